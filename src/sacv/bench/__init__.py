@@ -1,0 +1,1 @@
+"""Scenes with ground truth, metrics and baselines."""

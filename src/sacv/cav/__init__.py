@@ -1,0 +1,1 @@
+"""Concept activation vectors: fit them, judge them, keep them in a bank."""

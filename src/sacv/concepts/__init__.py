@@ -1,0 +1,1 @@
+"""Where guidance images come from."""

@@ -1,0 +1,1 @@
+"""Fold a reducer over shards of work; knows nothing of statistics."""

@@ -1,0 +1,1 @@
+"""Relevance and contribution maps, and the explanation that holds them."""

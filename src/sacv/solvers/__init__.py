@@ -1,0 +1,1 @@
+"""Estimators of a concept's direction, one object a file."""

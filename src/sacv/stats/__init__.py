@@ -1,0 +1,1 @@
+"""Mergeable statistics of activations at locations, grouped by image."""
