@@ -1,3 +1,32 @@
-"""Which human concepts a vision model uses, where it sees them, and how much each place contributes."""
+"""Which human concepts a vision model uses, where it sees them, and how much each place contributes.
+
+>>> import sacv
+>>> model = sacv.load_model("demo")
+>>> bank = sacv.fit(model, ["blocks.2"], {"striped": "guidance/striped"}, ["guidance/other"])  # doctest: +SKIP
+>>> found = sacv.explain(model, ["photo.jpg"], bank, target="striped")  # doctest: +SKIP
+>>> found.save("out")  # doctest: +SKIP
+"""
+
+from sacv import errors, solvers
+from sacv.cav import CAV, ConceptBank, Quality, fit
+from sacv.errors import SacvError
+from sacv.maps import Explanation, explain
+from sacv.model import ImageTransform, VisionModel, load_model
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "CAV",
+    "ConceptBank",
+    "Explanation",
+    "ImageTransform",
+    "Quality",
+    "SacvError",
+    "VisionModel",
+    "__version__",
+    "errors",
+    "explain",
+    "fit",
+    "load_model",
+    "solvers",
+]

@@ -1,0 +1,5 @@
+"""`python -m sacv` is `sacv`."""
+
+from sacv.cli import main
+
+main()

@@ -1,0 +1,92 @@
+"""`sacv explain`: maps of images for the concepts of a bank."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sacv.cav import ConceptBank
+from sacv.cli.console import progress, say, say_json, say_table
+from sacv.cli.options import (
+    batch_size_option,
+    class_names_option,
+    device_option,
+    json_option,
+    open_bank_model,
+    skip_option,
+)
+from sacv.maps import Explanation, explain
+
+
+@click.command("explain")
+@click.option("--bank", "bank_folder", required=True, type=click.Path(path_type=Path), help="Folder of the bank.")
+@click.option("--target", required=True, help="The class explained: its name, its index, or 'predicted'.")
+@click.option("--model", "spec", help="As in 'sacv fit'; needed again where the model is the user's own code.")
+@class_names_option
+@batch_size_option
+@device_option
+@skip_option
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write the explanation to.")
+@json_option
+@click.argument("images", nargs=-1, required=True, type=click.Path())
+def explain_command(
+    bank_folder: Path,
+    target: str,
+    spec: str | None,
+    class_names: Path | None,
+    batch_size: int,
+    device: str,
+    skip_unreadable: bool,
+    out: Path,
+    as_json: bool,
+    images: tuple[str, ...],
+) -> None:
+    """Tell where IMAGES (files or folders) show the bank's concepts, and how much each place contributes."""
+    bank = ConceptBank.load(bank_folder)
+    model = open_bank_model(bank, spec, class_names, device)
+    with progress("explain") as advance:
+        found = explain(
+            model,
+            list(images),
+            bank,
+            target,
+            batch_size=batch_size,
+            skip_unreadable=skip_unreadable,
+            progress=advance,
+        )
+    found.save(out)
+    if as_json:
+        say_json({"out": str(out), **found.to_json()})
+        return
+    show_explanation(found)
+    say(f"\nOpen {out / 'index.html'}")
+
+
+def show_explanation(found: Explanation) -> None:
+    """Print the scores of an explanation for people."""
+    say_table(
+        ["image", "layer", "concept", "target", "logit", "relevant", "SACV score", "+", "-", "sum over all"],
+        [
+            {
+                "image": row["image"],
+                "layer": row["layer"],
+                "concept": row["concept"],
+                "target": row["target"],
+                "logit": row["logit"],
+                "relevant": f"{row['relevant']:.0%}",
+                "SACV score": row["sacv_score"],
+                "+": row["sacv_positive"],
+                "-": row["sacv_negative"],
+                "sum over all": row["contribution_sum"],
+            }
+            for row in found.scores().to_dict(orient="records")
+        ],
+    )
+    say(
+        "\nContributions are in logits per unit of the concept's vector; the SACV score sums them where it is relevant."
+    )
+    for note in found.notes:
+        say(f"Layer {note.layer}: {note.text}")
+    for entry in found.pictures.skipped:
+        say(f"Left out, unreadable: {entry.reason}")

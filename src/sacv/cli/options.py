@@ -1,0 +1,163 @@
+"""Options that several commands share, and what their texts mean."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import torch
+
+from sacv import solvers
+from sacv.cav import ConceptBank
+from sacv.errors import OptionError
+from sacv.model import ImageTransform, VisionModel, load_model, runs_code
+from sacv.solvers import Solver
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+SOLVERS: dict[str, Callable[[], Solver]] = {
+    "mean-difference": solvers.MeanDifference,
+    "logistic": solvers.Logistic,
+}
+"""The one place where names on the command line become solver objects."""
+
+device_option = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    default="auto",
+    show_default=True,
+    help="Where the network runs.",
+)
+batch_size_option = click.option(
+    "--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images a pass."
+)
+seed_option = click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of everything that is drawn."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
+skip_option = click.option(
+    "--skip-unreadable",
+    is_flag=True,
+    help="Leave out files that cannot be read, and list them, rather than stop.",
+)
+class_names_option = click.option(
+    "--class-names",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Names of the classes in the order of the logits: a JSON list, or a text file with a name a line.",
+)
+
+
+def model_options(command: Command) -> Command:
+    """Add the options that name a model and say how pictures become its input."""
+    for option in reversed(
+        [
+            click.option(
+                "--model",
+                "spec",
+                required=True,
+                help="demo, path/to/file.py:function or package.module:function. The function is run.",
+            ),
+            class_names_option,
+            click.option(
+                "--resize",
+                help="Size that pictures are resized to: HEIGHTxWIDTH for the whole picture, or one number for its "
+                "shorter side (then give --crop). Default: the model's own, or 224x224.",
+            ),
+            click.option("--crop", type=click.IntRange(min=1), help="Side of the square cut from the centre."),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def open_model(spec: str, class_names: Path | None, resize: str | None, crop: int | None, device: str) -> VisionModel:
+    """Load the model that the options name."""
+    model = load_model(spec, class_names=_read_names(class_names))
+    if resize is not None or crop is not None:
+        base = model.transform if isinstance(model.transform, ImageTransform) else ImageTransform()
+        size = base.resize if resize is None else parse_size(resize)
+        model = replace(model, transform=replace(base, resize=size, crop=crop))
+    return to_device(model, device)
+
+
+def open_bank_model(bank: ConceptBank, spec: str | None, class_names: Path | None, device: str) -> VisionModel:
+    """Load the model of a bank, with the bank's transform and class names.
+
+    Raises
+    ------
+    OptionError
+        If loading it would run code and the user has not named it.
+    """
+    recorded = bank.model["spec"]
+    if spec is None:
+        if recorded is None or runs_code(recorded):
+            named = "a model without a name" if recorded is None else repr(recorded)
+            raise OptionError(
+                f"the bank was made with {named}; sacv runs no code because a bank says so: name the model with --model"
+            )
+        spec = str(recorded)
+    model = load_model(spec, class_names=_read_names(class_names))
+    if model.class_names is None and bank.model["class_names"] is not None:
+        model = replace(model, class_names=bank.model["class_names"])
+    if bank.transform is not None and isinstance(model.transform, ImageTransform):
+        model = replace(model, transform=bank.transform)
+    return to_device(model, device)
+
+
+def to_device(model: VisionModel, device: str) -> VisionModel:
+    """Move the network.
+
+    Raises
+    ------
+    OptionError
+        If there is no such device here.
+    """
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        device = next(name for name in ("cuda", "mps", "cpu") if present[name])
+    if not present[device]:
+        here = ", ".join(name for name, found in present.items() if found)
+        raise OptionError(f"--device {device}: there is none here; there is {here}")
+    model.net.to(device)
+    return model
+
+
+def parse_size(text: str) -> tuple[int, int] | int:
+    """Read `HEIGHTxWIDTH` or one number."""
+    parts = text.lower().split("x")
+    if not all(part.isdecimal() for part in parts) or len(parts) > 2:
+        raise OptionError(f"--resize {text}: give HEIGHTxWIDTH, such as 224x224, or one number")
+    return int(parts[0]) if len(parts) == 1 else (int(parts[0]), int(parts[1]))
+
+
+def parse_concepts(texts: Sequence[str]) -> dict[str, list[str]]:
+    """Read `NAME=DIR`; a name that comes again adds a folder to the concept."""
+    found: dict[str, list[str]] = {}
+    for text in texts:
+        name, equals, folder = text.partition("=")
+        if not (equals and name.strip() and folder):
+            raise OptionError(f"--concept {text}: give NAME=DIR, such as striped=guidance/striped")
+        found.setdefault(name.strip(), []).append(folder)
+    return found
+
+
+def _read_names(path: Path | None) -> list[str] | None:
+    if path is None:
+        return None
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise OptionError(f"--class-names {path} cannot be read: {error}") from error
+    if not text.lstrip().startswith("["):
+        return [line.strip() for line in text.splitlines() if line.strip()]
+    try:
+        names = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise OptionError(f"--class-names {path} is not a JSON list: {error}") from error
+    if not all(isinstance(name, str) for name in names):
+        raise OptionError(f"--class-names {path} must be a list of texts")
+    return [str(name) for name in names]

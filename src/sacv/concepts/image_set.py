@@ -1,0 +1,221 @@
+"""Sets of images: from folders, files, pictures, arrays and tensors.
+
+An `ImageSet` is an ordered list of images, each with a name, a content hash and a way to load it. The hash tells that
+two sets share an image, also under two names, and lets an image that stands in several sets be run once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from PIL import Image
+
+from sacv.concepts.reading import check_picture, read_picture, to_rgb
+from sacv.errors import ImageSetError, UnreadableImageError
+
+Loaded: TypeAlias = Image.Image | torch.Tensor
+"""An RGB picture, or a tensor `(channels, *size)` that is already transformed."""
+
+Source: TypeAlias = Any
+"""A path or folder, a picture, a uint8 array, a float tensor, an `ImageSet`, or a sequence of these."""
+
+
+@dataclass(frozen=True)
+class ImageItem:
+    """One image: its name for people, the SHA-256 of its content, and how to load it."""
+
+    name: str
+    digest: str
+    load: Callable[[], Loaded]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that was left out because it cannot be read, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """An ordered set of images.
+
+    Parameters
+    ----------
+    name
+        For people: the concept's name, or "random".
+    items
+        The images.
+    skipped
+        Files that could not be read and were left out because the user allowed it.
+    """
+
+    name: str
+    items: tuple[ImageItem, ...]
+    skipped: tuple[Skipped, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[ImageItem]:
+        return iter(self.items)
+
+
+def image_set(name: str, source: Source, *, skip_unreadable: bool = False) -> ImageSet:
+    """Gather a set of images.
+
+    Parameters
+    ----------
+    name
+        For people.
+    source
+        A folder (searched to its depths, sorted by name), a file, a `PIL.Image`, a uint8 array `(height, width)`,
+        `(height, width, 3 or 4)` or a batch `(n, height, width, 3 or 4)`, a float tensor `(channels, *size)` with
+        three axes or a batch with four (taken as already transformed), or a sequence of these.
+    skip_unreadable
+        Leave out files that cannot be read and list them in `skipped`; otherwise they are an error.
+
+    Raises
+    ------
+    ImageSetError
+        If nothing is found, or the same image comes twice in a way that hides it.
+    UnreadableImageError
+        If files cannot be read; the message names them all, up to ten.
+    """
+    skipped: list[Skipped] = []
+    items = list(_items(source, name, skipped, decode=skip_unreadable))
+    if skipped and not skip_unreadable:
+        named = "; ".join(entry.reason for entry in skipped[:10])
+        more = f"; and {len(skipped) - 10} more" if len(skipped) > 10 else ""
+        raise UnreadableImageError(
+            f"{name}: {named}{more}. Remove them, or leave them out with --skip-unreadable (skip_unreadable=True)"
+        )
+    if not items:
+        raise ImageSetError(f"{name}: no image in {_describe(source)}")
+    return ImageSet(name, tuple(items), tuple(skipped))
+
+
+def _items(source: Source, name: str, skipped: list[Skipped], decode: bool) -> Iterator[ImageItem]:
+    if isinstance(source, ImageSet):
+        skipped.extend(source.skipped)
+        yield from source.items
+    elif isinstance(source, str | Path):
+        yield from _from_path(Path(source), name, skipped, decode)
+    elif isinstance(source, Image.Image):
+        picture = to_rgb(source)
+        yield ImageItem(f"{name}[picture]", _digest(np.asarray(picture)), partial(_keep, picture))
+    elif isinstance(source, torch.Tensor):
+        yield from _from_tensor(source, name)
+    elif isinstance(source, np.ndarray):
+        yield from _from_array(source, name)
+    elif isinstance(source, Sequence):
+        for index, part in enumerate(source):
+            label = name if isinstance(part, str | Path) else f"{name}[{index}]"
+            yield from _items(part, label, skipped, decode)
+    else:
+        raise ImageSetError(
+            f"{name}: cannot take images from {type(source).__name__}; give a folder, files, PIL images, uint8 "
+            "arrays or float tensors"
+        )
+
+
+def _from_path(path: Path, name: str, skipped: list[Skipped], decode: bool) -> Iterator[ImageItem]:
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        if not files:
+            raise ImageSetError(f"{name}: the folder {path} is empty")
+    elif path.exists():
+        files = [path]
+    else:
+        raise ImageSetError(f"{name}: there is no file or folder {path}")
+    for file in files:
+        try:
+            # What may be left out is decoded here once more, so that every later count and fold is final.
+            (read_picture if decode else check_picture)(file)
+            digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        except (UnreadableImageError, OSError) as error:
+            skipped.append(Skipped(str(file), str(error)))
+            continue
+        yield ImageItem(str(file), digest, partial(read_picture, file))
+
+
+def _from_tensor(tensor: torch.Tensor, name: str) -> Iterator[ImageItem]:
+    if not tensor.is_floating_point() or tensor.ndim not in (3, 4):
+        raise ImageSetError(
+            f"{name}: a tensor must be float, of shape (channels, height, width) or (n, channels, height, width), and "
+            f"already transformed; this one is {tensor.dtype} of shape {tuple(tensor.shape)} (give raw pictures as "
+            "uint8 numpy arrays)"
+        )
+    for index, part in enumerate(tensor if tensor.ndim == 4 else tensor[None]):
+        kept = part.detach().clone()
+        label = f"{name}[{index}]" if tensor.ndim == 4 else name
+        yield ImageItem(label, _digest(kept.cpu().float().numpy()), partial(_keep, kept))
+
+
+def _from_array(array: np.ndarray[Any, Any], name: str) -> Iterator[ImageItem]:
+    coloured = array.shape[-1:] in ((3,), (4,))
+    if array.dtype != np.uint8 or not (array.ndim == 2 or (array.ndim in (3, 4) and coloured)):
+        raise ImageSetError(
+            f"{name}: an array must be uint8, of shape (height, width), (height, width, 3 or 4) or (n, height, width, "
+            f"3 or 4); this one is {array.dtype} of shape {array.shape}"
+        )
+    for index, part in enumerate(array if array.ndim == 4 else array[None]):
+        picture = to_rgb(Image.fromarray(part))
+        label = f"{name}[{index}]" if array.ndim == 4 else name
+        yield ImageItem(label, _digest(np.asarray(picture)), partial(_keep, picture))
+
+
+def _keep(loaded: Loaded) -> Loaded:
+    return loaded
+
+
+def _digest(array: np.ndarray[Any, Any]) -> str:
+    digest = hashlib.sha256(f"{array.dtype}{array.shape}".encode())
+    digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _describe(source: Source) -> str:
+    return str(source) if isinstance(source, str | Path) else f"the {type(source).__name__} given"
+
+
+def without_repeats(images: ImageSet) -> tuple[ImageSet, tuple[tuple[str, str], ...]]:
+    """Leave out images that stand in the set twice, so that no fold can hold a copy of another's.
+
+    Returns
+    -------
+    The set, and pairs `(left out, kept)` of names.
+    """
+    first: dict[str, ImageItem] = {}
+    repeats: list[tuple[str, str]] = []
+    for item in images:
+        kept = first.setdefault(item.digest, item)
+        if kept is not item:
+            repeats.append((item.name, kept.name))
+    return ImageSet(images.name, tuple(first.values()), images.skipped), tuple(repeats)
+
+
+def require_disjoint(concept: ImageSet, random: ImageSet) -> None:
+    """Check that a concept and the random set share no image.
+
+    Raises
+    ------
+    ImageSetError
+        If they do; the message names some.
+    """
+    known = {item.digest: item.name for item in random}
+    shared = [(item.name, known[item.digest]) for item in concept if item.digest in known]
+    if shared:
+        pairs = "; ".join(here if here == there else f"{here} = {there}" for here, there in shared[:3])
+        raise ImageSetError(
+            f"concept {concept.name!r} and the random set share {len(shared)} images ({pairs}); an image cannot stand "
+            "for the concept and against it: take them out of one of the two"
+        )

@@ -1,0 +1,85 @@
+"""Read one picture: any format that Pillow reads, upright, as RGB.
+
+EXIF orientation is honoured; grey is spread over three channels, 16-bit grey scaled to 8 bits; transparency is laid
+on white. Of a file with several frames the first is taken.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from sacv.errors import UnreadableImageError
+
+
+def check_picture(path: Path) -> None:
+    """Check that a file begins as a picture does, without decoding it.
+
+    Raises
+    ------
+    UnreadableImageError
+        If it is no image, or announces more pixels than are safe.
+    """
+    with _open(path):
+        pass
+
+
+def read_picture(path: Path) -> Image.Image:
+    """Read a picture as upright RGB.
+
+    Raises
+    ------
+    UnreadableImageError
+        If it is no image, is truncated, announces more pixels than are safe, or has pixel values without a range.
+    """
+    with _open(path) as picture:
+        try:
+            picture.load()
+            return to_rgb(ImageOps.exif_transpose(picture))
+        except UnreadableImageError as error:
+            raise UnreadableImageError(f"{path}: {error}") from error
+        except Exception as error:  # Pillow's decoders raise many kinds
+            raise UnreadableImageError(
+                f"{path} is a damaged or truncated image ({error}); remove it, or leave it out "
+                "with --skip-unreadable (skip_unreadable=True)"
+            ) from error
+
+
+def to_rgb(picture: Image.Image) -> Image.Image:
+    """Convert a picture of any mode to RGB.
+
+    Raises
+    ------
+    UnreadableImageError
+        If its values are 32-bit numbers, whose range is not known.
+    """
+    if picture.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8)).convert("RGB")
+    if picture.mode in ("I", "F"):
+        raise UnreadableImageError(
+            f"pixel values of mode {picture.mode!r} (32 bits) have no known range; convert it to 8 or 16 bits"
+        )
+    if picture.has_transparency_data:
+        layer = picture.convert("RGBA")
+        white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
+        return Image.alpha_composite(white, layer).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _open(path: Path) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return Image.open(path)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise UnreadableImageError(
+            f"{path} announces more than {Image.MAX_IMAGE_PIXELS} pixels and could exhaust the memory when decoded; "
+            "make it smaller, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it"
+        ) from error
+    except FileNotFoundError as error:
+        raise UnreadableImageError(f"there is no file {path}") from error
+    except Exception as error:  # Pillow's plugins raise many kinds on damaged headers
+        raise UnreadableImageError(f"{path} is not an image that Pillow can read ({error})") from error

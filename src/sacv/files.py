@@ -1,0 +1,126 @@
+"""Folders of results: written beside and then renamed, read with clear errors.
+
+A result folder holds JSON for labels and safetensors for arrays, never pickle. `write_folder` fills a new
+folder next to its destination and swaps it in by renaming, so that a full disk or a crash leaves the old folder
+as it was.
+"""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as parse_arrays
+from safetensors.numpy import save as format_arrays
+
+from sacv.errors import CorruptFileError, StorageError
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def write_folder(folder: Path, marker: str, fill: Callable[[Path], None]) -> None:
+    """Write a result folder so that the old one survives any failure.
+
+    Parameters
+    ----------
+    folder
+        Destination. If it exists it must be empty or hold `marker`, the file by which sacv knows its own.
+    marker
+        Name of the file that every folder of this kind holds.
+    fill
+        Called with the path of a new, empty folder, to write the files.
+
+    Raises
+    ------
+    StorageError
+        If the destination holds something else, or the files cannot be written.
+    """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise StorageError(f"{folder} is a file; name a folder to write to")
+    if folder.exists() and any(folder.iterdir()) and not (folder / marker).exists():
+        raise StorageError(
+            f"{folder} is not empty and holds no {marker}, so it will not be overwritten; name another folder"
+        )
+    fresh: Path | None = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        fresh.chmod(0o755)
+        fill(fresh)
+        _swap(fresh, folder)
+    except OSError as error:
+        raise StorageError(
+            f"{folder} could not be written: {error.strerror or error}; what was there before is unchanged"
+        ) from error
+    finally:
+        if fresh is not None:
+            shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _swap(fresh: Path, folder: Path) -> None:
+    if not folder.exists():
+        fresh.rename(folder)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+    folder.rename(old / "folder")
+    try:
+        fresh.rename(folder)
+    except OSError:
+        (old / "folder").rename(folder)
+        raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON with a stable order and layout; a value that is not finite is an error."""
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path, *, kind: str, format_version: int) -> dict[str, Any]:
+    """Read a JSON file written by `write_json` and check its kind and `format_version`.
+
+    Raises
+    ------
+    CorruptFileError
+        If the file is missing, damaged, of another kind or of an unknown version.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CorruptFileError(f"{path.parent} is not a sacv {kind}: it holds no {path.name}") from error
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise CorruptFileError(f"{path} cannot be read ({error}); make the {kind} again") from error
+    if not isinstance(content, dict) or content.get("kind") != kind:
+        raise CorruptFileError(f"{path} is not the label file of a sacv {kind}")
+    found = content.get("format_version")
+    if found != format_version:
+        raise CorruptFileError(
+            f"{path} has format_version {found!r}; this sacv reads version {format_version}; make the {kind} again"
+        )
+    return content
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Write named arrays as safetensors, sorted by name."""
+    # Not save_file: its errors on a full disk are no OSError, and a plain write fails in one place.
+    path.write_bytes(format_arrays({name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}))
+
+
+def read_arrays(path: Path) -> dict[str, Array]:
+    """Read the named arrays of a safetensors file.
+
+    Raises
+    ------
+    CorruptFileError
+        If the file is missing or damaged.
+    """
+    try:
+        return dict(parse_arrays(path.read_bytes()))
+    except (OSError, SafetensorError) as error:
+        raise CorruptFileError(f"{path} cannot be read ({error})") from error

@@ -1,0 +1,201 @@
+"""`explain`: relevance and contribution maps of images, for every concept and layer of a bank."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from sacv.cav import ConceptBank
+from sacv.concepts import Source, batches, image_set
+from sacv.concepts.image_set import Loaded
+from sacv.errors import ActivationError, LayerError
+from sacv.maps.explanation import ExplainedImage, Explanation, Map, Note
+from sacv.maps.methods import contribution, relevance
+from sacv.model import ImageTransform, Trace, VisionModel
+
+Progress = Callable[[int, int], None]
+"""Called with the number of batches done and of all."""
+
+PREDICTED = "predicted"
+
+
+def explain(
+    model: VisionModel,
+    images: Source,
+    bank: ConceptBank,
+    target: int | str,
+    *,
+    batch_size: int = 32,
+    skip_unreadable: bool = False,
+    progress: Progress | None = None,
+) -> Explanation:
+    """Tell where images show the bank's concepts, and how much each place contributes to a class.
+
+    One forward pass and one backward pass a batch, the latter from the logit to the shallowest layer, serve all layers
+    and concepts.
+
+    Parameters
+    ----------
+    model
+        The model that the bank was made with.
+    images
+        Files, folders, pictures, uint8 arrays or float tensors.
+    bank
+        The CAVs.
+    target
+        The class explained: its index, its name, or "predicted" for each image's own most likely one.
+    batch_size
+        Images a pass; it changes memory and speed only.
+    skip_unreadable
+        Leave out files that cannot be read and list them, rather than stop.
+    progress
+        Called with the number of batches done and of all.
+
+    Raises
+    ------
+    MismatchError
+        If the bank was made with another model.
+    TargetError
+        If there is no such class.
+    ImageError
+        If images cannot be read.
+    ActivationError
+        If activations, logits or gradients are not finite.
+    LayerError
+        If a layer has another number of channels than the bank says, or its grid changes between images.
+    """
+    bank.require(model)
+    pictures = image_set("the images to explain", images, skip_unreadable=skip_unreadable)
+    layers = list(bank.layers)
+    cavs = {layer: [bank.cav(layer, concept) for concept in bank.concepts] for layer in layers}
+    explained: list[ExplainedImage] = []
+    parts: dict[str, list[tuple[Map, Map]]] = {layer: [] for layer in layers}
+    total = -(-len(pictures) // max(batch_size, 1))
+    with model.borrowed():
+        for done, batch in enumerate(batches(pictures.items, batch_size), start=1):
+            inputs = model.inputs(batch.images)
+            chosen: list[torch.Tensor] = []
+
+            def select(logits: torch.Tensor, chosen: list[torch.Tensor] = chosen) -> torch.Tensor:
+                chosen.append(_classes(model, target, logits))
+                return logits.gather(1, chosen[-1][:, None])[:, 0]
+
+            trace = model.trace(inputs, layers, [select])
+            names = [item.name for item in pictures.items[batch.start : batch.start + len(batch.images)]]
+            _require_finite(trace, names)
+            for layer in layers:
+                cells = trace.activations[layer].cells
+                if cells.shape[-1] != bank.layers[layer].channels:
+                    raise LayerError(
+                        f"layer {layer!r} has {cells.shape[-1]} channels, but the bank was made with "
+                        f"{bank.layers[layer].channels}"
+                    )
+                parts[layer].append(
+                    (
+                        relevance(cells, cavs[layer]).cpu().numpy(),
+                        contribution(trace.gradients[0][layer], cavs[layer]).cpu().numpy(),
+                    )
+                )
+            explained += _images(model, names, batch.images, trace.logits, chosen[0])
+            if progress is not None:
+                progress(done, total)
+    maps = {
+        layer: (np.concatenate([pair[0] for pair in pairs]), np.concatenate([pair[1] for pair in pairs]))
+        for layer, pairs in parts.items()
+    }
+    return Explanation(
+        images=tuple(explained),
+        concepts=tuple(bank.concepts),
+        maps=maps,
+        notes=tuple(note for layer in layers for note in _notes(layer, maps[layer][1])),
+        bank=bank,
+        model=model,
+        pictures=pictures,
+        settings={"target": target, "contribution": "gradient"},
+    )
+
+
+def _classes(model: VisionModel, target: int | str, logits: torch.Tensor) -> torch.Tensor:
+    """Give the class explained of each image, int `(n,)`."""
+    if target == PREDICTED and PREDICTED not in (model.class_names or ()):
+        return logits.argmax(dim=1)
+    index = model.class_index(target, logits.shape[1])
+    return torch.full((len(logits),), index, device=logits.device)
+
+
+def _require_finite(trace: Trace, names: list[str]) -> None:
+    told: dict[str, torch.Tensor] = {"the logits": trace.logits}
+    told |= {f"the activations of layer {layer!r}": record.cells for layer, record in trace.activations.items()}
+    told |= {f"the gradients at layer {layer!r}": cells for layer, cells in trace.gradients[0].items()}
+    for what, values in told.items():
+        finite = torch.isfinite(values).flatten(1).all(dim=1)
+        if not bool(finite.all()):
+            raise ActivationError(
+                f"{what} are not finite for {names[int((~finite).nonzero()[0])]}; "
+                "check the network's weights and the transform, or run it in float32"
+            )
+
+
+def _images(
+    model: VisionModel,
+    names: list[str],
+    images: tuple[Loaded, ...],
+    logits: torch.Tensor,
+    chosen: torch.Tensor,
+) -> list[ExplainedImage]:
+    probabilities = logits.double().softmax(dim=1)
+    found = []
+    for row, (name, image) in enumerate(zip(names, images, strict=True)):
+        index, best = int(chosen[row]), int(logits[row].argmax())
+        found.append(
+            ExplainedImage(
+                path=name,
+                **_place(model, image),
+                target=index,
+                target_name=model.class_name(index),
+                logit=float(logits[row, index]),
+                predicted=best,
+                predicted_name=model.class_name(best),
+                probability=float(probabilities[row, best]),
+            )
+        )
+    return found
+
+
+def _place(model: VisionModel, image: Loaded) -> dict[str, Any]:
+    if not isinstance(image, Image.Image):
+        height, width = image.shape[-2:]
+        return {"size": (width, height), "region": (0.0, 0.0, float(width), float(height))}
+    if isinstance(model.transform, ImageTransform):
+        return {"size": image.size, "region": model.transform.region(image.size)}
+    return {"size": image.size, "region": None}
+
+
+def _notes(layer: str, contributions: Map) -> list[Note]:
+    """Tell of maps that say nothing by construction."""
+    flat = contributions.reshape(*contributions.shape[:2], -1)
+    largest = np.abs(flat).max(axis=-1)
+    if not largest.any():
+        return [
+            Note(
+                layer,
+                "zero contribution",
+                "The contribution is zero everywhere: the logit does not change with this layer's locations (as where "
+                "only a class token is read after it, or the target is saturated). Ask about an earlier layer.",
+            )
+        ]
+    if np.all(np.ptp(flat, axis=-1) <= 1e-5 * largest):
+        return [
+            Note(
+                layer,
+                "constant contribution",
+                "The contribution is the same at every location: only global average pooling and a linear head follow "
+                "this layer, so that its gradient cannot tell places apart. Ask about an earlier layer, or read the "
+                "relevance alone.",
+            )
+        ]
+    return []

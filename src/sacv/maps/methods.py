@@ -1,0 +1,36 @@
+"""Relevance and contribution of every location, for many concepts at once.
+
+With v the CAV (norm 1, pointing to the concept), t its threshold and z the logit explained::
+
+    relevance     r(p) = v . a(p) - t        in units of activation along v; above 0 the concept is present
+    contribution  c(p) = v . dz/da(p)        in logits per unit of v; signed
+
+Source: the SACV paper, arXiv 2205.11511, section 3, with the signs and scales stated here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from sacv.cav import CAV
+
+
+def relevance(cells: torch.Tensor, cavs: Sequence[CAV]) -> torch.Tensor:
+    """Give the relevance `(n, concepts, *grid)` of activations `(n, *grid, channels)`."""
+    thresholds = torch.tensor([cav.threshold for cav in cavs], dtype=torch.float64)
+    return _along(cells, cavs, thresholds)
+
+
+def contribution(gradients: torch.Tensor, cavs: Sequence[CAV]) -> torch.Tensor:
+    """Give the contribution `(n, concepts, *grid)` from gradients of the logit `(n, *grid, channels)`."""
+    return _along(gradients, cavs, torch.zeros(len(cavs), dtype=torch.float64))
+
+
+def _along(vectors: torch.Tensor, cavs: Sequence[CAV], offset: torch.Tensor) -> torch.Tensor:
+    dtype = torch.float64 if vectors.dtype == torch.float64 else torch.float32
+    directions = torch.from_numpy(np.stack([cav.vector for cav in cavs], axis=1))
+    along = vectors.to(dtype) @ directions.to(vectors.device, dtype)
+    return (along.double() - offset.to(along.device)).movedim(-1, 1).float()

@@ -1,0 +1,178 @@
+"""From an explanation to the plain data that `sacv.report` draws."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from sacv.concepts.image_set import Loaded
+from sacv.model import Box, ImageTransform, ReceptiveFields, VisionModel
+from sacv.report import PageImage, PageMap, PagePatch, render_page
+
+if TYPE_CHECKING:
+    from sacv.maps.explanation import Explanation
+
+SILENT = ("zero contribution", "constant contribution")
+"""Kinds of notes on maps of contribution that say nothing about places."""
+
+PATCHES = 8
+"""Receptive fields shown at each end of a layer's and concept's locations."""
+
+
+def draw(found: Explanation) -> str:
+    """Give the page of an explanation, with everything inline."""
+    loaded = [item.load() for item in found.pictures]
+    shown = [_shown(found.model, image) for image in loaded]
+    input_shape = found.model.inputs(loaded[:1]).shape[1:]
+    fields = found.model.receptive_fields(input_shape, found.layers)
+    images = [
+        PageImage(
+            name=image.path,
+            picture=picture,
+            region=region,
+            target=image.target_name,
+            logit=image.logit,
+            predicted=image.predicted_name,
+            probability=image.probability,
+        )
+        for image, (picture, region) in zip(found.images, shown, strict=True)
+    ]
+    scores = found.scores()
+    maps = []
+    for layer in found.layers:
+        # A map that says nothing is not drawn; its note says why.
+        silent = any(note.layer == layer and note.kind in SILENT for note in found.notes)
+        for concept in found.concepts:
+            relevance, contribution = found.relevance(layer, concept), found.contribution(layer, concept)
+            rows = scores[(scores["layer"] == layer) & (scores["concept"] == concept)]
+            patches = [
+                _patches(order, fields[layer], images, relevance, contribution, input_shape)
+                for order in (_extremes(relevance), _extremes(-relevance))
+            ]
+            maps.append(
+                PageMap(
+                    layer=layer,
+                    concept=concept,
+                    relevance=relevance,
+                    contribution=None if silent else contribution,
+                    numbers=[_numbers(row) for row in rows.to_dict(orient="records")],
+                    quality=_quality(found, layer, concept),
+                    notes=[note.text for note in found.notes if note.layer == layer],
+                    most=patches[0],
+                    least=patches[1],
+                    receptive_field=_describe(fields[layer]),
+                )
+            )
+    return render_page(
+        title=f"{', '.join(found.concepts)}: what {found.bank.model['kind']} sees, and where",
+        images=images,
+        maps=maps,
+        facts=_facts(found),
+        warnings=[f"Left out: {entry.reason}" for entry in found.pictures.skipped],
+    )
+
+
+def _numbers(row: Mapping[Hashable, Any]) -> dict[str, float]:
+    named = {
+        "relevant share": "relevant",
+        "largest relevance": "relevance_max",
+        "SACV score": "sacv_score",
+        "positive part": "sacv_positive",
+        "negative part": "sacv_negative",
+        "sum over all places": "contribution_sum",
+    }
+    return {label: float(row[key]) for label, key in named.items()}
+
+
+def _quality(found: Explanation, layer: str, concept: str) -> dict[str, str]:
+    quality = found.bank.cav(layer, concept).quality
+    return {
+        "accuracy, locations": f"{quality.accuracy:.3f}",
+        "AUROC, locations": f"{quality.auroc:.3f}",
+        "accuracy, images": f"{quality.image_accuracy:.3f}",
+        "AUROC, images": f"{quality.image_auroc:.3f}",
+        "concept": f"{quality.images} images, {quality.locations} locations",
+        "random": f"{quality.random_images} images, {quality.random_locations} locations",
+    }
+
+
+def _facts(found: Explanation) -> dict[str, str]:
+    parameters = ", ".join(f"{key}={value}" for key, value in found.bank.solver["parameters"].items())
+    return {
+        "model": str(found.bank.model["spec"] or found.bank.model["kind"]),
+        "fingerprint": str(found.bank.model["fingerprint"])[:16],
+        "target": str(found.settings["target"]),
+        "solver": f"{found.bank.solver['name']}({parameters})",
+        "contribution": "gradient of the logit along v",
+        "seed": str(found.bank.seed),
+    }
+
+
+def _shown(model: VisionModel, image: Loaded) -> tuple[Image.Image, Box]:
+    """Give the picture to draw on, and the part of it that the grid covers."""
+    if isinstance(image, Image.Image) and isinstance(model.transform, ImageTransform):
+        return image, model.transform.region(image.size)
+    # The way back to the original is not known here, so the input itself is drawn, its contrast stretched.
+    values = (image if isinstance(image, torch.Tensor) else model.transform(image)).detach().cpu().float()
+    low, high = float(values.min()), float(values.max())
+    scaled = ((values - low) / (high - low or 1.0) * 255).byte().numpy()
+    planes = scaled[:3] if len(scaled) >= 3 else np.repeat(scaled[:1], 3, axis=0)
+    picture = Image.fromarray(np.ascontiguousarray(np.moveaxis(planes, 0, -1)))
+    return picture, (0.0, 0.0, float(picture.width), float(picture.height))
+
+
+def _describe(fields: ReceptiveFields | None) -> str:
+    if fields is None:
+        return "not known for this layer"
+    height, width = fields.size
+    return f"{height} x {width} px of the network's input"
+
+
+def _extremes(values: NDArray[np.float32]) -> Iterator[tuple[int, int, int]]:
+    """Go through the locations (image, row, column) from the greatest value, passing over neighbours of those taken."""
+    taken: list[tuple[int, int, int]] = []
+    for flat in np.argsort(-values, axis=None, kind="stable"):
+        image, row, column = (int(part) for part in np.unravel_index(flat, values.shape))
+        if any(i == image and abs(r - row) <= 1 and abs(c - column) <= 1 for i, r, c in taken):
+            continue
+        taken.append((image, row, column))
+        yield image, row, column
+
+
+def _patches(
+    order: Iterator[tuple[int, int, int]],
+    fields: ReceptiveFields | None,
+    images: list[PageImage],
+    relevance: NDArray[np.float32],
+    contribution: NDArray[np.float32],
+    input_shape: Sequence[int],
+) -> list[PagePatch]:
+    if fields is None:
+        return []
+    patches = []
+    for (image, row, column), _ in zip(order, range(PATCHES), strict=False):
+        patches.append(
+            PagePatch(
+                picture=_crop(images[image], fields.box(row, column), input_shape),
+                image=images[image].name,
+                row=row,
+                column=column,
+                relevance=float(relevance[image, row, column]),
+                contribution=float(contribution[image, row, column]),
+            )
+        )
+    return patches
+
+
+def _crop(image: PageImage, box: tuple[int, int, int, int], input_shape: Sequence[int]) -> Image.Image:
+    """Cut a box of the network's input (left, top, right, bottom) out of the original picture."""
+    left, top, right, bottom = image.region
+    across, down = (right - left) / input_shape[-1], (bottom - top) / input_shape[-2]
+    corners = (left + box[0] * across, top + box[1] * down, left + box[2] * across, top + box[3] * down)
+    x0, y0, x1, y1 = (round(value) for value in corners)
+    return image.picture.crop((x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)))

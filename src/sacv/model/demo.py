@@ -1,0 +1,65 @@
+"""The small network that ships with sacv: it names the texture of the object in a scene of `sacv.bench`.
+
+Trained by `scripts/train_demo.py`; the figures of its training lie beside its weights.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import Any
+
+import torch
+from safetensors.torch import load
+from torch import nn
+
+DEMO_CLASSES = ("striped", "dotted", "chequered", "blotchy", "plain")
+DEMO_SIZE = 128
+
+_CHANNELS = (24, 48, 64, 96, 96, 128)
+_POOLED = (True, True, True, False, False, False)
+
+
+class DemoNetwork(nn.Module):
+    """Six blocks of convolution, batch normalisation and ReLU, average pooling and a linear head.
+
+    Input float `(n, 3, 128, 128)`, RGB normalised as for ImageNet; output logits `(n, 5)`. The blocks are
+    `blocks.0` to `blocks.5`; the first three end in a max-pooling by 2, so that `blocks.2` and later have
+    16 x 16 locations.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        inputs = (3, *_CHANNELS[:-1])
+        self.blocks = nn.Sequential(*(_block(*sizes) for sizes in zip(inputs, _CHANNELS, _POOLED, strict=True)))
+        self.head = nn.Linear(_CHANNELS[-1], len(DEMO_CLASSES))
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Give logits `(n, 5)`."""
+        logits: torch.Tensor = self.head(self.blocks(inputs).mean(dim=(2, 3)))
+        return logits
+
+
+def _block(inputs: int, outputs: int, pooled: bool) -> nn.Sequential:
+    parts: list[nn.Module] = [
+        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    ]
+    return nn.Sequential(*parts, *([nn.MaxPool2d(2)] if pooled else []))
+
+
+def load_demo() -> DemoNetwork:
+    """Give the trained network, in eval mode and float32."""
+    network = DemoNetwork()
+    stored = load((files("sacv.model") / "data" / "demo.safetensors").read_bytes())
+    network.load_state_dict(
+        {name: value.float() if value.is_floating_point() else value for name, value in stored.items()}
+    )
+    return network.eval()
+
+
+def demo_figures() -> dict[str, Any]:
+    """Give the figures of the network's training."""
+    figures: dict[str, Any] = json.loads((files("sacv.model") / "data" / "demo.json").read_text(encoding="utf-8"))
+    return figures

@@ -1,0 +1,115 @@
+"""Load a model by name.
+
+`demo`
+    The small network that ships with sacv.
+`path/to/file.py:function`
+    A function in a file, which is run.
+`package.module:function`
+    A function in a module that can be imported, which is run.
+
+The function takes no argument and gives a `torch.nn.Module` or a `VisionModel`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from sacv.errors import ModelSpecError
+from sacv.model.demo import DEMO_CLASSES, DEMO_SIZE, load_demo
+from sacv.model.transform import ImageTransform
+from sacv.model.vision_model import Transform, VisionModel
+
+LEGAL = "legal are 'demo', 'path/to/file.py:function' and 'package.module:function'"
+
+
+def runs_code(spec: str) -> bool:
+    """Tell whether loading `spec` runs code that the user named, so that no bank may ask for it."""
+    return spec != "demo"
+
+
+def load_model(
+    spec: str, *, transform: Transform | None = None, class_names: Sequence[str] | None = None
+) -> VisionModel:
+    """Load a model by name.
+
+    Parameters
+    ----------
+    spec
+        `demo`, `path/to/file.py:function` or `package.module:function`.
+    transform, class_names
+        As in `VisionModel`; they replace those that come with the model.
+
+    Raises
+    ------
+    ModelSpecError
+        If there is no such file, module or function, or it does not give a network.
+    """
+    if spec == "demo":
+        model = VisionModel(load_demo(), ImageTransform(resize=(DEMO_SIZE, DEMO_SIZE)), DEMO_CLASSES)
+    else:
+        model = _call(spec)
+    model = replace(model, spec=spec)
+    if transform is not None:
+        model = replace(model, transform=transform)
+    if class_names is not None:
+        model = replace(model, class_names=class_names)
+    return model
+
+
+def _call(spec: str) -> VisionModel:
+    place, colon, name = spec.rpartition(":")
+    if not colon or not place or not name.isidentifier():
+        raise ModelSpecError(f"cannot read the model name {spec!r}; {LEGAL}")
+    function = _function(place, name, spec)
+    try:
+        made = function()
+    except Exception as error:  # anything can happen in the user's code
+        raise ModelSpecError(f"{spec} failed with {type(error).__name__}: {error}") from error
+    if isinstance(made, VisionModel):
+        return made
+    if isinstance(made, nn.Module):
+        return VisionModel(made)
+    raise ModelSpecError(f"{spec} gave {type(made).__name__}; it must give a torch.nn.Module or a sacv.VisionModel")
+
+
+def _function(place: str, name: str, spec: str) -> Callable[[], Any]:
+    module = _from_file(Path(place)) if place.endswith(".py") else _from_package(place, spec)
+    function = getattr(module, name, None)
+    if not callable(function):
+        names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        raise ModelSpecError(f"{place} has no function {name!r}; it has {', '.join(names) or 'none'}")
+    return function  # type: ignore[no-any-return]
+
+
+def _from_file(path: Path) -> Any:
+    if not path.is_file():
+        raise ModelSpecError(f"there is no file {path}")
+    name = f"sacv_model_{path.stem}"
+    module_spec = importlib.util.spec_from_file_location(name, path)
+    if module_spec is None or module_spec.loader is None:
+        raise ModelSpecError(f"{path} cannot be loaded as Python")
+    module = importlib.util.module_from_spec(module_spec)
+    sys.modules[name] = module  # so that classes defined there can find their module
+    try:
+        module_spec.loader.exec_module(module)
+    except Exception as error:  # anything can happen in the user's code
+        del sys.modules[name]
+        raise ModelSpecError(f"{path} failed with {type(error).__name__}: {error}") from error
+    return module
+
+
+def _from_package(place: str, spec: str) -> Any:
+    try:
+        return importlib.import_module(place)
+    except ModuleNotFoundError as error:
+        raise ModelSpecError(f"cannot import {place!r} (of {spec!r}): {error}; {LEGAL}") from error
+    except Exception as error:  # anything can happen in the user's code
+        raise ModelSpecError(f"importing {place!r} failed with {type(error).__name__}: {error}") from error

@@ -1,0 +1,102 @@
+"""From a picture to the network's input, with the way back for drawing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from sacv.errors import OptionError
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom in pixels of the original picture."""
+
+
+@dataclass(frozen=True)
+class ImageTransform:
+    """Resize, crop at the centre if asked, scale to [0, 1], normalise.
+
+    Parameters
+    ----------
+    resize
+        `(height, width)`: the whole picture is resized to that, its proportions given up. One number: its shorter
+        side is resized to that, its proportions kept, and `crop` is needed.
+    crop
+        Side of the square cut from the centre after resizing, in pixels; none by default.
+    mean, std
+        Of the channels red, green and blue in [0, 1]; those of ImageNet by default.
+
+    Raises
+    ------
+    OptionError
+        If the sizes are not positive, or one number is given without a crop that fits.
+    """
+
+    resize: tuple[int, int] | int = (224, 224)
+    crop: int | None = None
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+
+    def __post_init__(self) -> None:
+        sides = (self.resize,) if isinstance(self.resize, int) else self.resize
+        if min(sides) < 1 or (self.crop is not None and not 1 <= self.crop <= min(sides)):
+            raise OptionError(f"resize={self.resize} with crop={self.crop}: give sizes of at least 1, crop <= resize")
+        if isinstance(self.resize, int) and self.crop is None:
+            raise OptionError(
+                f"resize={self.resize} keeps the proportions and so gives inputs of many sizes; "
+                f"give crop as well, or resize=({self.resize}, {self.resize}) to take in the whole picture"
+            )
+
+    def region(self, size: tuple[int, int]) -> Box:
+        """Give the part of a picture of `size` (width, height) that the network sees."""
+        width, height = size
+        if self.crop is None:
+            return (0.0, 0.0, float(width), float(height))
+        if isinstance(self.resize, int):
+            across = down = min(width, height) / self.resize
+        else:
+            down, across = height / self.resize[0], width / self.resize[1]
+        left, top = (width - self.crop * across) / 2, (height - self.crop * down) / 2
+        return (left, top, left + self.crop * across, top + self.crop * down)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the network's input."""
+        if self.crop is not None:
+            return (self.crop, self.crop)
+        assert not isinstance(self.resize, int)  # the constructor refuses it
+        return self.resize
+
+    def __call__(self, picture: Image.Image) -> torch.Tensor:
+        """Give the input float32 `(3, height, width)` of an RGB picture."""
+        height, width = self.size
+        small = picture.resize(
+            (width, height), Image.Resampling.BILINEAR, box=self.region(picture.size), reducing_gap=None
+        )
+        values = torch.from_numpy(np.array(small, dtype=np.uint8)).permute(2, 0, 1).float() / 255
+        mean, std = torch.tensor(self.mean)[:, None, None], torch.tensor(self.std)[:, None, None]
+        return (values - mean) / std
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the fields for a label file."""
+        resize = self.resize if isinstance(self.resize, int) else list(self.resize)
+        return {"resize": resize, "crop": self.crop, "mean": list(self.mean), "std": list(self.std)}
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> ImageTransform:
+        """Read the fields of a label file."""
+        resize = fields["resize"]
+        red, green, blue = fields["mean"]
+        red_std, green_std, blue_std = fields["std"]
+        return cls(
+            resize if isinstance(resize, int) else (resize[0], resize[1]),
+            fields["crop"],
+            (red, green, blue),
+            (red_std, green_std, blue_std),
+        )

@@ -1,0 +1,192 @@
+"""`VisionModel`: a network with what is needed to ask about it."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import nn
+
+from sacv.errors import LayerError, OptionError, TargetError
+from sacv.model.capture import LayerRecord, Select, Trace, activations, as_it_was, class_logits, gradients
+from sacv.model.receptive_field import ReceptiveFields, receptive_fields
+from sacv.model.transform import ImageTransform
+
+Transform = Callable[[Image.Image], torch.Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class VisionModel:
+    """A trained network, how pictures become its input, and what its classes are called.
+
+    The network is used as it is and comes back as it was: mode, `requires_grad`, `.grad`, hooks, buffers and random
+    state, also after an exception. It runs in eval mode, on the device and in the dtype of its parameters.
+
+    Parameters
+    ----------
+    net
+        Any module that maps inputs `(n, channels, *size)` to logits `(n, classes)`.
+    transform
+        From an RGB `PIL.Image` to a float tensor `(channels, *size)`; `ImageTransform()` by default.
+    class_names
+        In the order of the logits.
+    spec
+        The name that the model was loaded by, kept in banks.
+    """
+
+    net: nn.Module
+    transform: Transform = field(default_factory=ImageTransform)
+    class_names: Sequence[str] | None = None
+    spec: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.net, nn.Module):
+            raise OptionError(f"net must be a torch.nn.Module, not {type(self.net).__name__}")
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return self._example.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the parameters."""
+        return self._example.dtype
+
+    @property
+    def _example(self) -> torch.Tensor:
+        tensors = [*self.net.parameters(), *self.net.buffers()]
+        return next((tensor for tensor in tensors if tensor.is_floating_point()), torch.zeros(()))
+
+    def modules(self, layers: Sequence[str]) -> dict[str, nn.Module]:
+        """Find layers by their dotted names.
+
+        Raises
+        ------
+        LayerError
+            If a name is not one of the network's; the message holds the nearest names.
+        """
+        known = dict(self.net.named_modules())
+        known.pop("", None)
+        for name in layers:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=4, cutoff=0.4) or list(known)[:4]
+                raise LayerError(
+                    f"the network has no layer {name!r}; the nearest names are {', '.join(near)} "
+                    "('sacv layers' lists all)"
+                )
+        return {name: known[name] for name in layers}
+
+    def inputs(self, images: Sequence[Image.Image | torch.Tensor]) -> torch.Tensor:
+        """Make a batch `(n, channels, *size)` of RGB pictures, transformed here, and of tensors, taken as they are.
+
+        Raises
+        ------
+        OptionError
+            If the sizes of the inputs differ.
+        """
+        tensors = [image if isinstance(image, torch.Tensor) else self.transform(image) for image in images]
+        shapes = {tuple(tensor.shape) for tensor in tensors}
+        if len(shapes) != 1:
+            raise OptionError(
+                f"the inputs have different shapes, such as {' and '.join(map(str, sorted(shapes)[:2]))}; "
+                "give a transform that makes one size"
+            )
+        return torch.stack(tensors).to(self.device, self.dtype)
+
+    @contextmanager
+    def borrowed(self) -> Iterator[None]:
+        """Hold the network in eval mode and frozen, and give it back as it was.
+
+        The methods below do so for one batch; enter this around many batches.
+        """
+        with as_it_was(self.net):
+            yield
+
+    def activations(self, inputs: torch.Tensor, layers: Sequence[str]) -> dict[str, LayerRecord]:
+        """Give the activations of layers, by name, for a batch; see `sacv.model.capture.activations`."""
+        with as_it_was(self.net):
+            return activations(self.net, inputs, self.modules(layers))
+
+    def trace(self, inputs: torch.Tensor, layers: Sequence[str], selects: Sequence[Select]) -> Trace:
+        """Give logits, activations and gradients for a batch; see `sacv.model.capture.gradients`."""
+        with as_it_was(self.net):
+            return gradients(self.net, inputs, self.modules(layers), selects)
+
+    def logits(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Give the logits `(n, classes)` of a batch."""
+        with as_it_was(self.net), torch.no_grad():
+            return class_logits(self.net(inputs))
+
+    def class_index(self, target: int | str, classes: int) -> int:
+        """Find a class by index, or by name, among `classes` logits.
+
+        Raises
+        ------
+        TargetError
+            If there is no such class; the message holds the nearest names or the legal range.
+        """
+        names = self.class_names
+        if names is not None and len(names) != classes:
+            raise TargetError(f"{len(names)} class names were given, but the network has {classes} logits")
+        if isinstance(target, str) and names is not None and target in names:
+            return list(names).index(target)
+        if isinstance(target, str) and not target.isdecimal():
+            if names is None:
+                raise TargetError(
+                    f"target {target!r} is a name, but the model has no class names; give them "
+                    f"(class_names=..., --class-names FILE), or an index from 0 to {classes - 1}"
+                )
+            near = difflib.get_close_matches(target, names, n=4, cutoff=0.4) or list(names)[:4]
+            raise TargetError(f"the model has no class {target!r}; the nearest names are {', '.join(near)}")
+        index = int(target)
+        if not 0 <= index < classes:
+            raise TargetError(f"target {index} is out of range; the model's classes go from 0 to {classes - 1}")
+        return index
+
+    def class_name(self, index: int) -> str:
+        """Give the name of a class, or its index as text."""
+        return str(index) if self.class_names is None else str(self.class_names[index])
+
+    def example(self) -> torch.Tensor:
+        """Give an input `(1, channels, *size)` of a plain grey picture, to look at shapes."""
+        return self.inputs([Image.new("RGB", (256, 256), (128, 128, 128))])
+
+    def receptive_fields(self, input_shape: Sequence[int], layers: Sequence[str]) -> dict[str, ReceptiveFields | None]:
+        """Find the receptive fields of layers for inputs `(channels, height, width)`; None where not known."""
+        channels, height, width = input_shape
+
+        def run(inputs: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {layer: record.cells for layer, record in self.activations(inputs, layers).items()}
+
+        with self.borrowed():
+            return receptive_fields(run, (channels, height, width), dtype=self.dtype, device=self.device)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the kind of network and the names, shapes and values of its state."""
+        digest = hashlib.sha256(type(self.net).__qualname__.encode())
+        for name, value in sorted(self.net.state_dict().items()):
+            if not isinstance(value, torch.Tensor):
+                digest.update(f"{name}:{value!r}".encode())
+                continue
+            digest.update(f"{name}:{value.dtype}:{tuple(value.shape)}".encode())
+            raw = value.detach().cpu().contiguous()
+            digest.update(raw.reshape(-1).view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()
+
+    def describe(self) -> dict[str, Any]:
+        """Give what a bank records of the model."""
+        return {
+            "spec": self.spec,
+            "kind": type(self.net).__qualname__,
+            "fingerprint": self.fingerprint,
+            "transform": self.transform.to_json() if isinstance(self.transform, ImageTransform) else None,
+            "class_names": None if self.class_names is None else [str(name) for name in self.class_names],
+        }

@@ -1,0 +1,210 @@
+"""The page of an explanation: one HTML file with everything inline, drawn from plain data."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from numpy.typing import NDArray
+from PIL import Image
+
+from sacv.report.overlay import Scale, bar, diverging, drawn_size, lay_over, sequential
+
+PATCH = 112
+"""Longest side of a drawn patch in pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class PageImage:
+    """One image.
+
+    Parameters
+    ----------
+    name
+        For people.
+    picture
+        The original, RGB.
+    region
+        The part of it that every map covers: left, top, right, bottom in its pixels.
+    target, logit
+        The class explained and its logit.
+    predicted, probability
+        The most likely class and its softmax probability.
+    """
+
+    name: str
+    picture: Image.Image
+    region: tuple[float, float, float, float]
+    target: str
+    logit: float
+    predicted: str
+    probability: float
+
+
+@dataclass(frozen=True, eq=False)
+class PagePatch:
+    """The receptive field of one location, cut from the original picture."""
+
+    picture: Image.Image
+    image: str
+    row: int
+    column: int
+    relevance: float
+    contribution: float
+
+
+@dataclass(frozen=True, eq=False)
+class PageMap:
+    """The maps of one layer and concept.
+
+    Parameters
+    ----------
+    layer, concept
+        What they are of.
+    relevance
+        Float `(images, h, w)`; above 0 the concept is present.
+    contribution
+        Float `(images, h, w)` in logits per unit of the CAV; none where a map would say nothing, as a note tells.
+    numbers
+        For each image, values by their label.
+    quality
+        Figures of the CAV by their label.
+    notes
+        What the reader must know.
+    most, least
+        The most and least relevant receptive fields.
+    receptive_field
+        Its size in words.
+    """
+
+    layer: str
+    concept: str
+    relevance: NDArray[np.floating]
+    contribution: NDArray[np.floating] | None
+    numbers: Sequence[Mapping[str, float]]
+    quality: Mapping[str, str]
+    notes: Sequence[str]
+    most: Sequence[PagePatch]
+    least: Sequence[PagePatch]
+    receptive_field: str
+
+
+def render_page(
+    *,
+    title: str,
+    images: Sequence[PageImage],
+    maps: Sequence[PageMap],
+    facts: Mapping[str, str],
+    warnings: Sequence[str],
+) -> str:
+    """Give the page as HTML.
+
+    Parameters
+    ----------
+    title
+        Headline.
+    images
+        What is explained.
+    maps
+        A section each. Within a layer all relevance maps share one scale, and all contribution maps another.
+    facts
+        How it was made, by label.
+    warnings
+        What the reader must know first.
+    """
+    scales = {layer: _scales([one for one in maps if one.layer == layer]) for layer in {one.layer for one in maps}}
+    environment = Environment(
+        loader=PackageLoader("sacv.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters["number"] = _number
+    return environment.get_template("explanation.html.j2").render(
+        title=title,
+        facts=facts,
+        warnings=warnings,
+        images=[
+            {
+                "name": image.name,
+                "target": image.target,
+                "logit": image.logit,
+                "predicted": image.predicted,
+                "probability": image.probability,
+                "size": drawn_size(image.picture),
+                "data": _jpeg(image.picture.resize(drawn_size(image.picture), Image.Resampling.LANCZOS)),
+            }
+            for image in images
+        ],
+        sections=[_section(one, images, *scales[one.layer]) for one in maps],
+    )
+
+
+def _scales(maps: Sequence[PageMap]) -> tuple[Scale, Scale]:
+    return (
+        sequential([one.relevance for one in maps]),
+        diverging([np.zeros(1), *(one.contribution for one in maps if one.contribution is not None)]),
+    )
+
+
+def _section(one: PageMap, images: Sequence[PageImage], relevant: Scale, given: Scale) -> dict[str, Any]:
+    return {
+        "map": one,
+        "bars": [
+            _bar(relevant, "relevance", "above the line: present"),
+            _bar(given, "contribution", "logits per unit of v"),
+        ],
+        "rows": [
+            {
+                "relevance": _layer(one.relevance[index], relevant, image, 0.0),
+                "contribution": None
+                if one.contribution is None
+                else _layer(one.contribution[index], given, image, None),
+                "numbers": one.numbers[index],
+            }
+            for index, image in enumerate(images)
+        ],
+        "strips": [
+            {"title": f"{word} relevant receptive fields", "patches": [_patch(patch) for patch in patches]}
+            for word, patches in (("Most", one.most), ("Least", one.least))
+        ],
+    }
+
+
+def _bar(scale: Scale, name: str, unit: str) -> dict[str, Any]:
+    middle = (scale.low + scale.high) / 2
+    return {"name": name, "unit": unit, "data": _png(bar(scale)), "ticks": [scale.low, middle, scale.high]}
+
+
+def _layer(values: NDArray[np.floating], scale: Scale, image: PageImage, outline_at: float | None) -> str:
+    size = drawn_size(image.picture)
+    across, down = size[0] / image.picture.width, size[1] / image.picture.height
+    left, top, right, bottom = image.region
+    region = (left * across, top * down, right * across, bottom * down)
+    return _png(lay_over(values, scale, size, region, outline_at))
+
+
+def _patch(patch: PagePatch) -> dict[str, Any]:
+    factor = PATCH / max(patch.picture.size)
+    size = (max(round(patch.picture.width * factor), 1), max(round(patch.picture.height * factor), 1))
+    return {"patch": patch, "data": _jpeg(patch.picture.resize(size, Image.Resampling.LANCZOS)), "size": size}
+
+
+def _png(picture: Image.Image) -> str:
+    # 96 colours are more than an overlay shows, and a palette takes a quarter of the bytes.
+    buffer = io.BytesIO()
+    picture.quantize(96, method=Image.Quantize.FASTOCTREE).save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _jpeg(picture: Image.Image) -> str:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _number(value: float) -> str:
+    """Format with three significant digits and a true minus sign."""
+    return f"{value:.3g}".replace("-", "\N{MINUS SIGN}") if value else "0"
