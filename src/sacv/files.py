@@ -72,9 +72,9 @@ def _swap(fresh: Path, folder: Path) -> None:
         fresh.rename(folder)
     except OSError:
         (old / "folder").rename(folder)
+        old.rmdir()
         raise
-    finally:
-        shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

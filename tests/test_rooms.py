@@ -1,0 +1,63 @@
+"""Each room imports only from those above it, and the public names are the explicit ones."""
+
+import ast
+from pathlib import Path
+
+import sacv
+
+ROOMS = [
+    "errors", "optional", "files", "engine", "model", "concepts", "stats", "solvers", "cav", "report", "maps",
+    "scores", "trust", "bench", "app", "cli",
+]  # fmt: skip
+SOURCE = Path(sacv.__file__).parent
+
+
+def imported_rooms(file: Path) -> set[str]:
+    rooms: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: imports are absolute"
+            if node.module == "sacv":
+                names = [f"sacv.{alias.name}" for alias in node.names]
+            else:
+                names = [node.module or ""]
+        rooms |= {name.split(".")[1] for name in names if name.startswith("sacv.")}
+    return rooms
+
+
+def test_rooms_import_only_from_those_above():
+    looked_at = 0
+    for file in SOURCE.rglob("*.py"):
+        own = file.relative_to(SOURCE).parts[0].removesuffix(".py")
+        if own in ("__init__", "__main__"):
+            continue
+        for room in imported_rooms(file) - {own, "__version__"}:
+            assert room in ROOMS, f"{file} imports {room}, which is no room"
+            assert ROOMS.index(room) < ROOMS.index(own), f"{file} imports {room}, which stands below it"
+            looked_at += 1
+    assert looked_at > 30
+
+
+def test_every_room_is_known():
+    found = {file.name.removesuffix(".py") for file in SOURCE.iterdir() if file.suffix == ".py" or file.is_dir()}
+    assert found - {"__init__", "__main__", "__pycache__", "py.typed"} <= set(ROOMS)
+
+
+def test_public_names():
+    assert sacv.__all__ == [
+        "CAV", "ConceptBank", "Explanation", "ImageTransform", "Quality", "SacvError", "VisionModel", "__version__",
+        "errors", "explain", "fit", "load_model", "solvers",
+    ]  # fmt: skip
+    assert all(hasattr(sacv, name) for name in sacv.__all__)
+
+
+def test_every_error_is_in_the_drawn_tree():
+    from sacv import errors
+
+    for name, kind in vars(errors).items():
+        if isinstance(kind, type):
+            assert issubclass(kind, errors.SacvError)
+            assert name in (errors.__doc__ or "")
