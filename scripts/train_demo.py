@@ -111,6 +111,7 @@ def main() -> None:
         "classes": list(DEMO_CLASSES),
         "training_scenes": options.scenes,
         "epochs": options.epochs,
+        "seconds": round(time.monotonic() - began),
         "seed": options.seed,
         "seconds": round(time.monotonic() - began),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SmallNet
 
 import sacv
+from conftest import SmallNet
 from sacv.errors import CorruptFileError, LayerError, MismatchError, OptionError, StorageError
 
 

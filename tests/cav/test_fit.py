@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 import torch
-from conftest import SmallNet, make_pictures
 from torch import nn
 
 import sacv
+from conftest import SmallNet, make_pictures
 from sacv.cav.gather import Gather, plan
 from sacv.concepts import batches, image_set
 from sacv.errors import ActivationError, ImageSetError, LayerError, OptionError, SolverError

@@ -44,10 +44,10 @@ class Scale:
     centred: bool = False
 
     def strength(self, values: Values) -> Values:
-        """Give how strongly values cover the picture: always fully, or by their size on a centred scale."""
+        """Give how strongly values cover the picture: fully, or by their size on a centred scale."""
         if not self.centred:
             return np.ones_like(values)
-        return np.clip(np.abs(np.nan_to_num(values)) / self.high, 0.1, 1)
+        return 0.4 + 0.6 * np.sqrt(np.clip(np.abs(np.nan_to_num(values)) / self.high, 0, 1))
 
     def paint(self, values: Values) -> Rgba:
         """Give colours uint8 `(*shape, 4)`, opaque; what is not finite is transparent."""

@@ -193,9 +193,9 @@ def _patch(patch: PagePatch) -> dict[str, Any]:
 
 
 def _png(picture: Image.Image) -> str:
-    # 96 colours are more than an overlay shows, and a palette takes a quarter of the bytes.
+    # A palette takes a quarter of the bytes.
     buffer = io.BytesIO()
-    picture.quantize(96, method=Image.Quantize.FASTOCTREE).save(buffer, "PNG", optimize=True)
+    picture.quantize(256, method=Image.Quantize.FASTOCTREE).save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

@@ -1,0 +1,186 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.numpy import load_file
+from torch import nn
+
+import sacv
+from conftest import SmallNet, make_pictures
+from sacv.errors import ActivationError, LayerError, MismatchError, OptionError, StorageError, TargetError
+
+
+@pytest.fixture
+def found(small_model, small_bank, tmp_path):
+    return sacv.explain(small_model, make_pictures(tmp_path / "shown", 3, 9, (30, 40)), small_bank, "cat")
+
+
+def test_shapes_labels_and_logits(found, small_model):
+    assert found.layers == ["features.2"] and found.concepts == ("bright",)
+    assert found.relevance("features.2", "bright").shape == (3, 12, 10)
+    assert found.contribution("features.2", "bright").dtype == np.float32
+    assert [image.size for image in found.images] == [(40, 30)] * 3
+    logits = small_model.logits(small_model.inputs([item.load() for item in found.pictures]))
+    for image, row in zip(found.images, logits, strict=True):
+        assert (image.target, image.target_name) == (2, "cat")
+        assert image.logit == pytest.approx(float(row[2]), abs=1e-5)
+        assert image.predicted == int(row.argmax())
+        assert image.probability == pytest.approx(float(row.softmax(0).max()), abs=1e-5)
+
+
+def test_scores_add_up(found):
+    table = found.scores()
+    assert len(table) == 3
+    relevance, contribution = found.relevance("features.2", "bright"), found.contribution("features.2", "bright")
+    for index, row in table.iterrows():
+        gate = relevance[index] > 0
+        assert row["relevant"] == pytest.approx(gate.mean())
+        assert row["sacv_score"] == pytest.approx(contribution[index][gate].sum(), abs=1e-6)
+        assert row["sacv_positive"] + row["sacv_negative"] == pytest.approx(row["sacv_score"], abs=1e-9)
+        assert row["sacv_negative"] <= 0 <= row["sacv_positive"]
+        assert row["contribution_sum"] == pytest.approx(contribution[index].sum(), abs=1e-5)
+
+
+def test_predicted_explains_each_images_own_class(small_model, small_bank, tmp_path):
+    folder = make_pictures(tmp_path / "shown", 4, 9)
+    own = sacv.explain(small_model, folder, small_bank, "predicted")
+    for index, image in enumerate(own.images):
+        assert image.target == image.predicted
+        fixed = sacv.explain(small_model, folder, small_bank, image.predicted)
+        np.testing.assert_allclose(
+            own.contribution("features.2", "bright")[index], fixed.contribution("features.2", "bright")[index]
+        )
+
+
+@pytest.mark.parametrize(
+    ("target", "words"), [("cow", "no class 'cow'"), (4, "out of range; the model's classes go from 0 to 3")]
+)
+def test_unknown_targets(small_model, small_bank, tmp_path, target, words):
+    with pytest.raises(TargetError, match=words):
+        sacv.explain(small_model, make_pictures(tmp_path / "shown", 1, 9), small_bank, target)
+
+
+def test_unknown_layer_and_concept(found):
+    with pytest.raises(LayerError, match="no layer 'x'"):
+        found.relevance("x", "bright")
+    with pytest.raises(OptionError, match="no concept 'x'"):
+        found.contribution("features.2", "x")
+
+
+def test_a_bank_of_another_model(small_bank, small_model, tmp_path):
+    other = sacv.VisionModel(SmallNet(3), small_model.transform)
+    with pytest.raises(MismatchError):
+        sacv.explain(other, make_pictures(tmp_path / "shown", 1, 9), small_bank, 0)
+
+
+def test_values_that_are_not_finite_name_the_image(small_model, small_bank):
+    images = torch.zeros(3, 3, 12, 10)
+    images[1, 0, 0, 0] = torch.inf
+    with pytest.raises(ActivationError, match=r"not finite for the images to explain\[1\]"):
+        sacv.explain(small_model, images, small_bank, 0)
+
+
+def test_the_saved_folder(found, tmp_path):
+    found.save(tmp_path / "out")
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [
+        "explanation.json", "index.html", "maps.safetensors",
+    ]  # fmt: skip
+    labels = json.loads((tmp_path / "out" / "explanation.json").read_text())
+    assert labels["format_version"] == 1
+    assert [image["path"] for image in labels["images"]] == [image.path for image in found.images]
+    assert labels["concepts"] == ["bright"] and list(labels["layers"]) == ["features.2"]
+    maps = load_file(tmp_path / "out" / "maps.safetensors")
+    assert {name: (value.shape, value.dtype) for name, value in maps.items()} == {
+        "features.2/relevance": ((3, 1, 12, 10), np.float32),
+        "features.2/contribution": ((3, 1, 12, 10), np.float32),
+    }
+    np.testing.assert_array_equal(maps["features.2/relevance"][:, 0], found.relevance("features.2", "bright"))
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "bright at features.2" in page and "5 x 5 px" in page
+    found.save(tmp_path / "out")  # its own folder may be written again
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "x").touch()
+    with pytest.raises(StorageError):
+        found.save(tmp_path / "mine")
+
+
+def test_a_constant_contribution_is_told_and_not_drawn(guidance, tmp_path):
+    model = sacv.VisionModel(SmallNet(), sacv.ImageTransform((12, 10)))
+    bank = sacv.fit(model, ["features.3"], {"bright": guidance[0]}, [guidance[1]])
+    found = sacv.explain(model, guidance[0], bank, 1)
+    assert [note.kind for note in found.notes] == ["constant contribution"]
+    found.save(tmp_path / "out")
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "only global average pooling and a linear head follow" in page
+    assert 'alt="contribution of' not in page and "not drawn" in page
+
+
+def test_a_zero_contribution_is_told(guidance):
+    class Corner(SmallNet):
+        """Reads a detached copy of the features, and the layer only times zero."""
+
+        def forward(self, x):
+            features = self.features(x)
+            return self.head(features.detach().mean((2, 3)) + 0 * features.mean((2, 3)))
+
+    model = sacv.VisionModel(Corner(), sacv.ImageTransform((12, 10)))
+    bank = sacv.fit(model, ["features.2"], {"bright": guidance[0]}, [guidance[1]])
+    assert [note.kind for note in sacv.explain(model, guidance[0], bank, 1).notes] == ["zero contribution"]
+
+
+def test_no_note_where_the_contribution_varies(found):
+    assert found.notes == ()
+
+
+def test_users_own_transform_is_drawn_over_the_input(guidance, tmp_path):
+    def transform(picture):
+        small = np.asarray(picture.resize((10, 12)), dtype=np.float32) / 255
+        return torch.from_numpy(small).permute(2, 0, 1)
+
+    model = sacv.VisionModel(SmallNet(), transform)
+    bank = sacv.fit(model, ["features.2"], {"bright": guidance[0]}, [guidance[1]])
+    found = sacv.explain(model, guidance[0], bank, 1)
+    assert found.images[0].region is None
+    found.save(tmp_path / "out")
+    assert (tmp_path / "out" / "index.html").exists()
+
+
+def test_skipped_files_are_listed(small_model, small_bank, guidance, tmp_path):
+    (guidance[0] / "notes.txt").write_text("no image")
+    found = sacv.explain(small_model, guidance[0], small_bank, 0, skip_unreadable=True)
+    assert len(found.images) == 6
+    found.save(tmp_path / "out")
+    assert "notes.txt" in (tmp_path / "out" / "index.html").read_text()
+    assert "notes.txt" in json.loads((tmp_path / "out" / "explanation.json").read_text())["skipped"][0]["name"]
+
+
+def test_patches_show_the_place_of_the_greatest_relevance(tmp_path):
+    """A white spot in a black picture: the most relevant patch holds it, the least relevant does not."""
+
+    class Bright(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.pool = nn.AvgPool2d(4)
+            self.head = nn.Conv2d(3, 2, 1)
+
+        def forward(self, x):
+            return self.head(self.pool(x).square()).mean((2, 3))
+
+    from sacv.maps.page import _crop, _extremes
+    from sacv.report import PageImage
+
+    model = sacv.VisionModel(Bright(), sacv.ImageTransform((32, 32)))
+    spot = np.zeros((64, 96, 3), np.uint8)
+    spot[40:48, 60:72] = 255
+    white = np.full((2, 8, 8, 3), 255, np.uint8)
+    white[1] -= 10
+    bank = sacv.fit(model, ["pool"], {"white": white}, [255 - white])
+    found = sacv.explain(model, Image.fromarray(spot), bank, 0)
+    image, row, column = next(_extremes(found.relevance("pool", "white")))
+    assert (image, row, column) == (0, 5, 5)
+    fields = model.receptive_fields((3, 32, 32), ["pool"])["pool"]
+    shown = PageImage("spot", Image.fromarray(spot), model.transform.region((96, 64)), "0", 0.0, "0", 1.0)
+    crop = np.asarray(_crop(shown, fields.box(row, column), (3, 32, 32)))
+    assert crop.shape == (8, 12, 3) and crop.min() == 255

@@ -1,0 +1,143 @@
+import pytest
+import torch
+from torch import nn
+
+import sacv
+from conftest import SmallNet
+from sacv.errors import ActivationError, LayerError, TargetError
+from sacv.model import survey
+
+
+def first_class(logits):
+    return logits[:, 0]
+
+
+def inputs(count=2):
+    return torch.randn(count, 3, 8, 7, generator=torch.Generator().manual_seed(1))
+
+
+def test_activations_stop_at_the_deepest_layer_and_survive_in_place_operations():
+    net, ran = SmallNet().eval(), []
+    net.head.register_forward_hook(lambda m, i, o: ran.append("head"))
+    net.features[3].register_forward_hook(lambda m, i, o: ran.append("relu"))
+    found = sacv.VisionModel(net).activations(inputs(), ["features.0", "features.2"])
+    assert ran == []
+    want = net.features[0](inputs())
+    assert torch.equal(found["features.0"].cells, want.permute(0, 2, 3, 1))
+    assert (found["features.2"].cells < 0).any()  # the in-place ReLU after it has not overwritten it
+
+
+def test_gradients_of_nested_layers_equal_those_of_a_full_graph():
+    net = SmallNet().double().eval()
+    x = inputs().double().requires_grad_()
+    kept = {}
+
+    def keep(name):
+        def hook(module, args, output):
+            output.retain_grad()
+            kept[name] = output
+            return output.clone()
+
+        return hook
+
+    handles = [net.features[index].register_forward_hook(keep(f"features.{index}")) for index in (0, 2)]
+    net(x)[:, 1].sum().backward()
+    for handle in handles:
+        handle.remove()
+    trace = sacv.VisionModel(net).trace(
+        x.detach(), ["features.0", "features.2"], [first_class, lambda logits: logits[:, 1]]
+    )
+    for name, output in kept.items():
+        torch.testing.assert_close(trace.gradients[1][name], output.grad.permute(0, 2, 3, 1))
+        assert not torch.equal(trace.gradients[0][name], trace.gradients[1][name])
+
+
+def test_layers_of_two_branches():
+    class Branches(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.left, self.right = nn.Conv2d(3, 4, 1), nn.Conv2d(3, 4, 1)
+
+        def forward(self, x):
+            return (self.left(x) * self.right(x)).mean((2, 3))
+
+    net = Branches()
+    trace = sacv.VisionModel(net).trace(inputs(), ["left", "right"], [first_class])
+    with torch.no_grad():
+        want = torch.zeros(2, 4, 8, 7)
+        want[:, 0] = net.right(inputs())[:, 0] / 56
+    torch.testing.assert_close(trace.gradients[0]["left"].permute(0, 3, 1, 2), want)
+
+
+def test_nothing_before_the_layer_is_recorded():
+    net, recorded = SmallNet(), []
+    net.features[1].register_forward_hook(lambda m, i, o: recorded.append(o.requires_grad))
+    sacv.VisionModel(net).trace(inputs(), ["features.2"], [first_class])
+    assert recorded == [False]
+
+
+def test_what_cannot_be_captured_is_told():
+    class Odd(SmallNet):
+        def __init__(self):
+            super().__init__()
+            self.unused = nn.Conv2d(3, 3, 1)
+            self.pair = nn.LSTM(3, 4, batch_first=True)
+
+        def forward(self, x):
+            self.pair(x.flatten(2).transpose(1, 2))
+            return super().forward(x)
+
+    model = sacv.VisionModel(Odd())
+    with pytest.raises(LayerError, match="'unused' does not run"):
+        model.activations(inputs(), ["unused"])
+    with pytest.raises(LayerError, match="gives tuple, not one tensor"):
+        model.activations(inputs(), ["pair"])
+    with pytest.raises(LayerError, match="maps of shape"):
+        model.activations(inputs(), ["head"])
+
+
+def test_an_output_without_classes_is_refused():
+    with pytest.raises(TargetError, match="logits of shape"):
+        sacv.VisionModel(nn.Sequential(nn.Conv2d(3, 2, 1))).trace(inputs(), ["0"], [first_class])
+
+
+def test_a_layer_that_logits_do_not_depend_on():
+    class Cut(SmallNet):
+        def forward(self, x):
+            self.features(x)
+            return self.head(torch.ones(len(x), 8))
+
+    with pytest.raises(ActivationError, match="do not depend on layer"):
+        sacv.VisionModel(Cut()).trace(inputs(), ["features.0"], [first_class])
+
+
+def test_survey_tells_every_layer():
+    found = {info.name: info for info in survey(sacv.VisionModel(SmallNet()), inputs(1))}
+    assert found["features.2"].grid == (8, 7) and found["features.2"].channels == 8 and found["features.2"].usable
+    assert not found["head"].usable and "no locations" in found["head"].warning
+    assert found["pool"].warning == "one location only"
+
+
+def test_fingerprint_follows_weights_and_kind():
+    one, same, other = (sacv.VisionModel(SmallNet(seed)).fingerprint for seed in (0, 0, 1))
+    assert one == same != other
+
+    class Renamed(SmallNet):
+        pass
+
+    assert sacv.VisionModel(Renamed()).fingerprint != one
+
+
+def test_targets_by_name_and_index(small_model):
+    assert small_model.class_index("cat", 4) == 2
+    assert small_model.class_index("3", 4) == 3
+    assert small_model.class_index(3, 4) == 3
+    with pytest.raises(TargetError, match="no class 'cow'; the nearest names are"):
+        small_model.class_index("cow", 4)
+    for wrong in (4, -1, "17"):
+        with pytest.raises(TargetError, match="out of range|no class"):
+            small_model.class_index(wrong, 4)
+    with pytest.raises(TargetError, match="4 class names were given, but the network has 5"):
+        small_model.class_index("cat", 5)
+    with pytest.raises(TargetError, match="has no class names"):
+        sacv.VisionModel(SmallNet()).class_index("cat", 4)
