@@ -113,7 +113,6 @@ def main() -> None:
         "epochs": options.epochs,
         "seconds": round(time.monotonic() - began),
         "seed": options.seed,
-        "seconds": round(time.monotonic() - began),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "held_out_scenes": len(held),
         "held_out_accuracy": round(float(right_ones.mean()), 4),

@@ -135,7 +135,7 @@ def test_targets_by_name_and_index(small_model):
     with pytest.raises(TargetError, match="no class 'cow'; the nearest names are"):
         small_model.class_index("cow", 4)
     for wrong in (4, -1, "17"):
-        with pytest.raises(TargetError, match="out of range|no class"):
+        with pytest.raises(TargetError, match=r"out of range|no class"):
             small_model.class_index(wrong, 4)
     with pytest.raises(TargetError, match="4 class names were given, but the network has 5"):
         small_model.class_index("cat", 5)

@@ -1,0 +1,124 @@
+"""The package agrees with the naive SACV to 1e-6."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import sacv
+from reference import naive
+
+
+class Residual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 6, 3, padding=1), nn.Tanh())
+        self.body = nn.Sequential(nn.Conv2d(6, 6, 3, padding=1), nn.ReLU(inplace=True))
+        self.head = nn.Sequential(nn.AvgPool2d(2), nn.Flatten(), nn.Linear(6 * 3 * 3, 4))
+
+    def forward(self, x):
+        x = self.stem(x)
+        return self.head(x + self.body(x))
+
+
+def plain(*extra):
+    return nn.Sequential(
+        nn.Conv2d(3, 6, 3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(6, 5, 3, padding=1, stride=2), *extra,
+        nn.ReLU(inplace=True), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(5, 4),
+    )  # fmt: skip
+
+
+def in_train_mode():
+    net = plain(nn.BatchNorm2d(5), nn.Dropout(0.5))
+    net[3].running_mean.normal_()
+    net[3].running_var.uniform_(0.5, 2)
+    return net.train()
+
+
+def frozen():
+    net = plain().eval()
+    for parameter in net.parameters():
+        parameter.requires_grad_(False)
+    return net
+
+
+NETS = {
+    "in-place ReLU": (lambda: plain().eval(), ["2"], 5),
+    "in-place ReLU, two layers": (lambda: plain().eval(), ["0", "2"], 5),
+    "train mode": (in_train_mode, ["2"], 5),
+    "frozen": (frozen, ["2"], 5),
+    "residual": (lambda: Residual().eval(), ["stem", "body.0"], 6),
+}
+
+
+def images(count, size, seed):
+    return torch.randn(count, 3, size, size, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7])
+@pytest.mark.parametrize("target", [2, "predicted"])
+@pytest.mark.parametrize("name", NETS)
+def test_agrees(name, target, batch_size):
+    make, layers, size = NETS[name]
+    torch.manual_seed(0)
+    net = make().double()
+    concept, random, shown = images(5, size, 1) + 0.5, images(6, size, 2), images(8, size, 3)
+    model = sacv.VisionModel(net)
+    bank = sacv.fit(model, layers, {"c": concept}, [random], batch_size=batch_size)
+    found = sacv.explain(model, shown, bank, target, batch_size=batch_size)
+    with torch.no_grad():
+        predicted = naive.prepared(net)(shown).argmax(1).tolist()
+    targets = predicted if target == "predicted" else [target] * 8
+    assert [image.target for image in found.images] == targets
+    for layer in layers:
+        cav = bank.cav(layer, "c")
+        np.testing.assert_allclose(cav.vector, naive.direction(net, layer, concept, random), rtol=0, atol=1e-9)
+        want = naive.relevance(net, layer, shown, cav.vector, cav.threshold)
+        np.testing.assert_allclose(found.relevance(layer, "c"), want, rtol=0, atol=1e-6)
+        want = naive.contribution(net, layer, shown, cav.vector, targets)
+        assert np.abs(want).max() > 1e-3
+        np.testing.assert_allclose(found.contribution(layer, "c"), want, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_contributions_sum_to_the_derivative_of_the_whole_layer(name):
+    make, layers, size = NETS[name]
+    torch.manual_seed(1)
+    net = make().double()
+    shown = images(3, size, 3)
+    model = sacv.VisionModel(net)
+    bank = sacv.fit(model, layers, {"c": images(5, size, 1) + 0.5}, [images(6, size, 2)])
+    found = sacv.explain(model, shown, bank, 1)
+    for layer in layers:
+        for index, image in enumerate(shown):
+            want = naive.whole_layer_derivative(net, layer, image, bank.cav(layer, "c").vector, 1)
+            assert found.contribution(layer, "c")[index].sum() == pytest.approx(want, abs=1e-6)
+
+
+def test_the_gradient_is_of_the_logit():
+    torch.manual_seed(0)
+    net = plain().double().eval()
+    model = sacv.VisionModel(net)
+    bank = sacv.fit(model, ["2"], {"c": images(5, 5, 1) + 0.5}, [images(6, 5, 2)])
+    shown = images(4, 5, 3)
+    before = sacv.explain(model, shown, bank, 1).contribution("2", "c")
+    with torch.no_grad():
+        net[-1].weight[1] *= 3  # class 1 alone: a softmax would mix the other classes in
+    bank = sacv.fit(model, ["2"], {"c": images(5, 5, 1) + 0.5}, [images(6, 5, 2)])
+    np.testing.assert_allclose(sacv.explain(model, shown, bank, 1).contribution("2", "c"), 3 * before, rtol=1e-6)
+
+
+def test_the_reference_agrees_with_autograd():
+    """The reference itself, by another way."""
+    torch.manual_seed(0)
+    net = plain().double().eval()
+    vector = np.eye(5)[1]
+    image = images(1, 5, 3)[0]
+    kept = []
+    handle = net[2].register_forward_hook(lambda m, i, o: kept.append(o) or o.clone())
+    net(image[None])[0, 2].backward(inputs=[*net.parameters()], retain_graph=True)
+    (gradient,) = torch.autograd.grad(net(image[None])[0, 2], kept[1])
+    handle.remove()
+    np.testing.assert_allclose(
+        naive.contribution(net, "2", image[None], vector, [2])[0], gradient[0, 1].numpy(), atol=1e-8
+    )

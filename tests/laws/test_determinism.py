@@ -1,0 +1,43 @@
+"""Same seed, same bank, byte for byte; another batch size changes nothing beyond rounding."""
+
+import numpy as np
+import pytest
+
+import sacv
+
+SOLVERS = [sacv.solvers.MeanDifference(), sacv.solvers.Logistic(sample=60)]
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_same_seed_same_bytes(small_model, guidance, tmp_path, solver):
+    for name in ("one", "two"):
+        bank = sacv.fit(
+            small_model, ["features.0", "features.2"], {"c": guidance[0]}, [guidance[1]], solver=solver, seed=5
+        )
+        bank.save(tmp_path / name)
+    for file in (tmp_path / "one").iterdir():
+        assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()
+
+
+def test_another_seed_draws_other_folds(small_model, guidance):
+    one, two = (
+        sacv.fit(small_model, ["features.2"], {"c": guidance[0]}, [guidance[1]], seed=seed).moments for seed in (0, 1)
+    )
+    key = ("features.2", "random")
+    assert not np.allclose(one[key][0].mean, two[key][0].mean)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_batch_size_changes_nothing(small_model, guidance, solver):
+    found = []
+    for size in (1, 5, 32):
+        bank = sacv.fit(small_model, ["features.2"], {"c": guidance[0]}, [guidance[1]], solver=solver, batch_size=size)
+        shown = sacv.explain(small_model, guidance[1], bank, 1, batch_size=size)
+        found.append((bank.cav("features.2", "c"), shown))
+    for cav, shown in found[1:]:
+        np.testing.assert_allclose(cav.vector, found[0][0].vector, atol=1e-6)
+        assert cav.threshold == pytest.approx(found[0][0].threshold, abs=1e-6)
+        for kind in ("relevance", "contribution"):
+            one, other = (getattr(each, kind)("features.2", "c") for each in (shown, found[0][1]))
+            # Of the map's scale: float32 convolutions sum in another order for another batch size.
+            np.testing.assert_allclose(one, other, rtol=0, atol=1e-6 * max(1, np.abs(other).max()))
