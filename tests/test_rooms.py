@@ -48,8 +48,9 @@ def test_every_room_is_known():
 
 def test_public_names():
     assert sacv.__all__ == [
-        "CAV", "ConceptBank", "Explanation", "ImageTransform", "Quality", "SacvError", "VisionModel", "__version__",
-        "errors", "explain", "fit", "load_model", "solvers",
+        "CAV", "Audit", "ClassScores", "ConceptBank", "Explanation", "ImageTransform", "Quality", "Region", "SacvError",
+        "VisionModel", "__version__", "audit", "errors", "explain", "fit", "load_model", "merge", "refit", "score",
+        "solvers",
     ]  # fmt: skip
     assert all(hasattr(sacv, name) for name in sacv.__all__)
 

@@ -8,25 +8,35 @@
 """
 
 from sacv import errors, solvers
-from sacv.cav import CAV, ConceptBank, Quality, fit
+from sacv.cav import CAV, ConceptBank, Quality, fit, merge, refit
+from sacv.concepts import Region
 from sacv.errors import SacvError
 from sacv.maps import Explanation, explain
 from sacv.model import ImageTransform, VisionModel, load_model
+from sacv.scores import ClassScores, score
+from sacv.trust import Audit, audit
 
 __version__ = "0.1.0"
 
 __all__ = [
     "CAV",
+    "Audit",
+    "ClassScores",
     "ConceptBank",
     "Explanation",
     "ImageTransform",
     "Quality",
+    "Region",
     "SacvError",
     "VisionModel",
     "__version__",
+    "audit",
     "errors",
     "explain",
     "fit",
     "load_model",
+    "merge",
+    "refit",
+    "score",
     "solvers",
 ]

@@ -13,6 +13,7 @@
     |   |-- UnreadableImageError   a file is no image, is truncated or is too large
     |   `-- ImageSetError      an empty set, too few images, sets that share images
     |-- SolverError            no direction could be found
+    |-- WeakConceptError       a CAV's held-out figures are too poor to explain with
     `-- StorageError
         |-- CorruptFileError   a saved file is damaged or of an unknown format
         `-- MismatchError      a bank is used with another model
@@ -71,6 +72,10 @@ class ImageSetError(ImageError):
 
 class SolverError(SacvError):
     """No direction could be found."""
+
+
+class WeakConceptError(SacvError):
+    """A CAV's held-out figures are too poor to explain with."""
 
 
 class StorageError(SacvError):

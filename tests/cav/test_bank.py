@@ -1,34 +1,154 @@
 import errno
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 import sacv
+from cav.planted import noise
 from conftest import SmallNet
+from sacv import ConceptBank
+from sacv.concepts import Region
 from sacv.errors import CorruptFileError, LayerError, MismatchError, OptionError, StorageError
+from sacv.files import read_arrays, write_arrays
+from sacv.solvers import LDA, Logistic, MeanDifference, UnitLength, rebuild
 
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
 
 
-def test_what_is_saved_comes_back(small_bank, tmp_path):
-    small_bank.save(tmp_path / "bank")
-    again = sacv.ConceptBank.load(tmp_path / "bank")
+def rich_fit(**options):
+    """Two layers, an ordinary and two marked concepts, whose null two of them share, files that were skipped."""
+    net = nn.Sequential(nn.Identity(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(12, 2, bias=False))
+    nn.init.ones_(net[-1].weight)
+    images, masks = noise(5, 3, 4, 0, mean=1).float(), np.random.default_rng(0).random((5, 4, 4)) < 0.7
+    concepts = {"a": torch.cat([images, images[:1]]), "b": noise(5, 3, 4, 3).float()}
+    wanted = {"solver": LDA(0.2), "rest": True, "runs": 4, "nulls": 9, "locations": 3, "folds": 3} | options
+    regions = {"x": Region(images, list(masks)), "y": Region(images, list(masks[:, ::-1]))}
+    return sacv.fit(
+        sacv.VisionModel(net, class_names=["one", "two"]), ["0", "1"], concepts, noise(6, 3, 4, 1).float(),
+        regions=regions, **wanted,
+    )  # fmt: skip
+
+
+def assert_same_drawn(one, other):
+    np.testing.assert_array_equal(one.vectors, other.vectors)
+    np.testing.assert_array_equal(one.thresholds, other.thresholds)
+
+
+def assert_same_means(one, other):
+    np.testing.assert_array_equal(one.means, other.means)
+    np.testing.assert_array_equal(one.weights, other.weights)
+
+
+def assert_same_bank(one, other):
+    """Every field, exactly, but for the lower triangle of a scatter: the upper one is kept, and stands for both."""
+    compared = {"layers", "sets", "solver", "seed", "folds", "locations", "runs", "nulls", "model"}
+    assert compared | {"cavs", "statistics", "seen_through"} == {field.name for field in fields(ConceptBank)}
+    for name in compared:
+        assert getattr(one, name) == getattr(other, name)
+    assert len(one.cavs) == len(other.cavs)
+    for mine, theirs in zip(one.cavs, other.cavs, strict=True):
+        for name in ("layer", "concept", "threshold", "quality", "statistics"):
+            assert getattr(mine, name) == getattr(theirs, name)
+        np.testing.assert_array_equal(mine.vector, theirs.vector)
+        np.testing.assert_array_equal(mine.evidence, theirs.evidence)
+        assert_same_drawn(mine.runs, theirs.runs)
+        assert_same_drawn(mine.null, theirs.null)
+    assert one.statistics.keys() == other.statistics.keys()
+    for key, mine in one.statistics.items():
+        theirs = other.statistics[key]
+        assert len(mine.folds) == len(theirs.folds)
+        for part, again in zip(mine.folds, theirs.folds, strict=True):
+            assert part.count == again.count
+            np.testing.assert_array_equal(part.mean, again.mean)
+            np.testing.assert_array_equal(np.triu(part.scatter), np.triu(again.scatter))
+            np.testing.assert_allclose(part.scatter, again.scatter, rtol=1e-12, atol=1e-12)
+        np.testing.assert_array_equal(mine.image_fold, theirs.image_fold)
+        assert_same_means(mine.images, theirs.images)
+        for name in ("vectors", "image", "weights"):
+            np.testing.assert_array_equal(getattr(mine.sample, name), getattr(theirs.sample, name))
+            assert getattr(mine.sample, name).dtype == getattr(theirs.sample, name).dtype
+    assert one.seen_through.keys() == other.seen_through.keys()
+    for key, mine in one.seen_through.items():
+        assert_same_means(mine, other.seen_through[key])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"solver": UnitLength(MeanDifference())},
+        {"solver": Logistic(C=0.1)},
+        {"runs": 1, "nulls": 0},
+        {"rest": False},
+    ],
+    ids=str,
+)
+def test_what_is_saved_comes_back(tmp_path, options):
+    bank = rich_fit(**options)
+    bank.save(tmp_path / "bank")
+    again = ConceptBank.load(tmp_path / "bank")
+    assert_same_bank(bank, again)
     assert sorted(contents(tmp_path / "bank")) == ["bank.json", "cavs.safetensors", "moments.safetensors"]
-    mine, theirs = small_bank.cav("features.2", "bright"), again.cav("features.2", "bright")
-    np.testing.assert_array_equal(mine.vector, theirs.vector)
-    assert (mine.threshold, mine.quality) == (theirs.threshold, theirs.quality)
-    assert again.model == small_bank.model and again.sets == small_bank.sets and again.layers == small_bank.layers
-    for key, parts in small_bank.moments.items():
-        for one, other in zip(parts, again.moments[key], strict=True):
-            assert one.count == other.count
-            np.testing.assert_array_equal(one.mean, other.mean)
-            np.testing.assert_allclose(one.scatter, other.scatter, rtol=1e-6, atol=1e-9)
     again.save(tmp_path / "twice")
     assert contents(tmp_path / "twice") == contents(tmp_path / "bank")
+
+
+def test_what_the_test_above_looks_at_is_there():
+    bank = rich_fit()
+    assert len(bank.cavs) == 8 and len(bank.statistics) == 10 and len(bank.seen_through) == 4
+    assert bank.concepts == ["a", "b", "x", "y"]
+    assert bank.sets[0].repeats and [entry.regions for entry in bank.sets] == [False, False, True, True, False]
+    for cav in bank.cavs:
+        assert len(cav.runs) == 3 and len(cav.null) == 9 and len(cav.quality.cosine) == 3
+    assert bank.cav("0", "a").null is bank.cav("0", "b").null
+    assert bank.cav("0", "x").null is not bank.cav("0", "a").null
+    assert any(part.count != round(part.count) for part in bank.statistics["1", "concept/x"].folds)
+    assert rich_fit(solver=Logistic(C=0.1)).cavs[0].statistics["iterations"] > 0
+
+
+def test_concepts_that_share_a_null_share_it_on_disk(tmp_path):
+    bank = rich_fit()
+    bank.save(tmp_path / "bank")
+    again = ConceptBank.load(tmp_path / "bank")
+    names = list(read_arrays(tmp_path / "bank" / "cavs.safetensors"))
+    assert len([name for name in names if "/null/" in name]) == 2 * 3 * 3  # layers, arrays, different nulls
+    assert again.cav("0", "a").null is again.cav("0", "b").null
+
+
+@pytest.mark.parametrize("solver", [LDA(0.2), UnitLength(LDA("oas")), Logistic(C=0.1)], ids=repr)
+def test_same_seed_same_bytes(tmp_path, solver):
+    for name, seed in (("one", 5), ("two", 5), ("other", 6)):
+        rich_fit(solver=solver, seed=seed).save(tmp_path / name)
+    one, two, other = (contents(tmp_path / name) for name in ("one", "two", "other"))
+    assert one == two
+    assert all(one[name] != other[name] for name in one)
+
+
+def test_what_a_bank_says_of_its_solver(small_model, guidance):
+    for solver in (LDA("oas"), UnitLength(LDA(0.3))):
+        bank = sacv.fit(small_model, ["features.2"], {"c": guidance[0]}, [guidance[1]], solver=solver)
+        assert rebuild(bank.solver) == solver
+        assert bank.normalised == isinstance(solver, UnitLength)
+        assert bank.transform == small_model.transform
+
+
+def test_a_folder_with_skipped_and_repeated_files(small_model, guidance, tmp_path):
+    (guidance[0] / "notes.txt").write_text("no image")
+    (guidance[0] / "copy.png").write_bytes((guidance[0] / "3.png").read_bytes())
+    bank = sacv.fit(small_model, ["features.2"], {"c": guidance[0]}, [guidance[1]], skip_unreadable=True)
+    bank.save(tmp_path / "bank")
+    again = ConceptBank.load(tmp_path / "bank")
+    assert again.sets == bank.sets
+    assert again.sets[0].skipped[0][0].endswith("notes.txt")
+    assert "not an image" in again.sets[0].skipped[0][1]
+    assert again.sets[0].repeats[0][0].endswith("copy.png")
 
 
 def test_unknown_layer_and_concept(small_bank):
@@ -68,6 +188,33 @@ def test_labels_that_do_not_fit_the_arrays_are_told(small_bank, tmp_path):
         file.write_text(json.dumps(labels | change))
         with pytest.raises(CorruptFileError):
             sacv.ConceptBank.load(tmp_path / "bank")
+
+
+def test_arrays_that_do_not_fit_the_labels_are_told(small_bank, tmp_path):
+    small_bank.save(tmp_path / "bank")
+    name = "features.2/bright"
+    for file, entry, change in (
+        ("cavs", name, lambda array: array * 1.01),
+        ("cavs", name, lambda array: array[:-1]),
+        ("cavs", name, lambda array: array.astype(np.float32)),
+        ("cavs", f"{name}/runs/vectors", None),
+        ("cavs", f"{name}/evidence", None),
+        ("moments", "features.2/random/image_means", None),
+        ("moments", "features.2/concept/bright/scatter", lambda array: array[:, :-1]),
+        ("moments", "features.2/concept/bright/count", lambda array: array[:-1]),
+    ):
+        path = tmp_path / "bank" / f"{file}.safetensors"
+        before = path.read_bytes()
+        arrays = read_arrays(path)
+        if change is None:
+            del arrays[entry]
+        else:
+            arrays[entry] = np.ascontiguousarray(change(arrays[entry]))
+        write_arrays(path, arrays)
+        with pytest.raises(CorruptFileError, match="damaged bank"):
+            ConceptBank.load(tmp_path / "bank")
+        path.write_bytes(before)
+    ConceptBank.load(tmp_path / "bank")
 
 
 def test_the_old_bank_survives_a_full_disk(small_bank, tmp_path, monkeypatch):

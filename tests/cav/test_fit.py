@@ -1,90 +1,187 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
 import sacv
+from cav.planted import assert_same_cav, cells, mean_of, noise, planted_model, unit
 from conftest import SmallNet, make_pictures
-from sacv.cav.gather import Gather, plan
-from sacv.concepts import batches, image_set
+from sacv.concepts.reading import read_picture
 from sacv.errors import ActivationError, ImageSetError, LayerError, OptionError, SolverError
+from sacv.solvers import LDA, LinearSVM, Logistic, MeanDifference, Ridge, Sklearn, UnitLength
+from solvers.table import TABLE, name, solve
+
+SOLVERS = [MeanDifference(), LDA(0.1), Logistic(C=0.1), UnitLength(MeanDifference()), UnitLength(Logistic(C=0.1))]
+each = pytest.mark.parametrize("solver", SOLVERS, ids=repr)
 
 
-class Pass(nn.Module):
-    """A net whose layer gives its input back."""
-
-    def __init__(self, channels):
-        super().__init__()
-        self.layer = nn.Identity()
-        self.head = nn.Linear(channels, 2)
-
-    def forward(self, x):
-        return self.head(self.layer(x).mean(dim=(2, 3)))
+def fit(concepts, random, **options):
+    return sacv.fit(planted_model(random.shape[1]), ["layer"], concepts, random, **{"locations": 99, **options})
 
 
-@pytest.mark.parametrize("solver", [sacv.solvers.MeanDifference(), sacv.solvers.Logistic()])
-def test_noise_with_image_offsets_validates_at_chance(solver):
-    """A split by location would find 0.8 to 0.99 here, since every image has an offset of its own."""
+# The vector
+
+
+@pytest.mark.parametrize("row", TABLE, ids=name)
+def test_the_vector_is_the_solver_s_on_all_locations(row):
+    concept, random = noise(6, 4, 3, 0, mean=1), noise(8, 4, 3, 1)
+    cav = fit({"c": concept}, random, solver=row.solver, nulls=0, runs=1).cav("layer", "c")
+    want = solve(row.solver, cells(concept).reshape(-1, 4), cells(random).reshape(-1, 4))
+    np.testing.assert_allclose(cav.vector, want, rtol=0, atol=row.tolerance)
+    assert cav.vector.dtype == np.float64 and np.linalg.norm(cav.vector) == pytest.approx(1, abs=1e-12)
+    assert cav.vector @ (mean_of(cells(concept)) - mean_of(cells(random))) > 0
+
+
+def test_the_difference_of_means_is_taken_if_nothing_is_said():
+    bank = fit({"c": noise(4, 3, 2, 0, mean=1)}, noise(6, 3, 2, 1))
+    assert bank.solver == MeanDifference().describe() and not bank.normalised
+
+
+def test_a_layer_within_a_network(small_model, guidance):
+    """The mean over every location of every picture, with the network run by hand."""
+    cav = sacv.fit(small_model, ["features.2"], {"c": guidance[0]}, [guidance[1]]).cav("features.2", "c")
+    means = []
+    for folder in guidance:
+        pictures = [small_model.transform(read_picture(file)) for file in sorted(folder.iterdir())]
+        with torch.no_grad():
+            values = small_model.net.features[:3](torch.stack(pictures))
+        means.append(mean_of(cells(values).astype(np.float64)))
+    np.testing.assert_allclose(cav.vector, unit(means[0] - means[1]), rtol=0, atol=1e-6)
+
+
+@each
+def test_unit_length_is_the_solver_on_normalised_activations(solver):
+    """A zero activation stays zero, in both."""
+    if isinstance(solver, UnitLength):
+        solver = solver.solver
+    concept, random = noise(6, 4, 3, 0, mean=1), noise(9, 4, 3, 1)
+    concept[0, :, 1, 1] = 0
+    lengths = [images.norm(dim=1, keepdim=True).clamp(min=1e-300) for images in (concept, random)]
+    one = fit({"c": concept}, random, solver=UnitLength(solver))
+    other = fit({"c": concept / lengths[0]}, random / lengths[1], solver=solver)
+    assert_same_cav(one.cav("layer", "c"), other.cav("layer", "c"), atol=1e-9)
+    assert one.cav("layer", "c").quality.auroc == pytest.approx(other.cav("layer", "c").quality.auroc, abs=1e-12)
+    assert one.normalised and not other.normalised
+    plain = fit({"c": concept}, random, solver=solver).cav("layer", "c")
+    assert np.abs(plain.vector - one.cav("layer", "c").vector).max() > 1e-3
+
+
+# What changes nothing
+
+
+@each
+def test_batch_size_changes_nothing(solver, small_model, guidance):
+    """In the float32 of the network, whose convolutions sum in another order for another batch size."""
     found = []
-    for seed in range(4):
-        generator = torch.Generator().manual_seed(seed)
-        images = torch.randn(40, 16, 5, 5, generator=generator) + 2 * torch.randn(40, 16, 1, 1, generator=generator)
-        bank = sacv.fit(
-            sacv.VisionModel(Pass(16)), ["layer"], {"c": images[:20]}, [images[20:]], solver=solver, seed=seed
-        )
-        quality = bank.cav("layer", "c").quality
-        found.append((quality.accuracy, quality.auroc, quality.image_accuracy, quality.image_auroc))
-    # 40 independent images in all: the standard error of the mean of four runs is about 0.05.
-    assert np.abs(np.mean(found, axis=0) - 0.5).max() < 0.16
+    for size in (1, 5, 32):
+        options = {"solver": solver, "batch_size": size, "nulls": 9}
+        bank = sacv.fit(small_model, ["features.0", "features.2"], {"c": guidance[0]}, [guidance[1]], **options)
+        found.append(bank)
+    for bank in found[1:]:
+        for one, other in zip(found[0].cavs, bank.cavs, strict=True):
+            assert_same_cav(one, other, atol=1e-6)
+            assert one.quality.auroc == pytest.approx(other.quality.auroc, abs=1e-6)
+            assert one.quality.absent == other.quality.absent
 
 
-def test_quality_tells_a_planted_concept_and_counts(small_model, guidance, small_bank):
-    quality = small_bank.cav("features.2", "bright").quality
-    assert quality.image_auroc > 0.9
-    assert (quality.images, quality.random_images) == (6, 7)
-    assert (quality.locations, quality.random_locations) == (6 * 120, 7 * 120)
+@each
+def test_what_else_is_fitted_changes_nothing(solver):
+    """Concepts, layers and the order of both; the same generator would give other runs to the second of two."""
+    c, random = noise(6, 4, 4, 0, mean=1), noise(9, 4, 4, 1)
+    others = {"a": noise(7, 4, 4, 2, mean=-1), "b": noise(6, 4, 4, 3, mean=2)}
+    net = nn.Sequential(nn.Identity(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(16, 2)).double()
+    model, options = sacv.VisionModel(net), {"solver": solver, "batch_size": 4, "nulls": 9}
+    alone = sacv.fit(model, ["1"], {"c": c}, random, **options).cav("1", "c")
+    for concepts, layers in ((others | {"c": c}, ["0", "1"]), ({"c": c} | others, ["1", "0"])):
+        beside = sacv.fit(model, layers, concepts, random, **options).cav("1", "c")
+        assert_same_cav(beside, alone, atol=1e-9)
+        for figure in ("accuracy", "accuracy_interval", "auroc", "auroc_interval", "image_auroc", "run_cosine"):
+            assert getattr(beside.quality, figure) == pytest.approx(getattr(alone.quality, figure), abs=1e-9)
 
 
-def test_threshold_parts_planted_sets():
-    generator = torch.Generator().manual_seed(0)
-    images = torch.randn(30, 8, 4, 4, generator=generator)
-    images[:15, 3] += 9
-    cav = sacv.fit(sacv.VisionModel(Pass(8)), ["layer"], {"c": images[:15]}, [images[15:]]).cav("layer", "c")
-    assert abs(cav.vector[3]) > 0.99
-    assert 2 < cav.threshold < 7
-    assert cav.quality.accuracy > 0.99
+def test_concepts_and_layers_draw_for_themselves():
+    """Runs of two concepts are drawn apart, and so are those of two layers."""
+    images, random = noise(6, 4, 4, 0, mean=1), noise(9, 4, 4, 1)
+    net = nn.Sequential(nn.Identity(), nn.Identity(), nn.AvgPool2d(4), nn.Flatten(), nn.Linear(4, 2)).double()
+    bank = sacv.fit(sacv.VisionModel(net), ["0", "1"], {"a": images, "b": images}, random)
+    first = bank.cav("0", "a")
+    for cav in (bank.cav("0", "b"), bank.cav("1", "a")):
+        np.testing.assert_allclose(cav.vector, first.vector, rtol=0, atol=1e-12)
+        assert not np.allclose(cav.runs.vectors, first.runs.vectors)
 
 
-def test_merging_parts_gives_the_whole(small_model, guidance):
-    sets = [image_set("concept", guidance[0]), image_set("random", guidance[1])]
-    reducer = Gather(small_model, ("features.2",), plan(sets, 3, 0), (6, 7), 200, 0)
-    shards = list(batches(reducer.plan.items, 4))
-    whole, left, right = reducer.empty(), reducer.empty(), reducer.empty()
-    for number, shard in enumerate(shards):
-        whole = reducer.add(whole, shard)
-        if number % 2:
-            left = reducer.add(left, shard)
-        else:
-            right = reducer.add(right, shard)
-    one, two = reducer.finish(whole), reducer.finish(reducer.merge(left, right))
-    assert one.keys() == two.keys()
-    for key, found in one.items():
-        np.testing.assert_allclose(two[key].total().scatter, found.total().scatter, rtol=1e-6, atol=1e-6)
-        np.testing.assert_array_equal(two[key].image_means, found.image_means)
-        np.testing.assert_array_equal(two[key].sample.vectors, found.sample.vectors)
-        assert found.total().count == found.locations * len(found.image_fold)
+def test_seeds_change_the_draws_and_not_the_vector():
+    concept, random = noise(6, 4, 3, 0, mean=1), noise(9, 4, 3, 1)
+    one, two = (fit({"c": concept}, random, seed=seed).cav("layer", "c") for seed in (0, 1))
+    np.testing.assert_allclose(one.vector, two.vector, rtol=0, atol=1e-12)
+    assert not np.allclose(one.runs.vectors, two.runs.vectors)
+    assert not np.allclose(one.null.vectors, two.null.vectors)
+    assert one.quality.auroc != two.quality.auroc
+
+
+def test_nothing_reads_a_global_generator():
+    model, concept, random, found = planted_model(4), noise(6, 4, 3, 0, mean=1), noise(9, 4, 3, 1), []
+    for seed in (0, 1):
+        np.random.seed(seed)
+        torch.manual_seed(seed)
+        before = np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
+        bank = sacv.fit(model, ["layer"], {"c": concept}, random, solver=Logistic(C=0.1))
+        found.append(bank.cav("layer", "c"))
+        assert (np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()) == before
+    assert_same_cav(*found, atol=1e-300)
+
+
+# Forward passes
+
+
+def passes(model, run):
+    """Count the images that go through the network while something runs."""
+    seen = []
+    handle = model.net.register_forward_pre_hook(lambda net, inputs: seen.append(len(inputs[0])))
+    run()
+    handle.remove()
+    return sum(seen)
+
+
+@each
+def test_runs_and_nulls_cost_no_pass(solver):
+    model, concept, random = planted_model(4), noise(6, 4, 3, 0, mean=1), noise(9, 4, 3, 1)
+
+    def run(**options):
+        return lambda: sacv.fit(model, ["layer"], {"c": concept}, random, solver=solver, **options)
+
+    counts = {
+        passes(model, run(**options))
+        for options in ({"runs": 1, "nulls": 0}, {"runs": 9, "nulls": 30}, {"folds": 2}, {"locations": 1})
+    }
+    assert counts == {6 + 9 + 1}  # and one image to look at the shapes
 
 
 def test_an_image_in_two_concepts_is_run_once(small_model, guidance):
-    calls = []
-    small_model.net.features[0].register_forward_hook(lambda m, i, o: calls.append(len(i[0])))
-    sacv.fit(small_model, ["features.2"], {"a": guidance[0], "b": guidance[0]}, [guidance[1]])
-    assert sum(calls) == 6 + 7 + 1  # and one image to look at the shapes
+    def run():
+        sacv.fit(small_model, ["features.2"], {"a": guidance[0], "b": guidance[0]}, [guidance[1]])
+
+    assert passes(small_model, run) == 6 + 7 + 1
+
+
+def test_progress_counts_to_the_end(small_model, guidance):
+    told: list[tuple[int, int]] = []
+    sacv.fit(
+        small_model, ["features.2"], {"c": guidance[0], "d": guidance[0]}, [guidance[1]], batch_size=4,
+        progress=lambda done, total: told.append((done, total)),
+    )  # fmt: skip
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+# What is refused
 
 
 def test_no_such_layer_names_the_nearest(small_model, guidance):
     with pytest.raises(LayerError, match=r"no layer 'feature\.2'; the nearest names are features\.2"):
         sacv.fit(small_model, ["feature.2"], {"c": guidance[0]}, [guidance[1]])
+    with pytest.raises(LayerError, match="no layer is named"):
+        sacv.fit(small_model, [], {"c": guidance[0]}, [guidance[1]])
 
 
 @pytest.mark.parametrize(("layer", "words"), [("head", "no locations"), ("pool", "one location only")])
@@ -108,10 +205,18 @@ def test_a_layer_that_runs_twice_is_refused(guidance):
 
 def test_one_image_only(small_model, guidance, tmp_path):
     single = make_pictures(tmp_path / "single", 1, 5)
-    with pytest.raises(ImageSetError, match=r"concept 'c' has 1 image .*at least 2"):
+    with pytest.raises(ImageSetError, match=r"c has 1 image \(.*0\.png\); at least 2"):
         sacv.fit(small_model, ["features.2"], {"c": single}, [guidance[1]])
-    with pytest.raises(ImageSetError, match="the random set has 1 image"):
+    with pytest.raises(ImageSetError, match=r"random has 1 image \(.*at least 2"):
         sacv.fit(small_model, ["features.2"], {"c": guidance[0]}, [single])
+
+
+def test_no_random_images(small_model, guidance):
+    for random in ([], ()):
+        with pytest.raises(OptionError, match="no random images are given"):
+            sacv.fit(small_model, ["features.2"], {"c": guidance[0]}, random)
+    with pytest.raises(OptionError, match="no random images are given"):
+        sacv.fit(small_model, ["features.2"], {"c": guidance[0]})
 
 
 def test_shared_files(small_model, guidance):
@@ -119,30 +224,44 @@ def test_shared_files(small_model, guidance):
         sacv.fit(small_model, ["features.2"], {"c": guidance[0]}, list(guidance))
 
 
+def test_repeats_are_left_out_and_told(small_model, guidance):
+    (guidance[0] / "copy.png").write_bytes((guidance[0] / "3.png").read_bytes())
+    bank = sacv.fit(small_model, ["features.2"], {"c": guidance[0]}, [guidance[1]])
+    assert [tuple(path.rsplit("/", 1)[-1] for path in pair) for pair in bank.sets[0].repeats] == [("copy.png", "3.png")]
+    assert bank.cav("features.2", "c").quality.images == 6
+
+
 def test_activations_that_are_not_finite_name_layer_and_image(small_model, guidance):
     with torch.no_grad():
         small_model.net.features[2].bias[1] = torch.nan
-    with pytest.raises(ActivationError, match=r"'features\.2' gives values that are not finite for .*0\.png"):
+    with pytest.raises(ActivationError, match=r"'features\.2' gives values that are not finite for .*bright/\d\.png"):
         sacv.fit(small_model, ["features.2"], {"c": guidance[0]}, [guidance[1]])
 
 
-def test_sets_that_do_not_differ(small_model):
+@pytest.mark.parametrize(
+    "solver", [MeanDifference(), LDA(), Ridge(), Logistic(), LinearSVM(), UnitLength(LDA())], ids=repr
+)
+def test_sets_that_do_not_differ(solver):
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(4, 3, 12, 10, generator=generator)
     dead = SmallNet()
     nn.init.zeros_(dead.features[0].weight)
     nn.init.zeros_(dead.features[0].bias)
     with pytest.raises(SolverError, match=r"concept 'c' at layer 'features\.0'.*do not differ"):
-        sacv.fit(sacv.VisionModel(dead), ["features.0"], {"c": images[:2]}, [images[2:]])
+        sacv.fit(sacv.VisionModel(dead), ["features.0"], {"c": images[:2]}, [images[2:]], solver=solver)
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"folds": 1}, "folds must be at least 2, not 1"),
-        ({"seed": -1}, "seed must be 0 or above"),
+        ({"seed": -1}, "seed must be at least 0, not -1"),
+        ({"locations": 0}, "locations must be at least 1, not 0"),
         ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"runs": 0}, "runs must be at least 1, not 0"),
+        ({"nulls": -1}, "nulls must be at least 0, not -1"),
         ({"solver": "lda"}, "must be an object"),
+        ({"solver": LDA}, "must be an object"),
     ],
 )
 def test_illegal_options(small_model, guidance, options, words):
@@ -151,27 +270,16 @@ def test_illegal_options(small_model, guidance, options, words):
 
 
 def test_concepts_need_names(small_model, guidance):
-    with pytest.raises(OptionError, match="no concept is given"):
-        sacv.fit(small_model, ["features.2"], {}, [guidance[1]])
-    with pytest.raises(OptionError, match="not blank"):
-        sacv.fit(small_model, ["features.2"], {" ": guidance[0]}, [guidance[1]])
-    with pytest.raises(LayerError, match="no layer is named"):
-        sacv.fit(small_model, [], {"c": guidance[0]}, [guidance[1]])
+    for concepts in ({}, None):
+        with pytest.raises(OptionError, match="no concept is given"):
+            sacv.fit(small_model, ["features.2"], concepts, [guidance[1]])
+    for bad in ("", "a/b", "random"):
+        with pytest.raises(OptionError, match=f"a concept cannot be named {bad!r}"):
+            sacv.fit(small_model, ["features.2"], {bad: guidance[0]}, [guidance[1]])
 
 
-def test_skipped_files_are_listed_in_the_bank(small_model, guidance, tmp_path):
-    (guidance[0] / "notes.txt").write_text("no image")
-    bank = sacv.fit(small_model, ["features.2"], {"c": guidance[0]}, [guidance[1]], skip_unreadable=True)
-    bank.save(tmp_path / "bank")
-    again = sacv.ConceptBank.load(tmp_path / "bank")
-    assert again.sets[0].skipped[0][0].endswith("notes.txt")
-    assert "not an image" in again.sets[0].skipped[0][1]
-
-
-def test_progress_counts_to_the_end(small_model, guidance):
-    told: list[tuple[int, int]] = []
-    sacv.fit(
-        small_model, ["features.2"], {"c": guidance[0]}, [guidance[1]], batch_size=4,
-        progress=lambda done, total: told.append((done, total)),
-    )  # fmt: skip
-    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+def test_an_estimator_that_cannot_be_used_names_concept_and_layer(small_model, guidance):
+    with pytest.raises(SolverError, match=r"concept 'c' at layer 'features\.2': DecisionTree.* gives no single weight"):
+        sacv.fit(
+            small_model, ["features.2"], {"c": guidance[0]}, [guidance[1]], solver=Sklearn(DecisionTreeClassifier())
+        )

@@ -1,6 +1,7 @@
 """The commands as a user runs them; errors give status 2 and one line."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,9 @@ from PIL import Image
 
 from conftest import make_pictures
 from sacv.cli import main
+from sacv.cli.fit import remarks, show_bank
+from sacv.cli.options import parse_regions
+from sacv.errors import OptionError
 
 CODE = """
 import torch
@@ -62,6 +66,123 @@ def test_json_of_fit(run, place):
     assert json.loads((place / "bank" / "bank.json").read_text())["solver"]["name"] == "Logistic"
 
 
+def test_json_of_fit_carries_the_whole_quality(run, place, small_bank):
+    found = json.loads(run(*FIT, "--json")[1])["cavs"][0]["quality"]
+    assert set(found) == set(vars(small_bank.cavs[0].quality))
+    assert found["auroc_interval"][0] <= found["auroc"] <= found["auroc_interval"][1]
+    assert set(found["looks_auroc"]) == {"brightness", "saturation", "edge energy"}
+
+
+def test_table_of_fit(run, place):
+    _, out, _ = run(*FIT)
+    found = json.loads(run(*changed("--out", "again"), "--json")[1])["cavs"][0]["quality"]
+    low, high = found["auroc_interval"]
+    assert f"{found['auroc']:.3f} ({low:.2f}-{high:.2f})" in out and f"{found['run_cosine']:.3f}" in out
+    assert "2, bright: brightness alone tells the sets apart (AUROC 1.00)" in out
+    _, out, _ = run(*changed("--out", "once"), "--runs", "1")
+    assert out.splitlines()[3].split()[-1] == "-"
+
+
+def mark(folder, names, size=(24, 20)):
+    """Masks of the left half, width x height."""
+    folder.mkdir()
+    for name in names:
+        mask = np.zeros(size[::-1], np.uint8)
+        mask[:, : size[0] // 2] = 255
+        Image.fromarray(mask).save(folder / name)
+
+
+BANK = ("fit", "--model", "mine.py:net", "--resize", "16x16", "--layer", "2", "--out", "bank")
+
+
+def test_fit_of_marked_regions(run, place):
+    mark(place / "masks", [f"{index}.png" for index in range(5)])
+    status, out, err = run(*BANK, "--region", "lit=bright:masks", "--rest", "--nulls", "7", "--runs", "3",
+                           "--locations", "6", "--json")  # fmt: skip
+    assert (status, err) == (0, "")
+    quality = json.loads(out)["cavs"][0]["quality"]
+    assert quality["images"] == 5 == quality["random_images"]  # the same photos, marked and not
+    assert quality["locations"] < 5 * 12 * 12 * 0.6
+    kept = json.loads((place / "bank" / "bank.json").read_text())
+    assert (kept["runs"], kept["nulls"], kept["locations"]) == (3, 7, 6)
+    status, out, err = run(*changed("--out", "both"), "--region", "lit=bright:masks", "--rest")
+    assert (status, err) == (0, "") and "lit" in out and " 11 " not in out  # the photos stand for 'bright' as a whole
+
+
+def test_fit_of_a_category(run, place):
+    images = [{"id": index, "file_name": f"{index}.png"} for index in range(5)]
+    box = {"bbox": [0, 0, 12, 20]}
+    file = {
+        "images": images,
+        "annotations": [{**box, "image_id": index, "category_id": 1 + index // 5} for index in range(5)],
+        "categories": [{"id": 1, "name": "left: lit"}, {"id": 2, "name": "none"}],
+    }
+    (place / "marks.json").write_text(json.dumps(file))
+    status, _, err = run(*BANK, "--region", "lit=bright:marks.json:left: lit", "--random", "other")
+    assert (status, err) == (0, "")
+    status, _, err = run(*BANK, "--region", "lit=bright:marks.json:none", "--random", "other")
+    assert status == 2 and "photos without a mask" in err and "category 'none'" in err
+
+
+def test_defaults_of_draws_follow_the_solver(run, place):
+    for solver, wanted in (("unit-length/lda:oas", (20, 199, 32)), ("linear-svm", (5, 19, 32))):
+        status, _, err = run(*changed("--out", solver.partition("/")[0]), "--solver", solver)
+        assert (status, err) == (0, "")
+        kept = json.loads((place / solver.partition("/")[0] / "bank.json").read_text())
+        assert (kept["runs"], kept["nulls"], kept["locations"]) == wanted
+
+
+def test_regions_are_split_where_a_path_ends(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "D:x").mkdir()
+    wanted = {
+        "a=photos:masks": ("photos", "masks"),
+        "b=photos:file.json:cat: tabby": ("photos", "file.json:cat: tabby"),
+        "c=D:x:masks": ("D:x", "masks"),
+        "d=gone:file.json:cat": ("gone", "file.json:cat"),
+        " e =photos:odd=name": ("photos", "odd=name"),
+    }
+    found = parse_regions(list(wanted))
+    assert list(found) == ["a", "b", "c", "d", "e"]
+    assert [(region.images, region.masks) for region in found.values()] == list(wanted.values())
+    for text in ("a", "a=photos", "a=photos:", "a=:masks", "=photos:masks", "photos:masks"):
+        with pytest.raises(OptionError, match=r"give NAME=IMAGES:MASKS"):
+            parse_regions([text])
+    with pytest.raises(OptionError, match="'a' is given twice"):
+        parse_regions(["a=photos:masks", "a=photos:others"])
+
+
+def test_remarks(small_bank):
+    (cav,) = small_bank.cavs
+    plain = replace(cav.quality, looks_auroc={"brightness": 0.9}, absent=(), cosine={"dark": -0.7})
+    assert list(remarks(replace(cav, quality=plain))) == []
+    names = tuple(f"{index}.png" for index in range(7))
+    looks = {"brightness": 0.967, "saturation": 0.5, "edge energy": 0.91}
+    striking = replace(plain, looks_auroc=looks, absent=names, cosine={"dark": -0.71, "light": 0.8, "red": 0.2})
+    first, second, third, fourth, fifth = remarks(replace(cav, quality=striking))
+    assert first.startswith("brightness alone tells the sets apart (AUROC 0.97)")
+    assert second.startswith("edge energy alone tells the sets apart (AUROC 0.91)")
+    assert third == (
+        "7 images of 'bright' score below the median random image: 0.png, 1.png, 2.png, 3.png, 4.png and 2 more"
+    )
+    assert fourth.startswith("the cosine with 'dark' is -0.71") and "opposite" in fourth
+    assert fifth.startswith("the cosine with 'light' is 0.80") and "opposite" not in fifth
+    (only,) = remarks(replace(cav, quality=replace(plain, absent=names[:1])))
+    assert only == "1 image of 'bright' scores below the median random image: 0.png"
+
+
+def test_remarks_stand_below_the_table(small_bank, capsys):
+    (cav,) = small_bank.cavs
+    plain = replace(cav.quality, looks_auroc={}, absent=())
+    show_bank(replace(small_bank, cavs=(replace(cav, quality=plain),)))
+    without = capsys.readouterr().out
+    show_bank(replace(small_bank, cavs=(replace(cav, quality=replace(plain, absent=("a.png",))),)))
+    assert capsys.readouterr().out == (
+        f"{without}\nfeatures.2, bright: 1 image of 'bright' scores below the median random image: a.png\n"
+    )
+
+
 def test_layers(run, place):
     status, out, _ = run("layers", "--model", "mine.py:net", "--resize", "16x16")
     assert status == 0 and "5 x 5 px" in out and "14 x 14" in out and "cannot be asked about" in out
@@ -96,7 +217,18 @@ def changed(option, value):
         (changed("--out", "bright"), "will not be overwritten"),
         ((*FIT, "--device", "cuda"), "--device cuda: there is none here"),
         ((*FIT, "--batch-size", "0"), "--batch-size"),
-        ((*FIT, "--solver", "magic"), "--solver"),
+        ((*FIT, "--solver", "magic"), "--solver magic: there is no solver 'magic'"),
+        ((*FIT, "--solver", "ridge:0"), "--solver ridge:0: alpha must be a finite number above 0"),
+        ((*FIT, "--runs", "0"), "--runs"),
+        ((*FIT, "--nulls", "-1"), "--nulls"),
+        ((*FIT, "--locations", "0"), "--locations"),
+        ((*FIT, "--rest"), "give --region NAME=IMAGES:MASKS"),
+        ((*FIT, "--region", "lit=other"), "--region lit=other: give NAME=IMAGES:MASKS"),
+        ((*FIT, "--region", "lit=other:gone"), "no file or folder gone of masks"),
+        ((*FIT, "--region", "bright=other:gone"), "'bright' is given with whole images and with marked regions"),
+        ((*BANK, "--random", "other"), "give --concept NAME=DIR or --region"),
+        ((*BANK, "--concept", "bright=bright"), "no random images are given; give --random DIR"),
+        ((*BANK, "--region", "lit=bright:masks"), "or --rest for what is not marked"),
         (FIT[:-2], "--out"),
         (("explain", "--bank", "gone", "--target", "0", "x.png", "--out", "o"), "is not a sacv concept bank"),
         (("no-such-command",), "no-such-command"),

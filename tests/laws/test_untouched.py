@@ -57,7 +57,8 @@ CONCEPT, RANDOM = torch.rand(4, 3, 8, 8) + 1, torch.rand(5, 3, 8, 8)
 def everything(net, layer="5"):
     model = sacv.VisionModel(net)
     bank = sacv.fit(model, [layer, "0"], {"c": CONCEPT}, [RANDOM], batch_size=3)
-    return sacv.explain(model, RANDOM, bank, 1, batch_size=2)
+    sacv.score(model, RANDOM, bank, [0, 1], batch_size=3, allow_weak=True)
+    return sacv.explain(model, RANDOM, bank, 1, batch_size=2, allow_weak=True)
 
 
 def test_after_use():

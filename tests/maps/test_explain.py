@@ -54,6 +54,15 @@ def test_predicted_explains_each_images_own_class(small_model, small_bank, tmp_p
         )
 
 
+@pytest.mark.parametrize("checks", [True, False])
+def test_progress_counts_batches(small_model, small_bank, tmp_path, checks):
+    told = []
+    folder = make_pictures(tmp_path / "shown", 5, 9)
+    options = {"batch_size": 2, "checks": checks, "progress": lambda done, total: told.append((done, total))}
+    sacv.explain(small_model, folder, small_bank, 0, **options)
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
 @pytest.mark.parametrize(
     ("target", "words"), [("cow", "no class 'cow'"), (4, "out of range; the model's classes go from 0 to 3")]
 )
@@ -67,6 +76,10 @@ def test_unknown_layer_and_concept(found):
         found.relevance("x", "bright")
     with pytest.raises(OptionError, match="no concept 'x'"):
         found.contribution("features.2", "x")
+    with pytest.raises(LayerError, match="no layer 'x'"):
+        found.significant("x", "bright")
+    with pytest.raises(OptionError, match="no concept 'x'"):
+        found.significant("features.2", "x")
 
 
 def test_a_bank_of_another_model(small_bank, small_model, tmp_path):
@@ -82,21 +95,38 @@ def test_values_that_are_not_finite_name_the_image(small_model, small_bank):
         sacv.explain(small_model, images, small_bank, 0)
 
 
+def test_a_grid_that_changes_between_batches_is_told(small_model, small_bank):
+    """As the docstring says; today numpy's own error comes through."""
+    images = [torch.rand(1, 3, 12, 10), torch.rand(1, 3, 14, 10)]
+    with pytest.raises(LayerError):
+        sacv.explain(small_model, images, small_bank, 0, batch_size=1)
+
+
 def test_the_saved_folder(found, tmp_path):
     found.save(tmp_path / "out")
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [
         "explanation.json", "index.html", "maps.safetensors",
     ]  # fmt: skip
     labels = json.loads((tmp_path / "out" / "explanation.json").read_text())
-    assert labels["format_version"] == 1
+    assert labels["format_version"] == 2
     assert [image["path"] for image in labels["images"]] == [image.path for image in found.images]
     assert labels["concepts"] == ["bright"] and list(labels["layers"]) == ["features.2"]
     maps = load_file(tmp_path / "out" / "maps.safetensors")
     assert {name: (value.shape, value.dtype) for name, value in maps.items()} == {
         "features.2/relevance": ((3, 1, 12, 10), np.float32),
         "features.2/contribution": ((3, 1, 12, 10), np.float32),
+        "features.2/relevance_significant": ((3, 1, 12, 10), np.bool_),
+        "features.2/contribution_significant": ((3, 1, 12, 10), np.bool_),
     }
-    np.testing.assert_array_equal(maps["features.2/relevance"][:, 0], found.relevance("features.2", "bright"))
+    seen, given = found.significant("features.2", "bright")
+    wanted = {
+        "relevance": found.relevance("features.2", "bright"),
+        "contribution": found.contribution("features.2", "bright"),
+        "relevance_significant": seen,
+        "contribution_significant": given,
+    }
+    for kind, values in wanted.items():
+        np.testing.assert_array_equal(maps[f"features.2/{kind}"][:, 0], values)
     page = (tmp_path / "out" / "index.html").read_text()
     assert "bright at features.2" in page and "5 x 5 px" in page
     found.save(tmp_path / "out")  # its own folder may be written again
@@ -104,6 +134,25 @@ def test_the_saved_folder(found, tmp_path):
     (tmp_path / "mine" / "x").touch()
     with pytest.raises(StorageError):
         found.save(tmp_path / "mine")
+
+
+def test_without_a_null_no_mask_is_saved(small_model, guidance, tmp_path):
+    bank = sacv.fit(small_model, ["features.2"], {"bright": guidance[0]}, [guidance[1]], nulls=0)
+    sacv.explain(small_model, guidance[0], bank, 0).save(tmp_path / "out")
+    assert sorted(load_file(tmp_path / "out" / "maps.safetensors")) == [
+        "features.2/contribution", "features.2/relevance",
+    ]  # fmt: skip
+    labels = json.loads((tmp_path / "out" / "explanation.json").read_text())
+    assert [(note["layer"], note["kind"]) for note in labels["notes"]] == [(None, "no null")]
+
+
+def test_the_label_file_holds_the_trust_lines(found, tmp_path):
+    found.save(tmp_path / "out")
+    rows = json.loads((tmp_path / "out" / "explanation.json").read_text())["scores"]
+    for (line,), row in zip(found.checks["features.2"], rows, strict=True):
+        assert row["evidence"] == line.evidence and row["ablation"] == line.ablation
+        assert row["neighbours"] is None and row["doubts"] == "; ".join(line.doubts)
+        assert row["beyond"] is line.beyond and row["weak"] is False
 
 
 def test_a_constant_contribution_is_told_and_not_drawn(guidance, tmp_path):
@@ -177,7 +226,7 @@ def test_patches_show_the_place_of_the_greatest_relevance(tmp_path):
     white = np.full((2, 8, 8, 3), 255, np.uint8)
     white[1] -= 10
     bank = sacv.fit(model, ["pool"], {"white": white}, [255 - white])
-    found = sacv.explain(model, Image.fromarray(spot), bank, 0)
+    found = sacv.explain(model, Image.fromarray(spot), bank, 0, allow_weak=True)
     image, row, column = next(_extremes(found.relevance("pool", "white")))
     assert (image, row, column) == (0, 5, 5)
     fields = model.receptive_fields((3, 32, 32), ["pool"])["pool"]

@@ -141,3 +141,140 @@ def test_targets_by_name_and_index(small_model):
         small_model.class_index("cat", 5)
     with pytest.raises(TargetError, match="has no class names"):
         sacv.VisionModel(SmallNet()).class_index("cat", 4)
+
+
+def cells_of(net, layer, x):
+    """The network's own activation at a layer, `(n, rows, columns, channels)`."""
+    return sacv.VisionModel(net).activations(x, [layer])[layer].cells
+
+
+@pytest.mark.parametrize("layer", ["features.0", "features.2"])
+def test_resuming_with_the_layers_own_activation_gives_the_logits(layer):
+    net = SmallNet().eval()
+    model = sacv.VisionModel(net)
+    for x in inputs(3).split(1):
+        torch.testing.assert_close(model.resume(x, layer, cells_of(net, layer, x)), model.logits(x))
+
+
+def test_resuming_replaces_the_activation_and_runs_only_what_follows_on_each():
+    net = SmallNet().double().eval()
+    cells = torch.randn(4, 8, 7, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    before, after = [], []
+    net.features[0].register_forward_hook(lambda m, i, o: before.append(len(o)))
+    net.head.register_forward_hook(lambda m, i, o: after.append(len(o)))
+    found = sacv.VisionModel(net).resume(inputs(1).double(), "features.0", cells)
+    assert (before, after) == ([1], [4])
+    with torch.no_grad():
+        rest = net.features[1:](cells.permute(0, 3, 1, 2).clone())
+        torch.testing.assert_close(found, net.head(rest.mean((2, 3))))
+    assert not found.requires_grad
+
+
+def test_resuming_several_equals_resuming_each():
+    model = sacv.VisionModel(SmallNet().double())
+    cells = torch.randn(5, 8, 7, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    kept = cells.clone()
+    together = model.resume(inputs(1).double(), "features.2", cells)
+    alone = torch.cat([model.resume(inputs(1).double(), "features.2", one) for one in cells.split(1)])
+    torch.testing.assert_close(together, alone)
+    assert len({round(float(row[0]), 6) for row in together}) == 5
+    assert torch.equal(cells, kept)  # the in-place ReLU after the layer has not overwritten them
+
+
+class Counting(SmallNet):
+    """Counts its images before the layer and relies on it after."""
+
+    def forward(self, x):
+        count = len(x)
+        return self.head(self.pool(self.features(x)).view(count, -1))
+
+
+class Silent(SmallNet):
+    """As `Counting`, but answers for one image, with no error, where it is given several."""
+
+    def forward(self, x):
+        count = len(x)
+        return self.head(self.features(x).reshape(count, -1, 8).mean(1))
+
+
+class Added(SmallNet):
+    """What stands before the layer is added in place to what follows."""
+
+    def forward(self, x):
+        first = self.features[:2](x)
+        start = first[:, :1].repeat(1, 8, 1, 1)
+        start += self.features[2:](first)
+        return self.head(start.mean((2, 3)))
+
+
+@pytest.mark.parametrize("kind", [Counting, Silent, Added])
+def test_a_network_that_keeps_the_count_of_its_images_is_run_on_copies(kind):
+    net = kind().double().eval()
+    model, ran = sacv.VisionModel(net), []
+    cells = torch.randn(3, 8, 7, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    net.features[0].register_forward_hook(lambda m, i, o: ran.append(len(o)))
+    together = model.resume(inputs(1).double(), "features.2", cells)
+    assert ran == [1, 3]
+    alone = torch.cat([model.resume(inputs(1).double(), "features.2", one) for one in cells.split(1)])
+    torch.testing.assert_close(together, alone)
+    x = inputs(1).double()
+    torch.testing.assert_close(model.resume(x, "features.2", cells_of(net, "features.2", x)), model.logits(x))
+    assert together.std(0).min() > 1e-3
+
+
+def test_resuming_leaves_no_hook_and_the_mode():
+    net = SmallNet().train()
+    model = sacv.VisionModel(net)
+    model.resume(inputs(1), "features.2", torch.randn(2, 8, 7, 8))
+    with pytest.raises(RuntimeError):  # nine channels fit nothing that follows
+        model.resume(inputs(1), "features.2", torch.randn(2, 8, 7, 9))
+    assert net.training and not net.features[2]._forward_hooks and net.head.weight.requires_grad
+
+
+def test_resuming_at_what_is_no_layer():
+    with pytest.raises(LayerError, match="no layer 'nowhere'"):
+        sacv.VisionModel(SmallNet()).resume(inputs(1), "nowhere", torch.randn(2, 8, 7, 8))
+
+
+class Once(nn.Module):
+    """A layer of one location, then an in-place addition, then a count from before the layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Conv2d(3, 5, (8, 7))
+        self.head = nn.Linear(5, 4)
+
+    def forward(self, x):
+        count = len(x)
+        features = self.layer(x)
+        features += 1
+        return self.head(features.view(count, -1))
+
+
+def test_resuming_a_layer_of_one_location_leaves_the_activations_as_they_were():
+    cells = torch.randn(1, 1, 1, 5)
+    kept = cells.clone()
+    sacv.VisionModel(Once()).resume(inputs(1), "layer", cells)
+    assert torch.equal(cells, kept)
+
+
+def test_resuming_a_layer_of_one_location_by_the_fallback():
+    """The first attempt, which fails after the in-place addition, must not be seen by the second."""
+    net = Once()
+    cells = torch.randn(3, 1, 1, 5)
+    with torch.no_grad():
+        want = net.head(cells.flatten(1) + 1)
+    torch.testing.assert_close(sacv.VisionModel(net).resume(inputs(1), "layer", cells), want)
+
+
+def test_a_network_that_checks_the_count_of_its_images_itself_is_run_on_copies():
+    class Checking(SmallNet):
+        def forward(self, x):
+            features = self.features(x)
+            assert len(features) == len(x), "the batch has changed"
+            return self.head(features.mean((2, 3)))
+
+    model = sacv.VisionModel(Checking())
+    cells = torch.randn(3, 8, 7, 8)
+    alone = torch.cat([model.resume(inputs(1), "features.2", one) for one in cells.split(1)])
+    torch.testing.assert_close(model.resume(inputs(1), "features.2", cells), alone)

@@ -36,10 +36,10 @@ def truth(model):
     return [coverage(mask, (13, 13), model.transform.region(size)) for mask, size in zip(masks, sizes, strict=True)]
 
 
-def explain(model, solver):
+def explain(model, solver, **draws):
     guidance = DATA / "guidance"
     others = [guidance / name for name in ("dotted", "chequered", "other")]
-    bank = sacv.fit(model, [LAYER], {"striped": guidance / "striped"}, others, solver=solver)
+    bank = sacv.fit(model, [LAYER], {"striped": guidance / "striped"}, others, solver=solver, **draws)
     return sacv.explain(model, DATA / "photos" / "zebra", bank, "zebra")
 
 
@@ -67,7 +67,7 @@ def test_mean_difference_finds_the_zebras(model, truth, capsys, tmp_path):
 
 
 def test_others_beside_it(model, truth, capsys):
-    found = explain(model, sacv.solvers.Logistic())
+    found = explain(model, sacv.solvers.Logistic(), runs=1, nulls=0)
     areas, inside = figures(found.relevance(LAYER, "striped"), found.contribution(LAYER, "striped"), truth)
     show(capsys, "logistic", areas, inside)
     assert all(0 <= area <= 1 for area in areas)

@@ -1,9 +1,12 @@
+import base64
+import io
 import re
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from sacv.report import PageImage, PageMap, PagePatch, render_page
+from sacv.report import PageImage, PageMap, PagePatch, PageTrust, render_page
 from sacv.report.overlay import Scale, diverging, enlarge, lay_over, sequential
 
 
@@ -16,6 +19,9 @@ def page(**changes):
         "concept": "striped",
         "relevance": rng.standard_normal((1, 5, 5)),
         "contribution": rng.standard_normal((1, 5, 5)),
+        "relevance_marks": None,
+        "contribution_marks": None,
+        "trust": [PageTrust("Its strongest evidence stands at percentile 50.", ())],
         "numbers": [{"SACV score": -1.25}],
         "quality": {"AUROC": "0.91"},
         "notes": [],
@@ -46,6 +52,68 @@ def test_hostile_names_are_escaped():
     hostile = page(concept="<script>alert('x')</script>", layer='"><img src=x>')
     assert "<script" not in hostile and "<img src=x" not in hostile
     assert "&lt;script&gt;" in hostile
+
+
+HOSTILE = "<script>alert('x')</script>"
+
+
+@pytest.mark.parametrize("changes", [
+    {"trust": [PageTrust(HOSTILE, ())]},
+    {"trust": [PageTrust("Well.", [HOSTILE])]},
+    {"notes": [HOSTILE]},
+    {"quality": {HOSTILE: HOSTILE}},
+    {"numbers": [{HOSTILE: 1.0}]},
+    {"receptive_field": HOSTILE},
+])  # fmt: skip
+def test_hostile_text_is_escaped_wherever_it_stands(changes):
+    text = page(**changes)
+    assert "<script" not in text and "&lt;script&gt;alert(&#39;x&#39;)" in text
+
+
+def test_trust_is_told_and_doubts_stand_out():
+    text = page(trust=[PageTrust("The line.", ["it is far", "it is near"])])
+    assert '<span class="soft">The line.</span>' in text
+    assert re.findall(r'<b class="doubt">(.*?)</b>', text) == ["Doubt: it is far.", "Doubt: it is near."]
+    assert 'class="doubt"' not in page()
+
+
+def drawn(text, name):
+    """The picture of a map on the page, as uint8 `(height, width, 4)`."""
+    (data,) = re.findall(rf'<img src="data:image/png;base64,([^"]*)" alt="{name} of striped', text)
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGBA")).astype(int)
+
+
+def black(picture):
+    return (picture[..., :3].max(axis=-1) < 12) & (picture[..., 3] > 243)
+
+
+def test_marks_are_drawn_on_their_own_map():
+    marks = np.zeros((1, 5, 5), bool)
+    marks[0, 1, 3] = True
+    # Drawn at 420 x 280, the map lies from 70 to 350 across: its cells are 56 pixels wide and high.
+    border = np.zeros((280, 420), bool)
+    border[56:112, 238:294] = True
+    border[57:111, 239:293] = False
+    for name, other in (("relevance", "contribution"), ("contribution", "relevance")):
+        text = page(**{f"{name}_marks": marks})
+        np.testing.assert_array_equal(black(drawn(text, name)), border)
+        assert not black(drawn(text, other)).any()
+        assert not black(drawn(page(), name)).any()
+
+
+def test_each_image_has_its_own_marks_and_trust():
+    rng = np.random.default_rng(0)
+    picture = Image.fromarray(rng.integers(0, 256, (40, 60, 3), dtype=np.uint8))
+    images = [PageImage(name, picture, (10.0, 0.0, 50.0, 40.0), "zebra", 3.2, "horse", 0.71) for name in ("a", "b")]
+    maps = rng.standard_normal((2, 5, 5))
+    marks = np.zeros((2, 5, 5), bool)
+    marks[1, 2, 2] = True
+    trust = [PageTrust("First.", ()), PageTrust("Second.", ["beware"])]
+    one = PageMap("l", "striped", maps, maps, marks, None, [{}, {}], trust, {}, [], [], [], "")
+    first, second = render_page(title="t", images=images, maps=[one], facts={}, warnings=[]).split("<h3>")[1:]
+    assert "First." in first and "Second." in second
+    assert "Doubt: beware." in second and "Doubt" not in first
+    assert black(drawn(second, "relevance")).any() and not black(drawn(first, "relevance")).any()
 
 
 def test_numbers_quality_and_notes_are_shown():
@@ -104,3 +172,45 @@ def test_the_line_encloses_what_lies_above():
     rows, columns = np.nonzero(white)
     assert 20 <= rows.min() and rows.max() < 30 and 20 <= columns.min() and columns.max() < 30
     assert not white[25, 25]
+
+
+def outlined(marks, size=(50, 50), region=(0.0, 0.0, 50.0, 50.0), outline_at=None, values=None):
+    values = np.linspace(0, 1, marks.size).reshape(marks.shape) if values is None else values
+    layer = np.asarray(lay_over(values, Scale(0, 1, "viridis"), size, region, outline_at, marks))
+    return (layer == (0, 0, 0, 255)).all(axis=-1), layer
+
+
+def test_the_black_line_runs_inside_the_marked_cells():
+    marks = np.zeros((5, 5), bool)
+    marks[2, 2] = marks[2, 3] = True
+    found, layer = outlined(marks)
+    want = np.zeros((50, 50), bool)
+    want[20:30, 20:40] = True
+    want[21:29, 21:39] = False
+    np.testing.assert_array_equal(found, want)  # one line around both cells, and none between them
+    plain = np.asarray(lay_over(np.linspace(0, 1, 25).reshape(5, 5), Scale(0, 1, "viridis"), (50, 50), (0, 0, 50, 50)))
+    np.testing.assert_array_equal(layer[~want], plain[~want])
+
+
+def test_the_black_line_lies_on_the_maps_region():
+    marks = np.zeros((2, 2), bool)
+    marks[1, 0] = True
+    found, _ = outlined(marks, (40, 20), (10.0, 4.0, 30.0, 20.0))
+    rows, columns = np.nonzero(found)
+    # Cells are 10 wide and 8 high; the map's own edge needs no line.
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (12, 19, 10, 19)
+    assert found[12, 10:20].all() and found[12:, 19].all() and found.sum() == 17
+
+
+def test_the_black_line_stands_beside_the_white_and_before_it():
+    marks = np.zeros((5, 5), bool)
+    marks[2, 2] = True
+    values = np.zeros((5, 5))
+    values[2, 2] = 1
+    found, layer = outlined(marks, outline_at=0.5, values=values)
+    assert found.sum() == 36
+    assert (layer == 255).all(axis=-1).any()  # the white line, inside
+
+
+def test_no_mark_no_line():
+    assert not outlined(np.zeros((5, 5), bool))[0].any()

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import sobel
 
-from sacv.bench.metrics import cell_means
+from sacv.concepts.coverage import cell_means
 
 Values = NDArray[np.floating]
 

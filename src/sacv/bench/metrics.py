@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from sacv.concepts.coverage import cell_means
 from sacv.errors import OptionError
 
 Map = NDArray[np.floating]
@@ -38,27 +39,6 @@ def coverage(
     if shares.max() == 0 or shares.min() >= 1 - 1e-9:
         raise OptionError("the mask is empty or full where the map lies, so that no place can be found")
     return shares
-
-
-def cell_means(
-    values: NDArray[np.float64],
-    grid: tuple[int, int],
-    region: tuple[float, float, float, float] | None = None,
-) -> NDArray[np.float64]:
-    """Average pixels `(height, width)` over the cells of a grid, exactly also where sizes do not divide."""
-    left, top, right, bottom = region or (0, 0, values.shape[1], values.shape[0])
-    down = _overlap(values.shape[0], grid[0], top, bottom)
-    across = _overlap(values.shape[1], grid[1], left, right)
-    return down @ values @ across.T
-
-
-def _overlap(pixels: int, cells: int, low: float, high: float) -> NDArray[np.float64]:
-    """Give the share of each cell's length that each pixel takes, `(cells, pixels)`."""
-    edges = np.linspace(low, high, cells + 1)
-    starts = np.arange(pixels)
-    shared = np.minimum(edges[1:, None], starts + 1) - np.maximum(edges[:-1, None], starts)
-    share: NDArray[np.float64] = np.clip(shared, 0, None) / np.diff(edges)[:, None]
-    return share
 
 
 def _inside(shares: NDArray[np.float64]) -> NDArray[np.bool_]:

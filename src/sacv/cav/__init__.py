@@ -1,7 +1,24 @@
 """Concept activation vectors: fit them, judge them, keep them in a bank."""
 
 from sacv.cav.bank import ConceptBank
+from sacv.cav.bars import require_strong, weaknesses
 from sacv.cav.fit import fit
+from sacv.cav.operations import merge, refit
+from sacv.cav.runs import DrawnCAVs
+from sacv.cav.sets import RANDOM
+from sacv.cav.statistics import unit_length
 from sacv.cav.vector import CAV, Quality
 
-__all__ = ["CAV", "ConceptBank", "Quality", "fit"]
+__all__ = [
+    "CAV",
+    "RANDOM",
+    "ConceptBank",
+    "DrawnCAVs",
+    "Quality",
+    "fit",
+    "merge",
+    "refit",
+    "require_strong",
+    "unit_length",
+    "weaknesses",
+]

@@ -5,28 +5,39 @@ A bank is a folder:
 `bank.json`
     Model, layers, sets of images, solver, figures of each CAV, `format_version`.
 `cavs.safetensors`
-    `LAYER/CONCEPT`: float64 `(channels,)`.
+    `LAYER/CONCEPT`: float64 `(channels,)`; beside it `LAYER/CONCEPT/evidence`, and the vectors and thresholds of its
+    random runs and of its null, which concepts of as many images share.
 `moments.safetensors`
-    `LAYER/concept/NAME/...` and `LAYER/random/...`: `count` `(folds,)`, `mean` `(folds, channels)` and the upper
-    triangle of the scatter, `(folds, channels * (channels + 1) / 2)`, all float64.
+    For each layer and set (`LAYER/concept/NAME`, `LAYER/random`): `count`, `mean` and the upper triangle of the scatter
+    of each fold; the mean, weight and fold of each image; a sample of locations. The pool's means as seen through the
+    masks of a concept are `LAYER/seen-through/NAME`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from sacv.cav.vector import CAV, Quality
+from sacv.cav.arrays import (
+    null_name,
+    pack_cavs,
+    pack_means,
+    pack_statistics,
+    unpack_cavs,
+    unpack_means,
+    unpack_statistics,
+)
+from sacv.cav.sets import BankSet
+from sacv.cav.statistics import ImageMeans, SetStatistics
+from sacv.cav.vector import CAV
 from sacv.errors import CorruptFileError, LayerError, MismatchError, OptionError
 from sacv.files import Array, read_arrays, read_json, write_arrays, write_folder, write_json
 from sacv.model import ImageTransform, VisionModel
-from sacv.stats import Moments
+from sacv.solvers import UnitLength
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 KIND = "concept bank"
 MARKER = "bank.json"
 
@@ -38,33 +49,6 @@ class LayerShape:
     layout: str
     grid: tuple[int, ...]
     channels: int
-
-
-@dataclass(frozen=True)
-class BankSet:
-    """Where a set of images came from.
-
-    Parameters
-    ----------
-    concept
-        The concept that it shows; none for the random set.
-    images
-        Name and SHA-256 of each.
-    skipped
-        Name and reason of each file that could not be read and was left out.
-    repeats
-        Name of each image left out because the set holds it already, and the name of that one.
-    """
-
-    concept: str | None
-    images: tuple[tuple[str, str], ...]
-    skipped: tuple[tuple[str, str], ...] = ()
-    repeats: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def key(self) -> str:
-        """Name in the file of moments."""
-        return "random" if self.concept is None else f"concept/{self.concept}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,10 +69,16 @@ class ConceptBank:
         Name and parameters of the solver.
     seed, folds
         As given to `fit`.
+    locations
+        Locations sampled from each image.
+    runs, nulls
+        How many CAVs are drawn.
     cavs
         One for each layer and concept.
-    moments
-        By layer and set (`BankSet.key`), those of each fold.
+    statistics
+        By layer and set (`BankSet.key`).
+    seen_through
+        By layer and concept of marked regions (`BankSet.key`): the pool's means under its masks.
     """
 
     model: Mapping[str, Any]
@@ -97,8 +87,12 @@ class ConceptBank:
     solver: Mapping[str, Any]
     seed: int
     folds: int
+    locations: int
+    runs: int
+    nulls: int
     cavs: tuple[CAV, ...]
-    moments: Mapping[tuple[str, str], tuple[Moments, ...]]
+    statistics: Mapping[tuple[str, str], SetStatistics]
+    seen_through: Mapping[tuple[str, str], ImageMeans]
 
     @property
     def concepts(self) -> list[str]:
@@ -121,6 +115,11 @@ class ConceptBank:
             if (cav.layer, cav.concept) == (layer, concept):
                 return cav
         raise OptionError(f"the bank has no concept {concept!r}; it has {', '.join(self.concepts)}")
+
+    @property
+    def normalised(self) -> bool:
+        """Whether the CAVs are read on activations divided by their L2 norm."""
+        return bool(self.solver["name"] == UnitLength.__name__)
 
     def require(self, model: VisionModel) -> None:
         """Check that the bank was made with this model.
@@ -161,10 +160,12 @@ class ConceptBank:
 
         def fill(fresh: Path) -> None:
             write_json(fresh / MARKER, self._labels())
-            write_arrays(fresh / "cavs.safetensors", {f"{cav.layer}/{cav.concept}": cav.vector for cav in self.cavs})
+            write_arrays(fresh / "cavs.safetensors", pack_cavs(self.cavs))
             arrays: dict[str, Array] = {}
-            for (layer, key), parts in self.moments.items():
-                arrays.update(_pack(f"{layer}/{key}", parts))
+            for (layer, key), found in self.statistics.items():
+                arrays.update(pack_statistics(f"{layer}/{key}", found))
+            for (layer, key), means in self.seen_through.items():
+                arrays.update(pack_means(_seen_through(layer, key), means))
             write_arrays(fresh / "moments.safetensors", arrays)
 
         write_folder(Path(folder), MARKER, fill)
@@ -178,17 +179,22 @@ class ConceptBank:
             "solver": dict(self.solver),
             "seed": self.seed,
             "folds": self.folds,
+            "locations": self.locations,
+            "runs": self.runs,
+            "nulls": self.nulls,
             "cavs": [
                 {
                     "layer": cav.layer,
                     "concept": cav.concept,
                     "threshold": cav.threshold,
+                    "separation": cav.separation,
                     "quality": asdict(cav.quality),
+                    "null": null_name(cav),
                     "statistics": dict(cav.statistics),
                 }
                 for cav in self.cavs
             ],
-            "sets": [asdict(entry) for entry in self.sets],
+            "sets": [entry.to_json() for entry in self.sets],
         }
 
     @classmethod
@@ -219,33 +225,9 @@ class ConceptBank:
             name: LayerShape(shape["layout"], tuple(shape["grid"]), shape["channels"])
             for name, shape in labels["layers"].items()
         }
-        sets = tuple(
-            BankSet(
-                entry["concept"],
-                _pairs(entry["images"]),
-                _pairs(entry["skipped"]),
-                _pairs(entry["repeats"]),
-            )
-            for entry in labels["sets"]
-        )
-        cavs = []
-        for entry in labels["cavs"]:
-            layer, concept = entry["layer"], entry["concept"]
-            vector = vectors[f"{layer}/{concept}"]
-            if vector.dtype != np.float64 or vector.shape != (layers[layer].channels,):
-                raise ValueError(f"vector of {concept!r} at {layer!r} is {vector.dtype} of shape {vector.shape}")
-            if not abs(float(np.linalg.norm(vector)) - 1) < 1e-9:
-                raise ValueError(f"vector of {concept!r} at {layer!r} has norm {np.linalg.norm(vector)}, not 1")
-            cavs.append(
-                CAV(
-                    layer,
-                    concept,
-                    vector,
-                    entry["threshold"],
-                    Quality(**entry["quality"]),
-                    entry["statistics"],
-                )
-            )
+        sets = tuple(BankSet.from_json(entry) for entry in labels["sets"])
+        channels = {name: shape.channels for name, shape in layers.items()}
+        keys = [(layer, entry.key) for layer in layers for entry in sets]
         return cls(
             model=labels["model"],
             layers=layers,
@@ -253,35 +235,21 @@ class ConceptBank:
             solver=labels["solver"],
             seed=labels["seed"],
             folds=labels["folds"],
-            cavs=tuple(cavs),
-            moments={
-                (layer, entry.key): _unpack(f"{layer}/{entry.key}", arrays, shape.channels)
-                for layer, shape in layers.items()
+            locations=labels["locations"],
+            runs=labels["runs"],
+            nulls=labels["nulls"],
+            cavs=unpack_cavs(labels["cavs"], vectors, channels),
+            statistics={
+                (layer, key): unpack_statistics(f"{layer}/{key}", arrays, channels[layer]) for layer, key in keys
+            },
+            seen_through={
+                (layer, entry.key): unpack_means(_seen_through(layer, entry.key), arrays)
+                for layer in layers
                 for entry in sets
+                if entry.regions
             },
         )
 
 
-def _pairs(entries: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:
-    return tuple((first, second) for first, second in entries)
-
-
-def _pack(name: str, parts: Sequence[Moments]) -> dict[str, Array]:
-    upper = np.triu_indices(parts[0].channels)
-    return {
-        f"{name}/count": np.array([part.count for part in parts]),
-        f"{name}/mean": np.stack([part.mean for part in parts]),
-        f"{name}/scatter": np.stack([part.scatter[upper] for part in parts]),
-    }
-
-
-def _unpack(name: str, arrays: Mapping[str, Array], channels: int) -> tuple[Moments, ...]:
-    upper = np.triu_indices(channels)
-    parts = []
-    for count, mean, triangle in zip(
-        arrays[f"{name}/count"], arrays[f"{name}/mean"], arrays[f"{name}/scatter"], strict=True
-    ):
-        scatter = np.zeros((channels, channels))
-        scatter[upper] = triangle
-        parts.append(Moments(float(count), mean, scatter + np.triu(scatter, 1).T))
-    return tuple(parts)
+def _seen_through(layer: str, key: str) -> str:
+    return f"{layer}/seen-through/{key.removeprefix('concept/')}"

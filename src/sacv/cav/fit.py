@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
-import numpy as np
-
-from sacv.cav.bank import BankSet, ConceptBank, LayerShape
-from sacv.cav.gather import SetStatistics, gather
-from sacv.cav.quality import HeldOut, accuracy, auroc, best_threshold
-from sacv.cav.vector import CAV, Quality
-from sacv.concepts import ImageSet, Source, batches, image_set, require_disjoint, without_repeats
-from sacv.errors import ImageSetError, OptionError, SolverError
+from sacv.cav.bank import ConceptBank, LayerShape
+from sacv.cav.estimate import draws, estimate, inner
+from sacv.cav.gather import Gathered, SetPlan, gather
+from sacv.cav.marked import Grids, Weights, covered, uncovered
+from sacv.cav.sets import RANDOM, BankImage, BankSet
+from sacv.concepts import (
+    ImageItem,
+    ImageSet,
+    MaskItem,
+    Region,
+    Source,
+    batches,
+    image_set,
+    region_set,
+    require_disjoint,
+    without_repeats,
+)
+from sacv.errors import ImageSetError, OptionError
 from sacv.model import VisionModel, require_usable
-from sacv.solvers import MeanDifference, MomentSolver, SampleSolver, Solution, Solver
-
-QUALITY_SAMPLE = 20_000
-"""Bound on the locations of a set that held-out figures are taken from."""
+from sacv.solvers import MeanDifference, Solver, UnitLength
 
 Progress = Callable[[int, int], None]
 """Called with the number of batches done and of all."""
@@ -25,11 +33,16 @@ Progress = Callable[[int, int], None]
 def fit(
     model: VisionModel,
     layers: Sequence[str],
-    concepts: Mapping[str, Source],
-    random: Source,
+    concepts: Mapping[str, Source] | None = None,
+    random: Source = (),
     *,
+    regions: Mapping[str, Region] | None = None,
+    rest: bool = False,
     solver: Solver | None = None,
+    runs: int | None = None,
+    nulls: int | None = None,
     folds: int = 5,
+    locations: int = 32,
     seed: int = 0,
     batch_size: int = 32,
     skip_unreadable: bool = False,
@@ -37,8 +50,8 @@ def fit(
 ) -> ConceptBank:
     """Find the direction of every concept at every layer.
 
-    A concept's images are taken to show it everywhere; a random image, nowhere. Each concept is told from the whole
-    random set, location by location; folds, and so all figures, are grouped by image.
+    A concept's images are taken to show it everywhere, or where they are marked; a random image, nowhere. Each concept
+    is told from the whole random set, location by location; folds, and so all figures, are grouped by image.
 
     Parameters
     ----------
@@ -51,12 +64,24 @@ def fit(
         (see `sacv.concepts.image_set`).
     random
         Images that do not show the concepts, in the same ways; several folders are one pool.
+    regions
+        Concepts marked on photos, by name: images and masks. A location weighs as the mask covers its cell.
+    rest
+        Take what is not marked of the photos of `regions` into the random pool too.
     solver
         How a direction is found; `MeanDifference()` by default.
+    runs
+        Random runs: CAVs of each concept against the pool and, from the second on, against random halves of it. The
+        first is the bank's CAV. 20 by default, 5 for solvers that need samples.
+    nulls
+        CAVs of random images against random images, which say what chance does; 199 by default, 19 for solvers that
+        need samples. With 0, nothing can be called significant.
     folds
         Folds of the held-out figures, at least 2; a set with fewer images has a fold for each.
+    locations
+        Locations sampled from each image, for figures that moments do not give and for solvers that need samples.
     seed
-        Of folds and samples. The same seed gives the same bank, byte for byte.
+        Of folds, samples and draws. The same seed gives the same bank, byte for byte.
     batch_size
         Images a forward pass; it changes memory and speed only.
     skip_unreadable
@@ -75,29 +100,27 @@ def fit(
     LayerError
         If a layer does not exist or cannot be asked about.
     ImageError
-        If images cannot be read, a set has fewer than two, or a concept shares images with the random set.
+        If images or masks cannot be read, a set has fewer than two, or a concept shares images with the random set.
     ActivationError
         If an activation is not finite.
     SolverError
         If a concept and the random set do not differ.
     """
     solver = MeanDifference() if solver is None else solver
-    if not isinstance(solver, MomentSolver | SampleSolver):
-        raise OptionError(f"solver must be an object such as sacv.solvers.MeanDifference(), not {solver!r}")
-    if folds < 2:
-        raise OptionError(f"folds must be at least 2, not {folds}")
-    if seed < 0:
-        raise OptionError(f"seed must be 0 or above, not {seed}")
-    if not concepts:
-        raise OptionError("no concept is given; name one with its images (concepts={'striped': 'folder'})")
+    inner(solver)  # refuses what is no solver before any image is read
+    wanted = draws(solver, runs, nulls)
+    for name, value, least in (("folds", folds, 2), ("locations", locations, 1), ("seed", seed, 0)):
+        if value < least:
+            raise OptionError(f"{name} must be at least {least}, not {value}")
     model.modules(layers)  # a wrong name is told before any image is read
-    sets, bank_sets = _gather_sets(concepts, random, skip_unreadable)
-    first = next(batches(sets[0].items, 1))
+    sources = _sources(concepts or {}, random, regions or {}, rest, skip_unreadable)
+    first = next(batches(sources[0].images.items, 1))
     shapes = {
         name: LayerShape(info.layout, info.grid, info.channels)
         for name, info in require_usable(model, model.inputs(first.images), layers).items()
     }
-    total = -(-len({item.digest for images in sets for item in images}) // max(batch_size, 1))
+    sets = _plans(model, shapes, sources, rest)
+    total = -(-len({item.digest for entry in sets for item in entry.items}) // max(batch_size, 1))
     done = 0
 
     def advance(count: int) -> None:
@@ -111,16 +134,16 @@ def fit(
         layers,
         sets,
         folds=folds,
-        sample=max(QUALITY_SAMPLE, solver.sample if isinstance(solver, SampleSolver) else 0),
+        normalise=isinstance(solver, UnitLength),
+        locations=locations,
         seed=seed,
         batch_size=batch_size,
         progress=advance,
     )
-    cavs = [
-        _cav(solver, layer, concept, found[layer, number], found[layer, len(concepts)])
-        for layer in layers
-        for number, concept in enumerate(concepts)
-    ]
+    bank_sets = tuple(_bank_set(source, entry, found) for source, entry in zip(sources, sets, strict=False))
+    statistics = {(layer, bank_sets[number].key): kept for (layer, number), kept in found.sets.items()}
+    marked = [entry.key for entry in bank_sets if entry.regions]
+    seen_through = {(layer, marked[number - len(sources)]): kept for (layer, number), kept in found.means.items()}
     return ConceptBank(
         model=model.describe(),
         layers=shapes,
@@ -128,82 +151,117 @@ def fit(
         solver=solver.describe(),
         seed=seed,
         folds=folds,
-        cavs=tuple(cavs),
-        moments={
-            (layer, entry.key): found[layer, number].folds for layer in layers for number, entry in enumerate(bank_sets)
-        },
+        locations=locations,
+        runs=wanted.runs,
+        nulls=wanted.nulls,
+        cavs=estimate(list(layers), bank_sets, statistics, seen_through, solver=solver, wanted=wanted, seed=seed),
+        statistics=statistics,
+        seen_through=seen_through,
     )
 
 
-def _gather_sets(
-    concepts: Mapping[str, Source], random: Source, skip_unreadable: bool
-) -> tuple[list[ImageSet], tuple[BankSet, ...]]:
-    sources = [(name, source, True) for name, source in concepts.items()] + [("random", random, False)]
-    sets: list[ImageSet] = []
-    bank_sets: list[BankSet] = []
-    for name, source, is_concept in sources:
-        if not name.strip():
-            raise OptionError("a concept needs a name that is not blank")
-        label = f"concept {name!r}" if is_concept else "the random set"
-        images, repeats = without_repeats(image_set(label, source, skip_unreadable=skip_unreadable))
-        if len(images) < 2:
+@dataclass(frozen=True, eq=False)
+class _Source:
+    """Images of one set, with a mask for each if it is made of marked regions."""
+
+    concept: str | None
+    images: ImageSet
+    repeats: tuple[tuple[str, str], ...]
+    masks: tuple[MaskItem, ...] | None = None
+
+
+def _sources(
+    concepts: Mapping[str, Source], random: Source, regions: Mapping[str, Region], rest: bool, skip_unreadable: bool
+) -> list[_Source]:
+    """Read every set, the random one last, and check that each is large enough and none overlaps the random one."""
+    if not concepts and not regions:
+        raise OptionError("no concept is given; name one with its images (concepts={'striped': 'folder'})")
+    both = sorted(set(concepts) & set(regions))
+    if both:
+        raise OptionError(f"concept {both[0]!r} is given with whole images and with marked regions; give one of them")
+    if rest and not regions:
+        raise OptionError("rest takes what is not marked of region photos, but no regions are given")
+    for name in (*concepts, *regions):
+        if not name or "/" in name or name == RANDOM:
+            raise OptionError(f"a concept cannot be named {name!r}; give a name without '/', and not {RANDOM!r}")
+    found = []
+    for name, source in concepts.items():
+        images, repeats = without_repeats(image_set(name, source, skip_unreadable=skip_unreadable))
+        found.append(_Source(name, images, repeats))
+    for name, region in regions.items():
+        photos, masks = region_set(name, region, skip_unreadable=skip_unreadable)
+        images, repeats = without_repeats(photos)
+        by_item = {id(item): mask for item, mask in zip(photos, masks, strict=True)}
+        found.append(_Source(name, images, repeats, tuple(by_item[id(item)] for item in images)))
+    if isinstance(random, Sequence) and not isinstance(random, str) and len(random) == 0:
+        if not rest:
+            raise OptionError("no random images are given; give a folder of images that do not show the concepts")
+        found.append(_Source(None, ImageSet("random", ()), ()))
+    else:
+        images, repeats = without_repeats(image_set("random", random, skip_unreadable=skip_unreadable))
+        found.append(_Source(None, images, repeats))
+    for entry in found[:-1]:
+        require_disjoint(entry.images, found[-1].images)
+    for entry in found[:-1]:
+        count = len(entry.images)
+        if count < 2:
             raise ImageSetError(
-                f"{label} has {len(images)} image{'s' * (len(images) != 1)} ({images.items[0].name}); at least 2 are "
-                "needed to judge a vector on images that it was not fitted on, and 20 or more are advisable"
+                f"{entry.images.name} has {count} image ({entry.images.items[0].name}); at least 2 are needed to judge "
+                "a vector on images that it was not fitted on, and 20 or more are advisable"
             )
-        sets.append(images)
-        bank_sets.append(
-            BankSet(
-                name if is_concept else None,
-                tuple((item.name, item.digest) for item in images),
-                tuple((entry.name, entry.reason) for entry in images.skipped),
-                repeats,
-            )
+    return found
+
+
+def _plans(
+    model: VisionModel, shapes: Mapping[str, LayerShape], sources: Sequence[_Source], rest: bool
+) -> list[SetPlan]:
+    """Plan the sets, then for each concept of marked regions the pool as seen through its masks."""
+    grids = {name: shape.grid for name, shape in shapes.items()}
+    plans, marked = [], []
+    for entry in sources[:-1]:
+        if entry.masks is None:
+            plans.append(SetPlan(entry.images.items, (None,) * len(entry.images)))
+            continue
+        weights = tuple(covered(model, grids, *pair) for pair in zip(entry.images, entry.masks, strict=True))
+        marked.append(weights)
+        plans.append(SetPlan(entry.images.items, weights))
+    pool = [(item, None) for item in sources[-1].images] + (_rest(model, grids, sources) if rest else [])
+    if len(pool) < 2:
+        named = f" ({pool[0][0].name})" if pool else ""
+        raise ImageSetError(
+            f"random has {len(pool)} image{'s' * (len(pool) != 1)}{named}; at least 2 are needed to judge a vector on "
+            "images that it was not fitted on: give a folder of images that do not show the concepts"
         )
-    for images in sets[:-1]:
-        require_disjoint(images, sets[-1])
-    return sets, tuple(bank_sets)
+    items, pool_weights = zip(*pool, strict=True)
+    plans.append(SetPlan(items, pool_weights))
+    for weights in marked:
+        cycled = tuple(weights[index % len(weights)] for index in range(len(items)))
+        plans.append(SetPlan(items, cycled, means_only=True))
+    return plans
 
 
-def _solve(solver: Solver, concept: SetStatistics, random: SetStatistics, held: int | None) -> Solution:
-    """Find the direction from all images, or from all but those of a fold."""
-    if isinstance(solver, MomentSolver):
-        if held is None:
-            return solver.solve(concept.total(), random.total())
-        return solver.solve(concept.without(held), random.without(held))
-    assert isinstance(solver, SampleSolver)  # fit refuses any other
-    kept = [side.sample.of_images(side.image_fold != held) for side in (concept, random)]
-    return solver.solve(kept[0].vectors, kept[1].vectors)
+def _rest(model: VisionModel, grids: Grids, sources: Sequence[_Source]) -> list[tuple[ImageItem, Weights | None]]:
+    """Give each marked photo once, with what no concept marks on it.
+
+    A photo that is marked all over has no rest, nor has one that stands for another concept as a whole.
+    """
+    whole = {item.digest for entry in sources if entry.masks is None for item in entry.images}
+    items: dict[str, ImageItem] = {}
+    masks: dict[str, list[MaskItem]] = {}
+    for entry in sources:
+        for item, mask in zip(entry.images, entry.masks or (), strict=False):
+            if item.digest not in whole:
+                items.setdefault(item.digest, item)
+                masks.setdefault(item.digest, []).append(mask)
+    found = [(item, uncovered(model, grids, item, masks[digest])) for digest, item in items.items()]
+    return [(item, weights) for item, weights in found if weights is not None]
 
 
-def _cav(solver: Solver, layer: str, concept_name: str, concept: SetStatistics, random: SetStatistics) -> CAV:
-    sides = (concept, random)
-    location_scores = [np.empty(len(side.sample.vectors)) for side in sides]
-    image_scores = [np.empty(len(side.image_fold)) for side in sides]
-    try:
-        for fold in range(max(len(concept.folds), len(random.folds))):
-            vector = _solve(solver, concept, random, fold).vector
-            for side, by_location, by_image in zip(sides, location_scores, image_scores, strict=True):
-                images = side.image_fold == fold
-                locations = images[side.sample.image]
-                by_location[locations] = side.sample.vectors[locations] @ vector
-                by_image[images] = side.image_means[images] @ vector
-        solution = _solve(solver, concept, random, None)
-    except SolverError as error:
-        raise SolverError(f"concept {concept_name!r} at layer {layer!r}: {error}") from error
-    on_concept, on_random = (
-        HeldOut(scores, side.image_fold[side.sample.image]) for scores, side in zip(location_scores, sides, strict=True)
+def _bank_set(source: _Source, entry: SetPlan, found: Gathered) -> BankSet:
+    return BankSet(
+        source.concept,
+        tuple(BankImage(item.name, item.digest, tuple(found.looks[item.digest].tolist())) for item in entry.items),
+        source.masks is not None,
+        tuple((skipped.name, skipped.reason) for skipped in source.images.skipped),
+        source.repeats,
     )
-    of_concept, of_random = (HeldOut(scores, side.image_fold) for scores, side in zip(image_scores, sides, strict=True))
-    quality = Quality(
-        accuracy=accuracy(on_concept, on_random),
-        auroc=auroc(on_concept, on_random),
-        image_accuracy=accuracy(of_concept, of_random),
-        image_auroc=auroc(of_concept, of_random),
-        images=len(concept.image_fold),
-        random_images=len(random.image_fold),
-        locations=int(concept.total().count),
-        random_locations=int(random.total().count),
-    )
-    threshold = best_threshold(on_concept.scores, on_random.scores)
-    return CAV(layer, concept_name, solution.vector, threshold, quality, solution.statistics)

@@ -1,4 +1,4 @@
-"""One pass over the images: every layer, set and fold gets its statistics.
+"""One pass over the images: every layer and set gets its statistics.
 
 An image that stands in several sets is run once.
 """
@@ -12,47 +12,35 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sacv.concepts import Batch, ImageItem, ImageSet, batches
+from sacv.cav.looks import looks
+from sacv.cav.statistics import ImageMeans, SetStatistics, unit_length
+from sacv.concepts import Batch, ImageItem, batches
 from sacv.engine import LocalEngine, Progress
 from sacv.errors import ActivationError
 from sacv.model import VisionModel
-from sacv.stats import LocationSample, Moments, assign_folds, choose_locations, quota
+from sacv.stats import LocationSample, Moments, assign_folds, choose_locations
 
 Float64 = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class SetStatistics:
-    """What one layer says of one image set.
+class SetPlan:
+    """A set of images to gather.
 
     Parameters
     ----------
-    folds
-        The moments of the locations of each fold.
-    image_fold
-        Int `(images,)`: the fold of each image.
-    image_means
-        Float64 `(images, channels)`: the mean over the locations of each image.
-    sample
-        A bounded, seeded sample of locations.
-    locations
-        Number of locations of an image.
+    items
+        The images.
+    weights
+        For each image, by layer: float64 `(locations,)`, how much of each location shows what the set shows; none
+        where the whole image does.
+    means_only
+        Only the mean of each image is wanted.
     """
 
-    folds: tuple[Moments, ...]
-    image_fold: NDArray[np.int64]
-    image_means: Float64
-    sample: LocationSample
-    locations: int
-
-    def total(self) -> Moments:
-        """Give the moments of all locations."""
-        return Moments.union(self.folds, self.image_means.shape[1])
-
-    def without(self, fold: int) -> Moments:
-        """Give the moments of all locations but those of a fold."""
-        kept = [moments for index, moments in enumerate(self.folds) if index != fold]
-        return Moments.union(kept, self.image_means.shape[1])
+    items: tuple[ImageItem, ...]
+    weights: tuple[Mapping[str, Float64] | None, ...]
+    means_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,25 +56,39 @@ class Member:
 class Plan:
     """Each image once, with its place in every set."""
 
+    sets: tuple[SetPlan, ...]
     items: tuple[ImageItem, ...]
     members: tuple[tuple[Member, ...], ...]
     image_folds: tuple[NDArray[np.int64], ...]
     """For each set, int `(images,)`."""
 
 
-def plan(sets: Sequence[ImageSet], folds: int, seed: int) -> Plan:
-    """Assign folds and list each image once."""
+def plan(sets: Sequence[SetPlan], folds: int, seed: int) -> Plan:
+    """Assign folds and list each image once, fold by fold, so that a batch has few of them."""
+    known: dict[str, int] = {}
+    image_folds = []
+    for entry in sets:
+        digests = [item.digest for item in entry.items]
+        # A set's folds depend on no other set; but what is marked of a photo and what is not stay together, unless
+        # that would leave the set in one fold.
+        rng = np.random.default_rng([seed, len(digests)])
+        marked = [digest for digest, weights in zip(digests, entry.weights, strict=True) if weights is not None]
+        found = assign_folds(digests, folds, rng, {digest: known[digest] for digest in marked if digest in known})
+        if np.ptp(found) == 0:
+            found = assign_folds(digests, folds, rng)
+        image_folds.append(found)
+        known.update((digest, int(fold)) for digest, fold in zip(digests, found, strict=True) if digest in marked)
     items: dict[str, ImageItem] = {}
     members: dict[str, list[Member]] = {}
-    image_folds = []
-    for number, images in enumerate(sets):
-        # The same image falls in the same fold of a set of the same size, whatever other sets there are.
-        fold_of = assign_folds(len(images), folds, np.random.default_rng([seed, len(images)]))
-        image_folds.append(fold_of)
-        for index, item in enumerate(images):
+    for number, entry in enumerate(sets):
+        for index in np.argsort(image_folds[number], kind="stable").tolist():
+            item = entry.items[index]
             items.setdefault(item.digest, item)
-            members.setdefault(item.digest, []).append(Member(number, index, int(fold_of[index])))
-    return Plan(tuple(items.values()), tuple(tuple(members[digest]) for digest in items), tuple(image_folds))
+            member = Member(number, index, int(image_folds[number][index]))
+            members.setdefault(item.digest, []).append(member)
+    return Plan(
+        tuple(sets), tuple(items.values()), tuple(tuple(members[digest]) for digest in items), tuple(image_folds)
+    )
 
 
 @dataclass
@@ -95,11 +97,35 @@ class _Partial:
 
     folds: dict[int, Moments] = field(default_factory=dict)
     means: dict[int, Float64] = field(default_factory=dict)
-    sample: dict[int, NDArray[np.floating]] = field(default_factory=dict)
-    locations: int = 0
+    weights: dict[int, float] = field(default_factory=dict)
+    sample: dict[int, LocationSample] = field(default_factory=dict)
 
 
-State = dict[tuple[str, int], _Partial]
+@dataclass
+class State:
+    """What the images seen so far give: by layer and set, and the looks by image of the plan."""
+
+    partial: dict[tuple[str, int], _Partial] = field(default_factory=dict)
+    looks: dict[int, Float64] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """What the pass gives.
+
+    Parameters
+    ----------
+    sets
+        By layer and number of the set.
+    means
+        By layer and number of the set, for sets of which only the means are wanted.
+    looks
+        By SHA-256 of the image, float64 `(3,)`; see `sacv.cav.looks`.
+    """
+
+    sets: Mapping[tuple[str, int], SetStatistics]
+    means: Mapping[tuple[str, int], ImageMeans]
+    looks: Mapping[str, Float64]
 
 
 @dataclass(frozen=True)
@@ -112,10 +138,10 @@ class Gather:
         What to ask.
     plan
         Which images, and where each belongs.
-    sizes
-        Number of images of each set.
-    sample
-        Bound on the locations sampled from each set.
+    normalise
+        Divide activations by their L2 norm.
+    locations
+        Locations sampled from each image.
     seed
         Of the samples.
     """
@@ -123,84 +149,120 @@ class Gather:
     model: VisionModel
     layers: tuple[str, ...]
     plan: Plan
-    sizes: tuple[int, ...]
-    sample: int
+    normalise: bool
+    locations: int
     seed: int
 
     def empty(self) -> State:
         """Give the statistics of no images."""
-        return {}
+        return State()
 
     def add(self, state: State, batch: Batch) -> State:
         """Run a batch and add what it gives."""
-        records = self.model.activations(self.model.inputs(batch.images), self.layers)
-        for layer, record in records.items():
+        inputs = self.model.inputs(batch.images)
+        state.looks.update(enumerate(looks(inputs), start=batch.start))
+        for layer, record in self.model.activations(inputs, self.layers).items():
             cells = record.cells.flatten(1, -2)  # the places of a grid in one row; channels stay last
-            if not bool(torch.isfinite(cells).all()):
-                bad = int((~torch.isfinite(cells)).flatten(1).any(dim=1).nonzero()[0])
-                raise ActivationError(
-                    f"layer {layer!r} gives values that are not finite for {self.plan.items[batch.start + bad].name}; "
-                    "check the network's weights and the transform, or run it in float32"
-                )
-            self._add_layer(state, layer, cells.float() if cells.dtype != torch.float64 else cells, batch.start)
+            cells = cells if cells.dtype == torch.float64 else cells.float()
+            self._add_layer(state, layer, unit_length(cells) if self.normalise else cells, batch.start)
         return state
 
     def _add_layer(self, state: State, layer: str, cells: torch.Tensor, start: int) -> None:
+        means = cells.mean(dim=1, dtype=torch.float64).cpu().numpy()
+        finite = np.isfinite(means).all(axis=1)  # as a sum is where any of its terms is not
+        if not finite.all():
+            raise ActivationError(
+                f"layer {layer!r} gives values that are not finite for "
+                f"{self.plan.items[start + int(np.argmin(finite))].name}; "
+                "check the network's weights and the transform, or run it in float32"
+            )
         values = cells.cpu().numpy()
-        means = values.mean(axis=1, dtype=np.float64)
-        groups: dict[tuple[int, int], list[int]] = {}
+        whole: dict[tuple[int, int], list[int]] = {}
         for offset in range(len(values)):
             for member in self.plan.members[start + offset]:
-                partial = state.setdefault((layer, member.set), _Partial())
-                partial.means[member.image] = means[offset]
-                partial.locations = values.shape[1]
-                count = quota(self.sample, self.sizes[member.set], values.shape[1])
-                chosen = choose_locations(values.shape[1], count, self.seed, member.image)
-                partial.sample[member.image] = values[offset, chosen]
-                groups.setdefault((member.set, member.fold), []).append(offset)
-        for (number, fold), offsets in groups.items():
-            found = Moments.of(values[offsets].reshape(-1, values.shape[-1]))
-            folds = state[layer, number].folds
-            folds[fold] = folds[fold].merge(found) if fold in folds else found
+                entry = self.plan.sets[member.set]
+                partial = state.partial.setdefault((layer, member.set), _Partial())
+                marked = entry.weights[member.image]
+                weights = None if marked is None else marked[layer]
+                if weights is None:
+                    partial.means[member.image], partial.weights[member.image] = means[offset], values.shape[1]
+                    if not entry.means_only:
+                        whole.setdefault((member.set, member.fold), []).append(offset)
+                else:
+                    partial.weights[member.image] = float(weights.sum())
+                    partial.means[member.image] = weights @ values[offset] / weights.sum()
+                    if not entry.means_only:
+                        legal = np.flatnonzero(weights)
+                        self._merge(partial, member.fold, Moments.of(values[offset, legal], weights[legal]))
+                if not entry.means_only:
+                    partial.sample[member.image] = self._sample(values[offset], weights, start + offset, member.image)
+        for (number, fold), offsets in whole.items():
+            chosen = values[offsets[0] : offsets[-1] + 1]
+            if len(offsets) != len(chosen):
+                chosen = values[offsets]
+            self._merge(state.partial[layer, number], fold, Moments.of(chosen.reshape(-1, values.shape[-1])))
+
+    def _sample(self, values: NDArray[np.floating], weights: Float64 | None, item: int, image: int) -> LocationSample:
+        legal = np.arange(len(values)) if weights is None else np.flatnonzero(weights)
+        chosen = choose_locations(legal, self.locations, self.seed, self.plan.items[item].digest)
+        shares = np.ones(len(chosen)) if weights is None else weights[chosen]
+        return LocationSample(values[chosen], np.full(len(chosen), image, dtype=np.int64), shares)
+
+    @staticmethod
+    def _merge(partial: _Partial, fold: int, found: Moments) -> None:
+        partial.folds[fold] = partial.folds[fold].merge(found) if fold in partial.folds else found
 
     def merge(self, left: State, right: State) -> State:
         """Join the statistics of two parts of the images."""
-        for key, other in right.items():
-            mine = left.setdefault(key, _Partial())
+        left.looks.update(right.looks)
+        for key, other in right.partial.items():
+            mine = left.partial.setdefault(key, _Partial())
             mine.means.update(other.means)
+            mine.weights.update(other.weights)
             mine.sample.update(other.sample)
-            mine.locations = other.locations
             for fold, moments in other.folds.items():
-                mine.folds[fold] = mine.folds[fold].merge(moments) if fold in mine.folds else moments
+                self._merge(mine, fold, moments)
         return left
 
-    def finish(self, state: State) -> dict[tuple[str, int], SetStatistics]:
-        """Give the statistics by layer and number of the set."""
-        return {
-            (layer, number): SetStatistics(
-                tuple(partial.folds[fold] for fold in sorted(partial.folds)),
-                self.plan.image_folds[number],
-                np.stack([partial.means[index] for index in sorted(partial.means)]),
-                LocationSample.gather(partial.sample),
-                partial.locations,
+    def finish(self, state: State) -> Gathered:
+        """Give the statistics in the order of the images."""
+        sets: dict[tuple[str, int], SetStatistics] = {}
+        means: dict[tuple[str, int], ImageMeans] = {}
+        for (layer, number), partial in state.partial.items():
+            order = sorted(partial.means)
+            images = ImageMeans(
+                np.stack([partial.means[index] for index in order]),
+                np.array([partial.weights[index] for index in order], dtype=np.float64),
             )
-            for (layer, number), partial in state.items()
-        }
+            if self.plan.sets[number].means_only:
+                means[layer, number] = images
+                continue
+            empty = Moments.empty(images.means.shape[1])
+            samples = [partial.sample[index] for index in order]
+            sets[layer, number] = SetStatistics(
+                tuple(partial.folds.get(fold, empty) for fold in range(max(partial.folds) + 1)),
+                self.plan.image_folds[number],
+                images,
+                LocationSample.union(samples, [0] * len(samples)),
+            )
+        by_digest = {self.plan.items[index].digest: found for index, found in state.looks.items()}
+        return Gathered(sets, means, by_digest)
 
 
 def gather(
     model: VisionModel,
     layers: Sequence[str],
-    sets: Sequence[ImageSet],
+    sets: Sequence[SetPlan],
     *,
     folds: int,
-    sample: int,
+    normalise: bool,
+    locations: int,
     seed: int,
     batch_size: int,
     progress: Progress | None,
-) -> Mapping[tuple[str, int], SetStatistics]:
-    """Run every image once and give the statistics by layer and number of the set."""
-    reducer = Gather(model, tuple(layers), plan(sets, folds, seed), tuple(len(images) for images in sets), sample, seed)
+) -> Gathered:
+    """Run every image once and give the statistics of every layer and set."""
+    reducer = Gather(model, tuple(layers), plan(sets, folds, seed), normalise, locations, seed)
 
     def shards() -> Iterator[Batch]:
         yield from batches(reducer.plan.items, batch_size)

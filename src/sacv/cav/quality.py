@@ -6,9 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
+
+from sacv.cav.vector import Interval
 
 Float64 = NDArray[np.float64]
+
+RESAMPLES = 1000
+"""Bootstrap resamples of an interval."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,43 +25,104 @@ class HeldOut:
         Float64 `(n,)`.
     fold
         Int `(n,)`: the fold whose direction gave the score.
+    image
+        Int `(n,)`: which image it belongs to.
+    weights
+        Float64 `(n,)`.
     """
 
     scores: Float64
     fold: NDArray[np.int64]
+    image: NDArray[np.int64]
+    weights: Float64
 
-    def but(self, fold: int) -> Float64:
-        """Give the scores of the other folds, of which there is at least one."""
-        rest: Float64 = self.scores[self.fold != fold]
-        return rest
+    @classmethod
+    def of_images(cls, scores: Float64, fold: NDArray[np.int64]) -> HeldOut:
+        """Take one score for each image."""
+        return cls(scores, fold, np.arange(len(scores)), np.ones(len(scores)))
+
+    def part(self, keep: NDArray[np.bool_]) -> HeldOut:
+        """Give some of the scores."""
+        return HeldOut(self.scores[keep], self.fold[keep], self.image[keep], self.weights[keep])
 
 
-def best_threshold(concept: Float64, random: Float64) -> float:
+def best_threshold(concept: HeldOut, random: HeldOut) -> float:
     """Choose the threshold with the best balanced accuracy for `score > threshold`.
 
     Among thresholds as good as each other it takes the middle one, half-way between two scores.
     """
-    values = np.unique(np.concatenate([concept, random]))
+    values = np.unique(np.concatenate([concept.scores, random.scores]))
     cuts = np.concatenate([[values[0] - 1.0], (values[1:] + values[:-1]) / 2, [values[-1] + 1.0]])
     # Shares above each cut; cuts fall between scores, so that no tie is met.
-    right = 1 - np.searchsorted(np.sort(concept), cuts, side="right") / len(concept)
-    wrong = 1 - np.searchsorted(np.sort(random), cuts, side="right") / len(random)
-    gain = right - wrong
+    gain = _share_below(random, cuts) - _share_below(concept, cuts)
     best = np.flatnonzero(gain >= gain.max() - 1e-12)
     return float(cuts[best[len(best) // 2]])
 
 
-def accuracy(concept: HeldOut, random: HeldOut) -> float:
-    """Give the balanced accuracy, each fold judged at the threshold that the other folds choose."""
-    told = np.zeros(2)
+def _share_below(side: HeldOut, cuts: Float64) -> Float64:
+    order = np.argsort(side.scores)
+    below = np.concatenate([[0.0], np.cumsum(side.weights[order])])
+    share: Float64 = below[np.searchsorted(side.scores[order], cuts, side="right")] / below[-1]
+    return share
+
+
+def told(concept: HeldOut, random: HeldOut) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Tell which scores are told right, each fold judged at the threshold that the other folds choose."""
+    right = (np.zeros(len(concept.scores), dtype=bool), np.zeros(len(random.scores), dtype=bool))
     for fold in np.union1d(concept.fold, random.fold):
-        threshold = best_threshold(concept.but(fold), random.but(fold))
-        told[0] += np.sum(concept.scores[concept.fold == fold] > threshold)
-        told[1] += np.sum(random.scores[random.fold == fold] <= threshold)
-    return float(np.mean(told / [len(concept.scores), len(random.scores)]))
+        sides = (concept, random)
+        rest = [side.part(side.fold != fold) for side in sides]
+        if any(len(side.scores) == 0 for side in rest):
+            rest = list(sides)
+        threshold = best_threshold(*rest)
+        right[0][concept.fold == fold] = concept.scores[concept.fold == fold] > threshold
+        right[1][random.fold == fold] = random.scores[random.fold == fold] <= threshold
+    return right
 
 
-def auroc(concept: HeldOut, random: HeldOut) -> float:
-    """Give the area under the ROC curve of concept against random."""
-    labels = np.concatenate([np.ones(len(concept.scores)), np.zeros(len(random.scores))])
-    return float(roc_auc_score(labels, np.concatenate([concept.scores, random.scores])))
+def accuracy(concept: HeldOut, random: HeldOut, rng: np.random.Generator) -> tuple[float, Interval]:
+    """Give the balanced accuracy and its interval over images."""
+    shares = [
+        (np.bincount(side.image, side.weights * right), np.bincount(side.image, side.weights))
+        for side, right in zip((concept, random), told(concept, random), strict=True)
+    ]
+    value = float(np.mean([right.sum() / weight.sum() for right, weight in shares]))
+    drawn = np.zeros(RESAMPLES)
+    for right, weight in shares:
+        counts = _resamples(len(weight), rng)
+        drawn += (counts @ right) / (counts @ weight) / 2
+    return value, _interval(drawn)
+
+
+def auroc(concept: HeldOut, random: HeldOut, rng: np.random.Generator) -> tuple[float, Interval]:
+    """Give the area under the ROC curve of concept against random, and its interval over images."""
+    wins = _wins(concept, random)
+    weights = [np.bincount(side.image, side.weights) for side in (concept, random)]
+    value = float(weights[0] @ wins @ weights[1] / (weights[0].sum() * weights[1].sum()))
+    drawn = [_resamples(len(weight), rng) * weight for weight in weights]
+    area = np.einsum("ki,ij,kj->k", drawn[0], wins, drawn[1], optimize=True)
+    return value, _interval(area / (drawn[0].sum(axis=1) * drawn[1].sum(axis=1)))
+
+
+def _wins(concept: HeldOut, random: HeldOut) -> Float64:
+    """Give, for each pair of images, the share of pairs of locations that the concept's wins, `(images, images)`."""
+    wins = np.empty((int(concept.image.max()) + 1, int(random.image.max()) + 1))
+    totals = np.maximum(np.bincount(concept.image, concept.weights), 1e-300)
+    for image in range(wins.shape[1]):
+        one = random.part(random.image == image)
+        order = np.argsort(one.scores)
+        below = np.concatenate([[0.0], np.cumsum(one.weights[order])])
+        left, right = (np.searchsorted(one.scores[order], concept.scores, side=side) for side in ("left", "right"))
+        share = (below[left] + below[right]) / 2 / max(below[-1], 1e-300)
+        wins[:, image] = np.bincount(concept.image, concept.weights * share, minlength=len(wins)) / totals
+    return wins
+
+
+def _resamples(images: int, rng: np.random.Generator) -> Float64:
+    """Give how often each image is drawn in each resample, `(resamples, images)`."""
+    return rng.multinomial(images, np.full(images, 1 / images), size=RESAMPLES).astype(np.float64)
+
+
+def _interval(drawn: Float64) -> Interval:
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return (float(low), float(high))

@@ -8,6 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from sacv.cav.runs import DrawnCAVs
+
+Float64 = NDArray[np.float64]
+Interval = tuple[float, float]
+"""Lower and upper end of a 95 % bootstrap interval, images drawn with replacement."""
+
 
 @dataclass(frozen=True)
 class Quality:
@@ -20,22 +26,41 @@ class Quality:
     ----------
     accuracy, auroc
         Over single locations.
+    accuracy_interval, auroc_interval
+        95 %, over images.
     image_accuracy, image_auroc
         Over images, by the mean of their locations.
     images, random_images
         Number of images of the concept and of the random set.
     locations, random_locations
-        Number of their locations.
+        Number of their locations, or the sum of their weights.
+    run_cosine
+        Mean cosine between the CAVs of random runs; none where fewer than two were drawn.
+    looks_auroc
+        How well brightness, saturation or edge energy alone tells the sets apart, as AUROC in [0.5, 1].
+    cosine
+        With the CAV of each other concept.
+    conditional_auroc
+        How well the CAV tells its concept's held-out locations from those of each other concept.
+    absent
+        Names of concept images that the CAV, fitted without them, scores below the median random image.
     """
 
     accuracy: float
     auroc: float
+    accuracy_interval: Interval
+    auroc_interval: Interval
     image_accuracy: float
     image_auroc: float
     images: int
     random_images: int
-    locations: int
-    random_locations: int
+    locations: float
+    random_locations: float
+    run_cosine: float | None
+    looks_auroc: Mapping[str, float]
+    cosine: Mapping[str, float] = field(default_factory=dict)
+    conditional_auroc: Mapping[str, float] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,15 +75,28 @@ class CAV:
         Float64 `(channels,)`, L2 norm 1, pointing to the concept.
     threshold
         A location is relevant where `v . a(p)` exceeds it; chosen on held-out images.
+    separation
+        `v . (mean of concept - mean of random)`, above 0, in units of activation.
     quality
         Figures from held-out images.
+    evidence
+        Float64 `(101,)`: the percentiles 0 to 100 of `v . a(p)` over the concept's locations, each from the direction
+        fitted without its image.
+    runs
+        The concept against random halves of the pool.
+    null
+        Random images against random images.
     statistics
         What the solver tells of its work.
     """
 
     layer: str
     concept: str
-    vector: NDArray[np.float64]
+    vector: Float64
     threshold: float
+    separation: float
     quality: Quality
+    evidence: Float64
+    runs: DrawnCAVs
+    null: DrawnCAVs
     statistics: Mapping[str, float] = field(default_factory=dict)

@@ -15,6 +15,7 @@ from sacv.cli.options import (
     json_option,
     open_bank_model,
     skip_option,
+    weak_option,
 )
 from sacv.maps import Explanation, explain
 
@@ -27,6 +28,8 @@ from sacv.maps import Explanation, explain
 @batch_size_option
 @device_option
 @skip_option
+@weak_option
+@click.option("--no-checks", is_flag=True, help="Leave out the trust line of each image, which takes forward passes.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write the explanation to.")
 @json_option
 @click.argument("images", nargs=-1, required=True, type=click.Path())
@@ -38,6 +41,8 @@ def explain_command(
     batch_size: int,
     device: str,
     skip_unreadable: bool,
+    allow_weak: bool,
+    no_checks: bool,
     out: Path,
     as_json: bool,
     images: tuple[str, ...],
@@ -52,6 +57,8 @@ def explain_command(
             bank,
             target,
             batch_size=batch_size,
+            checks=not no_checks,
+            allow_weak=allow_weak,
             skip_unreadable=skip_unreadable,
             progress=advance,
         )
@@ -65,28 +72,51 @@ def explain_command(
 
 def show_explanation(found: Explanation) -> None:
     """Print the scores of an explanation for people."""
+    rows = found.scores().to_dict(orient="records")
     say_table(
-        ["image", "layer", "concept", "target", "logit", "relevant", "SACV score", "+", "-", "sum over all"],
+        [
+            "image",
+            "layer",
+            "concept",
+            "target",
+            "logit",
+            "relevant",
+            "beats chance",
+            "SACV score",
+            "+",
+            "-",
+            "taken out",
+        ],
         [
             {
                 "image": row["image"],
                 "layer": row["layer"],
-                "concept": row["concept"],
+                "concept": f"{row['concept']} (weak)" if row["weak"] else row["concept"],
                 "target": row["target"],
                 "logit": row["logit"],
                 "relevant": f"{row['relevant']:.0%}",
+                "beats chance": _share(row.get("relevance_significant")),
                 "SACV score": row["sacv_score"],
                 "+": row["sacv_positive"],
                 "-": row["sacv_negative"],
-                "sum over all": row["contribution_sum"],
+                "taken out": "" if found.checks is None else f"{row['ablation']:+.3g}",
             }
-            for row in found.scores().to_dict(orient="records")
+            for row in rows
         ],
     )
     say(
         "\nContributions are in logits per unit of the concept's vector; the SACV score sums them where it is relevant."
+        "\n'Beats chance' is the share of places whose relevance exceeds what random CAVs reach anywhere (5 % "
+        "family-wise);\n'taken out' is the change of the logit when the concept is removed where it is relevant."
     )
+    for row in rows:
+        if row.get("doubts"):
+            say(f"Doubt {row['concept']!r} at {row['layer']} in {row['image']}: {row['doubts']}")
     for note in found.notes:
-        say(f"Layer {note.layer}: {note.text}")
+        say(note.text if note.layer is None else f"Layer {note.layer}: {note.text}")
     for entry in found.pictures.skipped:
         say(f"Left out, unreadable: {entry.reason}")
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.0%}"

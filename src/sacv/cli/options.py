@@ -11,19 +11,12 @@ from typing import Any, TypeVar
 import click
 import torch
 
-from sacv import solvers
 from sacv.cav import ConceptBank
+from sacv.concepts import Region
 from sacv.errors import OptionError
 from sacv.model import ImageTransform, VisionModel, load_model, runs_code
-from sacv.solvers import Solver
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-SOLVERS: dict[str, Callable[[], Solver]] = {
-    "mean-difference": solvers.MeanDifference,
-    "logistic": solvers.Logistic,
-}
-"""The one place where names on the command line become solver objects."""
 
 device_option = click.option(
     "--device",
@@ -43,6 +36,11 @@ skip_option = click.option(
     "--skip-unreadable",
     is_flag=True,
     help="Leave out files that cannot be read, and list them, rather than stop.",
+)
+weak_option = click.option(
+    "--allow-weak",
+    is_flag=True,
+    help="Go on with concepts whose held-out figures are too poor, and mark every output.",
 )
 class_names_option = click.option(
     "--class-names",
@@ -142,6 +140,28 @@ def parse_concepts(texts: Sequence[str]) -> dict[str, list[str]]:
         if not (equals and name.strip() and folder):
             raise OptionError(f"--concept {text}: give NAME=DIR, such as striped=guidance/striped")
         found.setdefault(name.strip(), []).append(folder)
+    return found
+
+
+def parse_regions(texts: Sequence[str]) -> dict[str, Region]:
+    """Read `NAME=IMAGES:MASKS`, where either path may hold a colon.
+
+    It is split at the first colon after which the part to its left is a path that exists, else at the first; so
+    `NAME=photos:file.json:CATEGORY` keeps its category.
+    """
+    found: dict[str, Region] = {}
+    for text in texts:
+        name, equals, paths = text.partition("=")
+        ends = [end for end, letter in enumerate(paths) if letter == ":" and 0 < end < len(paths) - 1]
+        if not (equals and name.strip() and ends):
+            raise OptionError(f"--region {text}: give NAME=IMAGES:MASKS, such as striped=photos:masks")
+        if name.strip() in found:
+            raise OptionError(
+                f"--region {text}: {name.strip()!r} is given twice; put its photos in one folder and its masks in "
+                "another, or give the two different names"
+            )
+        end = next((end for end in ends if Path(paths[:end]).exists()), ends[0])
+        found[name.strip()] = Region(paths[:end], paths[end + 1 :])
     return found
 
 

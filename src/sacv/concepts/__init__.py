@@ -1,6 +1,7 @@
 """Where guidance images come from."""
 
 from sacv.concepts.batches import Batch, batches
+from sacv.concepts.coverage import cell_means
 from sacv.concepts.image_set import (
     ImageItem,
     ImageSet,
@@ -10,15 +11,22 @@ from sacv.concepts.image_set import (
     require_disjoint,
     without_repeats,
 )
+from sacv.concepts.masks import MaskItem, mask_weights
+from sacv.concepts.regions import Region, region_set
 
 __all__ = [
     "Batch",
     "ImageItem",
     "ImageSet",
+    "MaskItem",
+    "Region",
     "Skipped",
     "Source",
     "batches",
+    "cell_means",
     "image_set",
+    "mask_weights",
+    "region_set",
     "require_disjoint",
     "without_repeats",
 ]

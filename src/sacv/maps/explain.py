@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import torch
-from PIL import Image
 
-from sacv.cav import ConceptBank
+from sacv.cav import ConceptBank, require_strong, unit_length
 from sacv.concepts import Source, batches, image_set
 from sacv.concepts.image_set import Loaded
 from sacv.errors import ActivationError, LayerError
-from sacv.maps.explanation import ExplainedImage, Explanation, Map, Note
+from sacv.maps.chance import Chance
+from sacv.maps.checks import Checks, check_image, neighbour_correlation
+from sacv.maps.explanation import ExplainedImage, Explanation, LayerMaps, Map, Note
 from sacv.maps.methods import contribution, relevance
-from sacv.model import ImageTransform, Trace, VisionModel
+from sacv.model import Trace, VisionModel
 
 Progress = Callable[[int, int], None]
 """Called with the number of batches done and of all."""
@@ -30,13 +31,15 @@ def explain(
     target: int | str,
     *,
     batch_size: int = 32,
+    checks: bool = True,
+    allow_weak: bool = False,
     skip_unreadable: bool = False,
     progress: Progress | None = None,
 ) -> Explanation:
     """Tell where images show the bank's concepts, and how much each place contributes to a class.
 
     One forward pass and one backward pass a batch, the latter from the logit to the shallowest layer, serve all layers
-    and concepts.
+    and concepts. The checks of the trust line take forward passes of their own.
 
     Parameters
     ----------
@@ -50,6 +53,10 @@ def explain(
         The class explained: its index, its name, or "predicted" for each image's own most likely one.
     batch_size
         Images a pass; it changes memory and speed only.
+    checks
+        Make the trust line of each image, layer and concept (`sacv.maps.checks`).
+    allow_weak
+        Explain also with CAVs whose held-out figures are below the bars (`sacv.cav.bars`), and mark every output.
     skip_unreadable
         Leave out files that cannot be read and list them, rather than stop.
     progress
@@ -57,6 +64,8 @@ def explain(
 
     Raises
     ------
+    WeakConceptError
+        If a CAV is below the bars, and `allow_weak` is not set.
     MismatchError
         If the bank was made with another model.
     TargetError
@@ -69,11 +78,14 @@ def explain(
         If a layer has another number of channels than the bank says, or its grid changes between images.
     """
     bank.require(model)
+    weak = require_strong(bank.cavs, allow_weak=allow_weak)
     pictures = image_set("the images to explain", images, skip_unreadable=skip_unreadable)
     layers = list(bank.layers)
     cavs = {layer: [bank.cav(layer, concept) for concept in bank.concepts] for layer in layers}
+    chances = {layer: Chance(bank, layer, cavs[layer]) for layer in layers}
     explained: list[ExplainedImage] = []
     parts: dict[str, list[tuple[Map, Map]]] = {layer: [] for layer in layers}
+    lines: dict[str, list[list[Checks]]] = {layer: [] for layer in layers}
     total = -(-len(pictures) // max(batch_size, 1))
     with model.borrowed():
         for done, batch in enumerate(batches(pictures.items, batch_size), start=1):
@@ -87,6 +99,8 @@ def explain(
             trace = model.trace(inputs, layers, [select])
             names = [item.name for item in pictures.items[batch.start : batch.start + len(batch.images)]]
             _require_finite(trace, names)
+            found = _images(model, names, batch.images, trace.logits, chosen[0])
+            explained += found
             for layer in layers:
                 cells = trace.activations[layer].cells
                 if cells.shape[-1] != bank.layers[layer].channels:
@@ -94,29 +108,87 @@ def explain(
                         f"layer {layer!r} has {cells.shape[-1]} channels, but the bank was made with "
                         f"{bank.layers[layer].channels}"
                     )
-                parts[layer].append(
-                    (
-                        relevance(cells, cavs[layer]).cpu().numpy(),
-                        contribution(trace.gradients[0][layer], cavs[layer]).cpu().numpy(),
+                if parts[layer] and parts[layer][0][0].shape[2:] != cells.shape[1:-1]:
+                    raise LayerError(
+                        f"layer {layer!r} has a grid of {tuple(cells.shape[1:-1])} for {names[0]}, but of "
+                        f"{parts[layer][0][0].shape[2:]} for the images before; explain images of one size at a time"
                     )
-                )
-            explained += _images(model, names, batch.images, trace.logits, chosen[0])
+                read = unit_length(cells) if bank.normalised else cells
+                seen = relevance(read, cavs[layer]).cpu().numpy()
+                given = contribution(trace.gradients[0][layer], cavs[layer]).cpu().numpy()
+                parts[layer].append((seen, given))
+                chances[layer].add(read, trace.gradients[0][layer])
+                for row, image in enumerate(found if checks else ()):
+                    lines[layer].append(
+                        check_image(
+                            model,
+                            inputs[row : row + 1],
+                            layer,
+                            cells[row],
+                            cavs[layer],
+                            bank,
+                            seen[row],
+                            given[row],
+                            image.target,
+                            image.logit,
+                            batch_size,
+                        )
+                    )
             if progress is not None:
                 progress(done, total)
     maps = {
-        layer: (np.concatenate([pair[0] for pair in pairs]), np.concatenate([pair[1] for pair in pairs]))
+        layer: _layer_maps(chances[layer], *(np.concatenate(kind) for kind in zip(*pairs, strict=True)))
         for layer, pairs in parts.items()
     }
+    notes = [note for layer in layers for note in _notes(layer, maps[layer].contribution)]
+    if not all(len(cav.null) for cav in bank.cavs):
+        notes.append(
+            Note(
+                None,
+                "no null",
+                "No null was drawn (nulls=0, or fewer than 4 random images), so that no location can be called "
+                "significant; fit with --nulls 199.",
+            )
+        )
+    notes += [
+        Note(layer, "weak CAV", f"{concept!r} is too weak to rely on: {', and '.join(told)}.", concept)
+        for (layer, concept), told in weak.items()
+    ]
     return Explanation(
         images=tuple(explained),
         concepts=tuple(bank.concepts),
         maps=maps,
-        notes=tuple(note for layer in layers for note in _notes(layer, maps[layer][1])),
+        checks=_with_neighbours(lines, {layer: maps[layer].relevance for layer in layers}) if checks else None,
+        notes=tuple(notes),
         bank=bank,
         model=model,
         pictures=pictures,
         settings={"target": target, "contribution": "gradient"},
     )
+
+
+def _layer_maps(chance: Chance, seen: Map, given: Map) -> LayerMaps:
+    marks = [chance.marks(cav, seen[:, number], given[:, number]) for number, cav in enumerate(chance.cavs)]
+    if any(pair is None for pair in marks):
+        return LayerMaps(seen, given, None, None)
+    pairs = [pair for pair in marks if pair is not None]
+    return LayerMaps(
+        seen, given, np.stack([pair[0] for pair in pairs], axis=1), np.stack([pair[1] for pair in pairs], axis=1)
+    )
+
+
+def _with_neighbours(
+    lines: dict[str, list[list[Checks]]], maps: dict[str, Map]
+) -> dict[str, tuple[tuple[Checks, ...], ...]]:
+    """Add to each line how the neighbouring layers answer."""
+    layers = list(lines)
+    images, concepts = len(lines[layers[0]]), len(lines[layers[0]][0])
+    for image in range(images):
+        for concept in range(concepts):
+            between = neighbour_correlation([maps[layer][image, concept] for layer in layers])
+            for layer, value in zip(layers, between, strict=True):
+                lines[layer][image][concept] = replace(lines[layer][image][concept], neighbours=value)
+    return {layer: tuple(tuple(row) for row in rows) for layer, rows in lines.items()}
 
 
 def _classes(model: VisionModel, target: int | str, logits: torch.Tensor) -> torch.Tensor:
@@ -151,10 +223,12 @@ def _images(
     found = []
     for row, (name, image) in enumerate(zip(names, images, strict=True)):
         index, best = int(chosen[row]), int(logits[row].argmax())
+        size, region = model.seen(image)
         found.append(
             ExplainedImage(
                 path=name,
-                **_place(model, image),
+                size=size,
+                region=region,
                 target=index,
                 target_name=model.class_name(index),
                 logit=float(logits[row, index]),
@@ -164,15 +238,6 @@ def _images(
             )
         )
     return found
-
-
-def _place(model: VisionModel, image: Loaded) -> dict[str, Any]:
-    if not isinstance(image, Image.Image):
-        height, width = image.shape[-2:]
-        return {"size": (width, height), "region": (0.0, 0.0, float(width), float(height))}
-    if isinstance(model.transform, ImageTransform):
-        return {"size": image.size, "region": model.transform.region(image.size)}
-    return {"size": image.size, "region": None}
 
 
 def _notes(layer: str, contributions: Map) -> list[Note]:

@@ -5,7 +5,8 @@ An explanation is saved as a folder:
 `explanation.json`
     Images, concepts, layers, target, logits, scores, settings, notes, `format_version`.
 `maps.safetensors`
-    `LAYER/relevance` and `LAYER/contribution`: float32 `(images, concepts, *grid)`, in the order of the JSON.
+    `LAYER/relevance` and `LAYER/contribution`: float32 `(images, concepts, *grid)`, in the order of the JSON; beside
+    them `LAYER/relevance_significant` and `LAYER/contribution_significant`, bool, where a null was drawn.
 `index.html`
     A page with everything inline.
 """
@@ -24,11 +25,12 @@ from numpy.typing import NDArray
 from sacv.cav import ConceptBank
 from sacv.concepts import ImageSet
 from sacv.errors import LayerError, OptionError
-from sacv.files import write_arrays, write_folder, write_json
+from sacv.files import Array, write_arrays, write_folder, write_json
+from sacv.maps.checks import Checks
 from sacv.maps.page import draw
 from sacv.model import Box, VisionModel
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 KIND = "explanation"
 MARKER = "explanation.json"
 
@@ -69,11 +71,40 @@ class ExplainedImage:
 
 @dataclass(frozen=True)
 class Note:
-    """Something about a layer's maps that the reader must know; `kind` is for machines."""
+    """Something about the maps of a layer, or of all, that the reader must know; `kind` is for machines."""
 
-    layer: str
+    layer: str | None
     kind: str
     text: str
+    concept: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class LayerMaps:
+    """The maps of one layer.
+
+    Parameters
+    ----------
+    relevance, contribution
+        Float32 `(images, concepts, *grid)`.
+    relevance_significant, contribution_significant
+        Bool, of the same shape: which locations beat chance (`sacv.maps.chance`); none where no null was drawn.
+    """
+
+    relevance: Map
+    contribution: Map
+    relevance_significant: NDArray[np.bool_] | None
+    contribution_significant: NDArray[np.bool_] | None
+
+    def arrays(self, layer: str) -> dict[str, Array]:
+        """Give the arrays by their names in the file."""
+        named = {
+            "relevance": self.relevance,
+            "contribution": self.contribution,
+            "relevance_significant": self.relevance_significant,
+            "contribution_significant": self.contribution_significant,
+        }
+        return {f"{layer}/{kind}": values for kind, values in named.items() if values is not None}
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +120,9 @@ class Explanation:
     concepts
         Names, in the order of the maps.
     maps
-        By layer: relevance and contribution, float32 `(images, concepts, *grid)`.
+        By layer.
+    checks
+        The trust lines, by layer, image and concept; none if they were not asked for.
     notes
         What the reader must know.
     bank
@@ -104,7 +137,8 @@ class Explanation:
 
     images: tuple[ExplainedImage, ...]
     concepts: tuple[str, ...]
-    maps: Mapping[str, tuple[Map, Map]]
+    maps: Mapping[str, LayerMaps]
+    checks: Mapping[str, tuple[tuple[Checks, ...], ...]] | None
     notes: tuple[Note, ...]
     bank: ConceptBank
     model: VisionModel
@@ -124,7 +158,7 @@ class Explanation:
         LayerError, OptionError
             If the explanation has no such layer or concept.
         """
-        return self._maps(layer)[0][:, self._number(concept)]
+        return self._maps(layer).relevance[:, self._number(concept)]
 
     def contribution(self, layer: str, concept: str) -> Map:
         """Give `v . dz/da(p)`, float32 `(images, *grid)`, in logits per unit of v; signed.
@@ -134,9 +168,24 @@ class Explanation:
         LayerError, OptionError
             If the explanation has no such layer or concept.
         """
-        return self._maps(layer)[1][:, self._number(concept)]
+        return self._maps(layer).contribution[:, self._number(concept)]
 
-    def _maps(self, layer: str) -> tuple[Map, Map]:
+    def significant(self, layer: str, concept: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Mark where relevance, and where contribution, beats chance, bool `(images, *grid)` each.
+
+        Without the concept, the chance that even one location of one image does so is 5 % for each of the two.
+
+        Raises
+        ------
+        LayerError, OptionError
+            If the explanation has no such layer or concept, or the bank no null.
+        """
+        maps, number = self._maps(layer), self._number(concept)
+        if maps.relevance_significant is None or maps.contribution_significant is None:
+            raise OptionError("the bank has no null to compare with; fit with nulls=199 and at least 4 random images")
+        return maps.relevance_significant[:, number], maps.contribution_significant[:, number]
+
+    def _maps(self, layer: str) -> LayerMaps:
         if layer not in self.maps:
             raise LayerError(f"the explanation has no layer {layer!r}; it has {', '.join(self.maps)}")
         return self.maps[layer]
@@ -162,30 +211,51 @@ class Explanation:
             Its positive and negative parts.
         contribution_sum
             Sum over all locations: the derivative of the logit for v tiled over the grid, as TCAV takes it.
+        relevance_significant, contribution_significant
+            Share of the locations that beat chance; missing where no null was drawn.
+        evidence, ablation, ablation_by_gradient, sign_agreement, rank_agreement, neighbours
+            The trust line (`sacv.maps.Checks`), if it was asked for.
+        doubts
+            What speaks against the maps of this row, in words; empty where nothing does.
+        weak
+            Whether the CAV is below the bars and was let through.
         """
-        rows = []
-        for layer in self.layers:
-            for concept in self.concepts:
-                relevance, contribution = self.relevance(layer, concept), self.contribution(layer, concept)
-                for image, shown, given in zip(self.images, relevance, contribution, strict=True):
-                    gated = np.where(shown > 0, given, 0).astype(np.float64)
-                    rows.append(
-                        {
-                            "image": image.path,
-                            "layer": layer,
-                            "concept": concept,
-                            "target": image.target_name,
-                            "logit": image.logit,
-                            "relevant": float(np.mean(shown > 0)),
-                            "relevance_max": float(shown.max()),
-                            "relevance_mean": float(shown.mean(dtype=np.float64)),
-                            "sacv_score": float(gated.sum()),
-                            "sacv_positive": float(gated.clip(min=0).sum()),
-                            "sacv_negative": float(gated.clip(max=0).sum()),
-                            "contribution_sum": float(given.sum(dtype=np.float64)),
-                        }
-                    )
-        return pd.DataFrame(rows)
+        return pd.DataFrame(
+            [
+                self._row(layer, number, concept, row)
+                for layer in self.layers
+                for number, concept in enumerate(self.concepts)
+                for row in range(len(self.images))
+            ]
+        )
+
+    def _row(self, layer: str, number: int, concept: str, row: int) -> dict[str, Any]:
+        image, maps = self.images[row], self.maps[layer]
+        shown, given = maps.relevance[row, number], maps.contribution[row, number]
+        gated = np.where(shown > 0, given, 0).astype(np.float64)
+        told: dict[str, Any] = {}
+        if maps.relevance_significant is not None and maps.contribution_significant is not None:
+            told["relevance_significant"] = float(maps.relevance_significant[row, number].mean())
+            told["contribution_significant"] = float(maps.contribution_significant[row, number].mean())
+        if self.checks is not None:
+            line = self.checks[layer][row][number]
+            told |= asdict(line) | {"doubts": "; ".join(line.doubts)}
+        return {
+            "image": image.path,
+            "layer": layer,
+            "concept": concept,
+            "target": image.target_name,
+            "logit": image.logit,
+            "relevant": float(np.mean(shown > 0)),
+            "relevance_max": float(shown.max()),
+            "relevance_mean": float(shown.mean(dtype=np.float64)),
+            "sacv_score": float(gated.sum()),
+            "sacv_positive": float(gated.clip(min=0).sum()),
+            "sacv_negative": float(gated.clip(max=0).sum()),
+            "contribution_sum": float(given.sum(dtype=np.float64)),
+            **told,
+            "weak": any((note.kind, note.layer, note.concept) == ("weak CAV", layer, concept) for note in self.notes),
+        }
 
     def to_json(self) -> dict[str, Any]:
         """Give everything but the maps, as the label file holds it."""
@@ -196,7 +266,7 @@ class Explanation:
             "concepts": list(self.concepts),
             "layers": {
                 name: {
-                    "grid": list(self.maps[name][0].shape[2:]),
+                    "grid": list(self.maps[name].relevance.shape[2:]),
                     "channels": self.bank.layers[name].channels,
                 }
                 for name in self.layers
@@ -214,7 +284,10 @@ class Explanation:
             "settings": dict(self.settings),
             "model": {key: self.bank.model[key] for key in ("spec", "kind", "fingerprint")},
             "solver": dict(self.bank.solver),
-            "scores": self.scores().to_dict(orient="records"),
+            "scores": [
+                {key: None if isinstance(value, float) and np.isnan(value) else value for key, value in row.items()}
+                for row in self.scores().to_dict(orient="records")
+            ],
             "notes": [asdict(note) for note in self.notes],
             "skipped": [asdict(entry) for entry in self.pictures.skipped],
         }
@@ -227,11 +300,9 @@ class Explanation:
         StorageError
             If the folder holds something else or cannot be written.
         """
-        arrays = {
-            f"{layer}/{kind}": values
-            for layer, pair in self.maps.items()
-            for kind, values in zip(("relevance", "contribution"), pair, strict=True)
-        }
+        arrays: dict[str, Array] = {}
+        for layer, maps in self.maps.items():
+            arrays |= maps.arrays(layer)
 
         def fill(fresh: Path) -> None:
             write_json(fresh / MARKER, self.to_json())

@@ -12,7 +12,7 @@ from PIL import Image
 
 from sacv.concepts.image_set import Loaded
 from sacv.model import Box, ImageTransform, ReceptiveFields, VisionModel
-from sacv.report import PageImage, PageMap, PagePatch, render_page
+from sacv.report import PageImage, PageMap, PagePatch, PageTrust, render_page
 
 if TYPE_CHECKING:
     from sacv.maps.explanation import Explanation
@@ -54,15 +54,23 @@ def draw(found: Explanation) -> str:
                 _patches(order, fields[layer], images, relevance, contribution, input_shape)
                 for order in (_extremes(relevance), _extremes(-relevance))
             ]
+            beats = found.maps[layer]
+            number = found.concepts.index(concept)
+            told = [
+                note.text for note in found.notes if note.layer in (layer, None) and note.concept in (concept, None)
+            ]
             maps.append(
                 PageMap(
                     layer=layer,
                     concept=concept,
                     relevance=relevance,
                     contribution=None if silent else contribution,
+                    relevance_marks=_marks(beats.relevance_significant, number),
+                    contribution_marks=_marks(beats.contribution_significant, number),
                     numbers=[_numbers(row) for row in rows.to_dict(orient="records")],
+                    trust=[_trust(found, layer, number, row) for row in range(len(images))],
                     quality=_quality(found, layer, concept),
-                    notes=[note.text for note in found.notes if note.layer == layer],
+                    notes=told,
                     most=patches[0],
                     least=patches[1],
                     receptive_field=_describe(fields[layer]),
@@ -89,15 +97,34 @@ def _numbers(row: Mapping[Hashable, Any]) -> dict[str, float]:
     return {label: float(row[key]) for label, key in named.items()}
 
 
+def _marks(values: NDArray[np.bool_] | None, number: int) -> NDArray[np.bool_] | None:
+    return None if values is None else values[:, number]
+
+
+def _trust(found: Explanation, layer: str, number: int, row: int) -> PageTrust:
+    if found.checks is None:
+        return PageTrust("The checks of this image were not asked for.", ())
+    line = found.checks[layer][row][number]
+    told = f"Its strongest evidence stands at percentile {line.evidence:.0f} of the held-out guidance."
+    told += f" Taking the concept out changes the logit by {line.ablation:+.3g}"
+    told += f" (by the gradient {line.ablation_by_gradient:+.3g})"
+    if line.sign_agreement is not None:
+        told += f"; both agree in sign at {line.sign_agreement:.0%} of the places tried"
+    if line.neighbours is not None:
+        told += f"; neighbouring layers' maps correlate with it by {line.neighbours:.2f}"
+    return PageTrust(told + ".", tuple(line.doubts))
+
+
 def _quality(found: Explanation, layer: str, concept: str) -> dict[str, str]:
     quality = found.bank.cav(layer, concept).quality
     return {
         "accuracy, locations": f"{quality.accuracy:.3f}",
-        "AUROC, locations": f"{quality.auroc:.3f}",
+        "AUROC, locations": f"{quality.auroc:.3f} ({quality.auroc_interval[0]:.3f} to {quality.auroc_interval[1]:.3f})",
         "accuracy, images": f"{quality.image_accuracy:.3f}",
         "AUROC, images": f"{quality.image_auroc:.3f}",
-        "concept": f"{quality.images} images, {quality.locations} locations",
-        "random": f"{quality.random_images} images, {quality.random_locations} locations",
+        "concept": f"{quality.images} images, {quality.locations:.0f} locations",
+        **({} if quality.run_cosine is None else {"cosine between runs": f"{quality.run_cosine:.3f}"}),
+        "random": f"{quality.random_images} images, {quality.random_locations:.0f} locations",
     }
 
 

@@ -102,8 +102,13 @@ def activations(net: nn.Module, inputs: torch.Tensor, layers: dict[str, nn.Modul
 
     def keep(name: str, output: torch.Tensor) -> None:
         layout = recognise(output.shape, name)
-        found[name] = LayerRecord(layout.cells(output.detach()).clone(memory_format=torch.contiguous_format), layout)
-        if len(found) == len(layers):
+        cells = layout.cells(output.detach())
+        last = name not in found and len(found) == len(layers) - 1
+        # After the last layer nothing runs that could overwrite its output.
+        found[name] = LayerRecord(
+            cells.contiguous() if last else cells.clone(memory_format=torch.contiguous_format), layout
+        )
+        if last:
             raise _Stop
 
     with torch.no_grad(), _hooks(layers, keep):
@@ -176,6 +181,39 @@ def gradients(net: nn.Module, inputs: torch.Tensor, layers: dict[str, nn.Module]
         gradients.append(by_layer)
     records = {name: LayerRecord(layout.cells(start.detach()), layout) for name, (start, layout) in starts.items()}
     return Trace(logits.detach(), records, gradients)
+
+
+def resume(net: nn.Module, inputs: torch.Tensor, layer: str, module: nn.Module, cells: torch.Tensor) -> torch.Tensor:
+    """Give the logits `(m, classes)` that follow from other activations at a layer.
+
+    What stands before the layer runs once on the one input; what follows, on all `m` activations. A network that
+    counts its images before the layer and relies on it after is run on `m` copies of the input instead.
+
+    Parameters
+    ----------
+    net
+        The network; inside `as_it_was`.
+    inputs
+        Float `(1, channels, *size)`.
+    layer, module
+        Where the activations are put.
+    cells
+        `(m, *grid, channels)`.
+    """
+
+    def put(_name: str, output: torch.Tensor) -> torch.Tensor:
+        restored = recognise(output.shape, layer).restore(cells).to(output.dtype)
+        return restored.clone(memory_format=torch.contiguous_format)  # what follows may write into it
+
+    with torch.no_grad(), _hooks({layer: module}, put):
+        if len(cells) > 1:
+            try:
+                logits = class_logits(net(inputs))
+                if len(logits) == len(cells):
+                    return logits
+            except Exception:  # whatever the network raises where it has kept the count of images from before the layer
+                pass
+        return class_logits(net(inputs.expand(len(cells), *inputs.shape[1:])))
 
 
 @contextmanager

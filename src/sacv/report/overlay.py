@@ -98,6 +98,7 @@ def lay_over(
     size: tuple[int, int],
     region: tuple[float, float, float, float],
     outline_at: float | None = None,
+    marks: NDArray[np.bool_] | None = None,
 ) -> Image.Image:
     """Draw a map as a layer over a picture.
 
@@ -112,7 +113,9 @@ def lay_over(
     region
         Left, top, right and bottom of the map's place, in the layer's pixels. Around it the layer dims the picture.
     outline_at
-        Draw the border of what lies above this value.
+        Draw the border of what lies above this value, in white.
+    marks
+        Bool `(h, w)`: draw the border of these cells, in black.
     """
     width, height = size
     left, top, right, bottom = (round(value) for value in region)
@@ -123,6 +126,9 @@ def lay_over(
     painted[..., 3] = (painted[..., 3] * OPACITY * scale.strength(large)).astype(np.uint8)
     if outline_at is not None:
         painted[_border(large > outline_at)] = (255, 255, 255, 255)
+    if marks is not None:
+        rows, columns = (np.arange(size) * cells // size for size, cells in zip(large.shape, marks.shape, strict=True))
+        painted[_border(marks[np.ix_(rows, columns)])] = (0, 0, 0, 255)
     layer[top:bottom, left:right] = painted[: max(height - top, 0), : max(width - left, 0)]
     return Image.fromarray(layer)
 

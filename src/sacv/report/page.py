@@ -58,6 +58,14 @@ class PagePatch:
     contribution: float
 
 
+@dataclass(frozen=True)
+class PageTrust:
+    """What speaks for and against the maps of one image: a line, and doubts if there are any."""
+
+    line: str
+    doubts: Sequence[str]
+
+
 @dataclass(frozen=True, eq=False)
 class PageMap:
     """The maps of one layer and concept.
@@ -70,8 +78,12 @@ class PageMap:
         Float `(images, h, w)`; above 0 the concept is present.
     contribution
         Float `(images, h, w)` in logits per unit of the CAV; none where a map would say nothing, as a note tells.
+    relevance_marks, contribution_marks
+        Bool `(images, h, w)`: which locations beat chance; none where that is not known.
     numbers
         For each image, values by their label.
+    trust
+        For each image.
     quality
         Figures of the CAV by their label.
     notes
@@ -86,7 +98,10 @@ class PageMap:
     concept: str
     relevance: NDArray[np.floating]
     contribution: NDArray[np.floating] | None
+    relevance_marks: NDArray[np.bool_] | None
+    contribution_marks: NDArray[np.bool_] | None
     numbers: Sequence[Mapping[str, float]]
+    trust: Sequence[PageTrust]
     quality: Mapping[str, str]
     notes: Sequence[str]
     most: Sequence[PagePatch]
@@ -158,11 +173,12 @@ def _section(one: PageMap, images: Sequence[PageImage], relevant: Scale, given: 
         ],
         "rows": [
             {
-                "relevance": _layer(one.relevance[index], relevant, image, 0.0),
+                "relevance": _layer(one.relevance[index], relevant, image, 0.0, _of(one.relevance_marks, index)),
                 "contribution": None
                 if one.contribution is None
-                else _layer(one.contribution[index], given, image, None),
+                else _layer(one.contribution[index], given, image, None, _of(one.contribution_marks, index)),
                 "numbers": one.numbers[index],
+                "trust": one.trust[index],
             }
             for index, image in enumerate(images)
         ],
@@ -178,12 +194,22 @@ def _bar(scale: Scale, name: str, unit: str) -> dict[str, Any]:
     return {"name": name, "unit": unit, "data": _png(bar(scale)), "ticks": [scale.low, middle, scale.high]}
 
 
-def _layer(values: NDArray[np.floating], scale: Scale, image: PageImage, outline_at: float | None) -> str:
+def _of(marks: NDArray[np.bool_] | None, index: int) -> NDArray[np.bool_] | None:
+    return None if marks is None else marks[index]
+
+
+def _layer(
+    values: NDArray[np.floating],
+    scale: Scale,
+    image: PageImage,
+    outline_at: float | None,
+    marks: NDArray[np.bool_] | None,
+) -> str:
     size = drawn_size(image.picture)
     across, down = size[0] / image.picture.width, size[1] / image.picture.height
     left, top, right, bottom = image.region
     region = (left * across, top * down, right * across, bottom * down)
-    return _png(lay_over(values, scale, size, region, outline_at))
+    return _png(lay_over(values, scale, size, region, outline_at, marks))
 
 
 def _patch(patch: PagePatch) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 There are two kinds. A `MomentSolver` needs the `Moments` of the concept's locations and of the random ones alone, so
 that cross-validation, random runs and a change of solver cost no pass over images. A `SampleSolver` needs vectors.
+`UnitLength` wraps either, to work on activations divided by their L2 norm.
 
-Either returns a `Solution` whose vector has L2 norm 1 and points to the concept::
+Each returns a `Solution` whose vector has L2 norm 1 and points to the concept::
 
     v . (mean of concept - mean of random) > 0
 """
@@ -11,17 +12,22 @@ Either returns a `Solution` whose vector has L2 norm 1 and points to the concept
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sacv.errors import SolverError
-from sacv.stats import Moments
+from sacv.errors import OptionError, SolverError
+from sacv.stats import LocationSample, Moments
 
 Float64 = NDArray[np.float64]
+
+NO_DIFFERENCE = (
+    "the concept's activations do not differ from the random ones, so that there is no direction; "
+    "check that the two sets show different things, or ask about another layer"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +59,22 @@ class MomentSolver(Solver, ABC):
     """A solver that works from moments alone."""
 
     @abstractmethod
+    def directions(self, differences: Float64, within: Callable[[], Moments]) -> Float64:
+        """Give a direction for each difference of means.
+
+        Parameters
+        ----------
+        differences
+            Float64 `(k, channels)`: mean of the concept minus mean of random.
+        within
+            Gives the scatter of the locations about the mean of their own set, which all differences share; it is
+            called by solvers that whiten.
+
+        Returns
+        -------
+        Float64 `(k, channels)`, of any length but with the sign of the differences.
+        """
+
     def solve(self, concept: Moments, random: Moments) -> Solution:
         """Find the direction from the moments of the concept's and of the random locations.
 
@@ -61,25 +83,51 @@ class MomentSolver(Solver, ABC):
         SolverError
             If the two do not differ.
         """
+        difference = concept.mean - random.mean
+        return Solution(unit(self.directions(difference[None], lambda: concept.within(random))[0], difference))
 
 
 class SampleSolver(Solver, ABC):
-    """A solver that needs a sample of vectors.
-
-    `sample` bounds the number of locations taken from each set.
-    """
-
-    sample: int
+    """A solver that needs a sample of vectors."""
 
     @abstractmethod
-    def solve(self, concept: NDArray[np.floating], random: NDArray[np.floating]) -> Solution:
-        """Find the direction from vectors `(n, channels)` of the concept and `(m, channels)` of the random set.
+    def solve(self, concept: LocationSample, random: LocationSample) -> Solution:
+        """Find the direction from samples of the concept's and of the random locations.
 
         Raises
         ------
         SolverError
             If the two do not differ, or the search does not end.
         """
+
+
+@dataclass(frozen=True)
+class UnitLength(Solver):
+    r"""A solver on activations divided by their L2 norm, a(p) / \|a(p)\|.
+
+    A strong activation then weighs no more than a weak one of the same direction. Relevance is read on such
+    activations too; the contribution is still the derivative of the logit along v at the activation as it is.
+
+    Parameters
+    ----------
+    solver
+        A solver of either kind.
+
+    Raises
+    ------
+    OptionError
+        If it is none.
+    """
+
+    solver: MomentSolver | SampleSolver
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.solver, MomentSolver | SampleSolver):
+            raise OptionError(f"UnitLength wraps a solver such as LDA(), not {self.solver!r}")
+
+    def describe(self) -> dict[str, Any]:
+        """Give the name and the wrapped solver's description."""
+        return {"name": "UnitLength", "parameters": {"solver": self.solver.describe()}}
 
 
 def unit(vector: NDArray[np.floating], difference: NDArray[np.floating]) -> Float64:
@@ -100,9 +148,6 @@ def unit(vector: NDArray[np.floating], difference: NDArray[np.floating]) -> Floa
     raw = vector.astype(np.float64)
     length = float(np.linalg.norm(raw))
     if not np.isfinite(length) or length == 0.0:
-        raise SolverError(
-            "the concept's activations do not differ from the random ones, so that there is no direction; "
-            "check that the two sets show different things, or ask about another layer"
-        )
+        raise SolverError(NO_DIFFERENCE)
     direction: Float64 = raw / length
     return -direction if direction @ difference < 0 else direction

@@ -8,9 +8,10 @@ discriminative weights, which absorb distractors (Pahde et al., "Navigating neur
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from sacv.solvers.base import MomentSolver, Solution, unit
+from sacv.solvers.base import Float64, MomentSolver
 from sacv.stats import Moments
 
 
@@ -18,7 +19,6 @@ from sacv.stats import Moments
 class MeanDifference(MomentSolver):
     """Difference of the means of the concept's and of the random locations."""
 
-    def solve(self, concept: Moments, random: Moments) -> Solution:
-        """Find the direction; see `MomentSolver.solve`."""
-        difference = concept.mean - random.mean
-        return Solution(unit(difference, difference))
+    def directions(self, differences: Float64, within: Callable[[], Moments]) -> Float64:
+        """Give the differences themselves; see `MomentSolver.directions`."""
+        return differences

@@ -2,6 +2,6 @@
 
 from sacv.stats.folds import assign_folds
 from sacv.stats.moments import Moments
-from sacv.stats.reservoir import LocationSample, choose_locations, quota
+from sacv.stats.reservoir import LocationSample, choose_locations
 
-__all__ = ["LocationSample", "Moments", "assign_folds", "choose_locations", "quota"]
+__all__ = ["LocationSample", "Moments", "assign_folds", "choose_locations"]

@@ -1,12 +1,13 @@
-"""A bounded, seeded sample of locations that keeps the image of each.
+"""A bounded, seeded sample of locations that keeps the image and the weight of each.
 
-Every image of a set gets the same quota, so that no image outweighs another, and its own random generator, so that
-the sample depends neither on the batch size nor on the order of the images.
+Every image gives the same number of locations, so that no image outweighs another. Which ones depends on the seed and
+on the image's content alone, so that the sample depends neither on the batch size, nor on the order of the images,
+nor on what other images there are, and the samples of two sites join to the sample of both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,34 +24,55 @@ class LocationSample:
         Float `(n, channels)`.
     image
         Int `(n,)`: which image of the set each vector comes from.
+    weights
+        Float64 `(n,)`: how much of each location shows what the set shows; 1 where the whole image does.
     """
 
     vectors: NDArray[np.floating]
     image: NDArray[np.int64]
+    weights: NDArray[np.float64]
 
     @classmethod
-    def gather(cls, parts: Mapping[int, NDArray[np.floating]]) -> LocationSample:
-        """Join the vectors of images `{image: (n_i, channels)}`, in the order of the images."""
-        order = sorted(parts)
+    def of(cls, vectors: NDArray[np.floating]) -> LocationSample:
+        """Give a sample of vectors `(n, channels)` of weight 1, each from an image of its own."""
+        return cls(vectors, np.arange(len(vectors)), np.ones(len(vectors)))
+
+    @classmethod
+    def union(cls, parts: Sequence[LocationSample], images: Sequence[int]) -> LocationSample:
+        """Join samples of sets with these numbers of images, whose images then stand one set after the other."""
+        starts = np.cumsum([0, *images[:-1]])
         return cls(
-            np.concatenate([parts[index] for index in order]),
-            np.concatenate([np.full(len(parts[index]), index, dtype=np.int64) for index in order]),
+            np.concatenate([part.vectors for part in parts]),
+            np.concatenate([part.image + start for part, start in zip(parts, starts, strict=True)]),
+            np.concatenate([part.weights for part in parts]),
         )
 
     def of_images(self, chosen: NDArray[np.bool_] | Sequence[bool]) -> LocationSample:
         """Give the part that comes from the images marked true in `chosen` `(images,)`."""
         keep = np.asarray(chosen)[self.image]
-        return LocationSample(self.vectors[keep], self.image[keep])
+        return LocationSample(self.vectors[keep], self.image[keep], self.weights[keep])
+
+    def mean(self) -> NDArray[np.float64]:
+        """Give the weighted mean, float64 `(channels,)`."""
+        average: NDArray[np.float64] = np.average(self.vectors.astype(np.float64), axis=0, weights=self.weights)
+        return average
 
 
-def quota(limit: int, images: int, locations: int) -> int:
-    """Give how many of an image's locations are sampled so that `images` of them stay near `limit`."""
-    return max(1, min(locations, limit // images))
+def choose_locations(legal: NDArray[np.int64], count: int, seed: int, digest: str) -> NDArray[np.int64]:
+    """Choose `count` of an image's legal locations without replacement, sorted; all if there are no more.
 
-
-def choose_locations(locations: int, count: int, seed: int, image: int) -> NDArray[np.int64]:
-    """Choose `count` of an image's locations without replacement, sorted; all of them if it has no more."""
-    if count >= locations:
-        return np.arange(locations)
-    rng = np.random.default_rng([seed, image])
-    return np.sort(rng.choice(locations, size=count, replace=False))
+    Parameters
+    ----------
+    legal
+        Int `(n,)`: numbers of the locations to choose from.
+    count
+        How many.
+    seed
+        Of the choice.
+    digest
+        SHA-256 of the image, in hexadecimal.
+    """
+    if count >= len(legal):
+        return legal
+    rng = np.random.default_rng([seed, int(digest[:16], 16)])
+    return np.sort(rng.choice(legal, size=count, replace=False))

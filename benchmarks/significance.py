@@ -1,0 +1,124 @@
+"""How often chance is called significant, and how often a planted concept is: seeded trials of the whole path.
+
+    python benchmarks/significance.py [--noise 200] [--planted 50] [--seed 0]
+
+Noise: the concept's images, the random images and the images explained are drawn alike, from textures of every kind.
+Planted: 50 striped textures against others, asked of scenes with a striped object and the class "striped" of the
+network that ships. The t-test of common TCAV tutorials is made on the same noise, as an exhibit: it takes the CAVs of
+one concept against several random sets for independent draws of the concept.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.stats import ttest_ind
+
+import sacv
+from sacv.bench.metrics import coverage
+from sacv.bench.scenes import SIZE, Scene, random_spec, render
+from sacv.bench.textures import TEXTURES, texture
+from sacv.model.demo import DEMO_CLASSES
+
+LAYER = "blocks.2"
+LEVEL = 0.05
+SHOWN = 8
+"""Images explained and scored in each trial."""
+
+
+def pictures(names: list[str], rng: np.random.Generator) -> list[NDArray[np.uint8]]:
+    """Paint a texture of each name."""
+    return [texture(name, SIZE, rng) for name in names]
+
+
+def mixed(count: int, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
+    """Paint textures of every kind, the kind drawn evenly."""
+    return pictures([str(name) for name in rng.choice(TEXTURES, count)], rng)
+
+
+def striped_scenes(count: int, rng: np.random.Generator) -> list[Scene]:
+    """Paint scenes with a striped object of 5 to 40 % of the picture on another texture."""
+    others = [name for name in TEXTURES if name != "striped"]
+    return [
+        render(random_spec(rng, object_textures=["striped"], background_textures=others, area=(0.05, 0.4)))
+        for _ in range(count)
+    ]
+
+
+def tutorial_t_test(
+    model: sacv.VisionModel, bank: sacv.ConceptBank, images: list[NDArray[np.uint8]], target: int
+) -> float:
+    """Give the p-value of the tutorials' t-test: sign counts of a concept's runs against those of random images'."""
+    inputs = model.inputs([Image.fromarray(image) for image in images])
+    gradients = model.trace(inputs, [LAYER], [lambda logits: logits[:, target]]).gradients[0][LAYER]
+    whole = gradients.flatten(1, -2).sum(dim=1).double().numpy()
+    counts = [(whole @ bank.cav(LAYER, name).runs.vectors.T > 0).mean(axis=0) for name in ("concept", "random concept")]
+    if any(np.ptp(found) == 0 for found in counts):  # the t-test of equal counts is not defined
+        return float(counts[0].mean() == counts[1].mean())
+    return float(ttest_ind(*counts).pvalue)
+
+
+def noise_trial(model: sacv.VisionModel, seed: int) -> Counter[str]:
+    """Fit, score and explain where there is nothing; give what was called significant."""
+    rng = np.random.default_rng([seed, 0])
+    concept, other, pool, shown = (mixed(count, rng) for count in (20, 20, 60, SHOWN))
+    target = int(rng.integers(len(DEMO_CLASSES)))
+    bank = sacv.fit(model, [LAYER], {"concept": concept, "random concept": other}, pool, runs=11, seed=seed)
+    table = sacv.score(model, shown, bank, target, allow_weak=True).table
+    found = sacv.explain(model, shown, bank, target, checks=False, allow_weak=True)
+    one = table[table["concept"] == "concept"].set_index("score")["p"] <= LEVEL
+    marks = found.significant(LAYER, "concept")
+    called = Counter({str(kind): int(value) for kind, value in one.items()})
+    called["relevance mask, any location of any map"] = int(marks[0].any())
+    called["contribution mask, any location of any map"] = int(marks[1].any())
+    t_test = tutorial_t_test(model, bank, shown, target)
+    called["exhibit: the tutorials' t-test"] = int(t_test < LEVEL)
+    return called
+
+
+def planted_trial(model: sacv.VisionModel, seed: int) -> Counter[str]:
+    """Fit, score and explain where the concept is there and used; give what was called significant."""
+    rng = np.random.default_rng([seed, 1])
+    others = [name for name in TEXTURES if name != "striped"]
+    concept = pictures(["striped"] * 50, rng)
+    pool = pictures([str(name) for name in rng.choice(others, 100)], rng)
+    scenes = striped_scenes(SHOWN, rng)
+    shown = [scene.image for scene in scenes]
+    bank = sacv.fit(model, [LAYER], {"striped": concept}, pool, runs=11, seed=seed)
+    table = sacv.score(model, shown, bank, "striped", allow_weak=True).table.set_index("score")["p"] <= LEVEL
+    found = sacv.explain(model, shown, bank, "striped", checks=False, allow_weak=True)
+    marks = found.significant(LAYER, "striped")
+    inside = [coverage(scene.mask, marks[0].shape[1:]) >= 0.5 for scene in scenes]
+    called = Counter({str(kind): int(value) for kind, value in table.items()})
+    for name, kind in zip(("relevance", "contribution"), marks, strict=True):
+        hits = [bool((mark & place).any()) for mark, place in zip(kind, inside, strict=True)]
+        called[f"{name} mask, a location of an object"] = int(any(hits))
+        called[f"{name} mask, share of the objects"] = float(np.mean(hits))  # type: ignore[assignment]
+    return called
+
+
+def main() -> None:
+    """Read the arguments and run the trials."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name, default in (("noise", 200), ("planted", 50), ("seed", 0)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    asked = parser.parse_args()
+    model = sacv.load_model("demo")
+    for title, count, trial, bar in (
+        ("noise (at most 0.07)", asked.noise, noise_trial, "share called significant at 5 %"),
+        ("planted, 50 images (at least 0.9)", asked.planted, planted_trial, "power at 5 %"),
+    ):
+        total: Counter[str] = Counter()
+        for number in range(count):
+            total.update(trial(model, asked.seed + number))
+        print(f"\n{title}: {count} repetitions, {bar}")
+        for name, found in total.items():
+            print(f"  {name:<48} {found / max(count, 1):.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,271 @@
+"""From what the layers say of the sets of images to CAVs with their figures; no image is needed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from sacv.cav.looks import LOOKS
+from sacv.cav.quality import HeldOut, accuracy, auroc, best_threshold
+from sacv.cav.runs import DrawnCAVs, null_cavs, random_runs
+from sacv.cav.sets import RANDOM, BankSet
+from sacv.cav.statistics import ImageMeans, SetStatistics
+from sacv.cav.vector import CAV, Quality
+from sacv.errors import OptionError, SolverError
+from sacv.solvers import MomentSolver, SampleSolver, Solution, Solver, UnitLength
+
+Float64 = NDArray[np.float64]
+
+MINIMUM_POOL = 4
+"""Random images below which no null is drawn."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """How many CAVs are drawn.
+
+    Parameters
+    ----------
+    runs
+        Random runs, the whole pool being the first: at least 1.
+    nulls
+        CAVs of random against random; 0 for none, and then nothing can be called significant.
+    """
+
+    runs: int
+    nulls: int
+
+
+def draws(solver: Solver, runs: int | None, nulls: int | None) -> Draws:
+    """Fill in the numbers of draws: 20 and 199; 5 and 19 for solvers that fit each draw anew.
+
+    Raises
+    ------
+    OptionError
+        If one is negative, or there is no run.
+    """
+    sampled = isinstance(inner(solver), SampleSolver)
+    found = Draws(
+        (5 if sampled else 20) if runs is None else runs, (19 if sampled else 199) if nulls is None else nulls
+    )
+    if found.runs < 1:
+        raise OptionError(f"runs must be at least 1, not {runs}")
+    if found.nulls < 0:
+        raise OptionError(f"nulls must be at least 0, not {nulls}")
+    return found
+
+
+def inner(solver: Solver) -> MomentSolver | SampleSolver:
+    """Give the solver itself, out of `UnitLength` if it is wrapped.
+
+    Raises
+    ------
+    OptionError
+        If it is no solver.
+    """
+    found = solver.solver if isinstance(solver, UnitLength) else solver
+    if not isinstance(found, MomentSolver | SampleSolver):
+        raise OptionError(f"solver must be an object such as sacv.solvers.MeanDifference(), not {solver!r}")
+    return found
+
+
+def estimate(
+    layers: Sequence[str],
+    sets: Sequence[BankSet],
+    statistics: Mapping[tuple[str, str], SetStatistics],
+    seen_through: Mapping[tuple[str, str], ImageMeans],
+    *,
+    solver: Solver,
+    wanted: Draws,
+    seed: int,
+) -> tuple[CAV, ...]:
+    """Give a CAV for each layer and concept.
+
+    Parameters
+    ----------
+    layers
+        Their names.
+    sets
+        The concepts and, last, the random set.
+    statistics
+        By layer and key of the set.
+    seen_through
+        By layer and key of a concept of marked regions: the pool's means under its masks.
+    solver
+        How a direction is found.
+    wanted
+        How many runs and null CAVs.
+    seed
+        Of the draws.
+
+    Raises
+    ------
+    SolverError
+        If a concept and the random set do not differ.
+    """
+    found: list[CAV] = []
+    for layer in layers:
+        work = _Layer(layer, inner(solver), wanted, seed, statistics[layer, RANDOM], {})
+        fitted = [
+            work.fit(entry, sets[-1], statistics[layer, entry.key], seen_through.get((layer, entry.key)))
+            for entry in sets[:-1]
+        ]
+        found += [_entangled(one, fitted, statistics) for one in fitted]
+    return tuple(found)
+
+
+@dataclass(frozen=True, eq=False)
+class _Fitted:
+    cav: CAV
+    held_out: HeldOut
+
+
+@dataclass(frozen=True, eq=False)
+class _Layer:
+    """The work on one layer; what its concepts share is kept."""
+
+    layer: str
+    solver: MomentSolver | SampleSolver
+    wanted: Draws
+    seed: int
+    random: SetStatistics
+    nulls: dict[int, DrawnCAVs]
+
+    def fit(
+        self, entry: BankSet, random_entry: BankSet, concept: SetStatistics, seen_through: ImageMeans | None
+    ) -> _Fitted:
+        name = str(entry.concept)
+        try:
+            held_out, by_image = self._held_out(concept)
+            solution = self._solve(concept, None)
+            runs = random_runs(self.solver, concept, self.random, self.wanted.runs - 1, self._rng(f"runs/{name}"))
+            null = self._null(name, len(entry.images), seen_through)
+        except SolverError as error:
+            raise SolverError(f"concept {name!r} at layer {self.layer!r}: {error}") from error
+        rng = self._rng(f"quality/{name}")
+        share, share_interval = accuracy(*held_out, rng)
+        area, area_interval = auroc(*held_out, rng)
+        quality = Quality(
+            accuracy=share,
+            auroc=area,
+            accuracy_interval=share_interval,
+            auroc_interval=area_interval,
+            image_accuracy=accuracy(*by_image, rng)[0],
+            image_auroc=auroc(*by_image, rng)[0],
+            images=len(entry.images),
+            random_images=len(random_entry.images),
+            locations=concept.total().count,
+            random_locations=self.random.total().count,
+            run_cosine=_mean_cosine(runs),
+            looks_auroc=_looks(entry, random_entry),
+            absent=tuple(
+                image.name
+                for image, score in zip(entry.images, by_image[0].scores, strict=True)
+                if score < np.median(by_image[1].scores)
+            ),
+        )
+        cav = CAV(
+            self.layer,
+            name,
+            solution.vector,
+            best_threshold(*held_out),
+            float(solution.vector @ (concept.total().mean - self.random.total().mean)),
+            quality,
+            _percentiles(held_out[0]),
+            runs,
+            null,
+            solution.statistics,
+        )
+        return _Fitted(cav, held_out[0])
+
+    def _solve(self, concept: SetStatistics, held: int | None) -> Solution:
+        """Find the direction from all images, or from all but those of a fold."""
+        sides = (concept, self.random)
+        if isinstance(self.solver, MomentSolver):
+            return self.solver.solve(*(side.total() if held is None else side.without(held) for side in sides))
+        return self.solver.solve(*(side.sample.of_images(side.image_fold != held) for side in sides))
+
+    def _held_out(self, concept: SetStatistics) -> tuple[tuple[HeldOut, HeldOut], tuple[HeldOut, HeldOut]]:
+        """Score locations and images, each by the direction fitted without its fold."""
+        sides = (concept, self.random)
+        by_location = [np.empty(len(side.sample.vectors)) for side in sides]
+        by_image = [np.empty(len(side.image_fold)) for side in sides]
+        for fold in range(max(len(side.folds) for side in sides)):
+            if not any((side.image_fold == fold).any() for side in sides):
+                continue
+            vector = self._solve(concept, fold).vector
+            for side, locations, images in zip(sides, by_location, by_image, strict=True):
+                chosen = side.image_fold == fold
+                marks = chosen[side.sample.image]
+                locations[marks] = side.sample.vectors[marks] @ vector
+                images[chosen] = side.images.means[chosen] @ vector
+        located = [
+            HeldOut(scores, side.image_fold[side.sample.image], side.sample.image, side.sample.weights)
+            for scores, side in zip(by_location, sides, strict=True)
+        ]
+        imaged = [HeldOut.of_images(scores, side.image_fold) for scores, side in zip(by_image, sides, strict=True)]
+        return (located[0], located[1]), (imaged[0], imaged[1])
+
+    def _null(self, name: str, images: int, seen_through: ImageMeans | None) -> DrawnCAVs:
+        """Draw the null, once for all concepts of as many images."""
+        pool = len(self.random.image_fold)
+        if pool < MINIMUM_POOL or self.wanted.nulls == 0:
+            return DrawnCAVs.none(self.random.total().channels)
+        size = min(images, pool // 2)
+        if seen_through is not None:
+            rng = self._rng(f"null/{name}")
+            return null_cavs(self.solver, self.random, seen_through, size, self.wanted.nulls, rng)
+        if size not in self.nulls:
+            rng = self._rng(f"null/{size}")
+            self.nulls[size] = null_cavs(self.solver, self.random, None, size, self.wanted.nulls, rng)
+        return self.nulls[size]
+
+    def _rng(self, purpose: str) -> np.random.Generator:
+        """Give a generator that depends on the seed and the purpose alone, not on what else is fitted."""
+        digest = hashlib.sha256(f"{self.layer}/{purpose}".encode()).digest()
+        return np.random.default_rng([self.seed, int.from_bytes(digest[:8], "little")])
+
+
+def _mean_cosine(runs: DrawnCAVs) -> float | None:
+    count = len(runs)
+    if count < 2:
+        return None
+    total = float(np.sum(runs.vectors.sum(axis=0) ** 2))
+    return (total - count) / (count * (count - 1))
+
+
+def _percentiles(held_out: HeldOut) -> Float64:
+    order = np.argsort(held_out.scores)
+    share = np.cumsum(held_out.weights[order])
+    places = np.searchsorted(share / share[-1], np.linspace(0, 1, 101) - 1e-12)
+    found: Float64 = held_out.scores[order][np.minimum(places, len(order) - 1)]
+    return found
+
+
+def _looks(concept: BankSet, random: BankSet) -> dict[str, float]:
+    labels = np.concatenate([np.ones(len(concept.images)), np.zeros(len(random.images))])
+    values = np.array([image.looks for image in (*concept.images, *random.images)])
+    areas = (float(roc_auc_score(labels, column)) for column in values.T)
+    return {name: max(area, 1 - area) for name, area in zip(LOOKS, areas, strict=True)}
+
+
+def _entangled(one: _Fitted, fitted: Sequence[_Fitted], statistics: Mapping[tuple[str, str], SetStatistics]) -> CAV:
+    """Add how the CAV stands to the other concepts of its layer."""
+    cosine: dict[str, float] = {}
+    conditional: dict[str, float] = {}
+    for other in fitted:
+        if other is one:
+            continue
+        cosine[other.cav.concept] = float(one.cav.vector @ other.cav.vector)
+        found = statistics[one.cav.layer, f"concept/{other.cav.concept}"].sample
+        labels = np.concatenate([np.ones(len(one.held_out.scores)), np.zeros(len(found.vectors))])
+        scores = np.concatenate([one.held_out.scores, found.vectors @ one.cav.vector])
+        weights = np.concatenate([one.held_out.weights, found.weights])
+        conditional[other.cav.concept] = float(roc_auc_score(labels, scores, sample_weight=weights))
+    quality = replace(one.cav.quality, cosine=cosine, conditional_auroc=conditional)
+    return replace(one.cav, quality=quality)

@@ -1,0 +1,223 @@
+"""What a bank can become without an image: merged with others, or fitted anew with another solver or random set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from sacv.cav.bank import ConceptBank
+from sacv.cav.estimate import draws, estimate
+from sacv.cav.sets import RANDOM, BankSet
+from sacv.cav.statistics import ImageMeans, SetStatistics
+from sacv.errors import ImageSetError, MismatchError, OptionError
+from sacv.solvers import Solver, UnitLength, rebuild
+
+
+def merge(banks: Sequence[ConceptBank], *, solver: Solver | None = None) -> ConceptBank:
+    """Join banks of the same model: concepts of one name are pooled, and so are the random sets.
+
+    Moments join exactly, so that two sites that fit the same concept on their own images get the CAVs of all images
+    together without showing one to each other. A set that both hold, image for image, is taken once, so that
+    a concept fitted later against the same random set can be added. The held-out figures keep each bank's own folds.
+
+    Parameters
+    ----------
+    banks
+        At least two, fitted at the same layers with the same number of sampled locations.
+    solver
+        As in `refit`; by default that of the first bank.
+
+    Raises
+    ------
+    OptionError
+        If there are fewer than two.
+    MismatchError
+        If models, transforms, layers or kinds of activation differ.
+    ImageSetError
+        If two sets share some images but not all, or a concept would share images with the random set.
+    """
+    if len(banks) < 2:
+        raise OptionError(f"merging takes at least two banks, not {len(banks)}")
+    first = banks[0]
+    for other in banks[1:]:
+        _require_alike(first, other)
+    names = list(dict.fromkeys(entry.concept for bank in banks for entry in bank.sets if entry.concept is not None))
+    kept: dict[str, list[ConceptBank]] = {}
+    sets = []
+    for concept in (*names, None):
+        holders = [(bank, entry) for bank in banks for entry in bank.sets if entry.concept == concept]
+        chosen = _different(holders)
+        entry = chosen[0][1]
+        if len({part.regions for _, part in chosen}) > 1:
+            raise MismatchError(f"concept {concept!r} has whole images in one bank and marked regions in another")
+        sets.append(
+            replace(
+                entry,
+                images=tuple(image for _, part in chosen for image in part.images),
+                skipped=tuple(pair for _, part in chosen for pair in part.skipped),
+                repeats=tuple(pair for _, part in chosen for pair in part.repeats),
+            )
+        )
+        kept[entry.key] = [bank for bank, _ in chosen]
+    pool = kept[RANDOM]
+    joined = replace(
+        first,
+        sets=tuple(sets),
+        statistics={
+            (layer, key): SetStatistics.union([bank.statistics[layer, key] for bank in holders])
+            for layer in first.layers
+            for key, holders in kept.items()
+        },
+        seen_through={
+            (layer, entry.key): _pool_seen_through(layer, entry, kept[entry.key], pool)
+            for layer in first.layers
+            for entry in sets
+            if entry.regions
+        },
+        folds=max(bank.folds for bank in banks),
+    )
+    return _again(joined, solver, first.runs, first.nulls)
+
+
+def refit(
+    bank: ConceptBank,
+    *,
+    solver: Solver | None = None,
+    random: ConceptBank | Sequence[str] | None = None,
+    runs: int | None = None,
+    nulls: int | None = None,
+) -> ConceptBank:
+    """Find the directions anew from what the bank holds.
+
+    Parameters
+    ----------
+    bank
+        The bank; it stays as it is.
+    solver
+        Another solver; by default the bank's own.
+    random
+        Another random set: that of another bank of the same model, or concepts of this one, which then are no concepts
+        any more.
+    runs, nulls
+        Other numbers of draws; by default the bank's own.
+
+    Raises
+    ------
+    OptionError
+        If there is no such concept, none is left, or the solver reads activations of a kind that the bank does not hold
+        (divided by their norm or not).
+    MismatchError, ImageSetError
+        If the other bank does not fit this one; see `merge`.
+    """
+    if isinstance(random, ConceptBank):
+        _require_alike(bank, random)
+        bank = _with_random(bank, random.sets[-1], {layer: random.statistics[layer, RANDOM] for layer in bank.layers})
+    elif random is not None:
+        unknown = [name for name in random if name not in bank.concepts]
+        if unknown or not random:
+            raise OptionError(f"random={list(random)!r}: name concepts of the bank; it has {', '.join(bank.concepts)}")
+        taken = [entry for entry in bank.sets if entry.concept in random]
+        left = tuple(entry for entry in bank.sets[:-1] if entry not in taken)
+        if not left:
+            raise OptionError("every concept of the bank would be random, and none is left to be told from it")
+        pool = BankSet(None, tuple(image for entry in taken for image in entry.images))
+        statistics = {
+            layer: SetStatistics.union([bank.statistics[layer, entry.key] for entry in taken]) for layer in bank.layers
+        }
+        bank = _with_random(replace(bank, sets=(*left, bank.sets[-1])), pool, statistics)
+    return _again(bank, solver, bank.runs if runs is None else runs, bank.nulls if nulls is None else nulls)
+
+
+def _again(bank: ConceptBank, solver: Solver | None, runs: int, nulls: int) -> ConceptBank:
+    solver = rebuild(bank.solver) if solver is None else solver
+    if isinstance(solver, UnitLength) != bank.normalised:
+        held = "divided by their norm" if bank.normalised else "as they are"
+        raise OptionError(f"the bank holds activations {held}, and {solver!r} needs the others; fit it from the images")
+    _require_apart(bank.sets)
+    wanted = draws(solver, runs, nulls)
+    cavs = estimate(
+        list(bank.layers), bank.sets, bank.statistics, bank.seen_through, solver=solver, wanted=wanted, seed=bank.seed
+    )
+    return replace(bank, solver=solver.describe(), runs=wanted.runs, nulls=wanted.nulls, cavs=cavs)
+
+
+def _with_random(bank: ConceptBank, pool: BankSet, statistics: dict[str, SetStatistics]) -> ConceptBank:
+    kept = {key: found for key, found in bank.statistics.items() if key[1] in {entry.key for entry in bank.sets[:-1]}}
+    unseen = {
+        (layer, entry.key): _unseen(statistics[layer]) for layer in bank.layers for entry in bank.sets if entry.regions
+    }
+    return replace(
+        bank,
+        sets=(*bank.sets[:-1], pool),
+        statistics=kept | {(layer, RANDOM): found for layer, found in statistics.items()},
+        seen_through=unseen,
+    )
+
+
+def _unseen(pool: SetStatistics) -> ImageMeans:
+    """Say of a pool that its images were not seen through a concept's masks."""
+    return ImageMeans(np.zeros_like(pool.images.means), np.zeros_like(pool.images.weights))
+
+
+def _pool_seen_through(
+    layer: str, entry: BankSet, holders: Sequence[ConceptBank], pool: Sequence[ConceptBank]
+) -> ImageMeans:
+    return ImageMeans.union(
+        [
+            bank.seen_through[layer, entry.key] if bank in holders else _unseen(bank.statistics[layer, RANDOM])
+            for bank in pool
+        ]
+    )
+
+
+def _require_alike(one: ConceptBank, other: ConceptBank) -> None:
+    for what in ("kind", "fingerprint", "transform"):
+        if one.model[what] != other.model[what]:
+            raise MismatchError(
+                f"the banks belong to different models: {what} {one.model[what]} and {other.model[what]}; "
+                "directions mean nothing in another model"
+            )
+    if one.layers != other.layers:
+        raise MismatchError(
+            f"the banks have different layers: {', '.join(one.layers)}; and {', '.join(other.layers)}; "
+            "fit both at the same layers"
+        )
+    if one.normalised != other.normalised or one.locations != other.locations:
+        raise MismatchError(
+            "one bank holds activations divided by their norm and the other does not"
+            if one.normalised != other.normalised
+            else f"the banks hold {one.locations} and {other.locations} locations of each image; fit both with the same"
+        )
+
+
+def _different(holders: Sequence[tuple[ConceptBank, BankSet]]) -> list[tuple[ConceptBank, BankSet]]:
+    """Leave out sets that another bank holds too, image for image."""
+    chosen: list[tuple[ConceptBank, BankSet]] = []
+    for bank, entry in holders:
+        digests = {image.digest: image.name for image in entry.images}
+        for _, other in chosen:
+            shared = [name for digest, name in digests.items() if digest in {image.digest for image in other.images}]
+            if len(shared) == len(digests) == len(other.images):
+                break
+            if shared:
+                what = "the random sets" if entry.concept is None else f"the sets of {entry.concept!r}"
+                raise ImageSetError(
+                    f"{what} share {len(shared)} images ({', '.join(shared[:3])}) but not all, so that they can be "
+                    "neither joined nor taken as one; fit again without them in one bank"
+                )
+        else:
+            chosen.append((bank, entry))
+    return chosen
+
+
+def _require_apart(sets: Sequence[BankSet]) -> None:
+    known = {image.digest: image.name for image in sets[-1].images}
+    for entry in sets[:-1]:
+        shared = [image.name for image in entry.images if image.digest in known]
+        if shared and not entry.regions:
+            raise ImageSetError(
+                f"concept {entry.concept!r} and the random set share {len(shared)} images ({', '.join(shared[:3])}); "
+                "an image cannot stand for the concept and against it"
+            )

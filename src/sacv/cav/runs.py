@@ -1,0 +1,150 @@
+"""Random runs and the null: many CAVs from the images' means, without another pass.
+
+A *random run* is the concept against a random half of the pool of random images. A *null* CAV is some images of the
+pool against others, as many as the concept has or half the pool if that is less: what a CAV looks like where there is
+no concept. Images are drawn, never locations.
+
+The mean of each draw is its own, exactly; solvers that whiten share the scatter within all images, which a draw of the
+same images estimates too. Solvers that need samples are fitted anew on the sampled locations of each draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sacv.cav.statistics import ImageMeans, SetStatistics
+from sacv.solvers import MomentSolver, SampleSolver, unit
+from sacv.stats import Moments
+
+Float64 = NDArray[np.float64]
+Choices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnCAVs:
+    """CAVs of drawn sets.
+
+    Parameters
+    ----------
+    vectors
+        Float64 `(draws, channels)`, each of L2 norm 1.
+    thresholds
+        Float64 `(draws,)`: half-way between the two sets' means, along the vector.
+    separations
+        Float64 `(draws,)`: the distance of the two sets' means along the vector, in units of activation.
+    """
+
+    vectors: Float64
+    thresholds: Float64
+    separations: Float64
+
+    @classmethod
+    def none(cls, channels: int) -> DrawnCAVs:
+        """Give no CAVs."""
+        return cls(np.empty((0, channels)), np.empty(0), np.empty(0))
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+
+def random_runs(
+    solver: MomentSolver | SampleSolver,
+    concept: SetStatistics,
+    random: SetStatistics,
+    count: int,
+    rng: np.random.Generator,
+) -> DrawnCAVs:
+    """Give the CAVs of the concept against `count` random halves of the pool."""
+    pool = len(random.image_fold)
+    choices = _draws(pool, max(pool // 2, 1), count, rng)
+    if isinstance(solver, MomentSolver):
+        return _from_means(
+            solver,
+            concept.total().mean[None],
+            random.images.of(choices),
+            lambda: concept.total().within(random.total()),
+        )
+    vectors = [solver.solve(concept.sample, random.sample.of_images(_marks(chosen, pool))).vector for chosen in choices]
+    return _drawn(vectors, concept.total().mean[None], random.images.of(choices))
+
+
+def null_cavs(
+    solver: MomentSolver | SampleSolver,
+    random: SetStatistics,
+    seen_through: ImageMeans | None,
+    size: int,
+    count: int,
+    rng: np.random.Generator,
+) -> DrawnCAVs:
+    """Give CAVs of `size` images of the pool against others of it.
+
+    Parameters
+    ----------
+    solver
+        As for the concept.
+    random
+        The pool, of at least 4 images.
+    seen_through
+        For a concept made of marked regions: the means of the pool's images under the concept's masks, since a mean
+        over a few locations varies more than one over all. An image of weight 0 was not seen so, and only stands on
+        the other side.
+    size
+        Images of the concept.
+    count
+        Number of CAVs.
+    rng
+        Of the draws.
+    """
+    pool = len(random.image_fold)
+    size = min(size, pool // 2)
+    legal = np.arange(pool) if seen_through is None else np.flatnonzero(seen_through.weights)
+    size = min(size, len(legal))
+    if size < 2:
+        return DrawnCAVs.none(random.images.means.shape[1])
+    inside = legal[_draws(len(legal), size, count, rng)]
+    outside = np.array([_others(chosen, pool, rng)[: pool // 2] for chosen in inside]).reshape(count, -1)
+    concept_means = (random.images if seen_through is None else seen_through).of(inside)
+    random_means = random.images.of(outside)
+    if isinstance(solver, MomentSolver):
+        return _from_means(solver, concept_means, random_means, random.total)
+    vectors = [
+        solver.solve(*(random.sample.of_images(_marks(side, pool)) for side in pair)).vector
+        for pair in zip(inside, outside, strict=True)
+    ]
+    return _drawn(vectors, concept_means, random_means)
+
+
+def _draws(pool: int, size: int, count: int, rng: np.random.Generator) -> Choices:
+    """Draw `size` of the pool's images without replacement, `(count, size)`."""
+    return np.array([rng.permutation(pool)[:size] for _ in range(count)], dtype=np.int64).reshape(count, size)
+
+
+def _others(chosen: Choices, pool: int, rng: np.random.Generator) -> Choices:
+    """Give the images not chosen, in a drawn order."""
+    return rng.permutation(np.setdiff1d(np.arange(pool), chosen))
+
+
+def _marks(chosen: Choices, pool: int) -> NDArray[np.bool_]:
+    marks = np.zeros(pool, dtype=bool)
+    marks[chosen] = True
+    return marks
+
+
+def _from_means(solver: MomentSolver, concept: Float64, random: Float64, within: Callable[[], Moments]) -> DrawnCAVs:
+    differences = concept - random
+    directions = solver.directions(differences, within)
+    vectors = [unit(raw, difference) for raw, difference in zip(directions, differences, strict=True)]
+    return _drawn(vectors, concept, random)
+
+
+def _drawn(vectors: list[Float64], concept: Float64, random: Float64) -> DrawnCAVs:
+    stacked = np.array(vectors).reshape(len(vectors), random.shape[1])
+    middle, step = (
+        (np.broadcast_to(part, stacked.shape) * stacked).sum(axis=1)
+        for part in ((concept + random) / 2, concept - random)
+    )
+    return DrawnCAVs(stacked, middle, step)

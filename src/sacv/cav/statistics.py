@@ -1,0 +1,100 @@
+"""What one layer says of one set of images: everything that CAVs and their figures are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sacv.stats import LocationSample, Moments
+
+Float64 = NDArray[np.float64]
+
+
+def unit_length(cells: torch.Tensor) -> torch.Tensor:
+    """Divide activations `(..., channels)` by their L2 norm; a zero activation stays zero."""
+    return torch.nn.functional.normalize(cells, dim=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class ImageMeans:
+    """The mean over the locations of each image.
+
+    Parameters
+    ----------
+    means
+        Float64 `(images, channels)`.
+    weights
+        Float64 `(images,)`: number of locations, or the sum of their weights.
+    """
+
+    means: Float64
+    weights: Float64
+
+    @classmethod
+    def union(cls, parts: Sequence[ImageMeans]) -> ImageMeans:
+        """Join the images of several sets."""
+        return cls(np.concatenate([part.means for part in parts]), np.concatenate([part.weights for part in parts]))
+
+    def of(self, chosen: NDArray[np.int64]) -> Float64:
+        """Give the mean over the locations of some images, float64 `(channels,)`.
+
+        `chosen` is int `(n,)`, or `(k, n)` for `k` choices at once, which give `(k, channels)`.
+        """
+        share = np.zeros((*chosen.shape[:-1], len(self.weights)))
+        np.put_along_axis(share, chosen, self.weights[chosen], axis=-1)
+        mean: Float64 = (share / share.sum(axis=-1, keepdims=True)) @ self.means
+        return mean
+
+
+@dataclass(frozen=True, eq=False)
+class SetStatistics:
+    """What one layer says of one set of images.
+
+    Parameters
+    ----------
+    folds
+        The moments of the locations of each fold; a fold may be empty.
+    image_fold
+        Int `(images,)`: the fold of each image.
+    images
+        The mean of each image.
+    sample
+        A seeded sample of locations.
+    """
+
+    folds: tuple[Moments, ...]
+    image_fold: NDArray[np.int64]
+    images: ImageMeans
+    sample: LocationSample
+
+    @classmethod
+    def union(cls, parts: Sequence[SetStatistics]) -> SetStatistics:
+        """Join several sets that share no image; fold joins fold."""
+        channels = parts[0].folds[0].channels
+        count = max(len(part.folds) for part in parts)
+        return cls(
+            tuple(
+                Moments.union([part.folds[fold] for part in parts if fold < len(part.folds)], channels)
+                for fold in range(count)
+            ),
+            np.concatenate([part.image_fold for part in parts]),
+            ImageMeans.union([part.images for part in parts]),
+            LocationSample.union([part.sample for part in parts], [len(part.image_fold) for part in parts]),
+        )
+
+    def total(self) -> Moments:
+        """Give the moments of all locations."""
+        return self._total
+
+    @cached_property
+    def _total(self) -> Moments:
+        return Moments.union(self.folds, self.folds[0].channels)
+
+    def without(self, fold: int) -> Moments:
+        """Give the moments of all locations but those of a fold."""
+        return self.total().minus(self.folds[fold]) if fold < len(self.folds) else self.total()

@@ -1,0 +1,62 @@
+"""`sacv audit`: checks that try to refute a bank."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from sacv.cav import ConceptBank
+from sacv.cli.console import say, say_json, say_table
+from sacv.cli.options import class_names_option, device_option, json_option, open_bank_model, seed_option
+from sacv.trust import audit
+
+FAILED = 1
+"""Exit status when a check fails."""
+
+WORDS = {True: "pass", False: "FAIL", None: "not run"}
+
+
+@click.command("audit")
+@click.option("--bank", "bank_folder", required=True, type=click.Path(path_type=Path), help="Folder of the bank.")
+@click.option("--model", "spec", help="As in 'sacv fit'; needed again where the model is the user's own code.")
+@click.option("--target", help="Class asked about. [default: the one predicted most often]")
+@class_names_option
+@seed_option
+@device_option
+@json_option
+@click.argument("images", nargs=-1, type=click.Path())
+def audit_command(
+    bank_folder: Path,
+    spec: str | None,
+    target: str | None,
+    class_names: Path | None,
+    seed: int,
+    device: str,
+    as_json: bool,
+    images: tuple[str, ...],
+) -> int:
+    """Try to refute a bank, on IMAGES or on its own random images; exit with status 1 if a check fails."""
+    bank = ConceptBank.load(bank_folder)
+    model = open_bank_model(bank, spec, class_names, device)
+    found = audit(model, bank, list(images) or None, target, seed=seed)
+    if as_json:
+        say_json({"passed": found.passed, "findings": [asdict(finding) for finding in found.findings]})
+    else:
+        say_table(
+            ["check", "layer", "concept", "result", "reason"],
+            [
+                {
+                    "check": finding.check,
+                    "layer": finding.layer,
+                    "concept": finding.concept or "",
+                    "result": WORDS[finding.passed],
+                    "reason": finding.reason,
+                }
+                for finding in found.findings
+            ],
+        )
+        failed = sum(finding.passed is False for finding in found.findings)
+        say(f"\n{failed} of {len(found.findings)} checks failed" if failed else "\nNo check failed")
+    return 0 if found.passed else FAILED

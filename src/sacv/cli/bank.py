@@ -1,0 +1,85 @@
+"""`sacv bank`: look at banks, merge them, fit them anew; no image is needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sacv.cav import ConceptBank, merge, refit
+from sacv.cli.console import say, say_json
+from sacv.cli.fit import show_bank, summary
+from sacv.cli.options import json_option
+from sacv.cli.solvers import parse_solver
+
+out_option = click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write the bank to.")
+
+
+@click.group("bank")
+def bank_group() -> None:
+    """Look at banks, merge them, or fit them anew from what they hold."""
+
+
+@bank_group.command("show")
+@json_option
+@click.argument("bank", type=click.Path(path_type=Path))
+def show_command(bank: Path, as_json: bool) -> None:
+    """Show the figures of BANK."""
+    found = ConceptBank.load(bank)
+    if as_json:
+        say_json({"bank": str(bank), **summary(found)})
+    else:
+        show_bank(found)
+
+
+@bank_group.command("merge")
+@click.option("--solver", help="As in 'sacv fit'. [default: that of the first bank]")
+@out_option
+@json_option
+@click.argument("banks", nargs=-1, required=True, type=click.Path(path_type=Path))
+def merge_command(banks: tuple[Path, ...], solver: str | None, out: Path, as_json: bool) -> None:
+    """Join BANKS of the same model: add a concept, or pool the images of several sites without showing them."""
+    chosen = None if solver is None else parse_solver(solver)
+    _finish(merge([ConceptBank.load(bank) for bank in banks], solver=chosen), out, as_json)
+
+
+@bank_group.command("refit")
+@click.option("--solver", help="As in 'sacv fit'. [default: the bank's own]")
+@click.option("--random-from", type=click.Path(path_type=Path), help="Take the random set of this bank.")
+@click.option("--random-concept", multiple=True, help="Take this concept's images as random. May be repeated.")
+@click.option("--runs", type=click.IntRange(min=1), help="Random runs. [default: as the bank has]")
+@click.option("--nulls", type=click.IntRange(min=0), help="Null CAVs. [default: as the bank has]")
+@out_option
+@json_option
+@click.argument("bank", type=click.Path(path_type=Path))
+def refit_command(
+    bank: Path,
+    solver: str | None,
+    random_from: Path | None,
+    random_concept: tuple[str, ...],
+    runs: int | None,
+    nulls: int | None,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Find the directions of BANK anew with another solver, random set or number of draws."""
+    if random_from is not None and random_concept:
+        raise click.UsageError("give --random-from or --random-concept, not both")
+    other = None if random_from is None else ConceptBank.load(random_from)
+    found = refit(
+        ConceptBank.load(bank),
+        solver=None if solver is None else parse_solver(solver),
+        random=other if other is not None else (list(random_concept) or None),
+        runs=runs,
+        nulls=nulls,
+    )
+    _finish(found, out, as_json)
+
+
+def _finish(found: ConceptBank, out: Path, as_json: bool) -> None:
+    found.save(out)
+    if as_json:
+        say_json({"bank": str(out), **summary(found)})
+        return
+    show_bank(found)
+    say(f"\nThe bank is in {out}")

@@ -1,0 +1,119 @@
+"""`sacv score`: how much the bank's concepts matter to a class, over images of it."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sacv.cav import ConceptBank
+from sacv.cli.console import progress, say, say_json, say_table
+from sacv.cli.options import (
+    batch_size_option,
+    class_names_option,
+    device_option,
+    json_option,
+    open_bank_model,
+    seed_option,
+    skip_option,
+    weak_option,
+)
+from sacv.scores import ClassScores, score
+
+
+@click.command("score")
+@click.option("--bank", "bank_folder", required=True, type=click.Path(path_type=Path), help="Folder of the bank.")
+@click.option(
+    "--target", "targets", required=True, multiple=True, help="A class: its name or its index. May be repeated."
+)
+@click.option("--model", "spec", help="As in 'sacv fit'; needed again where the model is the user's own code.")
+@class_names_option
+@seed_option
+@batch_size_option
+@device_option
+@skip_option
+@weak_option
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write the scores to.")
+@json_option
+@click.argument("images", nargs=-1, required=True, type=click.Path())
+def score_command(
+    bank_folder: Path,
+    targets: tuple[str, ...],
+    spec: str | None,
+    class_names: Path | None,
+    seed: int,
+    batch_size: int,
+    device: str,
+    skip_unreadable: bool,
+    allow_weak: bool,
+    out: Path,
+    as_json: bool,
+    images: tuple[str, ...],
+) -> None:
+    """Score how much the bank's concepts matter to a class, over IMAGES of it (files or folders)."""
+    bank = ConceptBank.load(bank_folder)
+    model = open_bank_model(bank, spec, class_names, device)
+    with progress("score") as advance:
+        found = score(
+            model,
+            list(images),
+            bank,
+            list(targets),
+            seed=seed,
+            batch_size=batch_size,
+            allow_weak=allow_weak,
+            skip_unreadable=skip_unreadable,
+            progress=advance,
+        )
+    found.save(out)
+    if as_json:
+        say_json({"out": str(out), **found.to_json()})
+        return
+    show_scores(found)
+    say(f"\nThe tables are in {out}: scores.parquet, and images.parquet with a row for each image")
+
+
+def show_scores(found: ClassScores) -> None:
+    """Print the scores for people."""
+    say_table(
+        ["layer", "concept", "target", "score", "value", "95 % interval", "effect", "p", "Holm", "BH", ""],
+        [
+            {
+                "layer": row["layer"],
+                "concept": row["concept"],
+                "target": row["target"],
+                "score": row["score"],
+                "value": row["value"],
+                "95 % interval": f"{row['low']:.3g} to {row['high']:.3g}",
+                "effect": _number(row["effect"], "+.1f"),
+                "p": _number(row["p"], ".3f"),
+                "Holm": _number(row["p_holm"], ".3f"),
+                "BH": _number(row["p_bh"], ".3f"),
+                "": "weak" if row["weak"] else "",
+            }
+            for row in found.table.to_dict(orient="records")
+        ],
+    )
+    tests = int(found.table["p"].notna().sum()) // max(found.table["score"].nunique(), 1)
+    say(
+        f"\nOver {found.settings['images']} images. tcav, magnitude and smooth: no effect at 0.5. sacv: logits per "
+        "unit of the concept's vector, summed\nwhere it is relevant; sacv_density: the same for an average relevant "
+        "place; no effect at 0 for both. The effect is in standard deviations\nof the null of random CAVs; p is "
+        f"two-sided, Holm and BH correct it for {tests} tests of each score."
+    )
+    least = 1 / (1 + found.bank.nulls)
+    if found.bank.nulls and least * tests > 0.05:
+        say(
+            f"With {found.bank.nulls} null CAVs p is at least {least:.3f}, so that Holm's correction of {tests} tests "
+            "cannot reach 0.05; fit with more --nulls."
+        )
+    for note in found.notes:
+        say(note)
+    for entry in found.skipped:
+        say(f"Left out, unreadable: {entry.reason}")
+
+
+def _number(value: Any, form: str) -> str:
+    return "" if value is None or math.isnan(value) else format(value, form)

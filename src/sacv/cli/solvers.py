@@ -1,0 +1,69 @@
+"""The one place where names on the command line become solver objects.
+
+    mean-difference   lda[:SHRINKAGE|oas]   ridge[:ALPHA]   logistic[:C]   linear-svm[:C]   unit-length/NAME[:VALUE]
+
+Without a value, a solver has its own default.
+"""
+
+from __future__ import annotations
+
+import math
+
+from sacv.errors import OptionError
+from sacv.solvers import LDA, LinearSVM, Logistic, MeanDifference, MomentSolver, Ridge, SampleSolver, Solver, UnitLength
+
+FORMS = {
+    "mean-difference": "mean-difference",
+    "lda": "lda[:SHRINKAGE|oas]",
+    "ridge": "ridge[:ALPHA]",
+    "logistic": "logistic[:C]",
+    "linear-svm": "linear-svm[:C]",
+}
+"""How each name is written."""
+
+UNIT_LENGTH = "unit-length/"
+
+LEGAL = f"{', '.join(FORMS.values())}, or {UNIT_LENGTH}NAME[:VALUE] of one of these"
+"""What may be given, for people."""
+
+
+def parse_solver(text: str) -> Solver:
+    """Read a solver: `NAME` or `NAME:VALUE`, and `unit-length/` before it for activations divided by their length.
+
+    Raises
+    ------
+    OptionError
+        If there is no such solver, or its value is outside what is legal.
+    """
+    name, colon, value = text.removeprefix(UNIT_LENGTH).partition(":")
+    try:
+        solver = _solver(name, value if colon else None)
+    except OptionError as error:
+        raise OptionError(f"--solver {text}: {error}") from error
+    return UnitLength(solver) if text.startswith(UNIT_LENGTH) else solver
+
+
+def _solver(name: str, value: str | None) -> MomentSolver | SampleSolver:
+    if name == "mean-difference":
+        if value is not None:
+            raise OptionError(f"mean-difference takes no value, and {value!r} is given; leave out ':{value}'")
+        return MeanDifference()
+    if name == "lda":
+        return LDA() if value is None else LDA("oas" if value == "oas" else _number(name, value))
+    if name == "ridge":
+        return Ridge() if value is None else Ridge(alpha=_number(name, value))
+    if name == "logistic":
+        return Logistic() if value is None else Logistic(C=_number(name, value))
+    if name == "linear-svm":
+        return LinearSVM() if value is None else LinearSVM(C=_number(name, value))
+    raise OptionError(f"there is no solver {name!r}; give {LEGAL}")
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise OptionError(f"{text!r} is not a finite number; give {FORMS[name]}, such as {name}:0.1")
+    return value

@@ -1,0 +1,6 @@
+"""Scores of a class: how much concepts matter to it over many images, and whether that beats chance."""
+
+from sacv.scores.class_scores import ClassScores
+from sacv.scores.score import score
+
+__all__ = ["ClassScores", "score"]

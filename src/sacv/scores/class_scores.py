@@ -1,0 +1,97 @@
+"""`ClassScores`: the scores of a class, with a row for each layer, concept, target and kind, and one for each image.
+
+Saved as a folder:
+
+`scores.json`
+    Settings, notes, the bank's model and solver, `format_version`.
+`scores.parquet`
+    The table.
+`images.parquet`
+    A row for each image, layer, concept and target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from sacv.cav import ConceptBank
+from sacv.concepts import Skipped
+from sacv.files import write_folder, write_json
+
+FORMAT_VERSION = 1
+KIND = "class scores"
+MARKER = "scores.json"
+
+
+@dataclass(frozen=True, eq=False)
+class ClassScores:
+    """Scores of one or more classes; made by `sacv.score`.
+
+    Parameters
+    ----------
+    table
+        A row for each layer, concept, target and score. Columns: `value` of the bank's CAV with its 95 % interval over
+        images, `low` to `high`; `run_mean` and `run_sd` over the random runs; `effect`, the distance of `run_mean` from
+        no effect in standard deviations of the null; `p`, two-sided; `p_holm` and `p_bh`, corrected over all rows of
+        the same score; `images`; `weak`, whether the CAV is below the bars.
+    images
+        A row for each image, layer, concept and target: `derivative` of the logit for v tiled over the grid, `smooth`,
+        `sacv_score` and its parts, in logits per unit of v.
+    notes
+        What the reader must know.
+    bank
+        The CAVs used.
+    skipped
+        Files that were left out.
+    settings
+        Targets, seed and number of images.
+    """
+
+    table: pd.DataFrame
+    images: pd.DataFrame
+    notes: tuple[str, ...]
+    bank: ConceptBank
+    skipped: tuple[Skipped, ...]
+    settings: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give everything but the rows of the images."""
+        rows = self.table.astype(object).where(self.table.notna(), None).to_dict(orient="records")
+        return {
+            "kind": KIND,
+            "format_version": FORMAT_VERSION,
+            "settings": dict(self.settings),
+            "model": {key: self.bank.model[key] for key in ("spec", "kind", "fingerprint")},
+            "solver": dict(self.bank.solver),
+            "runs": self.bank.runs,
+            "nulls": self.bank.nulls,
+            "scores": rows,
+            "notes": list(self.notes),
+            "skipped": [asdict(entry) for entry in self.skipped],
+        }
+
+    def save(self, folder: str | Path) -> None:
+        """Write the scores as a folder; one that was there survives any failure.
+
+        Raises
+        ------
+        StorageError
+            If the folder holds something else or cannot be written.
+        """
+
+        def fill(fresh: Path) -> None:
+            write_json(fresh / MARKER, self.to_json())
+            self.table.to_parquet(fresh / "scores.parquet", index=False)
+            self.images.to_parquet(fresh / "images.parquet", index=False)
+
+        write_folder(Path(folder), MARKER, fill)
+
+    def _repr_html_(self) -> str:
+        html: str = self.table.to_html(index=False, float_format=lambda value: f"{value:.4g}")
+        return html + "".join(f"<p>{escape(note)}</p>" for note in self.notes)

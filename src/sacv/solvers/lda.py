@@ -1,0 +1,80 @@
+r"""Linear discriminant analysis: the difference of the means, whitened by the scatter within the sets.
+
+    v ~ M^-1 (m_concept - m_random)        M = (1 - g) W + g (tr W / channels) I
+
+with W the covariance of the locations about the mean of their own set, pooled by number of locations, and g the
+shrinkage. Without shrinkage v is parallel to the weights of least squares on labels. `oas` takes the g of Chen, Wiesel,
+Eldar and Hero, "Shrinkage algorithms for MMSE covariance estimation" (2010), eq. 23, which counts every location as an
+independent one, and so shrinks little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+from sacv.errors import OptionError, SolverError
+from sacv.solvers.base import Float64, MomentSolver
+from sacv.stats import Moments
+
+JITTER = (1e-10, 1e-7, 1e-5)
+"""Least weights of the identity, relative to the mean variance: the limit of no shrinkage. The next is taken where one
+does not lift a singular scatter above the rounding of its products."""
+
+
+@dataclass(frozen=True)
+class LDA(MomentSolver):
+    """Linear discriminant analysis with a shrunken covariance.
+
+    Parameters
+    ----------
+    shrinkage
+        From 0 (none; the limit where the covariance is singular) to 1 (the difference of means), or "oas".
+
+    Raises
+    ------
+    OptionError
+        If it is neither.
+    """
+
+    shrinkage: float | str = 0.1
+
+    def __post_init__(self) -> None:
+        if self.shrinkage != "oas" and (isinstance(self.shrinkage, str) or not 0 <= self.shrinkage <= 1):
+            raise OptionError(f"shrinkage must be a number from 0 to 1, or 'oas', not {self.shrinkage!r}")
+
+    def directions(self, differences: Float64, within: Callable[[], Moments]) -> Float64:
+        """Give the whitened differences; see `MomentSolver.directions`."""
+        scatter = within()
+        share = oas(scatter) if isinstance(self.shrinkage, str) else self.shrinkage
+        return whiten(differences, scatter, 1 - share, share)
+
+
+def oas(within: Moments) -> float:
+    """Give the oracle-approximating shrinkage of a covariance, in [0, 1]."""
+    covariance = within.covariance
+    mean = np.trace(covariance) / within.channels
+    square = float(np.mean(covariance**2))
+    rest = (within.count + 1) * (square - mean**2 / within.channels)
+    return 1.0 if rest <= 0 else min(float((square + mean**2) / rest), 1.0)
+
+
+def whiten(differences: Float64, within: Moments, own: float, identity: float) -> Float64:
+    """Solve (own W + identity (tr W / channels) I) x = difference for each of `(k, channels)`."""
+    matrix = own * within.covariance
+    mean = float(np.trace(within.covariance)) / within.channels
+    if mean <= 0.0:  # nothing varies: every channel counts alike
+        return differences
+    diagonal = matrix.diagonal().copy()
+    for least in JITTER:
+        matrix[np.diag_indices_from(matrix)] = diagonal + max(identity, least) * mean
+        try:
+            factor = cho_factor(matrix, lower=True)
+        except LinAlgError:
+            continue
+        solved: Float64 = cho_solve(factor, differences.T).T
+        return solved
+    raise SolverError("the covariance of the activations is not that of real numbers; run the network in float32")

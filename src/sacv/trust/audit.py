@@ -1,0 +1,290 @@
+"""`audit`: one table of checks on a bank, its model and images, each with pass or fail and the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from sacv.cav import CAV, RANDOM, ConceptBank, unit_length, weaknesses
+from sacv.cav.estimate import inner
+from sacv.cav.runs import null_cavs
+from sacv.concepts import ImageItem, Source, image_set
+from sacv.errors import OptionError, SacvError
+from sacv.model import VisionModel
+from sacv.scores.kinds import CENTRES, evaluate, image_terms
+from sacv.scores.significance import p_value
+from sacv.solvers import SampleSolver, rebuild
+from sacv.trust.permutation import permute
+from sacv.trust.randomised import shuffled, similarity
+
+IMAGES = 24
+"""Images looked at, at most."""
+
+RANDOM_CONCEPTS = 400
+"""Fresh random concepts whose false alarms are counted."""
+
+LARGEST_ABSENT = 0.1
+LARGEST_LOOKS = 0.95
+LARGEST_COSINE = 0.9
+LEAST_CONDITIONAL = 0.6
+LARGEST_SIMILARITY = 0.3
+"""The bars of the checks."""
+
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The outcome of one check.
+
+    Parameters
+    ----------
+    check
+        Its name.
+    layer, concept
+        What it was made on; no concept where it concerns the layer.
+    passed
+        None where it could not be run.
+    reason
+        The figure and, where it failed, what to do.
+    """
+
+    check: str
+    layer: str
+    concept: str | None
+    passed: bool | None
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """All findings."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check failed."""
+        return all(finding.passed is not False for finding in self.findings)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row for each finding."""
+        return pd.DataFrame([asdict(finding) for finding in self.findings])
+
+    def _repr_html_(self) -> str:
+        html: str = self.table.to_html(index=False)
+        return html
+
+
+def audit(
+    model: VisionModel,
+    bank: ConceptBank,
+    images: Source | None = None,
+    target: int | str | None = None,
+    *,
+    seed: int = 0,
+) -> Audit:
+    """Try to refute a bank.
+
+    Checks: the quality bars; label permutation; whether every concept image shows the concept; whether a trivial
+    statistic tells the sets apart; entanglement with other concepts; false alarms of fresh random concepts; randomised
+    weights; layers where the contribution is constant or zero.
+
+    Parameters
+    ----------
+    model
+        The model that the bank was made with.
+    bank
+        The bank.
+    images
+        Images to run the last three checks on; by default those of the bank's random set that are still where they
+        were. At most 24 are taken.
+    target
+        The class whose logit is asked about; by default the one predicted most often on these images.
+    seed
+        Of what is drawn.
+
+    Raises
+    ------
+    MismatchError
+        If the bank was made with another model.
+    """
+    bank.require(model)
+    findings = [finding for cav in bank.cavs for finding in _on_cav(bank, cav, seed)]
+    items = _items(bank, images)
+    for layer in bank.layers:
+        if items:
+            findings += _on_images(model, bank, layer, items, target, seed)
+        else:
+            findings += [
+                Finding(
+                    name, layer, None, None, "not run: the bank's random images are not where they were; give images"
+                )
+                for name in ("random concepts", "randomised weights", "contribution varies")
+            ]
+    return Audit(tuple(findings))
+
+
+def _on_cav(bank: ConceptBank, cav: CAV, seed: int) -> Iterator[Finding]:
+    def tell(check: str, passed: bool, reason: str) -> Finding:
+        return Finding(check, cav.layer, cav.concept, passed, reason)
+
+    quality = cav.quality
+    told = weaknesses(cav)
+    figures = f"AUROC {quality.auroc:.2f} ({quality.auroc_interval[0]:.2f} to {quality.auroc_interval[1]:.2f})"
+    yield tell("quality", not told, "; ".join(told) or f"held-out {figures}, {quality.images} images")
+    yield _on_permutation(bank, cav, seed)
+    share = len(quality.absent) / quality.images
+    yield tell(
+        "images show the concept",
+        share <= LARGEST_ABSENT,
+        f"{share:.0%} of the concept's images score below the median random image"
+        + (
+            f" ({', '.join(quality.absent[:5])}): look at them and remove what does not show it"
+            if quality.absent
+            else ""
+        ),
+    )
+    trivial, area = max(quality.looks_auroc.items(), key=lambda pair: pair[1])
+    yield tell(
+        "looks",
+        area <= LARGEST_LOOKS,
+        f"{trivial} alone tells the sets apart with AUROC {area:.2f}"
+        + ("" if area <= LARGEST_LOOKS else ": take random images that differ in the concept alone"),
+    )
+    for other, cosine in quality.cosine.items():
+        conditional = quality.conditional_auroc[other]
+        apart = abs(cosine) <= LARGEST_COSINE and conditional >= LEAST_CONDITIONAL
+        yield tell(
+            "entanglement",
+            apart,
+            f"cosine {cosine:.2f} with {other!r}; told from it with AUROC {conditional:.2f}"
+            + ("" if apart else f": add images of {other!r} to the random set to tell the two apart"),
+        )
+
+
+def _on_permutation(bank: ConceptBank, cav: CAV, seed: int) -> Finding:
+    try:
+        sampled = isinstance(inner(rebuild(bank.solver)), SampleSolver)
+    except OptionError as error:
+        return Finding("label permutation", cav.layer, cav.concept, None, f"not run: {error}")
+    found = permute(bank, cav.layer, cav.concept, 9 if sampled else 99, np.random.default_rng([seed, 1]))
+    centre, top = float(np.mean(found.dealt)), float(np.quantile(found.dealt, 0.95))
+    passed = found.true > top and abs(centre - 0.5) < 0.1
+    reason = (
+        f"AUROC {found.true:.2f} with the true labels; dealt at random {centre:.2f} on average, 95 % below {top:.2f}"
+    )
+    return Finding(
+        "label permutation",
+        cav.layer,
+        cav.concept,
+        passed,
+        reason if passed else f"{reason}: the labels carry too little; add images, or ask another layer",
+    )
+
+
+def _items(bank: ConceptBank, images: Source | None) -> list[ImageItem]:
+    if images is not None:
+        return list(image_set("the images to audit on", images))[:IMAGES]
+    found: list[ImageItem] = []
+    for image in bank.sets[-1].images:
+        if len(found) < IMAGES and Path(image.name).is_file():
+            item = image_set("random", image.name).items[0]
+            if item.digest == image.digest:
+                found.append(item)
+    return found
+
+
+def _on_images(
+    model: VisionModel, bank: ConceptBank, layer: str, items: list[ImageItem], target: int | str | None, seed: int
+) -> Iterator[Finding]:
+    inputs = model.inputs([item.load() for item in items])
+    logits = model.logits(inputs)
+    index = int(logits.argmax(dim=1).mode().values) if target is None else model.class_index(target, logits.shape[1])
+    trace = model.trace(inputs, [layer], [lambda found: found[:, index]])
+    gradients, cells = trace.gradients[0][layer], trace.activations[layer].cells
+    yield _varies(layer, gradients, model.class_name(index))
+    yield _false_alarms(bank, layer, unit_length(cells) if bank.normalised else cells, gradients, seed)
+    cavs = [bank.cav(layer, concept) for concept in bank.concepts]
+    try:
+        alike = similarity(model, shuffled(model, seed), inputs, layer, cavs, bank.normalised)
+    except SacvError as error:
+        yield Finding("randomised weights", layer, None, None, f"not run: the shuffled network fails ({error})")
+        return
+    for concept, value in alike.items():
+        passed = abs(value) <= LARGEST_SIMILARITY
+        yield Finding(
+            "randomised weights",
+            layer,
+            concept,
+            passed,
+            f"maps of a network with shuffled weights correlate by {value:.2f} with the trained one's"
+            + ("" if passed else ": they follow the picture, not what the network has learnt; ask a deeper layer"),
+        )
+
+
+def _varies(layer: str, gradients: torch.Tensor, target: str) -> Finding:
+    flat = gradients.flatten(1, -2)
+    largest = float(flat.abs().max())
+    if largest == 0:
+        return Finding(
+            "contribution varies",
+            layer,
+            None,
+            False,
+            f"the logit of {target} does not change with this layer's locations; ask an earlier layer",
+        )
+    spread = float((flat - flat[:, :1]).abs().max()) / largest
+    passed = spread > 1e-5
+    return Finding(
+        "contribution varies",
+        layer,
+        None,
+        passed,
+        f"the gradient of {target} varies over the locations"
+        if passed
+        else f"the gradient of {target} is the same at every location (global average pooling and a linear head "
+        "follow); ask an earlier layer, or read the relevance alone",
+    )
+
+
+def _false_alarms(bank: ConceptBank, layer: str, cells: torch.Tensor, gradients: torch.Tensor, seed: int) -> Finding:
+    """Count how often fresh random concepts are called significant against the bank's null."""
+    null = bank.cav(layer, bank.concepts[0]).null
+    pool = bank.statistics[layer, RANDOM]
+    name = "random concepts"
+    if not len(null):
+        return Finding(name, layer, None, None, "not run: the bank has no null; fit with nulls=199")
+    try:
+        solver = inner(rebuild(bank.solver))
+    except OptionError as error:
+        return Finding(name, layer, None, None, f"not run: {error}")
+    count = 10 if isinstance(solver, SampleSolver) else RANDOM_CONCEPTS
+    size = len(bank.statistics[layer, f"concept/{bank.concepts[0]}"].image_fold)
+    fresh = null_cavs(solver, pool, None, size, count, np.random.default_rng([seed, 2]))
+    sums = [
+        image_terms(cells, gradients, drawn.vectors, drawn.thresholds).columns().sum(axis=0) for drawn in (fresh, null)
+    ]
+    shares = {}
+    for kind, centre in CENTRES.items():
+        values, others = (evaluate(kind, part) for part in sums)
+        shares[kind] = float(np.mean([p_value(float(value), others, centre) <= 0.05 for value in values]))
+    worst = max(shares, key=shares.__getitem__)
+    # Both the concepts counted and the null that they are held against are draws: three standard errors of their share.
+    limit = 0.05 + 3 * float(np.sqrt(0.05 * 0.95 * (1 / count + 1 / len(null))))
+    passed = shares[worst] <= limit
+    return Finding(
+        name,
+        layer,
+        None,
+        passed,
+        f"of {count} random concepts at most {shares[worst]:.0%} pass for significant at 5 % ({worst}; bar {limit:.0%})"
+        + ("" if passed else ": the random set is too small or too uneven; add random images and raise nulls"),
+    )

@@ -1,0 +1,85 @@
+"""Label permutation: a solver must not tell sets apart that do not differ.
+
+Images of the concept and of the pool are split into two halves; a direction is fitted on one and judged on the other
+by its AUROC over images, and the other way round. Done with the true labels and with labels dealt out at random, the
+true AUROC must stand above the dealt ones, and those must lie around 0.5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from sacv.cav import RANDOM, ConceptBank
+from sacv.cav.statistics import ImageMeans, SetStatistics
+from sacv.errors import SolverError
+from sacv.solvers import MomentSolver, SampleSolver, UnitLength, rebuild, unit
+from sacv.stats import LocationSample
+
+Labels = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Permutation:
+    """The outcome.
+
+    Parameters
+    ----------
+    true
+        AUROC over held-out images with the true labels.
+    dealt
+        With labels dealt out at random.
+    """
+
+    true: float
+    dealt: tuple[float, ...]
+
+
+def permute(bank: ConceptBank, layer: str, concept: str, count: int, rng: np.random.Generator) -> Permutation:
+    """Judge a concept's solver with the true labels and with `count` deals of random ones."""
+    sides = (bank.statistics[layer, f"concept/{concept}"], bank.statistics[layer, RANDOM])
+    solver = rebuild(bank.solver)
+    work = _Work(
+        solver.solver if isinstance(solver, UnitLength) else solver,  # type: ignore[arg-type]
+        sides,
+        ImageMeans.union([side.images for side in sides]),
+        LocationSample.union([side.sample for side in sides], [len(side.image_fold) for side in sides]),
+    )
+    images = [len(side.image_fold) for side in sides]
+    labels = np.repeat([True, False], images)
+    halves = np.concatenate([rng.permutation(np.arange(size) % 2) for size in images]).astype(bool)
+    return Permutation(
+        work.judge(labels, halves), tuple(work.judge(rng.permutation(labels), halves) for _ in range(count))
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    solver: MomentSolver | SampleSolver
+    sides: tuple[SetStatistics, SetStatistics]
+    images: ImageMeans
+    sample: LocationSample
+
+    def judge(self, labels: Labels, halves: Labels) -> float:
+        areas = []
+        for held in (halves, ~halves):
+            if not all((labels & part).any() and (~labels & part).any() for part in (held, ~held)):
+                return 0.5
+            vector = self._fit(labels, ~held)
+            areas.append(float(roc_auc_score(labels[held], self.images.means[held] @ vector)))
+        return float(np.mean(areas))
+
+    def _fit(self, labels: Labels, kept: Labels) -> NDArray[np.float64]:
+        chosen = [np.flatnonzero(part & kept) for part in (labels, ~labels)]
+        difference = self.images.of(chosen[0]) - self.images.of(chosen[1])
+        if isinstance(self.solver, MomentSolver):
+            within = self.sides[0].total().within
+            found = self.solver.directions(difference[None], lambda: within(self.sides[1].total()))[0]
+            return unit(found, difference)
+        try:
+            return self.solver.solve(*(self.sample.of_images(part & kept) for part in (labels, ~labels))).vector
+        except SolverError:  # labels dealt out at random may leave nothing to find
+            return unit(difference, difference)

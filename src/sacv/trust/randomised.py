@@ -1,0 +1,56 @@
+"""Randomised weights: maps of a network that has learnt nothing must not look like those of the trained one.
+
+Every parameter is shuffled within itself, so that its distribution stays and what it has learnt goes (after Adebayo et
+al., "Sanity checks for saliency maps", arXiv 1810.03292).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from sacv.cav import CAV, unit_length
+from sacv.model import VisionModel
+
+Map = NDArray[np.float64]
+
+
+def shuffled(model: VisionModel, seed: int) -> VisionModel:
+    """Give a copy of the model with every parameter shuffled within itself."""
+    net = copy.deepcopy(model.net)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
+            parameter.copy_(parameter.flatten()[order].reshape(parameter.shape))
+    return replace(model, net=net)
+
+
+def similarity(
+    model: VisionModel, other: VisionModel, inputs: torch.Tensor, layer: str, cavs: Sequence[CAV], normalised: bool
+) -> dict[str, float]:
+    """Give, for each concept, the mean rank correlation over images of the two models' relevance maps."""
+    maps = [_relevance(one, inputs, layer, cavs, normalised) for one in (model, other)]
+    found = {}
+    for number, cav in enumerate(cavs):
+        pairs = zip(*(both[:, number] for both in maps), strict=True)
+        values = [
+            float(spearmanr(one, two).statistic) if np.ptp(one) > 0 and np.ptp(two) > 0 else 0.0 for one, two in pairs
+        ]
+        found[cav.concept] = float(np.mean(values))
+    return found
+
+
+def _relevance(model: VisionModel, inputs: torch.Tensor, layer: str, cavs: Sequence[CAV], normalised: bool) -> Map:
+    """Give `(n, concepts, locations)`, ranks of which do not depend on the threshold; what is not finite is 0."""
+    cells = model.activations(inputs, [layer])[layer].cells.flatten(1, -2).double()
+    vectors = torch.from_numpy(np.stack([cav.vector for cav in cavs], axis=1)).to(cells.device)
+    along = (unit_length(cells) if normalised else cells) @ vectors
+    found: Map = along.transpose(1, 2).cpu().numpy()
+    return np.where(np.isfinite(found), found, 0.0)

@@ -1,0 +1,67 @@
+"""Names on the command line and the solver objects that they stand for."""
+
+import click
+import pytest
+
+from sacv.cli.fit import fit_command
+from sacv.cli.solvers import FORMS, parse_solver
+from sacv.errors import OptionError
+from sacv.solvers import LDA, LinearSVM, Logistic, MeanDifference, Ridge, UnitLength
+
+SOLVERS = {
+    "mean-difference": MeanDifference(),
+    "lda": LDA(shrinkage=0.1),
+    "lda:0": LDA(shrinkage=0.0),
+    "lda:.25": LDA(shrinkage=0.25),
+    "lda:oas": LDA(shrinkage="oas"),
+    "ridge": Ridge(),
+    "ridge:1e-3": Ridge(alpha=0.001),
+    "logistic": Logistic(),
+    "logistic:0.5": Logistic(C=0.5),
+    "linear-svm": LinearSVM(),
+    "linear-svm:2": LinearSVM(C=2.0),
+}
+
+
+@pytest.mark.parametrize("text", SOLVERS)
+def test_names(text):
+    assert parse_solver(text) == SOLVERS[text]
+    assert parse_solver(f"unit-length/{text}") == UnitLength(SOLVERS[text])
+
+
+def test_every_name_is_tried_here_and_stands_in_the_help():
+    assert {text.partition(":")[0] for text in SOLVERS} == set(FORMS)
+    (option,) = (option for option in fit_command.params if option.name == "solver")
+    assert isinstance(option, click.Option) and all(form in (option.help or "") for form in FORMS.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("magic", r"there is no solver 'magic'; give mean-difference, lda\[:SHRINKAGE\|oas\], .*unit-length/NAME"),
+        ("", "there is no solver ''; give mean-difference"),
+        ("LDA", "there is no solver 'LDA'"),
+        ("unit-length", "there is no solver 'unit-length'"),
+        ("unit-length/", "there is no solver ''"),
+        ("unit-length/unit-length/lda", "there is no solver 'unit-length/lda'"),
+        ("lda/unit-length", "there is no solver 'lda/unit-length'"),
+        ("mean-difference:1", "mean-difference takes no value, and '1' is given; leave out ':1'"),
+        ("lda:", r"'' is not a finite number; give lda\[:SHRINKAGE\|oas\], such as lda:0.1"),
+        ("lda:OAS", "'OAS' is not a finite number"),
+        ("lda:0.1:0.2", "'0.1:0.2' is not a finite number"),
+        ("lda:1.5", "shrinkage must be a number from 0 to 1, or 'oas', not 1.5"),
+        ("lda:nan", "'nan' is not a finite number"),
+        ("ridge:oas", r"'oas' is not a finite number; give ridge\[:ALPHA\], such as ridge:0.1"),
+        ("ridge:0", "alpha must be a finite number above 0, not 0.0"),
+        ("ridge:inf", "'inf' is not a finite number"),
+        ("logistic:much", r"'much' is not a finite number; give logistic\[:C\]"),
+        ("logistic:-1", "C and iterations must be finite and above 0"),
+        ("linear-svm:nan", r"'nan' is not a finite number; give linear-svm\[:C\]"),
+        ("linear-svm:0", "C and iterations must be finite and above 0"),
+        ("unit-length/ridge:-2", "alpha must be a finite number above 0, not -2.0"),
+    ],
+)
+def test_errors_name_the_text_and_what_is_legal(text, words):
+    with pytest.raises(OptionError, match=words) as caught:
+        parse_solver(text)
+    assert str(caught.value).startswith(f"--solver {text}: ")

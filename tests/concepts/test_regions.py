@@ -1,0 +1,582 @@
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from sacv.concepts import Region, cell_means, image_set, mask_weights, region_set
+from sacv.concepts.reading import read_picture
+from sacv.errors import ImageSetError, UnreadableImageError
+
+WIDTH, HEIGHT = 8, 6
+
+
+def rectangle(left=2, top=1, right=6, bottom=4, size=(WIDTH, HEIGHT)):
+    mask = np.zeros(size[::-1], bool)
+    mask[top:bottom, left:right] = True
+    return mask
+
+
+def photo(path: Path, seed: int = 0, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    Image.fromarray(values).save(path)
+    return path
+
+
+def mask_file(path: Path, mask: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(mask.astype(np.uint8) * 255).save(path)
+    return path
+
+
+def loaded(name, region, **options):
+    """The masks of a region, each loaded for its image."""
+    images, masks = region_set(name, region, **options)
+    assert len(images) == len(masks)
+    return [mask.load(item.load().size) for item, mask in zip(images, masks, strict=True)]
+
+
+@pytest.fixture
+def photos(tmp_path):
+    for index, name in enumerate(["a.jpg", "b.png", "deep/c.jpg"]):
+        photo(tmp_path / "photos" / name, index)
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def one(tmp_path):
+    return photo(tmp_path / "one" / "cat.png")
+
+
+def coco(path: Path, annotations, names=("cat.png",), size=(WIDTH, HEIGHT), **more) -> Path:
+    sizes = {} if size is None else {"width": size[0], "height": size[1]}
+    images = [{"id": index, "file_name": name, **sizes} for index, name in enumerate(names)]
+    found = [{"id": 100 + index, "image_id": 0, **annotation} for index, annotation in enumerate(annotations)]
+    path.write_text(json.dumps({"images": images, "annotations": found, **more}))
+    return path
+
+
+# Folders and files
+
+
+def test_folder_is_matched_by_stem(tmp_path, photos):
+    wanted = [rectangle(right=3), rectangle(right=4), rectangle(right=5)]
+    for mask, name in zip(wanted, ["a.png", "elsewhere/b.bmp", "c.tiff"], strict=True):
+        mask_file(tmp_path / "masks" / name, mask)
+    images, masks = region_set("cats", Region(photos, tmp_path / "masks"))
+    assert [Path(item.name).stem for item in images] == [Path(mask.name).stem for mask in masks] == ["a", "b", "c"]
+    np.testing.assert_array_equal([mask.load((WIDTH, HEIGHT)) for mask in masks], wanted)
+    np.testing.assert_array_equal(loaded("cats", Region(str(photos), str(tmp_path / "masks"))), wanted)
+    assert masks[0].load((WIDTH, HEIGHT)).dtype == np.bool_
+
+
+def test_single_file_for_a_single_image_needs_no_name_in_common(tmp_path, one):
+    mask = mask_file(tmp_path / "anything.png", rectangle())
+    np.testing.assert_array_equal(loaded("cat", Region(one, mask)), [rectangle()])
+    np.testing.assert_array_equal(loaded("cat", Region(read_picture(one), mask)), [rectangle()])
+
+
+def test_single_file_for_many_images_is_refused(tmp_path, photos):
+    with pytest.raises(ImageSetError, match="3 images and 1 masks"):
+        region_set("cats", Region(photos, mask_file(tmp_path / "m.png", rectangle())))
+
+
+def palette(mask):
+    picture = Image.fromarray(mask.astype(np.uint8)).convert("P")
+    picture.putpalette([10, 10, 10, 250, 240, 250])
+    return picture
+
+
+def rgba(mask):
+    """White inside and black outside; the alpha says the opposite and must not count."""
+    grey = mask.astype(np.uint8) * 255
+    return Image.fromarray(np.dstack([grey, grey, grey, 255 - grey]))
+
+
+FORMS = {
+    "bits": lambda mask: Image.fromarray(mask),
+    "palette": palette,
+    "rgba": rgba,
+    "grey with alpha": lambda mask: rgba(mask).convert("LA"),
+    "colour": lambda mask: Image.fromarray(mask[..., None] * np.array([250, 200, 100], np.uint8)),
+    "16 bits": lambda mask: Image.fromarray(mask.astype(np.uint16) * 65535),
+    "just above half": lambda mask: Image.fromarray(np.where(mask, 128, 127).astype(np.uint8)),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_modes_of_mask_files(tmp_path, one, form):
+    FORMS[form](rectangle()).save(tmp_path / "mask.png")
+    np.testing.assert_array_equal(loaded("cat", Region(one, tmp_path / "mask.png")), [rectangle()])
+
+
+@pytest.mark.parametrize("transparency", [b"\x20\x40", 1])
+def test_transparent_colours_are_ignored(tmp_path, one, transparency):
+    picture = palette(rectangle())
+    picture.save(tmp_path / "mask.png", transparency=transparency)
+    with Image.open(tmp_path / "mask.png") as saved:
+        assert "transparency" in saved.info
+    np.testing.assert_array_equal(loaded("cat", Region(one, tmp_path / "mask.png")), [rectangle()])
+
+
+def turned(picture, path):
+    """Save a picture as a camera held upright does: lying, with a note that it is to be turned."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
+    return path
+
+
+def test_exif_orientation_of_photo_and_mask(tmp_path):
+    upright = Image.fromarray(np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8))
+    lying = turned(upright, tmp_path / "cat.png")
+    with Image.open(lying) as stored:
+        assert stored.size == (HEIGHT, WIDTH)
+    assert read_picture(lying).size == (WIDTH, HEIGHT)
+    mask = mask_file(tmp_path / "upright.png", rectangle())
+    also = turned(read_picture(mask), tmp_path / "lying.png")
+    np.testing.assert_array_equal(loaded("cat", Region(lying, mask)), [rectangle()])
+    np.testing.assert_array_equal(loaded("cat", Region(lying, also)), [rectangle()])
+    drawn_lying = mask_file(tmp_path / "wrong.png", np.rot90(rectangle()))
+    with pytest.raises(ImageSetError, match=r"wrong\.png is for 6 x 8 pixels.* 8 x 6;.*EXIF"):
+        loaded("cat", Region(lying, drawn_lying))
+
+
+def test_mask_of_another_size(tmp_path, one):
+    mask = mask_file(tmp_path / "small.png", rectangle(size=(7, 6)))
+    with pytest.raises(ImageSetError, match=r"small\.png is for 7 x 6 pixels \(width x height\).* 8 x 6; a mask needs"):
+        loaded("cat", Region(one, mask))
+
+
+def test_empty_mask_says_how_bright_it_is_and_a_full_one_is_allowed(tmp_path, one):
+    Image.fromarray(rectangle().astype(np.uint8)).save(tmp_path / "ones.png")
+    with pytest.raises(ImageSetError, match=r"ones\.png has no pixel inside.*its greatest is 1\. Multiply"):
+        loaded("cat", Region(one, tmp_path / "ones.png"))
+    full = np.ones((HEIGHT, WIDTH), bool)
+    assert loaded("cat", Region(one, mask_file(tmp_path / "full.png", full)))[0].all()
+
+
+def test_masks_are_not_decoded_until_they_are_loaded(tmp_path, one, monkeypatch):
+    mask = mask_file(tmp_path / "mask.png", rectangle())
+    decoded = []
+    monkeypatch.setattr("sacv.concepts.masks.brightness", decoded.append)
+    region_set("cat", Region(one, mask))
+    assert decoded == []
+
+
+def test_photos_without_masks_and_masks_without_photos_are_named(tmp_path, photos):
+    for index in range(7):
+        mask_file(tmp_path / "masks" / f"stray{index}.png", rectangle())
+    mask_file(tmp_path / "masks" / "b.png", rectangle())
+    with pytest.raises(ImageSetError) as caught:
+        region_set("cats", Region(photos, tmp_path / "masks"))
+    message = str(caught.value)
+    assert "photos without a mask: " in message and "a.jpg" in message and "c.jpg" in message
+    assert "stray4.png and 2 more" in message and "stray5" not in message and "rename, add or take away" in message
+
+
+def test_a_stray_mask_alone_is_an_error(tmp_path, one):
+    mask_file(tmp_path / "masks" / "cat.png", rectangle())
+    mask_file(tmp_path / "masks" / "dog.png", rectangle())
+    with pytest.raises(ImageSetError, match=r"cat: masks that match no photo: .*dog\.png\. "):
+        region_set("cat", Region(one, tmp_path / "masks"))
+
+
+def test_two_masks_or_two_photos_of_one_name(tmp_path, one):
+    mask_file(tmp_path / "masks" / "cat.png", rectangle())
+    photo(tmp_path / "two" / "deep" / "cat.jpg", 1)
+    with pytest.raises(ImageSetError, match=r"the photos .*cat\.png and .*cat\.jpg have the same name 'cat'"):
+        region_set("cat", Region([one, tmp_path / "two"], tmp_path / "masks"))
+    assert len(loaded("cat", Region([one, one], tmp_path / "masks"))) == 2
+    mask_file(tmp_path / "masks" / "cat.bmp", rectangle())
+    with pytest.raises(ImageSetError, match=r"the masks .*cat\.bmp and .*cat\.png have the same name 'cat'"):
+        region_set("cat", Region(one, tmp_path / "masks"))
+
+
+@pytest.mark.parametrize("masks", ["photos", "photos/deep", "."])
+def test_masks_among_the_photos_are_refused(tmp_path, photos, masks):
+    with pytest.raises(ImageSetError, match=r"both as photo and as mask; put the masks in a folder of their own"):
+        region_set("cats", Region(photos, tmp_path / masks))
+
+
+def test_a_photo_is_not_its_own_mask(one):
+    with pytest.raises(ImageSetError, match=r"cat\.png would be taken both as photo and as mask"):
+        region_set("cat", Region(one, one))
+
+
+def test_missing_and_empty_folders(tmp_path, one):
+    with pytest.raises(ImageSetError, match=r"no file or folder .*gone of masks"):
+        region_set("cat", Region(one, tmp_path / "gone"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ImageSetError, match=r"the folder of masks .*empty is empty"):
+        region_set("cat", Region(one, tmp_path / "empty"))
+
+
+def test_unreadable_masks_are_told_at_once_or_left_out_with_their_photos(tmp_path, photos):
+    for name in ("a.png", "b.png"):
+        mask_file(tmp_path / "masks" / name, np.random.default_rng(0).uniform(size=(HEIGHT, WIDTH)) > 0.5)
+    (tmp_path / "masks" / "c.png").write_text("no image")
+    (tmp_path / "masks" / "notes.txt").write_text("no image")
+    with pytest.raises(UnreadableImageError, match=r"(?s)c\.png.*notes\.txt.*--skip-unreadable"):
+        region_set("cats", Region(photos, tmp_path / "masks"))
+    cut = tmp_path / "masks" / "b.png"
+    cut.write_bytes(cut.read_bytes()[:-25])  # only decoding finds this one
+    with pytest.raises(UnreadableImageError, match=r"the mask .*b\.png is a damaged or truncated image"):
+        loaded("cats", Region(photos / "b.png", cut))
+    images, masks = region_set("cats", Region(photos, tmp_path / "masks"), skip_unreadable=True)
+    assert [Path(item.name).name for item in images] == ["a.jpg"] and len(masks) == 1
+    skipped = [Path(entry.name).name for entry in images.skipped]
+    assert sorted(skipped) == ["b.png", "b.png", "c.jpg", "c.png", "notes.txt"]
+
+
+def test_no_photo_with_a_readable_mask(tmp_path, one):
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks" / "cat.png").write_text("no image")
+    with pytest.raises(ImageSetError, match="none of the 1 photos has a mask that can be read"):
+        region_set("cat", Region(one, tmp_path / "masks"), skip_unreadable=True)
+    with pytest.raises(UnreadableImageError, match=r"cat\.png is not an image"):
+        region_set("cat", Region(one, tmp_path / "masks" / "cat.png"))
+
+
+def test_mask_of_a_photo_that_was_left_out_is_not_stray(tmp_path, photos):
+    (photos / "b.png").write_text("no image")
+    for name in ("a.png", "b.png", "c.png"):
+        mask_file(tmp_path / "masks" / name, rectangle())
+    images, masks = region_set("cats", Region(photos, tmp_path / "masks"), skip_unreadable=True)
+    assert [Path(mask.name).stem for mask in masks] == ["a", "c"] == [Path(item.name).stem for item in images]
+    with pytest.raises(ImageSetError, match=r"1 files were left out of the images .*b\.png first"):
+        region_set("cats", Region(photos, [rectangle()] * 2), skip_unreadable=True)
+
+
+def test_masks_of_unknown_range_are_refused(tmp_path, one):
+    Image.fromarray(rectangle().astype(np.float32)).save(tmp_path / "mask.tiff")
+    with pytest.raises(UnreadableImageError, match=r"mask\.tiff.*no known range"):
+        loaded("cat", Region(one, tmp_path / "mask.tiff"))
+
+
+# Arrays
+
+
+def test_arrays_go_with_images_in_order(photos):
+    wanted = [rectangle(right=3), rectangle(right=4), rectangle(right=5)]
+    np.testing.assert_array_equal(loaded("cats", Region(photos, wanted)), wanted)
+    np.testing.assert_array_equal(loaded("cats", Region(image_set("cats", photos), tuple(wanted))), wanted)
+    np.testing.assert_array_equal(loaded("cats", Region(photos, np.array(wanted))), wanted)
+
+
+def test_arrays_are_kept_as_they_were(one):
+    given = rectangle()
+    _, (item,) = region_set("cat", Region(one, given))
+    given[:] = False
+    found = item.load((WIDTH, HEIGHT))
+    np.testing.assert_array_equal(found, rectangle())
+    with pytest.raises(ValueError, match="read-only"):
+        found[0, 0] = True
+
+
+def test_tensors_take_arrays():
+    images, (mask,) = region_set("cat", Region(torch.zeros(1, 3, HEIGHT, WIDTH), [rectangle()]))
+    assert len(images) == 1
+    np.testing.assert_array_equal(mask.load((WIDTH, HEIGHT)), rectangle())
+
+
+@pytest.mark.parametrize(
+    ("masks", "words"),
+    [
+        ([rectangle()] * 2, "1 images and 2 masks"),
+        ([], "1 images and 0 masks"),
+        ([rectangle().astype(np.uint8)], r"cat\.masks\[0\] is uint8 of shape \(6, 8\); give a bool array"),
+        ([rectangle()[0]], r"is bool of shape \(8,\)"),
+        (np.array(True), r"is bool of shape \(\)"),
+        (["mask.png"], r"cat\.masks\[0\] is str; give a bool array"),
+        (7, "cannot take masks from int"),
+    ],
+)
+def test_arrays_of_other_kinds_are_refused(one, masks, words):
+    with pytest.raises(ImageSetError, match=words):
+        region_set("cat", Region(one, masks))
+
+
+def test_empty_arrays_and_arrays_of_another_size_are_refused_when_loaded(one):
+    _, (empty,) = region_set("cat", Region(one, np.zeros((HEIGHT, WIDTH), bool)))
+    with pytest.raises(ImageSetError, match=r"the mask cat\.masks\[0\] has no pixel inside"):
+        empty.load((WIDTH, HEIGHT))
+    with pytest.raises(ImageSetError, match=r"cat\.masks\[0\] is for 8 x 6 pixels.* 80 x 60"):
+        empty.load((80, 60))
+
+
+# COCO files
+
+CORNERS = [2, 1, 6, 1, 6, 4, 2, 4]
+RUNS = {"size": [HEIGHT, WIDTH], "counts": [13, 3, 3, 3, 3, 3, 3, 3, 14]}
+FORMS_OF_A_RECTANGLE = {
+    "box": {"bbox": [2, 1, 4, 3]},
+    "polygon": {"segmentation": [CORNERS]},
+    "polygon the other way round": {"segmentation": [[2, 4, 6, 4, 6, 1, 2, 1]]},
+    "polygon and box": {"segmentation": [CORNERS], "bbox": [0, 0, 8, 6]},
+    "run lengths": {"segmentation": RUNS, "bbox": [0, 0, 8, 6]},
+    "box with empty segmentation": {"segmentation": [], "bbox": [2, 1, 4, 3]},
+    "two polygons": {"segmentation": [[2, 1, 4, 1, 4, 4, 2, 4], [4, 1, 6, 1, 6, 4, 4, 4]]},
+    "pixel centres": {"bbox": [1.6, 0.6, 4.8, 3.8]},
+    "pixel centres, just": {"segmentation": [[2.5, 1.5, 5.6, 1.5, 5.6, 3.6, 2.5, 3.6]]},
+}
+
+
+@pytest.mark.parametrize("form", FORMS_OF_A_RECTANGLE)
+def test_every_form_of_a_rectangle_gives_the_same_mask(tmp_path, one, form):
+    file = coco(tmp_path / "masks.json", [FORMS_OF_A_RECTANGLE[form]])
+    np.testing.assert_array_equal(loaded("cat", Region(one, file)), [rectangle()])
+
+
+def test_annotations_are_united_and_images_matched_by_name_without_folders(tmp_path, photos):
+    file = coco(
+        tmp_path / "masks.json",
+        [
+            {"bbox": [0, 0, 2, 2], "image_id": 2},
+            {"segmentation": RUNS, "image_id": 1},
+            {"bbox": [1, 0, 3, 2], "image_id": 2},
+            {"bbox": [6, 4, 2, 2], "image_id": 0},
+        ],
+        names=["export/a.jpg", "C:\\export\\b.png", "c.jpg"],
+    )
+    wanted = [rectangle(6, 4, 8, 6), rectangle(), rectangle(0, 0, 4, 2)]
+    np.testing.assert_array_equal(loaded("cats", Region(photos, file)), wanted)
+
+
+def test_what_reaches_over_the_border_is_cut(tmp_path, one):
+    file = coco(tmp_path / "masks.json", [{"bbox": [-3, -2, 6, 5]}, {"segmentation": [[7, 5, 90, 5, 90, 60, 7, 60]]}])
+    np.testing.assert_array_equal(loaded("cat", Region(one, file)), [rectangle(0, 0, 3, 3) | rectangle(7, 5, 8, 6)])
+
+
+def reference_polygon(corners, size):
+    """Even-odd at pixel centres, one pixel and one edge at a time: edges crossed on the way to the left."""
+    mask = np.zeros(size[::-1], bool)
+    for row in range(size[1]):
+        for column in range(size[0]):
+            x, y = column + 0.5, row + 0.5
+            for (x0, y0), (x1, y1) in zip(corners, corners[1:] + corners[:1], strict=True):
+                if (y0 <= y) != (y1 <= y) and x0 + (y - y0) * ((x1 - x0) / (y1 - y0)) <= x:
+                    mask[row, column] ^= True
+    return mask
+
+
+coordinates = st.one_of(st.integers(-3, 12), st.floats(-3, 12, width=16))
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(coordinates, coordinates), min_size=3, max_size=9))
+def test_polygons_agree_with_the_definition(tmp_path_factory, corners):
+    folder = tmp_path_factory.mktemp("polygon")
+    segmentation = [[value for corner in corners for value in corner]]
+    # The second annotation keeps the mask from being empty.
+    file = coco(folder / "masks.json", [{"segmentation": segmentation}, {"bbox": [0, 0, 1, 1]}])
+    found = loaded("cat", Region(photo(folder / "photos" / "cat.png"), file))[0]
+    np.testing.assert_array_equal(found, reference_polygon(corners, (WIDTH, HEIGHT)) | rectangle(0, 0, 1, 1))
+
+
+def categories(tmp_path, names=("cat.png",), first="cat"):
+    return coco(
+        tmp_path / "masks.json",
+        [{"bbox": [2, 1, 4, 3], "category_id": 7}, {"bbox": [0, 0, 8, 6], "category_id": 8}],
+        names,
+        categories=[{"id": 7, "name": first}, {"id": 8, "name": "the whole: sofa"}],
+    )
+
+
+def test_one_photo_marked_in_two_ways_is_refused(tmp_path, one):
+    copy = tmp_path / "one" / "dog.png"
+    copy.write_bytes(one.read_bytes())
+    same, other = rectangle(), rectangle(bottom=5)
+    assert len(loaded("cat", Region(tmp_path / "one", [same, same]))) == 2
+    words = r"cat: the same photo is marked twice .*cat\.png by {}.*dog\.png by {}; unite the masks"
+    with pytest.raises(ImageSetError, match=words.format(r"cat\.masks\[0\]", r"cat\.masks\[1\]")):
+        region_set("cat", Region(tmp_path / "one", [same, other]))
+    for name, mask in (("cat.png", same), ("dog.png", other)):
+        mask_file(tmp_path / "masks" / name, mask)
+    with pytest.raises(ImageSetError, match=words.format(r".*masks/cat\.png", r".*masks/dog\.png")):
+        region_set("cat", Region(tmp_path / "one", tmp_path / "masks"))
+    boxes = [{"bbox": [2, 1, 4, 3]}, {"bbox": [2, 1, 4, 4], "image_id": 1}]
+    file = coco(tmp_path / "masks.json", boxes, names=["cat.png", "dog.png"])
+    with pytest.raises(ImageSetError, match=words.format(r".*json: cat\.png", r".*json: dog\.png")):
+        region_set("cat", Region(tmp_path / "one", file))
+    picture = read_picture(one)
+    with pytest.raises(ImageSetError, match="the same photo is marked twice"):
+        region_set("cat", Region([picture, picture], [same, other]))
+
+
+def test_category(tmp_path, one):
+    file = categories(tmp_path)
+    np.testing.assert_array_equal(loaded("cat", Region(one, f"{file}:cat")), [rectangle()])
+    assert loaded("cat", Region(one, f"{file}:the whole: sofa"))[0].all()
+    assert loaded("cat", Region(one, Path(f"{file}:the whole: sofa")))[0].all()
+    assert loaded("cat", Region(one, file))[0].all()
+    with pytest.raises(ImageSetError, match=r"has no category 'dog'; those there are: 'cat', 'the whole: sofa'"):
+        region_set("cat", Region(one, f"{file}:dog"))
+    with pytest.raises(ImageSetError, match="has no category ''"):
+        region_set("cat", Region(one, f"{file}:"))
+    with pytest.raises(ImageSetError, match="no list 'categories'"):
+        region_set("cat", Region(one, f"{coco(tmp_path / 'bare.json', [{'bbox': [2, 1, 4, 3]}])}:cat"))
+
+
+def test_names_of_files_are_taken_as_they_are(tmp_path, one):
+    (tmp_path / "export.json:1").mkdir()
+    file = coco(tmp_path / "export.json:1" / "masks.json", [{"bbox": [2, 1, 4, 3]}])
+    file.write_text(file.read_text(), encoding="utf-8-sig")  # as some editors on Windows write
+    np.testing.assert_array_equal(loaded("cat", Region(one, file)), [rectangle()])
+    mask_file(tmp_path / "export.json:1" / "cat.png", rectangle())
+    file.unlink()
+    np.testing.assert_array_equal(loaded("cat", Region(one, tmp_path / "export.json:1")), [rectangle()])
+
+
+def test_photo_without_annotation_has_no_mask(tmp_path, photos):
+    annotations = [{"bbox": [0, 0, 1, 1]}, {"bbox": [0, 0, 1, 1], "image_id": 1, "category_id": 7}]
+    file = coco(
+        tmp_path / "masks.json", annotations, names=["a.jpg", "b.png", "c.jpg"], categories=[{"id": 7, "name": "cat"}]
+    )
+    with pytest.raises(ImageSetError, match=r"without a mask: [^,]*c\.jpg\. A photo needs an entry.*one annotation:"):
+        region_set("cats", Region(photos, file))
+    with pytest.raises(ImageSetError, match=r"mask: .*a\.jpg, .*c\.jpg\. .*at least one annotation of category 'cat'"):
+        region_set("cats", Region(photos, f"{file}:cat"))
+    assert len(loaded("cats", Region(photos / "b.png", f"{file}:cat"))) == 1
+
+
+def test_annotations_that_match_no_photo(tmp_path, one):
+    file = coco(
+        tmp_path / "masks.json",
+        [{"bbox": [0, 0, 1, 1]}, {"bbox": [0, 0, 1, 1], "image_id": 1}],
+        names=["cat.png", "dog.png", "empty.png"],
+    )
+    with pytest.raises(ImageSetError, match=r"cat: masks that match no photo: \S+masks\.json: dog\.png\. "):
+        region_set("cat", Region(one, file))
+
+
+def test_coco_sizes(tmp_path, one):
+    box = {"bbox": [2, 1, 4, 3]}
+    assert loaded("cat", Region(one, coco(tmp_path / "whole.json", [box], size=(8.0, 6.0))))
+    assert loaded("cat", Region(one, coco(tmp_path / "none.json", [box], size=None)))
+    with pytest.raises(ImageSetError, match=r"larger\.json: cat\.png is for 80 x 60 pixels.* 8 x 6"):
+        loaded("cat", Region(one, coco(tmp_path / "larger.json", [box], size=(80, 60))))
+    file = coco(tmp_path / "far.json", [{"bbox": [2, 1, 40, 3]}], size=None)
+    with pytest.raises(ImageSetError, match=r"far\.json: cat\.png reaches to 42 x 4 pixels.* 8 x 6"):
+        loaded("cat", Region(one, file))
+    runs = {"segmentation": {"size": [4, 3], "counts": [2, 10]}}
+    with pytest.raises(ImageSetError, match=r"cat\.png is for 3 x 4 pixels.* 8 x 6"):
+        loaded("cat", Region(one, coco(tmp_path / "runs.json", [runs], size=None)))
+
+
+def test_coco_mask_without_a_pixel(tmp_path, one):
+    file = coco(tmp_path / "masks.json", [{"bbox": [2.6, 1, 0.8, 3]}, {"bbox": [20, 1, 4, 3]}])
+    with pytest.raises(ImageSetError, match=r"the mask \S+: cat\.png has no pixel inside; mark what shows"):
+        loaded("cat", Region(one, file))
+
+
+@pytest.mark.parametrize(
+    ("annotation", "words"),
+    [
+        ({"segmentation": {"size": [6, 8], "counts": "PPY1"}}, "annotation 100: its run lengths are compressed.*polyg"),
+        ({"segmentation": {"size": [6, 8], "counts": [13, 3]}}, r"these sum to 16, and size is \[6, 8\]"),
+        ({"segmentation": {"size": [6, 8], "counts": [-1, 49]}}, "at least 0"),
+        ({"segmentation": {"size": [6, 8], "counts": [0.5, 47.5]}}, "whole numbers"),
+        ({"segmentation": {"size": [48], "counts": [48]}}, "run lengths are"),
+        ({"segmentation": {}}, "counts of run lengths: None is not a list of finite numbers"),
+        ({"segmentation": "polygon"}, "neither a list of polygons nor run lengths"),
+        ({"segmentation": CORNERS}, "2 is not a list of finite numbers"),
+        ({"segmentation": [[1, 2, 3, 4]]}, "three corners or more, not 4 numbers"),
+        ({"segmentation": [[*CORNERS, 3]]}, "not 9 numbers"),
+        ({"segmentation": [[1, 2, 3, 4, 5, float("nan")]]}, "not a list of finite numbers"),
+        ({"bbox": [1, 2, 3]}, r"bbox \[1, 2, 3\] is not \[left, top, width, height\]"),
+        ({"bbox": [1, 2, -3, 4]}, "sizes of at least 0"),
+        ({"bbox": ["1", 2, 3, 4]}, "finite numbers"),
+        ({}, "has neither 'segmentation' nor 'bbox'"),
+        ({"bbox": [0, 0, 1, 1], "image_id": 5}, "image_id 5, which no entry of 'images' has"),
+        ({"bbox": [0, 0, 1, 1], "image_id": None}, "an entry of 'annotations' has no usable 'image_id'"),
+    ],
+)
+def test_annotations_that_cannot_be_drawn(tmp_path, one, annotation, words):
+    with pytest.raises(ImageSetError, match=words):
+        region_set("cat", Region(one, coco(tmp_path / "masks.json", [annotation])))
+
+
+def test_images_of_coco_files_are_told_apart(tmp_path, one):
+    box = {"bbox": [0, 0, 1, 1]}
+    for names in (["x/cat.png", "y/cat.png"], ["cat.png", "cat.png"]):
+        file = coco(tmp_path / "masks.json", [box, {**box, "image_id": 1}], names=names)
+        with pytest.raises(ImageSetError, match=r"the masks .* have the same name 'cat\.png'"):
+            region_set("cat", Region(one, file))
+    images = [{"id": 1, "file_name": "cat.png"}, {"id": 1, "file_name": "dog.png"}]
+    file.write_text(json.dumps({"images": images, "annotations": []}))
+    with pytest.raises(ImageSetError, match="two entries of 'images' have the same id"):
+        region_set("cat", Region(one, file))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "words"),
+    [
+        ("{", UnreadableImageError, r"masks\.json is not JSON that can be read"),
+        ("[" * 100_000, UnreadableImageError, "is not JSON that can be read"),
+        ("[]", ImageSetError, "has no list 'images'; masks in a .json file are in COCO form"),
+        ('{"images": []}', ImageSetError, "has no list 'annotations'"),
+        ('{"images": [{"id": 1}], "annotations": []}', ImageSetError, "no usable 'file_name'"),
+        ('{"images": [3], "annotations": []}', ImageSetError, "no usable 'id' and 'file_name': 3"),
+    ],
+)
+def test_files_that_are_not_coco(tmp_path, one, text, kind, words):
+    (tmp_path / "masks.json").write_text(text)
+    with pytest.raises(kind, match=words):
+        region_set("cat", Region(one, tmp_path / "masks.json"))
+    with pytest.raises(UnreadableImageError, match="is not JSON"):
+        (tmp_path / "masks.json").write_bytes(b"\xff\xfe\xfa")
+        region_set("cat", Region(one, tmp_path / "masks.json"))
+
+
+# All of them
+
+
+def test_digests_follow_what_determines_the_mask(tmp_path, one):
+    def digest(masks):
+        return region_set("cat", Region(one, masks))[1][0].digest
+
+    box, other = {"bbox": [2, 1, 4, 3]}, {"bbox": [2, 1, 4, 4]}
+    assert digest(coco(tmp_path / "a.json", [box])) == digest(coco(tmp_path / "b.json", [box], info="another day"))
+    assert digest(coco(tmp_path / "a.json", [box])) != digest(coco(tmp_path / "b.json", [other]))
+    assert digest(mask_file(tmp_path / "a.png", rectangle())) == digest(mask_file(tmp_path / "b.png", rectangle()))
+    assert digest(rectangle()) == digest([rectangle().copy(order="F")])
+    assert digest(rectangle()) != digest(rectangle(bottom=5))
+    assert len(digest(rectangle())) == 64
+
+
+def test_masks_can_be_sent_to_another_process(tmp_path, one):
+    file = mask_file(tmp_path / "mask.png", rectangle())
+    for masks in (file, rectangle(), coco(tmp_path / "masks.json", [{"bbox": [2, 1, 4, 3]}])):
+        _, items = region_set("cat", Region(one, masks))
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(items))[0].load((WIDTH, HEIGHT)), rectangle())
+
+
+def test_weights_by_hand():
+    mask = rectangle(0, 0, 3, 2, size=(4, 4))  # three columns and two rows of four
+    np.testing.assert_allclose(mask_weights(mask, (2, 2), None), [[1, 0.5], [0, 0]])
+    # Cells of 4/3 pixels: rows hold 1, 1/2 and 0 of their height; columns 1, 1 and 1/4 of their width.
+    np.testing.assert_allclose(mask_weights(mask, (3, 3), None), np.outer([1, 0.5, 0], [1, 1, 0.25]), atol=1e-12)
+    # The middle square, as a crop at the centre leaves it: pixels 1 and 2 of both sides.
+    np.testing.assert_allclose(mask_weights(mask, (2, 2), (1.0, 1.0, 3.0, 3.0)), [[1, 1], [0, 0]])
+    # Columns from 0.5 to 2 and from 2 to 3.5: the second holds one pixel of its one and a half.
+    np.testing.assert_allclose(mask_weights(mask, (1, 2), (0.5, 0.0, 3.5, 4.0)), [[1 / 2, 1 / 2 * 1 / 1.5]])
+    assert mask_weights(mask, (2, 2), None).dtype == np.float64
+    np.testing.assert_array_equal(mask_weights(mask, (3, 2), None), cell_means(mask.astype(float), (3, 2)))
+
+
+def test_weights_that_are_only_rounding_are_zero():
+    mask = rectangle(0, 0, 2, 1, size=(5, 1))  # ends where the third of seven cells does: 0.2 + 3 * 0.6 = 2
+    region = (0.2, 0.0, 4.4, 1.0)
+    assert 0 < cell_means(mask.astype(float), (1, 7), region)[0, 3] < 1e-9
+    found = mask_weights(mask, (1, 7), region)
+    np.testing.assert_array_equal(found[0, 3:], 0)
+    np.testing.assert_allclose(found[0, :3], 1)
+    thin = rectangle(0, 0, 1, 1, size=(10_000, 1))
+    np.testing.assert_allclose(mask_weights(thin, (1, 1), None), 1e-4)

@@ -1,0 +1,272 @@
+import math
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+import sacv
+from reference import chance as reference
+from reference import naive, scores
+from sacv.cav import DrawnCAVs
+from sacv.errors import OptionError
+from sacv.maps.chance import Chance, critical
+from sacv.stats import Moments
+
+LAYER, TARGET = "0", 2
+
+
+def images(count, seed, blue=0.0):
+    """Red and green vary; blue hardly does, so that no null lies along it."""
+    generator = torch.Generator().manual_seed(seed)
+    found = torch.randn(count, 3, 6, 5, generator=generator, dtype=torch.float64)
+    found[:, 2] = 0.05 * found[:, 2] + blue
+    return found
+
+
+def spotted(seed):
+    """Random images, the first with a blue spot, whose places beat chance."""
+    found = images(3, seed)
+    found[0, 2, 2:5, 2:5] += 4
+    return found
+
+
+RANDOM = images(9, 2)
+
+
+@pytest.fixture
+def model():
+    """The layer turns three colours into six channels, lengths and angles kept; what follows bends."""
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(3, 6, 1), nn.Tanh(), nn.Conv2d(6, 5, 3), nn.Tanh(), nn.Flatten(), nn.Linear(60, 4)
+    ).double()
+    nn.init.orthogonal_(net[0].weight.data.view(6, 3))
+    return sacv.VisionModel(net)
+
+
+def make_bank(model, nulls, concepts=None):
+    return sacv.fit(model, [LAYER], concepts or {"c": images(6, 1, 2.0)}, [RANDOM], nulls=nulls)
+
+
+def along_gradient(model, bank, shown):
+    """The bank with the steepest gradient as its CAV: no null vector of norm 1 gets more from that place."""
+    gradients = np.stack([scores.gradient(model.net, LAYER, image, TARGET)[1] for image in shown])
+    flat = gradients.reshape(-1, gradients.shape[-1])
+    steepest = flat[np.argmax(np.sum(flat**2, axis=1))]
+    cavs = tuple(replace(cav, vector=steepest / np.linalg.norm(steepest)) for cav in bank.cavs)
+    return replace(bank, cavs=cavs)
+
+
+def want(model, shown, cav):
+    both = [scores.gradient(model.net, LAYER, image, TARGET) for image in shown]
+    net = naive.prepared(model.net)
+    random = [naive.activation(net, LAYER, image).permute(1, 2, 0).numpy() for image in RANDOM]
+    cells, gradients = (np.stack(kind) for kind in zip(*both, strict=True))
+    nulls = list(zip(cav.null.vectors, cav.null.separations, strict=True))
+    return reference.marks((cav.vector, cav.separation), nulls, cells, gradients, random)
+
+
+@pytest.mark.parametrize("change", [lambda model, bank, shown: bank, along_gradient])
+@pytest.mark.parametrize("nulls", [9, 18, 19, 59])
+def test_masks_agree_with_the_reference(model, nulls, change):
+    shown = spotted(3)
+    bank = change(model, make_bank(model, nulls), shown)
+    found = sacv.explain(model, shown, bank, TARGET, batch_size=2)
+    seen, given = want(model, shown, bank.cav(LAYER, "c"))
+    for mask, wanted in zip(found.significant(LAYER, "c"), (seen, given), strict=True):
+        assert mask.dtype == bool and mask.shape == (3, 6, 5)
+        np.testing.assert_array_equal(mask, wanted)
+    assert not seen.all() and not given.all()
+    if change is not along_gradient:
+        assert seen.any() == (nulls >= 18)  # 2 x 9 maxima are too few for any place to beat 95 %
+    else:
+        assert given.any() == (nulls >= 19)
+
+
+def test_relevance_counts_both_signs_of_a_null_and_contribution_its_size(model):
+    """With the null turned around, nothing changes."""
+    shown = spotted(3)
+    bank = along_gradient(model, make_bank(model, 59), shown)
+    cav = bank.cav(LAYER, "c")
+    turned = replace(cav, null=DrawnCAVs(-cav.null.vectors, -cav.null.thresholds, cav.null.separations))
+    for original in (bank, make_bank(model, 59)):
+        one = sacv.explain(model, shown, original, TARGET).significant(LAYER, "c")
+        flipped = replace(original, cavs=(replace(original.cavs[0], null=turned.null),))
+        other = sacv.explain(model, shown, flipped, TARGET).significant(LAYER, "c")
+        for left, right in zip(one, other, strict=True):
+            np.testing.assert_array_equal(left, right)
+        assert one[0].any() or one[1].any()
+
+
+def by_hand(
+    vector, nulls, cells, gradients, threshold=0.0, mean=(0.0, 0.0), covariance=((1.0, 0.0), (0.0, 1.0)),
+    separations=(1.0, 1.0),
+):  # fmt: skip
+    """Marks of one concept for cells and gradients `(images, places, 2)`."""
+    vector, nulls = np.array(vector), np.array(nulls)
+    pool = Moments(1.0, np.array(mean), np.array(covariance))
+    bank = SimpleNamespace(statistics={("x", "random"): SimpleNamespace(total=lambda: pool)})
+    null = DrawnCAVs(nulls, np.zeros(len(nulls)), np.full(len(nulls), separations[1]))
+    cav = SimpleNamespace(vector=vector, threshold=threshold, separation=separations[0], null=null)
+    chance = Chance(bank, "x", [cav])
+    tensors = [torch.tensor(values, dtype=torch.float64) for values in (cells, gradients)]
+    for pair in zip(*tensors, strict=True):
+        chance.add(*(part[None] for part in pair))
+    relevance = (tensors[0].numpy() @ vector - threshold).astype(np.float32)
+    return chance.marks(cav, relevance, (tensors[1].numpy() @ vector).astype(np.float32))
+
+
+def test_by_hand():
+    nulls = [(0.0, 1.0)] * 19
+    # Along the null: from -3 to 2 over both images, so that 3 is to be beaten; sizes of gradients up to 4.
+    cells = [[(2.5, 2.0), (3.5, 0.0)], [(0.0, -3.0), (-9.0, 1.0)]]
+    gradients = [[(4.5, 1.0), (-4.5, 0.0)], [(3.9, -4.0), (0.0, 2.0)]]
+    seen, given = by_hand((1.0, 0.0), nulls, cells, gradients)
+    assert seen.tolist() == [[False, True], [False, False]]
+    assert given.tolist() == [[True, True], [False, False]]
+
+
+def test_the_threshold_of_the_cav_is_no_part_of_the_comparison():
+    nulls = [(0.0, 1.0)] * 19
+    cells = [[(2.5, 2.0), (3.5, 0.0)], [(0.0, -3.0), (-9.0, 1.0)]]
+    for threshold in (-5.0, 1.25, 100.0):
+        seen, _ = by_hand((1.0, 0.0), nulls, cells, cells, threshold)
+        assert seen.tolist() == [[False, True], [False, False]]
+
+
+def test_each_direction_is_measured_from_the_pools_mean_in_its_own_spread():
+    nulls = [(0.0, 1.0)] * 19
+    cells = [[(16.9, 0.0), (17.1, 0.0), (0.0, 5.0)]]
+    # Along the null 5 is (5 - 1) / 4 = 1 of evidence above the mean; along v, less its separation, 10 + 12.25 * 4 / 7.
+    cov = ((12.25, 0.0), (0.0, 4.0))
+    seen, _ = by_hand((1.0, 0.0), nulls, cells, cells, mean=(10.0, 1.0), covariance=cov, separations=(7.0, 4.0))
+    assert seen.tolist() == [[False, True, False]]
+
+
+def test_batch_size_does_not_change_the_masks(model):
+    shown = torch.cat([spotted(3), spotted(4)])
+    for change in (lambda model, bank, shown: bank, along_gradient):
+        bank = change(model, make_bank(model, 39), shown)
+        whole = sacv.explain(model, shown, bank, TARGET, batch_size=6, checks=False).significant(LAYER, "c")
+        assert whole[0].any() or whole[1].any()
+        for size in (1, 4):
+            part = sacv.explain(model, shown, bank, TARGET, batch_size=size, checks=False).significant(LAYER, "c")
+            for left, right in zip(whole, part, strict=True):
+                np.testing.assert_array_equal(left, right)
+
+
+def test_images_explained_together_are_one_family(model):
+    """Another image with stronger activations raises what all must beat, by the nulls along which it lies."""
+    bank = make_bank(model, 59)
+    alone = sacv.explain(model, spotted(3), bank, TARGET, checks=False)
+    loud = torch.cat([spotted(3), 2000 * images(1, 8)])
+    together = sacv.explain(model, loud, bank, TARGET, checks=False)
+    assert alone.significant(LAYER, "c")[0].any()
+    assert not together.significant(LAYER, "c")[0][:3].any()
+    np.testing.assert_array_equal(together.relevance(LAYER, "c")[:3], alone.relevance(LAYER, "c"))
+
+
+def test_concepts_with_nulls_of_their_own_are_compared_with_these(model):
+    """Of two concepts alike, that whose null holds its own direction beats nothing, and the other keeps its mask."""
+    concepts = {"one": images(6, 1, 2.0), "other": images(7, 5, 2.0)}
+    bank, shown = make_bank(model, 39, concepts), spotted(3)
+    one, other = (bank.cav(LAYER, name) for name in concepts)
+    assert one.null is other.null
+    own = replace(one, null=DrawnCAVs(np.tile(one.vector, (20, 1)), np.zeros(20), np.full(20, one.separation)))
+    before, after = (
+        sacv.explain(model, shown, each, TARGET, checks=False) for each in (bank, replace(bank, cavs=(own, other)))
+    )
+    assert before.significant(LAYER, "one")[0].any() and not after.significant(LAYER, "one")[0].any()
+    for left, right in zip(before.significant(LAYER, "other"), after.significant(LAYER, "other"), strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+@pytest.mark.parametrize(
+    ("count", "place"), [(1, None), (18, None), (19, 19), (20, 20), (38, 38), (39, 38), (199, 190), (398, 380)]
+)
+def test_which_maximum_must_be_beaten(count, place):
+    maxima = np.random.default_rng(0).permutation(count) + 1.0
+    assert critical(maxima) == (math.inf if place is None else place)
+
+
+def test_place_is_exact_for_any_number_of_maxima():
+    for count in range(1, 2000):
+        assert critical(np.arange(count)) == reference.threshold(range(count))
+
+
+@given(st.lists(st.floats(-10, 10), min_size=2, max_size=120, unique=True))
+def test_one_of_a_kind_beats_the_others_in_at_most_5_percent(values):
+    """Each value against all others: the level is kept for every set of values, and used as far as it can be."""
+    alarms = sum(value > critical(np.array([other for other in values if other != value])) for value in values)
+    assert len(values) // 20 - 1 <= alarms <= len(values) / 20
+
+
+def test_without_a_null_nothing_is_called_significant(model, tmp_path):
+    for bank in (make_bank(model, 0), sacv.fit(model, [LAYER], {"c": images(6, 1, 2.0)}, [RANDOM[:3]])):
+        found = sacv.explain(model, spotted(3), bank, TARGET, allow_weak=True)
+        with pytest.raises(OptionError, match="the bank has no null to compare with; fit with nulls=199"):
+            found.significant(LAYER, "c")
+        (note,) = [note for note in found.notes if note.kind == "no null"]
+        assert note.layer is None and "no location can be called significant" in note.text
+        assert not {"relevance_significant", "contribution_significant"} & set(found.scores().columns)
+        found.save(tmp_path / "out")
+        assert "No null was drawn" in (tmp_path / "out" / "index.html").read_text()
+
+
+def test_with_a_null_no_note_is_made(model):
+    assert sacv.explain(model, spotted(3), make_bank(model, 19), TARGET).notes == ()
+
+
+def test_scores_tell_the_share_of_places_that_beat_chance(model):
+    shown = spotted(3)
+    found = sacv.explain(model, shown, along_gradient(model, make_bank(model, 59), shown), TARGET)
+    seen, given = found.significant(LAYER, "c")
+    table = found.scores()
+    np.testing.assert_allclose(table["relevance_significant"], seen.mean(axis=(1, 2)))
+    np.testing.assert_allclose(table["contribution_significant"], given.mean(axis=(1, 2)))
+    assert given.any()
+
+
+def test_a_bank_read_from_disk_marks_the_same(model, tmp_path):
+    bank = make_bank(model, 59)
+    bank.save(tmp_path / "bank")
+    one, two = (
+        sacv.explain(model, spotted(3), each, TARGET).significant(LAYER, "c")
+        for each in (bank, sacv.ConceptBank.load(tmp_path / "bank"))
+    )
+    for left, right in zip(one, two, strict=True):
+        np.testing.assert_array_equal(left, right)
+    assert one[0].any()
+
+
+def test_unit_length_is_compared_on_activations_of_unit_length(model):
+    """Scaling an image's activations does not change what is read, so neither which places beat chance."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 6, 1, bias=False), nn.Conv2d(6, 4, 3), nn.Flatten(), nn.Linear(48, 3)).double()
+    model = sacv.VisionModel(net)
+    solver = sacv.solvers.UnitLength(sacv.solvers.MeanDifference())
+    bank = sacv.fit(model, ["0"], {"c": images(6, 1, 2.0)}, [RANDOM], solver=solver, nulls=39)
+    shown = spotted(3)
+    one, other = (
+        sacv.explain(model, part, bank, 1, checks=False).significant("0", "c")[0] for part in (shown, 8 * shown)
+    )
+    assert one.any() and not one.all()
+    np.testing.assert_array_equal(one, other)
+
+
+def test_maxima_of_a_half_precision_network_are_read_as_precisely_as_its_maps():
+    """The maps of a bfloat16 network are float32; a null equal to the CAV must reach what the map reaches."""
+    rng = np.random.default_rng(0)
+    vector = rng.standard_normal(64)
+    vector /= np.linalg.norm(vector)
+    cav = SimpleNamespace(vector=vector, threshold=0.0, null=DrawnCAVs(vector[None], np.zeros(1), np.ones(1)))
+    chance = Chance(SimpleNamespace(), "x", [cav])
+    cells = torch.from_numpy(rng.standard_normal((1, 5, 5, 64))).bfloat16()
+    chance.add(cells, cells)
+    greatest = (cells.double().numpy() @ vector).max()
+    assert chance.highest[id(cav.null)][0] == pytest.approx(greatest, rel=1e-5)

@@ -1,0 +1,69 @@
+"""Which locations beat chance, written from the equations with loops, in float64.
+
+With mu and S the mean and covariance of all locations of the random images, and s the distance of the means of the two
+sets along v::
+
+    e(p) = s v . (a(p) - mu) / (v^T S v)        b(p) = s v . g(p)
+
+Each null vector gives the greatest e over all locations of all images, once for v and once for -v, and the greatest
+|b|. Of n maxima the ceil(0.95 (n + 1))-th smallest is the threshold; where there is none so large, nothing exceeds it.
+"""
+
+import math
+
+import numpy as np
+
+
+def mean_and_covariance(activations):
+    """Over all locations of activations `(images, rows, columns, channels)`."""
+    channels = activations[0].shape[-1]
+    mean, covariance, count = np.zeros(channels), np.zeros((channels, channels)), 0
+    for image in activations:
+        for row in image:
+            for place in row:
+                mean += place
+                count += 1
+    mean /= count
+    for image in activations:
+        for row in image:
+            for place in row:
+                covariance += np.outer(place - mean, place - mean)
+    return mean, covariance / count
+
+
+def evidence(vector, separation, activations, mean, covariance):
+    """e(p) of each image, `(images, rows, columns)`."""
+    spread = math.sqrt(vector @ covariance @ vector)
+    found = np.zeros(np.shape(activations)[:-1])
+    for place in np.ndindex(found.shape):
+        found[place] = separation / spread * (vector @ (activations[place] - mean) / spread)
+    return found
+
+
+def step(vector, separation, gradients):
+    """b(p) of each image, `(images, rows, columns)`."""
+    found = np.zeros(np.shape(gradients)[:-1])
+    for place in np.ndindex(found.shape):
+        found[place] = separation * (vector @ gradients[place])
+    return found
+
+
+def threshold(maxima):
+    ordered = sorted(maxima)
+    place = -(-95 * (len(ordered) + 1) // 100)
+    return ordered[place - 1] if place <= len(ordered) else math.inf
+
+
+def marks(cav, nulls, activations, gradients, random):
+    """Where relevance, and where contribution, beats chance.
+
+    `cav` and each of `nulls` are a vector and its separation; `random` are the activations of the random images.
+    """
+    mean, covariance = mean_and_covariance(random)
+    greatest, strongest = [], []
+    for vector, separation in nulls:
+        for signed in (vector, -vector):
+            greatest.append(evidence(signed, separation, activations, mean, covariance).max())
+        strongest.append(np.abs(step(vector, separation, gradients)).max())
+    seen = evidence(*cav, activations, mean, covariance) > threshold(greatest)
+    return seen, np.abs(step(*cav, gradients)) > threshold(strongest)
