@@ -1,0 +1,85 @@
+"""`sacv score`, `sacv audit` and `sacv bank` as a user runs them."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from conftest import make_pictures
+from sacv.cli import main
+
+NET = """
+import torch
+from torch import nn
+
+def load():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 6, 3, padding=1), nn.ReLU(), nn.Conv2d(6, 8, 3), nn.ReLU(),
+                         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4))
+"""
+FIT = ["fit", "--model", "net.py:load", "--resize", "12x12", "--layer", "2", "--random", "other", "--seed", "1"]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.py").write_text(NET)
+    make_pictures(tmp_path / "bright", 8, 1, low=180)
+    make_pictures(tmp_path / "noise", 8, 5)
+    make_pictures(tmp_path / "other", 12, 2)
+    make_pictures(tmp_path / "photos", 5, 3)
+
+    def command(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return ended.value.code, out, err
+
+    assert command(*FIT, "--concept", "bright=bright", "--out", "bank")[0] == 0
+    return command
+
+
+def test_score(run, tmp_path):
+    asked = ["score", "--bank", "bank", "--model", "net.py:load", "--target", "1", "--target", "3", "photos"]
+    status, out, err = run(*asked, "--out", "scores")
+    assert (status, err) == (0, "") and "sacv_density" in out and "2 tests of each score" in out
+    table, images = (pd.read_parquet(tmp_path / "scores" / f"{name}.parquet") for name in ("scores", "images"))
+    assert len(table) == 2 * 5 and len(images) == 2 * 5 and set(table["target"]) == {"1", "3"}
+    status, out, _ = run(*asked, "--out", "scores", "--json")
+    found = json.loads(out)
+    assert status == 0 and len(found["scores"]) == 10 and found["runs"] == 20 and found["nulls"] == 199
+
+
+def test_weak_concepts_are_refused_and_marked(run):
+    assert run(*FIT, "--concept", "nothing=noise", "--out", "weak")[0] == 0
+    for command in ("score", "explain"):
+        asked = [command, "--bank", "weak", "--model", "net.py:load", "--target", "1", "photos", "--out", command]
+        status, _, err = run(*asked)
+        assert status == 2 and "held-out AUROC is" in err and "--allow-weak" in err and err.count("\n") == 1
+        status, out, _ = run(*asked, "--allow-weak")
+        assert status == 0 and "weak" in out
+
+
+def test_audit_fails_with_status_1(run):
+    asked = ["audit", "--bank", "bank", "--model", "net.py:load"]
+    status, out, _ = run(*asked)
+    assert status == 1 and "FAIL" in out and "brightness alone tells the sets apart" in out
+    status, out, _ = run(*asked, "--json", "photos")
+    found = json.loads(out)
+    assert status == 1 and found["passed"] is False
+    assert {finding["passed"] for finding in found["findings"]} == {True, False}
+
+
+def test_banks_are_shown_merged_and_fitted_anew(run):
+    assert run(*FIT, "--concept", "nothing=noise", "--out", "second")[0] == 0
+    status, out, _ = run("bank", "merge", "bank", "second", "--out", "both", "--json")
+    assert status == 0 and [cav["concept"] for cav in json.loads(out)["cavs"]] == ["bright", "nothing"]
+    status, out, _ = run("bank", "refit", "both", "--solver", "lda:0.3", "--random-concept", "nothing", "--out", "lda")
+    assert status == 0 and "bright" in out and "nothing" not in out
+    status, out, _ = run("bank", "refit", "lda", "--random-from", "bank", "--nulls", "9", "--out", "again")
+    assert status == 0
+    assert json.loads(run("bank", "show", "again", "--json")[1])["cavs"][0]["quality"]["random_images"] == 12
+    status, _, err = run("bank", "refit", "both", "--random-from", "bank", "--random-concept", "nothing", "--out", "x")
+    assert status == 2 and "not both" in err
+    status, _, err = run("bank", "merge", "bank", "--out", "x")
+    assert status == 2 and "at least two banks" in err

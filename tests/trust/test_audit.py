@@ -1,0 +1,124 @@
+"""The audit passes what holds and fails what does not."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import sacv
+from conftest import SmallNet
+from sacv.trust.permutation import permute
+from sacv.trust.randomised import shuffled, similarity
+
+LAYER = "features.2"
+
+
+def pictures(count, seed, level=0.0):
+    return torch.randn(count, 3, 8, 7, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) + level
+
+
+@pytest.fixture
+def model():
+    return sacv.VisionModel(SmallNet().double(), class_names=["ant", "bee", "cat", "dog"])
+
+
+def outcome(found, check):
+    return [finding.passed for finding in found.findings if finding.check == check]
+
+
+def test_a_sound_bank_passes_what_can_be_asked_of_it(model):
+    """Bright and dark pictures differ in their brightness alone, which the audit says; all else holds."""
+    bank = sacv.fit(model, [LAYER], {"bright": pictures(12, 1, 1.0)}, [pictures(30, 2)], nulls=199)
+    found = sacv.audit(model, bank, pictures(6, 3))
+    assert outcome(found, "quality") == [True]
+    assert outcome(found, "label permutation") == [True]
+    assert outcome(found, "images show the concept") == [True]
+    assert outcome(found, "random concepts") == [True]
+    assert outcome(found, "contribution varies") == [True]
+    (looks,) = [finding for finding in found.findings if finding.check == "looks"]
+    assert looks.passed is False and "brightness alone tells the sets apart" in looks.reason
+    assert not found.passed and len(found.table) == len(found.findings)
+
+
+def test_a_concept_of_noise_fails(model):
+    bank = sacv.fit(model, [LAYER], {"nothing": pictures(12, 1)}, [pictures(30, 2)])
+    found = sacv.audit(model, bank, pictures(6, 3))
+    assert outcome(found, "quality") == [False] and outcome(found, "label permutation") == [False]
+    assert not found.passed
+
+
+def test_images_that_lack_the_concept_are_named(model):
+    mixed = torch.cat([pictures(9, 1, 2.0), pictures(3, 4, -0.3)])
+    bank = sacv.fit(model, [LAYER], {"bright": mixed}, [pictures(30, 2)])
+    (finding,) = [one for one in sacv.audit(model, bank, pictures(6, 3)).findings if "show" in one.check]
+    named = {index for index in range(12) if f"bright[{index}]" in finding.reason}
+    assert finding.passed is False and len(named) >= 2 and named <= {9, 10, 11}
+
+
+def test_entangled_concepts_fail(model):
+    """The same concept under two names."""
+    concepts = {"one": pictures(12, 1, 1.0), "two": pictures(12, 5, 1.0)}
+    bank = sacv.fit(model, [LAYER], concepts, [pictures(30, 2)])
+    assert outcome(sacv.audit(model, bank, pictures(6, 3)), "entanglement") == [False, False]
+
+
+@pytest.mark.parametrize(("last", "reason"), [(nn.Flatten(), "same at every location"), (None, "does not change")])
+def test_contribution_that_cannot_vary_fails(last, reason):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Conv2d(3, 5, 3, padding=1)
+            self.head = nn.Linear(5, 4)
+
+        def forward(self, x):
+            cells = self.layer(x).mean(dim=(2, 3))
+            return self.head(cells if last is not None else cells * 0)
+
+    torch.manual_seed(0)
+    model = sacv.VisionModel(Net().double())
+    bank = sacv.fit(model, ["layer"], {"bright": pictures(12, 1, 1.0)}, [pictures(20, 2)])
+    (finding,) = [one for one in sacv.audit(model, bank, pictures(6, 3), 1).findings if "varies" in one.check]
+    assert finding.passed is False and reason in finding.reason
+
+
+def test_without_images_checks_are_not_run_and_say_so(model):
+    bank = sacv.fit(model, [LAYER], {"bright": pictures(12, 1, 1.0)}, [pictures(30, 2)])
+    silent = [finding for finding in sacv.audit(model, bank).findings if finding.passed is None]
+    assert {finding.check for finding in silent} == {"random concepts", "randomised weights", "contribution varies"}
+    assert all("not run" in finding.reason for finding in silent)
+
+
+def test_images_of_the_bank_are_found_again_unless_they_changed(small_model, small_bank, guidance):
+    assert None not in outcome(sacv.audit(small_model, small_bank), "contribution varies")
+    for path in guidance[1].iterdir():
+        path.write_bytes(path.read_bytes() + b" ")
+    assert outcome(sacv.audit(small_model, small_bank), "contribution varies") == [None]
+
+
+def test_permuted_labels_lie_around_chance(model):
+    bank = sacv.fit(model, [LAYER], {"bright": pictures(12, 1, 1.0)}, [pictures(30, 2)], solver=sacv.solvers.LDA(0.1))
+    found = permute(bank, LAYER, "bright", 99, np.random.default_rng(0))
+    assert found.true > 0.9 and abs(np.mean(found.dealt) - 0.5) < 0.06
+
+
+def test_shuffling_keeps_every_parameter_s_values_and_the_model(model):
+    before = {name: values.clone() for name, values in model.net.state_dict().items()}
+    other = shuffled(model, 0)
+    for name, values in model.net.state_dict().items():
+        assert torch.equal(values, before[name])
+        moved = other.net.state_dict()[name]
+        assert torch.equal(moved.flatten().sort().values, values.flatten().sort().values)
+        assert values.numel() < 10 or not torch.equal(moved, values)
+
+
+def test_a_model_is_like_itself(model):
+    bank = sacv.fit(model, [LAYER], {"bright": pictures(12, 1, 1.0)}, [pictures(30, 2)])
+    inputs = pictures(4, 3)
+    assert similarity(model, model, inputs, LAYER, bank.cavs, False) == {"bright": pytest.approx(1.0)}
+    assert abs(similarity(model, shuffled(model, 0), inputs, LAYER, bank.cavs, False)["bright"]) < 0.95
+
+
+def test_another_model_is_refused(model):
+    bank = sacv.fit(model, [LAYER], {"bright": pictures(12, 1, 1.0)}, [pictures(30, 2)])
+    with pytest.raises(sacv.errors.MismatchError):
+        sacv.audit(sacv.VisionModel(SmallNet(3).double()), bank)
