@@ -69,7 +69,9 @@ def assert_same_cav(one: sacv.CAV, other: sacv.CAV, atol: float = 1e-12) -> None
     np.testing.assert_allclose(one.vector, other.vector, rtol=0, atol=atol)
     scale = max(1.0, np.abs(other.evidence).max())
     np.testing.assert_allclose(one.evidence, other.evidence, rtol=0, atol=atol * scale)
-    np.testing.assert_allclose(one.threshold, other.threshold, rtol=0, atol=atol * scale)
+    for name in ("threshold", "separation"):
+        np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=0, atol=atol * scale)
     for mine, theirs in ((one.runs, other.runs), (one.null, other.null)):
         np.testing.assert_allclose(mine.vectors, theirs.vectors, rtol=0, atol=atol)
         np.testing.assert_allclose(mine.thresholds, theirs.thresholds, rtol=0, atol=atol * scale)
+        np.testing.assert_allclose(mine.separations, theirs.separations, rtol=0, atol=atol * scale)

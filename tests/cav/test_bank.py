@@ -39,6 +39,7 @@ def rich_fit(**options):
 def assert_same_drawn(one, other):
     np.testing.assert_array_equal(one.vectors, other.vectors)
     np.testing.assert_array_equal(one.thresholds, other.thresholds)
+    np.testing.assert_array_equal(one.separations, other.separations)
 
 
 def assert_same_means(one, other):
@@ -54,7 +55,7 @@ def assert_same_bank(one, other):
         assert getattr(one, name) == getattr(other, name)
     assert len(one.cavs) == len(other.cavs)
     for mine, theirs in zip(one.cavs, other.cavs, strict=True):
-        for name in ("layer", "concept", "threshold", "quality", "statistics"):
+        for name in ("layer", "concept", "threshold", "separation", "quality", "statistics"):
             assert getattr(mine, name) == getattr(theirs, name)
         np.testing.assert_array_equal(mine.vector, theirs.vector)
         np.testing.assert_array_equal(mine.evidence, theirs.evidence)

@@ -30,7 +30,8 @@ def test_the_vector_is_the_solver_s_on_all_locations(row):
     want = solve(row.solver, cells(concept).reshape(-1, 4), cells(random).reshape(-1, 4))
     np.testing.assert_allclose(cav.vector, want, rtol=0, atol=row.tolerance)
     assert cav.vector.dtype == np.float64 and np.linalg.norm(cav.vector) == pytest.approx(1, abs=1e-12)
-    assert cav.vector @ (mean_of(cells(concept)) - mean_of(cells(random))) > 0
+    difference = mean_of(cells(concept)) - mean_of(cells(random))
+    assert cav.separation == pytest.approx(cav.vector @ difference) and cav.separation > 0
 
 
 def test_the_difference_of_means_is_taken_if_nothing_is_said():

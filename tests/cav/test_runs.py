@@ -33,6 +33,11 @@ def pool_of(count, seed=1, move=(0, 0, 0)):
     return np.random.default_rng(seed).standard_normal((count, 4, 3)) + np.array(move)
 
 
+def table(drawn):
+    """A row for each CAV: vector, threshold, separation."""
+    return np.column_stack([drawn.vectors, drawn.thresholds, drawn.separations])
+
+
 def whitened(solver, difference, *sets):
     """W of all images, whatever is drawn, about the mean of each set."""
     if solver == MeanDifference():
@@ -53,7 +58,7 @@ def test_a_run_is_the_concept_against_a_half_of_the_pool(solver, pool):
     """Every run is one of those made directly from the activations of some half."""
     concept, random = pool_of(5, 0, move=(2, 0, 1)), pool_of(pool)
     found = random_runs(solver, statistics(concept), statistics(random), 30, np.random.default_rng(0))
-    vectors, thresholds = [], []
+    rows = []
     for half in halves(pool, pool // 2):
         inside, outside = mean_of(concept), mean_of(random[half])
         vector = (
@@ -61,13 +66,12 @@ def test_a_run_is_the_concept_against_a_half_of_the_pool(solver, pool):
             if isinstance(solver, Logistic)
             else whitened(solver, inside - outside, concept, random)
         )
-        vectors.append(vector)
-        thresholds.append([vector @ (inside + outside) / 2])
-    assert len(found) == 30 and found.vectors.shape == (30, 3) and found.thresholds.shape == (30,)
+        rows.append([*vector, vector @ (inside + outside) / 2, vector @ (inside - outside)])
+    assert len(found) == 30 and found.vectors.shape == (30, 3)
+    assert found.thresholds.shape == found.separations.shape == (30,) and found.separations.min() > 0
     np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=1), 1, rtol=1e-12)
     atol = 1e-6 if isinstance(solver, Logistic) else 1e-12
-    pairs = np.column_stack([found.vectors, found.thresholds])
-    assert_drawn_from(pairs, np.column_stack([vectors, thresholds]), atol)
+    assert_drawn_from(table(found), np.array(rows), atol)
 
 
 def test_halves_of_the_pool_are_drawn_evenly():
@@ -99,7 +103,7 @@ def test_images_weigh_by_their_locations():
 @pytest.mark.parametrize("solver", SOLVERS, ids=repr)
 def test_no_runs(solver):
     found = random_runs(solver, statistics(pool_of(5, 0)), statistics(pool_of(6)), 0, np.random.default_rng(0))
-    assert len(found) == 0 and found.vectors.shape == (0, 3) and found.thresholds.shape == (0,)
+    assert len(found) == 0 and table(found).shape == (0, 5)
 
 
 # The null
@@ -122,9 +126,9 @@ def test_a_null_cav_is_some_of_the_pool_against_others(solver, pool, size):
                 if isinstance(solver, Logistic)
                 else whitened(solver, means[0] - means[1], random)
             )
-            rows.append([*vector, vector @ (means[0] + means[1]) / 2])
+            rows.append([*vector, vector @ (means[0] + means[1]) / 2, vector @ (means[0] - means[1])])
     assert len(found) == 30
-    assert_drawn_from(np.column_stack([found.vectors, found.thresholds]), np.array(rows), 1e-6)
+    assert_drawn_from(table(found), np.array(rows), 1e-6)
 
 
 def test_a_null_cav_is_drawn_from_disjoint_images():
@@ -151,8 +155,8 @@ def test_the_null_of_regions_is_seen_through_the_masks(solver):
             if not set(inside) & set(outside):
                 means = mean_of(random[inside], masks[inside]), mean_of(random[outside])
                 vector = whitened(solver, means[0] - means[1], random)
-                rows.append([*vector, vector @ (means[0] + means[1]) / 2])
-    assert_drawn_from(np.column_stack([found.vectors, found.thresholds]), np.array(rows), 1e-10)
+                rows.append([*vector, vector @ (means[0] + means[1]) / 2, vector @ (means[0] - means[1])])
+    assert_drawn_from(table(found), np.array(rows), 1e-10)
 
 
 def test_images_that_were_not_seen_through_the_masks_stand_on_the_other_side_only():
@@ -237,7 +241,7 @@ def test_one_run_has_no_cosine_and_small_pools_have_no_null():
         assert bank.cav("layer", "c").quality.run_cosine is None
         assert bank.cav("layer", "c").null.vectors.shape == (0, 3)
     none = sacv.fit(planted_model(3), ["layer"], {"c": concept}, noise(9, 3, 2, 1), nulls=0).cav("layer", "c")
-    assert none.null.vectors.shape == (0, 3) and none.null.thresholds.shape == (0,)
+    assert table(none.null).shape == (0, 5)
 
 
 def test_concepts_of_as_many_images_share_their_null():

@@ -1,4 +1,7 @@
+import base64
+import io
 import math
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -7,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from torch import nn
 
 import sacv
@@ -148,6 +152,23 @@ def test_each_direction_is_measured_from_the_pools_mean_in_its_own_spread():
     assert seen.tolist() == [[False, True, False]]
 
 
+def test_what_hardly_separates_its_sets_is_hardly_evidence():
+    """At 2 along v and along the null: e = 2 s - s^2 / 2 is the greater for the greater s, up to 2; c knows no s."""
+    nulls = [(0.0, 1.0)] * 19
+    cells = [[(2.0, 0.0), (0.0, 2.0)]]
+    gradients = [[(2.5, 0.0), (0.0, 2.0)]]
+    for separations, beats in (((0.5, 1.0), False), ((1.0, 2.0), False), ((1.25, 1.0), True), ((1.0, 0.8), True)):
+        seen, given = by_hand((1.0, 0.0), nulls, cells, gradients, separations=separations)
+        assert seen.tolist() == [[beats, False]] and given.tolist() == [[True, False]]
+
+
+def test_the_distance_of_the_sets_is_that_of_their_means(model):
+    cav, net = make_bank(model, 9).cav(LAYER, "c"), naive.prepared(model.net)
+    concept, random = (naive.mean_over_locations(net, LAYER, each) for each in (images(6, 1, 2.0), RANDOM))
+    assert cav.separation == pytest.approx(cav.vector @ (concept - random), abs=1e-9)
+    assert (cav.null.separations > 0).all() and cav.null.separations.max() < cav.separation
+
+
 def test_batch_size_does_not_change_the_masks(model):
     shown = torch.cat([spotted(3), spotted(4)])
     for change in (lambda model, bank, shown: bank, along_gradient):
@@ -230,6 +251,34 @@ def test_scores_tell_the_share_of_places_that_beat_chance(model):
     np.testing.assert_allclose(table["relevance_significant"], seen.mean(axis=(1, 2)))
     np.testing.assert_allclose(table["contribution_significant"], given.mean(axis=(1, 2)))
     assert given.any()
+
+
+def black_pixels(page, kind):
+    """The number of black pixels of each map of a kind on a saved page."""
+    found = re.findall(rf'<img src="data:image/png;base64,([^"]*)" alt="{kind} of c [^"]*over', page)
+    pictures = [np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGBA")) for data in found]
+    return [int(((picture[..., :3] < 12).all(axis=-1) & (picture[..., 3] > 243)).sum()) for picture in pictures]
+
+
+def test_the_page_draws_each_kind_of_mark_on_its_own_map(model, tmp_path):
+    found = sacv.explain(model, spotted(3), make_bank(model, 19), TARGET, checks=False)
+    marks = np.zeros((2, 3, 1, 6, 5), bool)
+    marks[0, 0, 0, 2, 2] = marks[1, 2, 0, 3, 1] = True
+    maps = replace(found.maps[LAYER], relevance_significant=marks[0], contribution_significant=marks[1])
+    replace(found, maps={LAYER: maps}).save(tmp_path / "out")
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert [count > 0 for count in black_pixels(page, "relevance")] == [True, False, False]
+    assert [count > 0 for count in black_pixels(page, "contribution")] == [False, False, True]
+
+
+def test_images_without_the_concept_are_hardly_ever_marked(model):
+    """Twenty times three images like the random ones; of 20 chances of 5 %, more than 4 come true in 1 of 390 runs."""
+    bank = make_bank(model, 59)
+    alarms = 0
+    for seed in range(20, 40):
+        found = sacv.explain(model, images(3, seed), bank, TARGET, checks=False)
+        alarms += bool(found.significant(LAYER, "c")[0].any())
+    assert alarms <= 4
 
 
 def test_a_bank_read_from_disk_marks_the_same(model, tmp_path):

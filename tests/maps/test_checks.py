@@ -141,12 +141,17 @@ def test_signs_that_disagree_are_counted():
     bank = sacv.fit(sacv.VisionModel(net), ["layer"], {"c": random[:6] + 6}, [random], nulls=0)
     shown = torch.tensor([[[[1.0, 9.5, 8.0, 20.0, 30.0]]]], dtype=torch.float64)
     (line,) = lines(net, bank, shown, 0)
+    assert bank.cavs[0].vector.tolist() == [1.0]
     # With c = 2 (a - 5), foretold are -a c = 8, -85.5, -48, -600, -1500; found are 9, 4.75, 16, -200, -600.
     assert line.sign_agreement == 0.6
     assert line.rank_agreement == pytest.approx(0.9)
     # The first place lies below the threshold, half-way between the means 0 and 6.
     assert line.ablation == pytest.approx(4.75 + 16 - 200 - 600)
     assert line.ablation_by_gradient == pytest.approx(-85.5 - 48 - 600 - 1500)
+    # Of the percentiles 0, 1, ... 100 of the guidance, 31 lie at or below the greatest value, 30.
+    exact = replace(bank.cavs[0], threshold=4.0, evidence=np.arange(101.0))
+    (line,) = lines(net, replace(bank, cavs=(exact,)), shown, 0)
+    assert line.evidence == pytest.approx(31 / 101 * 100)
 
 
 def test_where_the_logit_does_not_move():
@@ -238,6 +243,8 @@ def test_no_doubt_where_all_is_well():
      "taking the concept out does not move the logit"),
     ({"neighbours": -0.31}, {"neighbours": 0.2},
      "neighbouring layers see the concept elsewhere (Spearman -0.31)"),
+    ({"neighbours": 0.19}, {"neighbours": None},
+     "neighbouring layers see the concept elsewhere (Spearman 0.19)"),
 ])  # fmt: skip
 def test_doubts(change, still_well, words):
     assert replace(GOOD, **change).doubts == [words]

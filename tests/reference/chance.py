@@ -3,10 +3,10 @@
 With mu and S the mean and covariance of all locations of the random images, and s the distance of the means of the two
 sets along v::
 
-    e(p) = s v . (a(p) - mu) / (v^T S v)        b(p) = s v . g(p)
+    e(p) = s (v . (a(p) - mu) - s / 2) / (v^T S v)        c(p) = v . g(p)
 
 Each null vector gives the greatest e over all locations of all images, once for v and once for -v, and the greatest
-|b|. Of n maxima the ceil(0.95 (n + 1))-th smallest is the threshold; where there is none so large, nothing exceeds it.
+|c|. Of n maxima the ceil(0.95 (n + 1))-th smallest is the threshold; where there is none so large, nothing exceeds it.
 """
 
 import math
@@ -36,15 +36,15 @@ def evidence(vector, separation, activations, mean, covariance):
     spread = math.sqrt(vector @ covariance @ vector)
     found = np.zeros(np.shape(activations)[:-1])
     for place in np.ndindex(found.shape):
-        found[place] = separation / spread * (vector @ (activations[place] - mean) / spread)
+        found[place] = separation / spread * ((vector @ (activations[place] - mean) - separation / 2) / spread)
     return found
 
 
-def step(vector, separation, gradients):
-    """b(p) of each image, `(images, rows, columns)`."""
+def along(vector, gradients):
+    """c(p) of each image, `(images, rows, columns)`."""
     found = np.zeros(np.shape(gradients)[:-1])
     for place in np.ndindex(found.shape):
-        found[place] = separation * (vector @ gradients[place])
+        found[place] = vector @ gradients[place]
     return found
 
 
@@ -64,6 +64,6 @@ def marks(cav, nulls, activations, gradients, random):
     for vector, separation in nulls:
         for signed in (vector, -vector):
             greatest.append(evidence(signed, separation, activations, mean, covariance).max())
-        strongest.append(np.abs(step(vector, separation, gradients)).max())
+        strongest.append(np.abs(along(vector, gradients)).max())
     seen = evidence(*cav, activations, mean, covariance) > threshold(greatest)
-    return seen, np.abs(step(*cav, gradients)) > threshold(strongest)
+    return seen, np.abs(along(cav[0], gradients)) > threshold(strongest)

@@ -168,15 +168,23 @@ class Gather:
         return state
 
     def _add_layer(self, state: State, layer: str, cells: torch.Tensor, start: int) -> None:
-        means = cells.mean(dim=1, dtype=torch.float64).cpu().numpy()
-        finite = np.isfinite(means).all(axis=1)  # as a sum is where any of its terms is not
-        if not finite.all():
+        # One value near the mean is taken off the whole batch, so that float32 sums and products are precise; a
+        # channel that is constant loses exactly its value.
+        first = cells[0, 0]
+        near = cells.mean(dim=(0, 1))
+        near = torch.where((near - first).abs() <= 1e-4 * first.abs(), first, near)
+        centred = cells - near
+        rests = centred.mean(dim=1).double().cpu().numpy()
+        shift = near.cpu().numpy()
+        if not np.isfinite(rests).all():
+            bad = (~torch.isfinite(cells)).flatten(1).any(dim=1)
             raise ActivationError(
                 f"layer {layer!r} gives values that are not finite for "
-                f"{self.plan.items[start + int(np.argmin(finite))].name}; "
+                f"{self.plan.items[start + int(bad.int().argmax())].name}; "
                 "check the network's weights and the transform, or run it in float32"
             )
-        values = cells.cpu().numpy()
+        means = rests + shift
+        values, off = cells.cpu().numpy(), centred.cpu().numpy()
         whole: dict[tuple[int, int], list[int]] = {}
         for offset in range(len(values)):
             for member in self.plan.members[start + offset]:
@@ -197,10 +205,9 @@ class Gather:
                 if not entry.means_only:
                     partial.sample[member.image] = self._sample(values[offset], weights, start + offset, member.image)
         for (number, fold), offsets in whole.items():
-            chosen = values[offsets[0] : offsets[-1] + 1]
-            if len(offsets) != len(chosen):
-                chosen = values[offsets]
-            self._merge(state.partial[layer, number], fold, Moments.of(chosen.reshape(-1, values.shape[-1])))
+            chosen = off[offsets[0] : offsets[-1] + 1] if offsets[-1] - offsets[0] < len(offsets) else off[offsets]
+            found = Moments.of_centred(chosen.reshape(-1, off.shape[-1]), shift, rests[offsets].mean(axis=0))
+            self._merge(state.partial[layer, number], fold, found)
 
     def _sample(self, values: NDArray[np.floating], weights: Float64 | None, item: int, image: int) -> LocationSample:
         legal = np.arange(len(values)) if weights is None else np.flatnonzero(weights)

@@ -11,7 +11,7 @@ from sacv.cav.vector import Interval
 
 Float64 = NDArray[np.float64]
 
-RESAMPLES = 1000
+RESAMPLES = 500
 """Bootstrap resamples of an interval."""
 
 

@@ -1,18 +1,18 @@
 """Which locations beat chance: the greatest evidence that null CAVs reach anywhere.
 
 With mu and S the mean and covariance of the pool's locations and m_c - m_r the step from the random mean to the
-concept's, a CAV's evidence at a location, and what that step would do to the logit there to first order, are ::
+concept's, a CAV's evidence at a location, and its contribution there, are ::
 
-    e(p) = (s / sd) (v . (a(p) - mu) / sd)        with s = v . (m_c - m_r), sd = sqrt(v^T S v)
-    b(p) = s c(p)                                 in logits
+    e(p) = (s / sd) z(p) - (s / sd)^2 / 2        with z = v . (a(p) - mu) / sd, s = v . (m_c - m_r), sd = sqrt(v^T S v)
+    c(p) = v . dz_k/da(p)                        in logits per unit of v
 
-e is the log-likelihood ratio of concept against random for two normal distributions of equal spread, but for a
-constant. Each null CAV gives one maximum of e, and of |b|, over all locations of all images explained together.
-A location beats chance where it exceeds the 95th percentile of these maxima, so that without any concept the chance
-that even one location of one map does so is 5 %, for each layer and concept (Nichols and Holmes, "Nonparametric
-permutation tests for functional neuroimaging", 2002). A null CAV counts with both signs.
+e is the log-likelihood ratio of concept against random for two normal distributions of equal spread: it is above 0
+beyond the middle of the two means. Each null CAV gives one maximum of e, and of |c|, over all locations of all images
+explained together. A location beats chance where it exceeds the 95th percentile of these maxima, so that without any
+concept the chance that even one location of one map does so is 5 %, for each layer and concept (Nichols and Holmes,
+"Nonparametric permutation tests for functional neuroimaging", 2002). A null CAV counts with both signs.
 
-Its length matters: a direction that hardly separates the sets, as those of the null, is hardly evidence of anything.
+A direction that hardly separates the sets, as those of the null, is hardly evidence of anything.
 """
 
 from __future__ import annotations
@@ -72,12 +72,12 @@ class Chance:
         key, null = id(cav.null), cav.null
         pool = self.bank.statistics[self.layer, RANDOM].total()
         centre, spread = spread_along(null.vectors, pool.mean, pool.covariance)
-        weight = null.separations / spread**2
-        maxima = np.concatenate([weight * (self.highest[key] - centre), weight * (centre - self.lowest[key])])
+        weight, half = null.separations / spread**2, null.separations / 2
+        above, below = self.highest[key] - centre, centre - self.lowest[key]
+        maxima = np.concatenate([weight * (above - half), weight * (below - half)])
         (own_centre,), (own_spread,) = spread_along(cav.vector[None], pool.mean, pool.covariance)
-        limit = critical(maxima) * own_spread**2 / cav.separation + own_centre - cav.threshold
-        given = critical(self.strongest[key] * null.separations) / cav.separation
-        return relevance > limit, np.abs(contribution) > given
+        limit = critical(maxima) * own_spread**2 / cav.separation + cav.separation / 2 + own_centre - cav.threshold
+        return relevance > limit, np.abs(contribution) > critical(self.strongest[key])
 
 
 def spread_along(vectors: Float64, mean: Float64, covariance: Float64) -> tuple[Float64, Float64]:

@@ -98,9 +98,15 @@ class VisionModel:
                 f"the inputs have different shapes, such as {' and '.join(map(str, sorted(shapes)[:2]))}; "
                 "give a transform that makes one size"
             )
-        batch = torch.stack(tensors).to(self.device, self.dtype)
         # Convolutions on a CPU are about twice as fast with the channels last in memory; the shape stays.
-        return batch.contiguous(memory_format=torch.channels_last) if batch.ndim == 4 else batch
+        flat = tensors[0].ndim == 3
+        layout = torch.channels_last if flat else torch.contiguous_format
+        batch = torch.empty(
+            (len(tensors), *tensors[0].shape), dtype=self.dtype, device=self.device, memory_format=layout
+        )
+        for row, tensor in enumerate(tensors):
+            batch[row].copy_(tensor)
+        return batch
 
     def seen(self, image: Image.Image | torch.Tensor) -> tuple[tuple[int, int], Box | None]:
         """Give an image's size (width, height) and the part of it that the network sees, which a layer's grid divides.

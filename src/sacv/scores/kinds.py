@@ -28,9 +28,6 @@ Float64 = NDArray[np.float64]
 CENTRES = {"tcav": 0.5, "magnitude": 0.5, "smooth": 0.5, "sacv": 0.0, "sacv_density": 0.0}
 """The scores, each with its value of no effect."""
 
-PER_UNIT = ("sacv", "sacv_density")
-"""Scores in logits per unit of the CAV."""
-
 COLUMNS = (
     "positive_count",
     "positive_sum",

@@ -17,7 +17,7 @@ from sacv.engine import LocalEngine
 from sacv.errors import ActivationError, OptionError
 from sacv.model import Trace, VisionModel
 from sacv.scores.class_scores import ClassScores
-from sacv.scores.kinds import CENTRES, PER_UNIT, evaluate, image_terms
+from sacv.scores.kinds import CENTRES, evaluate, image_terms
 from sacv.scores.significance import benjamini_hochberg, effect_size, holm, interval, p_value
 
 Float64 = NDArray[np.float64]
@@ -42,8 +42,7 @@ def score(
 
     The scores are those of the bank's CAVs, with 95 % intervals over images. Each is tested with the run as the unit:
     the mean over the random runs against the scores that the null's CAVs get on the same images, two-sided; then
-    corrected over all layers, concepts and targets. Scores per unit of v are tested for the whole step from the random
-    mean to the concept's, since a null CAV hardly separates its sets. The formulas are in `sacv.scores.kinds`.
+    corrected over all layers, concepts and targets. The formulas are in `sacv.scores.kinds`.
 
     Parameters
     ----------
@@ -227,21 +226,16 @@ def _tested(kind: str, terms: Float64, drawn: Float64 | float, cav: CAV, seed: i
     """Give a row of the table: the score, its interval, its runs and its test."""
     sums = np.asarray(drawn)
     runs, null = evaluate(kind, sums[: len(cav.runs)]), evaluate(kind, sums[len(cav.runs) :])
-    run_steps, null_steps, own_step = cav.runs.separations, cav.null.separations, cav.separation
     value = float(evaluate(kind, terms.sum(axis=0)))
     low, high = interval(terms, partial(evaluate, kind), np.random.default_rng(seed))
     centre = CENTRES[kind]
-    if kind in PER_UNIT:  # compared for the whole step from the random mean to the concept's
-        tested = float((runs * run_steps).mean()) if len(runs) else value * own_step
-        null = null * null_steps
-    else:
-        tested = float(runs.mean()) if len(runs) else value
+    tested = float(runs.mean()) if len(runs) else value
     return {
         "score": kind,
         "value": value,
         "low": low,
         "high": high,
-        "run_mean": float(runs.mean()) if len(runs) else value,
+        "run_mean": tested,
         "run_sd": float(runs.std(ddof=1)) if len(runs) > 1 else float("nan"),
         "effect": effect_size(tested, null, centre),
         "p": p_value(tested, null, centre),

@@ -80,6 +80,23 @@ class Moments:
         scatter -= np.outer(rest, rest * count)
         return cls(count, near.astype(np.float64) + rest, scatter)
 
+    @classmethod
+    def of_centred(cls, vectors: NDArray[np.floating], near: NDArray[np.floating], rest: Float64) -> Moments:
+        """Give the moments of vectors that had a value near their mean taken off.
+
+        Parameters
+        ----------
+        vectors
+            `(n, channels)`, after `near` was taken off.
+        near
+            `(channels,)`.
+        rest
+            Float64 `(channels,)`: the mean of `vectors`.
+        """
+        scatter = (vectors.T @ vectors).astype(np.float64, copy=False)
+        scatter -= np.outer(rest, rest * len(vectors))
+        return cls(float(len(vectors)), near.astype(np.float64) + rest, scatter)
+
     def merge(self, other: Moments) -> Moments:
         """Give the moments of both sets together.
 
