@@ -63,14 +63,18 @@ def assert_drawn_from(found: np.ndarray, possible: np.ndarray, atol: float = 1e-
     assert len(set(nearest.argmin(axis=1).tolist())) > 1
 
 
-def assert_same_cav(one: sacv.CAV, other: sacv.CAV, atol: float = 1e-12) -> None:
-    """Check everything but the figures and what the solver tells; scores to the tolerance of their greatest."""
+def assert_same_cav(one: sacv.CAV, other: sacv.CAV, atol: float = 1e-12, drawn: float | None = None) -> None:
+    """Check everything but the figures and what the solver tells; scores to the tolerance of their greatest.
+
+    `drawn` is the tolerance of runs and null, which are of smaller differences of means, and so of greater rounding.
+    """
     assert (one.layer, one.concept) == (other.layer, other.concept)
     np.testing.assert_allclose(one.vector, other.vector, rtol=0, atol=atol)
     scale = max(1.0, np.abs(other.evidence).max())
     np.testing.assert_allclose(one.evidence, other.evidence, rtol=0, atol=atol * scale)
     for name in ("threshold", "separation"):
         np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=0, atol=atol * scale)
+    atol = atol if drawn is None else drawn
     for mine, theirs in ((one.runs, other.runs), (one.null, other.null)):
         np.testing.assert_allclose(mine.vectors, theirs.vectors, rtol=0, atol=atol)
         np.testing.assert_allclose(mine.thresholds, theirs.thresholds, rtol=0, atol=atol * scale)

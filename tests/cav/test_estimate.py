@@ -161,15 +161,19 @@ def test_absent_is_judged_by_the_vector_fitted_without_the_image():
 @pytest.mark.parametrize("weighted", [False, True])
 def test_two_concepts_against_each_other(weighted):
     """cosine is of the vectors; conditional_auroc is of a's held-out locations against b's, along a's vector."""
-    a, b, random = planted(8, 0, channel=1), planted(7, 2, channel=2), planted(11, 1)
-    masks = np.random.default_rng(0).random((7, 3, 3)) < 0.6
+    a, b, random = (
+        planted(count, seed, channel, size=6) for count, seed, channel in ((8, 0, 1), (7, 2, 2), (11, 1, None))
+    )
+    masks = np.random.default_rng(0).random((7, 6, 6)) < 0.3
     given = {"regions": {"b": Region(b, list(masks))}} if weighted else {}
-    bank = fit({"a": a} | ({} if weighted else {"b": b}), random, **given)
+    concepts = {"a": a} | ({} if weighted else {"b": b})
+    bank = sacv.fit(planted_model(4, side=2), ["layer"], concepts, random, locations=99, **given)
+    a, b, random = (torch.nn.functional.avg_pool2d(images, 2) for images in (a, b, random))
     one, other = bank.cav("layer", "a"), bank.cav("layer", "b")
     assert one.quality.cosine == {"b": pytest.approx(one.vector @ other.vector, abs=1e-12)}
     assert other.quality.cosine == {"a": pytest.approx(one.vector @ other.vector, abs=1e-12)}
     scores, _ = held_out(MeanDifference(), bank, a, random, "a")
-    weights = masks.reshape(7, 9).astype(float) if weighted else np.ones((7, 9))
+    weights = masks.reshape(7, 3, 2, 3, 2).mean(axis=(2, 4)) if weighted else np.ones((7, 3, 3))
     want = area(scores[0], cells(b) @ one.vector, np.r_[np.ones(72), weights.ravel()])
     assert one.quality.conditional_auroc == {"b": pytest.approx(want, abs=1e-9)}
     assert want > 0.6

@@ -81,7 +81,8 @@ def test_batch_size_changes_nothing(solver, small_model, guidance):
         found.append(bank)
     for bank in found[1:]:
         for one, other in zip(found[0].cavs, bank.cavs, strict=True):
-            assert_same_cav(one, other, atol=1e-6)
+            # Whitening makes more of the rounding of channels that hang together.
+            assert_same_cav(one, other, atol=5e-6 if isinstance(solver, LDA) else 1e-6, drawn=1e-4)
             assert one.quality.auroc == pytest.approx(other.quality.auroc, abs=1e-6)
             assert one.quality.absent == other.quality.absent
 

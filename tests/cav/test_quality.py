@@ -72,6 +72,10 @@ def test_threshold_lies_in_the_middle_of_the_gap():
     assert best_threshold(side([4, 5]), side([0, 2])) == 3.0
 
 
+def test_of_thresholds_as_good_as_each_other_the_middle_one_is_taken():
+    assert best_threshold(side([1, 3, 5]), side([0, 2, 4])) == 2.5
+
+
 def test_weights_move_the_threshold():
     concept, random = [1.0, 3.0], [0.0, 2.0]
     assert best_threshold(side(concept, weights=[9, 1]), side(random, weights=[9, 1])) == 0.5
@@ -172,7 +176,10 @@ def test_intervals_are_over_images():
 
 
 def test_the_interval_of_auroc_is_that_of_a_slow_bootstrap():
+    """With images of which some weigh fifty times as much as others."""
     concept, random = drawn(0, 10, 2, 1.0), drawn(1, 8, 2, 0.0)
+    for one in (concept, random):
+        one.weights[one.image < 2] *= 50
     rng, areas = np.random.default_rng(7), []
     for _ in range(600):
         picked = []
@@ -182,8 +189,8 @@ def test_the_interval_of_auroc_is_that_of_a_slow_bootstrap():
             picked.append(one.part(keep))
         areas.append(sklearn_auroc(*picked))
     _, interval = auroc(concept, random, generator())
-    # Quantiles of 600 and of 1000 resamples, of a spread of about 0.08.
-    np.testing.assert_allclose(interval, np.quantile(areas, [0.025, 0.975]), atol=0.04)
+    # Quantiles of 600 and of 1000 resamples.
+    np.testing.assert_allclose(interval, np.quantile(areas, [0.025, 0.975]), atol=0.05)
 
 
 @settings(max_examples=20, deadline=None)
