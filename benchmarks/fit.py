@@ -56,7 +56,7 @@ def seconds(work: Callable[[], object]) -> float:
 def forwards(net: nn.Module, layer: str, images: torch.Tensor) -> Iterator[tuple[str, Callable[[], None]]]:
     """Give plain forward passes: memory formats and batch sizes."""
     last = copy.deepcopy(net).to(memory_format=torch.channels_last)
-    for size in (8, 16, 32):
+    for size in (4, 8, 16, 32):
         batches = [part.contiguous() for part in images.split(size)]
         yield f"channels first, batch {size}", lambda b=batches: plain_forward(net, layer, b)
         turned = [part.contiguous(memory_format=torch.channels_last) for part in batches]
@@ -80,7 +80,7 @@ def measure(case: Case, concepts: int, images: int, pool: int, rounds: int) -> N
 
     def fit(solver: MomentSolver, runs: int) -> sacv.ConceptBank:
         named = {f"concept {number}": part for number, part in enumerate(parts[:-1])}
-        return sacv.fit(model, [case.layer], named, parts[-1], solver=solver, runs=runs, nulls=199, batch_size=16)
+        return sacv.fit(model, [case.layer], named, parts[-1], solver=solver, runs=runs, nulls=199)
 
     def every_solver() -> None:
         bank = fit(SOLVERS[0], 50)

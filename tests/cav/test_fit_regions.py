@@ -291,6 +291,18 @@ def test_a_photo_s_region_and_rest_share_a_fold():
     assert len(folds) == 19
 
 
+def test_marked_photos_that_share_a_fold_of_another_concept_are_parted():
+    """Else all of them would be judged by a vector fitted on none."""
+    images, random = noise(10, 4, 4, 0) + 5, noise(10, 4, 4, 1) + 5
+    images[:, 1] += 40
+    x = Region(images, some_masks(10, 4))
+    fold = fit({"x": x}, random).statistics["layer", "concept/x"].image_fold
+    same = np.flatnonzero(fold == fold[0])
+    bank = fit({"x": x, "y": Region(images[same], some_masks(len(same), 4))}, random)
+    assert len(set(bank.statistics["layer", "concept/y"].image_fold.tolist())) == len(same) == 2
+    assert bank.cav("layer", "y").quality.auroc > 0.9
+
+
 def test_what_any_concept_marks_is_not_rest():
     images = noise(5, 4, 4, 0, mean=1)
     left, top = np.zeros((4, 4), bool), np.zeros((4, 4), bool)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from sacv.cav.quality import HeldOut, accuracy, auroc, best_threshold
+from sacv.cav.quality import HeldOut, accuracy, area, auroc, best_threshold
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -128,6 +128,10 @@ def test_auroc_is_that_of_all_pairs_of_locations(seed, ties):
     value = auroc(concept, random, generator())[0]
     assert value == pytest.approx(slow_auroc(concept, random), abs=1e-12)
     assert value == pytest.approx(sklearn_auroc(concept, random), abs=1e-12)
+    alone = area(concept.scores, random.scores, concept.weights, random.weights)
+    assert alone == pytest.approx(sklearn_auroc(concept, random), abs=1e-12)
+    plain = side(concept.scores), side(random.scores)
+    assert area(concept.scores, random.scores) == pytest.approx(sklearn_auroc(*plain), abs=1e-12)
 
 
 def test_auroc_of_images_with_different_numbers_of_locations():

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
+from threadpoolctl import threadpool_limits
 
 from sacv.cav.looks import LOOKS
-from sacv.cav.quality import HeldOut, accuracy, auroc, best_threshold
+from sacv.cav.quality import HeldOut, accuracy, area, auroc, best_threshold
 from sacv.cav.runs import DrawnCAVs, null_cavs, random_runs
 from sacv.cav.sets import RANDOM, BankSet
 from sacv.cav.statistics import ImageMeans, SetStatistics
@@ -109,13 +109,14 @@ def estimate(
         If a concept and the random set do not differ.
     """
     found: list[CAV] = []
-    for layer in layers:
-        work = _Layer(layer, inner(solver), wanted, seed, statistics[layer, RANDOM], {})
-        fitted = [
-            work.fit(entry, sets[-1], statistics[layer, entry.key], seen_through.get((layer, entry.key)))
-            for entry in sets[:-1]
-        ]
-        found += [_entangled(one, fitted, statistics) for one in fitted]
+    with threadpool_limits(1, user_api="blas"):  # see sacv.cav.gather
+        for layer in layers:
+            work = _Layer(layer, inner(solver), wanted, seed, statistics[layer, RANDOM], {})
+            fitted = [
+                work.fit(entry, sets[-1], statistics[layer, entry.key], seen_through.get((layer, entry.key)))
+                for entry in sets[:-1]
+            ]
+            found += [_entangled(one, fitted, statistics) for one in fitted]
     return tuple(found)
 
 
@@ -149,12 +150,12 @@ class _Layer:
             raise SolverError(f"concept {name!r} at layer {self.layer!r}: {error}") from error
         rng = self._rng(f"quality/{name}")
         share, share_interval = accuracy(*held_out, rng)
-        area, area_interval = auroc(*held_out, rng)
+        under, under_interval = auroc(*held_out, rng)
         quality = Quality(
             accuracy=share,
-            auroc=area,
+            auroc=under,
             accuracy_interval=share_interval,
-            auroc_interval=area_interval,
+            auroc_interval=under_interval,
             image_accuracy=accuracy(*by_image, rng)[0],
             image_auroc=auroc(*by_image, rng)[0],
             images=len(entry.images),
@@ -248,10 +249,9 @@ def _percentiles(held_out: HeldOut) -> Float64:
 
 
 def _looks(concept: BankSet, random: BankSet) -> dict[str, float]:
-    labels = np.concatenate([np.ones(len(concept.images)), np.zeros(len(random.images))])
-    values = np.array([image.looks for image in (*concept.images, *random.images)])
-    areas = (float(roc_auc_score(labels, column)) for column in values.T)
-    return {name: max(area, 1 - area) for name, area in zip(LOOKS, areas, strict=True)}
+    sides = (np.array([image.looks for image in side.images]).T for side in (concept, random))
+    found = {name: area(*columns) for name, *columns in zip(LOOKS, *sides, strict=True)}
+    return {name: max(share, 1 - share) for name, share in found.items()}
 
 
 def _entangled(one: _Fitted, fitted: Sequence[_Fitted], statistics: Mapping[tuple[str, str], SetStatistics]) -> CAV:
@@ -263,9 +263,7 @@ def _entangled(one: _Fitted, fitted: Sequence[_Fitted], statistics: Mapping[tupl
             continue
         cosine[other.cav.concept] = float(one.cav.vector @ other.cav.vector)
         found = statistics[one.cav.layer, f"concept/{other.cav.concept}"].sample
-        labels = np.concatenate([np.ones(len(one.held_out.scores)), np.zeros(len(found.vectors))])
-        scores = np.concatenate([one.held_out.scores, found.vectors @ one.cav.vector])
-        weights = np.concatenate([one.held_out.weights, found.weights])
-        conditional[other.cav.concept] = float(roc_auc_score(labels, scores, sample_weight=weights))
+        scores = found.vectors @ one.cav.vector
+        conditional[other.cav.concept] = area(one.held_out.scores, scores, one.held_out.weights, found.weights)
     quality = replace(one.cav.quality, cosine=cosine, conditional_auroc=conditional)
     return replace(one.cav, quality=quality)

@@ -44,7 +44,7 @@ def fit(
     folds: int = 5,
     locations: int = 32,
     seed: int = 0,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     skip_unreadable: bool = False,
     progress: Progress | None = None,
 ) -> ConceptBank:
@@ -83,7 +83,8 @@ def fit(
     seed
         Of folds, samples and draws. The same seed gives the same bank, byte for byte.
     batch_size
-        Images a forward pass; it changes memory and speed only.
+        Images a pass; it changes memory and speed only. The model's own choice by default
+        (`VisionModel.batch_size`).
     skip_unreadable
         Leave out files that cannot be read and list them in the bank, rather than stop.
     progress
@@ -120,7 +121,8 @@ def fit(
         for name, info in require_usable(model, model.inputs(first.images), layers).items()
     }
     sets = _plans(model, shapes, sources, rest)
-    total = -(-len({item.digest for entry in sets for item in entry.items}) // max(batch_size, 1))
+    size = model.batch_size(batch_size)
+    total = -(-len({item.digest for entry in sets for item in entry.items}) // size)
     done = 0
 
     def advance(count: int) -> None:
@@ -137,7 +139,7 @@ def fit(
         normalise=isinstance(solver, UnitLength),
         locations=locations,
         seed=seed,
-        batch_size=batch_size,
+        batch_size=size,
         progress=advance,
     )
     bank_sets = tuple(_bank_set(source, entry, found) for source, entry in zip(sources, sets, strict=False))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from sacv.cav.looks import looks
 from sacv.cav.statistics import ImageMeans, SetStatistics, unit_length
@@ -274,5 +275,7 @@ def gather(
     def shards() -> Iterator[Batch]:
         yield from batches(reducer.plan.items, batch_size)
 
-    with model.borrowed():
+    # The threads of numpy and of scipy wait, spinning, on the processors that torch's threads need next, which slows the
+    # network by a third; one thread each is enough beside torch's.
+    with model.borrowed(), threadpool_limits(1, user_api="blas"):
         return reducer.finish(LocalEngine().fold(reducer, shards(), progress))

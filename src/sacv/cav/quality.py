@@ -104,23 +104,40 @@ def auroc(concept: HeldOut, random: HeldOut, rng: np.random.Generator) -> tuple[
     return value, _interval(area / (drawn[0].sum(axis=1) * drawn[1].sum(axis=1)))
 
 
+def area(
+    scores: Float64, other: Float64, weights: Float64 | None = None, other_weights: Float64 | None = None
+) -> float:
+    """Give the area under the ROC curve of scores against other scores; ties count half."""
+    weights = np.ones(len(scores)) if weights is None else weights
+    other_weights = np.ones(len(other)) if other_weights is None else other_weights
+    return float(weights @ _beaten(scores, other, other_weights) / weights.sum())
+
+
+def _beaten(scores: Float64, other: Float64, weights: Float64) -> Float64:
+    """Give, for each score, the share of the weight of the other scores that it beats."""
+    order = np.argsort(other)
+    below = np.concatenate([[0.0], np.cumsum(weights[order])])
+    left, right = (np.searchsorted(other[order], scores, side=side) for side in ("left", "right"))
+    share: Float64 = (below[left] + below[right]) / 2 / max(below[-1], 1e-300)
+    return share
+
+
 def _wins(concept: HeldOut, random: HeldOut) -> Float64:
     """Give, for each pair of images, the share of pairs of locations that the concept's wins, `(images, images)`."""
+    concept = concept.part(np.argsort(concept.scores))  # sorted scores are looked up faster
     wins = np.empty((int(concept.image.max()) + 1, int(random.image.max()) + 1))
     totals = np.maximum(np.bincount(concept.image, concept.weights), 1e-300)
     for image in range(wins.shape[1]):
         one = random.part(random.image == image)
-        order = np.argsort(one.scores)
-        below = np.concatenate([[0.0], np.cumsum(one.weights[order])])
-        left, right = (np.searchsorted(one.scores[order], concept.scores, side=side) for side in ("left", "right"))
-        share = (below[left] + below[right]) / 2 / max(below[-1], 1e-300)
+        share = _beaten(concept.scores, one.scores, one.weights)
         wins[:, image] = np.bincount(concept.image, concept.weights * share, minlength=len(wins)) / totals
     return wins
 
 
 def _resamples(images: int, rng: np.random.Generator) -> Float64:
     """Give how often each image is drawn in each resample, `(resamples, images)`."""
-    return rng.multinomial(images, np.full(images, 1 / images), size=RESAMPLES).astype(np.float64)
+    drawn = rng.integers(images, size=(RESAMPLES, images)) + images * np.arange(RESAMPLES)[:, None]
+    return np.bincount(drawn.ravel(), minlength=RESAMPLES * images).reshape(RESAMPLES, images).astype(np.float64)
 
 
 def _interval(drawn: Float64) -> Interval:

@@ -40,7 +40,7 @@ def demo_scenes(seed: int) -> list[Scene]:
 @batch_size_option
 @device_option
 @json_option
-def demo_command(out: Path, seed: int, batch_size: int, device: str, as_json: bool) -> None:
+def demo_command(out: Path, seed: int, batch_size: int | None, device: str, as_json: bool) -> None:
     """Fit "striped" on textures made in code, and explain scenes whose truth is known, with a network that ships."""
     guidance, pictures, masks = out / "guidance", out / "scenes", out / "masks"
     for name, count in ((CONCEPT, CONCEPT_IMAGES), *((other, OTHER_IMAGES) for other in OTHERS)):

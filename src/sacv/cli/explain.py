@@ -38,7 +38,7 @@ def explain_command(
     target: str,
     spec: str | None,
     class_names: Path | None,
-    batch_size: int,
+    batch_size: int | None,
     device: str,
     skip_unreadable: bool,
     allow_weak: bool,

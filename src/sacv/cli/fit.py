@@ -106,7 +106,7 @@ def fit_command(
     folds: int,
     locations: int,
     seed: int,
-    batch_size: int,
+    batch_size: int | None,
     device: str,
     skip_unreadable: bool,
     out: Path,

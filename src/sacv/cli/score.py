@@ -44,7 +44,7 @@ def score_command(
     spec: str | None,
     class_names: Path | None,
     seed: int,
-    batch_size: int,
+    batch_size: int | None,
     device: str,
     skip_unreadable: bool,
     allow_weak: bool,

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sacv.concepts.image_set import ImageItem, Loaded
-from sacv.errors import OptionError
 
 
 @dataclass(frozen=True)
@@ -22,12 +21,8 @@ def batches(items: Sequence[ImageItem], size: int) -> Iterator[Batch]:
 
     Raises
     ------
-    OptionError
-        If `size` is below 1.
     UnreadableImageError
         If an image cannot be decoded.
     """
-    if size < 1:
-        raise OptionError(f"batch_size must be at least 1, not {size}")
     for start in range(0, len(items), size):
         yield Batch(start, tuple(item.load() for item in items[start : start + size]))

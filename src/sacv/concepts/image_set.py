@@ -155,7 +155,7 @@ def _from_tensor(tensor: torch.Tensor, name: str) -> Iterator[ImageItem]:
             "uint8 numpy arrays)"
         )
     for index, part in enumerate(tensor if tensor.ndim == 4 else tensor[None]):
-        kept = part.detach().clone()
+        kept = part.detach()
         label = f"{name}[{index}]" if tensor.ndim == 4 else name
         yield ImageItem(label, _digest(kept.cpu().float().numpy()), partial(_keep, kept))
 

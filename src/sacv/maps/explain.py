@@ -30,7 +30,7 @@ def explain(
     bank: ConceptBank,
     target: int | str,
     *,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     checks: bool = True,
     allow_weak: bool = False,
     skip_unreadable: bool = False,
@@ -52,7 +52,8 @@ def explain(
     target
         The class explained: its index, its name, or "predicted" for each image's own most likely one.
     batch_size
-        Images a pass; it changes memory and speed only.
+        Images a pass; it changes memory and speed only. The model's own choice by default
+        (`VisionModel.batch_size`).
     checks
         Make the trust line of each image, layer and concept (`sacv.maps.checks`).
     allow_weak
@@ -86,9 +87,10 @@ def explain(
     explained: list[ExplainedImage] = []
     parts: dict[str, list[tuple[Map, Map]]] = {layer: [] for layer in layers}
     lines: dict[str, list[list[Checks]]] = {layer: [] for layer in layers}
-    total = -(-len(pictures) // max(batch_size, 1))
+    size = model.batch_size(batch_size)
+    total = -(-len(pictures) // size)
     with model.borrowed():
-        for done, batch in enumerate(batches(pictures.items, batch_size), start=1):
+        for done, batch in enumerate(batches(pictures.items, size), start=1):
             inputs = model.inputs(batch.images)
             chosen: list[torch.Tensor] = []
 
@@ -131,7 +133,7 @@ def explain(
                             given[row],
                             image.target,
                             image.logit,
-                            batch_size,
+                            size,
                         )
                     )
             if progress is not None:

@@ -64,6 +64,20 @@ class VisionModel:
         tensors = [*self.net.parameters(), *self.net.buffers()]
         return next((tensor for tensor in tensors if tensor.is_floating_point()), torch.zeros(()))
 
+    def batch_size(self, asked: int | None) -> int:
+        """Give the number of images a pass: as asked, or the fastest, which is 8 on a CPU and 32 elsewhere.
+
+        Larger batches on a CPU make activations that fall out of its caches, at up to twice the time an image.
+
+        Raises
+        ------
+        OptionError
+            If it is below 1.
+        """
+        if asked is not None and asked < 1:
+            raise OptionError(f"batch_size must be at least 1, not {asked}")
+        return (8 if self.device.type == "cpu" else 32) if asked is None else asked
+
     def modules(self, layers: Sequence[str]) -> dict[str, nn.Module]:
         """Find layers by their dotted names.
 

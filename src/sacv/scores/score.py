@@ -33,7 +33,7 @@ def score(
     target: int | str | Sequence[int | str],
     *,
     seed: int = 0,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     allow_weak: bool = False,
     skip_unreadable: bool = False,
     progress: Progress | None = None,
@@ -58,7 +58,8 @@ def score(
     seed
         Of the intervals.
     batch_size
-        Images a pass; it changes memory and speed only.
+        Images a pass; it changes memory and speed only. The model's own choice by default
+        (`VisionModel.batch_size`).
     allow_weak
         Score also with CAVs whose held-out figures are below the bars (`sacv.cav.bars`), and mark every output.
     skip_unreadable
@@ -92,7 +93,8 @@ def score(
     indices = [model.class_index(one, classes) for one in targets]
     if len(set(indices)) < len(indices):
         raise OptionError(f"a target is given twice: {', '.join(map(str, targets))}")
-    total, done = -(-len(pictures) // max(batch_size, 1)), 0
+    size = model.batch_size(batch_size)
+    total, done = -(-len(pictures) // size), 0
 
     def advance(count: int) -> None:
         nonlocal done
@@ -102,7 +104,7 @@ def score(
 
     reducer = _Reducer(model, bank, tuple(indices), tuple(names))
     with model.borrowed():
-        state = LocalEngine().fold(reducer, batches(pictures.items, batch_size), advance)
+        state = LocalEngine().fold(reducer, batches(pictures.items, size), advance)
     rows, image_rows = [], []
     for (layer, concept, index), sums in state.items():
         cav = bank.cav(layer, concept)

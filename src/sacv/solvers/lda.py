@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+import torch
 
 from sacv.errors import OptionError, SolverError
 from sacv.solvers.base import Float64, MomentSolver
@@ -71,10 +71,8 @@ def whiten(differences: Float64, within: Moments, own: float, identity: float) -
     diagonal = matrix.diagonal().copy()
     for least in JITTER:
         matrix[np.diag_indices_from(matrix)] = diagonal + max(identity, least) * mean
-        try:
-            factor = cho_factor(matrix, lower=True)
-        except LinAlgError:
-            continue
-        solved: Float64 = cho_solve(factor, differences.T).T
-        return solved
+        factor, failed = torch.linalg.cholesky_ex(torch.from_numpy(matrix))
+        if not failed:
+            solved: Float64 = torch.cholesky_solve(torch.from_numpy(differences.T.copy()), factor).numpy().T
+            return solved
     raise SolverError("the covariance of the activations is not that of real numbers; run the network in float32")

@@ -16,11 +16,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from sacv.errors import OptionError
 
 Float64 = NDArray[np.float64]
+
+STRIP = 256
+"""Rows of the scatter that are multiplied at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +80,7 @@ class Moments:
         rest = (share @ centred).astype(np.float64)
         if weights.min() != 1 or weights.max() != 1:
             centred *= np.sqrt(weights)[:, None].astype(vectors.dtype)
-        scatter = (centred.T @ centred).astype(np.float64, copy=False)
+        scatter = _products(centred)
         scatter -= np.outer(rest, rest * count)
         return cls(count, near.astype(np.float64) + rest, scatter)
 
@@ -93,7 +97,7 @@ class Moments:
         rest
             Float64 `(channels,)`: the mean of `vectors`.
         """
-        scatter = (vectors.T @ vectors).astype(np.float64, copy=False)
+        scatter = _products(vectors)
         scatter -= np.outer(rest, rest * len(vectors))
         return cls(float(len(vectors)), near.astype(np.float64) + rest, scatter)
 
@@ -160,3 +164,20 @@ class Moments:
     def covariance(self) -> Float64:
         """Maximum-likelihood covariance, scatter / count; zeros when empty."""
         return self.scatter / self.count if self.count else self.scatter
+
+
+def _products(vectors: NDArray[np.floating]) -> Float64:
+    """Give the sum of outer products of vectors `(n, channels)`, multiplied in their own precision.
+
+    torch multiplies, with the threads that run the network (see `sacv.cav.gather`). Half of the matrix is enough, in
+    strips that are wide enough to be fast.
+    """
+    values = torch.from_numpy(vectors)
+    channels = values.shape[1]
+    found = np.empty((channels, channels))
+    for start in range(0, channels, STRIP):
+        end = min(start + STRIP, channels)
+        strip = (values[:, start:end].T @ values[:, start:]).numpy()
+        found[start:end, start:] = strip
+        found[end:, start:end] = strip[:, end - start :].T
+    return found
