@@ -275,7 +275,7 @@ def gather(
     def shards() -> Iterator[Batch]:
         yield from batches(reducer.plan.items, batch_size)
 
-    # The threads of numpy and of scipy wait, spinning, on the processors that torch's threads need next, which slows the
-    # network by a third; one thread each is enough beside torch's.
+    # The threads of numpy and of scipy wait, spinning, on the processors that torch's threads need next, which slows
+    # the network by a third; one thread each is enough beside torch's.
     with model.borrowed(), threadpool_limits(1, user_api="blas"):
         return reducer.finish(LocalEngine().fold(reducer, shards(), progress))

@@ -41,8 +41,8 @@ class HeldOut:
         """Take one score for each image."""
         return cls(scores, fold, np.arange(len(scores)), np.ones(len(scores)))
 
-    def part(self, keep: NDArray[np.bool_]) -> HeldOut:
-        """Give some of the scores."""
+    def part(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> HeldOut:
+        """Give some of the scores, by mask or by index."""
         return HeldOut(self.scores[keep], self.fold[keep], self.image[keep], self.weights[keep])
 
 
@@ -100,8 +100,8 @@ def auroc(concept: HeldOut, random: HeldOut, rng: np.random.Generator) -> tuple[
     weights = [np.bincount(side.image, side.weights) for side in (concept, random)]
     value = float(weights[0] @ wins @ weights[1] / (weights[0].sum() * weights[1].sum()))
     drawn = [_resamples(len(weight), rng) * weight for weight in weights]
-    area = np.einsum("ki,ij,kj->k", drawn[0], wins, drawn[1], optimize=True)
-    return value, _interval(area / (drawn[0].sum(axis=1) * drawn[1].sum(axis=1)))
+    areas = np.einsum("ki,ij,kj->k", drawn[0], wins, drawn[1], optimize=True)
+    return value, _interval(areas / (drawn[0].sum(axis=1) * drawn[1].sum(axis=1)))
 
 
 def area(
