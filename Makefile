@@ -1,11 +1,14 @@
-# Two commands on a bare machine: `make demo` and `make test`. Each may be run again.
+# Commands for a bare machine: `make demo`, `make test` and `make test-zoo`. Each may be run again.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test lint format clean
+ZOO := .venv-peers
+ZOO_READY := $(ZOO)/.ready
+
+.PHONY: help demo test test-zoo lint format clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -23,6 +26,15 @@ demo: $(READY) ## run the whole thing on embedded material and print where the r
 test: lint ## check the style and types, then run the tests
 	$(BIN)/python -m pytest -n auto
 
+$(ZOO_READY): pyproject.toml constraints-zoo.txt
+	$(PYTHON) -m venv $(ZOO)
+	$(ZOO)/bin/python -m pip install --quiet --constraint constraints-zoo.txt \
+		--editable '.[torchvision,timm,transformers]' pytest pytest-xdist
+	@touch $@
+
+test-zoo: $(ZOO_READY) ## test networks of torchvision, timm and transformers, in an environment of their own (5 GB)
+	$(ZOO)/bin/python -m pytest -n auto tests/zoo
+
 lint: $(READY) ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -33,4 +45,4 @@ format: $(READY) ## rewrite the code in the house style
 	$(BIN)/ruff format .
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) demo-out
+	rm -rf $(VENV) $(ZOO) demo-out

@@ -73,8 +73,8 @@ def measure(case: Case, concepts: int, images: int, pool: int, rounds: int) -> N
     data = torch.nn.functional.interpolate(coarse, size=(224, 224), mode="bilinear")
     parts = list(data.split([images] * concepts + [pool]))
     model = sacv.VisionModel(net)
-    some = dict(forwards(net, case.layer, data[:96]))
-    quick = {name: min(seconds(work) for _ in range(3)) for name, work in some.items()}
+    some = dict(forwards(net, case.layer, data[:32]))
+    quick = {name: min(seconds(work) for _ in range(2)) for name, work in some.items()}
     best = min(quick, key=quick.__getitem__)
     forward = dict(forwards(net, case.layer, data))[best]
 

@@ -11,7 +11,7 @@ from sacv import errors, solvers
 from sacv.cav import CAV, ConceptBank, Quality, fit, merge, refit
 from sacv.concepts import Region
 from sacv.errors import SacvError
-from sacv.maps import Explanation, explain
+from sacv.maps import Explanation, explain, methods
 from sacv.model import ImageTransform, VisionModel, load_model
 from sacv.scores import ClassScores, score
 from sacv.trust import Audit, audit
@@ -36,6 +36,7 @@ __all__ = [
     "fit",
     "load_model",
     "merge",
+    "methods",
     "refit",
     "score",
     "solvers",

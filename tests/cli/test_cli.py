@@ -1,10 +1,12 @@
 """The commands as a user runs them; errors give status 2 and one line."""
 
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from conftest import make_pictures
@@ -185,7 +187,13 @@ def test_remarks_stand_below_the_table(small_bank, capsys):
 
 def test_layers(run, place):
     status, out, _ = run("layers", "--model", "mine.py:net", "--resize", "16x16")
-    assert status == 0 and "5 x 5 px" in out and "14 x 14" in out and "cannot be asked about" in out
+    assert (
+        status == 0
+        and "5 x 5" in out
+        and "14 x 14" in out
+        and "worth asking about" in out
+        and "cannot be asked about" in out
+    )
     rows = json.loads(run("layers", "--model", "mine.py:net", "--resize", "16x16", "--json", "--all")[1])["layers"]
     assert {row["name"]: bool(row["warning"]) for row in rows}["5"] is True
 
@@ -271,3 +279,51 @@ def test_demo_finds_the_concept(run, tmp_path):
     assert page.count('alt="relevance of striped') == 8
     with Image.open(next((tmp_path / "demo" / "masks").iterdir())) as mask:
         assert mask.size == (128, 128)
+
+
+def test_methods_layouts_and_weights_by_name(run, place):
+    torch.save(torch.nn.Sequential(*[torch.nn.Identity()]).state_dict(), place / "empty.pth")
+    status, _, err = run(*FIT, "--weights", "empty.pth")
+    assert status == 2 and "are not those of this network" in err
+    status, _, err = run(*FIT, "--layout", "2=HWC")
+    assert status == 2 and "there is no layout 'HWC'" in err
+    assert run(*FIT, "--layout", "2=NCHW")[0] == 0
+    assert json.loads((place / "bank" / "bank.json").read_text())["model"]["layouts"] == {"2": "NCHW"}
+    explain = ("explain", "--bank", "bank", "--model", "mine.py:net", "--target", "1", "bright", "--out", "found")
+    for method, name in (("gated", "Gated"), ("ablation:3", "Ablation"), ("integrated-gradients:4", "IntegratedGrad")):
+        status, out, err = run(*explain, "--method", method)
+        assert (status, err) == (0, "") and "Contributions are in" in out
+        found = json.loads((place / "found" / "explanation.json").read_text())
+        assert found["settings"]["method"]["name"].startswith(name)
+    for wrong in ("saliency", "gradient:3", "ablation:x"):
+        status, _, err = run(*explain, "--method", wrong)
+        assert status == 2 and f"--method {wrong}: give one of gradient, gated" in err
+    status, _, err = run(*explain, "--method", "ablation:2")
+    assert status == 2 and "window must be odd" in err
+
+
+def test_layers_of_another_input(run, place):
+    rows = json.loads(run("layers", "--model", "mine.py:net", "--input", "3x20x24", "--json")[1])["layers"]
+    assert rows[0]["grid"] == [18, 22] and rows[0]["layout"] == "NCHW"
+    assert [row["name"] for row in rows if row["worth_asking"]]
+    assert all(row["effective_field"] for row in rows if row["worth_asking"])
+    status, _, err = run("layers", "--model", "mine.py:net", "--input", "3x20xa")
+    assert status == 2 and "such as 3x224x224" in err
+
+
+@pytest.mark.parametrize("zoo", ["torchvision", "timm", "hf"])
+def test_a_zoo_that_is_not_installed(run, place, zoo, monkeypatch):
+    package = {"torchvision": "torchvision", "timm": "timm", "hf": "transformers"}[zoo]
+    for name in (package, f"{package}.models"):
+        monkeypatch.setitem(sys.modules, name, None)
+    status, _, err = run("layers", "--model", f"{zoo}:resnet50")
+    assert status == 2 and f"pip install 'sacv[{package}]'" in err
+
+
+def test_a_bank_may_name_a_zoo(run, place):
+    """A zoo's models run no code of their authors, so that a bank may ask for them."""
+    assert run(*FIT)[0] == 0
+    text = (place / "bank" / "bank.json").read_text()
+    (place / "bank" / "bank.json").write_text(text.replace("mine.py:net", "torchvision:resnet55@random"))
+    status, _, err = run("explain", "--bank", "bank", "--target", "0", "bright", "--out", "found")
+    assert status == 2 and "runs no code" not in err and "torchvision" in err

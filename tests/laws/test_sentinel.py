@@ -1,30 +1,57 @@
 """Each channel carries its own number, so that any mixing of channels and places shows."""
 
+import itertools
+
 import pytest
 import torch
 from torch import nn
 
 import sacv
-from sacv.model.layout import ChannelsFirst, recognise
+from sacv.model.layout import ChannelsFirst, ChannelsLast, Tokens, parse_layout
 
 
-def sentinel(count, channels, height, width):
-    """Channel c at (y, x) of image n holds 1000000 n + 10000 c + 100 y + x."""
-    parts = [torch.arange(size, dtype=torch.float64) for size in (count, channels, height, width)]
-    n, c, y, x = torch.meshgrid(*parts, indexing="ij")
-    return 1e6 * n + 1e4 * c + 100 * y + x
+def sentinel(count, channels, *grid):
+    """Channel c at place p of image n holds 1000000 n + 10000 c + p, with p = 100 y + x (and 1000 z)."""
+    sizes = (count, channels, *grid)
+    axes = torch.meshgrid(*(torch.arange(size, dtype=torch.float64) for size in sizes), indexing="ij")
+    scale = (1e6, 1e4, 1e3, 1e2, 1.0)
+    factors = (*scale[:2], *scale[len(scale) - len(grid) :])
+    return sum(factor * axis for factor, axis in zip(factors, axes, strict=True))
 
 
-@pytest.mark.parametrize("layout", [ChannelsFirst()])
-def test_layouts_keep_every_number_in_its_place(layout):
-    cells = sentinel(2, 4, 5, 7).permute(0, 2, 3, 1)
-    native = layout.restore(cells)
-    assert recognise(native.shape, "x").name == layout.name
+@pytest.mark.parametrize(
+    ("layout", "grid"),
+    [
+        (ChannelsFirst(2), (5, 7)),
+        (ChannelsLast(2), (5, 7)),
+        (ChannelsFirst(1), (9,)),
+        (ChannelsLast(1), (9,)),
+        (ChannelsFirst(3), (3, 5, 7)),
+        (ChannelsLast(3), (3, 5, 7)),
+        (Tokens((5, 7)), (5, 7)),
+        (Tokens((5, 7), 1), (5, 7)),
+        (Tokens((5, 7), 5), (5, 7)),
+        (Tokens((3, 5, 7), 1), (3, 5, 7)),
+    ],
+    ids=lambda value: value.name if not isinstance(value, tuple) else "",
+)
+def test_layouts_keep_every_number_in_its_place(layout, grid):
+    cells = sentinel(2, 4, *grid).movedim(1, -1)
+    before = torch.full((2, getattr(layout, "prefix", 0), 4), -1.0, dtype=torch.float64)
+    native = layout.restore(cells, before)
+    assert layout.fits(native.shape) and parse_layout(layout.name) == layout
     back = layout.cells(native)
-    assert back.shape == (2, 5, 7, 4)
-    for n, y, x, c in [(0, 0, 0, 0), (1, 4, 6, 3), (1, 2, 5, 1), (0, 3, 1, 2)]:
-        assert back[n, y, x, c] == 1e6 * n + 1e4 * c + 100 * y + x
-    assert torch.equal(layout.restore(back), native)
+    assert back.shape == (2, *grid, 4)
+    for place in itertools.product(*(range(side) for side in grid)):
+        position = sum(at * scale for at, scale in zip(place[::-1], (1, 100, 1000), strict=False))
+        for n, c in ((0, 0), (1, 3), (1, 1), (0, 2)):
+            assert back[(n, *place, c)] == 1e6 * n + 1e4 * c + position
+    again = layout.restore(back, native)
+    assert torch.equal(again, native)
+    if isinstance(layout, Tokens):
+        assert (native[:, : layout.prefix] == -1).all()
+        for number, place in enumerate(itertools.product(*(range(side) for side in grid))):
+            assert torch.equal(native[:, layout.prefix + number], cells[(slice(None), *place)])
 
 
 class Pass(nn.Module):

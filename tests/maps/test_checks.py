@@ -308,10 +308,12 @@ def test_checks_run_nothing_when_they_are_not_asked_for():
     calls = []
     net = SmallNet().double()
     bank = make_bank(net)
+    model = sacv.VisionModel(net)
+    model.survey(SHOWN)
     net.head.register_forward_hook(lambda module, arguments, output: calls.append(len(output)))
-    sacv.explain(sacv.VisionModel(net), SHOWN, bank, TARGET, checks=False)
+    sacv.explain(model, SHOWN, bank, TARGET, checks=False)
     assert calls == [3]
-    sacv.explain(sacv.VisionModel(net), SHOWN, bank, TARGET)
+    sacv.explain(model, SHOWN, bank, TARGET)
     assert calls == [3, 3] + [PLACES + 1] * 3
 
 

@@ -5,11 +5,14 @@ from torch import nn
 import sacv
 from conftest import SmallNet
 from sacv.errors import ActivationError, LayerError, TargetError
-from sacv.model import survey
 
 
 def first_class(logits):
     return logits[:, 0]
+
+
+def whole(logits):
+    return logits
 
 
 def inputs(count=2):
@@ -18,9 +21,11 @@ def inputs(count=2):
 
 def test_activations_stop_at_the_deepest_layer_and_survive_in_place_operations():
     net, ran = SmallNet().eval(), []
+    model = sacv.VisionModel(net)
+    model.survey(inputs())
     net.head.register_forward_hook(lambda m, i, o: ran.append("head"))
     net.features[3].register_forward_hook(lambda m, i, o: ran.append("relu"))
-    found = sacv.VisionModel(net).activations(inputs(), ["features.0", "features.2"])
+    found = model.activations(inputs(), ["features.0", "features.2"])
     assert ran == []
     want = net.features[0](inputs())
     assert torch.equal(found["features.0"].cells, want.permute(0, 2, 3, 1))
@@ -71,9 +76,16 @@ def test_layers_of_two_branches():
 
 def test_nothing_before_the_layer_is_recorded():
     net, recorded = SmallNet(), []
+    model = sacv.VisionModel(net)
+    model.survey(inputs())
     net.features[1].register_forward_hook(lambda m, i, o: recorded.append(o.requires_grad))
-    sacv.VisionModel(net).trace(inputs(), ["features.2"], [first_class])
+    model.trace(inputs(), ["features.2"], [first_class])
     assert recorded == [False]
+
+
+class Pair(nn.Module):
+    def forward(self, x):
+        return {"left": x, "right": x}
 
 
 def test_what_cannot_be_captured_is_told():
@@ -81,24 +93,24 @@ def test_what_cannot_be_captured_is_told():
         def __init__(self):
             super().__init__()
             self.unused = nn.Conv2d(3, 3, 1)
-            self.pair = nn.LSTM(3, 4, batch_first=True)
+            self.pair = Pair()
 
         def forward(self, x):
-            self.pair(x.flatten(2).transpose(1, 2))
+            self.pair(x)
             return super().forward(x)
 
     model = sacv.VisionModel(Odd())
-    with pytest.raises(LayerError, match="'unused' does not run"):
+    with pytest.raises(LayerError, match=r"'unused' .* does not run"):
         model.activations(inputs(), ["unused"])
-    with pytest.raises(LayerError, match="gives tuple, not one tensor"):
+    with pytest.raises(LayerError, match="gives dict, not one tensor"):
         model.activations(inputs(), ["pair"])
-    with pytest.raises(LayerError, match="maps of shape"):
+    with pytest.raises(LayerError, match="has no locations"):
         model.activations(inputs(), ["head"])
 
 
 def test_an_output_without_classes_is_refused():
     with pytest.raises(TargetError, match="logits of shape"):
-        sacv.VisionModel(nn.Sequential(nn.Conv2d(3, 2, 1))).trace(inputs(), ["0"], [first_class])
+        sacv.VisionModel(nn.Sequential(nn.Conv2d(3, 2, 1), nn.Flatten(0))).trace(inputs(), ["0"], [first_class])
 
 
 def test_a_layer_that_logits_do_not_depend_on():
@@ -112,10 +124,10 @@ def test_a_layer_that_logits_do_not_depend_on():
 
 
 def test_survey_tells_every_layer():
-    found = {info.name: info for info in survey(sacv.VisionModel(SmallNet()), inputs(1))}
+    found = sacv.VisionModel(SmallNet()).survey(inputs(1))
     assert found["features.2"].grid == (8, 7) and found["features.2"].channels == 8 and found["features.2"].usable
     assert not found["head"].usable and "no locations" in found["head"].warning
-    assert found["pool"].warning == "one location only"
+    assert found["pool"].warning == "has one location only, so nothing can be told about places"
 
 
 def test_fingerprint_follows_weights_and_kind():
@@ -153,16 +165,18 @@ def test_resuming_with_the_layers_own_activation_gives_the_logits(layer):
     net = SmallNet().eval()
     model = sacv.VisionModel(net)
     for x in inputs(3).split(1):
-        torch.testing.assert_close(model.resume(x, layer, cells_of(net, layer, x)), model.logits(x))
+        torch.testing.assert_close(model.resume(x, layer, cells_of(net, layer, x), whole), model.logits(x))
 
 
 def test_resuming_replaces_the_activation_and_runs_only_what_follows_on_each():
     net = SmallNet().double().eval()
     cells = torch.randn(4, 8, 7, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     before, after = [], []
+    model = sacv.VisionModel(net)
+    model.survey(inputs(1).double())
     net.features[0].register_forward_hook(lambda m, i, o: before.append(len(o)))
     net.head.register_forward_hook(lambda m, i, o: after.append(len(o)))
-    found = sacv.VisionModel(net).resume(inputs(1).double(), "features.0", cells)
+    found = model.resume(inputs(1).double(), "features.0", cells, whole)
     assert (before, after) == ([1], [4])
     with torch.no_grad():
         rest = net.features[1:](cells.permute(0, 3, 1, 2).clone())
@@ -174,8 +188,8 @@ def test_resuming_several_equals_resuming_each():
     model = sacv.VisionModel(SmallNet().double())
     cells = torch.randn(5, 8, 7, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     kept = cells.clone()
-    together = model.resume(inputs(1).double(), "features.2", cells)
-    alone = torch.cat([model.resume(inputs(1).double(), "features.2", one) for one in cells.split(1)])
+    together = model.resume(inputs(1).double(), "features.2", cells, whole)
+    alone = torch.cat([model.resume(inputs(1).double(), "features.2", one, whole) for one in cells.split(1)])
     torch.testing.assert_close(together, alone)
     assert len({round(float(row[0]), 6) for row in together}) == 5
     assert torch.equal(cells, kept)  # the in-place ReLU after the layer has not overwritten them
@@ -212,28 +226,29 @@ def test_a_network_that_keeps_the_count_of_its_images_is_run_on_copies(kind):
     net = kind().double().eval()
     model, ran = sacv.VisionModel(net), []
     cells = torch.randn(3, 8, 7, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    model.survey(inputs(1).double())
     net.features[0].register_forward_hook(lambda m, i, o: ran.append(len(o)))
-    together = model.resume(inputs(1).double(), "features.2", cells)
+    together = model.resume(inputs(1).double(), "features.2", cells, whole)
     assert ran == [1, 3]
-    alone = torch.cat([model.resume(inputs(1).double(), "features.2", one) for one in cells.split(1)])
+    alone = torch.cat([model.resume(inputs(1).double(), "features.2", one, whole) for one in cells.split(1)])
     torch.testing.assert_close(together, alone)
     x = inputs(1).double()
-    torch.testing.assert_close(model.resume(x, "features.2", cells_of(net, "features.2", x)), model.logits(x))
+    torch.testing.assert_close(model.resume(x, "features.2", cells_of(net, "features.2", x), whole), model.logits(x))
     assert together.std(0).min() > 1e-3
 
 
 def test_resuming_leaves_no_hook_and_the_mode():
     net = SmallNet().train()
     model = sacv.VisionModel(net)
-    model.resume(inputs(1), "features.2", torch.randn(2, 8, 7, 8))
+    model.resume(inputs(1), "features.2", torch.randn(2, 8, 7, 8), whole)
     with pytest.raises(RuntimeError):  # nine channels fit nothing that follows
-        model.resume(inputs(1), "features.2", torch.randn(2, 8, 7, 9))
+        model.resume(inputs(1), "features.2", torch.randn(2, 8, 7, 9), whole)
     assert net.training and not net.features[2]._forward_hooks and net.head.weight.requires_grad
 
 
 def test_resuming_at_what_is_no_layer():
     with pytest.raises(LayerError, match="no layer 'nowhere'"):
-        sacv.VisionModel(SmallNet()).resume(inputs(1), "nowhere", torch.randn(2, 8, 7, 8))
+        sacv.VisionModel(SmallNet()).resume(inputs(1), "nowhere", torch.randn(2, 8, 7, 8), whole)
 
 
 class Once(nn.Module):
@@ -254,7 +269,7 @@ class Once(nn.Module):
 def test_resuming_a_layer_of_one_location_leaves_the_activations_as_they_were():
     cells = torch.randn(1, 1, 1, 5)
     kept = cells.clone()
-    sacv.VisionModel(Once()).resume(inputs(1), "layer", cells)
+    sacv.VisionModel(Once()).resume(inputs(1), "layer", cells, whole)
     assert torch.equal(cells, kept)
 
 
@@ -264,7 +279,7 @@ def test_resuming_a_layer_of_one_location_by_the_fallback():
     cells = torch.randn(3, 1, 1, 5)
     with torch.no_grad():
         want = net.head(cells.flatten(1) + 1)
-    torch.testing.assert_close(sacv.VisionModel(net).resume(inputs(1), "layer", cells), want)
+    torch.testing.assert_close(sacv.VisionModel(net).resume(inputs(1), "layer", cells, whole), want)
 
 
 def test_a_network_that_checks_the_count_of_its_images_itself_is_run_on_copies():
@@ -276,5 +291,5 @@ def test_a_network_that_checks_the_count_of_its_images_itself_is_run_on_copies()
 
     model = sacv.VisionModel(Checking())
     cells = torch.randn(3, 8, 7, 8)
-    alone = torch.cat([model.resume(inputs(1), "features.2", one) for one in cells.split(1)])
-    torch.testing.assert_close(model.resume(inputs(1), "features.2", cells), alone)
+    alone = torch.cat([model.resume(inputs(1), "features.2", one, whole) for one in cells.split(1)])
+    torch.testing.assert_close(model.resume(inputs(1), "features.2", cells, whole), alone)

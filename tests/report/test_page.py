@@ -19,6 +19,7 @@ def page(**changes):
         "concept": "striped",
         "relevance": rng.standard_normal((1, 5, 5)),
         "contribution": rng.standard_normal((1, 5, 5)),
+        "unit": "logits per unit of v",
         "relevance_marks": None,
         "contribution_marks": None,
         "trust": [PageTrust("Its strongest evidence stands at percentile 50.", ())],
@@ -109,7 +110,7 @@ def test_each_image_has_its_own_marks_and_trust():
     marks = np.zeros((2, 5, 5), bool)
     marks[1, 2, 2] = True
     trust = [PageTrust("First.", ()), PageTrust("Second.", ["beware"])]
-    one = PageMap("l", "striped", maps, maps, marks, None, [{}, {}], trust, {}, [], [], [], "")
+    one = PageMap("l", "striped", maps, maps, "logits", marks, None, [{}, {}], trust, {}, [], [], [], "")
     first, second = render_page(title="t", images=images, maps=[one], facts={}, warnings=[]).split("<h3>")[1:]
     assert "First." in first and "Second." in second
     assert "Doubt: beware." in second and "Doubt" not in first
@@ -197,9 +198,14 @@ def test_the_black_line_lies_on_the_maps_region():
     marks[1, 0] = True
     found, _ = outlined(marks, (40, 20), (10.0, 4.0, 30.0, 20.0))
     rows, columns = np.nonzero(found)
-    # Cells are 10 wide and 8 high; the map's own edge needs no line.
+    # Cells are 10 wide and 8 high; the line is closed along the map's own edge.
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (12, 19, 10, 19)
-    assert found[12, 10:20].all() and found[12:, 19].all() and found.sum() == 17
+    assert found[12, 10:20].all() and found[12:20, 10].all() and found.sum() == 2 * 10 + 2 * 6
+
+
+def test_a_map_marked_everywhere_has_a_frame():
+    found, _ = outlined(np.ones((2, 2), bool), (20, 20), (0.0, 0.0, 20.0, 20.0))
+    assert found.sum() == 4 * 19 and found[0].all() and found[:, -1].all()
 
 
 def test_the_black_line_stands_beside_the_white_and_before_it():

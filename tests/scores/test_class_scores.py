@@ -1,6 +1,7 @@
 import json
 import sys
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -200,6 +201,24 @@ def test_several_targets_equal_single_ones(model, bank):
             same(mine[mine["target"] == name].reset_index(drop=True), theirs, 1e-9)
 
 
+def test_a_function_as_the_target(model, bank):
+    def cat(output):
+        return output[:, 2]
+
+    own = sacv.score(model, SHOWN, bank, cat, allow_weak=True).table
+    named = sacv.score(model, SHOWN, bank, [2, cat], allow_weak=True).table
+    assert set(own["target"]) == {"cat"} and own["value"].notna().all()
+    assert list(dict.fromkeys(named["target"])) == ["cat", "cat (target 2)"]
+    by_index = sacv.score(model, SHOWN, bank, 2, allow_weak=True).table
+    assert own["value"].tolist() == by_index["value"].tolist()
+
+
+def test_two_classes_of_one_name(model, bank):
+    twins = replace(model, class_names=["crane", "bee", "crane", "dog"])
+    table = sacv.score(twins, SHOWN, bank, [0, 2], allow_weak=True).table
+    assert list(dict.fromkeys(table["target"])) == ["crane", "crane (2)"]
+
+
 def test_several_concepts_equal_single_ones(model, bank):
     together = sacv.score(model, SHOWN, bank, 1)
     for concept in CONCEPTS:
@@ -261,13 +280,17 @@ def test_a_bank_read_from_disk_scores_the_same(model, bank, tmp_path):
     same(one.table, other.table, 1e-12)
 
 
+def selected(*indices):
+    return {str(index): partial(torch.select, dim=1, index=index) for index in indices}
+
+
 def folded(reducer, parts):
     return LocalEngine().fold(reducer, parts)
 
 
 def test_merging_two_halves_equals_one_pass(model, bank):
     items = image_set("x", SHOWN).items
-    reducer = _Reducer(model, bank, (1, 2), tuple(item.name for item in items))
+    reducer = _Reducer(model, bank, selected(1, 2), tuple(item.name for item in items))
     parts = list(batches(items, 2))
     whole = folded(reducer, parts)
     assert len(whole) == 2 * 2 * 2
@@ -299,7 +322,7 @@ def test_the_order_in_which_batches_come_changes_nothing(model, bank, monkeypatc
 
 
 def test_a_constant_half_and_one_that_is_not_merge_to_one_that_is_not(model, bank):
-    reducer = _Reducer(model, bank, (1,), ("a", "b"))
+    reducer = _Reducer(model, bank, selected(1), ("a", "b"))
     items = image_set("x", SHOWN[:2]).items
     states = [folded(reducer, [batch]) for batch in batches(items, 1)]
     for sums in states[0].values():

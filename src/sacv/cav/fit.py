@@ -23,7 +23,7 @@ from sacv.concepts import (
     without_repeats,
 )
 from sacv.errors import ImageSetError, OptionError
-from sacv.model import VisionModel, require_usable
+from sacv.model import VisionModel
 from sacv.solvers import MeanDifference, Solver, UnitLength
 
 Progress = Callable[[int, int], None]
@@ -117,8 +117,9 @@ def fit(
     sources = _sources(concepts or {}, random, regions or {}, rest, skip_unreadable)
     first = next(batches(sources[0].images.items, 1))
     shapes = {
-        name: LayerShape(info.layout, info.grid, info.channels)
-        for name, info in require_usable(model, model.inputs(first.images), layers).items()
+        name: LayerShape(info.layout.name, info.grid, info.channels)
+        for name, info in model.usable(model.inputs(first.images), layers).items()
+        if info.layout is not None
     }
     sets = _plans(model, shapes, sources, rest)
     size = model.batch_size(batch_size)

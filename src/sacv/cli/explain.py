@@ -8,6 +8,7 @@ import click
 
 from sacv.cav import ConceptBank
 from sacv.cli.console import progress, say, say_json, say_table
+from sacv.cli.methods import LEGAL, parse_method
 from sacv.cli.options import (
     batch_size_option,
     class_names_option,
@@ -25,6 +26,7 @@ from sacv.maps import Explanation, explain
 @click.option("--target", required=True, help="The class explained: its name, its index, or 'predicted'.")
 @click.option("--model", "spec", help="As in 'sacv fit'; needed again where the model is the user's own code.")
 @class_names_option
+@click.option("--method", default="gradient", show_default=True, help=f"How contribution is measured: {LEGAL}.")
 @batch_size_option
 @device_option
 @skip_option
@@ -38,6 +40,7 @@ def explain_command(
     target: str,
     spec: str | None,
     class_names: Path | None,
+    method: str,
     batch_size: int | None,
     device: str,
     skip_unreadable: bool,
@@ -48,6 +51,7 @@ def explain_command(
     images: tuple[str, ...],
 ) -> None:
     """Tell where IMAGES (files or folders) show the bank's concepts, and how much each place contributes."""
+    how = parse_method(method)
     bank = ConceptBank.load(bank_folder)
     model = open_bank_model(bank, spec, class_names, device)
     with progress("explain") as advance:
@@ -56,6 +60,7 @@ def explain_command(
             list(images),
             bank,
             target,
+            method=how,
             batch_size=batch_size,
             checks=not no_checks,
             allow_weak=allow_weak,
@@ -105,7 +110,8 @@ def show_explanation(found: Explanation) -> None:
         ],
     )
     say(
-        "\nContributions are in logits per unit of the concept's vector; the SACV score sums them where it is relevant."
+        f"\nContributions are in {found.settings['method']['unit']}; the SACV score sums them where the concept is "
+        "relevant."
         "\n'Beats chance' is the share of places whose relevance exceeds what random CAVs reach anywhere (5 % "
         "family-wise);\n'taken out' is the change of the logit when the concept is removed where it is relevant."
     )

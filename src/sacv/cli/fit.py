@@ -92,9 +92,11 @@ REMARKABLE_COSINE = 0.7
 @json_option
 def fit_command(
     spec: str,
+    weights: str | None,
     class_names: Path | None,
     resize: str | None,
     crop: int | None,
+    layouts: tuple[str, ...],
     layers: tuple[str, ...],
     concepts: tuple[str, ...],
     regions: tuple[str, ...],
@@ -121,7 +123,7 @@ def fit_command(
     if not (random or rest):
         instead = ", or --rest for what is not marked of the region photos" if marked else ""
         raise OptionError(f"no random images are given; give --random DIR{instead}")
-    model = open_model(spec, class_names, resize, crop, device)
+    model = open_model(spec, weights, class_names, resize, crop, layouts, device)
     with progress("fit") as advance:
         bank = fit(
             model,

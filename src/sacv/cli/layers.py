@@ -2,61 +2,109 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
+import torch
 
 from sacv.cli.console import say, say_json, say_table
-from sacv.cli.options import device_option, json_option, model_options, open_model
-from sacv.model import survey
+from sacv.cli.options import device_option, json_option, model_options, open_model, parse_shape
+from sacv.model import LayerInfo, contributing
+
+COLUMNS = ["", "layer", "kind", "layout", "grid", "channels", "receptive field", "effective", "contribution", "warning"]
+
+LEAST_SIDE = 5
+"""Places along an axis below which a layer is not marked."""
 
 
 @click.command("layers")
 @model_options
 @device_option
+@click.option(
+    "--input",
+    "shape",
+    metavar="CHANNELSxSIZE",
+    help="Shape of an input, such as 3x8x112x112, where it is no picture of the model's own size.",
+)
 @click.option("--all", "show_all", is_flag=True, help="Show also the layers that cannot be asked about, and why.")
 @json_option
 def layers_command(
     spec: str,
+    weights: str | None,
     class_names: Path | None,
     resize: str | None,
     crop: int | None,
+    layouts: tuple[str, ...],
     device: str,
+    shape: str | None,
     show_all: bool,
     as_json: bool,
 ) -> None:
     """List the layers of a model that one can ask about."""
-    model = open_model(spec, class_names, resize, crop, device)
-    found = survey(model, model.example())
-    fields = model.receptive_fields(model.example().shape[1:], [info.name for info in found if info.usable])
-    rows = [
-        asdict(info) | {"receptive_field": None if (field := fields.get(info.name)) is None else list(field.size)}
+    model = open_model(spec, weights, class_names, resize, crop, layouts, device)
+    inputs = model.example() if shape is None else torch.zeros(parse_shape(shape)).to(model.device, model.dtype)
+    found = list(model.survey(inputs).values())
+    usable = [info.name for info in found if info.usable]
+    fields = model.receptive_fields(inputs.shape[1:], usable)
+    varies = contributing(model, inputs, usable) if usable else {}
+    marked = worth_asking(found, varies)
+    noise = torch.rand(inputs.shape, generator=torch.Generator().manual_seed(0)).to(inputs)
+    effective = model.effective_fields(noise, sorted(marked)) if marked else {}
+    rows: list[dict[str, Any]] = [
+        {
+            "name": info.name,
+            "kind": info.kind,
+            "layout": "" if info.layout is None else info.layout.name,
+            "grid": list(info.grid),
+            "channels": info.channels,
+            "receptive_field": None if (field := fields.get(info.name)) is None else list(field.size),
+            "effective_field": list(effective[info.name]) if info.name in effective else None,
+            "contribution": varies.get(info.name, ""),
+            "worth_asking": info.name in marked,
+            "warning": f"{info.warning}; ask about {info.nearest}" if info.nearest else info.warning,
+        }
         for info in found
         if info.usable or show_all
     ]
     if as_json:
-        say_json({"model": spec, "layers": rows})
+        say_json({"model": model.spec, "layers": rows})
         return
     say_table(
-        ["layer", "kind", "layout", "grid", "channels", "receptive field", "warning"][: 7 if show_all else 6],
+        COLUMNS if show_all else COLUMNS[:-1],
         [
             {
+                "": "*" if row["worth_asking"] else "",
                 "layer": row["name"],
                 "kind": row["kind"],
                 "layout": row["layout"],
-                "grid": " x ".join(map(str, row["grid"])),
+                "grid": _sides(row["grid"]),
                 "channels": row["channels"] or "",
-                "receptive field": _field(row["receptive_field"]) if row["grid"] else "",
+                "receptive field": _sides(row["receptive_field"], "not known") if row["contribution"] else "",
+                "effective": _sides(row["effective_field"]),
+                "contribution": row["contribution"],
                 "warning": row["warning"],
             }
             for row in rows
         ],
     )
-    hidden = sum(not info.usable for info in found)
+    say("\n* worth asking about: the last block of its grid whose contribution varies over places and images.")
+    say("Fields are in pixels of the network's input; the effective one holds 95 % of the gradient's energy.")
+    hidden = len(found) - len(usable)
     if hidden and not show_all:
-        say(f"\n{hidden} more cannot be asked about; --all lists them with the reason.")
+        say(f"{hidden} more cannot be asked about; --all lists them with the reason.")
 
 
-def _field(size: list[int] | None) -> str:
-    return "not known" if size is None else f"{size[0]} x {size[1]} px"
+def worth_asking(found: Sequence[LayerInfo], varies: Mapping[str, str]) -> set[str]:
+    """Choose the last block of each grid whose contribution varies (or layer, where no block of it does).
+
+    A grid with too few places is passed over.
+    """
+    fit = [info for info in found if varies.get(info.name) == "varies" and min(info.grid) >= LEAST_SIDE]
+    blocks = {info.grid: info.name for info in fit if not info.leaf}
+    return set(({info.grid: info.name for info in fit} | blocks).values())
+
+
+def _sides(sides: Sequence[int] | None, none: str = "") -> str:
+    return none if sides is None else " x ".join(map(str, sides))

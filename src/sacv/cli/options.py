@@ -57,7 +57,13 @@ def model_options(command: Command) -> Command:
                 "--model",
                 "spec",
                 required=True,
-                help="demo, path/to/file.py:function or package.module:function. The function is run.",
+                help="torchvision:NAME, timm:NAME, hf:ORG/NAME, demo, path/to/file.py:function or "
+                "package.module:function. The function is run.",
+            ),
+            click.option(
+                "--weights",
+                help="A file of weights (safetensors, or written by torch.save); of a zoo also 'random', or the name "
+                "of torchvision's weights.",
             ),
             class_names_option,
             click.option(
@@ -66,15 +72,32 @@ def model_options(command: Command) -> Command:
                 "shorter side (then give --crop). Default: the model's own, or 224x224.",
             ),
             click.option("--crop", type=click.IntRange(min=1), help="Side of the square cut from the centre."),
+            click.option(
+                "--layout",
+                "layouts",
+                multiple=True,
+                metavar="LAYER=LAYOUT",
+                help="How a layer's activations lie, where sacv does not tell: NCHW, NHWC, NCDHW, NDHWC, NCL, NLC or "
+                "'tokens 14x14+1' (a grid, and tokens before it); may be repeated.",
+            ),
         ]
     ):
         command = option(command)
     return command
 
 
-def open_model(spec: str, class_names: Path | None, resize: str | None, crop: int | None, device: str) -> VisionModel:
+def open_model(
+    spec: str,
+    weights: str | None,
+    class_names: Path | None,
+    resize: str | None,
+    crop: int | None,
+    layouts: Sequence[str],
+    device: str,
+) -> VisionModel:
     """Load the model that the options name."""
-    model = load_model(spec, class_names=_read_names(class_names))
+    said = _parse_layouts(layouts)
+    model = load_model(spec, weights=weights, class_names=_read_names(class_names), layouts=said or None)
     if resize is not None or crop is not None:
         base = model.transform if isinstance(model.transform, ImageTransform) else ImageTransform()
         size = base.resize if resize is None else parse_size(resize)
@@ -103,6 +126,8 @@ def open_bank_model(bank: ConceptBank, spec: str | None, class_names: Path | Non
         model = replace(model, class_names=bank.model["class_names"])
     if bank.transform is not None and isinstance(model.transform, ImageTransform):
         model = replace(model, transform=bank.transform)
+    if bank.model.get("layouts"):
+        model = replace(model, layouts=bank.model["layouts"])
     return to_device(model, device)
 
 
@@ -124,12 +149,37 @@ def to_device(model: VisionModel, device: str) -> VisionModel:
     return model
 
 
+def parse_shape(text: str) -> tuple[int, ...]:
+    """Read `CHANNELSxSIZE`, such as 3x8x112x112, as the shape of one input.
+
+    Raises
+    ------
+    OptionError
+        If it is none.
+    """
+    parts = text.lower().split("x")
+    if len(parts) < 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise OptionError(f"--input {text}: give the channels and each side, such as 3x224x224 or 3x8x112x112")
+    return (1, *map(int, parts))
+
+
 def parse_size(text: str) -> tuple[int, int] | int:
     """Read `HEIGHTxWIDTH` or one number."""
     parts = text.lower().split("x")
     if not all(part.isdecimal() for part in parts) or len(parts) > 2:
         raise OptionError(f"--resize {text}: give HEIGHTxWIDTH, such as 224x224, or one number")
     return int(parts[0]) if len(parts) == 1 else (int(parts[0]), int(parts[1]))
+
+
+def _parse_layouts(texts: Sequence[str]) -> dict[str, str]:
+    """Read `LAYER=LAYOUT`."""
+    found = {}
+    for text in texts:
+        layer, equals, layout = text.partition("=")
+        if not (equals and layer and layout):
+            raise OptionError(f"--layout {text}: give LAYER=LAYOUT, such as encoder.3='tokens 14x14+1'")
+        found[layer] = layout
+    return found
 
 
 def parse_concepts(texts: Sequence[str]) -> dict[str, list[str]]:

@@ -78,8 +78,10 @@ def image_set(name: str, source: Source, *, skip_unreadable: bool = False) -> Im
         For people.
     source
         A folder (searched to its depths, sorted by name), a file, a `PIL.Image`, a uint8 array `(height, width)`,
-        `(height, width, 3 or 4)` or a batch `(n, height, width, 3 or 4)`, a float tensor `(channels, *size)` with
-        three axes or a batch with four (taken as already transformed), or a sequence of these.
+        `(height, width, 3 or 4)` or a batch `(n, height, width, 3 or 4)`, or a sequence of these. Float
+        tensors are taken as already transformed: with two axes a signal `(channels, length)`, with three a picture
+        `(channels, height, width)`, with four a batch of pictures, with five a batch of volumes
+        `(n, channels, depth, height, width)`.
     skip_unreadable
         Leave out files that cannot be read and list them in `skipped`; otherwise they are an error.
 
@@ -148,15 +150,17 @@ def _from_path(path: Path, name: str, skipped: list[Skipped], decode: bool) -> I
 
 
 def _from_tensor(tensor: torch.Tensor, name: str) -> Iterator[ImageItem]:
-    if not tensor.is_floating_point() or tensor.ndim not in (3, 4):
+    if not tensor.is_floating_point() or not 2 <= tensor.ndim <= 5:
         raise ImageSetError(
-            f"{name}: a tensor must be float, of shape (channels, height, width) or (n, channels, height, width), and "
-            f"already transformed; this one is {tensor.dtype} of shape {tuple(tensor.shape)} (give raw pictures as "
-            "uint8 numpy arrays)"
+            f"{name}: a tensor must be float, of shape (channels, height, width) or (n, channels, height, width), "
+            "(n, channels, depth, height, width) for volumes or (channels, length) for a signal, and already "
+            f"transformed; this one is {tensor.dtype} of shape {tuple(tensor.shape)} (give raw pictures as uint8 numpy "
+            "arrays)"
         )
-    for index, part in enumerate(tensor if tensor.ndim == 4 else tensor[None]):
+    batch = tensor.ndim > 3
+    for index, part in enumerate(tensor if batch else tensor[None]):
         kept = part.detach()
-        label = f"{name}[{index}]" if tensor.ndim == 4 else name
+        label = f"{name}[{index}]" if batch else name
         yield ImageItem(label, _digest(kept.cpu().float().numpy()), partial(_keep, kept))
 
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from sacv.cav import CAV, RANDOM, ConceptBank
-from sacv.model import VisionModel
+from sacv.model import Select, VisionModel
 
 Map = NDArray[np.float32]
 
@@ -94,8 +94,8 @@ def check_image(
     cavs: Sequence[CAV],
     bank: ConceptBank,
     relevance: Map,
-    contribution: Map,
-    target: int,
+    derivative: Map,
+    select: Select,
     logit: float,
     batch_size: int,
 ) -> list[Checks]:
@@ -109,10 +109,10 @@ def check_image(
         The layer and its activation `(*grid, channels)`.
     cavs, bank
         One CAV for each concept, and where they come from.
-    relevance, contribution
-        `(concepts, *grid)`.
-    target, logit
-        The class explained and its logit.
+    relevance, derivative
+        `(concepts, *grid)`; see `sacv.maps.relevance`.
+    select, logit
+        What is explained, and its value.
     batch_size
         Activations run at a time.
     """
@@ -126,7 +126,7 @@ def check_image(
         order = np.argsort(-relevance[number], axis=None, kind="stable")[:PLACES]
         relevant = np.flatnonzero(relevance[number] > 0)
         sets = [*(order[place : place + 1] for place in range(len(order))), relevant if len(relevant) else order]
-        given = torch.from_numpy(contribution[number].ravel()).to(flat)
+        given = torch.from_numpy(derivative[number].ravel()).to(flat)
         for places in sets:
             changed = flat.clone()
             changed[places] -= excess[places, None] * vector
@@ -135,8 +135,8 @@ def check_image(
         chosen.append(len(sets))
     stacked = torch.stack(edited).reshape(-1, *cells.shape).to(cells.dtype)
     parts = torch.split(stacked, max(batch_size, 1))
-    logits = torch.cat([model.resume(inputs, layer, part) for part in parts])
-    changes = logits[:, target].double().cpu().numpy() - logit
+    scalars = torch.cat([model.resume(inputs, layer, part, select) for part in parts])
+    changes = scalars.double().cpu().numpy() - logit
     found, start = [], 0
     for number, (cav, count) in enumerate(zip(cavs, chosen, strict=True)):
         found.append(

@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 
-from sacv.cav import ConceptBank, require_strong, unit_length
+from sacv.cav import CAV, ConceptBank, require_strong, unit_length
 from sacv.concepts import Source, batches, image_set
 from sacv.concepts.image_set import Loaded
-from sacv.errors import ActivationError, LayerError
+from sacv.errors import ActivationError, LayerError, OptionError
 from sacv.maps.chance import Chance
 from sacv.maps.checks import Checks, check_image, neighbour_correlation
 from sacv.maps.explanation import ExplainedImage, Explanation, LayerMaps, Map, Note
-from sacv.maps.methods import contribution, relevance
-from sacv.model import Trace, VisionModel
+from sacv.maps.methods import Gated, Gradient, Method, Scene
+from sacv.maps.relevance import derivative, relevance
+from sacv.model import OutputTarget, Select, Trace, VisionModel
 
 Progress = Callable[[int, int], None]
 """Called with the number of batches done and of all."""
 
 PREDICTED = "predicted"
 
+SATURATED = 1e-6
+"""Share of a target's value below which the change that a concept makes is none."""
+
+Target = int | str | Callable[[Any], torch.Tensor]
+"""A class by index or name, "predicted", or a function from the network's output to a scalar of each image."""
+
 
 def explain(
     model: VisionModel,
     images: Source,
     bank: ConceptBank,
-    target: int | str,
+    target: Target,
     *,
+    method: Method | None = None,
     batch_size: int | None = None,
     checks: bool = True,
     allow_weak: bool = False,
@@ -50,7 +60,11 @@ def explain(
     bank
         The CAVs.
     target
-        The class explained: its index, its name, or "predicted" for each image's own most likely one.
+        The class explained: its index, its name, or "predicted" for each image's own most likely one. For anything
+        else a function from the network's output, as it is, to a float tensor `(n,)`, one scalar for each image. Where
+        there are logits for each place, as of semantic segmentation, a class's logit is its mean over all places.
+    method
+        How contribution is measured (`sacv.maps.methods`); `Gradient()`, the paper's, by default.
     batch_size
         Images a pass; it changes memory and speed only. The model's own choice by default
         (`VisionModel.batch_size`).
@@ -79,29 +93,27 @@ def explain(
         If a layer has another number of channels than the bank says, or its grid changes between images.
     """
     bank.require(model)
+    method = Gradient() if method is None else method
+    if not isinstance(method, Method):
+        raise OptionError(f"method must be an object such as sacv.methods.Gradient(), not {method!r}")
     weak = require_strong(bank.cavs, allow_weak=allow_weak)
     pictures = image_set("the images to explain", images, skip_unreadable=skip_unreadable)
     layers = list(bank.layers)
     cavs = {layer: [bank.cav(layer, concept) for concept in bank.concepts] for layer in layers}
     chances = {layer: Chance(bank, layer, cavs[layer]) for layer in layers}
     explained: list[ExplainedImage] = []
-    parts: dict[str, list[tuple[Map, Map]]] = {layer: [] for layer in layers}
+    parts: dict[str, list[tuple[Map, Map, Map]]] = {layer: [] for layer in layers}
     lines: dict[str, list[list[Checks]]] = {layer: [] for layer in layers}
     size = model.batch_size(batch_size)
     total = -(-len(pictures) // size)
     with model.borrowed():
         for done, batch in enumerate(batches(pictures.items, size), start=1):
             inputs = model.inputs(batch.images)
-            chosen: list[torch.Tensor] = []
-
-            def select(logits: torch.Tensor, chosen: list[torch.Tensor] = chosen) -> torch.Tensor:
-                chosen.append(_classes(model, target, logits))
-                return logits.gather(1, chosen[-1][:, None])[:, 0]
-
-            trace = model.trace(inputs, layers, [select])
+            trace = model.trace(inputs, layers, [_select(model, target)])
+            selects = _selects(model, target, trace, len(inputs))
             names = [item.name for item in pictures.items[batch.start : batch.start + len(batch.images)]]
             _require_finite(trace, names)
-            found = _images(model, names, batch.images, trace.logits, chosen[0])
+            found = _images(model, names, batch.images, trace, target)
             explained += found
             for layer in layers:
                 cells = trace.activations[layer].cells
@@ -116,9 +128,11 @@ def explain(
                         f"{parts[layer][0][0].shape[2:]} for the images before; explain images of one size at a time"
                     )
                 read = unit_length(cells) if bank.normalised else cells
-                seen = relevance(read, cavs[layer]).cpu().numpy()
-                given = contribution(trace.gradients[0][layer], cavs[layer]).cpu().numpy()
-                parts[layer].append((seen, given))
+                shown = relevance(read, cavs[layer])
+                along = derivative(trace.gradients[0][layer], cavs[layer])
+                scene = Scene(model, inputs, layer, cells, selects, shown, along, cavs[layer], bank, size)
+                seen, slope = shown.cpu().numpy(), along.cpu().numpy()
+                parts[layer].append((seen, slope, method.maps(scene).cpu().numpy()))
                 chances[layer].add(read, trace.gradients[0][layer])
                 for row, image in enumerate(found if checks else ()):
                     lines[layer].append(
@@ -130,19 +144,21 @@ def explain(
                             cavs[layer],
                             bank,
                             seen[row],
-                            given[row],
-                            image.target,
+                            slope[row],
+                            selects[row],
                             image.logit,
                             size,
                         )
                     )
             if progress is not None:
                 progress(done, total)
-    maps = {
-        layer: _layer_maps(chances[layer], *(np.concatenate(kind) for kind in zip(*pairs, strict=True)))
-        for layer, pairs in parts.items()
-    }
-    notes = [note for layer in layers for note in _notes(layer, maps[layer].contribution)]
+    joined = {layer: [np.concatenate(kind) for kind in zip(*found, strict=True)] for layer, found in parts.items()}
+    maps = {layer: _layer_maps(chances[layer], method, *kinds) for layer, kinds in joined.items()}
+    notes = [
+        note
+        for layer, (_, slopes, given) in joined.items()
+        for note in _notes(layer, slopes, given, explained, cavs[layer], method)
+    ]
     if not all(len(cav.null) for cav in bank.cavs):
         notes.append(
             Note(
@@ -165,18 +181,17 @@ def explain(
         bank=bank,
         model=model,
         pictures=pictures,
-        settings={"target": target, "contribution": "gradient"},
+        settings={"target": _name_of(target), "method": method.describe()},
     )
 
 
-def _layer_maps(chance: Chance, seen: Map, given: Map) -> LayerMaps:
-    marks = [chance.marks(cav, seen[:, number], given[:, number]) for number, cav in enumerate(chance.cavs)]
+def _layer_maps(chance: Chance, method: Method, seen: Map, slope: Map, given: Map) -> LayerMaps:
+    marks = [chance.marks(cav, seen[:, number], slope[:, number]) for number, cav in enumerate(chance.cavs)]
     if any(pair is None for pair in marks):
         return LayerMaps(seen, given, None, None)
-    pairs = [pair for pair in marks if pair is not None]
-    return LayerMaps(
-        seen, given, np.stack([pair[0] for pair in pairs], axis=1), np.stack([pair[1] for pair in pairs], axis=1)
-    )
+    relevant, contributing = (np.stack(kind, axis=1) for kind in zip(*(pair for pair in marks if pair), strict=True))
+    # The null CAVs say what chance does to the derivative; of the other methods they say nothing.
+    return LayerMaps(seen, given, relevant, contributing if isinstance(method, Gradient) else None)
 
 
 def _with_neighbours(
@@ -193,6 +208,24 @@ def _with_neighbours(
     return {layer: tuple(tuple(row) for row in rows) for layer, rows in lines.items()}
 
 
+def _select(model: VisionModel, target: Target) -> Select:
+    """Give what is explained of each image of a batch."""
+    if callable(target):
+        return OutputTarget(target)
+    return lambda logits: logits.gather(1, _classes(model, target, logits)[:, None])[:, 0]
+
+
+def _selects(model: VisionModel, target: Target, trace: Trace, images: int) -> list[Select]:
+    """Give what is explained of each image by itself, as its class is now known."""
+    if callable(target) or trace.logits is None:
+        return [_select(model, target)] * images
+    return [partial(torch.select, dim=1, index=int(index)) for index in _classes(model, target, trace.logits)]
+
+
+def _name_of(target: Target) -> int | str:
+    return str(getattr(target, "__name__", type(target).__name__)) if callable(target) else target
+
+
 def _classes(model: VisionModel, target: int | str, logits: torch.Tensor) -> torch.Tensor:
     """Give the class explained of each image, int `(n,)`."""
     if target == PREDICTED and PREDICTED not in (model.class_names or ()):
@@ -202,7 +235,8 @@ def _classes(model: VisionModel, target: int | str, logits: torch.Tensor) -> tor
 
 
 def _require_finite(trace: Trace, names: list[str]) -> None:
-    told: dict[str, torch.Tensor] = {"the logits": trace.logits}
+    told: dict[str, torch.Tensor] = {} if trace.logits is None else {"the logits": trace.logits}
+    told |= {"the values explained": trace.scalars[0][:, None]}
     told |= {f"the activations of layer {layer!r}": record.cells for layer, record in trace.activations.items()}
     told |= {f"the gradients at layer {layer!r}": cells for layer, cells in trace.gradients[0].items()}
     for what, values in told.items():
@@ -218,13 +252,17 @@ def _images(
     model: VisionModel,
     names: list[str],
     images: tuple[Loaded, ...],
-    logits: torch.Tensor,
-    chosen: torch.Tensor,
+    trace: Trace,
+    target: Target,
 ) -> list[ExplainedImage]:
-    probabilities = logits.double().softmax(dim=1)
     found = []
     for row, (name, image) in enumerate(zip(names, images, strict=True)):
-        index, best = int(chosen[row]), int(logits[row].argmax())
+        index = best = probability = None
+        if trace.logits is not None:
+            probabilities = trace.logits[row].double().softmax(dim=0)
+            best, probability = int(probabilities.argmax()), float(probabilities.max())
+        if trace.logits is not None and not callable(target):
+            index = int(_classes(model, target, trace.logits[row : row + 1])[0])
         size, region = model.seen(image)
         found.append(
             ExplainedImage(
@@ -232,37 +270,74 @@ def _images(
                 size=size,
                 region=region,
                 target=index,
-                target_name=model.class_name(index),
-                logit=float(logits[row, index]),
+                target_name=str(_name_of(target)) if index is None else model.class_name(index),
+                logit=float(trace.scalars[0][row]),
                 predicted=best,
-                predicted_name=model.class_name(best),
-                probability=float(probabilities[row, best]),
+                predicted_name=None if best is None else model.class_name(best),
+                probability=probability,
             )
         )
     return found
 
 
-def _notes(layer: str, contributions: Map) -> list[Note]:
+def _notes(
+    layer: str, derivatives: Map, given: Map, images: Sequence[ExplainedImage], cavs: Sequence[CAV], method: Method
+) -> list[Note]:
     """Tell of maps that say nothing by construction."""
-    flat = contributions.reshape(*contributions.shape[:2], -1)
+    flat = derivatives.reshape(*derivatives.shape[:2], -1)
     largest = np.abs(flat).max(axis=-1)
     if not largest.any():
         return [
             Note(
                 layer,
-                "zero contribution",
-                "The contribution is zero everywhere: the logit does not change with this layer's locations (as where "
-                "only a class token is read after it, or the target is saturated). Ask about an earlier layer.",
+                "zero derivative" if given.any() else "zero contribution",
+                "The gradient is zero everywhere: the logit does not change with this layer's locations, as where only "
+                "a class token is read after it. Ask about an earlier layer.",
             )
         ]
-    if np.all(np.ptp(flat, axis=-1) <= 1e-5 * largest):
+    steps = np.array([cav.separation for cav in cavs])
+    moved = np.abs(flat).sum(axis=-1, dtype=np.float64) * steps
+    if np.all(moved <= SATURATED * np.abs([[image.logit] for image in images])):
         return [
             Note(
                 layer,
-                "constant contribution",
-                "The contribution is the same at every location: only global average pooling and a linear head follow "
-                "this layer, so that its gradient cannot tell places apart. Ask about an earlier layer, or read the "
-                "relevance alone.",
+                "saturated target",
+                "The target hardly changes: as much of the concept at every location as parts its guidance from the "
+                "random images would move it by less than a millionth, to first order. Explain the logit rather than a "
+                "probability, or measure with Ablation().",
+            )
+        ]
+    if np.all(np.ptp(flat, axis=-1) <= 1e-5 * largest):
+        return [_constant(layer, method)]
+    if len(images) > 1 and len({image.target for image in images}) == 1 and _alike(derivatives):
+        return [
+            Note(
+                layer,
+                "linear rest",
+                "The gradient is the same for every image: nothing but linear layers follow, so that it tells of the "
+                "network alone and not of these images. Ask about an earlier layer, or measure with "
+                "GradientTimesConcept().",
             )
         ]
     return []
+
+
+def _alike(derivatives: Map) -> bool:
+    return bool(np.all(np.ptp(derivatives, axis=0) <= 1e-5 * np.abs(derivatives).max()))
+
+
+def _constant(layer: str, method: Method) -> Note:
+    if not isinstance(method, Gradient | Gated):
+        return Note(
+            layer,
+            "constant derivative",
+            "The gradient is the same at every location: only global average pooling and a linear head follow this "
+            "layer. What differs between places is only how much of the concept is there.",
+        )
+    return Note(
+        layer,
+        "constant contribution",
+        "The gradient is the same at every location: only global average pooling and a linear head follow this "
+        "layer, so that it cannot tell places apart. Ask about an earlier layer, read the relevance alone, or "
+        "measure with GradientTimesConcept() or Ablation().",
+    )

@@ -51,22 +51,22 @@ class ExplainedImage:
         The part of the picture that the network saw: left, top, right, bottom in pixels. The grid of every map
         divides it evenly. None where the transform does not tell.
     target, target_name
-        The class explained.
+        The class explained; without an index where the target is a function of the user's own.
     logit
-        Of the class explained.
+        Of the class explained, or what the function gave.
     predicted, predicted_name, probability
-        The class with the greatest logit, and its softmax probability.
+        The class with the greatest logit, and its softmax probability; none where the network gives no logits.
     """
 
     path: str
     size: tuple[int, int]
     region: Box | None
-    target: int
+    target: int | None
     target_name: str
     logit: float
-    predicted: int
-    predicted_name: str
-    probability: float
+    predicted: int | None
+    predicted_name: str | None
+    probability: float | None
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,8 @@ class LayerMaps:
     relevance, contribution
         Float32 `(images, concepts, *grid)`.
     relevance_significant, contribution_significant
-        Bool, of the same shape: which locations beat chance (`sacv.maps.chance`); none where no null was drawn.
+        Bool, of the same shape: which locations beat chance (`sacv.maps.chance`); none where no null was drawn, and
+        for contributions other than `Gradient`, for which there is no null.
     """
 
     relevance: Map
@@ -161,7 +162,9 @@ class Explanation:
         return self._maps(layer).relevance[:, self._number(concept)]
 
     def contribution(self, layer: str, concept: str) -> Map:
-        """Give `v . dz/da(p)`, float32 `(images, *grid)`, in logits per unit of v; signed.
+        """Give the contribution, float32 `(images, *grid)`; signed, in the unit of the method (`settings["method"]`).
+
+        By default `v . dz/da(p)`, in logits per unit of v.
 
         Raises
         ------
@@ -170,8 +173,10 @@ class Explanation:
         """
         return self._maps(layer).contribution[:, self._number(concept)]
 
-    def significant(self, layer: str, concept: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    def significant(self, layer: str, concept: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
         """Mark where relevance, and where contribution, beats chance, bool `(images, *grid)` each.
+
+        The second is none for methods other than `Gradient`, for which there is no null.
 
         Without the concept, the chance that even one location of one image does so is 5 % for each of the two.
 
@@ -181,9 +186,10 @@ class Explanation:
             If the explanation has no such layer or concept, or the bank no null.
         """
         maps, number = self._maps(layer), self._number(concept)
-        if maps.relevance_significant is None or maps.contribution_significant is None:
+        if maps.relevance_significant is None:
             raise OptionError("the bank has no null to compare with; fit with nulls=199 and at least 4 random images")
-        return maps.relevance_significant[:, number], maps.contribution_significant[:, number]
+        given = maps.contribution_significant
+        return maps.relevance_significant[:, number], None if given is None else given[:, number]
 
     def _maps(self, layer: str) -> LayerMaps:
         if layer not in self.maps:
@@ -206,11 +212,12 @@ class Explanation:
         relevance_max, relevance_mean
             Of the relevance map.
         sacv_score
-            Sum of the contribution over the relevant locations, in logits per unit of v.
+            Sum of the contribution over the relevant locations, in the unit of the contribution method.
         sacv_positive, sacv_negative
             Its positive and negative parts.
         contribution_sum
-            Sum over all locations: the derivative of the logit for v tiled over the grid, as TCAV takes it.
+            Sum over all locations; with `Gradient` the derivative of the logit for v tiled over the grid, as TCAV takes
+            it.
         relevance_significant, contribution_significant
             Share of the locations that beat chance; missing where no null was drawn.
         evidence, ablation, ablation_by_gradient, sign_agreement, rank_agreement, neighbours
@@ -234,8 +241,9 @@ class Explanation:
         shown, given = maps.relevance[row, number], maps.contribution[row, number]
         gated = np.where(shown > 0, given, 0).astype(np.float64)
         told: dict[str, Any] = {}
-        if maps.relevance_significant is not None and maps.contribution_significant is not None:
+        if maps.relevance_significant is not None:
             told["relevance_significant"] = float(maps.relevance_significant[row, number].mean())
+        if maps.contribution_significant is not None:
             told["contribution_significant"] = float(maps.contribution_significant[row, number].mean())
         if self.checks is not None:
             line = self.checks[layer][row][number]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sacv.concepts.image_set import Loaded
-from sacv.model import Box, ImageTransform, ReceptiveFields, VisionModel
+from sacv.model import Box, Framed, ReceptiveFields, VisionModel
 from sacv.report import PageImage, PageMap, PagePatch, PageTrust, render_page
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ PATCHES = 8
 def draw(found: Explanation) -> str:
     """Give the page of an explanation, with everything inline."""
     loaded = [item.load() for item in found.pictures]
-    shown = [_shown(found.model, image) for image in loaded]
+    slices = [_strongest(found, row) for row in range(len(loaded))]
+    shown = [_shown(found.model, image, part) for image, part in zip(loaded, slices, strict=True)]
     input_shape = found.model.inputs(loaded[:1]).shape[1:]
     fields = found.model.receptive_fields(input_shape, found.layers)
     images = [
@@ -48,10 +49,12 @@ def draw(found: Explanation) -> str:
         # A map that says nothing is not drawn; its note says why.
         silent = any(note.layer == layer and note.kind in SILENT for note in found.notes)
         for concept in found.concepts:
-            relevance, contribution = found.relevance(layer, concept), found.contribution(layer, concept)
+            grid = found.relevance(layer, concept).shape[1:]
+            relevance = _flat(found.relevance(layer, concept), slices)
+            contribution = _flat(found.contribution(layer, concept), slices)
             rows = scores[(scores["layer"] == layer) & (scores["concept"] == concept)]
             patches = [
-                _patches(order, fields[layer], images, relevance, contribution, input_shape)
+                _patches(order, fields[layer] if len(grid) == 2 else None, images, relevance, contribution, input_shape)
                 for order in (_extremes(relevance), _extremes(-relevance))
             ]
             beats = found.maps[layer]
@@ -65,12 +68,13 @@ def draw(found: Explanation) -> str:
                     concept=concept,
                     relevance=relevance,
                     contribution=None if silent else contribution,
-                    relevance_marks=_marks(beats.relevance_significant, number),
-                    contribution_marks=_marks(beats.contribution_significant, number),
+                    unit=found.settings["method"]["unit"],
+                    relevance_marks=_marks(beats.relevance_significant, number, slices),
+                    contribution_marks=_marks(beats.contribution_significant, number, slices),
                     numbers=[_numbers(row) for row in rows.to_dict(orient="records")],
                     trust=[_trust(found, layer, number, row) for row in range(len(images))],
                     quality=_quality(found, layer, concept),
-                    notes=told,
+                    notes=told + _shape_note(grid),
                     most=patches[0],
                     least=patches[1],
                     receptive_field=_describe(fields[layer]),
@@ -97,8 +101,35 @@ def _numbers(row: Mapping[Hashable, Any]) -> dict[str, float]:
     return {label: float(row[key]) for label, key in named.items()}
 
 
-def _marks(values: NDArray[np.bool_] | None, number: int) -> NDArray[np.bool_] | None:
-    return None if values is None else values[:, number]
+def _marks(values: NDArray[np.bool_] | None, number: int, slices: Sequence[float]) -> NDArray[np.bool_] | None:
+    return None if values is None else _flat(values[:, number], slices)
+
+
+def _flat(values: NDArray[Any], slices: Sequence[float]) -> NDArray[Any]:
+    """Give maps `(images, h, w)` to draw: of a volume one slice of each image, of a signal a row."""
+    if values.ndim == 2:
+        return values[:, None, :]
+    if values.ndim == 4:
+        depth = values.shape[1]
+        return np.stack([one[min(int(part * depth), depth - 1)] for one, part in zip(values, slices, strict=True)])
+    return values
+
+
+def _strongest(found: Explanation, row: int) -> float:
+    """Give, for a volume, how deep along its first axis the first concept is most relevant at the first layer."""
+    values = found.relevance(found.layers[0], found.concepts[0])[row]
+    if values.ndim != 3:
+        return 0.5
+    return (int(values.max(axis=(1, 2)).argmax()) + 0.5) / len(values)
+
+
+def _shape_note(grid: tuple[int, ...]) -> list[str]:
+    if len(grid) == 3:
+        return [
+            "Of each volume one slice is drawn, that in which the first concept is most relevant at the first layer; "
+            "maps.safetensors holds all."
+        ]
+    return ["The locations lie along one axis, drawn from left to right."] if len(grid) == 1 else []
 
 
 def _trust(found: Explanation, layer: str, number: int, row: int) -> PageTrust:
@@ -135,17 +166,27 @@ def _facts(found: Explanation) -> dict[str, str]:
         "fingerprint": str(found.bank.model["fingerprint"])[:16],
         "target": str(found.settings["target"]),
         "solver": f"{found.bank.solver['name']}({parameters})",
-        "contribution": "gradient of the logit along v",
+        "contribution": _method(found),
         "seed": str(found.bank.seed),
     }
 
 
-def _shown(model: VisionModel, image: Loaded) -> tuple[Image.Image, Box]:
-    """Give the picture to draw on, and the part of it that the grid covers."""
-    if isinstance(image, Image.Image) and isinstance(model.transform, ImageTransform):
+def _method(found: Explanation) -> str:
+    method = found.settings["method"]
+    parameters = ", ".join(f"{key}={value!r}" for key, value in method["parameters"].items())
+    return f"{method['name']}({parameters}), {method['unit']}"
+
+
+def _shown(model: VisionModel, image: Loaded, part: float) -> tuple[Image.Image, Box]:
+    """Give the picture to draw on, and the part of it that the grid covers; of a volume the slice at `part`."""
+    if isinstance(image, Image.Image) and isinstance(model.transform, Framed):
         return image, model.transform.region(image.size)
     # The way back to the original is not known here, so the input itself is drawn, its contrast stretched.
     values = (image if isinstance(image, torch.Tensor) else model.transform(image)).detach().cpu().float()
+    if values.ndim == 4:
+        values = values[:, min(int(part * values.shape[1]), values.shape[1] - 1)]
+    if values.ndim == 2:
+        values = values[:, None, :].repeat(1, max(values.shape[1] // 8, 1), 1)
     low, high = float(values.min()), float(values.max())
     scaled = ((values - low) / (high - low or 1.0) * 255).byte().numpy()
     planes = scaled[:3] if len(scaled) >= 3 else np.repeat(scaled[:1], 3, axis=0)
@@ -156,8 +197,7 @@ def _shown(model: VisionModel, image: Loaded) -> tuple[Image.Image, Box]:
 def _describe(fields: ReceptiveFields | None) -> str:
     if fields is None:
         return "not known for this layer"
-    height, width = fields.size
-    return f"{height} x {width} px of the network's input"
+    return f"{' x '.join(map(str, fields.size))} px of the network's input"
 
 
 def _extremes(values: NDArray[np.float32]) -> Iterator[tuple[int, int, int]]:

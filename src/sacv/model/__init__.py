@@ -1,22 +1,26 @@
 """The user's network: loading, capture of activations and gradients at a layer, layouts, receptive fields."""
 
-from sacv.model.capture import LayerRecord, Trace
+from sacv.model.capture import LayerRecord, Select, Trace
+from sacv.model.contributing import contributing
 from sacv.model.loading import load_model, runs_code
+from sacv.model.outputs import OutputTarget
 from sacv.model.receptive_field import ReceptiveFields
-from sacv.model.survey import LayerInfo, require_usable, survey
-from sacv.model.transform import Box, ImageTransform
+from sacv.model.survey import LayerInfo
+from sacv.model.transform import Box, Framed, ImageTransform
 from sacv.model.vision_model import VisionModel
 
 __all__ = [
     "Box",
+    "Framed",
     "ImageTransform",
     "LayerInfo",
     "LayerRecord",
+    "OutputTarget",
     "ReceptiveFields",
+    "Select",
     "Trace",
     "VisionModel",
+    "contributing",
     "load_model",
-    "require_usable",
     "runs_code",
-    "survey",
 ]

@@ -18,10 +18,19 @@ import torch
 from torch import nn
 
 from sacv.errors import ActivationError, LayerError, TargetError
-from sacv.model.layout import Layout, recognise
+from sacv.model.layout import Layout
+from sacv.model.outputs import OutputTarget, class_logits, main_tensor, with_main_tensor
 
-Select = Callable[[torch.Tensor], torch.Tensor]
-"""From the network's output `(n, classes)` to the scalar explained of each image, `(n,)`."""
+Select = Callable[[torch.Tensor], torch.Tensor] | OutputTarget
+"""From the logits `(n, classes)` to the scalar explained of each image, `(n,)`; or a target of the user's own."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer asked about: its module, and how its activations lie."""
+
+    module: nn.Module
+    layout: Layout
 
 
 @dataclass(frozen=True)
@@ -37,9 +46,11 @@ class LayerRecord:
 class Trace:
     """Logits, activations and gradients of a batch."""
 
-    logits: torch.Tensor
-    """`(n, classes)`."""
+    logits: torch.Tensor | None
+    """`(n, classes)`; none where the network has none and no target asks for them."""
     activations: dict[str, LayerRecord]
+    scalars: list[torch.Tensor]
+    """For each target: what is explained of each image, `(n,)`."""
     gradients: list[dict[str, torch.Tensor]]
     """For each target, by layer: `(n, *grid, channels)`, the derivative of the target's logit."""
 
@@ -57,18 +68,28 @@ def as_it_was(net: nn.Module) -> Iterator[None]:
     """
     modes = [(module, module.training) for module in net.modules()]
     flags = [(parameter, parameter.requires_grad) for parameter in net.parameters()]
+    # Compiled code does not see hooks; what `module.compile()` made waits while the module runs as it was written.
+    compiled = [(module, call) for module in net.modules() if (call := module._compiled_call_impl) is not None]
     with ExitStack() as stack:
         stack.enter_context(torch.random.fork_rng(devices=_cuda_devices(net)))
         stack.enter_context(torch.enable_grad())  # restores the mode found, whatever a hook sets inside
-        stack.callback(_restore, modes, flags)
+        stack.callback(_restore, modes, flags, compiled)
         net.eval()
+        for module, _ in compiled:
+            module._compiled_call_impl = None
         for parameter, needed in flags:
             if needed:
                 parameter.requires_grad_(False)
         yield
 
 
-def _restore(modes: list[tuple[nn.Module, bool]], flags: list[tuple[nn.Parameter, bool]]) -> None:
+def _restore(
+    modes: list[tuple[nn.Module, bool]],
+    flags: list[tuple[nn.Parameter, bool]],
+    compiled: list[tuple[nn.Module, Callable[..., Any]]],
+) -> None:
+    for module, call in compiled:
+        module._compiled_call_impl = call
     for module, training in modes:
         module.training = training
     for parameter, needed in flags:
@@ -81,7 +102,7 @@ def _cuda_devices(net: nn.Module) -> list[int]:
     return sorted(device.index or 0 for device in devices if device.type == "cuda")
 
 
-def activations(net: nn.Module, inputs: torch.Tensor, layers: dict[str, nn.Module]) -> dict[str, LayerRecord]:
+def activations(net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer]) -> dict[str, LayerRecord]:
     """Give the activations of layers for a batch of inputs, stopping at the deepest.
 
     Parameters
@@ -91,7 +112,7 @@ def activations(net: nn.Module, inputs: torch.Tensor, layers: dict[str, nn.Modul
     inputs
         Float `(n, channels, *size)`.
     layers
-        The modules asked about, by name.
+        The layers asked about, by name.
 
     Raises
     ------
@@ -101,7 +122,7 @@ def activations(net: nn.Module, inputs: torch.Tensor, layers: dict[str, nn.Modul
     found: dict[str, LayerRecord] = {}
 
     def keep(name: str, output: torch.Tensor) -> None:
-        layout = recognise(output.shape, name)
+        layout = layers[name].layout
         cells = layout.cells(output.detach())
         last = name not in found and len(found) == len(layers) - 1
         # After the last layer nothing runs that could overwrite its output.
@@ -120,7 +141,20 @@ def activations(net: nn.Module, inputs: torch.Tensor, layers: dict[str, nn.Modul
     return found
 
 
-def gradients(net: nn.Module, inputs: torch.Tensor, layers: dict[str, nn.Module], selects: Sequence[Select]) -> Trace:
+def activations_in_graph(net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer]) -> dict[str, torch.Tensor]:
+    """Give activations `(n, *grid, channels)` that lead back to inputs which require a gradient."""
+    found: dict[str, torch.Tensor] = {}
+
+    def keep(name: str, output: torch.Tensor) -> None:
+        found[name] = layers[name].layout.cells(output.clone())
+
+    with torch.enable_grad(), _hooks(layers, keep):
+        net(inputs)
+    _require_all(layers, found)
+    return found
+
+
+def gradients(net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer], selects: Sequence[Select]) -> Trace:
     """Give logits, activations and the gradient of each target at each layer for a batch of inputs.
 
     Parameters
@@ -130,7 +164,7 @@ def gradients(net: nn.Module, inputs: torch.Tensor, layers: dict[str, nn.Module]
     inputs
         Float `(n, channels, *size)`.
     layers
-        The modules asked about, by name.
+        The layers asked about, by name.
     selects
         For each target, from logits `(n, classes)` to its scalar in each image `(n,)`.
 
@@ -151,7 +185,7 @@ def gradients(net: nn.Module, inputs: torch.Tensor, layers: dict[str, nn.Module]
                 f"layer {name!r} runs more than once in one pass, so that its activations are ambiguous; "
                 "ask about the layer that holds it or about a neighbour"
             )
-        layout = recognise(output.shape, name)
+        layout = layers[name].layout
         # A layer that depends on one kept before stays in its graph; any other starts the graph here.
         start = output if output.requires_grad else output.detach().clone().requires_grad_()
         starts[name] = (start, layout)
@@ -159,9 +193,10 @@ def gradients(net: nn.Module, inputs: torch.Tensor, layers: dict[str, nn.Module]
         return start.clone()
 
     with torch.no_grad(), _hooks(layers, keep):
-        logits = class_logits(net(inputs))
+        output = net(inputs)
         with torch.enable_grad():
-            scalars = [select(logits).sum() for select in selects]
+            logits = _logits(output, selects)
+            scalars = [_scalar(select, output, logits, len(inputs)) for select in selects]
     _require_all(layers, starts)
     wanted = [start for start, _ in starts.values()]
     gradients: list[dict[str, torch.Tensor]] = []
@@ -169,7 +204,7 @@ def gradients(net: nn.Module, inputs: torch.Tensor, layers: dict[str, nn.Module]
         last = index == len(scalars) - 1
         parts: tuple[torch.Tensor | None, ...] = (None,) * len(wanted)
         if scalar.requires_grad:
-            parts = torch.autograd.grad(scalar, wanted, retain_graph=not last, allow_unused=True)
+            parts = torch.autograd.grad(scalar.sum(), wanted, retain_graph=not last, allow_unused=True)
         by_layer: dict[str, torch.Tensor] = {}
         for (name, (_, layout)), part in zip(starts.items(), parts, strict=True):
             if part is None:
@@ -180,11 +215,30 @@ def gradients(net: nn.Module, inputs: torch.Tensor, layers: dict[str, nn.Module]
             by_layer[name] = layout.cells(part)
         gradients.append(by_layer)
     records = {name: LayerRecord(layout.cells(start.detach()), layout) for name, (start, layout) in starts.items()}
-    return Trace(logits.detach(), records, gradients)
+    return Trace(
+        None if logits is None else logits.detach(), records, [scalar.detach() for scalar in scalars], gradients
+    )
 
 
-def resume(net: nn.Module, inputs: torch.Tensor, layer: str, module: nn.Module, cells: torch.Tensor) -> torch.Tensor:
-    """Give the logits `(m, classes)` that follow from other activations at a layer.
+def _logits(output: Any, selects: Sequence[Select]) -> torch.Tensor | None:
+    try:
+        return class_logits(output)
+    except TargetError:
+        if all(isinstance(select, OutputTarget) for select in selects):
+            return None
+        raise
+
+
+def _scalar(select: Select, output: Any, logits: torch.Tensor | None, images: int) -> torch.Tensor:
+    if isinstance(select, OutputTarget):
+        return select(output, images)
+    return select(class_logits(output) if logits is None else logits)
+
+
+def resume(
+    net: nn.Module, inputs: torch.Tensor, name: str, layer: Layer, cells: torch.Tensor, select: Select
+) -> torch.Tensor:
+    """Give what is explained, `(m,)`, after other activations at a layer.
 
     What stands before the layer runs once on the one input; what follows, on all `m` activations. A network that
     counts its images before the layer and relies on it after is run on `m` copies of the input instead.
@@ -195,58 +249,53 @@ def resume(net: nn.Module, inputs: torch.Tensor, layer: str, module: nn.Module, 
         The network; inside `as_it_was`.
     inputs
         Float `(1, channels, *size)`.
-    layer, module
+    name, layer
         Where the activations are put.
     cells
-        `(m, *grid, channels)`.
+        `(m, *grid, channels)`; gradients reach them where they are asked for.
+    select
+        From the logits `(m, classes)` to the scalars.
     """
 
     def put(_name: str, output: torch.Tensor) -> torch.Tensor:
-        restored = recognise(output.shape, layer).restore(cells).to(output.dtype)
+        torch.set_grad_enabled(cells.requires_grad)
+        restored = layer.layout.restore(cells, output).to(output.dtype)
         return restored.clone(memory_format=torch.contiguous_format)  # what follows may write into it
 
-    with torch.no_grad(), _hooks({layer: module}, put):
+    def run(images: torch.Tensor) -> torch.Tensor:
+        output = net(images)
+        return _scalar(select, output, None, len(cells))
+
+    with torch.no_grad(), _hooks({name: layer}, put):
         if len(cells) > 1:
             try:
-                logits = class_logits(net(inputs))
-                if len(logits) == len(cells):
-                    return logits
+                found = run(inputs)
+                if len(found) == len(cells):
+                    return found
             except Exception:  # whatever the network raises where it has kept the count of images from before the layer
                 pass
-        return class_logits(net(inputs.expand(len(cells), *inputs.shape[1:])))
+            torch.set_grad_enabled(False)
+        return run(inputs.expand(len(cells), *inputs.shape[1:]))
 
 
 @contextmanager
-def _hooks(layers: dict[str, nn.Module], keep: Callable[[str, torch.Tensor], Any]) -> Iterator[None]:
+def _hooks(layers: dict[str, Layer], keep: Callable[[str, torch.Tensor], Any]) -> Iterator[None]:
     with ExitStack() as stack:
-        for name, module in layers.items():
+        for name, layer in layers.items():
 
-            def hook(_module: nn.Module, _inputs: Any, output: Any, name: str = name) -> Any:
-                if not isinstance(output, torch.Tensor):
-                    raise LayerError(
-                        f"layer {name!r} gives {type(output).__name__}, not one tensor; ask about a layer inside it"
-                    )
-                return keep(name, output)
+            def hook(_module: nn.Module, _inputs: Any, output: Any, name: str = name, layer: Layer = layer) -> Any:
+                tensor = main_tensor(output)
+                if tensor is None or not layer.layout.fits(tensor.shape):
+                    shape = type(output).__name__ if tensor is None else f"a tensor of shape {tuple(tensor.shape)}"
+                    raise LayerError(f"layer {name!r} gives {shape} where it gave {layer.layout.name} before")
+                kept = keep(name, tensor)
+                return None if kept is None else with_main_tensor(output, kept)
 
-            stack.callback(module.register_forward_hook(hook).remove)
+            stack.callback(layer.module.register_forward_hook(hook).remove)
         yield
 
 
-def _require_all(layers: dict[str, nn.Module], found: dict[str, Any]) -> None:
+def _require_all(layers: dict[str, Layer], found: dict[str, Any]) -> None:
     silent = [name for name in layers if name not in found]
     if silent:
         raise LayerError(f"layer {silent[0]!r} does not run when the network does; ask about another layer")
-
-
-def class_logits(output: Any) -> torch.Tensor:
-    """Check that the network's output is logits `(n, classes)`.
-
-    Raises
-    ------
-    TargetError
-        If it is not.
-    """
-    if isinstance(output, torch.Tensor) and output.ndim == 2:
-        return output
-    shape = f"a tensor of shape {tuple(output.shape)}" if isinstance(output, torch.Tensor) else type(output).__name__
-    raise TargetError(f"the network gives {shape}; sacv needs logits of shape (images, classes)")

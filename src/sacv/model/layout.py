@@ -7,54 +7,152 @@ transposing it mixes channels and places without any error, so no other module t
 
 from __future__ import annotations
 
+import math
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from einops import rearrange
 
-from sacv.errors import LayerError
+from sacv.errors import OptionError
+
+AXES = {1: "L", 2: "HW", 3: "DHW"}
+"""Names of a grid's axes, by their number."""
 
 
 class Layout(ABC):
     """How a layer arranges channels and places."""
 
-    name: str
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """As `parse_layout` reads it."""
+
+    @abstractmethod
+    def fits(self, shape: torch.Size) -> bool:
+        """Tell whether an activation of this shape can be so arranged."""
 
     @abstractmethod
     def cells(self, activation: torch.Tensor) -> torch.Tensor:
         """Give the activation `(n, *grid, channels)`, a view where possible."""
 
     @abstractmethod
-    def restore(self, cells: torch.Tensor) -> torch.Tensor:
-        """Undo `cells`."""
+    def restore(self, cells: torch.Tensor, activation: torch.Tensor) -> torch.Tensor:
+        """Undo `cells`; what is no place, such as a class token, is taken from `activation`, of n or of 1 image."""
 
 
+@dataclass(frozen=True)
 class ChannelsFirst(Layout):
-    """`(n, channels, height, width)`, as convolutional networks have it."""
+    """`(n, channels, *grid)`, as convolutional networks have it.
 
-    name = "NCHW"
+    Parameters
+    ----------
+    dims
+        Axes of the grid, 1 to 3.
+    """
+
+    dims: int = 2
+
+    @property
+    def name(self) -> str:
+        """NCL, NCHW or NCDHW."""
+        return f"NC{AXES[self.dims]}"
+
+    def fits(self, shape: torch.Size) -> bool:
+        """Tell whether there are as many axes."""
+        return len(shape) == self.dims + 2
 
     def cells(self, activation: torch.Tensor) -> torch.Tensor:
-        """Give `(n, height, width, channels)`."""
-        return rearrange(activation, "n c h w -> n h w c")
+        """Give `(n, *grid, channels)`."""
+        return rearrange(activation, "n c ... -> n ... c")
 
-    def restore(self, cells: torch.Tensor) -> torch.Tensor:
-        """Give `(n, channels, height, width)`."""
-        return rearrange(cells, "n h w c -> n c h w")
+    def restore(self, cells: torch.Tensor, activation: torch.Tensor) -> torch.Tensor:
+        """Give `(n, channels, *grid)`."""
+        return rearrange(cells, "n ... c -> n c ...")
 
 
-def recognise(shape: Sequence[int], layer: str) -> Layout:
-    """Tell the layout of a layer from the shape of its activation.
+@dataclass(frozen=True)
+class ChannelsLast(Layout):
+    """`(n, *grid, channels)`, as Swin and the blocks of ConvNeXt have it.
+
+    Parameters
+    ----------
+    dims
+        Axes of the grid, 1 to 3.
+    """
+
+    dims: int = 2
+
+    @property
+    def name(self) -> str:
+        """NLC, NHWC or NDHWC."""
+        return f"N{AXES[self.dims]}C"
+
+    def fits(self, shape: torch.Size) -> bool:
+        """Tell whether there are as many axes."""
+        return len(shape) == self.dims + 2
+
+    def cells(self, activation: torch.Tensor) -> torch.Tensor:
+        """Give the activation as it is."""
+        return activation
+
+    def restore(self, cells: torch.Tensor, activation: torch.Tensor) -> torch.Tensor:
+        """Give the cells as they are."""
+        return cells
+
+
+@dataclass(frozen=True)
+class Tokens(Layout):
+    """`(n, tokens, channels)`: class, distillation and register tokens, then the places row by row.
+
+    Parameters
+    ----------
+    grid
+        Places along each axis.
+    prefix
+        Tokens before the first place.
+    """
+
+    grid: tuple[int, ...]
+    prefix: int = 0
+
+    @property
+    def name(self) -> str:
+        """Such as `tokens 14x14+1`."""
+        return f"tokens {'x'.join(map(str, self.grid))}" + (f"+{self.prefix}" if self.prefix else "")
+
+    def fits(self, shape: torch.Size) -> bool:
+        """Tell whether there are as many tokens."""
+        return len(shape) == 3 and shape[1] == self.prefix + math.prod(self.grid)
+
+    def cells(self, activation: torch.Tensor) -> torch.Tensor:
+        """Give the places `(n, *grid, channels)`."""
+        places = activation[:, self.prefix :]
+        return places.reshape(len(places), *self.grid, places.shape[-1])
+
+    def restore(self, cells: torch.Tensor, activation: torch.Tensor) -> torch.Tensor:
+        """Give all tokens; those before the places are those of `activation`."""
+        before = activation[:, : self.prefix].expand(len(cells), -1, -1).to(cells.dtype)
+        return torch.cat([before, cells.flatten(1, -2)], dim=1)
+
+
+LEGAL = "legal are NCHW, NHWC, NCDHW, NDHWC, NCL, NLC and, say, 'tokens 14x14+1' (a grid, and tokens before it)"
+
+
+def parse_layout(text: str) -> Layout:
+    """Read the name of a layout.
 
     Raises
     ------
-    LayerError
-        If the layer has no locations.
+    OptionError
+        If there is none of that name.
     """
-    if len(shape) == 4:
-        return ChannelsFirst()
-    raise LayerError(
-        f"layer {layer!r} gives a tensor of shape {tuple(shape)}; sacv needs maps of shape "
-        "(images, channels, height, width): ask about an earlier layer ('sacv layers' lists those that fit)"
-    )
+    for dims in AXES:
+        for layout in (ChannelsFirst(dims), ChannelsLast(dims)):
+            if layout.name == text:
+                return layout
+    found = re.fullmatch(r"tokens (\d+(?:x\d+)*)(?:\+(\d+))?", text)
+    if found is None:
+        raise OptionError(f"there is no layout {text!r}; {LEGAL}")
+    return Tokens(tuple(int(side) for side in found[1].split("x")), int(found[2] or 0))

@@ -6,7 +6,10 @@
     A function in a file, which is run.
 `package.module:function`
     A function in a module that can be imported, which is run.
+`torchvision:NAME`, `timm:NAME`, `hf:ORG/NAME`
+    A model of a zoo; see `sacv.model.zoo`.
 
+After any but `demo`, `@FILE` names weights to load into the network, and after a zoo's `@random` leaves it untrained.
 The function takes no argument and gives a `torch.nn.Module` or a `VisionModel`.
 """
 
@@ -15,7 +18,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,34 +29,54 @@ from sacv.errors import ModelSpecError
 from sacv.model.demo import DEMO_CLASSES, DEMO_SIZE, load_demo
 from sacv.model.transform import ImageTransform
 from sacv.model.vision_model import Transform, VisionModel
+from sacv.model.zoo import ZOOS, load_from_zoo, load_weights
 
-LEGAL = "legal are 'demo', 'path/to/file.py:function' and 'package.module:function'"
+LEGAL = (
+    "legal are 'demo', 'torchvision:NAME', 'timm:NAME', 'hf:ORG/NAME', 'path/to/file.py:function' and "
+    "'package.module:function', each but the first with '@WEIGHTS' after it if need be"
+)
 
 
 def runs_code(spec: str) -> bool:
     """Tell whether loading `spec` runs code that the user named, so that no bank may ask for it."""
-    return spec != "demo"
+    return spec != "demo" and spec.partition(":")[0] not in ZOOS
 
 
 def load_model(
-    spec: str, *, transform: Transform | None = None, class_names: Sequence[str] | None = None
+    spec: str,
+    *,
+    weights: str | Path | None = None,
+    transform: Transform | None = None,
+    class_names: Sequence[str] | None = None,
+    layouts: Mapping[str, str] | None = None,
 ) -> VisionModel:
     """Load a model by name.
 
     Parameters
     ----------
     spec
-        `demo`, `path/to/file.py:function` or `package.module:function`.
-    transform, class_names
+        `demo`, `torchvision:NAME`, `timm:NAME`, `hf:ORG/NAME`, `path/to/file.py:function` or `package.module:function`.
+    weights
+        A file of weights, safetensors or what `torch.save` wrote; of a zoo also "random" for an untrained network and,
+        of torchvision, the name of weights. The same as `@WEIGHTS` after `spec`, and recorded so.
+    transform, class_names, layouts
         As in `VisionModel`; they replace those that come with the model.
 
     Raises
     ------
     ModelSpecError
-        If there is no such file, module or function, or it does not give a network.
+        If there is no such file, module, function or model, it does not give a network, or weights do not fit it.
+    MissingExtraError
+        If a zoo's package is not installed.
     """
+    if weights is not None:
+        spec = f"{spec}@{weights}"
+    zoo, _, rest = spec.partition(":")
     if spec == "demo":
         model = VisionModel(load_demo(), ImageTransform(resize=(DEMO_SIZE, DEMO_SIZE)), DEMO_CLASSES)
+    elif zoo in ZOOS:
+        name, at, given = rest.partition("@")
+        model = load_from_zoo(zoo, name, given if at else None)
     else:
         model = _call(spec)
     model = replace(model, spec=spec)
@@ -61,11 +84,14 @@ def load_model(
         model = replace(model, transform=transform)
     if class_names is not None:
         model = replace(model, class_names=class_names)
+    if layouts is not None:
+        model = replace(model, layouts=dict(layouts))
     return model
 
 
 def _call(spec: str) -> VisionModel:
-    place, colon, name = spec.rpartition(":")
+    place, colon, called = spec.rpartition(":")
+    name, at, weights = called.partition("@")
     if not colon or not place or not name.isidentifier():
         raise ModelSpecError(f"cannot read the model name {spec!r}; {LEGAL}")
     function = _function(place, name, spec)
@@ -73,10 +99,12 @@ def _call(spec: str) -> VisionModel:
         made = function()
     except Exception as error:  # anything can happen in the user's code
         raise ModelSpecError(f"{spec} failed with {type(error).__name__}: {error}") from error
-    if isinstance(made, VisionModel):
-        return made
     if isinstance(made, nn.Module):
-        return VisionModel(made)
+        made = VisionModel(made)
+    if isinstance(made, VisionModel):
+        if at:
+            load_weights(made.net, Path(weights))
+        return made
     raise ModelSpecError(f"{spec} gave {type(made).__name__}; it must give a torch.nn.Module or a sacv.VisionModel")
 
 

@@ -18,6 +18,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sacv.errors import SacvError
+
 STRIP = 32
 """Least width of the strip that is probed in place of the full input, in pixels."""
 
@@ -33,31 +35,39 @@ class ReceptiveFields:
 
     Parameters
     ----------
-    rows
-        Int `(height, 2)`: first input row, and the one past the last, that reach each row of the grid.
-    columns
-        Int `(width, 2)`: the same for columns.
+    axes
+        For each axis of the grid, int `(cells, 2)`: the first input line, and the one past the last, that reach each
+        cell along that axis.
     """
 
-    rows: NDArray[np.int64]
-    columns: NDArray[np.int64]
+    axes: tuple[NDArray[np.int64], ...]
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Of a grid of height and width, the input rows of each of its rows, `(height, 2)`."""
+        return self.axes[-2]
+
+    @property
+    def columns(self) -> NDArray[np.int64]:
+        """Of a grid of height and width, the input columns of each of its columns, `(width, 2)`."""
+        return self.axes[-1]
 
     def box(self, row: int, column: int) -> tuple[int, int, int, int]:
-        """Give the field of a location: left, top, right, bottom, half-open."""
+        """Give the field of a location of a grid of height and width: left, top, right, bottom, half-open."""
         (top, bottom), (left, right) = self.rows[row], self.columns[column]
         return int(left), int(top), int(right), int(bottom)
 
     @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of the largest field."""
-        return int(np.diff(self.rows).max()), int(np.diff(self.columns).max())
+    def size(self) -> tuple[int, ...]:
+        """Sides of the largest field, such as height and width."""
+        return tuple(int(np.diff(lines).max()) for lines in self.axes)
 
 
 def receptive_fields(
     run: Run,
-    input_shape: tuple[int, int, int],
+    input_shape: tuple[int, ...],
     *,
-    batch_size: int = 32,
+    batch_size: int = 8,
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
 ) -> dict[str, ReceptiveFields | None]:
@@ -66,9 +76,9 @@ def receptive_fields(
     Parameters
     ----------
     run
-        From inputs `(n, channels, height, width)` to the activations of each layer by name, `(n, *grid, channels)`.
+        From inputs `(n, channels, *size)` to the activations of each layer by name, `(n, *grid, channels)`.
     input_shape
-        Channels, height and width of the input.
+        Of the input, `(channels, *size)`.
     batch_size
         Probes a pass.
     dtype, device
@@ -83,31 +93,35 @@ def receptive_fields(
     plain = run(base[None])
     # NNPACK's convolutions (Winograd, FFT) carry a NaN to its neighbours within a tile; oneDNN's do not.
     with torch.backends.nnpack.flags(enabled=False):
-        rows, columns = (_reach_of_axis(run, base, axis, batch_size) for axis in (1, 2))
+        reach = [_reach_of_axis(run, base, axis, batch_size) for axis in range(1, base.ndim)]
     found: dict[str, ReceptiveFields | None] = {}
     for layer, cells in plain.items():
-        known = cells.ndim == 4 and bool(torch.isfinite(cells).all())
-        height, width = (_intervals(rows[layer]), _intervals(columns[layer])) if known else (None, None)
-        found[layer] = None if height is None or width is None else ReceptiveFields(height, width)
+        # What has fewer axes than the input, as tokens on no grid, has no fields along them.
+        known = cells.ndim == base.ndim + 1 and bool(torch.isfinite(cells).all())
+        lines = [_intervals(along[layer]) for along in reach] if known else []
+        sure = tuple(one for one in lines if one is not None)
+        found[layer] = ReceptiveFields(sure) if known and len(sure) == len(lines) else None
     return found
 
 
 def _reach_of_axis(run: Run, base: torch.Tensor, axis: int, batch_size: int) -> dict[str, NDArray[np.bool_]]:
-    """Tell for each layer which lines of an axis (1 rows, 2 columns) reach which of its lines, `(lines, locations)`.
+    """Tell for each layer which lines of an axis of the input reach which of its lines, `(lines, locations)`.
 
     Which rows reach a location does not depend on the width of the input, save in a network that reads the whole of it;
     a strip is therefore probed where the network takes one and answers as it does on a few lines of the full input.
     """
     lines = list(range(base.shape[axis]))
-    across = 3 - axis
-    strip = base.narrow(across, 0, max(STRIP, base.shape[across] // 4)) if base.shape[across] > STRIP else base
+    strip = base
+    for across in range(1, base.ndim):
+        if across != axis and base.shape[across] > STRIP:
+            strip = strip.narrow(across, 0, max(STRIP, base.shape[across] // 4))
     checked = lines[:: max(len(lines) // CHECKS, 1)]
     full = _probe(run, base, axis, checked, batch_size)
     if strip is not base:
         try:
             quick = _probe(run, strip, axis, lines, batch_size)
-        except RuntimeError:  # the network takes no other size, as with embedded positions
-            quick = {}
+        except (RuntimeError, AssertionError, ValueError, SacvError):
+            quick = {}  # the network takes no other size, as with embedded positions
         if quick and all(np.array_equal(quick[layer][checked], reach) for layer, reach in full.items()):
             return quick
     return _probe(run, base, axis, lines, batch_size)
@@ -118,11 +132,13 @@ def _probe(run: Run, base: torch.Tensor, axis: int, lines: list[int], batch_size
     parts: dict[str, list[NDArray[np.bool_]]] = {}
     for start in range(0, len(lines), batch_size):
         some = lines[start : start + batch_size]
-        probes = base.repeat(len(some), 1, 1, 1)
+        probes = base.repeat(len(some), *[1] * base.ndim)
         for number, line in enumerate(some):
             probes[number].select(axis, line).fill_(torch.nan)
         for layer, cells in run(probes).items():
-            hit = torch.isnan(cells).any(dim=-1).any(dim=3 - axis)
+            hit = torch.isnan(cells).any(dim=-1)
+            others = [other for other in range(1, hit.ndim) if other != axis]
+            hit = hit.any(dim=others) if others else hit
             parts.setdefault(layer, []).append(hit.cpu().numpy())
     return {layer: np.concatenate(hits) for layer, hits in parts.items()}
 
@@ -134,3 +150,45 @@ def _intervals(reach: NDArray[np.bool_]) -> NDArray[np.int64] | None:
     first = reach.argmax(axis=0)
     last = len(reach) - reach[::-1].argmax(axis=0)
     return np.stack([first, last], axis=1)
+
+
+def effective_fields(run: Run, inputs: torch.Tensor, *, directions: int = 4) -> dict[str, tuple[int, ...]]:
+    """Give the sides of each layer's effective receptive field at its middle location, in input pixels.
+
+    A location weighs the pixels that can reach it very unevenly. Along each axis, the side is that of the interval that
+    holds the middle 95 % of the energy of the gradient, `(d (w . a(p)) / dx)^2` summed over channels, images and a few
+    random directions w (after Luo, Li, Urtasun and Zemel, "Understanding the effective receptive field in deep
+    convolutional neural networks", arXiv 1701.04128).
+
+    Parameters
+    ----------
+    run
+        From inputs `(n, channels, *size)` to the activations of each layer by name, `(n, *grid, channels)`, with their
+        graph.
+    inputs
+        Float `(n, channels, *size)`.
+    directions
+        Random directions w.
+    """
+    start = inputs.detach().clone().requires_grad_()
+    generator = torch.Generator().manual_seed(0)
+    found: dict[str, tuple[int, ...]] = {}
+    for layer, cells in run(start).items():
+        places = cells.flatten(1, -2)
+        middle = places[:, int(np.ravel_multi_index([side // 2 for side in cells.shape[1:-1]], cells.shape[1:-1]))]
+        energy = torch.zeros(inputs.shape[2:], dtype=torch.float64, device=inputs.device)
+        for _ in range(directions):
+            weights = torch.randn(middle.shape[-1], generator=generator).to(middle)
+            (gradient,) = torch.autograd.grad((middle @ weights).sum(), start, retain_graph=True)
+            energy += gradient.double().square().sum(dim=(0, 1))
+        found[layer] = tuple(_middle(energy, axis) for axis in range(energy.ndim))
+    return found
+
+
+def _middle(energy: torch.Tensor, axis: int) -> int:
+    """Give the length of the interval of an axis that holds the middle 95 % of the energy."""
+    others = [other for other in range(energy.ndim) if other != axis]
+    along = energy.sum(dim=others) if others else energy
+    share = torch.cumsum(along, dim=0) / along.sum().clamp_min(1e-300)
+    first, last = (int((share < level).sum()) for level in (0.025, 0.975))
+    return last - first + 1

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from torch import nn
 
 from sacv.errors import LayerError
-from sacv.model.capture import as_it_was
-from sacv.model.layout import recognise
-from sacv.model.vision_model import VisionModel
+from sacv.model.layout import Layout
+from sacv.model.outputs import main_tensor
+from sacv.model.recognition import Recogniser
 
 
 @dataclass(frozen=True)
@@ -25,18 +26,24 @@ class LayerInfo:
     calls
         How often it ran.
     layout, grid, channels
-        Of its activation; empty where it cannot be asked about.
+        Of its activation; none and empty where it cannot be asked about.
     warning
         Why it cannot be asked about; empty where it can.
+    nearest
+        A layer that can be asked about in its place.
+    leaf
+        Whether it holds no other layer.
     """
 
     name: str
     kind: str
     calls: int = 0
-    layout: str = ""
+    layout: Layout | None = None
     grid: tuple[int, ...] = ()
     channels: int = 0
     warning: str = ""
+    nearest: str = ""
+    leaf: bool = True
 
     @property
     def usable(self) -> bool:
@@ -44,86 +51,94 @@ class LayerInfo:
         return not self.warning
 
 
-def survey(model: VisionModel, inputs: torch.Tensor, layers: Sequence[str] | None = None) -> list[LayerInfo]:
+def survey(net: nn.Module, inputs: torch.Tensor, layouts: Mapping[str, Layout]) -> dict[str, LayerInfo]:
     """Run the network once and tell what layers give, in the order in which they finish.
 
     Parameters
     ----------
-    model
-        The model.
+    net
+        The network; inside `as_it_was`.
     inputs
-        Float `(n, channels, *size)`; one image is enough.
-    layers
-        Names asked about; all modules by default.
+        Float `(n, channels, *size)`. The first image is run twice, since what is no activation of an image, such as a
+        table of relative positions, shows by being there once.
+    layouts
+        By name of a layer: the layout that the user says it has.
 
-    Raises
-    ------
-    LayerError
-        If a name is not one of the network's.
+    Returns
+    -------
+    By name; layers that do not run come last.
     """
-    names = [name for name, _ in model.net.named_modules() if name] if layers is None else list(layers)
-    modules = model.modules(names)
-    found = {name: LayerInfo(name, type(module).__name__) for name, module in modules.items()}
-    order: list[str] = []
+    modules = {name: module for name, module in net.named_modules() if name}
+    pair = inputs[:1].repeat(2, *[1] * (inputs.ndim - 1))
+    recogniser = Recogniser(pair.shape, layouts)
+    found: dict[str, LayerInfo] = {}
 
-    def record(name: str, output: Any) -> None:
-        info = found[name]
-        if not info.calls:
-            order.append(name)
-            info = _look(info, output)
+    def record(name: str, module: nn.Module, output: Any) -> None:
+        info = found.get(name) or _look(name, module, output, recogniser)
         found[name] = replace(info, calls=info.calls + 1)
 
-    with as_it_was(model.net), torch.no_grad():
+    with torch.no_grad():
         handles = [
-            module.register_forward_hook(lambda _m, _i, output, name=name: record(name, output))
+            module.register_forward_hook(lambda m, _i, output, name=name: record(name, m, output))
             for name, module in modules.items()
         ]
         try:
-            model.net(inputs)
+            net(pair)
         finally:
             for handle in handles:
                 handle.remove()
-    return [_judge(found[name]) for name in order] + [_judge(found[name]) for name in names if name not in order]
+    for name, module in modules.items():
+        found.setdefault(name, LayerInfo(name, type(module).__name__, warning="does not run in a forward pass"))
+    found = {
+        name: replace(info, warning=f"runs {info.calls} times in one pass, so its activations are ambiguous")
+        if info.calls > 1
+        else info
+        for name, info in found.items()
+    }
+    return {name: info if info.usable else replace(info, nearest=_nearest(name, found)) for name, info in found.items()}
 
 
-def _look(info: LayerInfo, output: Any) -> LayerInfo:
-    if not isinstance(output, torch.Tensor):
-        return replace(info, warning=f"gives {type(output).__name__}, not one tensor")
+def _look(name: str, module: nn.Module, output: Any, recogniser: Recogniser) -> LayerInfo:
+    info = LayerInfo(name, type(module).__name__, leaf=not any(True for _ in module.children()))
+    tensor = main_tensor(output)
+    if tensor is None or not tensor.is_floating_point():
+        what = type(output).__name__ if tensor is None else f"numbers of type {tensor.dtype}"
+        return replace(info, warning=f"gives {what}, not one tensor of real numbers")
     try:
-        layout = recognise(output.shape, info.name)
-    except LayerError:
-        return replace(info, warning=f"gives shape {tuple(output.shape)[1:]}, which has no locations")
-    *grid, channels = layout.cells(output).shape[1:]
-    warning = "one location only" if max(grid) == 1 else ""
-    return replace(info, layout=layout.name, grid=tuple(grid), channels=channels, warning=warning)
+        layout = recogniser.recognise(name, module, tensor)
+    except LayerError as error:
+        return replace(info, warning=str(error))
+    *grid, channels = layout.cells(tensor).shape[1:]
+    warning = "has one location only, so nothing can be told about places" if max(grid) == 1 else ""
+    return replace(info, layout=layout, grid=tuple(grid), channels=channels, warning=warning)
 
 
-def _judge(info: LayerInfo) -> LayerInfo:
-    if info.calls == 0:
-        return replace(info, warning="does not run in a forward pass")
-    if info.calls > 1:
-        return replace(info, warning=f"runs {info.calls} times in one pass, so its activations are ambiguous")
-    return info
+def _nearest(name: str, found: Mapping[str, LayerInfo]) -> str:
+    """Give the closest usable layer that holds this one, or else the last usable one that finishes before it."""
+    parent = name
+    while "." in parent:
+        parent = parent.rpartition(".")[0]
+        if parent in found and found[parent].usable:
+            return parent
+    order = list(found)
+    before = [other for other in order[: order.index(name)] if found[other].usable]
+    return before[-1] if before else ""
 
 
-def require_usable(model: VisionModel, inputs: torch.Tensor, layers: Sequence[str]) -> dict[str, LayerInfo]:
-    """Check that layers can be asked about.
+def require_usable(found: Mapping[str, LayerInfo], layers: Sequence[str]) -> dict[str, LayerInfo]:
+    """Give the layers asked about, and check that they can be.
 
     Raises
     ------
     LayerError
-        If no layer is named, or one does not exist, does not run once, or has no locations.
+        If one does not run once, or has no locations.
     """
-    if not layers:
-        raise LayerError("no layer is named; 'sacv layers' lists those that can be asked about")
-    found = {info.name: info for info in survey(model, inputs, layers)}
-    for info in found.values():
+    for name in layers:
+        info = found[name]
         if not info.usable:
+            instead = f"; ask about {info.nearest!r}" if info.nearest else ""
             raise LayerError(
-                f"layer {info.name!r} ({info.kind}) cannot be asked about: it {info.warning}; "
-                "'sacv layers' lists those that can"
-                if not info.warning.startswith("one")
-                else f"layer {info.name!r} ({info.kind}) has one location only, so nothing can be told about places; "
-                "ask about an earlier layer"
+                f"layer {name!r} ({info.kind}) cannot be asked about: it {info.warning}{instead} "
+                "('sacv layers' lists those that can)"
             )
-    return found
+    return {name: found[name] for name in layers}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -16,6 +16,14 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom in pixels of the original picture."""
+
+
+@runtime_checkable
+class Framed(Protocol):
+    """A transform that tells which part of a picture the network sees."""
+
+    def region(self, size: tuple[int, int]) -> Box:
+        """Give the part of a picture of `size` (width, height) that a layer's grid divides."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,9 +14,23 @@ from PIL import Image
 from torch import nn
 
 from sacv.errors import LayerError, OptionError, TargetError
-from sacv.model.capture import LayerRecord, Select, Trace, activations, as_it_was, class_logits, gradients, resume
-from sacv.model.receptive_field import ReceptiveFields, receptive_fields
-from sacv.model.transform import Box, ImageTransform
+from sacv.model.capture import (
+    Layer,
+    LayerRecord,
+    Select,
+    Trace,
+    activations,
+    activations_in_graph,
+    as_it_was,
+    gradients,
+    resume,
+)
+from sacv.model.layout import parse_layout
+from sacv.model.outputs import class_logits
+from sacv.model.receptive_field import ReceptiveFields, effective_fields, receptive_fields
+from sacv.model.survey import LayerInfo, require_usable, survey
+from sacv.model.transform import Box, Framed, ImageTransform
+from sacv.model.unwrap import unwrap
 
 Transform = Callable[[Image.Image], torch.Tensor]
 
@@ -38,16 +52,31 @@ class VisionModel:
         In the order of the logits.
     spec
         The name that the model was loaded by, kept in banks.
+    layouts
+        By name of a layer, how its activations lie, where sacv cannot tell or tells it wrongly: NCHW, NHWC, NCDHW,
+        NDHWC, NCL, NLC or, say, `tokens 14x14+1` (a grid, and tokens before it).
+
+    Raises
+    ------
+    OptionError
+        If the network is none, or of a kind that cannot be asked: TorchScript or quantised.
     """
 
     net: nn.Module
     transform: Transform = field(default_factory=ImageTransform)
     class_names: Sequence[str] | None = None
     spec: str | None = None
+    layouts: Mapping[str, str] = field(default_factory=dict)
+    _surveys: dict[tuple[int, ...], dict[str, LayerInfo]] = field(default_factory=dict, init=False, repr=False)
+    _fields: dict[tuple[int, ...], dict[str, ReceptiveFields | None]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def __post_init__(self) -> None:
-        if not isinstance(self.net, nn.Module):
-            raise OptionError(f"net must be a torch.nn.Module, not {type(self.net).__name__}")
+        object.__setattr__(self, "net", unwrap(self.net))
+        for text in self.layouts.values():
+            parse_layout(text)
+        self.modules(list(self.layouts))
 
     @property
     def device(self) -> torch.device:
@@ -128,9 +157,9 @@ class VisionModel:
         The part is None where the transform is the user's own and does not tell.
         """
         if not isinstance(image, Image.Image):
-            height, width = image.shape[-2:]
+            height, width = image.shape[-2:] if image.ndim > 2 else (1, image.shape[-1])
             return (width, height), (0.0, 0.0, float(width), float(height))
-        if isinstance(self.transform, ImageTransform):
+        if isinstance(self.transform, Framed):
             return image.size, self.transform.region(image.size)
         return image.size, None
 
@@ -143,20 +172,52 @@ class VisionModel:
         with as_it_was(self.net):
             yield
 
+    def survey(self, inputs: torch.Tensor) -> dict[str, LayerInfo]:
+        """Tell of each layer, by name, what it gives for inputs of this size; see `sacv.model.survey`.
+
+        The network runs once for each size of inputs.
+        """
+        size = tuple(inputs.shape[1:])
+        if size not in self._surveys:
+            layouts = {name: parse_layout(text) for name, text in self.layouts.items()}
+            with as_it_was(self.net):
+                self._surveys[size] = survey(self.net, inputs, layouts)
+        return self._surveys[size]
+
+    def usable(self, inputs: torch.Tensor, layers: Sequence[str]) -> dict[str, LayerInfo]:
+        """Give what is known of layers, by name, for inputs of this size.
+
+        Raises
+        ------
+        LayerError
+            If one does not exist or cannot be asked about; the message names a layer near it that can.
+        """
+        if not layers:
+            raise LayerError("no layer is named; 'sacv layers' lists those that can be asked about")
+        self.modules(layers)
+        return require_usable(self.survey(inputs), layers)
+
+    def _layers(self, inputs: torch.Tensor, layers: Sequence[str]) -> dict[str, Layer]:
+        modules, known = self.modules(layers), self.survey(inputs)
+        # A single location is enough to look at, though not to ask about places.
+        require_usable(known, [name for name in layers if known[name].layout is None or known[name].calls != 1])
+        found = {name: known[name].layout for name in layers}
+        return {name: Layer(modules[name], layout) for name, layout in found.items() if layout is not None}
+
     def activations(self, inputs: torch.Tensor, layers: Sequence[str]) -> dict[str, LayerRecord]:
         """Give the activations of layers, by name, for a batch; see `sacv.model.capture.activations`."""
         with as_it_was(self.net):
-            return activations(self.net, inputs, self.modules(layers))
+            return activations(self.net, inputs, self._layers(inputs, layers))
 
     def trace(self, inputs: torch.Tensor, layers: Sequence[str], selects: Sequence[Select]) -> Trace:
         """Give logits, activations and gradients for a batch; see `sacv.model.capture.gradients`."""
         with as_it_was(self.net):
-            return gradients(self.net, inputs, self.modules(layers), selects)
+            return gradients(self.net, inputs, self._layers(inputs, layers), selects)
 
-    def resume(self, inputs: torch.Tensor, layer: str, cells: torch.Tensor) -> torch.Tensor:
-        """Give the logits that follow from other activations at a layer; see `sacv.model.capture.resume`."""
+    def resume(self, inputs: torch.Tensor, layer: str, cells: torch.Tensor, select: Select) -> torch.Tensor:
+        """Give what is explained after other activations at a layer; see `sacv.model.capture.resume`."""
         with as_it_was(self.net):
-            return resume(self.net, inputs, layer, self.modules([layer])[layer], cells)
+            return resume(self.net, inputs, layer, self._layers(inputs, [layer])[layer], cells, select)
 
     def logits(self, inputs: torch.Tensor) -> torch.Tensor:
         """Give the logits `(n, classes)` of a batch."""
@@ -198,14 +259,23 @@ class VisionModel:
         return self.inputs([Image.new("RGB", (256, 256), (128, 128, 128))])
 
     def receptive_fields(self, input_shape: Sequence[int], layers: Sequence[str]) -> dict[str, ReceptiveFields | None]:
-        """Find the receptive fields of layers for inputs `(channels, height, width)`; None where not known."""
-        channels, height, width = input_shape
+        """Find the receptive fields of layers for inputs `(channels, *size)`, once a size; None where not known."""
+        known = self._fields.setdefault(tuple(input_shape), {})
+        missing = [layer for layer in layers if layer not in known]
 
         def run(inputs: torch.Tensor) -> dict[str, torch.Tensor]:
-            return {layer: record.cells for layer, record in self.activations(inputs, layers).items()}
+            return {layer: record.cells for layer, record in self.activations(inputs, missing).items()}
 
-        with self.borrowed():
-            return receptive_fields(run, (channels, height, width), dtype=self.dtype, device=self.device)
+        if missing:
+            with self.borrowed():
+                known |= receptive_fields(run, tuple(input_shape), dtype=self.dtype, device=self.device)
+        return {layer: known[layer] for layer in layers}
+
+    def effective_fields(self, inputs: torch.Tensor, layers: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        """Give the sides of the layers' effective receptive fields; see `sacv.model.receptive_field`."""
+        with as_it_was(self.net):
+            known = self._layers(inputs, layers)
+            return effective_fields(lambda images: activations_in_graph(self.net, images, known), inputs)
 
     @property
     def fingerprint(self) -> str:
@@ -227,5 +297,6 @@ class VisionModel:
             "kind": type(self.net).__qualname__,
             "fingerprint": self.fingerprint,
             "transform": self.transform.to_json() if isinstance(self.transform, ImageTransform) else None,
+            "layouts": dict(self.layouts),
             "class_names": None if self.class_names is None else [str(name) for name in self.class_names],
         }

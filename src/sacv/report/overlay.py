@@ -135,7 +135,7 @@ def lay_over(
 
 def _border(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Mark the pixels that are inside and touch one that is not."""
-    padded = np.pad(inside, 1, mode="edge")
+    padded = np.pad(inside, 1)  # what reaches the edge of the map ends there
     whole = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
     return inside & ~whole
 

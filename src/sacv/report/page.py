@@ -34,7 +34,7 @@ class PageImage:
     target, logit
         The class explained and its logit.
     predicted, probability
-        The most likely class and its softmax probability.
+        The most likely class and its softmax probability; none where the network has no logits.
     """
 
     name: str
@@ -42,8 +42,8 @@ class PageImage:
     region: tuple[float, float, float, float]
     target: str
     logit: float
-    predicted: str
-    probability: float
+    predicted: str | None
+    probability: float | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +77,9 @@ class PageMap:
     relevance
         Float `(images, h, w)`; above 0 the concept is present.
     contribution
-        Float `(images, h, w)` in logits per unit of the CAV; none where a map would say nothing, as a note tells.
+        Float `(images, h, w)`; none where a map would say nothing, as a note tells.
+    unit
+        Of the contribution.
     relevance_marks, contribution_marks
         Bool `(images, h, w)`: which locations beat chance; none where that is not known.
     numbers
@@ -98,6 +100,7 @@ class PageMap:
     concept: str
     relevance: NDArray[np.floating]
     contribution: NDArray[np.floating] | None
+    unit: str
     relevance_marks: NDArray[np.bool_] | None
     contribution_marks: NDArray[np.bool_] | None
     numbers: Sequence[Mapping[str, float]]
@@ -169,7 +172,7 @@ def _section(one: PageMap, images: Sequence[PageImage], relevant: Scale, given: 
         "map": one,
         "bars": [
             _bar(relevant, "relevance", "above the line: present"),
-            _bar(given, "contribution", "logits per unit of v"),
+            _bar(given, "contribution", one.unit),
         ],
         "rows": [
             {

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,14 +14,18 @@ from numpy.typing import NDArray
 
 from sacv.cav import CAV, ConceptBank, require_strong, unit_length
 from sacv.concepts import Batch, Source, batches, image_set
+from sacv.concepts.image_set import Loaded
 from sacv.engine import LocalEngine
 from sacv.errors import ActivationError, OptionError
-from sacv.model import Trace, VisionModel
+from sacv.model import OutputTarget, Select, Trace, VisionModel
 from sacv.scores.class_scores import ClassScores
 from sacv.scores.kinds import CENTRES, evaluate, image_terms
 from sacv.scores.significance import benjamini_hochberg, effect_size, holm, interval, p_value
 
 Float64 = NDArray[np.float64]
+
+Target = int | str | Callable[[Any], torch.Tensor]
+"""A class by index or name, or a function from the network's output to a scalar of each image."""
 
 Progress = Callable[[int, int], None]
 """Called with the number of batches done and of all."""
@@ -30,7 +35,7 @@ def score(
     model: VisionModel,
     images: Source,
     bank: ConceptBank,
-    target: int | str | Sequence[int | str],
+    target: Target | Sequence[Target],
     *,
     seed: int = 0,
     batch_size: int | None = None,
@@ -54,7 +59,8 @@ def score(
     bank
         The CAVs, their runs and their null.
     target
-        The class, or several: index or name.
+        The class by index or name; or a function from the network's output, as it is, to a float tensor `(n,)`, one
+        scalar for each image; or several of these.
     seed
         Of the intervals.
     batch_size
@@ -84,14 +90,13 @@ def score(
     weak = require_strong(bank.cavs, allow_weak=allow_weak)
     if seed < 0:
         raise OptionError(f"seed must be 0 or above, not {seed}")
-    targets = [target] if isinstance(target, int | np.integer | str) else list(target)
+    targets = [target] if callable(target) or isinstance(target, int | np.integer | str) else list(target)
     if not targets:
         raise OptionError("no target is given; name a class by its name or index")
     pictures = image_set("the images to score", images, skip_unreadable=skip_unreadable)
     names = [item.name for item in pictures.items]
-    classes = model.logits(model.inputs([pictures.items[0].load()])).shape[1]
-    indices = [model.class_index(one, classes) for one in targets]
-    if len(set(indices)) < len(indices):
+    explained = _explained(model, pictures.items[0].load(), targets)
+    if len(explained) < len(targets):
         raise OptionError(f"a target is given twice: {', '.join(map(str, targets))}")
     size = model.batch_size(batch_size)
     total, done = -(-len(pictures) // size), 0
@@ -102,13 +107,13 @@ def score(
         if progress is not None:
             progress(done, total)
 
-    reducer = _Reducer(model, bank, tuple(indices), tuple(names))
+    reducer = _Reducer(model, bank, explained, tuple(names))
     with model.borrowed():
         state = LocalEngine().fold(reducer, batches(pictures.items, size), advance)
     rows, image_rows = [], []
-    for (layer, concept, index), sums in state.items():
+    for (layer, concept, name), sums in state.items():
         cav = bank.cav(layer, concept)
-        labels = {"layer": layer, "concept": concept, "target": model.class_name(index)}
+        labels = {"layer": layer, "concept": concept, "target": name}
         terms = np.concatenate([part for _, part in sorted(sums.terms.items())])
         mark = {"weak": (layer, concept) in weak}
         rows += [labels | _tested(kind, terms, sums.drawn, cav, seed) | mark for kind in CENTRES]
@@ -122,8 +127,27 @@ def score(
         notes=tuple(_notes(state, weak, bank)),
         bank=bank,
         skipped=pictures.skipped,
-        settings={"targets": [model.class_name(index) for index in indices], "seed": seed, "images": len(names)},
+        settings={"targets": list(explained), "seed": seed, "images": len(names)},
     )
+
+
+def _explained(model: VisionModel, image: Loaded, targets: Sequence[Target]) -> dict[str, Select]:
+    """Give by name what is explained; a target that is given twice stands once."""
+    found: dict[str, Select] = {}
+    seen: set[object] = set()
+    for target in targets:
+        same: object = target
+        if callable(target):
+            name, mark = str(getattr(target, "__name__", type(target).__name__)), f"target {len(found) + 1}"
+            select: Select = OutputTarget(target)
+        else:
+            same = index = model.class_index(target, model.logits(model.inputs([image])).shape[1])
+            name, mark = model.class_name(index), str(index)
+            select = partial(torch.select, dim=1, index=index)
+        if same not in seen:  # two that differ may have one name
+            found[f"{name} ({mark})" if name in found else name] = select
+        seen.add(same)
+    return found
 
 
 @dataclass
@@ -148,7 +172,7 @@ class _Sums:
     constant: bool = True
 
 
-_State = dict[tuple[str, str, int], _Sums]
+_State = dict[tuple[str, str, str], _Sums]
 
 
 @dataclass(frozen=True)
@@ -157,24 +181,23 @@ class _Reducer:
 
     model: VisionModel
     bank: ConceptBank
-    targets: tuple[int, ...]
+    targets: Mapping[str, Select]
     names: tuple[str, ...]
 
     def empty(self) -> _State:
         return {}
 
     def add(self, state: _State, batch: Batch) -> _State:
-        selects = [partial(torch.select, dim=1, index=index) for index in self.targets]
-        trace = self.model.trace(self.model.inputs(batch.images), list(self.bank.layers), selects)
+        trace = self.model.trace(self.model.inputs(batch.images), list(self.bank.layers), list(self.targets.values()))
         self._require_finite(trace, batch.start)
         for layer, record in trace.activations.items():
             read = unit_length(record.cells) if self.bank.normalised else record.cells
-            for number, index in enumerate(self.targets):
+            for number, name in enumerate(self.targets):
                 gradients = trace.gradients[number][layer]
                 flat = gradients.flatten(1, -2)
                 constant = bool((flat - flat[:, :1]).abs().max() <= 1e-5 * flat.abs().max())
                 for concept, found in self._terms(layer, read, gradients).items():
-                    sums = state.setdefault((layer, concept, index), _Sums())
+                    sums = state.setdefault((layer, concept, name), _Sums())
                     columns, derivative = found
                     sums.terms[batch.start] = columns[:, 0]
                     sums.derivative[batch.start] = derivative[:, 0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -208,7 +209,7 @@ def _on_images(
     inputs = model.inputs([item.load() for item in items])
     logits = model.logits(inputs)
     index = int(logits.argmax(dim=1).mode().values) if target is None else model.class_index(target, logits.shape[1])
-    trace = model.trace(inputs, [layer], [lambda found: found[:, index]])
+    trace = model.trace(inputs, [layer], [partial(torch.select, dim=1, index=index)])
     gradients, cells = trace.gradients[0][layer], trace.activations[layer].cells
     yield _varies(layer, gradients, model.class_name(index))
     yield _false_alarms(bank, layer, unit_length(cells) if bank.normalised else cells, gradients, seed)

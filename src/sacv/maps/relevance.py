@@ -1,9 +1,9 @@
-"""Relevance and contribution of every location, for many concepts at once.
+"""Relevance of every location, and the directional derivative there, for many concepts at once.
 
 With v the CAV (norm 1, pointing to the concept), t its threshold and z the logit explained::
 
-    relevance     r(p) = v . a(p) - t        in units of activation along v; above 0 the concept is present
-    contribution  c(p) = v . dz/da(p)        in logits per unit of v; signed
+    relevance   r(p) = v . a(p) - t        in units of activation along v; above 0 the concept is present
+    derivative  c(p) = v . dz/da(p)        in logits per unit of v; signed
 
 Source: the SACV paper, arXiv 2205.11511, section 3, with the signs and scales stated here.
 """
@@ -24,8 +24,8 @@ def relevance(cells: torch.Tensor, cavs: Sequence[CAV]) -> torch.Tensor:
     return _along(cells, cavs, thresholds)
 
 
-def contribution(gradients: torch.Tensor, cavs: Sequence[CAV]) -> torch.Tensor:
-    """Give the contribution `(n, concepts, *grid)` from gradients of the logit `(n, *grid, channels)`."""
+def derivative(gradients: torch.Tensor, cavs: Sequence[CAV]) -> torch.Tensor:
+    """Give the directional derivative `(n, concepts, *grid)` from gradients of the logit `(n, *grid, channels)`."""
     return _along(gradients, cavs, torch.zeros(len(cavs), dtype=torch.float64))
 
 

@@ -1,0 +1,8 @@
+"""Contribution methods: how much each location's concept gives to the logit explained."""
+
+from sacv.maps.methods.ablation import Ablation
+from sacv.maps.methods.base import Method, Scene
+from sacv.maps.methods.gradient import Gated, Gradient, GradientTimesConcept
+from sacv.maps.methods.path import IntegratedGradients
+
+__all__ = ["Ablation", "Gated", "Gradient", "GradientTimesConcept", "IntegratedGradients", "Method", "Scene"]

@@ -1,0 +1,112 @@
+"""What a contribution method sees, and what it gives.
+
+The concept's amount at a location is how far its activation lies along v beyond the pool's mean mu::
+
+    s(p) = v . (a(p) - mu)        in units of activation along v
+
+To take the concept out of a location is to move its activation to a(p) - s(p) v.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from sacv.cav import CAV, RANDOM, ConceptBank
+from sacv.model import Select, VisionModel
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A batch of images at one layer, as a contribution method sees it.
+
+    Parameters
+    ----------
+    model, inputs
+        The model, and its inputs `(n, channels, *size)`.
+    layer, cells
+        The layer and its activations `(n, *grid, channels)`.
+    selects
+        For each image, from logits to the scalar explained.
+    relevance
+        Float32 `(n, concepts, *grid)`; see `sacv.maps.relevance`.
+    derivative
+        Float32 `(n, concepts, *grid)`: v . dz/da(p).
+    cavs, bank
+        One CAV for each concept, and where they come from.
+    batch_size
+        Activations run at a time.
+    """
+
+    model: VisionModel
+    inputs: torch.Tensor
+    layer: str
+    cells: torch.Tensor
+    selects: Sequence[Select]
+    relevance: torch.Tensor
+    derivative: torch.Tensor
+    cavs: Sequence[CAV]
+    bank: ConceptBank
+    batch_size: int
+
+    def amount(self) -> torch.Tensor:
+        """Give the concept's amount s(p), float64 `(n, concepts, *grid)`.
+
+        A bank made on activations divided by their length is read so; the amount is in units of the activation itself.
+        """
+        mean = self.bank.statistics[self.layer, RANDOM].total().mean
+        offsets = torch.tensor([cav.threshold - float(cav.vector @ mean) for cav in self.cavs], dtype=torch.float64)
+        found = self.relevance.double() + _per_concept(offsets, self.relevance)
+        if self.bank.normalised:
+            found = found * torch.linalg.vector_norm(self.cells.double(), dim=-1)[:, None]
+        return found
+
+    def presence(self) -> torch.Tensor:
+        """Give the calibrated probability that a location shows the concept, float64 `(n, concepts, *grid)`.
+
+        It is one half at the threshold, and its logit is the log-likelihood ratio of two normal distributions of equal
+        spread, `(s / sd^2) r(p)`, with s the step between the means of random and of concept along v and sd the spread
+        of random locations along it.
+        """
+        covariance = self.bank.statistics[self.layer, RANDOM].total().covariance
+        slopes = [cav.separation / max(float(cav.vector @ covariance @ cav.vector), 1e-300) for cav in self.cavs]
+        slope = _per_concept(torch.tensor(slopes, dtype=torch.float64), self.relevance)
+        return torch.sigmoid(slope * self.relevance.double())
+
+    def direction(self, number: int) -> torch.Tensor:
+        """Give the vector of a concept, float64 `(channels,)`, where the activations are."""
+        return torch.from_numpy(np.array(self.cavs[number].vector)).to(self.cells.device)
+
+    def explained(self, row: int, cells: torch.Tensor) -> torch.Tensor:
+        """Give the scalar explained of an image, float64 `(m,)`, after other activations `(m, *grid, channels)`."""
+        parts = torch.split(cells.to(self.cells.dtype), self.batch_size)
+        image = self.inputs[row : row + 1]
+        found = [self.model.resume(image, self.layer, part, self.selects[row]) for part in parts]
+        return torch.cat([part.double() for part in found])
+
+
+def _per_concept(values: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
+    return values.to(maps.device).reshape(1, -1, *[1] * (maps.ndim - 2))
+
+
+@dataclass(frozen=True)
+class Method(ABC):
+    """Base of all contribution methods: frozen, so that an explanation can say what made it."""
+
+    @property
+    @abstractmethod
+    def unit(self) -> str:
+        """Unit of the map."""
+
+    @abstractmethod
+    def maps(self, scene: Scene) -> torch.Tensor:
+        """Give the contribution of every location, float32 `(n, concepts, *grid)`, signed."""
+
+    def describe(self) -> dict[str, Any]:
+        """Give the method's name and parameters, as an explanation records them."""
+        return {"name": type(self).__name__, "parameters": asdict(self), "unit": self.unit}

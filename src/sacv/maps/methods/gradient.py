@@ -1,0 +1,68 @@
+"""Methods that read the gradient alone: no pass beyond the one that gave it.
+
+With r the relevance, P the probability of presence and c(p) = v . dz/da(p)::
+
+    Gradient                  c(p)             the paper, arXiv 2205.11511
+    Gated                     P(p) c(p)        what is not there gives nothing
+    GradientTimesConcept      r(p) c(p)        first-order change of the logit from the threshold to what is there
+
+A gradient tells of an infinitely small step. Where the logit saturates, or the concept decides by being there at all,
+it may be small although the concept decides; `IntegratedGradients` and `Ablation` take the whole step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from sacv.maps.methods.base import Method, Scene
+
+
+@dataclass(frozen=True)
+class Gradient(Method):
+    """The directional derivative of the logit along v: the paper's contribution.
+
+    It says what a little more of the concept would do at a location, whether or not the concept is there.
+    """
+
+    @property
+    def unit(self) -> str:
+        """Unit of the map."""
+        return "logits per unit of v"
+
+    def maps(self, scene: Scene) -> torch.Tensor:
+        """Give v . dz/da(p); see `Method.maps`."""
+        return scene.derivative
+
+
+@dataclass(frozen=True)
+class Gated(Method):
+    """The directional derivative, weighted by the probability that the concept is there."""
+
+    @property
+    def unit(self) -> str:
+        """Unit of the map."""
+        return "logits per unit of v, weighted by presence"
+
+    def maps(self, scene: Scene) -> torch.Tensor:
+        """Give P(p) v . dz/da(p); see `Method.maps`."""
+        return (scene.presence() * scene.derivative).float()
+
+
+@dataclass(frozen=True)
+class GradientTimesConcept(Method):
+    """The directional derivative times the relevance.
+
+    Where the concept is absent (relevance below 0), a positive derivative gives a negative contribution: the logit is
+    lower than it would be at the threshold.
+    """
+
+    @property
+    def unit(self) -> str:
+        """Unit of the map."""
+        return "logits, to first order"
+
+    def maps(self, scene: Scene) -> torch.Tensor:
+        """Give r(p) v . dz/da(p); see `Method.maps`."""
+        return (scene.relevance.double() * scene.derivative).float()

@@ -1,0 +1,312 @@
+"""Contribution methods, against ablation by hand and against each other."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import sacv
+from conftest import SmallNet
+from reference import naive
+from sacv.errors import OptionError, TargetError
+from sacv.maps.methods import Ablation, Gated, Gradient, GradientTimesConcept, IntegratedGradients
+
+TARGET, LAYER = 1, "features.2"
+ALL = [Gradient(), Gated(), GradientTimesConcept(), IntegratedGradients(), Ablation()]
+
+
+def images(count, seed, offset=0.0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(count, 3, 6, 5, generator=generator, dtype=torch.float64) + offset
+
+
+CONCEPT, RANDOM, SHOWN = images(6, 1, 2.0), images(7, 2), images(3, 3, 0.5)
+
+
+class Smooth(nn.Module):
+    """A convolution after the layer and a bent head, so that the logit is a smooth function of its activations."""
+
+    def __init__(self):
+        super().__init__()
+        generator = torch.Generator().manual_seed(3)
+        self.layer, self.next, self.head = nn.Conv2d(3, 5, 3), nn.Conv2d(5, 6, 3), nn.Linear(6, 4)
+        for parameter in self.parameters():
+            parameter.data = 0.4 * torch.randn(parameter.shape, generator=generator)
+
+    def forward(self, x):
+        return self.head(torch.tanh(self.next(torch.tanh(self.layer(x)))).mean((2, 3)))
+
+
+def made(net, layer, solver=None):
+    return sacv.fit(sacv.VisionModel(net), [layer], {"c": CONCEPT}, [RANDOM], solver=solver, nulls=0)
+
+
+def explained(net, bank, method, shown=SHOWN, target=TARGET):
+    found = sacv.explain(sacv.VisionModel(net), shown, bank, target, method=method, checks=False, allow_weak=True)
+    return found.contribution(bank.cavs[0].layer, "c")
+
+
+def amounts(net, bank, shown=SHOWN):
+    """How far each activation lies along v beyond the pool's mean, and the activations, `(n, channels, *grid)`."""
+    cav = bank.cavs[0]
+    values = torch.stack([naive.activation(net.double(), cav.layer, image) for image in shown])
+    mean = bank.statistics[cav.layer, "random"].total().mean
+    return np.einsum("c,nchw->nhw", cav.vector, values.numpy()) - cav.vector @ mean, values
+
+
+def test_gradient_is_the_default_and_the_derivative():
+    net = SmallNet().double()
+    bank = made(net, LAYER)
+    want = naive.contribution(naive.prepared(net), LAYER, SHOWN, bank.cavs[0].vector, [TARGET] * 3)
+    np.testing.assert_allclose(explained(net, bank, Gradient()), want, rtol=1e-5, atol=1e-7)
+    np.testing.assert_array_equal(explained(net, bank, None), explained(net, bank, Gradient()))
+
+
+def test_methods_that_read_the_gradient_alone():
+    net = SmallNet().double()
+    bank = made(net, LAYER)
+    cav = bank.cavs[0]
+    slope = explained(net, bank, Gradient())
+    seen = np.stack(naive.relevance(naive.prepared(net), LAYER, SHOWN, cav.vector, cav.threshold))
+    np.testing.assert_allclose(explained(net, bank, GradientTimesConcept()), seen * slope, rtol=1e-4, atol=1e-6)
+    spread = cav.vector @ bank.statistics[LAYER, "random"].total().covariance @ cav.vector
+    present = 1 / (1 + np.exp(-cav.separation / spread * seen))
+    np.testing.assert_allclose(explained(net, bank, Gated()), present * slope, rtol=1e-4, atol=1e-6)
+
+
+def test_presence_is_calibrated_on_new_images():
+    """Of the places with a probability near p, a share near p shows the concept, where both are equally many."""
+    torch.manual_seed(0)
+
+    class Pass(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Identity()
+
+        def forward(self, x):
+            return torch.cat([self.layer(x).square().mean((2, 3)), x.mean((2, 3))], dim=1)
+
+    def drawn(count, shift):
+        step = torch.tensor([shift, 0.0, 0.0], dtype=torch.float64)[:, None, None]
+        return torch.randn(count, 3, 8, 8, dtype=torch.float64) + step
+
+    net = Pass().double()
+    bank = sacv.fit(sacv.VisionModel(net), ["layer"], {"c": drawn(40, 1.5)}, [drawn(40, 0.0)], nulls=0)
+    shown = torch.cat([drawn(40, 1.5), drawn(40, 0.0)])
+    slope, gated = (explained(net, bank, method, shown, 0) for method in (Gradient(), Gated()))
+    probability = (gated / slope).ravel()
+    truth = np.repeat([1, 0], 40 * 64)
+    for low in np.arange(0, 1, 0.2):
+        chosen = (probability >= low) & (probability < low + 0.2)
+        assert abs(truth[chosen].mean() - probability[chosen].mean()) < 0.05
+
+
+@pytest.mark.parametrize("window", [1, 3])
+@pytest.mark.parametrize("kind", [SmallNet, Smooth], ids=["relu", "smooth"])
+def test_ablation_is_the_change_of_the_logit(kind, window):
+    net = kind().double().eval()
+    layer = LAYER if kind is SmallNet else "layer"
+    bank = made(net, layer)
+    vector = torch.from_numpy(bank.cavs[0].vector)
+    found = explained(net, bank, Ablation(window))
+    excess, values = amounts(net, bank)
+    for n, row, column in [(0, 0, 0), (1, 2, 1), (2, 3, 2), (2, 1, 2)]:
+        moved = values[n].clone()
+        for y in range(max(row - window // 2, 0), min(row + window // 2 + 1, moved.shape[1])):
+            for x in range(max(column - window // 2, 0), min(column + window // 2 + 1, moved.shape[2])):
+                moved[:, y, x] -= excess[n, y, x] * vector
+        change = naive.logit_with(net, layer, SHOWN[n], values[n], TARGET) - naive.logit_with(
+            net, layer, SHOWN[n], moved, TARGET
+        )
+        assert found[n, row, column] == pytest.approx(change, rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize("baseline", ["mean", "threshold"])
+@pytest.mark.parametrize("kind", [SmallNet, Smooth], ids=["relu", "smooth"])
+def test_integrated_gradients_sum_to_the_change_of_the_logit(kind, baseline):
+    net = kind().double().eval()
+    layer = LAYER if kind is SmallNet else "layer"
+    bank = made(net, layer)
+    cav = bank.cavs[0]
+    found = explained(net, bank, IntegratedGradients(baseline=baseline))
+    excess, values = amounts(net, bank)
+    if baseline == "threshold":
+        mean = bank.statistics[layer, "random"].total().mean
+        excess = excess + cav.vector @ mean - cav.threshold
+    for n in range(len(SHOWN)):
+        moved = values[n] - torch.from_numpy(excess[n] * cav.vector[:, None, None])
+        change = naive.logit_with(net, layer, SHOWN[n], values[n], TARGET) - naive.logit_with(
+            net, layer, SHOWN[n], moved, TARGET
+        )
+        assert abs(change) > 0.01
+        assert found[n].sum() == pytest.approx(change, rel=1e-3)
+
+
+def test_a_smooth_logit_needs_few_steps():
+    net = Smooth().double().eval()
+    bank = made(net, "layer")
+    few, many = (explained(net, bank, IntegratedGradients(steps)) for steps in (8, 100))
+    assert np.abs(few - many).max() < 0.1 * np.abs(many).max()
+
+
+def test_gradient_and_ablation_agree_to_first_order_as_the_step_goes_to_zero():
+    """Moving the pool's mean along v makes the step s(p) as small as one likes."""
+    net = Smooth().double().eval()
+    bank = made(net, "layer")
+    cav = bank.cavs[0]
+    excess, values = amounts(net, bank)
+    slope = explained(net, bank, Gradient()).astype(np.float64)
+    n, row, column = 1, 2, 1
+    apart = []
+    for share in (1.0, 0.1, 0.01, 0.001):
+        moved = values[n].clone()
+        step = share * excess[n, row, column]
+        moved[:, row, column] -= step * torch.from_numpy(cav.vector)
+        change = naive.logit_with(net, "layer", SHOWN[n], values[n], TARGET) - naive.logit_with(
+            net, "layer", SHOWN[n], moved, TARGET
+        )
+        apart.append(abs(change / step - slope[n, row, column]))
+    assert apart[2] < apart[1] / 5 and apart[3] < apart[2] / 5
+    assert apart[-1] < 1e-3 * abs(slope[n, row, column])
+    # The same through the methods: with the random set's mean close by, both give the same map.
+    total = bank.statistics["layer", "random"]
+    close = naive.activation(net, "layer", SHOWN[n])[:, row, column].numpy() - 1e-4 * cav.vector
+    near = replace(total.total(), mean=close)
+    held = replace(total, folds=(near,), image_fold=np.zeros_like(total.image_fold))
+    changed = replace(bank, statistics={**bank.statistics, ("layer", "random"): held})
+    ablated = explained(net, changed, Ablation())
+    assert ablated[n, row, column] == pytest.approx(1e-4 * slope[n, row, column], rel=1e-2)
+
+
+@pytest.mark.parametrize("solver", [None, sacv.solvers.UnitLength(sacv.solvers.MeanDifference())], ids=repr)
+def test_all_methods_agree_where_the_logit_is_linear(solver):
+    """z = sum of w(p) . a(p): what an activation gives is its amount of the concept times the slope there."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 5, 3), nn.Flatten(), nn.Linear(5 * 4 * 3, 4)).double()
+    bank = made(net, "0", solver)
+    by_path, by_ablation = (explained(net, bank, method) for method in (IntegratedGradients(3), Ablation()))
+    np.testing.assert_allclose(by_path, by_ablation, rtol=1e-4, atol=1e-6)
+    if solver is None:
+        slope, (excess, _) = explained(net, bank, Gradient()), amounts(net, bank)
+        np.testing.assert_allclose(by_path, excess * slope, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", ALL, ids=repr)
+def test_a_method_keeps_the_rest_of_an_explanation(method, tmp_path):
+    model = sacv.VisionModel(SmallNet().double())
+    bank = sacv.fit(model, [LAYER], {"c": CONCEPT, "d": RANDOM + 1}, [RANDOM], nulls=19)
+    found = sacv.explain(model, SHOWN, bank, "predicted", method=method, allow_weak=True, batch_size=2)
+    again = sacv.explain(model, SHOWN, bank, "predicted", method=method, allow_weak=True, batch_size=3)
+    np.testing.assert_allclose(found.contribution(LAYER, "d"), again.contribution(LAYER, "d"), rtol=1e-5, atol=1e-7)
+    default = sacv.explain(model, SHOWN, bank, "predicted", allow_weak=True, batch_size=2)
+    np.testing.assert_array_equal(found.relevance(LAYER, "c"), default.relevance(LAYER, "c"))
+    assert found.checks == default.checks
+    assert found.settings["method"]["name"] == type(method).__name__
+    marks = found.significant(LAYER, "c")
+    assert marks[0].shape == (3, 6, 5)
+    assert (marks[1] is None) == (not isinstance(method, Gradient))
+    found.save(tmp_path / "out")
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert type(method).__name__ in page and method.unit in page
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda: IntegratedGradients(0), "steps must be at least 1, not 0"),
+        (lambda: IntegratedGradients(baseline="zero"), "baseline must be one of mean, threshold, not 'zero'"),
+        (lambda: Ablation(2), "window must be odd and at least 1, not 2"),
+    ],
+)
+def test_wrong_parameters(wrong, words):
+    with pytest.raises(OptionError, match=words):
+        wrong()
+
+
+def test_what_is_no_method():
+    net = SmallNet().double()
+    with pytest.raises(OptionError, match=r"such as sacv.methods.Gradient\(\), not 'gradient'"):
+        explained(net, made(net, LAYER), "gradient")
+
+
+# Targets of the user's own
+
+
+def test_a_function_as_the_target_is_explained():
+    net = SmallNet().double()
+    bank = made(net, LAYER)
+
+    def margin(output):
+        return output[:, 1] - output[:, 2]
+
+    found = explained(net, bank, Gradient(), target=margin)
+    first, second = (explained(net, bank, Gradient(), target=index) for index in (1, 2))
+    np.testing.assert_allclose(found, first - second, rtol=1e-4, atol=1e-6)
+    told = sacv.explain(sacv.VisionModel(net), SHOWN, bank, margin, allow_weak=True)
+    assert told.images[0].target is None and told.images[0].target_name == "margin"
+    logits = net(SHOWN).detach()
+    assert told.images[0].logit == pytest.approx(float(logits[0, 1] - logits[0, 2]), rel=1e-5)
+    assert told.checks[LAYER][0][0].sign_agreement is not None
+
+
+def test_a_network_without_logits_and_a_function():
+    class Boxes(SmallNet):
+        def forward(self, x):
+            return {"boxes": self.features(x).mean((2, 3)), "other": 3}
+
+    net = Boxes().double()
+    bank = made(net, LAYER)
+    found = sacv.explain(
+        sacv.VisionModel(net), SHOWN, bank, lambda output: output["boxes"][:, 0], checks=True, allow_weak=True
+    )
+    assert found.images[0].predicted is None and np.ptp(found.contribution(LAYER, "c")) > 0
+    with pytest.raises(TargetError, match="give a function"):
+        sacv.explain(sacv.VisionModel(net), SHOWN, bank, 0, allow_weak=True)
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        (lambda output: output, r"gives \(3, 4\); it must give a float tensor of shape \(images,\), here \(3,\)"),
+        (lambda output: 1.0, "gives float"),
+        (lambda output: output.argmax(1), "must give a float tensor"),
+    ],
+)
+def test_functions_that_give_no_scalar_of_each_image(target, words):
+    net = SmallNet().double()
+    with pytest.raises(TargetError, match=words):
+        explained(net, made(net, LAYER), Gradient(), target=target)
+
+
+# Maps that say nothing by construction
+
+
+def notes(net, layer, method=None, target=TARGET, shown=SHOWN):
+    bank = sacv.fit(sacv.VisionModel(net), [layer], {"c": CONCEPT}, [RANDOM])
+    found = sacv.explain(sacv.VisionModel(net), shown, bank, target, method=method, checks=False, allow_weak=True)
+    return [note.kind for note in found.notes if note.kind != "weak CAV"]
+
+
+def test_a_constant_gradient_and_methods_that_can_tell_places_apart():
+    net = SmallNet().double()
+    assert notes(net, "features.3") == ["constant contribution"]
+    assert notes(net, "features.3", Gated()) == ["constant contribution"]
+    assert notes(net, "features.3", Ablation()) == ["constant derivative"]
+    assert notes(net, LAYER) == []
+
+
+def test_a_saturated_target_is_told():
+    class Sure(SmallNet):
+        def forward(self, x):
+            return (10 + super().forward(x)[:, :2] / 1e9).sigmoid()
+
+    assert notes(Sure().double(), LAYER) == ["saturated target"]
+
+
+def test_nothing_but_linear_layers_after_the_layer():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 5, 3), nn.Conv2d(5, 6, 3), nn.Flatten(), nn.Linear(6 * 2 * 1, 4)).double()
+    assert notes(net, "0") == ["linear rest"]
+    assert notes(net, "0", shown=SHOWN[:1]) == []  # of one image it cannot be told
