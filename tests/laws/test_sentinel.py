@@ -79,17 +79,38 @@ def test_a_vector_along_one_channel_reads_that_channel_at_that_place():
         assert found.contribution("layer", "c") == pytest.approx(2 * shown[:, channel].numpy() / 35, rel=1e-6)
 
 
-def test_moving_quadrants_of_the_input_moves_those_of_the_map():
-    torch.manual_seed(0)
-    net = nn.Sequential(nn.Conv2d(3, 6, 1), nn.ReLU(), nn.Conv2d(6, 4, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1),
-                        nn.Flatten())  # fmt: skip
-    model = sacv.VisionModel(net)
-    bank = sacv.fit(model, ["2"], {"c": torch.rand(4, 3, 8, 8) + 0.3}, [torch.rand(4, 3, 8, 8)])
+class Local(nn.Module):
+    """Every place by itself, in one of the layouts; a token that comes first is a place of no picture."""
+
+    def __init__(self, layout):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layout, self.stem, self.mix, self.last = layout, nn.Conv2d(3, 6, 1), nn.Linear(6, 6), nn.Linear(6, 4)
+        self.layer = nn.Identity()
+
+    def forward(self, x):
+        x = self.mix(self.stem(x).relu().permute(0, 2, 3, 1))
+        if self.layout == "NCHW":
+            x = self.layer(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        elif self.layout == "NHWC":
+            x = self.layer(x)
+        else:
+            first = torch.ones(len(x), 1, 6, dtype=x.dtype)
+            x = self.layer(torch.cat([first, x.flatten(1, 2)], dim=1))[:, 1:].unflatten(1, (8, 8))
+        return self.last(x.relu()).square().mean((1, 2))
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC", "tokens 8x8+1"])
+def test_moving_quadrants_of_the_input_moves_those_of_the_map(layout):
+    model = sacv.VisionModel(Local(layout))
+    assert model.survey(torch.rand(1, 3, 8, 8))["layer"].layout.name == layout
+    torch.manual_seed(1)
+    bank = sacv.fit(model, ["layer"], {"c": torch.rand(4, 3, 8, 8) + 0.3}, [torch.rand(4, 3, 8, 8)])
     shown = torch.rand(1, 3, 8, 8)
     moved = shown.roll((4, 4), (2, 3))
     one, other = (sacv.explain(model, images, bank, 1, allow_weak=True) for images in (shown, moved))
     for name in ("relevance", "contribution"):
-        before, after = (torch.from_numpy(getattr(found, name)("2", "c")) for found in (one, other))
+        before, after = (torch.from_numpy(getattr(found, name)("layer", "c")) for found in (one, other))
         torch.testing.assert_close(before.roll((4, 4), (1, 2)), after)
-    for before, after in zip(*(found.significant("2", "c") for found in (one, other)), strict=True):
+    for before, after in zip(*(found.significant("layer", "c") for found in (one, other)), strict=True):
         assert (torch.from_numpy(before).roll((4, 4), (1, 2)) == torch.from_numpy(after)).all()

@@ -92,6 +92,35 @@ def test_published_fields_of_vgg16_and_vgg19():
     assert middle(vgg19, "25") == 116  # conv4_4, the paper's layer
 
 
+class Bottleneck(nn.Module):
+    def __init__(self, stride):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(2, 2, 1), nn.ReLU(), nn.Conv2d(2, 2, 3, stride, 1), nn.ReLU(), nn.Conv2d(2, 2, 1)
+        )
+        self.shortcut = nn.Identity() if stride == 1 else nn.Conv2d(2, 2, 1, stride)
+
+    def forward(self, x):
+        return (self.body(x) + self.shortcut(x)).relu()
+
+
+def resnet50(strides_last):
+    """Four stages of 3, 4, 6 and 3 blocks; the stride is in a stage's first block, or in the last of the one before."""
+    blocks = []
+    for stage, count in enumerate((3, 4, 6, 3)):
+        at = count - 1 if strides_last else 0
+        whole = stage == 3 if strides_last else stage == 0
+        blocks.append(nn.Sequential(*(Bottleneck(2 if place == at and not whole else 1) for place in range(count))))
+    return nn.Sequential(nn.Conv2d(3, 2, 7, 2, 3), nn.ReLU(), nn.MaxPool2d(3, 2, 1), *blocks)
+
+
+def test_published_fields_of_resnet50():
+    """427 with torchvision's strides; 483 with those of the first TensorFlow release (Araujo et al., Distill 2019)."""
+    ours = resnet50(strides_last=False)
+    assert [middle(ours, str(stage), 448) for stage in (3, 4, 5, 6)] == [35, 91, 267, 427]
+    assert middle(resnet50(strides_last=True), "6", 512) == 483
+
+
 def test_a_gate_reads_the_whole_image():
     class Gate(nn.Module):
         def forward(self, x):

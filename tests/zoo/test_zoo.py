@@ -213,6 +213,7 @@ def test_a_layer_after_which_only_the_class_token_is_read():
     found = fit_and_explain(model, "encoder.layers.encoder_layer_11")[1]
     (note,) = [note for note in found.notes if note.layer is not None and "weak" not in note.kind]
     assert note.kind == "zero contribution" and "class token" in note.text
+    assert "such as 'encoder.layers.encoder_layer_10'" in note.text
 
 
 @pytest.mark.parametrize("method", [methods.IntegratedGradients(4), methods.Ablation(), methods.Gated()], ids=repr)

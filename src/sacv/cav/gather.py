@@ -19,7 +19,7 @@ from sacv.concepts import Batch, ImageItem, batches
 from sacv.engine import LocalEngine, Progress
 from sacv.errors import ActivationError
 from sacv.model import VisionModel
-from sacv.stats import LocationSample, Moments, assign_folds, choose_locations
+from sacv.stats import LocationSample, Moments, MomentSums, assign_folds, choose_locations
 
 Float64 = NDArray[np.float64]
 
@@ -96,7 +96,7 @@ def plan(sets: Sequence[SetPlan], folds: int, seed: int) -> Plan:
 class _Partial:
     """The growing statistics of one layer and set."""
 
-    folds: dict[int, Moments] = field(default_factory=dict)
+    folds: dict[int, MomentSums] = field(default_factory=dict)
     means: dict[int, Float64] = field(default_factory=dict)
     weights: dict[int, float] = field(default_factory=dict)
     sample: dict[int, LocationSample] = field(default_factory=dict)
@@ -202,13 +202,14 @@ class Gather:
                     partial.means[member.image] = weights @ values[offset] / weights.sum()
                     if not entry.means_only:
                         legal = np.flatnonzero(weights)
-                        self._merge(partial, member.fold, Moments.of(values[offset, legal], weights[legal]))
+                        self._sums(partial, member.fold, values).join(Moments.of(values[offset, legal], weights[legal]))
                 if not entry.means_only:
                     partial.sample[member.image] = self._sample(values[offset], weights, start + offset, member.image)
         for (number, fold), offsets in whole.items():
             chosen = off[offsets[0] : offsets[-1] + 1] if offsets[-1] - offsets[0] < len(offsets) else off[offsets]
-            found = Moments.of_centred(chosen.reshape(-1, off.shape[-1]), shift, rests[offsets].mean(axis=0))
-            self._merge(state.partial[layer, number], fold, found)
+            sums = self._sums(state.partial[layer, number], fold, values)
+            rows = chosen.reshape(-1, off.shape[-1])
+            sums.add(rows, shift.astype(np.float64), rests[offsets].mean(axis=0), float(len(rows)))
 
     def _sample(self, values: NDArray[np.floating], weights: Float64 | None, item: int, image: int) -> LocationSample:
         legal = np.arange(len(values)) if weights is None else np.flatnonzero(weights)
@@ -217,8 +218,10 @@ class Gather:
         return LocationSample(values[chosen], np.full(len(chosen), image, dtype=np.int64), shares)
 
     @staticmethod
-    def _merge(partial: _Partial, fold: int, found: Moments) -> None:
-        partial.folds[fold] = partial.folds[fold].merge(found) if fold in partial.folds else found
+    def _sums(partial: _Partial, fold: int, values: NDArray[np.floating]) -> MomentSums:
+        if fold not in partial.folds:
+            partial.folds[fold] = MomentSums(values.shape[-1])
+        return partial.folds[fold]
 
     def merge(self, left: State, right: State) -> State:
         """Join the statistics of two parts of the images."""
@@ -228,8 +231,11 @@ class Gather:
             mine.means.update(other.means)
             mine.weights.update(other.weights)
             mine.sample.update(other.sample)
-            for fold, moments in other.folds.items():
-                self._merge(mine, fold, moments)
+            for fold, sums in other.folds.items():
+                if fold in mine.folds:
+                    mine.folds[fold].join(sums.moments())
+                else:
+                    mine.folds[fold] = sums
         return left
 
     def finish(self, state: State) -> Gathered:
@@ -248,7 +254,10 @@ class Gather:
             empty = Moments.empty(images.means.shape[1])
             samples = [partial.sample[index] for index in order]
             sets[layer, number] = SetStatistics(
-                tuple(partial.folds.get(fold, empty) for fold in range(max(partial.folds) + 1)),
+                tuple(
+                    partial.folds[fold].moments() if fold in partial.folds else empty
+                    for fold in range(max(partial.folds) + 1)
+                ),
                 self.plan.image_folds[number],
                 images,
                 LocationSample.union(samples, [0] * len(samples)),

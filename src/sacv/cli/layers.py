@@ -11,7 +11,7 @@ import torch
 
 from sacv.cli.console import say, say_json, say_table
 from sacv.cli.options import device_option, json_option, model_options, open_model, parse_shape
-from sacv.model import LayerInfo, contributing
+from sacv.model import VARIES, LayerInfo, contributing
 
 COLUMNS = ["", "layer", "kind", "layout", "grid", "channels", "receptive field", "effective", "contribution", "warning"]
 
@@ -101,7 +101,7 @@ def worth_asking(found: Sequence[LayerInfo], varies: Mapping[str, str]) -> set[s
 
     A grid with too few places is passed over.
     """
-    fit = [info for info in found if varies.get(info.name) == "varies" and min(info.grid) >= LEAST_SIDE]
+    fit = [info for info in found if varies.get(info.name) == VARIES and min(info.grid) >= LEAST_SIDE]
     blocks = {info.grid: info.name for info in fit if not info.leaf}
     return set(({info.grid: info.name for info in fit} | blocks).values())
 

@@ -13,18 +13,21 @@ import torch
 from sacv.cav import CAV, ConceptBank, require_strong, unit_length
 from sacv.concepts import Source, batches, image_set
 from sacv.concepts.image_set import Loaded
-from sacv.errors import ActivationError, LayerError, OptionError
+from sacv.errors import ActivationError, LayerError, OptionError, TargetError
 from sacv.maps.chance import Chance
 from sacv.maps.checks import Checks, check_image, neighbour_correlation
 from sacv.maps.explanation import ExplainedImage, Explanation, LayerMaps, Map, Note
 from sacv.maps.methods import Gated, Gradient, Method, Scene
 from sacv.maps.relevance import derivative, relevance
-from sacv.model import OutputTarget, Select, Trace, VisionModel
+from sacv.model import VARIES, OutputTarget, Select, Trace, VisionModel, contributing
 
 Progress = Callable[[int, int], None]
 """Called with the number of batches done and of all."""
 
 PREDICTED = "predicted"
+
+CANDIDATES = 12
+"""Layers tried to find one to ask about instead."""
 
 SATURATED = 1e-6
 """Share of a target's value below which the change that a concept makes is none."""
@@ -157,7 +160,9 @@ def explain(
     notes = [
         note
         for layer, (_, slopes, given) in joined.items()
-        for note in _notes(layer, slopes, given, explained, cavs[layer], method)
+        for note in _notes(
+            layer, slopes, given, explained, cavs[layer], method, partial(_instead, model, inputs, layer)
+        )
     ]
     if not all(len(cav.null) for cav in bank.cavs):
         notes.append(
@@ -281,9 +286,15 @@ def _images(
 
 
 def _notes(
-    layer: str, derivatives: Map, given: Map, images: Sequence[ExplainedImage], cavs: Sequence[CAV], method: Method
+    layer: str,
+    derivatives: Map,
+    given: Map,
+    images: Sequence[ExplainedImage],
+    cavs: Sequence[CAV],
+    method: Method,
+    instead: Callable[[], str],
 ) -> list[Note]:
-    """Tell of maps that say nothing by construction."""
+    """Tell of maps that say nothing by construction, and what to ask about `instead`."""
     flat = derivatives.reshape(*derivatives.shape[:2], -1)
     largest = np.abs(flat).max(axis=-1)
     if not largest.any():
@@ -292,7 +303,7 @@ def _notes(
                 layer,
                 "zero derivative" if given.any() else "zero contribution",
                 "The gradient is zero everywhere: the logit does not change with this layer's locations, as where only "
-                "a class token is read after it. Ask about an earlier layer.",
+                f"a class token is read after it. Ask about {instead()}.",
             )
         ]
     steps = np.array([cav.separation for cav in cavs])
@@ -308,25 +319,40 @@ def _notes(
             )
         ]
     if np.all(np.ptp(flat, axis=-1) <= 1e-5 * largest):
-        return [_constant(layer, method)]
+        return [_constant(layer, method, instead)]
     if len(images) > 1 and len({image.target for image in images}) == 1 and _alike(derivatives):
         return [
             Note(
                 layer,
                 "linear rest",
                 "The gradient is the same for every image: nothing but linear layers follow, so that it tells of the "
-                "network alone and not of these images. Ask about an earlier layer, or measure with "
+                f"network alone and not of these images. Ask about {instead()}, or measure with "
                 "GradientTimesConcept().",
             )
         ]
     return []
 
 
+def _instead(model: VisionModel, inputs: torch.Tensor, layer: str) -> str:
+    """Name the last layer before this one whose contribution varies; of the last few, since each is kept in memory."""
+    found = model.survey(inputs)
+    order = [name for name, info in found.items() if info.usable]
+    before = order[: order.index(layer)] if layer in order else order
+    blocks = [name for name in before if not found[name].leaf]
+    candidates = (blocks or before)[-CANDIDATES:]
+    try:
+        varies = contributing(model, inputs, candidates) if candidates else {}
+    except TargetError:  # the network has no logits, and the target is the user's own
+        return "an earlier layer"
+    chosen = [name for name in candidates if varies[name] == VARIES]
+    return f"an earlier layer, such as {chosen[-1]!r}" if chosen else "an earlier layer"
+
+
 def _alike(derivatives: Map) -> bool:
     return bool(np.all(np.ptp(derivatives, axis=0) <= 1e-5 * np.abs(derivatives).max()))
 
 
-def _constant(layer: str, method: Method) -> Note:
+def _constant(layer: str, method: Method, instead: Callable[[], str]) -> Note:
     if not isinstance(method, Gradient | Gated):
         return Note(
             layer,
@@ -338,6 +364,6 @@ def _constant(layer: str, method: Method) -> Note:
         layer,
         "constant contribution",
         "The gradient is the same at every location: only global average pooling and a linear head follow this "
-        "layer, so that it cannot tell places apart. Ask about an earlier layer, read the relevance alone, or "
-        "measure with GradientTimesConcept() or Ablation().",
+        f"layer, so that it cannot tell places apart. Ask about {instead()}, read the relevance alone, or measure with "
+        "GradientTimesConcept() or Ablation().",
     )

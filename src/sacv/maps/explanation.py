@@ -30,7 +30,7 @@ from sacv.maps.checks import Checks
 from sacv.maps.page import draw
 from sacv.model import Box, VisionModel
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 KIND = "explanation"
 MARKER = "explanation.json"
 

@@ -1,7 +1,7 @@
 """The user's network: loading, capture of activations and gradients at a layer, layouts, receptive fields."""
 
 from sacv.model.capture import LayerRecord, Select, Trace
-from sacv.model.contributing import contributing
+from sacv.model.contributing import VARIES, contributing
 from sacv.model.loading import load_model, runs_code
 from sacv.model.outputs import OutputTarget
 from sacv.model.receptive_field import ReceptiveFields
@@ -10,6 +10,7 @@ from sacv.model.transform import Box, Framed, ImageTransform
 from sacv.model.vision_model import VisionModel
 
 __all__ = [
+    "VARIES",
     "Box",
     "Framed",
     "ImageTransform",

@@ -11,7 +11,7 @@ known" rather than wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +26,8 @@ STRIP = 32
 CHECKS = 6
 """About so many lines of the full input are probed to check what the strip says."""
 
-Run = Callable[[torch.Tensor], Mapping[str, torch.Tensor]]
+Run = Callable[[torch.Tensor, Sequence[str]], Mapping[str, torch.Tensor]]
+"""From inputs `(n, channels, *size)` and names of layers to their activations by name, `(n, *grid, channels)`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +67,7 @@ class ReceptiveFields:
 def receptive_fields(
     run: Run,
     input_shape: tuple[int, ...],
+    layers: Sequence[str],
     *,
     batch_size: int = 8,
     dtype: torch.dtype = torch.float32,
@@ -76,9 +78,11 @@ def receptive_fields(
     Parameters
     ----------
     run
-        From inputs `(n, channels, *size)` to the activations of each layer by name, `(n, *grid, channels)`.
+        Runs the network as far as the layers.
     input_shape
         Of the input, `(channels, *size)`.
+    layers
+        Their names.
     batch_size
         Probes a pass.
     dtype, device
@@ -90,10 +94,10 @@ def receptive_fields(
     """
     base = torch.rand(input_shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     base = base.to(device, dtype)
-    plain = run(base[None])
+    plain = run(base[None], layers)
     # NNPACK's convolutions (Winograd, FFT) carry a NaN to its neighbours within a tile; oneDNN's do not.
     with torch.backends.nnpack.flags(enabled=False):
-        reach = [_reach_of_axis(run, base, axis, batch_size) for axis in range(1, base.ndim)]
+        reach = [_reach_of_axis(run, base, axis, layers, batch_size) for axis in range(1, base.ndim)]
     found: dict[str, ReceptiveFields | None] = {}
     for layer, cells in plain.items():
         # What has fewer axes than the input, as tokens on no grid, has no fields along them.
@@ -104,30 +108,41 @@ def receptive_fields(
     return found
 
 
-def _reach_of_axis(run: Run, base: torch.Tensor, axis: int, batch_size: int) -> dict[str, NDArray[np.bool_]]:
+def _reach_of_axis(
+    run: Run, base: torch.Tensor, axis: int, layers: Sequence[str], batch_size: int
+) -> dict[str, NDArray[np.bool_]]:
     """Tell for each layer which lines of an axis of the input reach which of its lines, `(lines, locations)`.
 
-    Which rows reach a location does not depend on the width of the input, save in a network that reads the whole of it;
-    a strip is therefore probed where the network takes one and answers as it does on a few lines of the full input.
+    Where the first and the last line reach every location, as through attention, every field is the whole axis, and no
+    other line is probed. Which rows reach a location does not depend on the width of the input, save in a network that
+    reads the whole of it; a strip is therefore probed where the network takes one and answers as it does on a few lines
+    of the full input.
     """
     lines = list(range(base.shape[axis]))
+    ends = _probe(run, base, axis, [lines[0], lines[-1]], layers, batch_size)
+    found = {layer: np.ones((len(lines), reach.shape[1]), dtype=bool) for layer, reach in ends.items() if reach.all()}
+    rest = [layer for layer in layers if layer not in found]
+    if not rest:
+        return found
     strip = base
     for across in range(1, base.ndim):
         if across != axis and base.shape[across] > STRIP:
             strip = strip.narrow(across, 0, max(STRIP, base.shape[across] // 4))
     checked = lines[:: max(len(lines) // CHECKS, 1)]
-    full = _probe(run, base, axis, checked, batch_size)
+    full = _probe(run, base, axis, checked, rest, batch_size)
     if strip is not base:
         try:
-            quick = _probe(run, strip, axis, lines, batch_size)
+            quick = _probe(run, strip, axis, lines, rest, batch_size)
         except (RuntimeError, AssertionError, ValueError, SacvError):
             quick = {}  # the network takes no other size, as with embedded positions
         if quick and all(np.array_equal(quick[layer][checked], reach) for layer, reach in full.items()):
-            return quick
-    return _probe(run, base, axis, lines, batch_size)
+            return found | quick
+    return found | _probe(run, base, axis, lines, rest, batch_size)
 
 
-def _probe(run: Run, base: torch.Tensor, axis: int, lines: list[int], batch_size: int) -> dict[str, NDArray[np.bool_]]:
+def _probe(
+    run: Run, base: torch.Tensor, axis: int, lines: list[int], layers: Sequence[str], batch_size: int
+) -> dict[str, NDArray[np.bool_]]:
     """Put NaN into one line of the input after another and tell which lines of each layer's grid it reaches."""
     parts: dict[str, list[NDArray[np.bool_]]] = {}
     for start in range(0, len(lines), batch_size):
@@ -135,7 +150,7 @@ def _probe(run: Run, base: torch.Tensor, axis: int, lines: list[int], batch_size
         probes = base.repeat(len(some), *[1] * base.ndim)
         for number, line in enumerate(some):
             probes[number].select(axis, line).fill_(torch.nan)
-        for layer, cells in run(probes).items():
+        for layer, cells in run(probes, layers).items():
             hit = torch.isnan(cells).any(dim=-1)
             others = [other for other in range(1, hit.ndim) if other != axis]
             hit = hit.any(dim=others) if others else hit
@@ -152,7 +167,9 @@ def _intervals(reach: NDArray[np.bool_]) -> NDArray[np.int64] | None:
     return np.stack([first, last], axis=1)
 
 
-def effective_fields(run: Run, inputs: torch.Tensor, *, directions: int = 4) -> dict[str, tuple[int, ...]]:
+def effective_fields(
+    run: Run, inputs: torch.Tensor, layers: Sequence[str], *, directions: int = 4
+) -> dict[str, tuple[int, ...]]:
     """Give the sides of each layer's effective receptive field at its middle location, in input pixels.
 
     A location weighs the pixels that can reach it very unevenly. Along each axis, the side is that of the interval that
@@ -163,17 +180,18 @@ def effective_fields(run: Run, inputs: torch.Tensor, *, directions: int = 4) -> 
     Parameters
     ----------
     run
-        From inputs `(n, channels, *size)` to the activations of each layer by name, `(n, *grid, channels)`, with their
-        graph.
+        Runs the network as far as the layers and gives their activations with their graph.
     inputs
         Float `(n, channels, *size)`.
+    layers
+        Their names.
     directions
         Random directions w.
     """
     start = inputs.detach().clone().requires_grad_()
     generator = torch.Generator().manual_seed(0)
     found: dict[str, tuple[int, ...]] = {}
-    for layer, cells in run(start).items():
+    for layer, cells in run(start, layers).items():
         places = cells.flatten(1, -2)
         middle = places[:, int(np.ravel_multi_index([side // 2 for side in cells.shape[1:-1]], cells.shape[1:-1]))]
         energy = torch.zeros(inputs.shape[2:], dtype=torch.float64, device=inputs.device)

@@ -263,19 +263,23 @@ class VisionModel:
         known = self._fields.setdefault(tuple(input_shape), {})
         missing = [layer for layer in layers if layer not in known]
 
-        def run(inputs: torch.Tensor) -> dict[str, torch.Tensor]:
-            return {layer: record.cells for layer, record in self.activations(inputs, missing).items()}
+        def run(inputs: torch.Tensor, names: Sequence[str]) -> dict[str, torch.Tensor]:
+            return {layer: record.cells for layer, record in self.activations(inputs, names).items()}
 
         if missing:
             with self.borrowed():
-                known |= receptive_fields(run, tuple(input_shape), dtype=self.dtype, device=self.device)
+                known |= receptive_fields(run, tuple(input_shape), missing, dtype=self.dtype, device=self.device)
         return {layer: known[layer] for layer in layers}
 
     def effective_fields(self, inputs: torch.Tensor, layers: Sequence[str]) -> dict[str, tuple[int, ...]]:
         """Give the sides of the layers' effective receptive fields; see `sacv.model.receptive_field`."""
         with as_it_was(self.net):
             known = self._layers(inputs, layers)
-            return effective_fields(lambda images: activations_in_graph(self.net, images, known), inputs)
+
+            def run(images: torch.Tensor, names: Sequence[str]) -> dict[str, torch.Tensor]:
+                return activations_in_graph(self.net, images, {name: known[name] for name in names})
+
+            return effective_fields(run, inputs, layers)
 
     @property
     def fingerprint(self) -> str:

@@ -1,7 +1,7 @@
 """Mergeable statistics of activations at locations, grouped by image."""
 
 from sacv.stats.folds import assign_folds
-from sacv.stats.moments import Moments
+from sacv.stats.moments import Moments, MomentSums
 from sacv.stats.reservoir import LocationSample, choose_locations
 
-__all__ = ["LocationSample", "Moments", "assign_folds", "choose_locations"]
+__all__ = ["LocationSample", "MomentSums", "Moments", "assign_folds", "choose_locations"]

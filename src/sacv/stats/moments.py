@@ -24,7 +24,7 @@ from sacv.errors import OptionError
 Float64 = NDArray[np.float64]
 
 STRIP = 256
-"""Rows of the scatter that are multiplied at once."""
+"""Rows of the scatter, or corrections of it, that are multiplied at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,26 +80,9 @@ class Moments:
         rest = (share @ centred).astype(np.float64)
         if weights.min() != 1 or weights.max() != 1:
             centred *= np.sqrt(weights)[:, None].astype(vectors.dtype)
-        scatter = _products(centred)
-        scatter -= np.outer(rest, rest * count)
-        return cls(count, near.astype(np.float64) + rest, scatter)
-
-    @classmethod
-    def of_centred(cls, vectors: NDArray[np.floating], near: NDArray[np.floating], rest: Float64) -> Moments:
-        """Give the moments of vectors that had a value near their mean taken off.
-
-        Parameters
-        ----------
-        vectors
-            `(n, channels)`, after `near` was taken off.
-        near
-            `(channels,)`.
-        rest
-            Float64 `(channels,)`: the mean of `vectors`.
-        """
-        scatter = _products(vectors)
-        scatter -= np.outer(rest, rest * len(vectors))
-        return cls(float(len(vectors)), near.astype(np.float64) + rest, scatter)
+        sums = MomentSums(vectors.shape[1])
+        sums.add(centred, near.astype(np.float64), rest, count)
+        return sums.moments()
 
     def merge(self, other: Moments) -> Moments:
         """Give the moments of both sets together.
@@ -166,18 +149,78 @@ class Moments:
         return self.scatter / self.count if self.count else self.scatter
 
 
-def _products(vectors: NDArray[np.floating]) -> Float64:
-    """Give the sum of outer products of vectors `(n, channels)`, multiplied in their own precision.
+class MomentSums:
+    """Moments that grow batch by batch, in place.
 
-    torch multiplies, with the threads that run the network (see `sacv.cav.gather`). Half of the matrix is enough, in
-    strips that are wide enough to be fast.
+    What each batch changes of the scatter besides its products is of rank one, such as d d^T n_A n_B / n of a merge;
+    these vectors are kept, and multiplied all at once.
+
+    Parameters
+    ----------
+    channels
+        Length of the vectors.
     """
-    values = torch.from_numpy(vectors)
-    channels = values.shape[1]
-    found = np.empty((channels, channels))
-    for start in range(0, channels, STRIP):
-        end = min(start + STRIP, channels)
-        strip = (values[:, start:end].T @ values[:, start:]).numpy()
-        found[start:end, start:] = strip
-        found[end:, start:end] = strip[:, end - start :].T
-    return found
+
+    def __init__(self, channels: int) -> None:
+        self._count = 0.0
+        self._mean = np.zeros(channels)
+        self._upper = np.zeros((channels, channels))
+        """What is on and above the diagonal counts."""
+        self._vectors: list[Float64] = []
+        self._factors: list[float] = []
+
+    def add(self, centred: NDArray[np.floating], near: Float64, rest: Float64, count: float) -> None:
+        """Take in vectors.
+
+        torch multiplies, with the threads that run the network (see `sacv.cav.gather`), in the vectors' own precision.
+        Half of the matrix is enough, in strips that are wide enough to be fast.
+
+        Parameters
+        ----------
+        centred
+            `(n, channels)`, after a value near their mean was taken off, and each times the root of its weight.
+        near
+            Float64 `(channels,)`: that value.
+        rest
+            Float64 `(channels,)`: the mean, weighted, after it was taken off.
+        count
+            Their number, or the sum of their weights.
+        """
+        values = torch.from_numpy(centred)
+        channels = values.shape[1]
+        for start in range(0, channels, STRIP):
+            end = min(start + STRIP, channels)
+            self._upper[start:end, start:] += (values[:, start:end].T @ values[:, start:]).numpy()
+        self._correct(rest, -count)
+        self._move(near + rest, count)
+
+    def join(self, moments: Moments) -> None:
+        """Take in the moments of other vectors."""
+        if moments.count:
+            self._upper += moments.scatter
+            self._move(moments.mean, moments.count)
+
+    def moments(self) -> Moments:
+        """Give the moments of all that was taken in."""
+        self._settle()
+        upper = np.triu(self._upper)
+        return Moments(self._count, self._mean.copy(), upper + np.triu(upper, 1).T)
+
+    def _move(self, mean: Float64, count: float) -> None:
+        step, total = mean - self._mean, self._count + count
+        if self._count:
+            self._correct(step, self._count * count / total)
+        self._mean = self._mean + step * (count / total) if self._count else mean
+        self._count = total
+
+    def _correct(self, vector: Float64, factor: float) -> None:
+        self._vectors.append(vector)
+        self._factors.append(factor)
+        if len(self._factors) >= STRIP:
+            self._settle()
+
+    def _settle(self) -> None:
+        if self._vectors:
+            stacked = torch.from_numpy(np.stack(self._vectors))
+            self._upper += ((stacked.T * torch.tensor(self._factors, dtype=torch.float64)) @ stacked).numpy()
+            self._vectors, self._factors = [], []
