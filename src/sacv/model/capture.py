@@ -141,6 +141,27 @@ def activations(net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer]) 
     return found
 
 
+def channel_sums(net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer]) -> dict[str, torch.Tensor]:
+    """Give the sum over the channels at each location, `(n, *grid)`, stopping at the deepest layer.
+
+    Nothing else is kept, so that many layers can be looked at together.
+    """
+    found: dict[str, torch.Tensor] = {}
+
+    def keep(name: str, output: torch.Tensor) -> None:
+        found[name] = layers[name].layout.cells(output.detach()).sum(dim=-1)
+        if len(found) == len(layers):
+            raise _Stop
+
+    with torch.no_grad(), _hooks(layers, keep):
+        try:
+            net(inputs)
+        except _Stop:
+            pass
+    _require_all(layers, found)
+    return found
+
+
 def activations_in_graph(net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer]) -> dict[str, torch.Tensor]:
     """Give activations `(n, *grid, channels)` that lead back to inputs which require a gradient."""
     found: dict[str, torch.Tensor] = {}

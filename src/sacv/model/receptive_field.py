@@ -27,7 +27,7 @@ CHECKS = 6
 """About so many lines of the full input are probed to check what the strip says."""
 
 Run = Callable[[torch.Tensor, Sequence[str]], Mapping[str, torch.Tensor]]
-"""From inputs `(n, channels, *size)` and names of layers to their activations by name, `(n, *grid, channels)`."""
+"""From inputs `(n, channels, *size)` and names of layers to what they give by name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,7 @@ def receptive_fields(
     Parameters
     ----------
     run
-        Runs the network as far as the layers.
+        Runs the network as far as the layers and gives the sum over the channels at each location, `(n, *grid)`.
     input_shape
         Of the input, `(channels, *size)`.
     layers
@@ -99,9 +99,9 @@ def receptive_fields(
     with torch.backends.nnpack.flags(enabled=False):
         reach = [_reach_of_axis(run, base, axis, layers, batch_size) for axis in range(1, base.ndim)]
     found: dict[str, ReceptiveFields | None] = {}
-    for layer, cells in plain.items():
+    for layer, sums in plain.items():
         # What has fewer axes than the input, as tokens on no grid, has no fields along them.
-        known = cells.ndim == base.ndim + 1 and bool(torch.isfinite(cells).all())
+        known = sums.ndim == base.ndim and bool(torch.isfinite(sums).all())
         lines = [_intervals(along[layer]) for along in reach] if known else []
         sure = tuple(one for one in lines if one is not None)
         found[layer] = ReceptiveFields(sure) if known and len(sure) == len(lines) else None
@@ -135,9 +135,9 @@ def _reach_of_axis(
             quick = _probe(run, strip, axis, lines, rest, batch_size)
         except (RuntimeError, AssertionError, ValueError, SacvError):
             quick = {}  # the network takes no other size, as with embedded positions
-        if quick and all(np.array_equal(quick[layer][checked], reach) for layer, reach in full.items()):
-            return found | quick
-    return found | _probe(run, base, axis, lines, rest, batch_size)
+        found |= {layer: reach for layer, reach in quick.items() if np.array_equal(reach[checked], full[layer])}
+        rest = [layer for layer in rest if layer not in found]
+    return found | (_probe(run, base, axis, lines, rest, batch_size) if rest else {})
 
 
 def _probe(
@@ -150,8 +150,8 @@ def _probe(
         probes = base.repeat(len(some), *[1] * base.ndim)
         for number, line in enumerate(some):
             probes[number].select(axis, line).fill_(torch.nan)
-        for layer, cells in run(probes, layers).items():
-            hit = torch.isnan(cells).any(dim=-1)
+        for layer, sums in run(probes, layers).items():
+            hit = torch.isnan(sums)
             others = [other for other in range(1, hit.ndim) if other != axis]
             hit = hit.any(dim=others) if others else hit
             parts.setdefault(layer, []).append(hit.cpu().numpy())
@@ -180,7 +180,7 @@ def effective_fields(
     Parameters
     ----------
     run
-        Runs the network as far as the layers and gives their activations with their graph.
+        Runs the network as far as the layers and gives their activations `(n, *grid, channels)` with their graph.
     inputs
         Float `(n, channels, *size)`.
     layers

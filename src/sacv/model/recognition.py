@@ -122,7 +122,8 @@ class Recogniser:
         if any(side > full + 1 for side, full in zip(grid, self._size, strict=True)):
             return False
         (rows, columns), (height, width) = grid[-2:], self._size[-2:]
-        return abs(rows * width / height - columns) <= max(1.0, 0.1 * columns)
+        wide, high = abs(rows * width / height - columns), abs(columns * height / width - rows)
+        return wide <= max(1.0, 0.1 * columns) or high <= max(1.0, 0.1 * rows)
 
     def _of_tokens(self, shape: torch.Size) -> Layout:
         tokens = shape[1]

@@ -22,6 +22,7 @@ from sacv.model.capture import (
     activations,
     activations_in_graph,
     as_it_was,
+    channel_sums,
     gradients,
     resume,
 )
@@ -264,7 +265,8 @@ class VisionModel:
         missing = [layer for layer in layers if layer not in known]
 
         def run(inputs: torch.Tensor, names: Sequence[str]) -> dict[str, torch.Tensor]:
-            return {layer: record.cells for layer, record in self.activations(inputs, names).items()}
+            self.survey(torch.nan_to_num(inputs))  # strips are of another size
+            return channel_sums(self.net, inputs, self._layers(inputs, names))
 
         if missing:
             with self.borrowed():
