@@ -209,7 +209,7 @@ def test_a_method_keeps_the_rest_of_an_explanation(method, tmp_path):
     assert (marks[1] is None) == (not isinstance(method, Gradient))
     found.save(tmp_path / "out")
     page = (tmp_path / "out" / "index.html").read_text()
-    assert type(method).__name__ in page and method.unit in page
+    assert type(method).__name__ in page and method.unit in page and method.meaning in page
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ def page(**changes):
         "relevance": rng.standard_normal((1, 5, 5)),
         "contribution": rng.standard_normal((1, 5, 5)),
         "unit": "logits per unit of v",
+        "meaning": "how the logit would change",
         "relevance_marks": None,
         "contribution_marks": None,
         "trust": [PageTrust("Its strongest evidence stands at percentile 50.", ())],
@@ -110,7 +111,7 @@ def test_each_image_has_its_own_marks_and_trust():
     marks = np.zeros((2, 5, 5), bool)
     marks[1, 2, 2] = True
     trust = [PageTrust("First.", ()), PageTrust("Second.", ["beware"])]
-    one = PageMap("l", "striped", maps, maps, "logits", marks, None, [{}, {}], trust, {}, [], [], [], "")
+    one = PageMap("l", "striped", maps, maps, "logits", "how", marks, None, [{}, {}], trust, {}, [], [], [], "")
     first, second = render_page(title="t", images=images, maps=[one], facts={}, warnings=[]).split("<h3>")[1:]
     assert "First." in first and "Second." in second
     assert "Doubt: beware." in second and "Doubt" not in first

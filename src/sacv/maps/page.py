@@ -69,6 +69,7 @@ def draw(found: Explanation) -> str:
                     relevance=relevance,
                     contribution=None if silent else contribution,
                     unit=found.settings["method"]["unit"],
+                    meaning=found.settings["method"]["meaning"],
                     relevance_marks=_marks(beats.relevance_significant, number, slices),
                     contribution_marks=_marks(beats.contribution_significant, number, slices),
                     numbers=[_numbers(row) for row in rows.to_dict(orient="records")],

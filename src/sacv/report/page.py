@@ -78,8 +78,8 @@ class PageMap:
         Float `(images, h, w)`; above 0 the concept is present.
     contribution
         Float `(images, h, w)`; none where a map would say nothing, as a note tells.
-    unit
-        Of the contribution.
+    unit, meaning
+        Of the contribution: its unit, and what it says in words that follow "says".
     relevance_marks, contribution_marks
         Bool `(images, h, w)`: which locations beat chance; none where that is not known.
     numbers
@@ -101,6 +101,7 @@ class PageMap:
     relevance: NDArray[np.floating]
     contribution: NDArray[np.floating] | None
     unit: str
+    meaning: str
     relevance_marks: NDArray[np.bool_] | None
     contribution_marks: NDArray[np.bool_] | None
     numbers: Sequence[Mapping[str, float]]

@@ -45,6 +45,11 @@ class Ablation(Method):
         """Unit of the map."""
         return "logits"
 
+    @property
+    def meaning(self) -> str:
+        """What the map says."""
+        return "how much the value explained falls when the concept is taken out of a place"
+
     def maps(self, scene: Scene) -> torch.Tensor:
         """Give A(p); see `Method.maps`."""
         amounts = scene.amount()

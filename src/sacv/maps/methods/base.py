@@ -103,10 +103,15 @@ class Method(ABC):
     def unit(self) -> str:
         """Unit of the map."""
 
+    @property
+    @abstractmethod
+    def meaning(self) -> str:
+        """What the map says, in words that follow "contribution says"."""
+
     @abstractmethod
     def maps(self, scene: Scene) -> torch.Tensor:
         """Give the contribution of every location, float32 `(n, concepts, *grid)`, signed."""
 
     def describe(self) -> dict[str, Any]:
         """Give the method's name and parameters, as an explanation records them."""
-        return {"name": type(self).__name__, "parameters": asdict(self), "unit": self.unit}
+        return {"name": type(self).__name__, "parameters": asdict(self), "unit": self.unit, "meaning": self.meaning}

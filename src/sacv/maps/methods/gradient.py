@@ -31,6 +31,11 @@ class Gradient(Method):
         """Unit of the map."""
         return "logits per unit of v"
 
+    @property
+    def meaning(self) -> str:
+        """What the map says."""
+        return "how the value explained would change if the activation at a place moved along v"
+
     def maps(self, scene: Scene) -> torch.Tensor:
         """Give v . dz/da(p); see `Method.maps`."""
         return scene.derivative
@@ -44,6 +49,11 @@ class Gated(Method):
     def unit(self) -> str:
         """Unit of the map."""
         return "logits per unit of v, weighted by presence"
+
+    @property
+    def meaning(self) -> str:
+        """What the map says."""
+        return "the derivative along v, weighted by the probability that the concept is there"
 
     def maps(self, scene: Scene) -> torch.Tensor:
         """Give P(p) v . dz/da(p); see `Method.maps`."""
@@ -62,6 +72,11 @@ class GradientTimesConcept(Method):
     def unit(self) -> str:
         """Unit of the map."""
         return "logits, to first order"
+
+    @property
+    def meaning(self) -> str:
+        """What the map says."""
+        return "how the value explained changes, to first order, from the threshold to what is there"
 
     def maps(self, scene: Scene) -> torch.Tensor:
         """Give r(p) v . dz/da(p); see `Method.maps`."""

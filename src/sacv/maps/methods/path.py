@@ -58,6 +58,11 @@ class IntegratedGradients(Method):
         """Unit of the map."""
         return "logits"
 
+    @property
+    def meaning(self) -> str:
+        """What the map says."""
+        return "what a place gives to the value explained, on the way from no concept anywhere to what is there"
+
     def maps(self, scene: Scene) -> torch.Tensor:
         """Give I(p); see `Method.maps`."""
         amounts = scene.amount()
