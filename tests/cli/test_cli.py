@@ -12,8 +12,10 @@ from PIL import Image
 from conftest import make_pictures
 from sacv.cli import main
 from sacv.cli.fit import remarks, show_bank
+from sacv.cli.layers import worth_asking
 from sacv.cli.options import parse_regions
 from sacv.errors import OptionError
+from sacv.model import LayerInfo
 
 CODE = """
 import torch
@@ -327,3 +329,14 @@ def test_a_bank_may_name_a_zoo(run, place):
     (place / "bank" / "bank.json").write_text(text.replace("mine.py:net", "torchvision:resnet55@random"))
     status, _, err = run("explain", "--bank", "bank", "--target", "0", "bright", "--out", "found")
     assert status == 2 and "runs no code" not in err and "torchvision" in err
+
+
+def test_which_layers_are_worth_asking():
+    def info(name, side, leaf=False):
+        return LayerInfo(name, "Block", grid=(side, side), leaf=leaf)
+
+    found = [info("stem", 28, leaf=True), info("stage.0", 14), info("stage.1.act", 14, leaf=True), info("stage.1", 14),
+             info("next.0.expand", 14), info("next.0", 7), info("next.1", 7), info("next", 7),
+             info("tiny", 3)]  # fmt: skip
+    varies = {one.name: "varies" for one in found} | {"next.1": "constant", "next": "constant"}
+    assert worth_asking(found, varies) == {"stem", "stage.1", "next.0"}

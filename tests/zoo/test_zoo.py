@@ -3,6 +3,7 @@
 They need torchvision, timm and transformers, and so an environment of their own: `make test-zoo`.
 """
 
+import json
 import warnings
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from PIL import Image
 
 import sacv
+from sacv.cli import main
 from sacv.errors import LayerError, ModelSpecError, SacvError
 from sacv.maps import methods
 from sacv.model import ImageTransform
@@ -259,3 +261,22 @@ def test_what_cannot_be_reached_is_told(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(SacvError, match="give the weights as a file"):
         sacv.load_model("hf:nobody/nothing-of-this-name")
+
+
+@pytest.mark.parametrize(
+    ("spec", "layout", "worth"),
+    [
+        ("torchvision:resnet18@random", "NCHW", "layer3"),
+        ("timm:deit_tiny_distilled_patch16_224@random", "tokens 14x14+2", "blocks.10"),
+        ("hf", "tokens 14x14+1", "vit.layers.1"),
+    ],
+)
+def test_the_layers_command(spec, layout, worth, tmp_path, capsys):
+    spec = hugging_face("vit", tmp_path / "net") if spec == "hf" else spec
+    with pytest.raises(SystemExit) as left:
+        main(["layers", "--model", spec, "--json"])
+    assert left.value.code == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["layers"]}
+    assert rows[worth]["layout"] == layout and rows[worth]["worth_asking"]
+    assert rows[worth]["contribution"] == "varies" and rows[worth]["receptive_field"] is not None
+    assert max(rows[worth]["effective_field"]) <= max(rows[worth]["receptive_field"])

@@ -97,13 +97,32 @@ def layers_command(
 
 
 def worth_asking(found: Sequence[LayerInfo], varies: Mapping[str, str]) -> set[str]:
-    """Choose the last block of each grid whose contribution varies (or layer, where no block of it does).
+    """Choose for each grid the last block whose contribution varies, or the last layer, where no block's does.
 
-    A grid with too few places is passed over.
+    What begins a block that goes on to another grid, and is all of this grid in it, is no block of this one. A grid
+    with too few places is passed over.
     """
     fit = [info for info in found if varies.get(info.name) == VARIES and min(info.grid) >= LEAST_SIDE]
-    blocks = {info.grid: info.name for info in fit if not info.leaf}
-    return set(({info.grid: info.name for info in fit} | blocks).values())
+    grids = {info.name: info.grid for info in found}
+    chosen = set()
+    for grid in {info.grid for info in fit}:
+        names = [info.name for info in fit if info.grid == grid]
+        blocks = [info.name for info in fit if info.grid == grid and not info.leaf] or names
+        own = [name for name in blocks if not _begins_another(name, blocks, grids)] or blocks
+        chosen.add(own[-1])
+    return chosen
+
+
+def _begins_another(name: str, blocks: Sequence[str], grids: Mapping[str, tuple[int, ...]]) -> bool:
+    parts = name.split(".")
+    for end in range(1, len(parts)):
+        holder = ".".join(parts[:end])
+        others = [
+            block for block in blocks if block.startswith(f"{holder}.") and not f"{block}.".startswith(f"{name}.")
+        ]
+        if grids.get(holder) not in (None, (), grids[name]) and not others:
+            return True
+    return False
 
 
 def _sides(sides: Sequence[int] | None, none: str = "") -> str:
