@@ -203,8 +203,13 @@ class MomentSums:
     def moments(self) -> Moments:
         """Give the moments of all that was taken in."""
         self._settle()
-        upper = np.triu(self._upper)
-        return Moments(self._count, self._mean.copy(), upper + np.triu(upper, 1).T)
+        scatter = self._upper.copy()
+        for start in range(0, len(scatter), STRIP):
+            end = min(start + STRIP, len(scatter))
+            corner = scatter[start:end, start:end]
+            corner[:] = np.triu(corner) + np.triu(corner, 1).T
+            scatter[end:, start:end] = scatter[start:end, end:].T
+        return Moments(self._count, self._mean.copy(), scatter)
 
     def _move(self, mean: Float64, count: float) -> None:
         step, total = mean - self._mean, self._count + count
