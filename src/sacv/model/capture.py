@@ -132,13 +132,19 @@ def activations(net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer]) 
         if last:
             raise _Stop
 
+    _run_to_the_last(net, inputs, layers, keep)
+    _require_all(layers, found)
+    return found
+
+
+def _run_to_the_last(
+    net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer], keep: Callable[[str, torch.Tensor], None]
+) -> None:
     with torch.no_grad(), _hooks(layers, keep):
         try:
             net(inputs)
         except _Stop:
             pass
-    _require_all(layers, found)
-    return found
 
 
 def channel_sums(net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer]) -> dict[str, torch.Tensor]:
@@ -153,11 +159,7 @@ def channel_sums(net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer])
         if len(found) == len(layers):
             raise _Stop
 
-    with torch.no_grad(), _hooks(layers, keep):
-        try:
-            net(inputs)
-        except _Stop:
-            pass
+    _run_to_the_last(net, inputs, layers, keep)
     _require_all(layers, found)
     return found
 
