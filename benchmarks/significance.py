@@ -27,7 +27,7 @@ from scipy.stats import ttest_ind
 import sacv
 from sacv.bench.metrics import coverage
 from sacv.bench.scenes import SIZE, Scene, random_spec, render
-from sacv.bench.textures import TEXTURES, texture
+from sacv.bench.textures import FIRST_TEXTURES, texture
 from sacv.cav.runs import null_cavs
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.maps.chance import critical
@@ -48,12 +48,12 @@ def pictures(names: list[str], rng: np.random.Generator) -> list[NDArray[np.uint
 
 def mixed(count: int, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
     """Paint textures of every kind, the kind drawn evenly."""
-    return pictures([str(name) for name in rng.choice(TEXTURES, count)], rng)
+    return pictures([str(name) for name in rng.choice(FIRST_TEXTURES, count)], rng)
 
 
 def striped_scenes(count: int, rng: np.random.Generator) -> list[Scene]:
     """Paint scenes with a striped object of 5 to 40 % of the picture on another texture."""
-    others = [name for name in TEXTURES if name != "striped"]
+    others = [name for name in FIRST_TEXTURES if name != "striped"]
     return [
         render(random_spec(rng, object_textures=["striped"], background_textures=others, area=(0.05, 0.4)))
         for _ in range(count)
@@ -134,7 +134,7 @@ def permuted(images: NDArray[np.float64], size: int, count: int, rng: np.random.
 def planted_trial(model: sacv.VisionModel, seed: int) -> Counter[str]:
     """Fit, score and explain where the concept is there and used; give what was called significant."""
     rng = np.random.default_rng([seed, 1])
-    others = [name for name in TEXTURES if name != "striped"]
+    others = [name for name in FIRST_TEXTURES if name != "striped"]
     concept = pictures(["striped"] * 50, rng)
     pool = pictures([str(name) for name in rng.choice(others, 100)], rng)
     scenes = striped_scenes(SHOWN, rng)

@@ -34,7 +34,7 @@ def make_scene(seed: tuple[int, int]) -> tuple[NDArray[np.uint8], int, float]:
         label = int(rng.integers(len(DEMO_CLASSES)))
         return texture(DEMO_CLASSES[label], DEMO_SIZE, rng), label, 1.0
     scene = render(random_spec(rng, object_textures=DEMO_CLASSES))
-    return scene.image, DEMO_CLASSES.index(scene.spec.object_texture), scene.spec.area
+    return scene.image, DEMO_CLASSES.index(scene.spec.elements[0].texture), scene.spec.elements[0].area
 
 
 def make_set(first: int, count: int) -> tuple[torch.Tensor, torch.Tensor, NDArray[np.float64]]:

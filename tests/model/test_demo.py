@@ -59,7 +59,7 @@ def test_middle_blocks_have_sixteen_by_sixteen_locations(inputs: torch.Tensor) -
 
 
 def test_it_names_the_texture_of_objects_that_it_never_saw(scenes: list[Scene], inputs: torch.Tensor) -> None:
-    truth = np.array([DEMO_CLASSES.index(scene.spec.object_texture) for scene in scenes])
+    truth = np.array([DEMO_CLASSES.index(scene.spec.elements[0].texture) for scene in scenes])
     with torch.no_grad():
         named = load_demo()(inputs).argmax(dim=1).numpy()
     assert (named == truth).mean() > 0.9

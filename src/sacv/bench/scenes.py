@@ -1,15 +1,15 @@
-"""Scenes whose truth is known: one textured shape on a background, with its exact mask.
+"""Scenes whose truth is known: textured shapes on a background, with their exact masks.
 
 A `SceneSpec` determines every pixel. Rendering it again with another texture changes nothing else, so that
 what a texture does to a network can be read off instead of assumed::
 
-    plain = render(dataclasses.replace(spec, object_texture="plain"))
+    plain = render(spec.with_texture(0, "plain"))
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +17,17 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy.ndimage import binary_dilation
 
-from sacv.bench.textures import TEXTURES, texture
+from sacv.bench.textures import COLOURS, CONTRAST, FIRST_TEXTURES, TEXTURES, texture
 from sacv.errors import OptionError
 
 SIZE = 128
 """Side of a scene in pixels."""
 
 OUTLINE = 0.016
-"""Width of the line around the object, as a share of the side; it is drawn outside the mask."""
+"""Width of the line around an element, as a share of the side; it is drawn outside the mask."""
+
+LARGEST = 0.5
+"""Greatest area of an element, as a share of the picture."""
 
 
 def _regular(corners: int, turn: float = 0.0) -> NDArray[np.float64]:
@@ -52,23 +55,25 @@ SHAPES = tuple(_SHAPES)
 
 
 @dataclass(frozen=True)
-class SceneSpec:
-    """Everything that determines a scene.
+class Element:
+    """A textured shape.
 
     Parameters
     ----------
     shape
         One of `SHAPES`.
-    object_texture, background_texture
+    texture
         Of `TEXTURES`.
     area
-        Of the object, as a share of the picture.
+        As a share of the picture.
     angle
         Of the shape, in radians.
     place
-        Where the object stands in the room that it has, both coordinates in [0, 1].
-    object_seed, background_seed
-        Of colours, scale and phase of the textures.
+        Where it stands in the room that it has, both coordinates in [0, 1].
+    seed
+        Of colours, period and phase of the texture; an odd one has a black line around it, an even one a white line.
+    colour
+        Of `COLOURS`, for a texture of two shades of it; any two colours by default.
 
     Raises
     ------
@@ -77,22 +82,88 @@ class SceneSpec:
     """
 
     shape: str
-    object_texture: str
-    background_texture: str
+    texture: str
     area: float
     angle: float
     place: tuple[float, float]
-    object_seed: int
-    background_seed: int
+    seed: int
+    colour: str | None = None
 
     def __post_init__(self) -> None:
         if self.shape not in SHAPES:
             raise OptionError(f"there is no shape {self.shape!r}; there are {', '.join(SHAPES)}")
-        for name in (self.object_texture, self.background_texture):
-            if name not in TEXTURES:
-                raise OptionError(f"there is no texture {name!r}; there are {', '.join(TEXTURES)}")
-        if not 0 < self.area <= 0.5:
-            raise OptionError(f"area must be above 0 and at most 0.5 of the picture, not {self.area}")
+        _require_texture(self.texture)
+        if self.colour is not None and self.colour not in COLOURS:
+            raise OptionError(f"there is no colour {self.colour!r}; there are {', '.join(COLOURS)}")
+        if not 0 < self.area <= LARGEST:
+            raise OptionError(f"area must be above 0 and at most {LARGEST} of the picture, not {self.area}")
+
+
+@dataclass(frozen=True)
+class SceneSpec:
+    """Everything that determines a scene.
+
+    Parameters
+    ----------
+    elements
+        From back to front.
+    background
+        Of `TEXTURES`.
+    seed
+        Of the background's colours, period and phase.
+    outline
+        Width of the line around each element, as a share of the side; 0 for none.
+    scale, contrast
+        Of all textures (`sacv.bench.textures.texture`).
+
+    Raises
+    ------
+    OptionError
+        If there is no such texture, or `outline` is negative.
+    """
+
+    elements: tuple[Element, ...]
+    background: str
+    seed: int
+    outline: float = OUTLINE
+    scale: float = 1.0
+    contrast: float = CONTRAST
+
+    def __post_init__(self) -> None:
+        _require_texture(self.background)
+        if not self.outline >= 0:
+            raise OptionError(f"outline must be at least 0, not {self.outline}")
+
+    def with_element(self, number: int, element: Element) -> SceneSpec:
+        """Give the same scene with another element in the place of one.
+
+        Raises
+        ------
+        OptionError
+            If there is no such element.
+        """
+        self._require(number)
+        elements = (*self.elements[:number], element, *self.elements[number + 1 :])
+        return replace(self, elements=elements)
+
+    def with_texture(self, number: int, name: str) -> SceneSpec:
+        """Give the same scene with another texture on one element; see `with_element`."""
+        self._require(number)
+        return self.with_element(number, replace(self.elements[number], texture=name))
+
+    def _require(self, number: int) -> None:
+        if not 0 <= number < len(self.elements):
+            raise OptionError(f"there is no element {number}; the scene has {len(self.elements)}, counted from 0")
+
+    def without(self, number: int) -> SceneSpec:
+        """Give the same scene without one element; see `with_element`."""
+        self._require(number)
+        return replace(self, elements=(*self.elements[:number], *self.elements[number + 1 :]))
+
+
+def _require_texture(name: str) -> None:
+    if name not in TEXTURES:
+        raise OptionError(f"there is no texture {name!r}; there are {', '.join(TEXTURES)}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,61 +174,94 @@ class Scene:
     ----------
     image
         Uint8 `(size, size, 3)`.
-    mask
-        Bool `(size, size)`: the object, without its outline.
+    masks
+        Bool `(elements, size, size)`: what is seen of each element, without its outline.
     spec
         What determines it.
     """
 
     image: NDArray[np.uint8]
-    mask: NDArray[np.bool_]
+    masks: NDArray[np.bool_]
     spec: SceneSpec
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """Bool `(size, size)`: all elements."""
+        found: NDArray[np.bool_] = np.logical_or.reduce(self.masks, axis=0)
+        return found
+
+    def showing(self, name: str) -> NDArray[np.bool_]:
+        """Give where a texture, or a colour, is seen, bool `(size, size)`: on elements, and on the background."""
+        wearing = np.array([name in (element.texture, element.colour) for element in self.spec.elements], dtype=bool)
+        behind = ~self.mask & (self.spec.background == name)
+        found: NDArray[np.bool_] = np.logical_or.reduce([*self.masks[wearing], behind], axis=0)
+        return found
 
 
 def random_spec(
     rng: np.random.Generator,
     *,
     object_textures: Sequence[str] = TEXTURES[:5],
-    background_textures: Sequence[str] = TEXTURES,
+    background_textures: Sequence[str] = FIRST_TEXTURES,
     area: tuple[float, float] = (0.02, 0.4),
 ) -> SceneSpec:
-    """Draw a scene: texture, background and shape evenly, the area evenly in its logarithm."""
-    return SceneSpec(
-        shape=SHAPES[rng.integers(len(SHAPES))],
-        object_texture=object_textures[int(rng.integers(len(object_textures)))],
-        background_texture=background_textures[int(rng.integers(len(background_textures)))],
-        area=float(np.exp(rng.uniform(*np.log(area)))),
-        angle=float(rng.uniform(0, 2 * np.pi)),
-        place=(float(rng.uniform()), float(rng.uniform())),
-        object_seed=int(rng.integers(2**31)),
-        background_seed=int(rng.integers(2**31)),
-    )
+    """Draw a scene of one element: texture, background and shape evenly, the area evenly in its logarithm."""
+    shape = SHAPES[int(rng.integers(len(SHAPES)))]
+    filling = object_textures[int(rng.integers(len(object_textures)))]
+    background = background_textures[int(rng.integers(len(background_textures)))]
+    size = float(np.exp(rng.uniform(*np.log(area))))
+    angle, place = float(rng.uniform(0, 2 * np.pi)), (float(rng.uniform()), float(rng.uniform()))
+    element = Element(shape, filling, size, angle, place, int(rng.integers(2**31)))
+    return SceneSpec((element,), background, int(rng.integers(2**31)))
 
 
 def render(spec: SceneSpec, size: int = SIZE) -> Scene:
-    """Paint a scene of `size` x `size` pixels."""
-    mask = _mask(spec, size)
-    line = binary_dilation(mask, iterations=max(round(size * OUTLINE), 1)) & ~mask
-    image = texture(spec.background_texture, size, np.random.default_rng(spec.background_seed))
-    filled = texture(spec.object_texture, size, np.random.default_rng(spec.object_seed))
-    image[mask] = filled[mask]
-    image[line] = 0 if spec.object_seed % 2 else 255
-    return Scene(image, mask, spec)
+    """Paint a scene of `size` x `size` pixels; what stands in front hides what is behind."""
+
+    def paint(name: str, seed: int, colour: str | None) -> NDArray[np.uint8]:
+        rng = np.random.default_rng(seed)
+        return texture(name, size, rng, colour=colour, scale=spec.scale, contrast=spec.contrast)
+
+    image = paint(spec.background, spec.seed, None)
+    masks = np.zeros((len(spec.elements), size, size), dtype=bool)
+    width = max(round(size * spec.outline), 1) if spec.outline else 0
+    for number, element in enumerate(spec.elements):
+        mask = _mask(element, size)
+        around = binary_dilation(mask, iterations=width) if width else mask
+        filled = paint(element.texture, element.seed, element.colour)
+        image[mask] = filled[mask]
+        image[around & ~mask] = 0 if element.seed % 2 else 255
+        masks[:number] &= ~around
+        masks[number] = mask
+    return Scene(image, masks, spec)
 
 
-def _mask(spec: SceneSpec, size: int) -> NDArray[np.bool_]:
-    points = _SHAPES[spec.shape]
-    turn = np.array([[np.cos(spec.angle), -np.sin(spec.angle)], [np.sin(spec.angle), np.cos(spec.angle)]])
+def _corners(element: Element, size: int) -> NDArray[np.float64]:
+    """Give the corners of an element in pixels, x and y, `(corners, 2)`."""
+    points = _SHAPES[element.shape]
+    turn = np.array([[np.cos(element.angle), -np.sin(element.angle)], [np.sin(element.angle), np.cos(element.angle)]])
     points = points @ turn.T
     x, y = points.T
     own_area = 0.5 * abs(float(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))))
-    points = points * size * np.sqrt(spec.area / own_area)
+    points = points * size * np.sqrt(element.area / own_area)
     low, high = points.min(axis=0), points.max(axis=0)
     room = np.maximum(size - 1 - (high - low), 0)
-    points = points - low + room * spec.place + np.minimum(size - 1 - (high - low), 0) / 2
+    placed: NDArray[np.float64] = points - low + room * element.place + np.minimum(size - 1 - (high - low), 0) / 2
+    return placed
+
+
+def _mask(element: Element, size: int) -> NDArray[np.bool_]:
     canvas = Image.new("1", (size, size))
-    ImageDraw.Draw(canvas).polygon([(float(a), float(b)) for a, b in points], fill=1)
+    ImageDraw.Draw(canvas).polygon([(float(a), float(b)) for a, b in _corners(element, size)], fill=1)
     return np.asarray(canvas, dtype=bool)
+
+
+def apart(first: Element, second: Element, gap: float) -> bool:
+    """Tell whether the boxes around two elements are at least `gap` of the side apart along an axis."""
+    boxes = [(points.min(axis=0), points.max(axis=0)) for points in (_corners(one, SIZE) for one in (first, second))]
+    (low, high), (other_low, other_high) = boxes
+    distance = np.maximum(other_low - high, low - other_high)
+    return bool(distance.max() >= gap * SIZE)
 
 
 def write_guidance(folder: Path, name: str, count: int, *, seed: int, size: int = SIZE) -> None:
@@ -183,7 +287,8 @@ def write_scenes(pictures: Path, masks: Path, scenes: Sequence[Scene]) -> list[P
     paths = []
     for index, scene in enumerate(scenes):
         spec = scene.spec
-        name = f"{index:02d}-{spec.object_texture}-{spec.shape}-on-{spec.background_texture}.png"
+        shown = "-and-".join(f"{element.texture}-{element.shape}" for element in spec.elements)
+        name = f"{index:02d}-{shown}-on-{spec.background}.png"
         Image.fromarray(scene.image).save(pictures / name)
         Image.fromarray(scene.mask.astype(np.uint8) * 255).save(masks / name)
         paths.append(pictures / name)

@@ -31,7 +31,10 @@ def demo_scenes(seed: int) -> list[Scene]:
     rng = np.random.default_rng([seed, 1])
     areas = np.linspace(0.04, 0.3, SCENES)
     specs = (random_spec(rng, object_textures=[CONCEPT], background_textures=[*OTHERS, "noise"]) for _ in range(SCENES))
-    return [render(replace(spec, area=float(area))) for spec, area in zip(specs, areas, strict=True)]
+    return [
+        render(spec.with_element(0, replace(spec.elements[0], area=float(area))))
+        for spec, area in zip(specs, areas, strict=True)
+    ]
 
 
 @click.command("demo")
