@@ -38,3 +38,35 @@ def grad_cam(activations: Values, gradients: Values) -> Values:
     weights = gradients.mean(axis=places, keepdims=True)
     cam: Values = np.maximum((activations * weights).sum(axis=-1), 0)
     return cam
+
+
+def gradient_times_input(
+    inputs_gradient: Values,
+    inputs: Values,
+    grid: tuple[int, int],
+    region: tuple[float, float, float, float] | None = None,
+) -> NDArray[np.float64]:
+    """Give gradient times input of a class, averaged over cells, `(n, *grid)`; signed, in logits per pixel.
+
+    The product is summed over colours with its sign (Shrikumar et al., arXiv 1605.01713; Ancona et al., arXiv
+    1711.06104): what a pixel adds to the logit may be negative, and only signed parts sum to the whole, which for a
+    piecewise linear network without biases is the logit. Sizes alone are for saliency maps, which claim no sum.
+
+    Parameters
+    ----------
+    inputs_gradient
+        Of the logit with respect to the network's inputs, `(n, colours, height, width)`.
+    inputs
+        As the network gets them, of the same shape.
+    grid
+        Rows and columns of the map.
+    region
+        The part of the input that the grid divides, as in `sacv.bench.metrics.coverage`.
+    """
+    pixels = (inputs_gradient.astype(np.float64) * inputs).sum(axis=1)
+    return np.stack([cell_means(one, grid, region) for one in pixels])
+
+
+def random_map(grid: tuple[int, ...], seed: int) -> NDArray[np.float64]:
+    """Give a map of independent values, uniform in [0, 1), `grid`."""
+    return np.random.default_rng(seed).uniform(size=grid)
