@@ -19,7 +19,7 @@ from shapes import CASES, Case, real_data
 from torch import nn
 
 import sacv
-from sacv.solvers import LDA, MeanDifference, MomentSolver, Ridge
+from sacv.solvers import DEFAULT, LDA, MeanDifference, MomentSolver, Ridge, Solver
 
 SOLVERS: tuple[MomentSolver, ...] = (MeanDifference(), LDA(), Ridge())
 
@@ -78,7 +78,7 @@ def measure(case: Case, concepts: int, images: int, pool: int, rounds: int) -> N
     best = min(quick, key=quick.__getitem__)
     forward = dict(forwards(net, case.layer, data))[best]
 
-    def fit(solver: MomentSolver, runs: int) -> sacv.ConceptBank:
+    def fit(solver: Solver, runs: int) -> sacv.ConceptBank:
         named = {f"concept {number}": part for number, part in enumerate(parts[:-1])}
         return sacv.fit(model, [case.layer], named, parts[-1], solver=solver, runs=runs, nulls=199)
 
@@ -88,7 +88,7 @@ def measure(case: Case, concepts: int, images: int, pool: int, rounds: int) -> N
             sacv.refit(bank, solver=solver)
 
     work: dict[str, Callable[[], object]] = {"forward": forward}
-    work |= {f"{solver!r}, 50 runs": lambda s=solver: fit(s, 50) for solver in SOLVERS}
+    work |= {f"{solver!r}, 50 runs": lambda s=solver: fit(s, 50) for solver in (*SOLVERS, DEFAULT)}
     work |= {f"{solver!r}, 500 runs": lambda s=solver: fit(s, 500) for solver in SOLVERS}
     work["all three from one pass, 50 runs"] = every_solver
     times: dict[str, list[float]] = {name: [] for name in work}
@@ -102,7 +102,7 @@ def measure(case: Case, concepts: int, images: int, pool: int, rounds: int) -> N
         if name != "forward":
             ratio = statistics.median(value / first for value, first in zip(values, times["forward"], strict=True))
             aim = f"   (aim {case.limit})" if name.endswith(", 50 runs") and not name.startswith("all") else ""
-            print(f"  {name:<40} {ratio:5.2f} x the forward pass{aim}")
+            print(f"  {name:<60} {ratio:5.2f} x the forward pass{aim}")
 
 
 def main() -> None:

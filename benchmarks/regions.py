@@ -18,11 +18,22 @@ from sklearn.linear_model import SGDClassifier
 
 import sacv
 from sacv.bench.metrics import auroc, coverage, read_mask
-from sacv.cav import RANDOM
+from sacv.cav import RANDOM, Reading
 from sacv.cav.estimate import inner
-from sacv.cav.statistics import SetStatistics, unit_length
+from sacv.cav.statistics import SetStatistics
 from sacv.concepts import image_set
-from sacv.solvers import LDA, LinearSVM, Logistic, MeanDifference, MomentSolver, Ridge, Sklearn, Solver, UnitLength
+from sacv.solvers import (
+    DEFAULT,
+    LDA,
+    LinearSVM,
+    Logistic,
+    MeanDifference,
+    MomentSolver,
+    Ridge,
+    Sklearn,
+    Solver,
+    UnitLength,
+)
 
 SOLVERS: tuple[Solver, ...] = (
     MeanDifference(),
@@ -36,6 +47,8 @@ SOLVERS: tuple[Solver, ...] = (
     UnitLength(LDA()),
     UnitLength(LDA(0.5)),
     UnitLength(Logistic()),
+    DEFAULT,
+    UnitLength(LDA(), smoothing=1.0),
 )
 
 
@@ -74,28 +87,28 @@ def main() -> None:
     print(
         f"Zebras marked on one photo, found on the other, at {layer}; {len(photos)} photos, photos/random as the rest\n"
     )
-    print(f"{'solver':<66} {'AUROC on each photo left out':<30} mean")
-    banks: dict[bool, sacv.ConceptBank] = {}
+    print(f"{'solver':<68} {'AUROC on each photo left out':<30} mean")
+    banks: dict[Reading, sacv.ConceptBank] = {}
     for solver in SOLVERS:
-        unit = isinstance(solver, UnitLength)
-        if unit not in banks:
-            first = UnitLength(MeanDifference()) if unit else MeanDifference()
-            banks[unit] = sacv.fit(
+        reading = Reading.of(solver)
+        if reading not in banks:
+            plain = MeanDifference()
+            banks[reading] = sacv.fit(
                 model,
                 [layer],
                 random=[data / "photos" / "random"],
                 regions={"zebra": region},
                 rest=True,
-                solver=first,
+                solver=UnitLength(plain, reading.smoothing) if reading.normalised else plain,
                 locations=64,
             )
-        read = (unit_length(cells) if unit else cells).double().numpy()
+        read = reading(cells).double().numpy()
         areas = []
         for photo, mask, seen in zip(photos, masks, read, strict=True):
-            vector = vector_without(banks[unit], layer, solver, photo.digest)
+            vector = vector_without(banks[reading], layer, solver, photo.digest)
             box = model.seen(photo.load())[1]
             areas.append(auroc(seen @ vector, coverage(mask, (seen.shape[0], seen.shape[1]), box)))
-        print(f"{solver!r:<66} {', '.join(f'{area:.3f}' for area in areas):<30} {np.mean(areas):.3f}")
+        print(f"{solver!r:<68} {', '.join(f'{area:.3f}' for area in areas):<30} {np.mean(areas):.3f}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 import errno
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,11 @@ import sacv
 from cav.planted import noise
 from conftest import SmallNet
 from sacv import ConceptBank
+from sacv.cav import Reading
 from sacv.concepts import Region
 from sacv.errors import CorruptFileError, LayerError, MismatchError, OptionError, StorageError
 from sacv.files import read_arrays, write_arrays
-from sacv.solvers import LDA, Logistic, MeanDifference, UnitLength, rebuild
+from sacv.solvers import DEFAULT, LDA, Logistic, MeanDifference, UnitLength, rebuild
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -85,6 +86,7 @@ def assert_same_bank(one, other):
     [
         {},
         {"solver": UnitLength(MeanDifference())},
+        {"solver": DEFAULT},
         {"solver": Logistic(C=0.1)},
         {"runs": 1, "nulls": 0},
         {"rest": False},
@@ -133,11 +135,24 @@ def test_same_seed_same_bytes(tmp_path, solver):
 
 
 def test_what_a_bank_says_of_its_solver(small_model, guidance):
-    for solver in (LDA("oas"), UnitLength(LDA(0.3))):
+    for solver in (LDA("oas"), UnitLength(LDA(0.3)), UnitLength(LDA(0.3), smoothing=0.75)):
         bank = sacv.fit(small_model, ["features.2"], {"c": guidance[0]}, [guidance[1]], solver=solver)
         assert rebuild(bank.solver) == solver
         assert bank.normalised == isinstance(solver, UnitLength)
+        assert bank.reading == Reading.of(solver)
         assert bank.transform == small_model.transform
+
+
+def test_a_bank_from_before_there_was_smoothing_is_read_without(tmp_path):
+    bank = rich_fit(solver=UnitLength(MeanDifference()))
+    bank.save(tmp_path / "bank")
+    file = tmp_path / "bank" / "bank.json"
+    labels = json.loads(file.read_text())
+    assert labels["solver"]["parameters"].pop("smoothing") == 0.0
+    file.write_text(json.dumps(labels))
+    again = ConceptBank.load(tmp_path / "bank")
+    assert again.reading == Reading(True, 0.0) and rebuild(again.solver) == UnitLength(MeanDifference())
+    assert_same_bank(replace(again, solver=bank.solver), bank)
 
 
 def test_a_folder_with_skipped_and_repeated_files(small_model, guidance, tmp_path):

@@ -7,12 +7,13 @@ from sklearn.metrics import roc_auc_score
 
 import sacv
 from cav.planted import cells, noise, planted_model, unit
+from reference import reading as reference
 from sacv.cav.quality import HeldOut, accuracy, auroc, best_threshold
 from sacv.concepts import Region
-from sacv.solvers import LDA, Logistic, MeanDifference, UnitLength
+from sacv.solvers import DEFAULT, LDA, Logistic, MeanDifference, UnitLength
 from solvers.table import solve
 
-SOLVERS = [MeanDifference(), LDA(0.1), Logistic(C=0.1), UnitLength(MeanDifference())]
+SOLVERS = [MeanDifference(), LDA(0.1), Logistic(C=0.1), UnitLength(MeanDifference()), DEFAULT]
 
 
 def planted(count, seed, channel=None, channels=4, size=3, shift=1.5):
@@ -24,12 +25,15 @@ def planted(count, seed, channel=None, channels=4, size=3, shift=1.5):
 
 def fit(concepts, random, **options):
     """Fit with every location sampled, so that no sample stands between the images and the figures."""
-    return sacv.fit(planted_model(random.shape[1]), ["layer"], concepts, random, **{"locations": 99, **options})
+    options = {"locations": 99, "solver": MeanDifference(), **options}
+    return sacv.fit(planted_model(random.shape[1]), ["layer"], concepts, random, **options)
 
 
 def values_of(images, solver):
-    values = cells(images)
-    return values / np.linalg.norm(values, axis=-1, keepdims=True) if isinstance(solver, UnitLength) else values
+    if not isinstance(solver, UnitLength):
+        return cells(images)
+    read = [reference.read(image.movedim(0, -1).numpy(), solver.smoothing) for image in images]
+    return np.stack(read).reshape(len(images), -1, images.shape[1])
 
 
 def flat(values, keep):
@@ -167,7 +171,8 @@ def test_two_concepts_against_each_other(weighted):
     masks = np.random.default_rng(0).random((7, 6, 6)) < 0.3
     given = {"regions": {"b": Region(b, list(masks))}} if weighted else {}
     concepts = {"a": a} | ({} if weighted else {"b": b})
-    bank = sacv.fit(planted_model(4, side=2), ["layer"], concepts, random, locations=99, **given)
+    options = {"solver": MeanDifference(), "locations": 99, **given}
+    bank = sacv.fit(planted_model(4, side=2), ["layer"], concepts, random, **options)
     a, b, random = (torch.nn.functional.avg_pool2d(images, 2) for images in (a, b, random))
     one, other = bank.cav("layer", "a"), bank.cav("layer", "b")
     assert one.quality.cosine == {"b": pytest.approx(one.vector @ other.vector, abs=1e-12)}

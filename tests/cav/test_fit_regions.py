@@ -19,6 +19,7 @@ from cav.planted import (
     unit,
 )
 from conftest import SmallNet, make_pictures
+from reference import reading as reference
 from sacv.cav.quality import HeldOut, best_threshold
 from sacv.concepts import Region
 from sacv.concepts.reading import read_picture
@@ -32,7 +33,8 @@ each = pytest.mark.parametrize("solver", SOLVERS, ids=repr)
 
 def fit(regions, random=(), *, concepts=None, side=1, channels=4, **options):
     model = planted_model(channels, side)
-    return sacv.fit(model, ["layer"], concepts, random, regions=regions, **{"locations": 99, **options})
+    options = {"locations": 99, "solver": MeanDifference(), **options}
+    return sacv.fit(model, ["layer"], concepts, random, regions=regions, **options)
 
 
 def some_masks(count, size, seed=0):
@@ -97,10 +99,16 @@ def test_locations_weigh_as_their_mask_covers_them(solver, side):
     assert np.abs(whole.vector - cav.vector).max() > 1e-3
 
 
-def test_unit_length_is_taken_before_the_weights():
+@pytest.mark.parametrize("smoothing", [0.0, 1.0])
+def test_activations_are_read_before_the_weights(smoothing):
+    """What lies beside a region is averaged into it, as where the CAV is used."""
     images, random, masks = noise(6, 4, 4, 0, mean=1), noise(8, 4, 4, 1), some_masks(6, 4)
-    cav = fit({"x": Region(images, masks)}, random, solver=UnitLength(MeanDifference())).cav("layer", "x")
-    values, pool = ((each / np.linalg.norm(each, axis=-1, keepdims=True)) for each in map(cells, (images, random)))
+    solver = UnitLength(MeanDifference(), smoothing)
+    cav = fit({"x": Region(images, masks)}, random, solver=solver).cav("layer", "x")
+    values, pool = (
+        np.stack([reference.read(image.movedim(0, -1).numpy(), smoothing).reshape(16, 4) for image in each])
+        for each in (images, random)
+    )
     want = unit(mean_of(values, shares(masks, 1)) - mean_of(pool))
     np.testing.assert_allclose(cav.vector, want, rtol=0, atol=1e-12)
 
@@ -123,7 +131,8 @@ def test_pictures_are_cropped_as_the_network_sees_them(tmp_path):
     model = sacv.VisionModel(SmallNet(), sacv.ImageTransform(resize=(20, 24), crop=12))
     photos, other = make_pictures(tmp_path / "photos", 5, 1, low=100), make_pictures(tmp_path / "other", 6, 2)
     masks = list(np.random.default_rng(0).random((5, 20, 24)) < 0.3)
-    cav = sacv.fit(model, ["features.2"], None, other, regions={"x": Region(photos, masks)}).cav("features.2", "x")
+    options = {"regions": {"x": Region(photos, masks)}, "solver": MeanDifference()}
+    cav = sacv.fit(model, ["features.2"], None, other, **options).cav("features.2", "x")
     values = []
     for folder in (photos, other):
         batch = torch.stack([model.transform(read_picture(file)) for file in sorted(folder.iterdir())])

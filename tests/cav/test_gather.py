@@ -4,7 +4,9 @@ import torch
 
 import sacv
 from cav.planted import Planted, cells, mean_of, noise, planted_model
+from reference import reading as reference
 from sacv.cav.gather import Gather, SetPlan, plan
+from sacv.cav.reading import Reading
 from sacv.concepts import batches, image_set
 from sacv.errors import ActivationError
 
@@ -50,7 +52,7 @@ def test_images_are_listed_fold_by_fold():
 
 def gathered(sets, *, size=4, split=None, **options):
     """Gather with the whole in one, or with batches `split` to two reducers, whose parts are merged."""
-    wanted = {"normalise": False, "locations": 3, "seed": 0} | options
+    wanted = {"reading": Reading(), "locations": 3, "seed": 0} | options
     reducer = Gather(planted_model(2), ("layer",), plan(sets, 3, 0), **wanted)
     sides = [reducer.empty(), reducer.empty()]
     for number, shard in enumerate(batches(reducer.plan.items, size)):
@@ -137,8 +139,19 @@ def test_a_sample_depends_neither_on_the_batch_nor_on_other_images():
 
 
 def test_normalised_activations_have_length_one():
-    one = gathered([set_plan(noise(6, 2, 3, 0, mean=3.0))], normalise=True)[1].sets["layer", 0]
+    one = gathered([set_plan(noise(6, 2, 3, 0, mean=3.0))], reading=Reading(True))[1].sets["layer", 0]
     np.testing.assert_allclose(np.linalg.norm(one.sample.vectors, axis=1), 1, rtol=1e-12)
+
+
+@pytest.mark.parametrize("size", [1, 4, 6])
+def test_neighbours_are_averaged_within_an_image(size):
+    """And before the mask's weights are laid on them."""
+    images, weights = noise(6, 2, 4, 0, mean=3.0), np.random.default_rng(0).uniform(0, 1, (6, 16))
+    plans = [set_plan(images, [{"layer": one} for one in weights])]
+    one = gathered(plans, size=size, reading=Reading(True, 0.7), locations=16)[1].sets["layer", 0]
+    values = np.stack([reference.read(image.movedim(0, -1).numpy(), 0.7).reshape(16, 2) for image in images])
+    np.testing.assert_allclose(one.total().mean, mean_of(values, weights), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(one.sample.vectors, values.reshape(-1, 2), rtol=0, atol=1e-12)
 
 
 def test_activations_that_are_not_finite_name_layer_and_image():

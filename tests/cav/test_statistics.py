@@ -1,8 +1,6 @@
 import numpy as np
-import pytest
-import torch
 
-from sacv.cav.statistics import ImageMeans, SetStatistics, unit_length
+from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.stats import LocationSample, Moments
 
 
@@ -60,9 +58,3 @@ def test_mean_of_some_images_is_weighted_by_their_locations():
         want = sum(images.weights[index] * images.means[index] for index in chosen) / images.weights[chosen].sum()
         np.testing.assert_allclose(row, want, rtol=0, atol=1e-14)
         np.testing.assert_allclose(images.of(chosen), want, rtol=0, atol=1e-14)
-
-
-def test_unit_length():
-    cells = torch.tensor([[[3.0, 4.0], [0.0, 0.0]]], dtype=torch.float64)
-    np.testing.assert_allclose(unit_length(cells)[0].numpy(), [[0.6, 0.8], [0.0, 0.0]])
-    assert unit_length(torch.randn(5, 7, 9)).norm(dim=-1).numpy() == pytest.approx(np.ones((5, 7)), abs=1e-6)

@@ -4,9 +4,9 @@ import click
 import pytest
 
 from sacv.cli.fit import fit_command
-from sacv.cli.solvers import FORMS, parse_solver
+from sacv.cli.solvers import FORMS, READINGS, parse_solver
 from sacv.errors import OptionError
-from sacv.solvers import LDA, LinearSVM, Logistic, MeanDifference, Ridge, UnitLength
+from sacv.solvers import DEFAULT, LDA, LinearSVM, Logistic, MeanDifference, Ridge, UnitLength
 
 SOLVERS = {
     "mean-difference": MeanDifference(),
@@ -26,13 +26,21 @@ SOLVERS = {
 @pytest.mark.parametrize("text", SOLVERS)
 def test_names(text):
     assert parse_solver(text) == SOLVERS[text]
-    assert parse_solver(f"unit-length/{text}") == UnitLength(SOLVERS[text])
+    assert parse_solver(f"unit-length/{text}") == UnitLength(SOLVERS[text], smoothing=0.0)
+    assert parse_solver(f"smooth/{text}") == UnitLength(SOLVERS[text], smoothing=1.0)
 
 
 def test_every_name_is_tried_here_and_stands_in_the_help():
     assert {text.partition(":")[0] for text in SOLVERS} == set(FORMS)
     (option,) = (option for option in fit_command.params if option.name == "solver")
     assert isinstance(option, click.Option) and all(form in (option.help or "") for form in FORMS.values())
+    assert all(f"{prefix}NAME" in (option.help or "") for prefix in ("unit-length/", "smooth/"))
+    assert set(READINGS) == {"unit-length/", "smooth/"}
+
+
+def test_the_default_is_that_of_fit():
+    (option,) = (option for option in fit_command.params if option.name == "solver")
+    assert option.default == "smooth/mean-difference" and parse_solver(option.default) == DEFAULT
 
 
 @pytest.mark.parametrize(
@@ -44,6 +52,13 @@ def test_every_name_is_tried_here_and_stands_in_the_help():
         ("unit-length", "there is no solver 'unit-length'"),
         ("unit-length/", "there is no solver ''"),
         ("unit-length/unit-length/lda", "there is no solver 'unit-length/lda'"),
+        ("smooth", "there is no solver 'smooth'; give .*unit-length/NAME or smooth/NAME"),
+        ("smooth/", "there is no solver ''"),
+        ("smooth:2/lda", "there is no solver 'smooth'"),
+        ("smooth/smooth/lda", "there is no solver 'smooth/lda'"),
+        ("smooth/unit-length/lda", "there is no solver 'unit-length/lda'"),
+        ("unit-length/smooth/lda", "there is no solver 'smooth/lda'"),
+        ("smooth/ridge:-2", "alpha must be a finite number above 0, not -2.0"),
         ("lda/unit-length", "there is no solver 'lda/unit-length'"),
         ("mean-difference:1", "mean-difference takes no value, and '1' is given; leave out ':1'"),
         ("lda:", r"'' is not a finite number; give lda\[:SHRINKAGE\|oas\], such as lda:0.1"),

@@ -7,7 +7,9 @@ import torch
 from torch import nn
 
 import sacv
+from sacv.maps.methods import Gradient
 from sacv.model.layout import ChannelsFirst, ChannelsLast, Tokens, parse_layout
+from sacv.solvers import DEFAULT, MeanDifference, UnitLength
 
 
 def sentinel(count, channels, *grid):
@@ -69,10 +71,10 @@ def test_a_vector_along_one_channel_reads_that_channel_at_that_place():
         random = torch.zeros(3, 4, 5, 7, dtype=torch.float64)
         random[:, 0, 0, 0] = torch.arange(3)  # so that the images differ
         concept = random + 10 * torch.eye(4, dtype=torch.float64)[channel][None, :, None, None]
-        bank = sacv.fit(model, ["layer"], {"c": concept}, [random])
+        bank = sacv.fit(model, ["layer"], {"c": concept}, [random], solver=MeanDifference())
         assert bank.cav("layer", "c").vector.round(6).tolist() == [float(c == channel) for c in range(4)]
         shown = sentinel(2, 4, 5, 7) / 1e4
-        found = sacv.explain(model, shown, bank, channel, allow_weak=True)
+        found = sacv.explain(model, shown, bank, channel, method=Gradient(), allow_weak=True)
         want = (shown[:, channel] - bank.cav("layer", "c").threshold).float().numpy()
         assert found.relevance("layer", "c") == pytest.approx(want, rel=1e-6)
         # z_k is the mean of the squares of channel k, so its derivative is 2 a / 35.
@@ -100,12 +102,14 @@ class Local(nn.Module):
         return self.last(x.relu()).square().mean((1, 2))
 
 
+@pytest.mark.parametrize("solver", [MeanDifference(), UnitLength(MeanDifference())], ids=repr)
 @pytest.mark.parametrize("layout", ["NCHW", "NHWC", "tokens 8x8+1"])
-def test_moving_quadrants_of_the_input_moves_those_of_the_map(layout):
+def test_moving_quadrants_of_the_input_moves_those_of_the_map(layout, solver):
+    """Where each place is read by itself; an average over neighbours knows the edges of the grid."""
     model = sacv.VisionModel(Local(layout))
     assert model.survey(torch.rand(1, 3, 8, 8))["layer"].layout.name == layout
     torch.manual_seed(1)
-    bank = sacv.fit(model, ["layer"], {"c": torch.rand(4, 3, 8, 8) + 0.3}, [torch.rand(4, 3, 8, 8)])
+    bank = sacv.fit(model, ["layer"], {"c": torch.rand(4, 3, 8, 8) + 0.3}, [torch.rand(4, 3, 8, 8)], solver=solver)
     shown = torch.rand(1, 3, 8, 8)
     moved = shown.roll((4, 4), (2, 3))
     one, other = (sacv.explain(model, images, bank, 1, allow_weak=True) for images in (shown, moved))
@@ -114,3 +118,19 @@ def test_moving_quadrants_of_the_input_moves_those_of_the_map(layout):
         torch.testing.assert_close(before.roll((4, 4), (1, 2)), after)
     for before, after in zip(*(found.significant("layer", "c") for found in (one, other)), strict=True):
         assert (torch.from_numpy(before).roll((4, 4), (1, 2)) == torch.from_numpy(after)).all()
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC", "tokens 8x8+1"])
+def test_mirroring_the_input_mirrors_the_map_that_the_defaults_give(layout):
+    """Along each axis by itself, so that averages over neighbours that mixed the two would show."""
+    model = sacv.VisionModel(Local(layout).double())
+    generator = torch.Generator().manual_seed(1)
+    concept, random, shown = (torch.rand(n, 3, 8, 8, generator=generator, dtype=torch.float64) for n in (4, 4, 1))
+    bank = sacv.fit(model, ["layer"], {"c": concept + 0.3}, [random])
+    assert bank.solver == DEFAULT.describe()
+    for axis in (1, 2):
+        one, other = (sacv.explain(model, images, bank, 1, allow_weak=True) for images in (shown, shown.flip(axis + 1)))
+        for name in ("relevance", "contribution"):
+            before, after = (torch.from_numpy(getattr(found, name)("layer", "c")) for found in (one, other))
+            torch.testing.assert_close(before.flip(axis), after)
+            assert not torch.allclose(before, after)

@@ -11,14 +11,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from safetensors.numpy import load_file
 from torch import nn
 
 import sacv
 from reference import chance as reference
-from reference import naive, scores
+from reference import naive, reading, scores
 from sacv.cav import DrawnCAVs
 from sacv.errors import OptionError
 from sacv.maps.chance import Chance, critical
+from sacv.maps.methods import DEFAULT as DEFAULT_METHOD
+from sacv.maps.methods import Ablation, Gated, Gradient
+from sacv.solvers import DEFAULT, MeanDifference, UnitLength
 from sacv.stats import Moments
 
 LAYER, TARGET = "0", 2
@@ -53,8 +57,14 @@ def model():
     return sacv.VisionModel(net)
 
 
-def make_bank(model, nulls, concepts=None):
-    return sacv.fit(model, [LAYER], concepts or {"c": images(6, 1, 2.0)}, [RANDOM], nulls=nulls)
+def make_bank(model, nulls, concepts=None, solver=None):
+    concepts = concepts or {"c": images(6, 1, 2.0)}
+    return sacv.fit(model, [LAYER], concepts, [RANDOM], nulls=nulls, solver=solver or MeanDifference())
+
+
+def explain(model, shown, bank, target=TARGET, **options):
+    """Explain by the derivative, which is what is compared with the null whatever the method."""
+    return sacv.explain(model, shown, bank, target, **{"method": Gradient(), **options})
 
 
 def along_gradient(model, bank, shown):
@@ -66,13 +76,14 @@ def along_gradient(model, bank, shown):
     return replace(bank, cavs=cavs)
 
 
-def want(model, shown, cav):
+def want(model, shown, cav, read=lambda cells: cells):
     both = [scores.gradient(model.net, LAYER, image, TARGET) for image in shown]
     net = naive.prepared(model.net)
     random = [naive.activation(net, LAYER, image).permute(1, 2, 0).numpy() for image in RANDOM]
     cells, gradients = (np.stack(kind) for kind in zip(*both, strict=True))
     nulls = list(zip(cav.null.vectors, cav.null.separations, strict=True))
-    return reference.marks((cav.vector, cav.separation), nulls, cells, gradients, random)
+    cells, random = ([read(image) for image in each] for each in (cells, random))
+    return reference.marks((cav.vector, cav.separation), nulls, np.stack(cells), gradients, random)
 
 
 @pytest.mark.parametrize("change", [lambda model, bank, shown: bank, along_gradient])
@@ -80,7 +91,7 @@ def want(model, shown, cav):
 def test_masks_agree_with_the_reference(model, nulls, change):
     shown = spotted(3)
     bank = change(model, make_bank(model, nulls), shown)
-    found = sacv.explain(model, shown, bank, TARGET, batch_size=2)
+    found = explain(model, shown, bank, batch_size=2)
     seen, given = want(model, shown, bank.cav(LAYER, "c"))
     for mask, wanted in zip(found.significant(LAYER, "c"), (seen, given), strict=True):
         assert mask.dtype == bool and mask.shape == (3, 6, 5)
@@ -92,6 +103,46 @@ def test_masks_agree_with_the_reference(model, nulls, change):
         assert given.any() == (nulls >= 19)
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 1.0])
+def test_masks_of_what_is_read_otherwise_agree_with_the_reference(model, smoothing):
+    """Relevance by the activations as the bank reads them, contribution by the gradient as it is."""
+    shown = 3 * spotted(3)
+    bank = make_bank(model, 59, solver=UnitLength(MeanDifference(), smoothing))
+    found = explain(model, shown, bank)
+    wanted = want(model, shown, bank.cav(LAYER, "c"), lambda cells: reading.read(cells, smoothing))
+    for mask, each in zip(found.significant(LAYER, "c"), wanted, strict=True):
+        np.testing.assert_array_equal(mask, each)
+    assert wanted[0].any() and not wanted[0].all()
+    plain = want(model, shown, bank.cav(LAYER, "c"))
+    assert not np.array_equal(wanted[0], plain[0])
+
+
+@pytest.mark.parametrize("method", [None, Gated(), Ablation()], ids=repr)
+def test_the_derivative_is_judged_whatever_the_method(model, method, tmp_path):
+    """Its masks are those of `Gradient`, which agree with the reference, though the maps differ."""
+    shown = spotted(3)
+    bank = along_gradient(model, make_bank(model, 59), shown)
+    by_gradient = explain(model, shown, bank, checks=False)
+    found = sacv.explain(model, shown, bank, TARGET, method=method, checks=False)
+    assert not np.allclose(found.contribution(LAYER, "c"), by_gradient.contribution(LAYER, "c"))
+    seen, given = found.significant(LAYER, "c")
+    np.testing.assert_array_equal(seen, by_gradient.significant(LAYER, "c")[0])
+    np.testing.assert_array_equal(given, by_gradient.significant(LAYER, "c")[1])
+    assert given.any() and not given.all()
+    np.testing.assert_allclose(found.scores()["contribution_significant"], given.mean(axis=(1, 2)))
+    found.save(tmp_path / "out")
+    kept = load_file(tmp_path / "out" / "maps.safetensors")[f"{LAYER}/contribution_significant"]
+    np.testing.assert_array_equal(kept[:, 0], given)
+
+
+def test_with_the_defaults_there_are_both_masks(model):
+    bank = sacv.fit(model, [LAYER], {"c": images(6, 1, 2.0)}, [RANDOM], nulls=59)
+    found = sacv.explain(model, spotted(3), bank, TARGET, checks=False)
+    assert bank.solver == DEFAULT.describe() and found.settings["method"] == DEFAULT_METHOD.describe()
+    for mask in found.significant(LAYER, "c"):
+        assert mask.shape == (3, 6, 5) and mask.dtype == bool
+
+
 def test_relevance_counts_both_signs_of_a_null_and_contribution_its_size(model):
     """With the null turned around, nothing changes."""
     shown = spotted(3)
@@ -99,9 +150,9 @@ def test_relevance_counts_both_signs_of_a_null_and_contribution_its_size(model):
     cav = bank.cav(LAYER, "c")
     turned = replace(cav, null=DrawnCAVs(-cav.null.vectors, -cav.null.thresholds, cav.null.separations))
     for original in (bank, make_bank(model, 59)):
-        one = sacv.explain(model, shown, original, TARGET).significant(LAYER, "c")
+        one = explain(model, shown, original).significant(LAYER, "c")
         flipped = replace(original, cavs=(replace(original.cavs[0], null=turned.null),))
-        other = sacv.explain(model, shown, flipped, TARGET).significant(LAYER, "c")
+        other = explain(model, shown, flipped).significant(LAYER, "c")
         for left, right in zip(one, other, strict=True):
             np.testing.assert_array_equal(left, right)
         assert one[0].any() or one[1].any()
@@ -173,10 +224,10 @@ def test_batch_size_does_not_change_the_masks(model):
     shown = torch.cat([spotted(3), spotted(4)])
     for change in (lambda model, bank, shown: bank, along_gradient):
         bank = change(model, make_bank(model, 39), shown)
-        whole = sacv.explain(model, shown, bank, TARGET, batch_size=6, checks=False).significant(LAYER, "c")
+        whole = explain(model, shown, bank, batch_size=6, checks=False).significant(LAYER, "c")
         assert whole[0].any() or whole[1].any()
         for size in (1, 4):
-            part = sacv.explain(model, shown, bank, TARGET, batch_size=size, checks=False).significant(LAYER, "c")
+            part = explain(model, shown, bank, batch_size=size, checks=False).significant(LAYER, "c")
             for left, right in zip(whole, part, strict=True):
                 np.testing.assert_array_equal(left, right)
 
@@ -184,9 +235,9 @@ def test_batch_size_does_not_change_the_masks(model):
 def test_images_explained_together_are_one_family(model):
     """Another image with stronger activations raises what all must beat, by the nulls along which it lies."""
     bank = make_bank(model, 59)
-    alone = sacv.explain(model, spotted(3), bank, TARGET, checks=False)
+    alone = explain(model, spotted(3), bank, checks=False)
     loud = torch.cat([spotted(3), 2000 * images(1, 8)])
-    together = sacv.explain(model, loud, bank, TARGET, checks=False)
+    together = explain(model, loud, bank, checks=False)
     assert alone.significant(LAYER, "c")[0].any()
     assert not together.significant(LAYER, "c")[0][:3].any()
     np.testing.assert_array_equal(together.relevance(LAYER, "c")[:3], alone.relevance(LAYER, "c"))
@@ -199,9 +250,7 @@ def test_concepts_with_nulls_of_their_own_are_compared_with_these(model):
     one, other = (bank.cav(LAYER, name) for name in concepts)
     assert one.null is other.null
     own = replace(one, null=DrawnCAVs(np.tile(one.vector, (20, 1)), np.zeros(20), np.full(20, one.separation)))
-    before, after = (
-        sacv.explain(model, shown, each, TARGET, checks=False) for each in (bank, replace(bank, cavs=(own, other)))
-    )
+    before, after = (explain(model, shown, each, checks=False) for each in (bank, replace(bank, cavs=(own, other))))
     assert before.significant(LAYER, "one")[0].any() and not after.significant(LAYER, "one")[0].any()
     for left, right in zip(before.significant(LAYER, "other"), after.significant(LAYER, "other"), strict=True):
         np.testing.assert_array_equal(left, right)
@@ -228,8 +277,8 @@ def test_one_of_a_kind_beats_the_others_in_at_most_5_percent(values):
 
 
 def test_without_a_null_nothing_is_called_significant(model, tmp_path):
-    for bank in (make_bank(model, 0), sacv.fit(model, [LAYER], {"c": images(6, 1, 2.0)}, [RANDOM[:3]])):
-        found = sacv.explain(model, spotted(3), bank, TARGET, allow_weak=True)
+    for bank in (make_bank(model, 0), sacv.fit(model, [LAYER], {"c": images(6, 1, 2.0)}, RANDOM[:3])):
+        found = explain(model, spotted(3), bank, allow_weak=True)
         with pytest.raises(OptionError, match="the bank has no null to compare with; fit with nulls=199"):
             found.significant(LAYER, "c")
         (note,) = [note for note in found.notes if note.kind == "no null"]
@@ -240,12 +289,12 @@ def test_without_a_null_nothing_is_called_significant(model, tmp_path):
 
 
 def test_with_a_null_no_note_is_made(model):
-    assert sacv.explain(model, spotted(3), make_bank(model, 19), TARGET).notes == ()
+    assert explain(model, spotted(3), make_bank(model, 19)).notes == ()
 
 
 def test_scores_tell_the_share_of_places_that_beat_chance(model):
     shown = spotted(3)
-    found = sacv.explain(model, shown, along_gradient(model, make_bank(model, 59), shown), TARGET)
+    found = explain(model, shown, along_gradient(model, make_bank(model, 59), shown))
     seen, given = found.significant(LAYER, "c")
     table = found.scores()
     np.testing.assert_allclose(table["relevance_significant"], seen.mean(axis=(1, 2)))
@@ -261,7 +310,7 @@ def black_pixels(page, kind):
 
 
 def test_the_page_draws_each_kind_of_mark_on_its_own_map(model, tmp_path):
-    found = sacv.explain(model, spotted(3), make_bank(model, 19), TARGET, checks=False)
+    found = explain(model, spotted(3), make_bank(model, 19), checks=False)
     marks = np.zeros((2, 3, 1, 6, 5), bool)
     marks[0, 0, 0, 2, 2] = marks[1, 2, 0, 3, 1] = True
     maps = replace(found.maps[LAYER], relevance_significant=marks[0], contribution_significant=marks[1])
@@ -276,7 +325,7 @@ def test_images_without_the_concept_are_hardly_ever_marked(model):
     bank = make_bank(model, 59)
     alarms = 0
     for seed in range(20, 40):
-        found = sacv.explain(model, images(3, seed), bank, TARGET, checks=False)
+        found = explain(model, images(3, seed), bank, checks=False)
         alarms += bool(found.significant(LAYER, "c")[0].any())
     assert alarms <= 4
 
@@ -285,7 +334,7 @@ def test_a_bank_read_from_disk_marks_the_same(model, tmp_path):
     bank = make_bank(model, 59)
     bank.save(tmp_path / "bank")
     one, two = (
-        sacv.explain(model, spotted(3), each, TARGET).significant(LAYER, "c")
+        explain(model, spotted(3), each).significant(LAYER, "c")
         for each in (bank, sacv.ConceptBank.load(tmp_path / "bank"))
     )
     for left, right in zip(one, two, strict=True):
@@ -293,17 +342,15 @@ def test_a_bank_read_from_disk_marks_the_same(model, tmp_path):
     assert one[0].any()
 
 
-def test_unit_length_is_compared_on_activations_of_unit_length(model):
+@pytest.mark.parametrize("smoothing", [0.0, 1.0])
+def test_unit_length_is_compared_on_activations_of_unit_length(smoothing):
     """Scaling an image's activations does not change what is read, so neither which places beat chance."""
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(3, 6, 1, bias=False), nn.Conv2d(6, 4, 3), nn.Flatten(), nn.Linear(48, 3)).double()
     model = sacv.VisionModel(net)
-    solver = sacv.solvers.UnitLength(sacv.solvers.MeanDifference())
-    bank = sacv.fit(model, ["0"], {"c": images(6, 1, 2.0)}, [RANDOM], solver=solver, nulls=39)
+    bank = make_bank(model, 39, solver=UnitLength(MeanDifference(), smoothing))
     shown = spotted(3)
-    one, other = (
-        sacv.explain(model, part, bank, 1, checks=False).significant("0", "c")[0] for part in (shown, 8 * shown)
-    )
+    one, other = (explain(model, part, bank, 1, checks=False).significant("0", "c")[0] for part in (shown, 8 * shown))
     assert one.any() and not one.all()
     np.testing.assert_array_equal(one, other)
 

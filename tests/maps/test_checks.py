@@ -8,9 +8,11 @@ from torch import nn
 
 import sacv
 from conftest import SmallNet
-from reference import naive
+from reference import naive, reading
 from sacv.maps import Checks
 from sacv.maps.checks import PLACES, neighbour_correlation
+from sacv.maps.methods import Gradient
+from sacv.solvers import DEFAULT, MeanDifference, UnitLength
 
 TARGET = 1
 FIELDS = ("evidence", "beyond", "ablation", "ablation_by_gradient", "sign_agreement", "rank_agreement", "neighbours")
@@ -25,6 +27,7 @@ CONCEPT, RANDOM, SHOWN = images(6, 1, 2.0), images(7, 2), images(3, 3, 0.5)
 
 
 def make_bank(net, layers=("features.2",), solver=None):
+    solver = solver or MeanDifference()
     return sacv.fit(sacv.VisionModel(net), list(layers), {"c": CONCEPT}, [RANDOM], solver=solver, nulls=0)
 
 
@@ -33,7 +36,8 @@ def at_threshold(bank, threshold):
 
 
 def lines(net, bank, shown=SHOWN, target=TARGET, **options):
-    found = sacv.explain(sacv.VisionModel(net), shown, bank, target, **options)
+    # The checks ask the gradient, whatever the method of contribution.
+    found = sacv.explain(sacv.VisionModel(net), shown, bank, target, method=Gradient(), **options)
     return [line for (line,) in found.checks[bank.cavs[0].layer]]
 
 
@@ -87,7 +91,8 @@ def test_ablation_by_hand(everywhere):
         for name, wanted in check_by_hand(net, "features.2", image, cav, mean).items():
             assert getattr(line, name) == pytest.approx(wanted, abs=1e-5)
         assert abs(line.ablation - line.ablation_by_gradient) > 1e-3  # the ReLU after the layer bends
-    relevant = sacv.explain(sacv.VisionModel(net), SHOWN, bank, TARGET).relevance("features.2", "c") > 0
+    found = sacv.explain(sacv.VisionModel(net), SHOWN, bank, TARGET, method=Gradient(), checks=False)
+    relevant = found.relevance("features.2", "c") > 0
     assert relevant.any() == everywhere and not relevant.all()
 
 
@@ -105,7 +110,7 @@ def test_on_a_linear_head_the_gradient_foretells_the_ablation():
 def test_taking_out_what_is_read_at_unit_length_leaves_the_pools_mean():
     """There s(p) = v . (a(p) / |a(p)| - mu) |a(p)|, so that afterwards v . a'(p) / |a(p)| is that of the pool."""
     net = linear()
-    bank = at_threshold(make_bank(net, ["0"], sacv.solvers.UnitLength(sacv.solvers.MeanDifference())), -30.0)
+    bank = at_threshold(make_bank(net, ["0"], UnitLength(MeanDifference())), -30.0)
     cav, copy = bank.cavs[0], naive.prepared(net)
     total, count = 0.0, 0
     for image in RANDOM:
@@ -138,7 +143,7 @@ def test_signs_that_disagree_are_counted():
     net = Bowl()
     flat = torch.arange(7, dtype=torch.float64)[:, None, None, None] / 100
     random = (flat - flat.mean()).expand(7, 1, 1, 5)
-    bank = sacv.fit(sacv.VisionModel(net), ["layer"], {"c": random[:6] + 6}, [random], nulls=0)
+    bank = sacv.fit(sacv.VisionModel(net), ["layer"], {"c": random[:6] + 6}, [random], solver=MeanDifference(), nulls=0)
     shown = torch.tensor([[[[1.0, 9.5, 8.0, 20.0, 30.0]]]], dtype=torch.float64)
     (line,) = lines(net, bank, shown, 0)
     assert bank.cavs[0].vector.tolist() == [1.0]
@@ -184,6 +189,31 @@ def test_evidence_by_hand(greatest, evidence, beyond):
             assert line.beyond == beyond
 
 
+def test_with_the_default_solver_the_checks_look_at_what_it_reads():
+    """The strongest evidence is that of averages over neighbours, and so is what is taken out, times |a(p)|."""
+    net = SmallNet().double()
+    bank = make_bank(net, solver=DEFAULT)
+    cav, copy = bank.cavs[0], naive.prepared(net)
+    cells = {}
+    for name, images_ in (("random", RANDOM), ("shown", SHOWN)):
+        cells[name] = [naive.activation(copy, "features.2", image).permute(1, 2, 0).numpy() for image in images_]
+    mean = np.mean([reading.read(image, 1.0) for image in cells["random"]], axis=(0, 1, 2))
+    for image, values, line in zip(SHOWN, cells["shown"], lines(net, bank), strict=True):
+        along = reading.read(values, 1.0) @ cav.vector
+        assert line.evidence == pytest.approx((cav.evidence <= along.max() + 1e-6).sum() / 101 * 100)
+        amount = (along - cav.vector @ mean) * np.linalg.norm(values, axis=-1)
+        out = along > cav.threshold
+        if not out.any():
+            out = along >= np.sort(along, axis=None)[-PLACES]
+        moved = values - (out * amount)[..., None] * cav.vector
+        before, after = (
+            naive.logit_with(copy, "features.2", image, torch.from_numpy(each).permute(2, 0, 1), TARGET)
+            for each in (values, moved)
+        )
+        assert abs(after - before) > 1e-3
+        assert line.ablation == pytest.approx(after - before, abs=1e-5)
+
+
 def test_batch_size_does_not_change_the_checks():
     net = SmallNet().double()
     bank = make_bank(net, ["features.0", "features.2"])
@@ -197,11 +227,12 @@ def test_batch_size_does_not_change_the_checks():
 def test_each_concept_has_a_line_of_its_own():
     net = SmallNet().double()
     concepts = {"c": CONCEPT, "d": images(6, 4, -2.0)}
-    bank = sacv.fit(sacv.VisionModel(net), ["features.2"], concepts, [RANDOM], nulls=0)
+    options = {"solver": MeanDifference(), "nulls": 0}
+    bank = sacv.fit(sacv.VisionModel(net), ["features.2"], concepts, [RANDOM], **options)
     found = sacv.explain(sacv.VisionModel(net), SHOWN, bank, TARGET)
     assert [len(row) for row in found.checks["features.2"]] == [2, 2, 2]
     for number, name in enumerate(concepts):
-        alone = sacv.fit(sacv.VisionModel(net), ["features.2"], {name: concepts[name]}, [RANDOM], nulls=0)
+        alone = sacv.fit(sacv.VisionModel(net), ["features.2"], {name: concepts[name]}, [RANDOM], **options)
         for row, line in zip(found.checks["features.2"], lines(net, alone), strict=True):
             for field in FIELDS:
                 assert getattr(row[number], field) == pytest.approx(getattr(line, field), abs=1e-9)
@@ -311,9 +342,9 @@ def test_checks_run_nothing_when_they_are_not_asked_for():
     model = sacv.VisionModel(net)
     model.survey(SHOWN)
     net.head.register_forward_hook(lambda module, arguments, output: calls.append(len(output)))
-    sacv.explain(model, SHOWN, bank, TARGET, checks=False)
+    sacv.explain(model, SHOWN, bank, TARGET, method=Gradient(), checks=False)
     assert calls == [3]
-    sacv.explain(model, SHOWN, bank, TARGET)
+    sacv.explain(model, SHOWN, bank, TARGET, method=Gradient())
     assert calls == [3, 3] + [PLACES + 1] * 3
 
 

@@ -9,7 +9,9 @@ from torch import nn
 
 import sacv
 from conftest import SmallNet, make_pictures
+from reference import naive, reading
 from sacv.errors import ActivationError, LayerError, MismatchError, OptionError, StorageError, TargetError
+from sacv.solvers import DEFAULT, LDA, MeanDifference, UnitLength
 
 
 @pytest.fixture
@@ -41,6 +43,42 @@ def test_scores_add_up(found):
         assert row["sacv_positive"] + row["sacv_negative"] == pytest.approx(row["sacv_score"], abs=1e-9)
         assert row["sacv_negative"] <= 0 <= row["sacv_positive"]
         assert row["contribution_sum"] == pytest.approx(contribution[index].sum(), abs=1e-5)
+
+
+def test_the_default_method_is_recorded(found, tmp_path):
+    assert sacv.methods.DEFAULT == sacv.methods.IntegratedGradients(steps=10)
+    want = {"name": "IntegratedGradients", "parameters": {"steps": 10, "baseline": "mean"}, "unit": "logits"}
+    assert found.settings["method"] == want | {"meaning": sacv.methods.DEFAULT.meaning}
+    found.save(tmp_path / "out")
+    labels = json.loads((tmp_path / "out" / "explanation.json").read_text())
+    assert labels["settings"]["method"] == found.settings["method"]
+    assert "IntegratedGradients(steps=10, " in (tmp_path / "out" / "index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "solver", [MeanDifference(), UnitLength(MeanDifference()), DEFAULT, UnitLength(LDA(0.3), 2.0)], ids=repr
+)
+def test_relevance_is_along_what_the_bank_reads(solver):
+    """r(p) = v . a'(p) - t, with a' the activation as it is, at unit length, or averaged over neighbours too."""
+    generator = torch.Generator().manual_seed(0)
+    concept, random, shown = (torch.randn(n, 3, 7, 6, generator=generator, dtype=torch.float64) for n in (6, 8, 3))
+    net = SmallNet().double()
+    model = sacv.VisionModel(net)
+    bank = sacv.fit(model, ["features.2"], {"c": concept + 0.7}, [random], solver=solver, nulls=0)
+    found = sacv.explain(model, shown, bank, 1, batch_size=2, checks=False, allow_weak=True)
+    cav, copy = bank.cavs[0], naive.prepared(net)
+    for image, values in zip(shown, found.relevance("features.2", "c"), strict=True):
+        cells = naive.activation(copy, "features.2", image).permute(1, 2, 0).numpy()
+        read = reading.read(cells, solver.smoothing) if isinstance(solver, UnitLength) else cells
+        np.testing.assert_allclose(values, read @ cav.vector - cav.threshold, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("solver", [DEFAULT, LDA(0.3)], ids=repr)
+def test_the_page_tells_the_solver_in_full(small_model, guidance, tmp_path, solver):
+    bank = sacv.fit(small_model, ["features.2"], {"bright": guidance[0]}, [guidance[1]], solver=solver, nulls=0)
+    found = sacv.explain(small_model, guidance[0], bank, 0, method=sacv.methods.Gradient(), checks=False)
+    found.save(tmp_path / "out")
+    assert f"<dt>solver</dt><dd>{solver!r}</dd>" in (tmp_path / "out" / "index.html").read_text()
 
 
 def test_predicted_explains_each_images_own_class(small_model, small_bank, tmp_path):
@@ -157,12 +195,17 @@ def test_the_label_file_holds_the_trust_lines(found, tmp_path):
 def test_a_constant_contribution_is_told_and_not_drawn(guidance, tmp_path):
     model = sacv.VisionModel(SmallNet(), sacv.ImageTransform((12, 10)))
     bank = sacv.fit(model, ["features.3"], {"bright": guidance[0]}, [guidance[1]])
-    found = sacv.explain(model, guidance[0], bank, 1)
+    found = sacv.explain(model, guidance[0], bank, 1, method=sacv.methods.Gradient())
     assert [note.kind for note in found.notes] == ["constant contribution"]
     found.save(tmp_path / "out")
     page = (tmp_path / "out" / "index.html").read_text()
     assert "only global average pooling and a linear head follow" in page
     assert 'alt="contribution of' not in page and "not drawn" in page
+    # The default takes the amount of the concept into account, which differs between places.
+    default = sacv.explain(model, guidance[0], bank, 1)
+    assert [note.kind for note in default.notes] == ["constant derivative"]
+    default.save(tmp_path / "out")
+    assert 'alt="contribution of' in (tmp_path / "out" / "index.html").read_text()
 
 
 def test_a_zero_contribution_is_told(guidance):

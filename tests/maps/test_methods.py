@@ -11,10 +11,12 @@ import sacv
 from conftest import SmallNet
 from reference import naive
 from sacv.errors import OptionError, TargetError
-from sacv.maps.methods import Ablation, Gated, Gradient, GradientTimesConcept, IntegratedGradients
+from sacv.maps.methods import DEFAULT, Ablation, Gated, Gradient, GradientTimesConcept, IntegratedGradients
+from sacv.solvers import DEFAULT as DEFAULT_SOLVER
+from sacv.solvers import MeanDifference, UnitLength
 
 TARGET, LAYER = 1, "features.2"
-ALL = [Gradient(), Gated(), GradientTimesConcept(), IntegratedGradients(), Ablation()]
+ALL = [Gradient(), Gated(), GradientTimesConcept(), IntegratedGradients(), DEFAULT, Ablation()]
 
 
 def images(count, seed, offset=0.0):
@@ -40,6 +42,7 @@ class Smooth(nn.Module):
 
 
 def made(net, layer, solver=None):
+    solver = solver or MeanDifference()
     return sacv.fit(sacv.VisionModel(net), [layer], {"c": CONCEPT}, [RANDOM], solver=solver, nulls=0)
 
 
@@ -56,12 +59,19 @@ def amounts(net, bank, shown=SHOWN):
     return np.einsum("c,nchw->nhw", cav.vector, values.numpy()) - cav.vector @ mean, values
 
 
-def test_gradient_is_the_default_and_the_derivative():
+def test_the_default():
+    net = SmallNet().double()
+    bank = made(net, LAYER)
+    assert IntegratedGradients(steps=10) == DEFAULT
+    np.testing.assert_array_equal(explained(net, bank, None), explained(net, bank, DEFAULT))
+    assert np.abs(explained(net, bank, None) - explained(net, bank, Gradient())).max() > 1e-3
+
+
+def test_gradient_is_the_derivative():
     net = SmallNet().double()
     bank = made(net, LAYER)
     want = naive.contribution(naive.prepared(net), LAYER, SHOWN, bank.cavs[0].vector, [TARGET] * 3)
     np.testing.assert_allclose(explained(net, bank, Gradient()), want, rtol=1e-5, atol=1e-7)
-    np.testing.assert_array_equal(explained(net, bank, None), explained(net, bank, Gradient()))
 
 
 def test_methods_that_read_the_gradient_alone():
@@ -93,7 +103,8 @@ def test_presence_is_calibrated_on_new_images():
         return torch.randn(count, 3, 8, 8, dtype=torch.float64) + step
 
     net = Pass().double()
-    bank = sacv.fit(sacv.VisionModel(net), ["layer"], {"c": drawn(40, 1.5)}, [drawn(40, 0.0)], nulls=0)
+    concept, random, solver = {"c": drawn(40, 1.5)}, [drawn(40, 0.0)], MeanDifference()
+    bank = sacv.fit(sacv.VisionModel(net), ["layer"], concept, random, solver=solver, nulls=0)
     shown = torch.cat([drawn(40, 1.5), drawn(40, 0.0)])
     slope, gated = (explained(net, bank, method, shown, 0) for method in (Gradient(), Gated()))
     probability = (gated / slope).ravel()
@@ -180,7 +191,7 @@ def test_gradient_and_ablation_agree_to_first_order_as_the_step_goes_to_zero():
     assert ablated[n, row, column] == pytest.approx(1e-4 * slope[n, row, column], rel=1e-2)
 
 
-@pytest.mark.parametrize("solver", [None, sacv.solvers.UnitLength(sacv.solvers.MeanDifference())], ids=repr)
+@pytest.mark.parametrize("solver", [MeanDifference(), UnitLength(MeanDifference()), DEFAULT_SOLVER], ids=repr)
 def test_all_methods_agree_where_the_logit_is_linear(solver):
     """z = sum of w(p) . a(p): what an activation gives is its amount of the concept times the slope there."""
     torch.manual_seed(0)
@@ -188,7 +199,7 @@ def test_all_methods_agree_where_the_logit_is_linear(solver):
     bank = made(net, "0", solver)
     by_path, by_ablation = (explained(net, bank, method) for method in (IntegratedGradients(3), Ablation()))
     np.testing.assert_allclose(by_path, by_ablation, rtol=1e-4, atol=1e-6)
-    if solver is None:
+    if solver == MeanDifference():
         slope, (excess, _) = explained(net, bank, Gradient()), amounts(net, bank)
         np.testing.assert_allclose(by_path, excess * slope, rtol=1e-4, atol=1e-6)
 
@@ -203,10 +214,11 @@ def test_a_method_keeps_the_rest_of_an_explanation(method, tmp_path):
     default = sacv.explain(model, SHOWN, bank, "predicted", allow_weak=True, batch_size=2)
     np.testing.assert_array_equal(found.relevance(LAYER, "c"), default.relevance(LAYER, "c"))
     assert found.checks == default.checks
+    for mine, theirs in zip(found.significant(LAYER, "c"), default.significant(LAYER, "c"), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
     assert found.settings["method"]["name"] == type(method).__name__
     marks = found.significant(LAYER, "c")
-    assert marks[0].shape == (3, 6, 5)
-    assert (marks[1] is None) == (not isinstance(method, Gradient))
+    assert marks[0].shape == marks[1].shape == (3, 6, 5)
     found.save(tmp_path / "out")
     page = (tmp_path / "out" / "index.html").read_text()
     assert type(method).__name__ in page and method.unit in page and method.meaning in page
@@ -291,9 +303,10 @@ def notes(net, layer, method=None, target=TARGET, shown=SHOWN):
 
 def test_a_constant_gradient_and_methods_that_can_tell_places_apart():
     net = SmallNet().double()
-    assert notes(net, "features.3") == ["constant contribution"]
+    assert notes(net, "features.3", Gradient()) == ["constant contribution"]
     assert notes(net, "features.3", Gated()) == ["constant contribution"]
     assert notes(net, "features.3", Ablation()) == ["constant derivative"]
+    assert notes(net, "features.3") == ["constant derivative"]
     assert notes(net, LAYER) == []
 
 

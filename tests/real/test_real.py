@@ -36,11 +36,11 @@ def truth(model):
     return [coverage(mask, (13, 13), model.transform.region(size)) for mask, size in zip(masks, sizes, strict=True)]
 
 
-def explain(model, solver, **draws):
+def explain(model, solver, method, **draws):
     guidance = DATA / "guidance"
     others = [guidance / name for name in ("dotted", "chequered", "other")]
     bank = sacv.fit(model, [LAYER], {"striped": guidance / "striped"}, others, solver=solver, **draws)
-    return sacv.explain(model, DATA / "photos" / "zebra", bank, "zebra")
+    return sacv.explain(model, DATA / "photos" / "zebra", bank, "zebra", method=method)
 
 
 def figures(relevance, contribution, truth):
@@ -56,7 +56,7 @@ def show(capsys, name, areas, inside=None):
 
 
 def test_mean_difference_finds_the_zebras(model, truth, capsys, tmp_path):
-    found = explain(model, sacv.solvers.MeanDifference())
+    found = explain(model, sacv.solvers.MeanDifference(), sacv.methods.Gradient())
     areas, inside = figures(found.relevance(LAYER, "striped"), found.contribution(LAYER, "striped"), truth)
     show(capsys, "mean difference", areas, inside)
     assert min(areas) >= 0.87
@@ -66,8 +66,17 @@ def test_mean_difference_finds_the_zebras(model, truth, capsys, tmp_path):
     assert "155 x 155 px" in page and page.count("receptive field of row") == 16
 
 
+def test_the_defaults_find_the_zebras(model, truth, capsys):
+    found = explain(model, None, None)
+    assert found.bank.solver == sacv.solvers.DEFAULT.describe()
+    areas, inside = figures(found.relevance(LAYER, "striped"), found.contribution(LAYER, "striped"), truth)
+    show(capsys, "defaults", areas, inside)
+    assert min(areas) >= 0.87
+    assert min(inside) > 0
+
+
 def test_others_beside_it(model, truth, capsys):
-    found = explain(model, sacv.solvers.Logistic(), runs=1, nulls=0)
+    found = explain(model, sacv.solvers.Logistic(), sacv.methods.Gradient(), runs=1, nulls=0)
     areas, inside = figures(found.relevance(LAYER, "striped"), found.contribution(LAYER, "striped"), truth)
     show(capsys, "logistic", areas, inside)
     assert all(0 <= area <= 1 for area in areas)

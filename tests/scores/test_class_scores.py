@@ -11,6 +11,7 @@ from torch import nn
 
 import sacv
 from conftest import SmallNet, make_pictures
+from reference import reading
 from reference import scores as reference
 from sacv.cav import DrawnCAVs
 from sacv.concepts import batches, image_set
@@ -25,8 +26,10 @@ from sacv.errors import (
     UnreadableImageError,
     WeakConceptError,
 )
+from sacv.maps.methods import Gradient
 from sacv.scores.kinds import CENTRES
 from sacv.scores.score import _Reducer
+from sacv.solvers import MeanDifference, UnitLength
 
 LAYERS = ["features.0", "features.2"]
 KEYS = ["layer", "concept", "target"]
@@ -50,7 +53,7 @@ def model():
 
 
 def make_bank(model, layers=("features.0", "features.2"), concepts=None, **options):
-    options = {"nulls": 19, "runs": 4} | options
+    options = {"nulls": 19, "runs": 4, "solver": MeanDifference()} | options
     return sacv.fit(model, list(layers), concepts or CONCEPTS, [RANDOM], **options)
 
 
@@ -142,7 +145,8 @@ def test_rows_of_images_sum_to_the_scores(model, bank):
 def test_agrees_with_the_explanations_of_the_same_images(model, bank):
     """The derivative for v tiled over the grid is the sum of all contributions, and the SACV score the gated one."""
     found = sacv.score(model, SHOWN, bank, "cat").images.sort_values(["layer", "concept", "image"])
-    shown = sacv.explain(model, image_set("the images to score", SHOWN), bank, "cat", checks=False).scores()
+    pictures = image_set("the images to score", SHOWN)
+    shown = sacv.explain(model, pictures, bank, "cat", method=Gradient(), checks=False).scores()
     shown = shown.sort_values(["layer", "concept", "image"])
     assert list(found["image"]) == list(shown["image"])
     for mine, theirs in (("derivative", "contribution_sum"), ("sacv_score", "sacv_score"),
@@ -260,15 +264,16 @@ def test_one_run_alone_tests_the_bank_s_own_cav(model):
     assert table["run_sd"].isna().all() and table["p"].notna().all()
 
 
-def test_unit_length_gates_by_activations_of_unit_length(model):
-    solver = sacv.solvers.UnitLength(sacv.solvers.MeanDifference())
+@pytest.mark.parametrize("smoothing", [0.0, 1.0])
+def test_scores_gate_by_activations_as_the_bank_reads_them(model, smoothing):
+    solver = UnitLength(MeanDifference(), smoothing)
     bank = make_bank(model, ["features.2"], {"bright": CONCEPTS["bright"]}, solver=solver)
     cav = bank.cav("features.2", "bright")
     terms = []
     for image in SHOWN:
         cells, gradients = reference.gradient(model.net, "features.2", image, 1)
-        unit = cells / np.linalg.norm(cells, axis=-1, keepdims=True)
-        terms.append(reference.image_terms(unit, gradients, cav.vector, cav.threshold))
+        read = reading.read(cells, smoothing)
+        terms.append(reference.image_terms(read, gradients, cav.vector, cav.threshold))
     values = sacv.score(model, SHOWN, bank, 1, allow_weak=True).table.set_index("score")["value"]
     assert dict(values) == pytest.approx(reference.scores(terms), abs=1e-9)
     assert 0 < sum(places for *_, places in terms) < 9 * 30

@@ -11,9 +11,11 @@ from sklearn.tree import DecisionTreeClassifier
 
 from sacv.errors import OptionError, SolverError
 from sacv.solvers import (
+    DEFAULT,
     LDA,
     LinearSVM,
     Logistic,
+    MeanDifference,
     MomentSolver,
     Ridge,
     Sklearn,
@@ -268,15 +270,39 @@ def test_the_user_s_own_solver_must_be_given_again():
 
 
 @each
-def test_unit_length_wraps_and_is_made_again(row):
-    wrapped = UnitLength(row.solver)
+@pytest.mark.parametrize("smoothing", [0.0, 0.75])
+def test_unit_length_wraps_and_is_made_again(row, smoothing):
+    wrapped = UnitLength(row.solver, smoothing)
     told = json.loads(json.dumps(wrapped.describe()))
-    assert told == {"name": "UnitLength", "parameters": {"solver": row.solver.describe()}}
+    assert told == {
+        "name": "UnitLength",
+        "parameters": {"solver": row.solver.describe(), "smoothing": smoothing},
+    }
     if isinstance(row.solver, Sklearn):
         with pytest.raises(OptionError, match="give solver="):
             rebuild(told)
     else:
         assert rebuild(told) == wrapped
+        assert rebuild(told) != UnitLength(row.solver, smoothing + 1)
+
+
+def test_the_default():
+    assert UnitLength(MeanDifference(), smoothing=1.0) == DEFAULT
+    assert rebuild(DEFAULT.describe()) == DEFAULT
+
+
+def test_a_description_from_before_there_was_smoothing():
+    told = {"name": "UnitLength", "parameters": {"solver": LDA(0.3).describe()}}
+    assert rebuild(told) == UnitLength(LDA(0.3), smoothing=0.0)
+
+
+@pytest.mark.parametrize("smoothing", [-1.0, -1e-9, float("nan"), float("inf"), -float("inf")])
+def test_smoothing_is_finite_and_not_negative(smoothing):
+    words = f"smoothing must be a number of locations, 0 or more, not {smoothing}"
+    with pytest.raises(OptionError, match=words):
+        UnitLength(LDA(), smoothing)
+    with pytest.raises(OptionError, match=words):
+        rebuild({"name": "UnitLength", "parameters": {"solver": LDA().describe(), "smoothing": smoothing}})
 
 
 @pytest.mark.parametrize("solver", ["lda", None, LDA, UnitLength(LDA())], ids=repr)

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from scipy.stats import spearmanr
 from torch import nn
 
 import sacv
 from conftest import SmallNet
+from reference import reading as reference
+from sacv.cav import Reading
 from sacv.trust.permutation import permute
 from sacv.trust.randomised import shuffled, similarity
 
@@ -111,11 +114,27 @@ def test_shuffling_keeps_every_parameter_s_values_and_the_model(model):
         assert values.numel() < 10 or not torch.equal(moved, values)
 
 
-def test_a_model_is_like_itself(model):
-    bank = sacv.fit(model, [LAYER], {"bright": pictures(12, 1, 1.0)}, [pictures(30, 2)])
+@pytest.mark.parametrize("solver", [sacv.solvers.MeanDifference(), sacv.solvers.DEFAULT], ids=repr)
+def test_a_model_is_like_itself(model, solver):
+    bank = sacv.fit(model, [LAYER], {"bright": pictures(12, 1, 1.0)}, [pictures(30, 2)], solver=solver)
     inputs = pictures(4, 3)
-    assert similarity(model, model, inputs, LAYER, bank.cavs, False) == {"bright": pytest.approx(1.0)}
-    assert abs(similarity(model, shuffled(model, 0), inputs, LAYER, bank.cavs, False)["bright"]) < 0.95
+    assert similarity(model, model, inputs, LAYER, bank.cavs, bank.reading) == {"bright": pytest.approx(1.0)}
+    assert abs(similarity(model, shuffled(model, 0), inputs, LAYER, bank.cavs, bank.reading)["bright"]) < 0.95
+
+
+def test_models_are_compared_by_what_the_cavs_read(model):
+    """The rank correlation of the maps as the bank reads them, which smoothing changes."""
+    solver, shown = sacv.solvers.DEFAULT, pictures(3, 3)
+    bank = sacv.fit(model, [LAYER], {"bright": pictures(12, 1, 1.0)}, [pictures(30, 2)], solver=solver)
+    other = shuffled(model, 0)
+    maps = []
+    for one in (model, other):
+        cells = one.activations(shown, [LAYER])[LAYER].cells.numpy()
+        maps.append([(reference.read(image, 1.0) @ bank.cavs[0].vector).ravel() for image in cells])
+    want = np.mean([spearmanr(*pair).statistic for pair in zip(*maps, strict=True)])
+    found = similarity(model, other, shown, LAYER, bank.cavs, bank.reading)["bright"]
+    assert found == pytest.approx(want, abs=1e-9)
+    assert abs(similarity(model, other, shown, LAYER, bank.cavs, Reading(True))["bright"] - want) > 1e-3
 
 
 def test_another_model_is_refused(model):

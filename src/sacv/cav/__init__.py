@@ -4,9 +4,9 @@ from sacv.cav.bank import ConceptBank
 from sacv.cav.bars import require_strong, weaknesses
 from sacv.cav.fit import fit
 from sacv.cav.operations import merge, refit
+from sacv.cav.reading import Reading
 from sacv.cav.runs import DrawnCAVs
 from sacv.cav.sets import RANDOM
-from sacv.cav.statistics import unit_length
 from sacv.cav.vector import CAV, Quality
 
 __all__ = [
@@ -15,10 +15,10 @@ __all__ = [
     "ConceptBank",
     "DrawnCAVs",
     "Quality",
+    "Reading",
     "fit",
     "merge",
     "refit",
     "require_strong",
-    "unit_length",
     "weaknesses",
 ]

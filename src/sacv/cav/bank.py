@@ -29,13 +29,13 @@ from sacv.cav.arrays import (
     unpack_means,
     unpack_statistics,
 )
+from sacv.cav.reading import Reading
 from sacv.cav.sets import BankSet
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV
 from sacv.errors import CorruptFileError, LayerError, MismatchError, OptionError
 from sacv.files import Array, read_arrays, read_json, write_arrays, write_folder, write_json
 from sacv.model import ImageTransform, VisionModel
-from sacv.solvers import UnitLength
 
 FORMAT_VERSION = 2
 KIND = "concept bank"
@@ -117,9 +117,14 @@ class ConceptBank:
         raise OptionError(f"the bank has no concept {concept!r}; it has {', '.join(self.concepts)}")
 
     @property
+    def reading(self) -> Reading:
+        """How the CAVs are read."""
+        return Reading.described(self.solver)
+
+    @property
     def normalised(self) -> bool:
         """Whether the CAVs are read on activations divided by their L2 norm."""
-        return bool(self.solver["name"] == UnitLength.__name__)
+        return self.reading.normalised
 
     def require(self, model: VisionModel) -> None:
         """Check that the bank was made with this model.

@@ -9,6 +9,7 @@ from sacv.cav.bank import ConceptBank, LayerShape
 from sacv.cav.estimate import draws, estimate, inner
 from sacv.cav.gather import Gathered, SetPlan, gather
 from sacv.cav.marked import Grids, Weights, covered, uncovered
+from sacv.cav.reading import Reading
 from sacv.cav.sets import RANDOM, BankImage, BankSet
 from sacv.concepts import (
     ImageItem,
@@ -24,7 +25,7 @@ from sacv.concepts import (
 )
 from sacv.errors import ImageSetError, OptionError
 from sacv.model import VisionModel
-from sacv.solvers import MeanDifference, Solver, UnitLength
+from sacv.solvers import DEFAULT, Solver
 
 Progress = Callable[[int, int], None]
 """Called with the number of batches done and of all."""
@@ -69,7 +70,7 @@ def fit(
     rest
         Take what is not marked of the photos of `regions` into the random pool too.
     solver
-        How a direction is found; `MeanDifference()` by default.
+        How a direction is found, and how activations are read; `sacv.solvers.DEFAULT` by default.
     runs
         Random runs: CAVs of each concept against the pool and, from the second on, against random halves of it. The
         first is the bank's CAV. 20 by default, 5 for solvers that need samples.
@@ -107,7 +108,7 @@ def fit(
     SolverError
         If a concept and the random set do not differ.
     """
-    solver = MeanDifference() if solver is None else solver
+    solver = DEFAULT if solver is None else solver
     inner(solver)  # refuses what is no solver before any image is read
     wanted = draws(solver, runs, nulls)
     for name, value, least in (("folds", folds, 2), ("locations", locations, 1), ("seed", seed, 0)):
@@ -137,7 +138,7 @@ def fit(
         layers,
         sets,
         folds=folds,
-        normalise=isinstance(solver, UnitLength),
+        reading=Reading.of(solver),
         locations=locations,
         seed=seed,
         batch_size=size,

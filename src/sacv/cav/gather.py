@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from sacv.cav.looks import looks
-from sacv.cav.statistics import ImageMeans, SetStatistics, unit_length
+from sacv.cav.reading import Reading
+from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.concepts import Batch, ImageItem, batches
 from sacv.engine import LocalEngine, Progress
 from sacv.errors import ActivationError
@@ -139,8 +140,8 @@ class Gather:
         What to ask.
     plan
         Which images, and where each belongs.
-    normalise
-        Divide activations by their L2 norm.
+    reading
+        How activations are read.
     locations
         Locations sampled from each image.
     seed
@@ -150,7 +151,7 @@ class Gather:
     model: VisionModel
     layers: tuple[str, ...]
     plan: Plan
-    normalise: bool
+    reading: Reading
     locations: int
     seed: int
 
@@ -163,9 +164,9 @@ class Gather:
         inputs = self.model.inputs(batch.images)
         state.looks.update(enumerate(looks(inputs), start=batch.start))
         for layer, record in self.model.activations(inputs, self.layers).items():
-            cells = record.cells.flatten(1, -2)  # the places of a grid in one row; channels stay last
-            cells = cells if cells.dtype == torch.float64 else cells.float()
-            self._add_layer(state, layer, unit_length(cells) if self.normalise else cells, batch.start)
+            cells = record.cells if record.cells.dtype == torch.float64 else record.cells.float()
+            # the places of a grid in one row; channels stay last
+            self._add_layer(state, layer, self.reading(cells).flatten(1, -2), batch.start)
         return state
 
     def _add_layer(self, state: State, layer: str, cells: torch.Tensor, start: int) -> None:
@@ -272,14 +273,14 @@ def gather(
     sets: Sequence[SetPlan],
     *,
     folds: int,
-    normalise: bool,
+    reading: Reading,
     locations: int,
     seed: int,
     batch_size: int,
     progress: Progress | None,
 ) -> Gathered:
     """Run every image once and give the statistics of every layer and set."""
-    reducer = Gather(model, tuple(layers), plan(sets, folds, seed), normalise, locations, seed)
+    reducer = Gather(model, tuple(layers), plan(sets, folds, seed), reading, locations, seed)
 
     def shards() -> Iterator[Batch]:
         yield from batches(reducer.plan.items, batch_size)

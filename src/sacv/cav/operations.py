@@ -9,10 +9,11 @@ import numpy as np
 
 from sacv.cav.bank import ConceptBank
 from sacv.cav.estimate import draws, estimate
+from sacv.cav.reading import Reading
 from sacv.cav.sets import RANDOM, BankSet
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.errors import ImageSetError, MismatchError, OptionError
-from sacv.solvers import Solver, UnitLength, rebuild
+from sacv.solvers import Solver, rebuild
 
 
 def merge(banks: Sequence[ConceptBank], *, solver: Solver | None = None) -> ConceptBank:
@@ -132,9 +133,11 @@ def refit(
 
 def _again(bank: ConceptBank, solver: Solver | None, runs: int, nulls: int) -> ConceptBank:
     solver = rebuild(bank.solver) if solver is None else solver
-    if isinstance(solver, UnitLength) != bank.normalised:
-        held = "divided by their norm" if bank.normalised else "as they are"
-        raise OptionError(f"the bank holds activations {held}, and {solver!r} needs the others; fit it from the images")
+    if Reading.of(solver) != bank.reading:
+        raise OptionError(
+            f"the bank holds activations {bank.reading}, and {solver!r} needs them {Reading.of(solver)}; "
+            "fit it from the images"
+        )
     _require_apart(bank.sets)
     wanted = draws(solver, runs, nulls)
     cavs = estimate(
@@ -184,10 +187,10 @@ def _require_alike(one: ConceptBank, other: ConceptBank) -> None:
             f"the banks have different layers: {', '.join(one.layers)}; and {', '.join(other.layers)}; "
             "fit both at the same layers"
         )
-    if one.normalised != other.normalised or one.locations != other.locations:
+    if one.reading != other.reading or one.locations != other.locations:
         raise MismatchError(
-            "one bank holds activations divided by their norm and the other does not"
-            if one.normalised != other.normalised
+            f"one bank holds activations {one.reading} and the other {other.reading}; fit both with the same solver"
+            if one.reading != other.reading
             else f"the banks hold {one.locations} and {other.locations} locations of each image; fit both with the same"
         )
 

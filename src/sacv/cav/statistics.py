@@ -7,17 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from sacv.stats import LocationSample, Moments
 
 Float64 = NDArray[np.float64]
-
-
-def unit_length(cells: torch.Tensor) -> torch.Tensor:
-    """Divide activations `(..., channels)` by their L2 norm; a zero activation stays zero."""
-    return torch.nn.functional.normalize(cells, dim=-1)
 
 
 @dataclass(frozen=True, eq=False)

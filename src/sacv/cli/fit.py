@@ -58,9 +58,9 @@ REMARKABLE_COSINE = 0.7
 @click.option("--rest", is_flag=True, help="Take what is not marked of the region photos into the random set too.")
 @click.option(
     "--solver",
-    default="mean-difference",
+    default="smooth/mean-difference",
     show_default=True,
-    help=f"How a direction is found: {LEGAL}, which works on activations divided by their length.",
+    help=f"How a direction is found: {LEGAL}, on activations divided by their length, and averaged over neighbours.",
 )
 @click.option(
     "--runs",

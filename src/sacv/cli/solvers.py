@@ -1,8 +1,9 @@
 """The one place where names on the command line become solver objects.
 
-    mean-difference   lda[:SHRINKAGE|oas]   ridge[:ALPHA]   logistic[:C]   linear-svm[:C]   unit-length/NAME[:VALUE]
+    mean-difference   lda[:SHRINKAGE|oas]   ridge[:ALPHA]   logistic[:C]   linear-svm[:C]
 
-Without a value, a solver has its own default.
+and before it `unit-length/` for activations divided by their length, or `smooth/` for those averaged over neighbours
+too. Without a value, a solver has its own default.
 """
 
 from __future__ import annotations
@@ -21,26 +22,28 @@ FORMS = {
 }
 """How each name is written."""
 
-UNIT_LENGTH = "unit-length/"
+READINGS = {"unit-length/": 0.0, "smooth/": 1.0}
+"""What may stand before a name, and how many locations the average over neighbours then spans."""
 
-LEGAL = f"{', '.join(FORMS.values())}, or {UNIT_LENGTH}NAME[:VALUE] of one of these"
+LEGAL = f"{', '.join(FORMS.values())}, or {' or '.join(f'{prefix}NAME' for prefix in READINGS)} of one of these"
 """What may be given, for people."""
 
 
 def parse_solver(text: str) -> Solver:
-    """Read a solver: `NAME` or `NAME:VALUE`, and `unit-length/` before it for activations divided by their length.
+    """Read a solver: `NAME` or `NAME:VALUE`, and before it what is in `READINGS`.
 
     Raises
     ------
     OptionError
         If there is no such solver, or its value is outside what is legal.
     """
-    name, colon, value = text.removeprefix(UNIT_LENGTH).partition(":")
+    prefix = next((found for found in READINGS if text.startswith(found)), "")
+    name, colon, value = text.removeprefix(prefix).partition(":")
     try:
         solver = _solver(name, value if colon else None)
     except OptionError as error:
         raise OptionError(f"--solver {text}: {error}") from error
-    return UnitLength(solver) if text.startswith(UNIT_LENGTH) else solver
+    return UnitLength(solver, READINGS[prefix]) if prefix else solver
 
 
 def _solver(name: str, value: str | None) -> MomentSolver | SampleSolver:

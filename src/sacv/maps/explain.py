@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from sacv.cav import CAV, ConceptBank, require_strong, unit_length
+from sacv.cav import CAV, ConceptBank, require_strong
 from sacv.concepts import Source, batches, image_set
 from sacv.concepts.image_set import Loaded
 from sacv.errors import ActivationError, LayerError, OptionError, TargetError
+from sacv.maps import methods
 from sacv.maps.chance import Chance
 from sacv.maps.checks import Checks, check_image, neighbour_correlation
 from sacv.maps.explanation import ExplainedImage, Explanation, LayerMaps, Map, Note
-from sacv.maps.methods import Gated, Gradient, Method, Scene
+from sacv.maps.methods import DEFAULT, Method, Scene
 from sacv.maps.relevance import derivative, relevance
 from sacv.model import VARIES, OutputTarget, Select, Trace, VisionModel, contributing
 
@@ -67,7 +68,8 @@ def explain(
         else a function from the network's output, as it is, to a float tensor `(n,)`, one scalar for each image. Where
         there are logits for each place, as of semantic segmentation, a class's logit is its mean over all places.
     method
-        How contribution is measured (`sacv.maps.methods`); `Gradient()`, the paper's, by default.
+        How contribution is measured (`sacv.maps.methods`); `sacv.methods.DEFAULT` by default. The paper's is
+        `Gradient()`.
     batch_size
         Images a pass; it changes memory and speed only. The model's own choice by default
         (`VisionModel.batch_size`).
@@ -96,7 +98,7 @@ def explain(
         If a layer has another number of channels than the bank says, or its grid changes between images.
     """
     bank.require(model)
-    method = Gradient() if method is None else method
+    method = DEFAULT if method is None else method
     if not isinstance(method, Method):
         raise OptionError(f"method must be an object such as sacv.methods.Gradient(), not {method!r}")
     weak = require_strong(bank.cavs, allow_weak=allow_weak)
@@ -130,7 +132,7 @@ def explain(
                         f"layer {layer!r} has a grid of {tuple(cells.shape[1:-1])} for {names[0]}, but of "
                         f"{parts[layer][0][0].shape[2:]} for the images before; explain images of one size at a time"
                     )
-                read = unit_length(cells) if bank.normalised else cells
+                read = bank.reading(cells)
                 shown = relevance(read, cavs[layer])
                 along = derivative(trace.gradients[0][layer], cavs[layer])
                 scene = Scene(model, inputs, layer, cells, selects, shown, along, cavs[layer], bank, size)
@@ -156,7 +158,7 @@ def explain(
             if progress is not None:
                 progress(done, total)
     joined = {layer: [np.concatenate(kind) for kind in zip(*found, strict=True)] for layer, found in parts.items()}
-    maps = {layer: _layer_maps(chances[layer], method, *kinds) for layer, kinds in joined.items()}
+    maps = {layer: _layer_maps(chances[layer], *kinds) for layer, kinds in joined.items()}
     notes = [
         note
         for layer, (_, slopes, given) in joined.items()
@@ -190,13 +192,12 @@ def explain(
     )
 
 
-def _layer_maps(chance: Chance, method: Method, seen: Map, slope: Map, given: Map) -> LayerMaps:
+def _layer_maps(chance: Chance, seen: Map, slope: Map, given: Map) -> LayerMaps:
     marks = [chance.marks(cav, seen[:, number], slope[:, number]) for number, cav in enumerate(chance.cavs)]
     if any(pair is None for pair in marks):
         return LayerMaps(seen, given, None, None)
     relevant, contributing = (np.stack(kind, axis=1) for kind in zip(*(pair for pair in marks if pair), strict=True))
-    # The null CAVs say what chance does to the derivative; of the other methods they say nothing.
-    return LayerMaps(seen, given, relevant, contributing if isinstance(method, Gradient) else None)
+    return LayerMaps(seen, given, relevant, contributing)
 
 
 def _with_neighbours(
@@ -353,7 +354,7 @@ def _alike(derivatives: Map) -> bool:
 
 
 def _constant(layer: str, method: Method, instead: Callable[[], str]) -> Note:
-    if not isinstance(method, Gradient | Gated):
+    if not isinstance(method, methods.Gradient | methods.Gated):
         return Note(
             layer,
             "constant derivative",

@@ -88,8 +88,8 @@ class LayerMaps:
     relevance, contribution
         Float32 `(images, concepts, *grid)`.
     relevance_significant, contribution_significant
-        Bool, of the same shape: which locations beat chance (`sacv.maps.chance`); none where no null was drawn, and
-        for contributions other than `Gradient`, for which there is no null.
+        Bool, of the same shape: where the relevance, and where the derivative of the logit along v, beat chance
+        (`sacv.maps.chance`); none where no null was drawn. The derivative is judged whatever the method.
     """
 
     relevance: Map
@@ -173,10 +173,10 @@ class Explanation:
         """
         return self._maps(layer).contribution[:, self._number(concept)]
 
-    def significant(self, layer: str, concept: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
-        """Mark where relevance, and where contribution, beats chance, bool `(images, *grid)` each.
+    def significant(self, layer: str, concept: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Mark where relevance, and where the logit's derivative along v, beats chance, bool `(images, *grid)` each.
 
-        The second is none for methods other than `Gradient`, for which there is no null.
+        The derivative is judged whatever the method of contribution: it says where the logit listens to the concept.
 
         Without the concept, the chance that even one location of one image does so is 5 % for each of the two.
 
@@ -186,10 +186,9 @@ class Explanation:
             If the explanation has no such layer or concept, or the bank no null.
         """
         maps, number = self._maps(layer), self._number(concept)
-        if maps.relevance_significant is None:
+        if maps.relevance_significant is None or maps.contribution_significant is None:
             raise OptionError("the bank has no null to compare with; fit with nulls=199 and at least 4 random images")
-        given = maps.contribution_significant
-        return maps.relevance_significant[:, number], None if given is None else given[:, number]
+        return maps.relevance_significant[:, number], maps.contribution_significant[:, number]
 
     def _maps(self, layer: str) -> LayerMaps:
         if layer not in self.maps:
@@ -219,7 +218,8 @@ class Explanation:
             Sum over all locations; with `Gradient` the derivative of the logit for v tiled over the grid, as TCAV takes
             it.
         relevance_significant, contribution_significant
-            Share of the locations that beat chance; missing where no null was drawn.
+            Share of the locations whose relevance, and whose derivative of the logit along v, beat chance; missing
+            where no null was drawn.
         evidence, ablation, ablation_by_gradient, sign_agreement, rank_agreement, neighbours
             The trust line (`sacv.maps.Checks`), if it was asked for.
         doubts

@@ -161,15 +161,19 @@ def _quality(found: Explanation, layer: str, concept: str) -> dict[str, str]:
 
 
 def _facts(found: Explanation) -> dict[str, str]:
-    parameters = ", ".join(f"{key}={value}" for key, value in found.bank.solver["parameters"].items())
     return {
         "model": str(found.bank.model["spec"] or found.bank.model["kind"]),
         "fingerprint": str(found.bank.model["fingerprint"])[:16],
         "target": str(found.settings["target"]),
-        "solver": f"{found.bank.solver['name']}({parameters})",
+        "solver": _solver(found.bank.solver),
         "contribution": _method(found),
         "seed": str(found.bank.seed),
     }
+
+
+def _solver(told: Mapping[str, Any]) -> str:
+    inside = {key: _solver(value) if key == "solver" else value for key, value in told["parameters"].items()}
+    return f"{told['name']}({', '.join(f'{key}={value}' for key, value in inside.items())})"
 
 
 def _method(found: Explanation) -> str:

@@ -81,7 +81,8 @@ class PageMap:
     unit, meaning
         Of the contribution: its unit, and what it says in words that follow "says".
     relevance_marks, contribution_marks
-        Bool `(images, h, w)`: which locations beat chance; none where that is not known.
+        Bool `(images, h, w)`: at which locations the relevance, and the derivative of the value explained along the
+        concept's vector v, beat chance; none where that is not known.
     numbers
         For each image, values by their label.
     trust

@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from sacv.cav import CAV, ConceptBank, require_strong, unit_length
+from sacv.cav import CAV, ConceptBank, require_strong
 from sacv.concepts import Batch, Source, batches, image_set
 from sacv.concepts.image_set import Loaded
 from sacv.engine import LocalEngine
@@ -191,7 +191,7 @@ class _Reducer:
         trace = self.model.trace(self.model.inputs(batch.images), list(self.bank.layers), list(self.targets.values()))
         self._require_finite(trace, batch.start)
         for layer, record in trace.activations.items():
-            read = unit_length(record.cells) if self.bank.normalised else record.cells
+            read = self.bank.reading(record.cells)
             for number, name in enumerate(self.targets):
                 gradients = trace.gradients[number][layer]
                 flat = gradients.flatten(1, -2)

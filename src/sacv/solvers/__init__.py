@@ -1,6 +1,7 @@
 """Estimators of a concept's direction, one object a file."""
 
 from sacv.solvers.base import MomentSolver, SampleSolver, Solution, Solver, UnitLength, unit
+from sacv.solvers.default import DEFAULT
 from sacv.solvers.lda import LDA
 from sacv.solvers.linear_svm import LinearSVM
 from sacv.solvers.logistic import Logistic
@@ -10,6 +11,7 @@ from sacv.solvers.ridge import Ridge
 from sacv.solvers.sklearn_estimator import Sklearn
 
 __all__ = [
+    "DEFAULT",
     "LDA",
     "LinearSVM",
     "Logistic",

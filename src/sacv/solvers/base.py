@@ -103,7 +103,7 @@ class SampleSolver(Solver, ABC):
 
 @dataclass(frozen=True)
 class UnitLength(Solver):
-    r"""A solver on activations divided by their L2 norm, a(p) / \|a(p)\|.
+    r"""A solver on activations divided by their L2 norm, a(p) / \|a(p)\|, and perhaps averaged over neighbours.
 
     A strong activation then weighs no more than a weak one of the same direction. Relevance is read on such
     activations too; the contribution is still the derivative of the logit along v at the activation as it is.
@@ -112,22 +112,28 @@ class UnitLength(Solver):
     ----------
     solver
         A solver of either kind.
+    smoothing
+        Standard deviation of the weights of neighbouring locations, in locations; 0 for none. Relevance is then the
+        average over a neighbourhood, so that single locations decide less (`sacv.cav.reading`).
 
     Raises
     ------
     OptionError
-        If it is none.
+        If it is no solver, or `smoothing` is negative or not finite.
     """
 
     solver: MomentSolver | SampleSolver
+    smoothing: float = 0.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.solver, MomentSolver | SampleSolver):
             raise OptionError(f"UnitLength wraps a solver such as LDA(), not {self.solver!r}")
+        if not 0 <= self.smoothing < float("inf"):
+            raise OptionError(f"smoothing must be a number of locations, 0 or more, not {self.smoothing}")
 
     def describe(self) -> dict[str, Any]:
         """Give the name and the wrapped solver's description."""
-        return {"name": "UnitLength", "parameters": {"solver": self.solver.describe()}}
+        return {"name": "UnitLength", "parameters": {"solver": self.solver.describe(), "smoothing": self.smoothing}}
 
 
 def unit(vector: NDArray[np.floating], difference: NDArray[np.floating]) -> Float64:

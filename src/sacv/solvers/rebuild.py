@@ -26,7 +26,7 @@ def rebuild(description: Mapping[str, Any]) -> Solver:
     """
     name, parameters = description["name"], description["parameters"]
     if name == UnitLength.__name__:
-        return UnitLength(rebuild(parameters["solver"]))  # type: ignore[arg-type]
+        return UnitLength(rebuild(parameters["solver"]), parameters.get("smoothing", 0.0))  # type: ignore[arg-type]
     if name not in _BY_NAME:
         raise OptionError(
             f"the bank was made with {name}({parameters}), which cannot be made from its name; give solver="

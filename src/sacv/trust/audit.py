@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from sacv.cav import CAV, RANDOM, ConceptBank, unit_length, weaknesses
+from sacv.cav import CAV, RANDOM, ConceptBank, weaknesses
 from sacv.cav.estimate import inner
 from sacv.cav.runs import null_cavs
 from sacv.concepts import ImageItem, Source, image_set
@@ -212,10 +212,10 @@ def _on_images(
     trace = model.trace(inputs, [layer], [partial(torch.select, dim=1, index=index)])
     gradients, cells = trace.gradients[0][layer], trace.activations[layer].cells
     yield _varies(layer, gradients, model.class_name(index))
-    yield _false_alarms(bank, layer, unit_length(cells) if bank.normalised else cells, gradients, seed)
+    yield _false_alarms(bank, layer, bank.reading(cells), gradients, seed)
     cavs = [bank.cav(layer, concept) for concept in bank.concepts]
     try:
-        alike = similarity(model, shuffled(model, seed), inputs, layer, cavs, bank.normalised)
+        alike = similarity(model, shuffled(model, seed), inputs, layer, cavs, bank.reading)
     except SacvError as error:
         yield Finding("randomised weights", layer, None, None, f"not run: the shuffled network fails ({error})")
         return

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from sacv.cav import CAV, unit_length
+from sacv.cav import CAV, Reading
 from sacv.model import VisionModel
 
 Map = NDArray[np.float64]
@@ -33,10 +33,10 @@ def shuffled(model: VisionModel, seed: int) -> VisionModel:
 
 
 def similarity(
-    model: VisionModel, other: VisionModel, inputs: torch.Tensor, layer: str, cavs: Sequence[CAV], normalised: bool
+    model: VisionModel, other: VisionModel, inputs: torch.Tensor, layer: str, cavs: Sequence[CAV], reading: Reading
 ) -> dict[str, float]:
     """Give, for each concept, the mean rank correlation over images of the two models' relevance maps."""
-    maps = [_relevance(one, inputs, layer, cavs, normalised) for one in (model, other)]
+    maps = [_relevance(one, inputs, layer, cavs, reading) for one in (model, other)]
     found = {}
     for number, cav in enumerate(cavs):
         pairs = zip(*(both[:, number] for both in maps), strict=True)
@@ -47,10 +47,10 @@ def similarity(
     return found
 
 
-def _relevance(model: VisionModel, inputs: torch.Tensor, layer: str, cavs: Sequence[CAV], normalised: bool) -> Map:
+def _relevance(model: VisionModel, inputs: torch.Tensor, layer: str, cavs: Sequence[CAV], reading: Reading) -> Map:
     """Give `(n, concepts, locations)`, ranks of which do not depend on the threshold; what is not finite is 0."""
-    cells = model.activations(inputs, [layer])[layer].cells.flatten(1, -2).double()
+    cells = reading(model.activations(inputs, [layer])[layer].cells.double()).flatten(1, -2)
     vectors = torch.from_numpy(np.stack([cav.vector for cav in cavs], axis=1)).to(cells.device)
-    along = (unit_length(cells) if normalised else cells) @ vectors
+    along = cells @ vectors
     found: Map = along.transpose(1, 2).cpu().numpy()
     return np.where(np.isfinite(found), found, 0.0)

@@ -5,4 +5,7 @@ from sacv.maps.methods.base import Method, Scene
 from sacv.maps.methods.gradient import Gated, Gradient, GradientTimesConcept
 from sacv.maps.methods.path import IntegratedGradients
 
-__all__ = ["Ablation", "Gated", "Gradient", "GradientTimesConcept", "IntegratedGradients", "Method", "Scene"]
+DEFAULT = IntegratedGradients(steps=10)
+"""What `explain` takes where no method is named; `sacv bench` is what chose it (docs/bench.md)."""
+
+__all__ = ["DEFAULT", "Ablation", "Gated", "Gradient", "GradientTimesConcept", "IntegratedGradients", "Method", "Scene"]
