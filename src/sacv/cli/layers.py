@@ -1,4 +1,4 @@
-"""`sacv layers`: what one can ask a model about."""
+"""`sacv layers`: what one can ask a model about, and which layer of a bank to ask first."""
 
 from __future__ import annotations
 
@@ -9,19 +9,40 @@ from typing import Any
 import click
 import torch
 
+from sacv.cav import ConceptBank
 from sacv.cli.console import say, say_json, say_table
-from sacv.cli.options import device_option, json_option, model_options, open_model, parse_shape
-from sacv.model import VARIES, LayerInfo, contributing
+from sacv.cli.options import device_option, json_option, model_options, open_bank_model, open_model, parse_shape
+from sacv.errors import OptionError
+from sacv.model import VARIES, LayerInfo, VisionModel, contributing
+from sacv.trust import LayerAdvice, advise
+from sacv.trust.advice import TOLERANCE
 
 COLUMNS = ["", "layer", "kind", "layout", "grid", "channels", "receptive field", "effective", "contribution", "warning"]
+
+BANK_COLUMNS = ["", "rank", "layer", "grid", "AUROC", "least", "run cosine", "contribution", "effective"]
 
 LEAST_SIDE = 5
 """Places along an axis below which a layer is not marked."""
 
 
+def _model_may_be_left_out(command: click.Command) -> click.Command:
+    """Let the command decide whether it needs --model, since a bank may name its own."""
+    for option in command.params:
+        if option.name == "spec":
+            option.required = False
+    return command
+
+
+@_model_may_be_left_out
 @click.command("layers")
 @model_options
 @device_option
+@click.option(
+    "--bank",
+    "bank_folder",
+    type=click.Path(path_type=Path),
+    help="Folder of a bank: rank its layers instead. --model is then needed only where it is the user's own code.",
+)
 @click.option(
     "--input",
     "shape",
@@ -31,27 +52,40 @@ LEAST_SIDE = 5
 @click.option("--all", "show_all", is_flag=True, help="Show also the layers that cannot be asked about, and why.")
 @json_option
 def layers_command(
-    spec: str,
+    spec: str | None,
     weights: str | None,
     class_names: Path | None,
     resize: str | None,
     crop: int | None,
     layouts: tuple[str, ...],
     device: str,
+    bank_folder: Path | None,
     shape: str | None,
     show_all: bool,
     as_json: bool,
 ) -> None:
-    """List the layers of a model that one can ask about."""
+    """List the layers of a model that one can ask about, or rank those of a bank by which to ask first."""
+    if bank_folder is not None:
+        given = {"--weights": weights, "--resize": resize, "--crop": crop, "--layout": layouts, "--all": show_all}
+        unused = [option for option, value in given.items() if value]
+        if unused:
+            raise OptionError(
+                f"{', '.join(unused)}: not with --bank, which says itself which layers it has and how its pictures "
+                "become inputs; leave it out"
+            )
+        bank = ConceptBank.load(bank_folder)
+        _rank(bank, open_bank_model(bank, spec, class_names, device), bank_folder, shape, as_json)
+        return
+    if spec is None:
+        raise OptionError("give --model SPEC to list the layers of a model, or --bank DIR to rank those of a bank")
     model = open_model(spec, weights, class_names, resize, crop, layouts, device)
-    inputs = model.example() if shape is None else torch.zeros(parse_shape(shape)).to(model.device, model.dtype)
+    inputs = _inputs(model, shape)
     found = list(model.survey(inputs).values())
     usable = [info.name for info in found if info.usable]
     fields = model.receptive_fields(inputs.shape[1:], usable)
     varies = contributing(model, inputs, usable) if usable else {}
     marked = worth_asking(found, varies)
-    noise = torch.rand(inputs.shape, generator=torch.Generator().manual_seed(0)).to(inputs)
-    effective = model.effective_fields(noise, sorted(marked)) if marked else {}
+    effective = model.effective_fields(_noise(inputs), sorted(marked)) if marked else {}
     rows: list[dict[str, Any]] = [
         {
             "name": info.name,
@@ -94,6 +128,75 @@ def layers_command(
     hidden = len(found) - len(usable)
     if hidden and not show_all:
         say(f"{hidden} more cannot be asked about; --all lists them with the reason.")
+
+
+def _rank(bank: ConceptBank, model: VisionModel, folder: Path, shape: str | None, as_json: bool) -> None:
+    """Rank the layers of a bank by held-out quality, and say which is advised."""
+    inputs = _inputs(model, shape)
+    found = advise(model, bank, inputs)
+    infos = model.usable(inputs, [one.layer for one in found])
+    effective = model.effective_fields(_noise(inputs), list(infos))
+    rows: list[dict[str, Any]] = [
+        {
+            "rank": rank,
+            "name": one.layer,
+            "grid": list(infos[one.layer].grid),
+            "auroc": one.auroc,
+            "least_auroc": one.least_auroc,
+            "run_cosine": one.run_cosine,
+            "contribution": one.contribution,
+            "effective_field": list(effective[one.layer]),
+            "near_best": one.near_best,
+            "advised": rank == 1,
+        }
+        for rank, one in enumerate(found, start=1)
+    ]
+    if as_json:
+        say_json({"bank": str(folder), "model": model.spec, "concepts": bank.concepts, "layers": rows})
+        return
+    say_table(
+        BANK_COLUMNS,
+        [
+            {
+                "": "*" if row["advised"] else "",
+                "rank": row["rank"],
+                "layer": row["name"],
+                "grid": _sides(row["grid"]),
+                "AUROC": f"{row['auroc']:.3f}",
+                "least": f"{row['least_auroc']:.3f}",
+                "run cosine": "-" if row["run_cosine"] is None else f"{row['run_cosine']:.3f}",
+                "contribution": row["contribution"],
+                "effective": _sides(row["effective_field"]),
+            }
+            for row in rows
+        ],
+    )
+    _say_advice(found)
+
+
+def _say_advice(found: Sequence[LayerAdvice]) -> None:
+    say(
+        "\n* advised: of the layers where a contribution varies, the shallowest whose held-out AUROC is within "
+        f"{TOLERANCE:g} of their best; this knows guidance\nalone, neither the pictures that will be explained nor the "
+        "class (docs/bench.md says how it was chosen)."
+    )
+    say(
+        "AUROC tells guidance from random on held-out locations, the mean and the least over concepts; the effective "
+        "field is in pixels of the\nnetwork's input and holds 95 % of the gradient's energy."
+    )
+    if found[0].contribution != VARIES:
+        say("At no layer of this bank can a contribution vary over places and images; fit it at others, too.")
+    if len(found) == 1:
+        say("The bank has one layer, so that nothing was compared; fit it with more of --layer.")
+
+
+def _inputs(model: VisionModel, shape: str | None) -> torch.Tensor:
+    """Give an input of the shape asked for, or of the model's own."""
+    return model.example() if shape is None else torch.zeros(parse_shape(shape)).to(model.device, model.dtype)
+
+
+def _noise(inputs: torch.Tensor) -> torch.Tensor:
+    return torch.rand(inputs.shape, generator=torch.Generator().manual_seed(0)).to(inputs)
 
 
 def worth_asking(found: Sequence[LayerInfo], varies: Mapping[str, str]) -> set[str]:
