@@ -1,4 +1,4 @@
-# Commands for a bare machine: `make demo`, `make test` and `make test-zoo`. Each may be run again.
+# Commands for a bare machine: `make demo`, `make bench`, `make test` and `make test-zoo`. Each may be run again.
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 ZOO := .venv-peers
 ZOO_READY := $(ZOO)/.ready
 
-.PHONY: help demo test test-zoo lint format clean
+.PHONY: help demo bench bench-quick test test-zoo lint format clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -23,13 +23,19 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## run the whole thing on embedded material and print where the result lies
 	$(BIN)/sacv demo --out demo-out
 
+bench: $(ZOO_READY) ## measure the truth bench's held-out split (under 30 minutes), with captum beside it
+	$(ZOO)/bin/sacv bench --out bench-out
+
+bench-quick: $(READY) ## the same on fewer scenes (under 2 minutes)
+	$(BIN)/sacv bench --quick --out bench-out
+
 test: lint ## check the style and types, then run the tests
 	$(BIN)/python -m pytest -n auto
 
 $(ZOO_READY): pyproject.toml constraints-zoo.txt
 	$(PYTHON) -m venv $(ZOO)
 	$(ZOO)/bin/python -m pip install --quiet --constraint constraints-zoo.txt \
-		--editable '.[torchvision,timm,transformers]' pytest pytest-xdist
+		--editable '.[torchvision,timm,transformers,captum]' pytest pytest-xdist
 	@touch $@
 
 test-zoo: $(ZOO_READY) ## test networks of torchvision, timm and transformers, in an environment of their own (5 GB)
@@ -45,4 +51,4 @@ format: $(READY) ## rewrite the code in the house style
 	$(BIN)/ruff format .
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) $(ZOO) demo-out
+	rm -rf $(VENV) $(ZOO) demo-out bench-out

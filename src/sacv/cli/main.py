@@ -10,6 +10,7 @@ import click
 from sacv import __version__
 from sacv.cli.audit import audit_command
 from sacv.cli.bank import bank_group
+from sacv.cli.bench import bench_command
 from sacv.cli.console import run
 from sacv.cli.demo import demo_command
 from sacv.cli.explain import explain_command
@@ -24,7 +25,16 @@ def commands() -> None:
     """Tell which concepts a vision model uses, where it sees them, and how much each place contributes."""
 
 
-for command in (demo_command, layers_command, fit_command, explain_command, score_command, audit_command, bank_group):
+for command in (
+    demo_command,
+    layers_command,
+    fit_command,
+    explain_command,
+    score_command,
+    audit_command,
+    bank_group,
+    bench_command,
+):
     commands.add_command(command)
 
 

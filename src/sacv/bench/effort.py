@@ -1,0 +1,35 @@
+"""How much the bench measures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Numbers of things measured; the metrics do not depend on them but their intervals do.
+
+    Parameters
+    ----------
+    seeds
+        Draws of guidance and scenes.
+    guidance, others
+        Images that show a concept, and images that lack it.
+    scenes
+        Scenes of each seed, concept and cell of a table.
+    steps
+        Parts of the path of integrated gradients.
+    trials
+        Trials of the false alarms.
+    """
+
+    seeds: int
+    guidance: int
+    others: int
+    scenes: int
+    steps: int
+    trials: int
+
+
+FULL = Effort(seeds=10, guidance=50, others=100, scenes=1, steps=10, trials=100)
+QUICK = Effort(seeds=2, guidance=30, others=60, scenes=1, steps=5, trials=10)

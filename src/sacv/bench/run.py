@@ -1,0 +1,126 @@
+"""Run the experiments of the bench.
+
+The development split is where choices were made; the held-out split has other concepts, shapes, backgrounds and another
+network. The layer of each network is the one that the advice names for guidance alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sacv.bench.contribution import contribution
+from sacv.bench.effort import Effort
+from sacv.bench.interference import interference
+from sacv.bench.layers import layers, ranked
+from sacv.bench.networks import trained
+from sacv.bench.photos import photos
+from sacv.bench.place import place
+from sacv.bench.planted import planted
+from sacv.bench.sanity import sanity
+from sacv.bench.stability import stability
+from sacv.bench.study import Study
+from sacv.bench.tables import Table
+from sacv.errors import OptionError
+
+EXPERIMENTS = {
+    "T1": "a planted direction, by number of images",
+    "T2": "the place of a concept, by size and background",
+    "T3": "the contribution of an element",
+    "T4": "interference of the background",
+    "T5": "stability over draws of guidance",
+    "T6": "what is found where there is nothing",
+    "T7": "real photos, where there are any",
+    "layers": "which layer answers",
+}
+
+ON_NETWORKS: dict[str, Callable[[Study, int], Table]] = {
+    "T2": place,
+    "T3": contribution,
+    "T4": interference,
+    "T5": stability,
+    "T6": sanity,
+    "layers": layers,
+}
+
+
+@dataclass(frozen=True)
+class Split:
+    """A network, and with it a world of scenes.
+
+    Parameters
+    ----------
+    name
+        Of the split.
+    network
+        Its network.
+    seed
+        Added to the seed of guidance and scenes, so that splits share none.
+    """
+
+    name: str
+    network: str
+    seed: int
+
+
+SPLITS = {
+    split.name: split
+    for split in (
+        Split("held-out", "residual-held-out", 20_000),
+        Split("held-out-transformer", "transformer-held-out", 30_000),
+        Split("lesions", "plain-lesions", 40_000),
+        Split("development", "plain-development", 1_000),
+    )
+}
+"""By name."""
+
+
+def run(names: Sequence[str], split: str, effort: Effort, seed: int, progress: Callable[[str], None]) -> list[Table]:
+    """Run experiments.
+
+    Parameters
+    ----------
+    names
+        Of `EXPERIMENTS`.
+    split
+        Of `SPLITS`.
+    effort
+        How much is measured.
+    seed
+        Of everything drawn.
+    progress
+        Told what is run.
+
+    Returns
+    -------
+    A table for each experiment; T7 is left out where there is no real material, and `progress` is told so.
+
+    Raises
+    ------
+    OptionError
+        If there is no such experiment or split.
+    """
+    for name in names:
+        if name not in EXPERIMENTS:
+            raise OptionError(f"there is no table {name!r}; there are {', '.join(EXPERIMENTS)}")
+    if split not in SPLITS:
+        raise OptionError(f"there is no split {split!r}; there are {', '.join(SPLITS)}")
+    chosen = SPLITS[split]
+    study = None
+    tables = []
+    for name in names:
+        progress(f"{name}: {EXPERIMENTS[name]}")
+        if name == "T1":
+            tables.append(planted(effort, seed + chosen.seed))
+        elif name == "T7":
+            found = photos(seed)
+            if found is None:
+                progress("T7 is left out: there is no real material (SACV_REAL_DATA)")
+            else:
+                tables.append(found)
+        else:
+            if study is None:
+                network = trained(chosen.network)
+                study = Study(network, ranked(network, effort, seed + chosen.seed)[0].layer, effort)
+            tables.append(ON_NETWORKS[name](study, seed + chosen.seed))
+    return tables

@@ -1,0 +1,150 @@
+"""`sacv bench`: whether explanations say what the network does, measured against ground truth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from sacv import __version__
+from sacv.bench.effort import FULL, QUICK
+from sacv.bench.report import summary, to_json, write_report
+from sacv.bench.tables import Table
+from sacv.bench.targets import check, ours
+from sacv.cli.console import say, say_json, say_table
+from sacv.cli.options import json_option, seed_option
+from sacv.errors import OptionError
+
+HELD_OUT = "held-out"
+"""The split that the targets are set for."""
+
+
+@click.command("bench")
+@click.option("--quick", is_flag=True, help="Measure little, in under two minutes; intervals are wide.")
+@click.option(
+    "--split",
+    default=HELD_OUT,
+    show_default=True,
+    metavar="NAME",
+    help="What is measured on: held-out, development, held-out-transformer or lesions.",
+)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("sacv-bench"), show_default=True, help="Folder.")
+@seed_option
+@json_option
+@click.argument("tables", nargs=-1, metavar="[TABLE]...")
+def bench_command(quick: bool, split: str, out: Path, seed: int, as_json: bool, tables: tuple[str, ...]) -> None:
+    """Measure explanations against ground truth, beside their rivals: the TABLEs named (T1 to T7, layers), or all."""
+    # Only here, so that other commands start without the experiments.
+    from sacv.bench.run import EXPERIMENTS, SPLITS, run
+
+    names = choose("table", tables or tuple(EXPERIMENTS), EXPERIMENTS)
+    (split,) = choose("split", (split,), SPLITS)
+    effort = QUICK if quick else FULL
+    console = Console(stderr=True)
+    with console.status("bench") as status:
+        found = run(names, split, effort, seed, status.update)
+    missing = [name for name in names if name not in {table.name for table in found}]
+    settings = {
+        "split": split,
+        "network": SPLITS[split].network,
+        "seed": seed,
+        "quick": quick,
+        "effort": asdict(effort),
+        "left_out": missing,
+        "sacv": __version__,
+    }
+    write_report(out, found, settings)
+    if as_json:
+        say_json(
+            {"out": str(out), **to_json(found, settings), "rows": {table.name: _records(table) for table in found}}
+        )
+        return
+    for table in found:
+        show_table(table)
+    show_targets(found, split)
+    if missing:
+        say(f"\nLeft out, because what they are measured on is not here: {', '.join(missing)}")
+    say(f"\nThe report is {out / 'index.html'}; beside it each table is a Parquet file")
+
+
+def choose(kind: str, names: Sequence[str], legal: Mapping[str, object]) -> list[str]:
+    """Find names among the legal ones, in any case of letters; each is given once.
+
+    Raises
+    ------
+    OptionError
+        If there is none of that name.
+    """
+    known = {name.lower(): name for name in legal}
+    for name in names:
+        if name.lower() not in known:
+            raise OptionError(f"there is no {kind} {name!r}; give one of {', '.join(legal)}")
+    return list(dict.fromkeys(known[name.lower()] for name in names))
+
+
+def show_table(table: Table) -> None:
+    """Print a table for people; a star marks ours, and a condition stands where it begins.
+
+    In a terminal too narrow for the intervals the figures stand alone.
+    """
+    say(f"{table.name}: {table.title}\n{table.about}\n")
+    order = {name: place for place, name in enumerate(dict.fromkeys(table.rows["condition"]))}
+    wide = table.wide().sort_values("condition", key=lambda names: names.map(order), kind="stable")
+    metrics = [column for column in wide.columns if column not in ("condition", "rival")]
+    rows: list[dict[str, str]] = []
+    before = None
+    for row in wide.to_dict(orient="records"):
+        rows.append(
+            {
+                "": "*" if row["rival"] == ours(table.name) else "",
+                "condition": "" if row["condition"] == before else str(row["condition"]),
+                "rival": str(row["rival"]),
+                **{metric: str(row[metric]) for metric in metrics},
+            }
+        )
+        before = row["condition"]
+    console = Console()
+    if console.is_terminal and console.width < _width(rows):
+        rows = [{**row, **{metric: row[metric].partition(" [")[0] for metric in metrics}} for row in rows]
+    say_table(["", "condition", "rival", *metrics], rows)
+    say()
+
+
+def _width(rows: Sequence[Mapping[str, str]]) -> int:
+    """Give how many characters a table takes."""
+    return sum(2 + max(len(column), *(len(row[column]) for row in rows)) for column in (rows[0] if rows else ()))
+
+
+def show_targets(tables: Sequence[Table], split: str) -> None:
+    """Print which targets are met."""
+    outcomes = check(tables)
+    if not outcomes:
+        return
+    say_table(
+        ["", "table", "target", "had to be", "is", "where"],
+        [
+            {
+                "": "met" if outcome.met else "falls short",
+                "table": outcome.target.table,
+                "target": outcome.target.text,
+                "had to be": outcome.target.bound,
+                "is": "none" if math.isnan(outcome.value) else f"{outcome.value:.3f}",
+                "where": outcome.where,
+            }
+            for outcome in outcomes
+        ],
+    )
+    say(f"\n{summary(outcomes)}; * marks ours, [low, high] is the 95 % interval over images.")
+    if split != HELD_OUT:
+        say(f"The targets were set for the {HELD_OUT} split; here they are a yardstick.")
+
+
+def _records(table: Table) -> list[dict[str, Any]]:
+    """Give the rows as JSON has them."""
+    rows = table.rows.astype(object).where(table.rows.notna(), None)
+    return [{str(key): value for key, value in row.items()} for row in rows.to_dict(orient="records")]
