@@ -200,8 +200,8 @@ def test_scale_leaves_a_texture_without_a_period_as_it_is(name: str) -> None:
 
 
 @pytest.mark.parametrize("scale", [0.0, -1.0])
-def test_a_scale_that_is_not_positive_is_refused(scale: float) -> None:
-    with pytest.raises(OptionError, match=rf"scale must be above 0, not {scale}"):
+def test_a_scale_outside_its_range_is_refused(scale: float) -> None:
+    with pytest.raises(OptionError, match=rf"scale must be above 0 and at most 4, not {scale}"):
         texture("striped", 32, np.random.default_rng(0), scale=scale)
 
 

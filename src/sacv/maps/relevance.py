@@ -2,7 +2,8 @@
 
 With v the CAV (norm 1, pointing to the concept), t its threshold and z the logit explained::
 
-    relevance   r(p) = v . a(p) - t        in units of activation along v; above 0 the concept is present
+    relevance   r(p) = v . a(p) - t        a as the bank reads it (`sacv.cav.reading`), in its units; above 0 the
+                                           concept is present
     derivative  c(p) = v . dz/da(p)        in logits per unit of v; signed
 
 Source: the SACV paper, arXiv 2205.11511, section 3, with the signs and scales stated here.
