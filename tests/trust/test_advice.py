@@ -60,7 +60,7 @@ def test_the_shallowest_that_is_near_the_best_comes_first(model, bank):
         DEEP,
         POOLED,
     ]
-    assert order(model, bank, {SHALLOW: 0.9, MIDDLE: 0.93, DEEP: 0.94, POOLED: 0.5}) == [MIDDLE, DEEP, SHALLOW, POOLED]
+    assert order(model, bank, {SHALLOW: 0.8, MIDDLE: 0.93, DEEP: 0.94, POOLED: 0.5}) == [MIDDLE, DEEP, SHALLOW, POOLED]
     # What is not near the best follows from good to poor, deep or not.
     assert order(model, bank, {SHALLOW: 0.6, MIDDLE: 0.7, DEEP: 0.9, POOLED: 0.5}) == [DEEP, MIDDLE, SHALLOW, POOLED]
     assert order(model, bank, {SHALLOW: 0.9, MIDDLE: 0.6, DEEP: 0.7, POOLED: 0.5}) == [SHALLOW, DEEP, MIDDLE, POOLED]
