@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import nn
 from torch.nn.utils.memory_format import convert_conv2d_weight_memory_format
+from training import prepare, turned
 
 from sacv.bench.scenes import random_spec, render
 from sacv.bench.textures import texture
 from sacv.model.demo import DEMO_CLASSES, DEMO_SIZE, DemoNetwork
-from sacv.model.transform import IMAGENET_MEAN, IMAGENET_STD
 
 DATA = Path(__file__).parents[1] / "src" / "sacv" / "model" / "data"
 FULL_FRAME = 0.1
@@ -42,18 +42,6 @@ def make_set(first: int, count: int) -> tuple[torch.Tensor, torch.Tensor, NDArra
         made = list(pool.map(make_scene, [(first, index) for index in range(count)], chunksize=100))
     images = torch.from_numpy(np.stack([image for image, _, _ in made])).permute(0, 3, 1, 2).contiguous()
     return images, torch.tensor([label for _, label, _ in made]), np.array([area for _, _, area in made])
-
-
-def prepare(images: torch.Tensor) -> torch.Tensor:
-    mean, std = torch.tensor(IMAGENET_MEAN)[:, None, None], torch.tensor(IMAGENET_STD)[:, None, None]
-    return ((images.float() / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
-
-
-def turned(images: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Flip and turn a batch by right angles, and swap its colour channels."""
-    images = torch.rot90(images, int(rng.integers(4)), (2, 3))
-    images = images.flip(3) if rng.integers(2) else images
-    return images[:, torch.from_numpy(rng.permutation(3))]
 
 
 @torch.no_grad()
