@@ -32,4 +32,4 @@ class Effort:
 
 
 FULL = Effort(seeds=10, guidance=50, others=100, scenes=1, steps=10, trials=100)
-QUICK = Effort(seeds=2, guidance=30, others=60, scenes=1, steps=5, trials=10)
+QUICK = Effort(seeds=1, guidance=20, others=40, scenes=1, steps=4, trials=4)
