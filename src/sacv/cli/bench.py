@@ -25,7 +25,7 @@ HELD_OUT = "held-out"
 
 
 @click.command("bench")
-@click.option("--quick", is_flag=True, help="Measure little, in under two minutes; intervals are wide.")
+@click.option("--quick", is_flag=True, help="Measure little, in two to three minutes; intervals are wide.")
 @click.option(
     "--split",
     default=HELD_OUT,
