@@ -506,7 +506,7 @@ def test_sanity():
     for name in ("relevance mask", "derivative mask", "SACV score"):
         row = rows.loc[(f"permuted labels, {name}", false)]
         assert row["value"] in (0, 0.5, 1) and (row["count"], row["random"]) == (EFFORT.trials, 0.05)
-    for metric in ("scenes with any mark", "share of places marked"):
+    for metric in ("family-wise false positives", "share of places marked"):
         row = rows.loc[("missing concept, relevance mask", metric)]
         assert 0 <= row["value"] <= 1 and row["count"] == EFFORT.trials // 2
     for concept in CONCEPTS:
