@@ -200,6 +200,7 @@ NETWORKS = {
     found.name: found
     for found in (
         Trained("plain-development", PlainNetwork, DEVELOPMENT),
+        Trained("residual-development", ResidualNetwork, DEVELOPMENT),
         Trained("residual-held-out", ResidualNetwork, HELD_OUT),
         Trained("transformer-held-out", TransformerNetwork, HELD_OUT),
         Trained("plain-lesions", PlainNetwork, LESIONS),
