@@ -148,6 +148,7 @@ def test_the_power_mean_of_nothing_can_be_differentiated() -> None:
 def test_the_networks_are_those_that_the_bench_is_of() -> None:
     assert {name: (found.name, found.kind, found.world) for name, found in NETWORKS.items()} == {
         "plain-development": ("plain-development", PlainNetwork, DEVELOPMENT),
+        "residual-development": ("residual-development", ResidualNetwork, DEVELOPMENT),
         "residual-held-out": ("residual-held-out", ResidualNetwork, HELD_OUT),
         "transformer-held-out": ("transformer-held-out", TransformerNetwork, HELD_OUT),
         "plain-lesions": ("plain-lesions", PlainNetwork, LESIONS),

@@ -40,7 +40,7 @@ def test_every_name_is_tried_here_and_stands_in_the_help():
 
 def test_the_default_is_that_of_fit():
     (option,) = (option for option in fit_command.params if option.name == "solver")
-    assert option.default == "smooth/mean-difference" and parse_solver(option.default) == DEFAULT
+    assert option.default == "smooth/lda:0.8" and parse_solver(option.default) == DEFAULT
 
 
 @pytest.mark.parametrize(

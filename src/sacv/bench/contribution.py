@@ -34,10 +34,10 @@ from sacv.bench.study import Guided, Seen, Study, staged
 from sacv.bench.tables import Table, row, table_of
 from sacv.bench.textures import COLOURS
 from sacv.errors import MissingExtraError
-from sacv.maps.methods import Gradient, GradientTimesConcept, IntegratedGradients, Method
+from sacv.maps.methods import Gradient, GradientTimesConcept, Method
 from sacv.optional import require
 from sacv.scores import score
-from sacv.solvers import Logistic, MeanDifference, Solver
+from sacv.solvers import Logistic, MeanDifference, Solver, UnitLength
 
 Map = NDArray[np.floating]
 Contributor = Callable[[Guided, Seen, int], Map]
@@ -120,7 +120,8 @@ def _random(guided: Guided, seen: Seen, question: int) -> Map:
 CONTRIBUTORS: dict[str, Contributor] = {
     OURS: _ours(None, None),
     "SACV, defaults, gated": _gated(None, None),
-    "SACV, MeanDifference, integrated gradients": _ours(MeanDifference(), IntegratedGradients(10)),
+    "SACV, UnitLength(MeanDifference), averaged": _ours(UnitLength(MeanDifference(), smoothing=1.0), None),
+    "SACV, MeanDifference": _ours(MeanDifference(), None),
     "SACV, defaults, relevance x gradient": _ours(None, GradientTimesConcept()),
     "SACV, defaults, gradient gated": _gated(None, Gradient()),
     "SACV, defaults, gradient": _ours(None, Gradient()),

@@ -31,5 +31,5 @@ class Effort:
     trials: int
 
 
-FULL = Effort(seeds=10, guidance=50, others=100, scenes=1, steps=10, trials=100)
+FULL = Effort(seeds=10, guidance=50, others=100, scenes=1, steps=10, trials=200)
 QUICK = Effort(seeds=1, guidance=20, others=40, scenes=1, steps=4, trials=4)

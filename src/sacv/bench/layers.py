@@ -1,6 +1,6 @@
 """Which layer answers: held-out quality of guidance, beside what the bench knows of each layer.
 
-This is where the advice of `sacv layers --bank` was chosen, on the development split.
+This is where the advice of `sacv layers --bank` was chosen, on the development networks and that of the lesions.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from sacv.trust.advice import LayerAdvice, advise
 
 CANDIDATES = {
     "plain-development": tuple(f"blocks.{number}" for number in range(6)),
+    "residual-development": ("stem", *(f"blocks.{number}" for number in range(4))),
     "residual-held-out": ("stem", *(f"blocks.{number}" for number in range(4))),
     "transformer-held-out": ("stem", *(f"blocks.{number}" for number in range(3))),
     "plain-lesions": tuple(f"blocks.{number}" for number in range(6)),

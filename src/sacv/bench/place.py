@@ -40,7 +40,8 @@ SOLVERS: dict[str, Solver | None] = {
     "SACV, MeanDifference": MeanDifference(),
     "SACV, Ridge": Ridge(),
     "SACV, LDA(0.1)": LDA(0.1),
-    "SACV, UnitLength(LDA(0.5))": UnitLength(LDA(0.5)),
+    "SACV, UnitLength(MeanDifference), averaged": UnitLength(MeanDifference(), smoothing=1.0),
+    "SACV, UnitLength(LDA(0.8)), not averaged": UnitLength(LDA(0.8)),
     PAPER: Logistic(),
 }
 

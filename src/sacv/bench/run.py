@@ -70,6 +70,7 @@ SPLITS = {
         Split("held-out-transformer", "transformer-held-out", 30_000),
         Split("lesions", "plain-lesions", 40_000),
         Split("development", "plain-development", 1_000),
+        Split("development-residual", "residual-development", 10_000),
     )
 }
 """By name."""

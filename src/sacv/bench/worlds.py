@@ -184,7 +184,10 @@ class World:
         return painted
 
     def others(self, concept: str, count: int, seed: int, size: int = SIZE) -> list[NDArray[np.uint8]]:
-        """Paint full frames that lack a concept: every other texture equally often, or every other colour.
+        """Paint full frames that lack a concept, as random images.
+
+        For a texture, fillings and backgrounds equally often; they show no other concept either, so that the step from
+        them to the concept does not also lead away from the other concepts. For a colour, every other colour.
 
         Raises
         ------
@@ -195,13 +198,14 @@ class World:
             raise OptionError(
                 f"there is no texture or colour {concept!r}; there are {', '.join((*TEXTURES, *COLOURS))}"
             )
+        if concept in TEXTURES:
+            return self.neutral(count, seed, size)
         painted = []
-        names = [name for name in self.textures if name != concept]
         colours = [name for name in COLOURS if name != concept]
         for index in range(count):
             rng = np.random.default_rng([seed, 1, index])
-            colour = colours[index % len(colours)] if concept in COLOURS else None
-            name = _pick(rng, self.textures) if colour else names[index % len(names)]
+            colour = colours[index % len(colours)]
+            name = _pick(rng, self.textures)
             painted.append(texture(name, size, rng, colour=colour, scale=self.scale, contrast=self.contrast))
         return painted
 

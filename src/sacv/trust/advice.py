@@ -4,7 +4,7 @@ The deeper the layer, the better guidance is told apart, but the more of a pictu
 layer still keeps what the question needs. So the advice is the shallowest layer that tells guidance apart nearly as
 well as the best one does::
 
-    held-out AUROC of the layer >= best of all layers - 0.05        the mean over concepts
+    held-out AUROC of the layer >= best of all layers - 0.02        the mean over concepts
 
 docs/bench.md says how it was chosen. A layer
 where a contribution cannot vary comes last.
@@ -20,7 +20,7 @@ import torch
 from sacv.cav import ConceptBank
 from sacv.model import VARIES, VisionModel, contributing
 
-TOLERANCE = 0.05
+TOLERANCE = 0.02
 """How much less than the best AUROC is near enough."""
 
 
