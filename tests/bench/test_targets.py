@@ -132,7 +132,7 @@ GOOD = [
         line
         for strength in ("0.5", "1")
         for line in (
-            ("T1", f"strength {strength}, 50 images", "UnitLength(LDA(0.8))", "cosine", 0.96, 0.94),
+            ("T1", f"strength {strength}, 50 images", "UnitLength(MeanDifference)", "cosine", 0.96, 0.94),
             ("T1", f"strength {strength}, 50 images", "notebook as published", "cosine", -0.1, -0.3),
         )
     ),

@@ -43,6 +43,8 @@ def flat(values, keep):
 def held_out(solver, bank, concept, random, name="c"):
     """Score every location by the direction made from the images of the other folds, `(images, locations)`."""
     plain = solver.solver if isinstance(solver, UnitLength) else solver
+    if isinstance(plain, MeanDifference):  # its detector
+        plain = LDA(plain.detector_shrinkage)
     sides = [values_of(images, solver) for images in (concept, random)]
     folds = [bank.statistics["layer", key].image_fold for key in (f"concept/{name}", "random")]
     scores = [np.full(side.shape[:2], np.nan) for side in sides]

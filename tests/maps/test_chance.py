@@ -81,7 +81,7 @@ def want(model, shown, cav, read=lambda cells: cells):
     net = naive.prepared(model.net)
     random = [naive.activation(net, LAYER, image).permute(1, 2, 0).numpy() for image in RANDOM]
     cells, gradients = (np.stack(kind) for kind in zip(*both, strict=True))
-    nulls = list(zip(cav.null.vectors, cav.null.separations, strict=True))
+    nulls = list(zip(cav.null.vectors, cav.null.separations, cav.null.thresholds, strict=True))
     cells, random = ([read(image) for image in each] for each in (cells, random))
     return reference.marks((cav.vector, cav.separation), nulls, np.stack(cells), gradients, random)
 
@@ -160,26 +160,27 @@ def test_relevance_counts_both_signs_of_a_null_and_contribution_its_size(model):
 
 def by_hand(
     vector, nulls, cells, gradients, threshold=0.0, mean=(0.0, 0.0), covariance=((1.0, 0.0), (0.0, 1.0)),
-    separations=(1.0, 1.0),
+    separations=(1.0, 1.0), middle=0.0,
 ):  # fmt: skip
     """Marks of one concept for cells and gradients `(images, places, 2)`."""
     vector, nulls = np.array(vector), np.array(nulls)
     pool = Moments(1.0, np.array(mean), np.array(covariance))
     bank = SimpleNamespace(statistics={("x", "random"): SimpleNamespace(total=lambda: pool)})
-    null = DrawnCAVs(nulls, np.zeros(len(nulls)), np.full(len(nulls), separations[1]))
+    null = DrawnCAVs(nulls, np.full(len(nulls), middle), np.full(len(nulls), separations[1]))
     cav = SimpleNamespace(vector=vector, threshold=threshold, separation=separations[0], null=null)
     chance = Chance(bank, "x", [cav])
     tensors = [torch.tensor(values, dtype=torch.float64) for values in (cells, gradients)]
     for pair in zip(*tensors, strict=True):
         chance.add(*(part[None] for part in pair))
-    relevance = (tensors[0].numpy() @ vector - threshold).astype(np.float32)
-    return chance.marks(cav, relevance, (tensors[1].numpy() @ vector).astype(np.float32))
+    position = (tensors[0].numpy() @ vector).astype(np.float32)
+    return chance.marks(cav, position, (tensors[1].numpy() @ vector).astype(np.float32))
 
 
 def test_by_hand():
     nulls = [(0.0, 1.0)] * 19
-    # Along the null: from -3 to 2 over both images, so that 3 is to be beaten; sizes of gradients up to 4.
-    cells = [[(2.5, 2.0), (3.5, 0.0)], [(0.0, -3.0), (-9.0, 1.0)]]
+    # Along the null: from -3 to 2 over both images, so that 3 is to be beaten, from half of the separation on; sizes of
+    # gradients up to 4.
+    cells = [[(3.4, 2.0), (3.6, 0.0)], [(0.0, -3.0), (-9.0, 1.0)]]
     gradients = [[(4.5, 1.0), (-4.5, 0.0)], [(3.9, -4.0), (0.0, 2.0)]]
     seen, given = by_hand((1.0, 0.0), nulls, cells, gradients)
     assert seen.tolist() == [[False, True], [False, False]]
@@ -188,28 +189,34 @@ def test_by_hand():
 
 def test_the_threshold_of_the_cav_is_no_part_of_the_comparison():
     nulls = [(0.0, 1.0)] * 19
-    cells = [[(2.5, 2.0), (3.5, 0.0)], [(0.0, -3.0), (-9.0, 1.0)]]
+    cells = [[(3.4, 2.0), (3.6, 0.0)], [(0.0, -3.0), (-9.0, 1.0)]]
     for threshold in (-5.0, 1.25, 100.0):
         seen, _ = by_hand((1.0, 0.0), nulls, cells, cells, threshold)
         assert seen.tolist() == [[False, True], [False, False]]
 
 
-def test_each_direction_is_measured_from_the_pools_mean_in_its_own_spread():
+def test_each_direction_is_measured_from_the_middle_of_its_sets_in_its_own_spread():
     nulls = [(0.0, 1.0)] * 19
-    cells = [[(16.9, 0.0), (17.1, 0.0), (0.0, 5.0)]]
-    # Along the null 5 is (5 - 1) / 4 = 1 of evidence above the mean; along v, less its separation, 10 + 12.25 * 4 / 7.
+    cells = [[(17.8, 0.0), (17.9, 0.0), (0.0, 5.0)]]
+    # Along the null 5 is 4 / 4 * (5 - 2.5) of evidence, and so is 0 the other way; along v, whose middle is half of its
+    # separation beyond the pool's mean, that is at 10 + 7 / 2 + 2.5 * 12.25 / 7 = 17.875.
     cov = ((12.25, 0.0), (0.0, 4.0))
-    seen, _ = by_hand((1.0, 0.0), nulls, cells, cells, mean=(10.0, 1.0), covariance=cov, separations=(7.0, 4.0))
+    seen, _ = by_hand(
+        (1.0, 0.0), nulls, cells, cells, mean=(10.0, 1.0), covariance=cov, separations=(7.0, 4.0), middle=2.5
+    )
     assert seen.tolist() == [[False, True, False]]
 
 
 def test_what_hardly_separates_its_sets_is_hardly_evidence():
-    """At 2 along v and along the null: e = 2 s - s^2 / 2 is the greater for the greater s, up to 2; c knows no s."""
+    """At 2 along v and along the null: e = 2 s - s^2 / 2 is the greater for the greater s, up to 2; c knows no s.
+
+    The null's sets lie around half of its separation, as those of v do.
+    """
     nulls = [(0.0, 1.0)] * 19
     cells = [[(2.0, 0.0), (0.0, 2.0)]]
     gradients = [[(2.5, 0.0), (0.0, 2.0)]]
     for separations, beats in (((0.5, 1.0), False), ((1.0, 2.0), False), ((1.25, 1.0), True), ((1.0, 0.8), True)):
-        seen, given = by_hand((1.0, 0.0), nulls, cells, gradients, separations=separations)
+        seen, given = by_hand((1.0, 0.0), nulls, cells, gradients, separations=separations, middle=separations[1] / 2)
         assert seen.tolist() == [[beats, False]] and given.tolist() == [[True, False]]
 
 

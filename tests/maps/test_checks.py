@@ -199,12 +199,13 @@ def test_with_the_default_solver_the_checks_look_at_what_it_reads():
         cells[name] = [naive.activation(copy, "features.2", image).permute(1, 2, 0).numpy() for image in images_]
     mean = np.mean([reading.read(image, 1.0) for image in cells["random"]], axis=(0, 1, 2))
     for image, values, line in zip(SHOWN, cells["shown"], lines(net, bank), strict=True):
-        along = reading.read(values, 1.0) @ cav.vector
-        assert line.evidence == pytest.approx((cav.evidence <= along.max() + 1e-6).sum() / 101 * 100)
+        read = reading.read(values, 1.0)
+        along, seen = read @ cav.vector, read @ cav.detector
+        assert line.evidence == pytest.approx((cav.evidence <= seen.max() + 1e-6).sum() / 101 * 100)
         amount = (along - cav.vector @ mean) * np.linalg.norm(values, axis=-1)
-        out = along > cav.threshold
+        out = seen > cav.threshold
         if not out.any():
-            out = along >= np.sort(along, axis=None)[-PLACES]
+            out = seen >= np.sort(seen, axis=None)[-PLACES]
         moved = values - (out * amount)[..., None] * cav.vector
         before, after = (
             naive.logit_with(copy, "features.2", image, torch.from_numpy(each).permute(2, 0, 1), TARGET)

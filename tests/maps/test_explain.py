@@ -70,7 +70,7 @@ def test_relevance_is_along_what_the_bank_reads(solver):
     for image, values in zip(shown, found.relevance("features.2", "c"), strict=True):
         cells = naive.activation(copy, "features.2", image).permute(1, 2, 0).numpy()
         read = reading.read(cells, solver.smoothing) if isinstance(solver, UnitLength) else cells
-        np.testing.assert_allclose(values, read @ cav.vector - cav.threshold, rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(values, read @ cav.detector - cav.threshold, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("solver", [DEFAULT, LDA(0.3)], ids=repr)

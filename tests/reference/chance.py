@@ -1,9 +1,9 @@
 """Which locations beat chance, written from the equations with loops, in float64.
 
-With mu and S the mean and covariance of all locations of the random images, and s the distance of the means of the two
-sets along v::
+With mu and S the mean and covariance of all locations of the random images, s the distance of the means of the two sets
+along v, and h the middle between them (of the CAV, v . mu + s / 2)::
 
-    e(p) = s (v . (a(p) - mu) - s / 2) / (v^T S v)        c(p) = v . g(p)
+    e(p) = s (v . a(p) - h) / (v^T S v)        c(p) = v . g(p)
 
 Each null vector gives the greatest e over all locations of all images, once for v and once for -v, and the greatest
 |c|. Of n maxima the ceil(0.95 (n + 1))-th smallest is the threshold; where there is none so large, nothing exceeds it.
@@ -31,12 +31,12 @@ def mean_and_covariance(activations):
     return mean, covariance / count
 
 
-def evidence(vector, separation, activations, mean, covariance):
+def evidence(vector, separation, middle, activations, covariance):
     """e(p) of each image, `(images, rows, columns)`."""
     spread = math.sqrt(vector @ covariance @ vector)
     found = np.zeros(np.shape(activations)[:-1])
     for place in np.ndindex(found.shape):
-        found[place] = separation / spread * ((vector @ (activations[place] - mean) - separation / 2) / spread)
+        found[place] = separation / spread * ((vector @ activations[place] - middle) / spread)
     return found
 
 
@@ -57,13 +57,15 @@ def threshold(maxima):
 def marks(cav, nulls, activations, gradients, random):
     """Where relevance, and where contribution, beats chance.
 
-    `cav` and each of `nulls` are a vector and its separation; `random` are the activations of the random images.
+    `cav` is a vector and its separation, each of `nulls` the middle of its sets too; `random` are the activations of
+    the random images.
     """
     mean, covariance = mean_and_covariance(random)
     greatest, strongest = [], []
-    for vector, separation in nulls:
-        for signed in (vector, -vector):
-            greatest.append(evidence(signed, separation, activations, mean, covariance).max())
+    for vector, separation, middle in nulls:
+        for sign in (1, -1):
+            greatest.append(evidence(sign * vector, separation, sign * middle, activations, covariance).max())
         strongest.append(np.abs(along(vector, gradients)).max())
-    seen = evidence(*cav, activations, mean, covariance) > threshold(greatest)
+    middle = cav[0] @ mean + cav[1] / 2
+    seen = evidence(*cav, middle, activations, covariance) > threshold(greatest)
     return seen, np.abs(along(cav[0], gradients)) > threshold(strongest)

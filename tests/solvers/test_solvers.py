@@ -15,6 +15,7 @@ from sacv.solvers import (
     LDA,
     LinearSVM,
     Logistic,
+    MeanDifference,
     MomentSolver,
     Ridge,
     Sklearn,
@@ -286,7 +287,7 @@ def test_unit_length_wraps_and_is_made_again(row, smoothing):
 
 
 def test_the_default():
-    assert UnitLength(LDA(0.8), smoothing=1.0) == DEFAULT
+    assert UnitLength(MeanDifference(0.8), smoothing=1.0) == DEFAULT
     assert rebuild(DEFAULT.describe()) == DEFAULT
 
 

@@ -37,7 +37,7 @@ from sacv.errors import MissingExtraError
 from sacv.maps.methods import Gradient, GradientTimesConcept, Method
 from sacv.optional import require
 from sacv.scores import score
-from sacv.solvers import Logistic, MeanDifference, Solver, UnitLength
+from sacv.solvers import LDA, Logistic, MeanDifference, Solver, UnitLength
 
 Map = NDArray[np.floating]
 Contributor = Callable[[Guided, Seen, int], Map]
@@ -120,7 +120,8 @@ def _random(guided: Guided, seen: Seen, question: int) -> Map:
 CONTRIBUTORS: dict[str, Contributor] = {
     OURS: _ours(None, None),
     "SACV, defaults, gated": _gated(None, None),
-    "SACV, UnitLength(MeanDifference), averaged": _ours(UnitLength(MeanDifference(), smoothing=1.0), None),
+    "SACV, defaults, read along v": _ours(UnitLength(MeanDifference(), smoothing=1.0), None),
+    "SACV, defaults, along the detector": _ours(UnitLength(LDA(0.8), smoothing=1.0), None),
     "SACV, MeanDifference": _ours(MeanDifference(), None),
     "SACV, defaults, relevance x gradient": _ours(None, GradientTimesConcept()),
     "SACV, defaults, gradient gated": _gated(None, Gradient()),

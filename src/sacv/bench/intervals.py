@@ -96,4 +96,5 @@ def _places(starts: NDArray[np.intp], sizes: NDArray[np.intp], drawn: NDArray[np
     """Give the places of the values of the images drawn: a run from its start for each."""
     lengths = sizes[drawn]
     ends = np.cumsum(lengths)
-    return np.arange(ends[-1]) + np.repeat(starts[drawn] - ends + lengths, lengths)
+    found: NDArray[np.intp] = np.arange(ends[-1]) + np.repeat(starts[drawn] - ends + lengths, lengths)
+    return found

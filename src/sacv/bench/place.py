@@ -40,8 +40,8 @@ SOLVERS: dict[str, Solver | None] = {
     "SACV, MeanDifference": MeanDifference(),
     "SACV, Ridge": Ridge(),
     "SACV, LDA(0.1)": LDA(0.1),
-    "SACV, UnitLength(MeanDifference), averaged": UnitLength(MeanDifference(), smoothing=1.0),
-    "SACV, UnitLength(LDA(0.8)), not averaged": UnitLength(LDA(0.8)),
+    "SACV, defaults, read along v": UnitLength(MeanDifference(), smoothing=1.0),
+    "SACV, defaults, not averaged": UnitLength(MeanDifference(0.8)),
     PAPER: Logistic(),
 }
 
@@ -52,7 +52,7 @@ def relevance_with(solver: Solver | None) -> Rival:
     def maps(guided: Guided, seen: Seen) -> Map:
         bank = guided.bank(solver)
         cav, cells = bank.cavs[0], torch.from_numpy(seen.cells)
-        found: Map = bank.reading(cells).double().numpy() @ cav.vector - cav.threshold
+        found: Map = bank.reading(cells).double().numpy() @ cav.detector - cav.threshold
         return found
 
     return maps

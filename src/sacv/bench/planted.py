@@ -59,7 +59,6 @@ def _flattened(concept: Float64, random: Float64, seed: int) -> Float64:
 FINDERS: dict[str, Finder] = {
     "MeanDifference": _with(MeanDifference()),
     "UnitLength(MeanDifference)": _with(UnitLength(MeanDifference())),
-    "UnitLength(LDA(0.8))": _with(UnitLength(LDA(0.8))),
     "Ridge": _with(Ridge()),
     "LDA(0.1)": _with(LDA(0.1)),
     "Logistic (the paper's SACV)": _with(Logistic()),

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from sacv.bench.place import ALL, OURS, UNSUPERVISED
 from sacv.bench.tables import Table
 
-OURS_PLANTED = "UnitLength(LDA(0.8))"
-"""What T1, which has no images, calls ours: the estimator alone."""
+OURS_PLANTED = "UnitLength(MeanDifference)"
+"""What T1, which has no images, calls ours: the direction v alone."""
 
 
 def ours(table: str) -> str:

@@ -31,6 +31,8 @@ def pack_cavs(cavs: Sequence[CAV]) -> dict[str, Array]:
     for cav in cavs:
         name = f"{cav.layer}/{cav.concept}"
         arrays |= {name: cav.vector, f"{name}/evidence": cav.evidence}
+        if cav.own_detector is not None:
+            arrays[f"{name}/detector"] = cav.own_detector
         for place, drawn in ((f"{name}/runs", cav.runs), (null_name(cav), cav.null)):
             arrays |= {
                 f"{place}/vectors": drawn.vectors,
@@ -49,11 +51,10 @@ def unpack_cavs(
     for entry in labels:
         layer, concept = entry["layer"], entry["concept"]
         name = f"{layer}/{concept}"
-        vector = arrays[name]
-        if vector.dtype != np.float64 or vector.shape != (channels[layer],):
-            raise ValueError(f"vector of {concept!r} at {layer!r} is {vector.dtype} of shape {vector.shape}")
-        if not abs(float(np.linalg.norm(vector)) - 1) < 1e-9:
-            raise ValueError(f"vector of {concept!r} at {layer!r} has norm {np.linalg.norm(vector)}, not 1")
+        vector, detector = arrays[name], arrays.get(f"{name}/detector")
+        for kind, array in (("vector", vector), ("detector", detector)):
+            if array is not None:
+                _require_direction(f"{kind} of {concept!r} at {layer!r}", array, channels[layer])
         found.append(
             CAV(
                 layer,
@@ -66,9 +67,17 @@ def unpack_cavs(
                 _drawn(f"{name}/runs", arrays),
                 nulls[entry["null"]],
                 entry["statistics"],
+                detector,
             )
         )
     return tuple(found)
+
+
+def _require_direction(what: str, array: Array, channels: int) -> None:
+    if array.dtype != np.float64 or array.shape != (channels,):
+        raise ValueError(f"{what} is {array.dtype} of shape {array.shape}")
+    if not abs(float(np.linalg.norm(array)) - 1) < 1e-9:
+        raise ValueError(f"{what} has norm {np.linalg.norm(array)}, not 1")
 
 
 def _drawn(name: str, arrays: Mapping[str, Array]) -> DrawnCAVs:

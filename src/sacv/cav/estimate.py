@@ -181,6 +181,7 @@ class _Layer:
             runs,
             null,
             solution.statistics,
+            solution.own_detector,
         )
         return _Fitted(cav, held_out[0])
 
@@ -199,7 +200,7 @@ class _Layer:
         for fold in range(max(len(side.folds) for side in sides)):
             if not any((side.image_fold == fold).any() for side in sides):
                 continue
-            vector = self._solve(concept, fold).vector
+            vector = self._solve(concept, fold).detector
             for side, locations, images in zip(sides, by_location, by_image, strict=True):
                 chosen = side.image_fold == fold
                 marks = chosen[side.sample.image]
@@ -263,7 +264,7 @@ def _entangled(one: _Fitted, fitted: Sequence[_Fitted], statistics: Mapping[tupl
             continue
         cosine[other.cav.concept] = float(one.cav.vector @ other.cav.vector)
         found = statistics[one.cav.layer, f"concept/{other.cav.concept}"].sample
-        scores = found.vectors @ one.cav.vector
+        scores = found.vectors @ one.cav.detector
         conditional[other.cav.concept] = area(one.held_out.scores, scores, one.held_out.weights, found.weights)
     quality = replace(one.cav.quality, cosine=cosine, conditional_auroc=conditional)
     return replace(one.cav, quality=quality)

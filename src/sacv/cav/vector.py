@@ -72,15 +72,15 @@ class CAV:
     layer, concept
         What it belongs to.
     vector
-        Float64 `(channels,)`, L2 norm 1, pointing to the concept.
+        v, float64 `(channels,)`, L2 norm 1, pointing to the concept: contribution and scores are asked along it.
     threshold
-        A location is relevant where `v . a(p)` exceeds it; chosen on held-out images.
+        A location is relevant where `w . a(p)` exceeds it, with w the detector; chosen on held-out images.
     separation
         `v . (mean of concept - mean of random)`, above 0, in units of activation.
     quality
         Figures from held-out images.
     evidence
-        Float64 `(101,)`: the percentiles 0 to 100 of `v . a(p)` over the concept's locations, each from the direction
+        Float64 `(101,)`: the percentiles 0 to 100 of `w . a(p)` over the concept's locations, each from the direction
         fitted without its image.
     runs
         The concept against random halves of the pool.
@@ -88,6 +88,8 @@ class CAV:
         Random images against random images.
     statistics
         What the solver tells of its work.
+    own_detector
+        w, where the solver parts it from v.
     """
 
     layer: str
@@ -100,3 +102,9 @@ class CAV:
     runs: DrawnCAVs
     null: DrawnCAVs
     statistics: Mapping[str, float] = field(default_factory=dict)
+    own_detector: Float64 | None = None
+
+    @property
+    def detector(self) -> Float64:
+        """The direction w along which relevance is read, float64 `(channels,)`, L2 norm 1."""
+        return self.vector if self.own_detector is None else self.own_detector

@@ -58,7 +58,7 @@ REMARKABLE_COSINE = 0.7
 @click.option("--rest", is_flag=True, help="Take what is not marked of the region photos into the random set too.")
 @click.option(
     "--solver",
-    default="smooth/lda:0.8",
+    default="smooth/mean-difference:0.8",
     show_default=True,
     help=f"How a direction is found: {LEGAL}, on activations divided by their length, and averaged over neighbours.",
 )

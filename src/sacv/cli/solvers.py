@@ -1,6 +1,6 @@
 """The one place where names on the command line become solver objects.
 
-    mean-difference   lda[:SHRINKAGE|oas]   ridge[:ALPHA]   logistic[:C]   linear-svm[:C]
+    mean-difference[:SHRINKAGE]   lda[:SHRINKAGE|oas]   ridge[:ALPHA]   logistic[:C]   linear-svm[:C]
 
 and before it `unit-length/` for activations divided by their length, or `smooth/` for those averaged over neighbours
 too. Without a value, a solver has its own default.
@@ -14,7 +14,7 @@ from sacv.errors import OptionError
 from sacv.solvers import LDA, LinearSVM, Logistic, MeanDifference, MomentSolver, Ridge, SampleSolver, Solver, UnitLength
 
 FORMS = {
-    "mean-difference": "mean-difference",
+    "mean-difference": "mean-difference[:SHRINKAGE]",
     "lda": "lda[:SHRINKAGE|oas]",
     "ridge": "ridge[:ALPHA]",
     "logistic": "logistic[:C]",
@@ -48,9 +48,7 @@ def parse_solver(text: str) -> Solver:
 
 def _solver(name: str, value: str | None) -> MomentSolver | SampleSolver:
     if name == "mean-difference":
-        if value is not None:
-            raise OptionError(f"mean-difference takes no value, and {value!r} is given; leave out ':{value}'")
-        return MeanDifference()
+        return MeanDifference() if value is None else MeanDifference(_number(name, value))
     if name == "lda":
         return LDA() if value is None else LDA("oas" if value == "oas" else _number(name, value))
     if name == "ridge":

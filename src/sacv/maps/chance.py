@@ -3,11 +3,11 @@
 With mu and S the mean and covariance of the pool's locations and m_c - m_r the step from the random mean to the
 concept's, a CAV's evidence at a location, and its contribution there, are ::
 
-    e(p) = (s / sd) z(p) - (s / sd)^2 / 2        with z = v . (a(p) - mu) / sd, s = v . (m_c - m_r), sd = sqrt(v^T S v)
-    c(p) = v . dz_k/da(p)                        in logits per unit of v
+    e(p) = s (v . a(p) - h) / sd^2        with s = v . (m_c - m_r), sd = sqrt(v^T S v), h = v . (m_c + m_r) / 2
+    c(p) = v . dz_k/da(p)                 in logits per unit of v
 
 e is the log-likelihood ratio of concept against random for two normal distributions of equal spread: it is above 0
-beyond the middle of the two means. Each null CAV gives one maximum of e, and of |c|, over all locations of all images
+beyond the middle h of the two means. Each null CAV gives one maximum of e, and of |c|, over all locations of all images
 explained together. A location beats chance where it exceeds the 95th percentile of these maxima, so that without any
 concept the chance that even one location of one map does so is 5 %, for each layer and concept (Nichols and Holmes,
 "Nonparametric permutation tests for functional neuroimaging", 2002). A null CAV counts with both signs.
@@ -65,19 +65,22 @@ class Chance:
         values = found.double().cpu().numpy()
         kept[key] = better(kept[key], values) if key in kept else values
 
-    def marks(self, cav: CAV, relevance: Map, contribution: Map) -> tuple[Marks, Marks] | None:
-        """Mark the locations that beat chance, in maps `(n, *grid)` of all images; None where no null was drawn."""
+    def marks(self, cav: CAV, position: Map, contribution: Map) -> tuple[Marks, Marks] | None:
+        """Mark the locations that beat chance, in maps `(n, *grid)` of all images; None where no null was drawn.
+
+        `position` is v . a(p): evidence is read along v, whose null is known, also where a detector reads relevance.
+        """
         if not len(cav.null):
             return None
         key, null = id(cav.null), cav.null
         pool = self.bank.statistics[self.layer, RANDOM].total()
-        centre, spread = spread_along(null.vectors, pool.mean, pool.covariance)
-        weight, half = null.separations / spread**2, null.separations / 2
-        above, below = self.highest[key] - centre, centre - self.lowest[key]
-        maxima = np.concatenate([weight * (above - half), weight * (below - half)])
+        _, spread = spread_along(null.vectors, pool.mean, pool.covariance)
+        weight = null.separations / spread**2
+        above, below = self.highest[key] - null.thresholds, null.thresholds - self.lowest[key]
+        maxima = np.concatenate([weight * above, weight * below])
         (own_centre,), (own_spread,) = spread_along(cav.vector[None], pool.mean, pool.covariance)
-        limit = critical(maxima) * own_spread**2 / cav.separation + cav.separation / 2 + own_centre - cav.threshold
-        return relevance > limit, np.abs(contribution) > critical(self.strongest[key])
+        limit = critical(maxima) * own_spread**2 / cav.separation + cav.separation / 2 + own_centre
+        return position > limit, np.abs(contribution) > critical(self.strongest[key])
 
 
 def spread_along(vectors: Float64, mean: Float64, covariance: Float64) -> tuple[Float64, Float64]:

@@ -94,6 +94,7 @@ def check_image(
     cavs: Sequence[CAV],
     bank: ConceptBank,
     relevance: Map,
+    position: Map,
     derivative: Map,
     select: Select,
     logit: float,
@@ -109,7 +110,7 @@ def check_image(
         The layer and its activation `(*grid, channels)`.
     cavs, bank
         One CAV for each concept, and where they come from.
-    relevance, derivative
+    relevance, position, derivative
         `(concepts, *grid)`; see `sacv.maps.relevance`.
     select, logit
         What is explained, and its value.
@@ -122,7 +123,7 @@ def check_image(
     chosen, edited, foretold = [], [], []
     for number, cav in enumerate(cavs):
         vector = torch.from_numpy(cav.vector).to(flat.device)
-        excess = scale * (torch.from_numpy(relevance[number].ravel() + cav.threshold - cav.vector @ mean).to(flat))
+        excess = scale * torch.from_numpy(position[number].ravel() - cav.vector @ mean).to(flat)
         order = np.argsort(-relevance[number], axis=None, kind="stable")[:PLACES]
         relevant = np.flatnonzero(relevance[number] > 0)
         sets = [*(order[place : place + 1] for place in range(len(order))), relevant if len(relevant) else order]

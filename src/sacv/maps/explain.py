@@ -19,7 +19,7 @@ from sacv.maps.chance import Chance
 from sacv.maps.checks import Checks, check_image, neighbour_correlation
 from sacv.maps.explanation import ExplainedImage, Explanation, LayerMaps, Map, Note
 from sacv.maps.methods import DEFAULT, Method, Scene
-from sacv.maps.relevance import derivative, relevance
+from sacv.maps.relevance import derivative, position, relevance
 from sacv.model import VARIES, OutputTarget, Select, Trace, VisionModel, contributing
 
 Progress = Callable[[int, int], None]
@@ -107,7 +107,7 @@ def explain(
     cavs = {layer: [bank.cav(layer, concept) for concept in bank.concepts] for layer in layers}
     chances = {layer: Chance(bank, layer, cavs[layer]) for layer in layers}
     explained: list[ExplainedImage] = []
-    parts: dict[str, list[tuple[Map, Map, Map]]] = {layer: [] for layer in layers}
+    parts: dict[str, list[tuple[Map, Map, Map, Map]]] = {layer: [] for layer in layers}
     lines: dict[str, list[list[Checks]]] = {layer: [] for layer in layers}
     size = model.batch_size(batch_size)
     total = -(-len(pictures) // size)
@@ -135,9 +135,10 @@ def explain(
                 read = bank.reading(cells)
                 shown = relevance(read, cavs[layer])
                 along = derivative(trace.gradients[0][layer], cavs[layer])
-                scene = Scene(model, inputs, layer, cells, selects, shown, along, cavs[layer], bank, size)
-                seen, slope = shown.cpu().numpy(), along.cpu().numpy()
-                parts[layer].append((seen, slope, method.maps(scene).cpu().numpy()))
+                placed = position(read, cavs[layer])
+                scene = Scene(model, inputs, layer, cells, selects, shown, placed, along, cavs[layer], bank, size)
+                seen, lie, slope = (values.cpu().numpy() for values in (shown, placed, along))
+                parts[layer].append((seen, lie, slope, method.maps(scene).cpu().numpy()))
                 chances[layer].add(read, trace.gradients[0][layer])
                 for row, image in enumerate(found if checks else ()):
                     lines[layer].append(
@@ -149,6 +150,7 @@ def explain(
                             cavs[layer],
                             bank,
                             seen[row],
+                            lie[row],
                             slope[row],
                             selects[row],
                             image.logit,
@@ -161,7 +163,7 @@ def explain(
     maps = {layer: _layer_maps(chances[layer], *kinds) for layer, kinds in joined.items()}
     notes = [
         note
-        for layer, (_, slopes, given) in joined.items()
+        for layer, (_, _, slopes, given) in joined.items()
         for note in _notes(
             layer, slopes, given, explained, cavs[layer], method, partial(_instead, model, inputs, layer)
         )
@@ -192,8 +194,8 @@ def explain(
     )
 
 
-def _layer_maps(chance: Chance, seen: Map, slope: Map, given: Map) -> LayerMaps:
-    marks = [chance.marks(cav, seen[:, number], slope[:, number]) for number, cav in enumerate(chance.cavs)]
+def _layer_maps(chance: Chance, seen: Map, lie: Map, slope: Map, given: Map) -> LayerMaps:
+    marks = [chance.marks(cav, lie[:, number], slope[:, number]) for number, cav in enumerate(chance.cavs)]
     if any(pair is None for pair in marks):
         return LayerMaps(seen, given, None, None)
     relevant, contributing = (np.stack(kind, axis=1) for kind in zip(*(pair for pair in marks if pair), strict=True))

@@ -1,9 +1,10 @@
 r"""The scores, as sums over images.
 
-For image i with activations a(p) and gradients g(p) of the logit at the layer, v the CAV and t its threshold::
+For image i with activations a(p) and gradients g(p) of the logit at the layer, v the CAV, w its detector (v itself
+unless the solver parts them) and t its threshold::
 
     d_i  = v . sum_p g(p)                                       the derivative of the logit for v tiled over the grid
-    s_i  = sum over p with v . a(p) > t of v . g(p)             the SACV score of the image, in logits per unit of v
+    s_i  = sum over p with w . a(p) > t of v . g(p)             the SACV score of the image, in logits per unit of v
 
     tcav           share of images with d_i > 0                        0 to 1, no effect at 0.5 (arXiv 1711.11279)
     magnitude      sum of positive d_i / sum of \|d_i\|                 0 to 1, no effect at 0.5
@@ -84,7 +85,13 @@ class ImageTerms:
         )
 
 
-def image_terms(cells: torch.Tensor, gradients: torch.Tensor, vectors: Float64, thresholds: Float64) -> ImageTerms:
+def image_terms(
+    cells: torch.Tensor,
+    gradients: torch.Tensor,
+    vectors: Float64,
+    thresholds: Float64,
+    detectors: Float64 | None = None,
+) -> ImageTerms:
     """Give the terms of a batch.
 
     Parameters
@@ -95,6 +102,8 @@ def image_terms(cells: torch.Tensor, gradients: torch.Tensor, vectors: Float64, 
         Of the logit, the same shape.
     vectors, thresholds
         `(k, channels)` and `(k,)`.
+    detectors
+        `(k, channels)`: along which a location is held against the threshold; the vectors by default.
     """
     dtype = torch.float64 if cells.dtype == torch.float64 else torch.float32
     seen, given = (values.flatten(1, -2).to(dtype) for values in (cells, gradients))
@@ -104,12 +113,14 @@ def image_terms(cells: torch.Tensor, gradients: torch.Tensor, vectors: Float64, 
     length = whole.norm(dim=1, keepdim=True).clamp_min(torch.finfo(torch.float64).tiny)
     smooth = torch.special.ndtr(derivative / length * vectors.shape[1] ** 0.5)
     parts: list[list[torch.Tensor]] = [[], [], []]
-    for part, cuts in zip(
+    detecting = directions if detectors is None else torch.from_numpy(detectors.T).to(cells.device)
+    for part, filters, cuts in zip(
         torch.split(directions.to(dtype), BLOCK, dim=1),
+        torch.split(detecting.to(dtype), BLOCK, dim=1),
         torch.split(torch.from_numpy(thresholds).to(cells.device), BLOCK),
         strict=True,
     ):
-        inside = (seen @ part).double() > cuts
+        inside = (seen @ filters).double() > cuts
         gated = torch.where(inside, (given @ part).double(), 0.0)
         for kept, values in zip(parts, (gated.clamp(min=0), gated.clamp(max=0), inside.double()), strict=True):
             kept.append(values.sum(dim=1))

@@ -219,6 +219,7 @@ class _Reducer:
                 gradients,
                 np.concatenate([cav.vector[None], cav.runs.vectors]),
                 np.concatenate([[cav.threshold], cav.runs.thresholds]),
+                np.concatenate([cav.detector[None], cav.runs.vectors]),
             )
             found[cav.concept] = (
                 np.concatenate([own.columns(), shared[id(cav.null)]], axis=1),

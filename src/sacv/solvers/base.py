@@ -40,10 +40,18 @@ class Solution:
         Float64 `(channels,)`, L2 norm 1, pointing to the concept.
     statistics
         What the solver tells of its work, such as its number of iterations.
+    own_detector
+        As `vector`: the direction along which relevance is read, where it is another one.
     """
 
     vector: Float64
     statistics: Mapping[str, float] = field(default_factory=dict)
+    own_detector: Float64 | None = None
+
+    @property
+    def detector(self) -> Float64:
+        """The direction along which relevance is read."""
+        return self.vector if self.own_detector is None else self.own_detector
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def similarity(
 def _relevance(model: VisionModel, inputs: torch.Tensor, layer: str, cavs: Sequence[CAV], reading: Reading) -> Map:
     """Give `(n, concepts, locations)`, ranks of which do not depend on the threshold; what is not finite is 0."""
     cells = reading(model.activations(inputs, [layer])[layer].cells.double()).flatten(1, -2)
-    vectors = torch.from_numpy(np.stack([cav.vector for cav in cavs], axis=1)).to(cells.device)
+    vectors = torch.from_numpy(np.stack([cav.detector for cav in cavs], axis=1)).to(cells.device)
     along = cells @ vectors
     found: Map = along.transpose(1, 2).cpu().numpy()
     return np.where(np.isfinite(found), found, 0.0)

@@ -35,6 +35,8 @@ class Scene:
         For each image, from logits to the scalar explained.
     relevance
         Float32 `(n, concepts, *grid)`; see `sacv.maps.relevance`.
+    position
+        Float32 `(n, concepts, *grid)`: v . a(p), a as the bank reads it.
     derivative
         Float32 `(n, concepts, *grid)`: v . dz/da(p).
     cavs, bank
@@ -49,19 +51,24 @@ class Scene:
     cells: torch.Tensor
     selects: Sequence[Select]
     relevance: torch.Tensor
+    position: torch.Tensor
     derivative: torch.Tensor
     cavs: Sequence[CAV]
     bank: ConceptBank
     batch_size: int
 
-    def amount(self) -> torch.Tensor:
+    def amount(self, *, beyond_threshold: bool = False) -> torch.Tensor:
         """Give the concept's amount s(p), float64 `(n, concepts, *grid)`.
 
         A bank made on activations divided by their length is read so; the amount is in units of the activation itself.
+        With `beyond_threshold` it counts from where relevance is 0, and not from mu.
         """
-        mean = self.bank.statistics[self.layer, RANDOM].total().mean
-        offsets = torch.tensor([cav.threshold - float(cav.vector @ mean) for cav in self.cavs], dtype=torch.float64)
-        found = self.relevance.double() + _per_concept(offsets, self.relevance)
+        if beyond_threshold:
+            found = self.relevance.double() / self.seen_of_one()
+        else:
+            mean = self.bank.statistics[self.layer, RANDOM].total().mean
+            offsets = torch.tensor([float(cav.vector @ mean) for cav in self.cavs], dtype=torch.float64)
+            found = self.position.double() - _per_concept(offsets, self.position)
         if self.bank.normalised:
             found = found * torch.linalg.vector_norm(self.cells.double(), dim=-1)[:, None]
         return found
@@ -70,13 +77,22 @@ class Scene:
         """Give the calibrated probability that a location shows the concept, float64 `(n, concepts, *grid)`.
 
         It is one half at the threshold, and its logit is the log-likelihood ratio of two normal distributions of equal
-        spread, `(s / sd^2) r(p)`, with s the step between the means of random and of concept along v and sd the spread
+        spread, `(s / sd^2) r(p)`, with s the step between the means of random and of concept along w and sd the spread
         of random locations along it.
         """
-        covariance = self.bank.statistics[self.layer, RANDOM].total().covariance
-        slopes = [cav.separation / max(float(cav.vector @ covariance @ cav.vector), 1e-300) for cav in self.cavs]
+        pool = self.bank.statistics[self.layer, RANDOM].total()
+        slopes = []
+        for cav in self.cavs:
+            step = self.bank.statistics[self.layer, f"concept/{cav.concept}"].total().mean - pool.mean
+            spread = float(cav.detector @ pool.covariance @ cav.detector)
+            slopes.append(float(cav.detector @ step) / max(spread, 1e-300))
         slope = _per_concept(torch.tensor(slopes, dtype=torch.float64), self.relevance)
         return torch.sigmoid(slope * self.relevance.double())
+
+    def seen_of_one(self) -> torch.Tensor:
+        """Give w . v of each concept: what the detector sees of one unit of activation along v."""
+        parts = torch.tensor([1.0 if c.own_detector is None else float(c.detector @ c.vector) for c in self.cavs])
+        return _per_concept(parts.double(), self.relevance)
 
     def direction(self, number: int) -> torch.Tensor:
         """Give the vector of a concept, float64 `(channels,)`, where the activations are."""

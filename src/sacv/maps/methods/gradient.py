@@ -7,7 +7,8 @@ With r the relevance, P the probability of presence and c(p) = v . dz/da(p)::
     GradientTimesConcept      r(p) c(p)        first-order change of the logit from the threshold to what is there
 
 A gradient tells of an infinitely small step. Where the logit saturates, or the concept decides by being there at all,
-it may be small although the concept decides; `IntegratedGradients` and `Ablation` take the whole step.
+it may be small although the concept decides; `IntegratedGradients` and `Ablation` take the whole step. Where a detector
+w other than v reads r, r / (w . v) is the step along v.
 """
 
 from __future__ import annotations
@@ -79,5 +80,5 @@ class GradientTimesConcept(Method):
         return "how the value explained changes, to first order, from the threshold to what is there"
 
     def maps(self, scene: Scene) -> torch.Tensor:
-        """Give r(p) v . dz/da(p); see `Method.maps`."""
-        return (scene.relevance.double() * scene.derivative).float()
+        """Give r(p) / (w . v) times v . dz/da(p); see `Method.maps`."""
+        return (scene.relevance.double() / scene.seen_of_one() * scene.derivative).float()

@@ -67,8 +67,7 @@ class IntegratedGradients(Method):
         """Give I(p); see `Method.maps`."""
         amounts = scene.amount()
         if self.baseline == "threshold":
-            length = torch.linalg.vector_norm(scene.cells.double(), dim=-1)[:, None] if scene.bank.normalised else 1.0
-            amounts = scene.relevance.double() * length
+            amounts = scene.amount(beyond_threshold=True)
         found = torch.zeros_like(amounts)
         left = torch.linspace(1, 0, self.steps + 1, dtype=torch.float64, device=amounts.device)
         for row, cells in enumerate(scene.cells.double()):
