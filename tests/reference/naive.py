@@ -57,6 +57,24 @@ def direction(net, layer, concept, random):
     return difference / np.sqrt(np.sum(difference**2))
 
 
+def detector(concept, random, shrinkage):
+    """The filter beside the direction, from activations `(images, height, width, channels)` of both sets.
+
+    w ~ M^-1 (m_concept - m_random), M = (1 - g) W + g (tr W / channels) I, W the covariance about each set's own mean.
+    """
+    channels = concept.shape[-1]
+    within, count = np.zeros((channels, channels)), 0
+    for side in (concept, random):
+        places = side.reshape(-1, channels)
+        for place in places:
+            within += np.outer(place - places.mean(axis=0), place - places.mean(axis=0))
+        count += len(places)
+    within /= count
+    shrunk = (1 - shrinkage) * within + shrinkage * np.trace(within) / channels * np.eye(channels)
+    found = np.linalg.inv(shrunk) @ (concept.mean(axis=(0, 1, 2)) - random.mean(axis=(0, 1, 2)))
+    return found / np.sqrt(np.sum(found**2))
+
+
 def relevance(net, layer, images, vector, threshold):
     """r(p) of each image, `(images, height, width)`."""
     net, maps = prepared(net), []

@@ -130,7 +130,7 @@ def test_models_are_compared_by_what_the_cavs_read(model):
     maps = []
     for one in (model, other):
         cells = one.activations(shown, [LAYER])[LAYER].cells.numpy()
-        maps.append([(reference.read(image, 1.0) @ bank.cavs[0].vector).ravel() for image in cells])
+        maps.append([(reference.read(image, 1.0) @ bank.cavs[0].detector).ravel() for image in cells])
     want = np.mean([spearmanr(*pair).statistic for pair in zip(*maps, strict=True)])
     found = similarity(model, other, shown, LAYER, bank.cavs, bank.reading)["bright"]
     assert found == pytest.approx(want, abs=1e-9)
