@@ -67,8 +67,8 @@ def vector_without(bank: sacv.ConceptBank, layer: str, solver: Solver, photo: st
     sides = [without(bank, layer, key, photo) for key in ("concept/zebra", RANDOM)]
     found = inner(solver)
     if isinstance(found, MomentSolver):
-        return found.solve(*(side.total() for side in sides)).vector
-    return found.solve(*(side.sample for side in sides)).vector  # type: ignore[arg-type]
+        return found.solve(*(side.total() for side in sides)).detector
+    return found.solve(*(side.sample for side in sides)).detector  # type: ignore[arg-type]
 
 
 def main() -> None:
