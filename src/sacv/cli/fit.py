@@ -60,7 +60,8 @@ REMARKABLE_COSINE = 0.7
     "--solver",
     default="smooth/mean-difference:0.8",
     show_default=True,
-    help=f"How a direction is found: {LEGAL}, on activations divided by their length, and averaged over neighbours.",
+    help=f"How a direction is found: {LEGAL}, on activations divided by their length, and averaged over neighbours. "
+    "The value of mean-difference is the shrinkage of the detector that reads relevance.",
 )
 @click.option(
     "--runs",

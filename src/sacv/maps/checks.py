@@ -3,7 +3,7 @@
 Held-out accuracy does not show that a layer answers the question asked of *this* image. Three looks at the image do
 more::
 
-    evidence    where the greatest v . a(p) stands among the concept's own held-out locations
+    evidence    where the greatest w . a(p) stands among the concept's own held-out locations
     ablation    the change of the logit when the concept is taken out of the activation, against the gradient's word
     neighbours  rank correlation of the relevance map with those of the bank's neighbouring layers
 
@@ -41,7 +41,7 @@ class Checks:
     Parameters
     ----------
     evidence
-        Percentile of the image's greatest `v . a(p)` among the concept's held-out guidance locations, 0 to 100.
+        Percentile of the image's greatest `w . a(p)` among the concept's held-out guidance locations, 0 to 100.
     beyond
         Whether it exceeds all of them by more than half their range.
     ablation

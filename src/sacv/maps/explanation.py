@@ -152,7 +152,7 @@ class Explanation:
         return list(self.maps)
 
     def relevance(self, layer: str, concept: str) -> Map:
-        """Give `v . a(p) - t`, float32 `(images, *grid)`, in units of activation; above 0 the concept is present.
+        """Give `w . a(p) - t`, float32 `(images, *grid)`, in units of activation; above 0 the concept is present.
 
         Raises
         ------
