@@ -106,7 +106,7 @@ def test_marks_are_drawn_on_their_own_map():
 def test_what_the_black_lines_judge_is_told_whatever_the_contribution_measures():
     for meaning in ("how the logit would change", "what a place gives"):
         told = page(meaning=meaning).split("<b>Black lines</b>")[1].split("</p>")[0]
-        assert "on maps of relevance the relevance itself" in told
+        assert "on maps of relevance the activation along its vector v" in told
         assert "on maps of contribution the derivative of the value explained along v" in told
         assert "whatever the contribution measures" in told and "5 % for each kind of map" in told
 
