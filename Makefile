@@ -26,7 +26,7 @@ demo: $(READY) ## run the whole thing on embedded material and print where the r
 bench: $(ZOO_READY) ## measure the truth bench's held-out split (under 30 minutes), with captum beside it
 	$(ZOO)/bin/sacv bench --out bench-out
 
-bench-quick: $(READY) ## the same on fewer scenes (about 2.5 minutes)
+bench-quick: $(READY) ## the same on fewer scenes (about two minutes)
 	$(BIN)/sacv bench --quick --out bench-out
 
 test: lint ## check the style and types, then run the tests
