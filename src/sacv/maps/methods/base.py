@@ -91,8 +91,8 @@ class Scene:
 
     def seen_of_one(self) -> torch.Tensor:
         """Give w . v of each concept: what the detector sees of one unit of activation along v."""
-        parts = torch.tensor([1.0 if c.own_detector is None else float(c.detector @ c.vector) for c in self.cavs])
-        return _per_concept(parts.double(), self.relevance)
+        parts = [1.0 if cav.own_detector is None else float(cav.detector @ cav.vector) for cav in self.cavs]
+        return _per_concept(torch.tensor(parts, dtype=torch.float64), self.relevance)
 
     def direction(self, number: int) -> torch.Tensor:
         """Give the vector of a concept, float64 `(channels,)`, where the activations are."""
