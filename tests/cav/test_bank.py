@@ -167,6 +167,19 @@ def test_a_folder_with_skipped_and_repeated_files(small_model, guidance, tmp_pat
     assert again.sets[0].repeats[0][0].endswith("copy.png")
 
 
+def test_counts_of_regions_are_kept_and_older_banks_have_none(tmp_path):
+    bank = rich_fit()
+    sets = tuple(replace(entry, negatives=3, unused=2, unmatched=1) if entry.regions else entry for entry in bank.sets)
+    replace(bank, sets=sets).save(tmp_path / "bank")
+    assert ConceptBank.load(tmp_path / "bank").sets == sets != bank.sets
+    labels = json.loads((tmp_path / "bank" / "bank.json").read_text())
+    for entry in labels["sets"]:
+        for name in ("negatives", "unused", "unmatched"):
+            del entry[name]
+    (tmp_path / "bank" / "bank.json").write_text(json.dumps(labels))
+    assert ConceptBank.load(tmp_path / "bank").sets == bank.sets
+
+
 def test_unknown_layer_and_concept(small_bank):
     with pytest.raises(LayerError, match=r"no layer 'x'; it has features\.2"):
         small_bank.cav("x", "bright")

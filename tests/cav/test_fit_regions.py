@@ -356,6 +356,67 @@ def test_a_photo_of_an_ordinary_concept_has_no_rest():
     assert not {image.digest for image in bank.sets[0].images} & {image.digest for image in bank.sets[-1].images}
 
 
+def with_negatives(masks, *negatives):
+    masks = list(masks)
+    for index in negatives:
+        masks[index] = np.zeros_like(masks[index])
+    return masks
+
+
+def counts(entry):
+    return len(entry.images), entry.negatives, entry.unused, entry.unmatched
+
+
+def test_photos_that_show_nothing_join_the_pool_as_they_are():
+    images, random = noise(6, 4, 4, 0, mean=1), noise(5, 4, 4, 1)
+    masks = with_negatives(some_masks(6, 4), 1, 4)
+    bank = fit({"x": Region(images, masks)}, random, side=2, rest=True)
+    cav, weights = bank.cav("layer", "x"), shares(masks, 2)
+    values = np.concatenate([pooled(random, 2), pooled(images, 2)])
+    want = unit(mean_of(pooled(images, 2), weights) - mean_of(values, np.concatenate([np.ones((5, 4)), 1 - weights])))
+    np.testing.assert_allclose(cav.vector, want, rtol=0, atol=1e-12)
+    assert bank.statistics["layer", "random"].images.weights.tolist()[-2:] == [4, 4]
+    assert counts(bank.sets[0]) == (4, 2, 0, 0) and len(bank.sets[-1].images) == 11
+
+
+def test_photos_that_show_nothing_are_left_out_without_rest():
+    images, random = noise(6, 4, 4, 0, mean=1), noise(5, 4, 4, 1)
+    masks = with_negatives(some_masks(6, 4), 1, 4)
+    bank = fit({"x": Region(images, masks)}, random)
+    keep = [0, 2, 3, 5]
+    alone = fit({"x": Region(images[keep], [masks[index] for index in keep])}, random)
+    assert_same_cav(bank.cav("layer", "x"), alone.cav("layer", "x"), atol=1e-12)
+    assert counts(bank.sets[0]) == (4, 0, 2, 0) and len(bank.sets[-1].images) == 5
+
+
+def test_a_photo_that_shows_nothing_of_one_concept_is_the_rest_of_another():
+    images, left = noise(5, 4, 4, 0, mean=1), np.zeros((4, 4), bool)
+    left[:, :2] = True
+    regions = {
+        "x": Region(images, with_negatives([left] * 5, 3, 4)),
+        "y": Region(images, with_negatives([left] * 5, 0, 1, 4)),
+    }
+    bank = fit(regions, rest=True)
+    assert bank.statistics["layer", "random"].images.weights.tolist() == [8, 8, 8, 8, 16]
+    assert [counts(entry)[:3] for entry in bank.sets] == [(3, 2, 0), (2, 3, 0), (5, 0, 0)]
+
+
+def test_a_photo_that_shows_nothing_may_be_a_whole_concept_or_a_random_image():
+    images = noise(8, 4, 4, 0, mean=1)
+    masks = with_negatives(some_masks(6, 4), 3, 4, 5)
+    bank = fit({"x": Region(images[:6], masks)}, images[5:], concepts={"c": images[3:5]}, rest=True)
+    assert [counts(entry)[:3] for entry in bank.sets] == [(2, 0, 0), (3, 1, 2), (6, 0, 0)]
+    digests = [image.digest for image in bank.sets[-1].images]
+    assert len(set(digests)) == 6
+
+
+def test_a_photo_that_shows_nothing_is_taken_once():
+    images = noise(4, 4, 4, 0, mean=1)
+    images = torch.cat([images, images[3:]])
+    bank = fit({"x": Region(images, with_negatives(some_masks(5, 4), 3, 4))}, rest=True)
+    assert counts(bank.sets[0]) == (3, 1, 0, 0) and len(bank.sets[0].repeats) == 1
+
+
 @pytest.mark.parametrize("partly", [0, 1])
 def test_a_pool_of_fewer_than_two_images_is_refused(partly):
     masks = [np.ones((4, 4), bool)] * (5 - partly) + some_masks(partly, 4)

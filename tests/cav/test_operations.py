@@ -139,6 +139,28 @@ def test_marked_regions_keep_a_null_made_of_the_pool_seen_through_their_masks(mo
     assert len(wider.cav(LAYER, "spot").null) == 19
 
 
+def test_counts_of_regions_follow_the_random_set(model):
+    masks = np.zeros((5, 8, 7), dtype=bool)
+    masks[:3, 2:5, 1:4] = True
+    one, two = (
+        sacv.fit(
+            model,
+            [LAYER],
+            random=[pictures(8, seed + 1)],
+            regions={"spot": sacv.Region(pictures(5, seed, 1.0), masks)},
+            rest=True,
+            runs=2,
+            nulls=0,
+        )
+        for seed in (1, 5)
+    )
+    assert (one.sets[0].negatives, one.sets[0].unused) == (2, 0)
+    merged = sacv.merge([one, two])
+    assert (merged.sets[0].negatives, merged.sets[0].unused) == (4, 0)
+    elsewhere = sacv.refit(one, random=fit(model, {"b": pictures(6, 2, -1.0)}, pictures(9, 7)))
+    assert (elsewhere.sets[0].negatives, elsewhere.sets[0].unused) == (0, 2)
+
+
 def test_what_does_not_fit_is_refused(model):
     a, random = pictures(6, 1, 1.0), pictures(8, 3)
     bank = fit(model, {"a": a}, random)

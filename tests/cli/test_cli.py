@@ -141,7 +141,33 @@ def test_fit_of_a_category(run, place):
     status, _, err = run(*BANK, "--region", "lit=bright:marks.json:left: lit", "--random", "other")
     assert (status, err) == (0, "")
     status, _, err = run(*BANK, "--region", "lit=bright:marks.json:none", "--random", "other")
-    assert status == 2 and "photos without a mask" in err and "category 'none'" in err
+    assert status == 2 and "none of the 5 photos is marked by marks.json:none" in err
+
+
+def test_fit_of_a_coco_file_as_it_comes(run, place):
+    """Entries of other photos, and photos without an annotation of the category."""
+    file = {
+        "images": [{"id": index, "file_name": f"{index}.png"} for index in range(9)],
+        "annotations": [{"bbox": [0, 0, 12, 20], "image_id": index} for index in (0, 2, 4, 7)],
+    }
+    (place / "marks.json").write_text(json.dumps(file))
+    status, out, err = run(*BANK, "--region", "lit=bright:marks.json", "--random", "other")
+    assert (status, err) == (0, "")
+    assert "lit: 2 photos show nothing of it: left out; --rest takes such photos" in out
+    assert "lit: 4 masks or entries of the COCO file have no photo here and were ignored" in out
+    status, out, err = run(*BANK, "--region", "lit=bright:marks.json", "--rest")
+    assert (status, err) == (0, "") and "lit: 2 photos show nothing of it: in the random set" in out
+    regions = json.loads(run("bank", "show", "bank", "--json")[1])["regions"]
+    assert regions == [{"concept": "lit", "marked": 3, "negatives": 2, "unused": 0, "unmatched": 4}]
+
+
+def test_fit_with_photos_without_a_mask(run, place):
+    mark(place / "masks", ["0.png", "1.png", "2.png", "3.png"])
+    region = ("--region", "lit=bright:masks", "--random", "other")
+    status, _, err = run(*BANK, *region)
+    assert status == 2 and "4.png" in err and "--unmasked-negative" in err
+    status, out, err = run(*BANK, *region, "--unmasked-negative")
+    assert (status, err) == (0, "") and "lit: 1 photo shows nothing of it: left out" in out
 
 
 def test_defaults_of_draws_follow_the_solver(run, place):
@@ -253,6 +279,7 @@ def changed(option, value):
         ((*FIT, "--nulls", "-1"), "--nulls"),
         ((*FIT, "--locations", "0"), "--locations"),
         ((*FIT, "--rest"), "give --region NAME=IMAGES:MASKS"),
+        ((*FIT, "--unmasked-negative"), "--unmasked-negative is about photos of regions; give --region"),
         ((*FIT, "--region", "lit=other"), "--region lit=other: give NAME=IMAGES:MASKS"),
         ((*FIT, "--region", "lit=other:gone"), "no file or folder gone of masks"),
         ((*FIT, "--region", "bright=other:gone"), "'bright' is given with whole images and with marked regions"),

@@ -9,8 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from reference.run_lengths import compressed, run_lengths
 from sacv.concepts import Region, cell_means, image_set, mask_weights, region_set
+from sacv.concepts import masks as masks_module
 from sacv.concepts.reading import read_picture
+from sacv.concepts.run_lengths import decompressed
 from sacv.errors import ImageSetError, UnreadableImageError
 
 WIDTH, HEIGHT = 8, 6
@@ -35,9 +38,18 @@ def mask_file(path: Path, mask: np.ndarray) -> Path:
     return path
 
 
+def marked(name, region, **options):
+    found = region_set(name, region, **options)
+    return found.images, found.masks
+
+
+def names(items):
+    return [Path(item.name).name for item in items]
+
+
 def loaded(name, region, **options):
     """The masks of a region, each loaded for its image."""
-    images, masks = region_set(name, region, **options)
+    images, masks = marked(name, region, **options)
     assert len(images) == len(masks)
     return [mask.load(item.load().size) for item, mask in zip(images, masks, strict=True)]
 
@@ -69,7 +81,7 @@ def test_folder_is_matched_by_stem(tmp_path, photos):
     wanted = [rectangle(right=3), rectangle(right=4), rectangle(right=5)]
     for mask, name in zip(wanted, ["a.png", "elsewhere/b.bmp", "c.tiff"], strict=True):
         mask_file(tmp_path / "masks" / name, mask)
-    images, masks = region_set("cats", Region(photos, tmp_path / "masks"))
+    images, masks = marked("cats", Region(photos, tmp_path / "masks"))
     assert [Path(item.name).stem for item in images] == [Path(mask.name).stem for mask in masks] == ["a", "b", "c"]
     np.testing.assert_array_equal([mask.load((WIDTH, HEIGHT)) for mask in masks], wanted)
     np.testing.assert_array_equal(loaded("cats", Region(str(photos), str(tmp_path / "masks"))), wanted)
@@ -162,12 +174,13 @@ def test_empty_mask_says_how_bright_it_is_and_a_full_one_is_allowed(tmp_path, on
     assert loaded("cat", Region(one, mask_file(tmp_path / "full.png", full)))[0].all()
 
 
-def test_masks_are_not_decoded_until_they_are_loaded(tmp_path, one, monkeypatch):
-    mask = mask_file(tmp_path / "mask.png", rectangle())
-    decoded = []
-    monkeypatch.setattr("sacv.concepts.masks.brightness", decoded.append)
-    region_set("cat", Region(one, mask))
-    assert decoded == []
+def test_only_masks_of_photos_are_decoded(tmp_path, photos, monkeypatch):
+    for name in ("a", "b", "c", "d"):
+        mask_file(tmp_path / "masks" / f"{name}.png", rectangle())
+    decoded, read = [], masks_module._decoded
+    monkeypatch.setattr(masks_module, "_decoded", lambda path, what: decoded.append(path.stem) or read(path, what))
+    region_set("cats", Region(photos, tmp_path / "masks"))
+    assert decoded == ["a", "b", "c"]
 
 
 def test_photos_without_masks_and_masks_without_photos_are_named(tmp_path, photos):
@@ -181,11 +194,101 @@ def test_photos_without_masks_and_masks_without_photos_are_named(tmp_path, photo
     assert "stray4.png and 2 more" in message and "stray5" not in message and "rename, add or take away" in message
 
 
-def test_a_stray_mask_alone_is_an_error(tmp_path, one):
+def test_masks_without_a_photo_are_ignored_and_counted(tmp_path, one):
     mask_file(tmp_path / "masks" / "cat.png", rectangle())
-    mask_file(tmp_path / "masks" / "dog.png", rectangle())
-    with pytest.raises(ImageSetError, match=r"cat: masks that match no photo: .*dog\.png\. "):
-        region_set("cat", Region(one, tmp_path / "masks"))
+    assert region_set("cat", Region(one, tmp_path / "masks")).unmatched == 0
+    for name in ("dog.png", "dog.bmp"):
+        mask_file(tmp_path / "masks" / name, rectangle())
+    found = region_set("cat", Region(one, tmp_path / "masks"))
+    assert names(found.masks) == ["cat.png"] and found.unmatched == 2 and found.negatives == ()
+
+
+# Negatives
+
+
+def black(path, form):
+    FORMS[form](np.zeros((HEIGHT, WIDTH), bool)).save(path)
+
+
+@pytest.mark.parametrize("form", ["bits", "rgba", "grey with alpha", "colour", "16 bits"])
+def test_a_black_mask_is_a_negative(tmp_path, photos, form):
+    for name in ("a", "c"):
+        mask_file(tmp_path / "masks" / f"{name}.png", rectangle())
+    black(tmp_path / "masks" / "b.png", form)
+    for options in ({}, {"skip_unreadable": True}):
+        found = region_set("cats", Region(photos, tmp_path / "masks"), **options)
+        assert names(found.images) == ["a.jpg", "c.jpg"] and names(found.masks) == ["a.png", "c.png"]
+        assert names(found.negatives) == ["b.png"] and found.unmatched == 0
+
+
+def labels(path, dtype, mode=None):
+    """A mask of labels 0 and 1, as segmentation tools write; it looks black."""
+    picture = Image.fromarray(rectangle().astype(dtype))
+    if mode == "P":
+        picture = picture.convert("L").convert("P")
+        picture.putpalette([0, 0, 0] * 256)
+    elif mode == "RGB":
+        picture = Image.fromarray(rectangle()[..., None].astype(dtype) * np.array([0, 0, 1], dtype))
+    picture.save(path)
+
+
+@pytest.mark.parametrize(("dtype", "mode"), [(np.uint8, None), (np.uint16, None), (np.uint8, "P"), (np.uint8, "RGB")])
+def test_a_mask_of_labels_is_no_negative(tmp_path, photos, dtype, mode):
+    """It is dim, not empty: whoever wrote it marked something."""
+    for name in ("a", "c"):
+        mask_file(tmp_path / "masks" / f"{name}.png", rectangle())
+    labels(tmp_path / "masks" / "b.png", dtype, mode)
+    with pytest.raises(ImageSetError, match=r"b\.png has no pixel inside.*Multiply"):
+        loaded("cats", Region(photos, tmp_path / "masks"))
+
+
+def test_false_arrays_are_negatives(photos):
+    none = np.zeros((HEIGHT, WIDTH), bool)
+    found = region_set("cats", Region(photos, [none, rectangle(), none]))
+    assert names(found.images) == ["b.png"] and names(found.negatives) == ["a.jpg", "c.jpg"]
+    with pytest.raises(ImageSetError, match=r"cats: none of the 3 photos is marked; mark the concept on some"):
+        region_set("cats", Region(photos, [none] * 3))
+
+
+def test_no_photo_is_marked(tmp_path, one):
+    black(tmp_path / "none.png", "bits")
+    with pytest.raises(ImageSetError, match=r"none of the 1 photos is marked by .*none\.png; mark the concept"):
+        region_set("cat", Region(one, tmp_path / "none.png"))
+    file = coco(tmp_path / "masks.json", [], categories=[{"id": 7, "name": "cat"}])
+    with pytest.raises(ImageSetError, match=r"none of the 1 photos is marked by .*masks\.json:cat; .*the category"):
+        region_set("cat", Region(one, f"{file}:cat"))
+
+
+def test_photos_without_a_mask_are_negatives_where_the_user_says_so(tmp_path, photos):
+    mask_file(tmp_path / "masks" / "b.png", rectangle())
+    with pytest.raises(ImageSetError, match=r"photos without a mask: [^;]*a\.jpg, [^;]*c\.jpg\. .*unmasked_negative"):
+        region_set("cats", Region(photos, tmp_path / "masks"))
+    found = region_set("cats", Region(photos, tmp_path / "masks", unmasked_negative=True))
+    assert names(found.images) == ["b.png"] and names(found.negatives) == ["a.jpg", "c.jpg"]
+    mask_file(tmp_path / "masks" / "a_mask.png", rectangle())  # a name that may be meant for one of them
+    with pytest.raises(ImageSetError, match=r"without a mask: .*that match no photo: \S+a_mask\.png\. .*once no mask"):
+        region_set("cats", Region(photos, tmp_path / "masks", unmasked_negative=True))
+
+
+def test_unmasked_negative_is_for_masks_with_names(tmp_path, one):
+    for masks in ([rectangle()], mask_file(tmp_path / "m.png", rectangle())):
+        with pytest.raises(ImageSetError, match="unmasked_negative is for masks that are matched by file name"):
+            region_set("cat", Region(one, masks, unmasked_negative=True))
+
+
+def test_one_photo_cannot_show_the_concept_and_nothing_of_it(tmp_path, one):
+    (tmp_path / "one" / "dog.png").write_bytes(one.read_bytes())
+    none = np.zeros((HEIGHT, WIDTH), bool)
+    with pytest.raises(ImageSetError, match="the same photo is marked twice in different ways"):
+        region_set("cat", Region(tmp_path / "one", [rectangle(), none]))
+
+
+def test_photos_whose_mask_cannot_be_read_are_no_negatives(tmp_path, photos):
+    mask_file(tmp_path / "masks" / "a.png", rectangle())
+    (tmp_path / "masks" / "b.png").write_text("no image")
+    found = region_set("cats", Region(photos, tmp_path / "masks", unmasked_negative=True), skip_unreadable=True)
+    assert names(found.images) == ["a.jpg"] and names(found.negatives) == ["c.jpg"]
+    assert names(found.images.skipped) == ["b.png", "b.png"]
 
 
 def test_two_masks_or_two_photos_of_one_name(tmp_path, one):
@@ -229,7 +332,7 @@ def test_unreadable_masks_are_told_at_once_or_left_out_with_their_photos(tmp_pat
     cut.write_bytes(cut.read_bytes()[:-25])  # only decoding finds this one
     with pytest.raises(UnreadableImageError, match=r"the mask .*b\.png is a damaged or truncated image"):
         loaded("cats", Region(photos / "b.png", cut))
-    images, masks = region_set("cats", Region(photos, tmp_path / "masks"), skip_unreadable=True)
+    images, masks = marked("cats", Region(photos, tmp_path / "masks"), skip_unreadable=True)
     assert [Path(item.name).name for item in images] == ["a.jpg"] and len(masks) == 1
     skipped = [Path(entry.name).name for entry in images.skipped]
     assert sorted(skipped) == ["b.png", "b.png", "c.jpg", "c.png", "notes.txt"]
@@ -248,7 +351,7 @@ def test_mask_of_a_photo_that_was_left_out_is_not_stray(tmp_path, photos):
     (photos / "b.png").write_text("no image")
     for name in ("a.png", "b.png", "c.png"):
         mask_file(tmp_path / "masks" / name, rectangle())
-    images, masks = region_set("cats", Region(photos, tmp_path / "masks"), skip_unreadable=True)
+    images, masks = marked("cats", Region(photos, tmp_path / "masks"), skip_unreadable=True)
     assert [Path(mask.name).stem for mask in masks] == ["a", "c"] == [Path(item.name).stem for item in images]
     with pytest.raises(ImageSetError, match=r"1 files were left out of the images .*b\.png first"):
         region_set("cats", Region(photos, [rectangle()] * 2), skip_unreadable=True)
@@ -272,7 +375,7 @@ def test_arrays_go_with_images_in_order(photos):
 
 def test_arrays_are_kept_as_they_were(one):
     given = rectangle()
-    _, (item,) = region_set("cat", Region(one, given))
+    _, (item,) = marked("cat", Region(one, given))
     given[:] = False
     found = item.load((WIDTH, HEIGHT))
     np.testing.assert_array_equal(found, rectangle())
@@ -281,7 +384,7 @@ def test_arrays_are_kept_as_they_were(one):
 
 
 def test_tensors_take_arrays():
-    images, (mask,) = region_set("cat", Region(torch.zeros(1, 3, HEIGHT, WIDTH), [rectangle()]))
+    images, (mask,) = marked("cat", Region(torch.zeros(1, 3, HEIGHT, WIDTH), [rectangle()]))
     assert len(images) == 1
     np.testing.assert_array_equal(mask.load((WIDTH, HEIGHT)), rectangle())
 
@@ -303,12 +406,10 @@ def test_arrays_of_other_kinds_are_refused(one, masks, words):
         region_set("cat", Region(one, masks))
 
 
-def test_empty_arrays_and_arrays_of_another_size_are_refused_when_loaded(one):
-    _, (empty,) = region_set("cat", Region(one, np.zeros((HEIGHT, WIDTH), bool)))
-    with pytest.raises(ImageSetError, match=r"the mask cat\.masks\[0\] has no pixel inside"):
-        empty.load((WIDTH, HEIGHT))
+def test_arrays_of_another_size_are_refused_when_loaded(one):
+    _, (mask,) = marked("cat", Region(one, rectangle()))
     with pytest.raises(ImageSetError, match=r"cat\.masks\[0\] is for 8 x 6 pixels.* 80 x 60"):
-        empty.load((80, 60))
+        mask.load((80, 60))
 
 
 # COCO files
@@ -434,26 +535,82 @@ def test_names_of_files_are_taken_as_they_are(tmp_path, one):
     np.testing.assert_array_equal(loaded("cat", Region(one, tmp_path / "export.json:1")), [rectangle()])
 
 
-def test_photo_without_annotation_has_no_mask(tmp_path, photos):
+def test_photos_listed_without_an_annotation_are_negatives(tmp_path, photos):
     annotations = [{"bbox": [0, 0, 1, 1]}, {"bbox": [0, 0, 1, 1], "image_id": 1, "category_id": 7}]
     file = coco(
         tmp_path / "masks.json", annotations, names=["a.jpg", "b.png", "c.jpg"], categories=[{"id": 7, "name": "cat"}]
     )
-    with pytest.raises(ImageSetError, match=r"without a mask: [^,]*c\.jpg\. A photo needs an entry.*one annotation:"):
+    found = region_set("cats", Region(photos, file))
+    assert names(found.images) == ["a.jpg", "b.png"] and names(found.negatives) == ["c.jpg"]
+    found = region_set("cats", Region(photos, f"{file}:cat"))
+    assert names(found.images) == ["b.png"] and names(found.negatives) == ["a.jpg", "c.jpg"]
+    assert len(found.masks) == 1 and found.unmatched == 0
+
+
+def test_photos_that_the_file_does_not_list_are_one_error(tmp_path, photos):
+    file = coco(tmp_path / "masks.json", [{"bbox": [0, 0, 1, 1]}], names=["a.jpg", "elsewhere.jpg"])
+    with pytest.raises(ImageSetError) as caught:
         region_set("cats", Region(photos, file))
-    with pytest.raises(ImageSetError, match=r"mask: .*a\.jpg, .*c\.jpg\. .*at least one annotation of category 'cat'"):
-        region_set("cats", Region(photos, f"{file}:cat"))
-    assert len(loaded("cats", Region(photos / "b.png", f"{file}:cat"))) == 1
+    message = str(caught.value)
+    assert "photos without a mask: " in message and "b.png" in message and "c.jpg" in message
+    assert "Add the entry or take the photo out" in message and "--unmasked-negative" in message
+    assert "elsewhere" not in message
+    found = region_set("cats", Region(photos, file, unmasked_negative=True))
+    assert names(found.negatives) == ["b.png", "c.jpg"] and found.unmatched == 1
 
 
-def test_annotations_that_match_no_photo(tmp_path, one):
+def test_entries_without_a_photo_are_ignored_and_counted(tmp_path, one):
     file = coco(
         tmp_path / "masks.json",
-        [{"bbox": [0, 0, 1, 1]}, {"bbox": [0, 0, 1, 1], "image_id": 1}],
-        names=["cat.png", "dog.png", "empty.png"],
+        [{"bbox": [2, 1, 4, 3]}, {"bbox": ["damaged"], "image_id": 1}],
+        names=["cat.png", "dog.png", "empty.png", "x/same.png", "y/same.png"],
     )
-    with pytest.raises(ImageSetError, match=r"cat: masks that match no photo: \S+masks\.json: dog\.png\. "):
-        region_set("cat", Region(one, file))
+    found = region_set("cat", Region(one, file))
+    assert found.unmatched == 4 and found.negatives == ()
+    np.testing.assert_array_equal(loaded("cat", Region(one, file)), [rectangle()])
+
+
+def test_a_photo_that_was_left_out_is_not_counted_as_missing(tmp_path, photos):
+    (photos / "b.png").write_text("no image")
+    file = coco(tmp_path / "masks.json", [{"bbox": [2, 1, 4, 3]}], names=["a.jpg", "b.png", "c.jpg"])
+    found = region_set("cats", Region(photos, file), skip_unreadable=True)
+    assert names(found.negatives) == ["c.jpg"] and found.unmatched == 0
+
+
+# Compressed run lengths, as pycocotools' encoder wrote them, and what they stand for
+
+DISC = (np.arange(80)[None] - 40) ** 2 + (np.arange(60)[:, None] - 25) ** 2 < 15**2
+BANDS = np.zeros((400, 300), bool)
+BANDS[:, 10:200], BANDS[7, 250] = True, True
+PYCOCOTOOLS = {
+    "rectangle": ("=3300000;", rectangle()),
+    "disc": (r"\a1;_14M2M4M2O0O2N2O0O2O00000000000000000001N101N2N101N3L3N3LZ^1", DISC),
+    "bands": ("Pm3PWZ2Wac0QieMA", BANDS),
+    "all": ("0`1", np.ones((HEIGHT, WIDTH), bool)),
+    "checks": ("111000000", np.indices((3, 3)).sum(0) % 2 == 1),
+}
+
+
+@pytest.mark.parametrize("form", PYCOCOTOOLS)
+def test_compressed_run_lengths(tmp_path, form):
+    text, mask = PYCOCOTOOLS[form]
+    size = mask.shape[::-1]
+    annotation = {"segmentation": {"size": list(mask.shape), "counts": text}}
+    file = coco(tmp_path / "masks.json", [annotation], size=size)
+    found = loaded("cat", Region(photo(tmp_path / "photos" / "cat.png", size=size), file))
+    np.testing.assert_array_equal(found, [mask])
+    assert compressed(run_lengths(mask)) == text
+
+
+@given(st.lists(st.integers(0, 10**8), max_size=12))
+def test_compressed_counts_are_what_was_written(counts):
+    assert decompressed(compressed(counts), "cat") == counts
+
+
+def test_run_lengths_without_a_pixel_are_a_negative(tmp_path, photos):
+    none = {"segmentation": {"size": [HEIGHT, WIDTH], "counts": "`1"}, "image_id": 1}
+    file = coco(tmp_path / "masks.json", [{"bbox": [2, 1, 4, 3]}, none], names=["a.jpg", "b.png", "c.jpg"])
+    assert names(region_set("cats", Region(photos, file)).negatives) == ["b.png", "c.jpg"]
 
 
 def test_coco_sizes(tmp_path, one):
@@ -479,7 +636,16 @@ def test_coco_mask_without_a_pixel(tmp_path, one):
 @pytest.mark.parametrize(
     ("annotation", "words"),
     [
-        ({"segmentation": {"size": [6, 8], "counts": "PPY1"}}, "annotation 100: its run lengths are compressed.*polyg"),
+        ({"segmentation": {"size": [6, 8], "counts": "PPY1"}}, r"these sum to -?\d+, and size is \[6, 8\]"),
+        ({"segmentation": {"size": [6, 8], "counts": ""}}, r"these sum to 0, and size is"),
+        ({"segmentation": {"size": [6, 8], "counts": "=3300000"}}, "these sum to 34"),
+        (
+            {"segmentation": {"size": [6, 8], "counts": "=3300000P"}},
+            "100: counts '=3300000P' is not what",
+        ),
+        ({"segmentation": {"size": [6, 8], "counts": "b'`1'"}}, "counts \"b'`1'\" is not what compressed"),
+        ({"segmentation": {"size": [6, 8], "counts": "o" * 9000 + "0"}}, "is not what compressed .* as polygons"),
+        ({"segmentation": {"size": [6, 8], "counts": "é0"}}, "is not what compressed"),
         ({"segmentation": {"size": [6, 8], "counts": [13, 3]}}, r"these sum to 16, and size is \[6, 8\]"),
         ({"segmentation": {"size": [6, 8], "counts": [-1, 49]}}, "at least 0"),
         ({"segmentation": {"size": [6, 8], "counts": [0.5, 47.5]}}, "whole numbers"),
@@ -540,7 +706,7 @@ def test_files_that_are_not_coco(tmp_path, one, text, kind, words):
 
 def test_digests_follow_what_determines_the_mask(tmp_path, one):
     def digest(masks):
-        return region_set("cat", Region(one, masks))[1][0].digest
+        return marked("cat", Region(one, masks))[1][0].digest
 
     box, other = {"bbox": [2, 1, 4, 3]}, {"bbox": [2, 1, 4, 4]}
     assert digest(coco(tmp_path / "a.json", [box])) == digest(coco(tmp_path / "b.json", [box], info="another day"))
@@ -554,7 +720,7 @@ def test_digests_follow_what_determines_the_mask(tmp_path, one):
 def test_masks_can_be_sent_to_another_process(tmp_path, one):
     file = mask_file(tmp_path / "mask.png", rectangle())
     for masks in (file, rectangle(), coco(tmp_path / "masks.json", [{"bbox": [2, 1, 4, 3]}])):
-        _, items = region_set("cat", Region(one, masks))
+        _, items = marked("cat", Region(one, masks))
         np.testing.assert_array_equal(pickle.loads(pickle.dumps(items))[0].load((WIDTH, HEIGHT)), rectangle())
 
 

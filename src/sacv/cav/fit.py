@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 
 from sacv.cav.bank import ConceptBank, LayerShape
 from sacv.cav.estimate import draws, estimate, inner
@@ -14,6 +14,7 @@ from sacv.cav.sets import RANDOM, BankImage, BankSet
 from sacv.concepts import (
     ImageItem,
     ImageSet,
+    MarkedPhotos,
     MaskItem,
     Region,
     Source,
@@ -68,7 +69,8 @@ def fit(
     regions
         Concepts marked on photos, by name: images and masks. A location weighs as the mask covers its cell.
     rest
-        Take what is not marked of the photos of `regions` into the random pool too.
+        Take what is not marked of the photos of `regions` into the random pool too, and whole the photos that show
+        nothing of their concept (see `Region`). Without it, these are left out and counted.
     solver
         How a direction is found, and how activations are read; `sacv.solvers.DEFAULT` by default.
     runs
@@ -144,7 +146,8 @@ def fit(
         batch_size=size,
         progress=advance,
     )
-    bank_sets = tuple(_bank_set(source, entry, found) for source, entry in zip(sources, sets, strict=False))
+    pool = {item.digest for item in sets[len(sources) - 1].items}
+    bank_sets = tuple(_bank_set(source, entry, found, pool) for source, entry in zip(sources, sets, strict=False))
     statistics = {(layer, bank_sets[number].key): kept for (layer, number), kept in found.sets.items()}
     marked = [entry.key for entry in bank_sets if entry.regions]
     seen_through = {(layer, marked[number - len(sources)]): kept for (layer, number), kept in found.means.items()}
@@ -166,12 +169,14 @@ def fit(
 
 @dataclass(frozen=True, eq=False)
 class _Source:
-    """Images of one set, with a mask for each if it is made of marked regions."""
+    """Images of one set; if it is made of marked regions, a mask for each, the negatives and the masks of no photo."""
 
     concept: str | None
     images: ImageSet
     repeats: tuple[tuple[str, str], ...]
     masks: tuple[MaskItem, ...] | None = None
+    negatives: tuple[ImageItem, ...] = ()
+    unmatched: int = 0
 
 
 def _sources(
@@ -193,10 +198,7 @@ def _sources(
         images, repeats = without_repeats(image_set(name, source, skip_unreadable=skip_unreadable))
         found.append(_Source(name, images, repeats))
     for name, region in regions.items():
-        photos, masks = region_set(name, region, skip_unreadable=skip_unreadable)
-        images, repeats = without_repeats(photos)
-        by_item = {id(item): mask for item, mask in zip(photos, masks, strict=True)}
-        found.append(_Source(name, images, repeats, tuple(by_item[id(item)] for item in images)))
+        found.append(_marked(name, region_set(name, region, skip_unreadable=skip_unreadable)))
     if isinstance(random, Sequence) and not isinstance(random, str) and len(random) == 0:
         if not rest:
             raise OptionError("no random images are given; give a folder of images that do not show the concepts")
@@ -214,6 +216,14 @@ def _sources(
                 "a vector on images that it was not fitted on, and 20 or more are advisable"
             )
     return found
+
+
+def _marked(name: str, photos: MarkedPhotos) -> _Source:
+    images, repeats = without_repeats(photos.images)
+    negatives, more = without_repeats(replace(photos.images, items=photos.negatives))
+    by_item = {id(item): mask for item, mask in zip(photos.images, photos.masks, strict=True)}
+    masks = tuple(by_item[id(item)] for item in images)
+    return _Source(name, images, repeats + more, masks, negatives.items, photos.unmatched)
 
 
 def _plans(
@@ -245,9 +255,10 @@ def _plans(
 
 
 def _rest(model: VisionModel, grids: Grids, sources: Sequence[_Source]) -> list[tuple[ImageItem, Weights | None]]:
-    """Give each marked photo once, with what no concept marks on it.
+    """Give each photo of the regions once, with what no concept marks on it: all of it, if it is marked nowhere.
 
-    A photo that is marked all over has no rest, nor has one that stands for another concept as a whole.
+    A photo that is marked all over has no rest, nor has one that stands for another concept as a whole. Those of the
+    random set are in the pool as they are.
     """
     whole = {item.digest for entry in sources if entry.masks is None for item in entry.images}
     items: dict[str, ImageItem] = {}
@@ -258,14 +269,20 @@ def _rest(model: VisionModel, grids: Grids, sources: Sequence[_Source]) -> list[
                 items.setdefault(item.digest, item)
                 masks.setdefault(item.digest, []).append(mask)
     found = [(item, uncovered(model, grids, item, masks[digest])) for digest, item in items.items()]
-    return [(item, weights) for item, weights in found if weights is not None]
+    negatives = {item.digest: item for entry in sources for item in entry.negatives}
+    unmarked = [item for digest, item in negatives.items() if digest not in whole | masks.keys()]
+    return [(item, weights) for item, weights in found if weights is not None] + [(item, None) for item in unmarked]
 
 
-def _bank_set(source: _Source, entry: SetPlan, found: Gathered) -> BankSet:
+def _bank_set(source: _Source, entry: SetPlan, found: Gathered, pool: Set[str]) -> BankSet:
+    negatives = sum(item.digest in pool for item in source.negatives)
     return BankSet(
         source.concept,
         tuple(BankImage(item.name, item.digest, tuple(found.looks[item.digest].tolist())) for item in entry.items),
         source.masks is not None,
         tuple((skipped.name, skipped.reason) for skipped in source.images.skipped),
         source.repeats,
+        negatives,
+        len(source.negatives) - negatives,
+        source.unmatched,
     )

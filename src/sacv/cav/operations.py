@@ -59,6 +59,9 @@ def merge(banks: Sequence[ConceptBank], *, solver: Solver | None = None) -> Conc
                 images=tuple(image for _, part in chosen for image in part.images),
                 skipped=tuple(pair for _, part in chosen for pair in part.skipped),
                 repeats=tuple(pair for _, part in chosen for pair in part.repeats),
+                negatives=sum(part.negatives for _, part in chosen),
+                unused=sum(part.unused for _, part in chosen),
+                unmatched=sum(part.unmatched for _, part in chosen),
             )
         )
         kept[entry.key] = [bank for bank, _ in chosen]
@@ -153,10 +156,15 @@ def _with_random(bank: ConceptBank, pool: BankSet, statistics: dict[str, SetStat
     }
     return replace(
         bank,
-        sets=(*bank.sets[:-1], pool),
+        sets=(*(_without_negatives(entry) for entry in bank.sets[:-1]), pool),
         statistics=kept | {(layer, RANDOM): found for layer, found in statistics.items()},
         seen_through=unseen,
     )
+
+
+def _without_negatives(entry: BankSet) -> BankSet:
+    """Say that the photos that show nothing of the concept are not in the random set any more."""
+    return replace(entry, negatives=0, unused=entry.negatives + entry.unused)
 
 
 def _unseen(pool: SetStatistics) -> ImageMeans:

@@ -45,6 +45,11 @@ class BankSet:
         Name and reason of each file that could not be read and was left out.
     repeats
         Name of each image left out because the set holds it already, and the name of that one.
+    negatives, unused
+        How many of the photos given with the regions show nothing of the concept and are in the random set, or were
+        left out.
+    unmatched
+        How many masks, or entries of a COCO file, had no photo and were ignored.
     """
 
     concept: str | None
@@ -52,6 +57,9 @@ class BankSet:
     regions: bool = False
     skipped: tuple[tuple[str, str], ...] = ()
     repeats: tuple[tuple[str, str], ...] = ()
+    negatives: int = 0
+    unused: int = 0
+    unmatched: int = 0
 
     @property
     def key(self) -> str:
@@ -71,6 +79,7 @@ class BankSet:
             fields["regions"],
             _pairs(fields["skipped"]),
             _pairs(fields["repeats"]),
+            *(int(fields.get(name, 0)) for name in ("negatives", "unused", "unmatched")),  # older banks have none
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from sacv.cav import CAV, ConceptBank, fit
+from sacv.cav.sets import BankSet
 from sacv.cli.console import progress, say, say_json, say_table
 from sacv.cli.options import (
     batch_size_option,
@@ -55,7 +56,18 @@ REMARKABLE_COSINE = 0.7
     metavar="DIR",
     help="A folder of images that do not show the concepts; several are one pool.",
 )
-@click.option("--rest", is_flag=True, help="Take what is not marked of the region photos into the random set too.")
+@click.option(
+    "--rest",
+    is_flag=True,
+    help="Take what is not marked of the region photos into the random set too, and whole those that show nothing of "
+    "their concept: of a black mask, or listed in the COCO file without an annotation.",
+)
+@click.option(
+    "--unmasked-negative",
+    is_flag=True,
+    help="Region photos without a mask file, or not listed in the COCO file, show nothing of their concept; otherwise "
+    "they are an error.",
+)
 @click.option(
     "--solver",
     default="smooth/mean-difference:0.8",
@@ -103,6 +115,7 @@ def fit_command(
     regions: tuple[str, ...],
     random: tuple[str, ...],
     rest: bool,
+    unmasked_negative: bool,
     solver: str,
     runs: int | None,
     nulls: int | None,
@@ -116,11 +129,14 @@ def fit_command(
     as_json: bool,
 ) -> None:
     """Find the direction of every concept at every layer, and keep them in a bank."""
-    named, marked, how = parse_concepts(concepts), parse_regions(regions), parse_solver(solver)
+    named, marked = parse_concepts(concepts), parse_regions(regions, unmasked_negative)
+    how = parse_solver(solver)
     if not (named or marked):
         raise OptionError("no concept is given; give --concept NAME=DIR or --region NAME=IMAGES:MASKS")
     if rest and not marked:
         raise OptionError("--rest takes what is not marked of region photos; give --region NAME=IMAGES:MASKS")
+    if unmasked_negative and not marked:
+        raise OptionError("--unmasked-negative is about photos of regions; give --region NAME=IMAGES:MASKS")
     if not (random or rest):
         instead = ", or --rest for what is not marked of the region photos" if marked else ""
         raise OptionError(f"no random images are given; give --random DIR{instead}")
@@ -165,6 +181,17 @@ def summary(bank: ConceptBank) -> dict[str, Any]:
         ],
         "skipped": [{"name": name, "reason": reason} for entry in bank.sets for name, reason in entry.skipped],
         "repeats": [{"left_out": name, "kept": kept} for entry in bank.sets for name, kept in entry.repeats],
+        "regions": [
+            {
+                "concept": entry.concept,
+                "marked": len(entry.images),
+                "negatives": entry.negatives,
+                "unused": entry.unused,
+                "unmatched": entry.unmatched,
+            }
+            for entry in bank.sets
+            if entry.regions
+        ],
     }
 
 
@@ -191,6 +218,8 @@ def show_bank(bank: ConceptBank) -> None:
     if told:
         say("\n" + "\n".join(told))
     for entry in bank.sets:
+        for remark in marked_remarks(entry):
+            say(f"{entry.concept}: {remark}")
         for _, reason in entry.skipped:
             say(f"Left out, unreadable: {reason}")
         for name, kept in entry.repeats:
@@ -215,6 +244,22 @@ def remarks(cav: CAV) -> Iterator[str]:
         if abs(cosine) > REMARKABLE_COSINE:
             meaning = "hardly tells the two apart" if cosine > 0 else "takes one for the opposite of the other"
             yield f"the cosine with {other!r} is {cosine:.2f}: this layer {meaning}"
+
+
+def marked_remarks(entry: BankSet) -> Iterator[str]:
+    """Tell what became of the photos and masks of a concept's regions that mark nothing."""
+    if entry.negatives:
+        yield f"{_photos(entry.negatives)} nothing of it: in the random set"
+    if entry.unused:
+        yield f"{_photos(entry.unused)} nothing of it: left out; --rest takes such photos into the random set"
+    if entry.unmatched == 1:
+        yield "1 mask or entry of the COCO file has no photo here and was ignored"
+    elif entry.unmatched:
+        yield f"{entry.unmatched} masks or entries of the COCO file have no photo here and were ignored"
+
+
+def _photos(count: int) -> str:
+    return "1 photo shows" if count == 1 else f"{count} photos show"
 
 
 def _with_interval(value: float, interval: tuple[float, float]) -> str:

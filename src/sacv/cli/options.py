@@ -193,7 +193,7 @@ def parse_concepts(texts: Sequence[str]) -> dict[str, list[str]]:
     return found
 
 
-def parse_regions(texts: Sequence[str]) -> dict[str, Region]:
+def parse_regions(texts: Sequence[str], unmasked_negative: bool = False) -> dict[str, Region]:
     """Read `NAME=IMAGES:MASKS`, where either path may hold a colon.
 
     It is split at the first colon after which the part to its left is a path that exists, else at the first; so
@@ -211,7 +211,7 @@ def parse_regions(texts: Sequence[str]) -> dict[str, Region]:
                 "another, or give the two different names"
             )
         end = next((end for end in ends if Path(paths[:end]).exists()), ends[0])
-        found[name.strip()] = Region(paths[:end], paths[end + 1 :])
+        found[name.strip()] = Region(paths[:end], paths[end + 1 :], unmasked_negative)
     return found
 
 

@@ -12,12 +12,13 @@ from sacv.concepts.image_set import (
     without_repeats,
 )
 from sacv.concepts.masks import MaskItem, mask_weights
-from sacv.concepts.regions import Region, region_set
+from sacv.concepts.regions import MarkedPhotos, Region, region_set
 
 __all__ = [
     "Batch",
     "ImageItem",
     "ImageSet",
+    "MarkedPhotos",
     "MaskItem",
     "Region",
     "Skipped",

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sacv.concepts.masks import Mask, MaskItem, Size, checked_mask, require_size
+from sacv.concepts.masks import Candidate, Mask, MaskItem, Size, checked_mask, nothing, require_size
+from sacv.concepts.run_lengths import decompressed
 from sacv.errors import ImageSetError, UnreadableImageError
 
 
@@ -32,11 +33,11 @@ def split_category(masks: str | Path) -> tuple[Path, str | None]:
 
 
 def coco_rule(path: Path, category: str | None) -> str:
-    """Say what a photo needs to have a mask in the file."""
+    """Say what a photo needs to be told by the file."""
     kind = "" if category is None else f" of category {category!r}"
     return (
-        f"A photo needs an entry in 'images' of {path} with its file_name, and at least one annotation{kind}: mark "
-        "it there or take it out, and give the photo of every entry that has annotations"
+        f"A photo needs an entry in 'images' of {path} with its file_name; without an annotation{kind} it is one that "
+        "shows nothing of the concept. Add the entry or take the photo out"
     )
 
 
@@ -45,8 +46,8 @@ def file_name(name: str) -> str:
     return PureWindowsPath(name).name  # divides at / and at \, as COCO files of either system need
 
 
-def coco_masks(path: Path, category: str | None) -> list[tuple[str, MaskItem]]:
-    """Give the file name and the mask of each entry of `images` that has annotations, which are united.
+def coco_masks(path: Path, category: str | None) -> list[Candidate]:
+    """Give the mask of each entry of `images`, by its file name: its annotations united, or empty without one.
 
     Parameters
     ----------
@@ -58,7 +59,7 @@ def coco_masks(path: Path, category: str | None) -> list[tuple[str, MaskItem]]:
     Raises
     ------
     ImageSetError
-        If the file is not in COCO form, or has run lengths that are compressed.
+        If the file is not in COCO form; what of an annotation is not, is told when its mask is made.
     UnreadableImageError
         If it is not JSON.
     """
@@ -78,8 +79,11 @@ def coco_masks(path: Path, category: str | None) -> list[tuple[str, MaskItem]]:
                 "correct it or take it out"
             )
         by_image[annotation["image_id"]].append(annotation)
-    marked = [(entry, by_image[entry["id"]]) for entry in entries if by_image[entry["id"]]]
-    return [(file_name(entry["file_name"]), _coco_item(path, entry, found)) for entry, found in marked]
+    return [
+        Candidate(file_name(entry["file_name"]), name, partial(_coco_item, name, entry, by_image[entry["id"]]))
+        for entry in entries
+        for name in [f"{path}: {entry['file_name']}"]
+    ]
 
 
 @dataclass(frozen=True)
@@ -124,8 +128,7 @@ def _category_ids(path: Path, content: Any, category: str) -> list[int | str]:
     return wanted
 
 
-def _coco_item(path: Path, entry: Mapping[str, Any], annotations: Sequence[Mapping[str, Any]]) -> MaskItem:
-    name = f"{path}: {entry['file_name']}"
+def _coco_item(name: str, entry: Mapping[str, Any], annotations: Sequence[Mapping[str, Any]]) -> MaskItem:
     polygons: list[tuple[float, ...]] = []
     runs: list[tuple[tuple[int, int], tuple[int, ...]]] = []
     for annotation in annotations:
@@ -137,6 +140,8 @@ def _coco_item(path: Path, entry: Mapping[str, Any], annotations: Sequence[Mappi
             polygons += _polygons(segmentation, where)
         else:
             polygons.append(_box_polygon(annotation.get("bbox"), where))
+    if not polygons and not any(sum(counts[1::2]) for _, counts in runs):
+        return nothing(name)
     size = None
     if entry.get("width") and entry.get("height"):
         width, height = _numbers([entry["width"], entry["height"]], f"{name}, width and height")
@@ -176,10 +181,7 @@ def _polygons(segmentation: Any, where: str) -> list[tuple[float, ...]]:
 def _runs(segmentation: Mapping[str, Any], where: str) -> tuple[tuple[int, int], tuple[int, ...]]:
     counts, size = segmentation.get("counts"), segmentation.get("size")
     if isinstance(counts, str):
-        raise ImageSetError(
-            f"{where}: its run lengths are compressed (counts {counts[:20]!r} is text), which is not read here; "
-            "export polygons instead, or mask images, or run lengths as a list of numbers"
-        )
+        counts = decompressed(counts, where)
     lengths = _numbers(counts, f"{where}, counts of run lengths")
     sides = _numbers(size, f"{where}, size of run lengths")
     whole = all(number.is_integer() and number >= 0 for number in (*lengths, *sides))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,11 +45,42 @@ class MaskItem:
     load
         Gives the mask, bool `(height, width)`, for an image of `(width, height)`. Raises `ImageSetError` if the mask
         has another size or no pixel inside, and `UnreadableImageError` if its file is damaged.
+    empty
+        Whether it says that the image shows nothing of the concept; then no pixel that it gives is inside.
     """
 
     name: str
     digest: str
     load: Callable[[Size], Mask]
+    empty: bool = False
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A mask that is looked at once its photo is found.
+
+    Parameters
+    ----------
+    label
+        What it shares with the name of its photo.
+    name
+        For people.
+    make
+        Gives the mask.
+    """
+
+    label: str
+    name: str
+    make: Callable[[], MaskItem]
+
+
+def nothing(name: str) -> MaskItem:
+    """Give the mask of an image that shows nothing of the concept."""
+    return MaskItem(name, hashlib.sha256(b"nothing").hexdigest(), _outside, empty=True)
+
+
+def _outside(size: Size) -> Mask:
+    return np.zeros(size[::-1], dtype=np.bool_)
 
 
 def checked_mask(name: str, digest: str, draw: Callable[[Size], Mask]) -> MaskItem:
@@ -86,7 +117,7 @@ def require_size(name: str, found: Size, size: Size) -> None:
 
 
 def mask_from_array(name: str, mask: Any) -> MaskItem:
-    """Take a bool array `(height, width)`, which is copied.
+    """Take a bool array `(height, width)`, which is copied; one without a pixel inside is empty.
 
     Raises
     ------
@@ -96,6 +127,8 @@ def mask_from_array(name: str, mask: Any) -> MaskItem:
     if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.ndim != 2:
         given = f"{mask.dtype} of shape {mask.shape}" if isinstance(mask, np.ndarray) else type(mask).__name__
         raise ImageSetError(f"{name} is {given}; give a bool array (height, width), such as array > 127")
+    if not mask.any():
+        return nothing(name)
     kept = np.array(mask, order="C")
     kept.flags.writeable = False
     digest = hashlib.sha256(f"{kept.shape}".encode() + kept.tobytes()).hexdigest()
@@ -107,7 +140,17 @@ def _keep(mask: Mask, size: Size) -> Mask:
 
 
 def mask_from_file(path: Path) -> MaskItem:
-    """Take a picture whose inside has a luminance above 127 of 255; it is decoded when it is loaded."""
+    """Take a picture whose inside has a luminance above 127 of 255; one that is black all over is empty.
+
+    It is decoded here to see that, and again when it is loaded.
+
+    Raises
+    ------
+    UnreadableImageError
+        If it is no picture, or damaged.
+    """
+    if _decoded(path, _is_black):
+        return nothing(str(path))
     return checked_mask(str(path), hashlib.sha256(path.read_bytes()).hexdigest(), partial(_read_mask, path))
 
 
@@ -130,13 +173,20 @@ def brightness(path: Path) -> NDArray[np.uint8]:
     UnreadableImageError
         If it is damaged, or of a form not known.
     """
+    return _decoded(path, _luminance)
+
+
+Found = TypeVar("Found")
+
+
+def _decoded(path: Path, read: Callable[[Image.Image], Found]) -> Found:
+    """Read something off the picture of a mask file, upright and without its alpha."""
     check_picture(path)
     with Image.open(path) as picture:
         try:
             upright = ImageOps.exif_transpose(picture)
             upright.info.pop("transparency", None)
-            deep = upright.mode in ("I", "F") or upright.mode.startswith("I;16")
-            return np.asarray((to_rgb(upright) if deep else upright).convert("L"))
+            return read(upright)
         except UnreadableImageError as error:
             raise UnreadableImageError(f"the mask {path}: {error}") from error
         except Exception as error:  # Pillow's decoders raise many kinds
@@ -144,6 +194,22 @@ def brightness(path: Path) -> NDArray[np.uint8]:
                 f"the mask {path} is a damaged or truncated image ({error}); write it again, or take out the photo "
                 "and its mask"
             ) from error
+
+
+def _luminance(picture: Image.Image) -> NDArray[np.uint8]:
+    return np.asarray((to_rgb(picture) if _is_deep(picture) else picture).convert("L"))
+
+
+def _is_black(picture: Image.Image) -> bool:
+    """Tell whether every pixel is black; what is dim, as labels 1 and 2 are, is not, and is told when it is loaded."""
+    if _is_deep(picture):
+        return not np.asarray(picture).any()
+    one_label = picture.mode != "P" or len(np.unique(np.asarray(picture))) == 1  # labels may all have a black colour
+    return one_label and not np.asarray(picture.convert("RGB")).any()
+
+
+def _is_deep(picture: Image.Image) -> bool:
+    return picture.mode in ("I", "F") or picture.mode.startswith("I;16")
 
 
 def mask_weights(mask: Mask, grid: tuple[int, int], region: Box | None) -> NDArray[np.float64]:

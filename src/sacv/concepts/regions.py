@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
 from sacv.concepts.coco import coco_masks, coco_rule, file_name, split_category
-from sacv.concepts.image_set import ImageSet, Skipped, Source, image_set
-from sacv.concepts.masks import Mask, MaskItem, brightness, mask_from_array, mask_from_file
+from sacv.concepts.image_set import ImageItem, ImageSet, Skipped, Source, image_set
+from sacv.concepts.masks import Candidate, Mask, MaskItem, brightness, mask_from_array, mask_from_file, nothing
 from sacv.concepts.reading import check_picture
 from sacv.errors import ImageSetError, UnreadableImageError
 
@@ -33,22 +35,50 @@ class Region:
         - A folder, searched to its depths, with one mask file for each photo, of the same file name without its
           ending (`cat.jpg`, `cat.png`). Any picture format; inside is what has a luminance above 127 of 255, so that
           1-bit masks are taken as they are, palettes by their colours and 16-bit values scaled; alpha is ignored.
-          EXIF orientation is honoured, as for photos.
+          EXIF orientation is honoured, as for photos. Masks without a photo are ignored and counted.
         - One such mask file, for a single image.
         - A COCO file `.json`: `images` with `id` and `file_name`, matched by file name without folders; `annotations`
-          with `image_id` and `segmentation` (polygons, or run lengths as a list of `counts`) or else `bbox`. Several
-          on one image are united. `file.json:CATEGORY` takes only the annotations of the category of that name.
+          with `image_id` and `segmentation` (polygons, or run lengths whose `counts` are a list or compressed text) or
+          else `bbox`. Several on one image are united. `file.json:CATEGORY` takes only the annotations of the category
+          of that name. Entries without a photo are ignored and counted.
         - Bool arrays `(height, width)`, one for each image and in the order of the images.
 
-        Masks have the size of the upright photo, or of the tensor. A mask without a pixel inside is an error; a mask
-        that covers everything is allowed and makes its image one of an ordinary concept.
+        Masks have the size of the upright photo, or of the tensor. A mask that is black or false all over, and an
+        entry of a COCO file without an annotation, say that the photo is a negative: it shows nothing of the concept.
+        A mask that covers everything is allowed and makes its image one of an ordinary concept.
+    unmasked_negative
+        Take photos without a mask file, and those that the COCO file does not list, for negatives too; otherwise they
+        are an error. It remains one where mask files are left over as well: their names may be meant for these photos.
     """
 
     images: Source
     masks: str | Path | Sequence[Mask] | Mask
+    unmasked_negative: bool = False
 
 
-def region_set(name: str, region: Region, *, skip_unreadable: bool = False) -> tuple[ImageSet, tuple[MaskItem, ...]]:
+@dataclass(frozen=True)
+class MarkedPhotos:
+    """What a region gives.
+
+    Parameters
+    ----------
+    images
+        The photos that show the concept, and all files that could not be read.
+    masks
+        One for each, in the same order. They become pixels when they are loaded.
+    negatives
+        The photos that show nothing of the concept.
+    unmatched
+        How many masks, or entries of a COCO file, have no photo here and were ignored.
+    """
+
+    images: ImageSet
+    masks: tuple[MaskItem, ...]
+    negatives: tuple[ImageItem, ...] = ()
+    unmatched: int = 0
+
+
+def region_set(name: str, region: Region, *, skip_unreadable: bool = False) -> MarkedPhotos:
     """Gather images and their masks.
 
     Parameters
@@ -61,42 +91,60 @@ def region_set(name: str, region: Region, *, skip_unreadable: bool = False) -> t
         Leave out files that cannot be read, photos and masks, and the photos whose mask cannot be read; all are listed
         in `skipped` of the set.
 
-    Returns
-    -------
-    The images, and one mask for each, in the same order. Masks are decoded when they are loaded.
-
     Raises
     ------
     ImageSetError
-        If an image has no mask, a mask no image, two masks claim one image, also where it is given twice, or masks
-        are of a form not known.
+        If an image has no mask (but see `Region.unmasked_negative`), two masks claim one image, also where it is given
+        twice, no image is marked, or masks are of a form not known.
     UnreadableImageError
         If files cannot be read.
     """
-    images, masks = _matched(image_set(name, region.images, skip_unreadable=skip_unreadable), region, skip_unreadable)
+    images, masks, unmatched = _matched(
+        image_set(name, region.images, skip_unreadable=skip_unreadable), region, skip_unreadable
+    )
     _require_marked_once(images, masks)
-    return images, masks
+    marked = tuple(item for item, mask in zip(images, masks, strict=True) if not mask.empty)
+    if not marked:
+        by = f" by {region.masks}" if isinstance(region.masks, str | Path) else ""
+        raise ImageSetError(
+            f"{name}: none of the {len(images)} photos is marked{by}; mark the concept on some, or check that "
+            "these are the masks, and the category, of these photos"
+        )
+    return MarkedPhotos(
+        replace(images, items=marked),
+        tuple(mask for mask in masks if not mask.empty),
+        tuple(item for item, mask in zip(images, masks, strict=True) if mask.empty),
+        unmatched,
+    )
 
 
 # Which mask belongs to which image
 
+_Matched: TypeAlias = tuple[ImageSet, tuple[MaskItem, ...], int]
+"""The images, a mask for each, and how many masks have no image."""
 
-def _matched(images: ImageSet, region: Region, skip_unreadable: bool) -> tuple[ImageSet, tuple[MaskItem, ...]]:
+
+def _matched(images: ImageSet, region: Region, skip_unreadable: bool) -> _Matched:
     if not isinstance(region.masks, str | Path):
-        return images, _in_order(images, _from_arrays(images, region.masks))
+        return images, _in_order(images, _from_arrays(images, region.masks), region), 0
     path, category = split_category(region.masks)
     if path.is_dir():
-        return _from_folder(images, path, skip_unreadable)
+        return _from_folder(images, path, region, skip_unreadable)
     if not path.is_file():
         raise ImageSetError(f"{images.name}: there is no file or folder {path} of masks")
     if path.suffix.lower() == ".json":
-        return images, _pair(images, coco_masks(path, category), file_name, coco_rule(path, category))
+        matching = _Matching(file_name, coco_rule(path, category), lists_more=True)
+        return images, *_pair(images, coco_masks(path, category), matching, region.unmasked_negative)
     _require_apart(images, [path])
-    check_picture(path)
-    return images, _in_order(images, [mask_from_file(path)])
+    return images, _in_order(images, [mask_from_file(path)], region), 0
 
 
-def _in_order(images: ImageSet, masks: Sequence[MaskItem]) -> tuple[MaskItem, ...]:
+def _in_order(images: ImageSet, masks: Sequence[MaskItem], region: Region) -> tuple[MaskItem, ...]:
+    if region.unmasked_negative:
+        raise ImageSetError(
+            f"{images.name}: unmasked_negative is for masks that are matched by file name, a folder or a COCO file; "
+            "give a photo that shows nothing of the concept a mask that is false, or black, all over"
+        )
     if images.skipped:
         raise ImageSetError(
             f"{images.name}: {len(images.skipped)} files were left out of the images ({images.skipped[0].name} first), "
@@ -111,22 +159,52 @@ def _in_order(images: ImageSet, masks: Sequence[MaskItem]) -> tuple[MaskItem, ..
     return tuple(masks)
 
 
+@dataclass(frozen=True)
+class _Matching:
+    """How masks find their photos by name.
+
+    Parameters
+    ----------
+    key
+        Of a photo's name: the label of its mask.
+    rule
+        What the key is, for people.
+    lists_more
+        Whether masks without a photo are nothing odd, as in a file that lists a whole data set.
+    """
+
+    key: Callable[[str], str]
+    rule: str
+    lists_more: bool = False
+
+
 def _pair(
-    images: ImageSet, masks: Sequence[tuple[str, MaskItem]], key: Callable[[str], str], rule: str
-) -> tuple[MaskItem, ...]:
-    """Find the mask of each image: that with the same key."""
-    by_key = _unique(images.name, "masks", [(label, mask.name) for label, mask in masks])
+    images: ImageSet, masks: Sequence[Candidate], matching: _Matching, unmasked_negative: bool
+) -> tuple[tuple[MaskItem, ...], int]:
+    """Find the mask of each image, that with the same key, and count those of no image."""
+    key = matching.key
     names = dict.fromkeys(item.name for item in images)  # a photo may stand in the set twice
     photos = _unique(images.name, "photos", [(key(photo), photo) for photo in names])
+    _unique(images.name, "masks", [(mask.label, mask.name) for mask in masks if mask.label in photos])
+    by_key = {mask.label: mask for mask in masks}
     left_out = {key(entry.name) for entry in images.skipped}
     bare = [photo for label, photo in photos.items() if label not in by_key]
-    stray = [mask for label, mask in by_key.items() if label not in photos and label not in left_out]
-    if bare or stray:
-        parts = [f"photos without a mask: {_listed(bare)}"] if bare else []
-        parts += [f"masks that match no photo: {_listed(stray)}"] if stray else []
-        raise ImageSetError(f"{images.name}: {'; '.join(parts)}. {rule}")
-    items = dict(masks)
-    return tuple(items[key(item.name)] for item in images)
+    stray = [mask.name for mask in masks if mask.label not in photos and mask.label not in left_out]
+    odd = [] if matching.lists_more else stray  # their names may be meant for the bare photos
+    if bare and (odd or not unmasked_negative):
+        parts = f"photos without a mask: {_listed(bare)}"
+        parts += f"; masks that match no photo: {_listed(odd)}" if odd else ""
+        raise ImageSetError(f"{images.name}: {parts}. {matching.rule}. {_way_out(bool(odd))}")
+    found = {label: by_key[label].make() if label in by_key else nothing(photo) for label, photo in photos.items()}
+    return tuple(found[key(item.name)] for item in images), len(stray)
+
+
+def _way_out(odd: bool) -> str:
+    first = "once no mask is without its photo, " if odd else ""
+    return (
+        f"Where all photos without a mask show nothing of the concept, {first}say so with --unmasked-negative "
+        "(Region(..., unmasked_negative=True))"
+    )
 
 
 def _unique(name: str, what: str, labelled: Sequence[tuple[str, str]]) -> dict[str, str]:
@@ -183,7 +261,7 @@ def _from_arrays(images: ImageSet, masks: Sequence[Mask] | Mask) -> list[MaskIte
 # Files of masks
 
 
-def _from_folder(images: ImageSet, folder: Path, skip_unreadable: bool) -> tuple[ImageSet, tuple[MaskItem, ...]]:
+def _from_folder(images: ImageSet, folder: Path, region: Region, skip_unreadable: bool) -> _Matched:
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     if not files:
         raise ImageSetError(f"{images.name}: the folder of masks {folder} is empty")
@@ -201,9 +279,10 @@ def _from_folder(images: ImageSet, folder: Path, skip_unreadable: bool) -> tuple
         "A mask goes with the photo of the same file name without its ending (cat.jpg, cat.png): rename, add or take "
         "away files; for pictures in memory give bool arrays in their order"
     )
-    masks = _pair(images, [(file.stem, mask_from_file(file)) for file in readable], _stem, rule)
+    given = [Candidate(file.stem, str(file), partial(mask_from_file, file)) for file in readable]
+    masks, unmatched = _pair(images, given, _Matching(_stem, rule), region.unmasked_negative)
     left_out = [Skipped(str(file), reason) for file, reason in bad.items()]
-    return replace(images, skipped=(*images.skipped, *left_out)), masks
+    return replace(images, skipped=(*images.skipped, *left_out)), masks, unmatched
 
 
 def _unreadable(files: Sequence[Path], decode: bool) -> dict[Path, str]:
