@@ -3,7 +3,7 @@
 `demo`
     The small network that ships with sacv.
 `path/to/file.py:function`
-    A function in a file, which is run.
+    A function in a file, which is run. Until it returns, modules beside the file can be imported by name.
 `package.module:function`
     A function in a module that can be imported, which is run.
 `torchvision:NAME`, `timm:NAME`, `hf:ORG/NAME`
@@ -15,10 +15,12 @@ The function takes no argument and gives a `torch.nn.Module` or a `VisionModel`.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from typing import Any
 from torch import nn
 
 from sacv.errors import ModelSpecError
+from sacv.model.beside import beside
 from sacv.model.demo import DEMO_CLASSES, DEMO_SIZE, load_demo
 from sacv.model.transform import ImageTransform
 from sacv.model.vision_model import Transform, VisionModel
@@ -94,11 +97,12 @@ def _call(spec: str) -> VisionModel:
     name, at, weights = called.partition("@")
     if not colon or not place or not name.isidentifier():
         raise ModelSpecError(f"cannot read the model name {spec!r}; {LEGAL}")
-    function = _function(place, name, spec)
-    try:
-        made = function()
-    except Exception as error:  # anything can happen in the user's code
-        raise ModelSpecError(f"{spec} failed with {type(error).__name__}: {error}") from error
+    with beside(Path(place).resolve().parent) if _is_file(place) else nullcontext():
+        function = _function(place, name, spec)
+        try:
+            made = function()
+        except Exception as error:  # anything can happen in the user's code
+            raise ModelSpecError(f"{spec} failed with {type(error).__name__}: {error}") from error
     if isinstance(made, nn.Module):
         made = VisionModel(made)
     if isinstance(made, VisionModel):
@@ -108,8 +112,16 @@ def _call(spec: str) -> VisionModel:
     raise ModelSpecError(f"{spec} gave {type(made).__name__}; it must give a torch.nn.Module or a sacv.VisionModel")
 
 
+def _is_file(place: str) -> bool:
+    if not place.endswith(".py"):
+        return False
+    if not Path(place).is_file():
+        raise ModelSpecError(f"there is no file {place}")
+    return True
+
+
 def _function(place: str, name: str, spec: str) -> Callable[[], Any]:
-    module = _from_file(Path(place)) if place.endswith(".py") else _from_package(place, spec)
+    module = _from_file(Path(place)) if _is_file(place) else _from_package(place, spec)
     function = getattr(module, name, None)
     if not callable(function):
         names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
@@ -118,9 +130,7 @@ def _function(place: str, name: str, spec: str) -> Callable[[], Any]:
 
 
 def _from_file(path: Path) -> Any:
-    if not path.is_file():
-        raise ModelSpecError(f"there is no file {path}")
-    name = f"sacv_model_{path.stem}"
+    name = f"sacv_model_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
     module_spec = importlib.util.spec_from_file_location(name, path)
     if module_spec is None or module_spec.loader is None:
         raise ModelSpecError(f"{path} cannot be loaded as Python")
