@@ -2,13 +2,16 @@
 
 import json
 import sys
+from collections import OrderedDict
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
+import sacv
 from conftest import make_pictures
 from sacv.cli import main
 from sacv.cli.explain import explain_command
@@ -18,7 +21,7 @@ from sacv.cli.methods import parse_method
 from sacv.cli.options import parse_regions
 from sacv.errors import OptionError
 from sacv.maps import methods
-from sacv.model import LayerInfo
+from sacv.model import LayerInfo, contributing
 from sacv.solvers import DEFAULT
 
 CODE = """
@@ -469,10 +472,113 @@ def test_a_bank_may_name_a_zoo(run, place):
 
 def test_which_layers_are_worth_asking():
     def info(name, side, leaf=False):
-        return LayerInfo(name, "Block", grid=(side, side), leaf=leaf)
+        return LayerInfo(name, "Block", grid=(side, side), leaf=leaf, role="kernel" if leaf else "block")
 
     found = [info("stem", 28, leaf=True), info("stage.0", 14), info("stage.1.act", 14, leaf=True), info("stage.1", 14),
              info("next.0.expand", 14), info("next.0", 7), info("next.1", 7), info("next", 7),
              info("tiny", 3)]  # fmt: skip
     varies = {one.name: "varies" for one in found} | {"next.1": "constant", "next": "constant"}
     assert worth_asking(found, varies) == {"stem", "stage.1", "next.0"}
+
+
+def test_parts_of_repeated_blocks_are_not_worth_asking():
+    def info(name, kind, role="block"):
+        return LayerInfo(name, kind, grid=(7, 7), leaf=role != "block", role=role)
+
+    parts = [info("x.0.conv", "Conv2d", "kernel"), info("x.0", "Unit"), info("x.1.conv", "Conv2d", "kernel"),
+             info("x.1.act", "ReLU", "activation"), info("x.1.attention", "Attention"), info("x.1", "Unit"),
+             info("x", "Sequential")]  # fmt: skip
+    varies = {one.name: "varies" for one in parts} | {"x.1": "constant", "x": "constant"}
+    assert worth_asking(parts, varies) == {"x.0"}
+    alone = [one for one in parts if one.name not in ("x.0.conv", "x.0", "x.1.attention")]
+    assert worth_asking(alone, varies) == {"x.1.act"}
+    before = replace(info("x.0", "Unit"), grid=(14, 14))  # a unit then, though alone on its grid
+    assert worth_asking([before, *alone], varies) == {"x.0"}
+
+
+class Swish(nn.Module):
+    """An activation that torch does not know, and no parameter tells."""
+
+    def forward(self, x):
+        return x * x.sigmoid()
+
+
+class Same(nn.Module):
+    """Does nothing when a network is asked, as stochastic depth."""
+
+    def forward(self, x):
+        return x
+
+
+class Residual(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.conv, self.act = nn.Conv2d(width, width, 3, padding=1), nn.ReLU()
+
+    def forward(self, x):
+        return self.act(x + self.conv(x))
+
+
+class Padded(nn.Conv2d):
+    """A convolution that holds its padding, as some copies of TensorFlow's do."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.static_padding = nn.ZeroPad2d((0, 1, 0, 1))
+
+    def forward(self, x):
+        return super().forward(self.static_padding(x))
+
+
+def named(**layers):
+    return nn.Sequential(OrderedDict(layers))
+
+
+def conv(width=4, stride=1, given=4, bias=True):
+    return nn.Conv2d(given, width, 3, stride, padding=1, bias=bias)
+
+
+WORTH = {
+    "activation after a convolution": (dict(conv=conv(), act=nn.ReLU()), {"act"}),
+    "in place": (dict(conv=conv(), act=nn.ReLU(inplace=True)), {"act"}),
+    "with a norm and nothing between": (
+        dict(conv=conv(), norm=nn.BatchNorm2d(4), drop=nn.Dropout2d(), same=Same(), act=nn.GELU(), more=nn.Identity()),
+        {"act"},
+    ),
+    "an activation of the user's own": (dict(conv=conv(bias=False), act=Swish(), drop=Same()), {"act"}),
+    "no activation as a layer": (dict(conv=conv(), norm=nn.BatchNorm2d(4), drop=nn.Dropout()), {"conv"}),
+    "the last of two": (dict(a=conv(), b=nn.ReLU(), c=conv(), d=nn.ReLU()), {"d"}),
+    "pooling begins a grid": (
+        dict(conv=conv(), act=nn.ReLU(), pool=nn.MaxPool2d(2), lone=nn.ReLU(), drop=nn.Dropout()),
+        {"act"},
+    ),
+    "pooling that keeps the grid": (dict(conv=conv(), act=nn.ReLU(), pool=nn.MaxPool2d(3, 1, 1)), {"act"}),
+    "padding": (dict(pad=nn.ZeroPad2d((0, 1, 0, 1)), conv=nn.Conv2d(4, 4, 2), act=nn.ReLU()), {"act"}),
+    "padding of a convolution": (dict(stem=Padded(4, 4, 3, 2), act=nn.SiLU()), {"act"}),
+    "lone activation": (dict(act=nn.ReLU(), pool=nn.AvgPool2d(2), conv=conv(), end=nn.Tanh()), {"end"}),
+    "blocks": (dict(conv=conv(), act=nn.ReLU(), one=Residual(4), two=Residual(4), after=nn.ReLU()), {"two"}),
+    "blocks and stages": (
+        dict(stem=conv(), act=nn.ReLU(), down=conv(8, 2), stage=nn.Sequential(Residual(8), Residual(8))),
+        {"act", "stage"},
+    ),
+    "a container without a convolution": (
+        dict(conv=conv(), act=nn.Sequential(nn.BatchNorm2d(4), nn.ReLU()), end=nn.Sequential(nn.Dropout(), Same())),
+        {"act"},
+    ),
+}
+
+
+@pytest.mark.parametrize("make", [torch.rand, torch.zeros])
+@pytest.mark.parametrize("case", WORTH)
+def test_layers_worth_asking_of_small_networks(case, make):
+    body, wanted = WORTH[case]
+    inputs = make(1, 4, 16, 16)
+    tail = {"shrink": nn.AvgPool2d(4), "mix": nn.LazyConv2d(4, 1), "bend": nn.Softplus(),
+            "mean": nn.AdaptiveAvgPool2d(1), "flat": nn.Flatten(), "head": nn.Linear(4, 3)}  # fmt: skip
+    torch.manual_seed(0)
+    net = named(**body, **tail)
+    net(torch.rand(1, 4, 16, 16))
+    model = sacv.VisionModel(net.eval())
+    found = list(model.survey(inputs).values())
+    varies = contributing(model, inputs, [info.name for info in found if info.usable])
+    assert worth_asking(found, varies) == wanted

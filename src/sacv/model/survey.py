@@ -13,6 +13,7 @@ from sacv.errors import LayerError
 from sacv.model.layout import Layout
 from sacv.model.outputs import main_tensor
 from sacv.model.recognition import Recogniser
+from sacv.model.roles import OTHER, role
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class LayerInfo:
         A layer that can be asked about in its place.
     leaf
         Whether it holds no other layer.
+    role
+        What it does (`sacv.model.roles`).
     """
 
     name: str
@@ -44,6 +47,7 @@ class LayerInfo:
     warning: str = ""
     nearest: str = ""
     leaf: bool = True
+    role: str = OTHER
 
     @property
     def usable(self) -> bool:
@@ -73,13 +77,13 @@ def survey(net: nn.Module, inputs: torch.Tensor, layouts: Mapping[str, Layout]) 
     recogniser = Recogniser(pair.shape, layouts)
     found: dict[str, LayerInfo] = {}
 
-    def record(name: str, module: nn.Module, output: Any) -> None:
-        info = found.get(name) or _look(name, module, output, recogniser)
+    def record(name: str, module: nn.Module, given: tuple[Any, ...], output: Any) -> None:
+        info = found.get(name) or replace(_look(name, module, output, recogniser), role=role(module, given, output))
         found[name] = replace(info, calls=info.calls + 1)
 
     with torch.no_grad():
         handles = [
-            module.register_forward_hook(lambda m, _i, output, name=name: record(name, m, output))
+            module.register_forward_hook(lambda m, given, output, name=name: record(name, m, given, output))
             for name, module in modules.items()
         ]
         try:
