@@ -50,7 +50,7 @@ def assert_same_means(one, other):
 
 def assert_same_bank(one, other):
     """Every field, exactly, but for the lower triangle of a scatter: the upper one is kept, and stands for both."""
-    compared = {"layers", "sets", "solver", "seed", "folds", "locations", "runs", "nulls", "model"}
+    compared = {"layers", "sets", "solver", "seed", "folds", "locations", "runs", "nulls", "model", "absent"}
     assert compared | {"cavs", "statistics", "seen_through"} == {field.name for field in fields(ConceptBank)}
     for name in compared:
         assert getattr(one, name) == getattr(other, name)
@@ -62,6 +62,9 @@ def assert_same_bank(one, other):
         np.testing.assert_array_equal(mine.evidence, theirs.evidence)
         assert_same_drawn(mine.runs, theirs.runs)
         assert_same_drawn(mine.null, theirs.null)
+        np.testing.assert_array_equal(mine.presence.maxima, theirs.presence.maxima)
+        assert mine.presence.maxima.dtype == theirs.presence.maxima.dtype == np.float32
+        assert (mine.presence.kind, mine.presence.offered) == (theirs.presence.kind, theirs.presence.offered)
     assert one.statistics.keys() == other.statistics.keys()
     for key, mine in one.statistics.items():
         theirs = other.statistics[key]
@@ -90,6 +93,7 @@ def assert_same_bank(one, other):
         {"solver": Logistic(C=0.1)},
         {"runs": 1, "nulls": 0},
         {"rest": False},
+        {"absent": noise(20, 3, 4, 9).float()},
     ],
     ids=str,
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sacv.cav.presence import KINDS, NONE, Presence
 from sacv.cav.runs import DrawnCAVs
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV, Quality
@@ -31,6 +32,8 @@ def pack_cavs(cavs: Sequence[CAV]) -> dict[str, Array]:
     for cav in cavs:
         name = f"{cav.layer}/{cav.concept}"
         arrays |= {name: cav.vector, f"{name}/evidence": cav.evidence}
+        if len(cav.presence):
+            arrays[f"{name}/presence"] = cav.presence.maxima
         if cav.own_detector is not None:
             arrays[f"{name}/detector"] = cav.own_detector
         for place, drawn in ((f"{name}/runs", cav.runs), (null_name(cav), cav.null)):
@@ -68,6 +71,7 @@ def unpack_cavs(
                 nulls[entry["null"]],
                 entry["statistics"],
                 detector,
+                _presence(entry.get("presence"), arrays.get(f"{name}/presence")),
             )
         )
     return tuple(found)
@@ -78,6 +82,18 @@ def _require_direction(what: str, array: Array, channels: int) -> None:
         raise ValueError(f"{what} is {array.dtype} of shape {array.shape}")
     if not abs(float(np.linalg.norm(array)) - 1) < 1e-9:
         raise ValueError(f"{what} has norm {np.linalg.norm(array)}, not 1")
+
+
+def _presence(label: Mapping[str, Any] | None, maxima: Array | None) -> Presence:
+    if label is None:  # a bank from before there was such a mask
+        return Presence.without(NONE)
+    if label["kind"] not in KINDS:
+        raise ValueError(f"there is no presence of kind {label['kind']!r}")
+    if maxima is None:
+        return Presence.without(label["kind"])
+    if maxima.dtype != np.float32 or maxima.ndim != 1 or np.any(maxima[1:] < maxima[:-1]):
+        raise ValueError(f"presence is {maxima.dtype} of shape {maxima.shape}, or not ascending")
+    return Presence(maxima, label["kind"], label["offered"])
 
 
 def _drawn(name: str, arrays: Mapping[str, Array]) -> DrawnCAVs:

@@ -5,8 +5,9 @@ A bank is a folder:
 `bank.json`
     Model, layers, sets of images, solver, figures of each CAV, `format_version`.
 `cavs.safetensors`
-    `LAYER/CONCEPT`: float64 `(channels,)`; beside it `LAYER/CONCEPT/evidence`, and the vectors and thresholds of its
-    random runs and of its null, which concepts of as many images share.
+    `LAYER/CONCEPT`: float64 `(channels,)`; beside it `LAYER/CONCEPT/evidence`, `LAYER/CONCEPT/presence` (what pictures
+    without the concept reach), and the vectors and thresholds of its random runs and of its null, which concepts of as
+    many images share.
 `moments.safetensors`
     For each layer and set (`LAYER/concept/NAME`, `LAYER/random`): `count`, `mean` and the upper triangle of the scatter
     of each fold; the mean, weight and fold of each image; a sample of locations. The pool's means as seen through the
@@ -40,6 +41,7 @@ from sacv.model import ImageTransform, VisionModel
 FORMAT_VERSION = 2
 KIND = "concept bank"
 MARKER = "bank.json"
+NO_SET = BankSet(None, ())
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ class ConceptBank:
         By layer and set (`BankSet.key`).
     seen_through
         By layer and concept of marked regions (`BankSet.key`): the pool's means under its masks.
+    absent
+        The pictures that calibrate the mask of presence; they stand in none of the sets.
     """
 
     model: Mapping[str, Any]
@@ -93,6 +97,7 @@ class ConceptBank:
     cavs: tuple[CAV, ...]
     statistics: Mapping[tuple[str, str], SetStatistics]
     seen_through: Mapping[tuple[str, str], ImageMeans]
+    absent: BankSet = NO_SET
 
     @property
     def concepts(self) -> list[str]:
@@ -195,11 +200,13 @@ class ConceptBank:
                     "separation": cav.separation,
                     "quality": asdict(cav.quality),
                     "null": null_name(cav),
+                    "presence": {"kind": cav.presence.kind, "offered": cav.presence.offered},
                     "statistics": dict(cav.statistics),
                 }
                 for cav in self.cavs
             ],
             "sets": [entry.to_json() for entry in self.sets],
+            "absent": self.absent.to_json(),
         }
 
     @classmethod
@@ -253,6 +260,7 @@ class ConceptBank:
                 for entry in sets
                 if entry.regions
             },
+            absent=BankSet.from_json(labels["absent"]) if "absent" in labels else NO_SET,
         )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import prod
 
 from sacv.cav.bank import ConceptBank, LayerShape
+from sacv.cav.calibration import Calibration, calibrated, given, held_out
 from sacv.cav.estimate import draws, estimate, inner
 from sacv.cav.gather import Gathered, SetPlan, gather
 from sacv.cav.marked import Grids, Weights, covered, uncovered
@@ -39,6 +41,7 @@ def fit(
     *,
     regions: Mapping[str, Region] | None = None,
     rest: bool = False,
+    absent: Source | None = None,
     solver: Solver | None = None,
     runs: int | None = None,
     nulls: int | None = None,
@@ -69,6 +72,11 @@ def fit(
         Concepts marked on photos, by name: images and masks. A location weighs as the mask covers its cell.
     rest
         Take what is not marked of the photos of `regions` into the random pool too.
+    absent
+        Pictures that show none of the concepts, used for nothing but to calibrate the mask of presence
+        (`sacv.cav.presence`); 19 or more. They should be like those to be explained. Without them, of 80 random images
+        or more some are held out of everything else for it; an empty sequence holds out none. As many are used as give
+        2^27 values of activation over all layers, which are in memory until the CAVs are known.
     solver
         How a direction is found, and how activations are read; `sacv.solvers.DEFAULT` by default.
     runs
@@ -102,7 +110,8 @@ def fit(
     LayerError
         If a layer does not exist or cannot be asked about.
     ImageError
-        If images or masks cannot be read, a set has fewer than two, or a concept shares images with the random set.
+        If images or masks cannot be read, a set has fewer than two, or a concept shares images with the random set, or
+        `absent` with any other.
     ActivationError
         If an activation is not finite.
     SolverError
@@ -116,6 +125,7 @@ def fit(
             raise OptionError(f"{name} must be at least {least}, not {value}")
     model.modules(layers)  # a wrong name is told before any image is read
     sources = _sources(concepts or {}, random, regions or {}, rest, skip_unreadable)
+    sources, calibration = _apart(sources, absent, skip_unreadable)
     first = next(batches(sources[0].images.items, 1))
     shapes = {
         name: LayerShape(info.layout.name, info.grid, info.channels)
@@ -123,8 +133,10 @@ def fit(
         if info.layout is not None
     }
     sets = _plans(model, shapes, sources, rest)
+    calibration = calibration.within(sum(prod(shape.grid) * shape.channels for shape in shapes.values()))
     size = model.batch_size(batch_size)
-    total = -(-len({item.digest for entry in sets for item in entry.items}) // size)
+    counts = (len({item.digest for entry in sets for item in entry.items}), len(calibration.images))
+    total = sum(-(-count // size) for count in counts)
     done = 0
 
     def advance(count: int) -> None:
@@ -143,11 +155,14 @@ def fit(
         seed=seed,
         batch_size=size,
         progress=advance,
+        kept=calibration.images.items,
     )
     bank_sets = tuple(_bank_set(source, entry, found) for source, entry in zip(sources, sets, strict=False))
     statistics = {(layer, bank_sets[number].key): kept for (layer, number), kept in found.sets.items()}
     marked = [entry.key for entry in bank_sets if entry.regions]
     seen_through = {(layer, marked[number - len(sources)]): kept for (layer, number), kept in found.means.items()}
+    cavs = estimate(list(layers), bank_sets, statistics, seen_through, solver=solver, wanted=wanted, seed=seed)
+    grids = {name: shape.grid for name, shape in shapes.items()}
     return ConceptBank(
         model=model.describe(),
         layers=shapes,
@@ -158,9 +173,10 @@ def fit(
         locations=locations,
         runs=wanted.runs,
         nulls=wanted.nulls,
-        cavs=estimate(list(layers), bank_sets, statistics, seen_through, solver=solver, wanted=wanted, seed=seed),
+        cavs=calibrated(cavs, calibration, found.kept, grids),
         statistics=statistics,
         seen_through=seen_through,
+        absent=_absent_set(calibration, found),
     )
 
 
@@ -216,6 +232,14 @@ def _sources(
     return found
 
 
+def _apart(sources: list[_Source], absent: Source | None, skip_unreadable: bool) -> tuple[list[_Source], Calibration]:
+    """Give the sets without the pictures that are used for calibration alone, and these."""
+    if absent is not None:
+        return sources, given(absent, [entry.images for entry in sources], skip_unreadable=skip_unreadable)
+    calibration, rest = held_out(sources[-1].images)
+    return [*sources[:-1], replace(sources[-1], images=rest)], calibration
+
+
 def _plans(
     model: VisionModel, shapes: Mapping[str, LayerShape], sources: Sequence[_Source], rest: bool
 ) -> list[SetPlan]:
@@ -268,4 +292,14 @@ def _bank_set(source: _Source, entry: SetPlan, found: Gathered) -> BankSet:
         source.masks is not None,
         tuple((skipped.name, skipped.reason) for skipped in source.images.skipped),
         source.repeats,
+    )
+
+
+def _absent_set(calibration: Calibration, found: Gathered) -> BankSet:
+    items, skipped = calibration.images.items, calibration.images.skipped
+    return BankSet(
+        None,
+        tuple(BankImage(item.name, item.digest, tuple(found.looks[item.digest].tolist())) for item in items),
+        skipped=tuple((one.name, one.reason) for one in skipped),
+        repeats=calibration.repeats,
     )

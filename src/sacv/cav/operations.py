@@ -9,9 +9,11 @@ import numpy as np
 
 from sacv.cav.bank import ConceptBank
 from sacv.cav.estimate import draws, estimate
+from sacv.cav.presence import CHANGED, Presence
 from sacv.cav.reading import Reading
 from sacv.cav.sets import RANDOM, BankSet
 from sacv.cav.statistics import ImageMeans, SetStatistics
+from sacv.cav.vector import CAV
 from sacv.errors import ImageSetError, MismatchError, OptionError
 from sacv.solvers import Solver, rebuild
 
@@ -22,6 +24,7 @@ def merge(banks: Sequence[ConceptBank], *, solver: Solver | None = None) -> Conc
     Moments join exactly, so that two sites that fit the same concept on their own images get the CAVs of all images
     together without showing one to each other. A set that both hold, image for image, is taken once, so that
     a concept fitted later against the same random set can be added. The held-out figures keep each bank's own folds.
+    A CAV that comes out the same keeps the calibration of its mask of presence; another has none.
 
     Parameters
     ----------
@@ -78,8 +81,9 @@ def merge(banks: Sequence[ConceptBank], *, solver: Solver | None = None) -> Conc
             if entry.regions
         },
         folds=max(bank.folds for bank in banks),
+        absent=_joined_absent([bank.absent for bank in banks]),
     )
-    return _again(joined, solver, first.runs, first.nulls)
+    return _again(joined, solver, first.runs, first.nulls, [cav for bank in banks for cav in bank.cavs])
 
 
 def refit(
@@ -128,10 +132,11 @@ def refit(
             layer: SetStatistics.union([bank.statistics[layer, entry.key] for entry in taken]) for layer in bank.layers
         }
         bank = _with_random(replace(bank, sets=(*left, bank.sets[-1])), pool, statistics)
-    return _again(bank, solver, bank.runs if runs is None else runs, bank.nulls if nulls is None else nulls)
+    wanted = (bank.runs if runs is None else runs, bank.nulls if nulls is None else nulls)
+    return _again(bank, solver, *wanted, bank.cavs)
 
 
-def _again(bank: ConceptBank, solver: Solver | None, runs: int, nulls: int) -> ConceptBank:
+def _again(bank: ConceptBank, solver: Solver | None, runs: int, nulls: int, before: Sequence[CAV]) -> ConceptBank:
     solver = rebuild(bank.solver) if solver is None else solver
     if Reading.of(solver) != bank.reading:
         raise OptionError(
@@ -143,7 +148,30 @@ def _again(bank: ConceptBank, solver: Solver | None, runs: int, nulls: int) -> C
     cavs = estimate(
         list(bank.layers), bank.sets, bank.statistics, bank.seen_through, solver=solver, wanted=wanted, seed=bank.seed
     )
+    cavs = tuple(replace(cav, presence=_presence(cav, before)) for cav in cavs)
     return replace(bank, solver=solver.describe(), runs=wanted.runs, nulls=wanted.nulls, cavs=cavs)
+
+
+def _presence(cav: CAV, before: Sequence[CAV]) -> Presence:
+    """Keep what pictures without the concept reach where the detector has not changed by a bit."""
+    same = [one for one in before if (one.layer, one.concept) == (cav.layer, cav.concept)]
+    asked = [one for one in same if len(one.presence)]
+    exact = [one.presence for one in asked if np.array_equal(one.detector, cav.detector)]
+    if exact:
+        return max(exact, key=len)
+    return Presence.without(CHANGED if asked else same[0].presence.kind)
+
+
+def _joined_absent(sets: Sequence[BankSet]) -> BankSet:
+    images = {image.digest: image for entry in sets for image in entry.images}
+    skipped, repeats = (
+        tuple(dict.fromkeys(pair for part in parts for pair in part))
+        for parts in (
+            [entry.skipped for entry in sets],
+            [entry.repeats for entry in sets],
+        )
+    )
+    return BankSet(None, tuple(images.values()), False, skipped, repeats)
 
 
 def _with_random(bank: ConceptBank, pool: BankSet, statistics: dict[str, SetStatistics]) -> ConceptBank:

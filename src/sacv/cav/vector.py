@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from sacv.cav.presence import NONE, Presence
 from sacv.cav.runs import DrawnCAVs
 
 Float64 = NDArray[np.float64]
@@ -90,6 +91,8 @@ class CAV:
         What the solver tells of its work.
     own_detector
         w, where the solver parts it from v.
+    presence
+        What pictures without the concept reach, of which the mask of presence is made.
     """
 
     layer: str
@@ -103,6 +106,7 @@ class CAV:
     null: DrawnCAVs
     statistics: Mapping[str, float] = field(default_factory=dict)
     own_detector: Float64 | None = None
+    presence: Presence = field(default_factory=lambda: Presence.without(NONE))
 
     @property
     def detector(self) -> Float64:

@@ -57,6 +57,15 @@ REMARKABLE_COSINE = 0.7
 )
 @click.option("--rest", is_flag=True, help="Take what is not marked of the region photos into the random set too.")
 @click.option(
+    "--absent",
+    multiple=True,
+    type=click.Path(),
+    metavar="DIR",
+    help="A folder of 19 or more pictures, like those to be explained, that show none of the concepts: they calibrate "
+    "the mask of presence and are used for nothing else. May be repeated. [default: held out of 80 random images or "
+    "more]",
+)
+@click.option(
     "--solver",
     default="smooth/mean-difference:0.8",
     show_default=True,
@@ -103,6 +112,7 @@ def fit_command(
     regions: tuple[str, ...],
     random: tuple[str, ...],
     rest: bool,
+    absent: tuple[str, ...],
     solver: str,
     runs: int | None,
     nulls: int | None,
@@ -133,6 +143,7 @@ def fit_command(
             list(random),
             regions=marked,
             rest=rest,
+            absent=list(absent) or None,
             solver=how,
             runs=runs,
             nulls=nulls,
@@ -153,18 +164,24 @@ def fit_command(
 
 def summary(bank: ConceptBank) -> dict[str, Any]:
     """Give the figures of a bank for machines."""
+    sets = (*bank.sets, bank.absent)
     return {
         "cavs": [
             {
                 "layer": cav.layer,
                 "concept": cav.concept,
                 "threshold": cav.threshold,
+                "presence": {
+                    "threshold": cav.presence.threshold,
+                    "pictures": len(cav.presence),
+                    "kind": cav.presence.kind,
+                },
                 "quality": asdict(cav.quality),
             }
             for cav in bank.cavs
         ],
-        "skipped": [{"name": name, "reason": reason} for entry in bank.sets for name, reason in entry.skipped],
-        "repeats": [{"left_out": name, "kept": kept} for entry in bank.sets for name, kept in entry.repeats],
+        "skipped": [{"name": name, "reason": reason} for entry in sets for name, reason in entry.skipped],
+        "repeats": [{"left_out": name, "kept": kept} for entry in sets for name, kept in entry.repeats],
     }
 
 
@@ -187,14 +204,25 @@ def show_bank(bank: ConceptBank) -> None:
             for cav in bank.cavs
         ],
     )
+    say()
+    for text, where in presence_told(bank).items():
+        say(f"Mask of presence, {where}: {text}")
     told = [f"{cav.layer}, {cav.concept}: {remark}" for cav in bank.cavs for remark in remarks(cav)]
     if told:
         say("\n" + "\n".join(told))
-    for entry in bank.sets:
+    for entry in (*bank.sets, bank.absent):
         for _, reason in entry.skipped:
             say(f"Left out, unreadable: {reason}")
         for name, kept in entry.repeats:
             say(f"Left out, the same image as {kept}: {name}")
+
+
+def presence_told(bank: ConceptBank) -> dict[str, str]:
+    """Tell what the masks of presence are calibrated on, and where; all, if they are alike."""
+    found: dict[str, list[str]] = {}
+    for cav in bank.cavs:
+        found.setdefault(cav.presence.told, []).append(f"{cav.layer}, {cav.concept}")
+    return {text: "all" if len(found) == 1 else "; ".join(where) for text, where in found.items()}
 
 
 def remarks(cav: CAV) -> Iterator[str]:
