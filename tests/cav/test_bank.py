@@ -41,6 +41,9 @@ def assert_same_drawn(one, other):
     np.testing.assert_array_equal(one.vectors, other.vectors)
     np.testing.assert_array_equal(one.thresholds, other.thresholds)
     np.testing.assert_array_equal(one.separations, other.separations)
+    assert (one.spreads is None) == (other.spreads is None)
+    if one.spreads is not None:
+        np.testing.assert_array_equal(one.spreads, other.spreads)
 
 
 def assert_same_means(one, other):
@@ -62,6 +65,9 @@ def assert_same_bank(one, other):
         np.testing.assert_array_equal(mine.evidence, theirs.evidence)
         assert_same_drawn(mine.runs, theirs.runs)
         assert_same_drawn(mine.null, theirs.null)
+        assert (mine.dealt is None) == (theirs.dealt is None)
+        if mine.dealt is not None:
+            assert_same_drawn(mine.dealt, theirs.dealt)
         np.testing.assert_array_equal(mine.presence.maxima, theirs.presence.maxima)
         assert mine.presence.maxima.dtype == theirs.presence.maxima.dtype == np.float32
         assert (mine.presence.kind, mine.presence.offered) == (theirs.presence.kind, theirs.presence.offered)

@@ -3,9 +3,10 @@ import pytest
 
 import sacv
 from cav.planted import assert_drawn_from, cells, halves, mean_of, noise, planted_model, unit
-from sacv.cav.runs import null_cavs, random_runs
+from sacv.cav.runs import dealt_cavs, null_cavs, random_runs
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.errors import SolverError
+from sacv.maps.chance import Chance
 from sacv.solvers import LDA, Logistic, MeanDifference, Ridge
 from sacv.stats import LocationSample, Moments
 from solvers.table import solve
@@ -187,6 +188,59 @@ def test_the_draws_are_those_of_the_generator():
 def test_a_pool_in_which_nothing_varies_gives_no_null():
     with pytest.raises(SolverError, match="do not differ"):
         null_cavs(MeanDifference(), statistics(np.ones((6, 4, 3))), None, 2, 3, np.random.default_rng(0))
+
+
+# Labels dealt at random
+
+
+@pytest.mark.parametrize("solver", [MeanDifference(), MeanDifference(0.3), Logistic(C=0.1)], ids=repr)
+def test_a_deal_is_the_cav_of_a_bank_with_its_labels(solver):
+    """In vector, middle, separation and spread: so the CAV and its deals are exchangeable if there is no concept."""
+    images = noise(7, 3, 3, 4)
+    model, rows = planted_model(3), []
+    for inside in halves(7, 3):
+        outside = [index for index in range(7) if index not in inside]
+        wanted = {"solver": solver, "runs": 1, "nulls": 19, "folds": 2, "locations": 99}
+        bank = sacv.fit(model, ["layer"], {"c": images[inside]}, images[outside], **wanted)
+        (cav,) = bank.cavs
+        middle = cav.vector @ bank.statistics["layer", "random"].total().mean + cav.separation / 2
+        own = Chance(bank, "layer", [cav]).spreads(cav, cav.dealt)[1]
+        rows.append([*cav.vector, middle, cav.separation, own])
+    dealt = cav.dealt
+    assert len(dealt) == 19
+    found = np.column_stack([dealt.vectors, dealt.thresholds, dealt.separations, dealt.spreads])
+    assert_drawn_from(found, np.array(rows), 1e-5 if isinstance(solver, Logistic) else 1e-9)
+
+
+def test_the_spread_is_of_the_locations_that_stand_for_random():
+    concept, random = pool_of(3, 0), pool_of(5)
+    sets = [statistics(values) for values in (concept, random)]
+    found = dealt_cavs(MeanDifference(), *sets, 40, np.random.default_rng(0))
+    images, rows = np.concatenate([concept, random]), []
+    within = np.mean([np.cov(image.T, bias=True) for image in images], axis=0)
+    for outside in halves(8, 5):
+        inside = [index for index in range(8) if index not in outside]
+        vector = unit(mean_of(images[inside]) - mean_of(images[outside]))
+        between = np.var([vector @ image.mean(axis=0) for image in images[outside]])
+        rows.append([*vector, np.sqrt(vector @ within @ vector + between)])
+    assert_drawn_from(np.column_stack([found.vectors, found.spreads]), np.array(rows), 1e-10)
+
+
+def test_a_deal_whose_sets_do_not_differ_is_evidence_of_nothing():
+    sets = statistics(np.ones((2, 4, 3))), statistics(np.ones((4, 4, 3)))
+    for solver in (MeanDifference(), Logistic(C=0.1)):
+        found = dealt_cavs(solver, *sets, 5, np.random.default_rng(0))
+        assert not found.vectors.any() and not found.separations.any()
+        assert np.isfinite(found.separations / found.spreads**2).all()
+
+
+def test_marked_regions_have_no_deals():
+    images = noise(5, 3, 4, 0, mean=1)
+    region = sacv.Region(images, list(np.random.default_rng(0).random((5, 4, 4)) < 0.7))
+    options = {"regions": {"x": region}, "nulls": 9, "runs": 1}
+    bank = sacv.fit(planted_model(3), ["layer"], {"c": noise(5, 3, 4, 2, mean=1)}, noise(6, 3, 4, 1), **options)
+    assert bank.cav("layer", "x").dealt is None and len(bank.cav("layer", "c").dealt) == 9
+    assert (bank.cav("layer", "x").null.spreads > 0).all()
 
 
 # In a bank

@@ -36,13 +36,20 @@ def pack_cavs(cavs: Sequence[CAV]) -> dict[str, Array]:
             arrays[f"{name}/presence"] = cav.presence.maxima
         if cav.own_detector is not None:
             arrays[f"{name}/detector"] = cav.own_detector
-        for place, drawn in ((f"{name}/runs", cav.runs), (null_name(cav), cav.null)):
-            arrays |= {
-                f"{place}/vectors": drawn.vectors,
-                f"{place}/thresholds": drawn.thresholds,
-                f"{place}/separations": drawn.separations,
-            }
+        named = {f"{name}/runs": cav.runs, null_name(cav): cav.null, f"{name}/dealt": cav.dealt}
+        for place, drawn in named.items():
+            if drawn is not None:
+                arrays |= _pack_drawn(place, drawn)
     return arrays
+
+
+def _pack_drawn(place: str, drawn: DrawnCAVs) -> dict[str, Array]:
+    arrays = {
+        f"{place}/vectors": drawn.vectors,
+        f"{place}/thresholds": drawn.thresholds,
+        f"{place}/separations": drawn.separations,
+    }
+    return arrays if drawn.spreads is None else arrays | {f"{place}/spreads": drawn.spreads}
 
 
 def unpack_cavs(
@@ -71,6 +78,7 @@ def unpack_cavs(
                 nulls[entry["null"]],
                 entry["statistics"],
                 detector,
+                _drawn(f"{name}/dealt", arrays) if f"{name}/dealt/vectors" in arrays else None,
                 _presence(entry.get("presence"), arrays.get(f"{name}/presence")),
             )
         )
@@ -97,7 +105,8 @@ def _presence(label: Mapping[str, Any] | None, maxima: Array | None) -> Presence
 
 
 def _drawn(name: str, arrays: Mapping[str, Array]) -> DrawnCAVs:
-    return DrawnCAVs(arrays[f"{name}/vectors"], arrays[f"{name}/thresholds"], arrays[f"{name}/separations"])
+    vectors, thresholds, separations = (arrays[f"{name}/{kind}"] for kind in ("vectors", "thresholds", "separations"))
+    return DrawnCAVs(vectors, thresholds, separations, arrays.get(f"{name}/spreads"))
 
 
 def _quality(fields: Mapping[str, Any]) -> Quality:

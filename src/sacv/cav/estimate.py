@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from sacv.cav.looks import LOOKS
 from sacv.cav.quality import HeldOut, accuracy, area, auroc, best_threshold
-from sacv.cav.runs import DrawnCAVs, null_cavs, random_runs
+from sacv.cav.runs import DrawnCAVs, dealt_cavs, null_cavs, random_runs
 from sacv.cav.sets import RANDOM, BankSet
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV, Quality
@@ -146,6 +146,7 @@ class _Layer:
             solution = self._solve(concept, None)
             runs = random_runs(self.solver, concept, self.random, self.wanted.runs - 1, self._rng(f"runs/{name}"))
             null = self._null(name, len(entry.images), seen_through)
+            dealt = None if seen_through is not None or not len(null) else self._dealt(name, concept)
         except SolverError as error:
             raise SolverError(f"concept {name!r} at layer {self.layer!r}: {error}") from error
         rng = self._rng(f"quality/{name}")
@@ -182,6 +183,7 @@ class _Layer:
             null,
             solution.statistics,
             solution.own_detector,
+            dealt,
         )
         return _Fitted(cav, held_out[0])
 
@@ -226,6 +228,9 @@ class _Layer:
             rng = self._rng(f"null/{size}")
             self.nulls[size] = null_cavs(self.solver, self.random, None, size, self.wanted.nulls, rng)
         return self.nulls[size]
+
+    def _dealt(self, name: str, concept: SetStatistics) -> DrawnCAVs:
+        return dealt_cavs(self.solver, concept, self.random, self.wanted.nulls, self._rng(f"dealt/{name}"))
 
     def _rng(self, purpose: str) -> np.random.Generator:
         """Give a generator that depends on the seed and the purpose alone, not on what else is fitted."""

@@ -89,6 +89,13 @@ class SetStatistics:
     def _total(self) -> Moments:
         return Moments.union(self.folds, self.folds[0].channels)
 
+    def within_images(self) -> Moments:
+        """Give the scatter of the locations about the mean of their own image; the mean is 0."""
+        total = self.total()
+        steps = self.images.means - total.mean
+        between = (steps.T * self.images.weights) @ steps
+        return Moments(total.count, np.zeros(total.channels), total.scatter - between)
+
     def without(self, fold: int) -> Moments:
         """Give the moments of all locations but those of a fold."""
         return self.total().minus(self.folds[fold]) if fold < len(self.folds) else self.total()

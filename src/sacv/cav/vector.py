@@ -91,6 +91,9 @@ class CAV:
         What the solver tells of its work.
     own_detector
         w, where the solver parts it from v.
+    dealt
+        The concept's and the random images with their labels dealt at random, against which relevance is held; none
+        for a concept of marked regions, whose images and the random ones are not seen alike.
     presence
         What pictures without the concept reach, of which the mask of presence is made.
     """
@@ -106,6 +109,7 @@ class CAV:
     null: DrawnCAVs
     statistics: Mapping[str, float] = field(default_factory=dict)
     own_detector: Float64 | None = None
+    dealt: DrawnCAVs | None = None
     presence: Presence = field(default_factory=lambda: Presence.without(NONE))
 
     @property

@@ -117,7 +117,7 @@ def show_explanation(found: Explanation) -> None:
         f"\nContributions are in {found.settings['method']['unit']}; the SACV score sums them where the concept is "
         "relevant."
         "\n'Present' is the share of places whose evidence exceeds what pictures without the concept reach anywhere."
-        "\n'Beats chance' is the share of places whose relevance exceeds what random CAVs reach anywhere (5 % "
+        "\n'Beats chance' is the share of places whose relevance exceeds what CAVs of dealt labels reach (5 % "
         "family-wise);\n'taken out' is the change of the logit when the concept is removed where it is relevant."
     )
     for layer in found.layers:
