@@ -8,10 +8,10 @@ from functools import partial
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
-from sacv.bench.agreement import sign_accuracy, spearman
+from sacv.bench.agreement import sign_accuracy
 from sacv.bench.intervals import bootstrap, mean
-from sacv.bench.metrics import auroc
 from sacv.bench.real.seen import Float64, Map
 
 KEYS = ("network", "layer", "experiment", "concept", "n", "method", "metric")
@@ -50,11 +50,26 @@ def place(
         What rows call it.
     """
     judged = [number for number, share in enumerate(shares) if (share >= 0.5).any() and (share < 0.5).any()]
+    values = {
+        number: areas(np.stack([one[number] for one in maps.values()]), shares[number] >= 0.5) for number in judged
+    }
     return [
-        {"method": method, "metric": metric, "image": images[number], "value": auroc(found[number], shares[number])}
-        for method, found in maps.items()
+        {"method": method, "metric": metric, "image": images[number], "value": float(values[number][row])}
+        for row, method in enumerate(maps)
         for number in judged
     ]
+
+
+def areas(values: Map, inside: NDArray[np.bool_]) -> Float64:
+    """Give `sacv.bench.metrics.auroc` of many maps `(maps, *grid)` of one picture at once, float64 `(maps,)`.
+
+    From the ranks R of the k cells inside, of n: (sum R - k (k + 1) / 2) / (k (n - k)).
+    """
+    within = inside.ravel()
+    ranks = rankdata(values.reshape(len(values), -1), axis=1)
+    k, n = int(within.sum()), within.size
+    found: Float64 = (ranks[:, within].sum(axis=1) - k * (k + 1) / 2) / (k * (n - k))
+    return found
 
 
 def at(observations: Sequence[Observation], layers: Sequence[str], **fields: object) -> list[Observation]:
@@ -81,8 +96,21 @@ def pairs_auroc(scores: Float64, labels: Float64, strata: Float64) -> float:
     return right / total if total else float("nan")
 
 
+def rank_correlation(found: Float64, truth: Float64) -> float:
+    """Give `sacv.bench.agreement.spearman`, which it is, in less time where there are few values.
+
+    A value's rank is the number of values below it and half of those equal to it, up to a constant.
+    """
+    both = np.stack([found, truth])
+    apart = both[:, :, None] - both[:, None]
+    ranks = (apart > 0).sum(axis=2) + (apart == 0).sum(axis=2) / 2
+    ranks -= ranks.mean(axis=1, keepdims=True)
+    lengths = np.linalg.norm(ranks, axis=1)
+    return float(ranks[0] @ ranks[1] / lengths.prod()) if lengths.all() else float("nan")
+
+
 STATISTICS: dict[str, tuple[Callable[..., float], tuple[str, ...], int]] = {
-    SPEARMAN: (spearman, ("value", "truth"), FEW),
+    SPEARMAN: (rank_correlation, ("value", "truth"), FEW),
     SIGN: (partial(sign_accuracy, least=LEAST), ("value", "truth"), FEW),
     IMAGE: (pairs_auroc, ("value", "truth", "stratum"), FEW),
 }
