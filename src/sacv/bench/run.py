@@ -14,7 +14,6 @@ from sacv.bench.effort import Effort
 from sacv.bench.interference import interference
 from sacv.bench.layers import layers, ranked
 from sacv.bench.networks import trained
-from sacv.bench.photos import photos
 from sacv.bench.place import place
 from sacv.bench.planted import planted
 from sacv.bench.sanity import sanity
@@ -30,7 +29,6 @@ EXPERIMENTS = {
     "T4": "interference of the background",
     "T5": "stability over draws of guidance",
     "T6": "what is found where there is nothing",
-    "T7": "real photos, where there are any",
     "layers": "which layer answers",
 }
 
@@ -94,7 +92,7 @@ def run(names: Sequence[str], split: str, effort: Effort, seed: int, progress: C
 
     Returns
     -------
-    A table for each experiment; T7 is left out where there is no real material, and `progress` is told so.
+    A table for each experiment.
 
     Raises
     ------
@@ -113,12 +111,6 @@ def run(names: Sequence[str], split: str, effort: Effort, seed: int, progress: C
         progress(f"{name}: {EXPERIMENTS[name]}")
         if name == "T1":
             tables.append(planted(effort, seed + chosen.seed))
-        elif name == "T7":
-            found = photos(seed)
-            if found is None:
-                progress("T7 is left out: there is no real material (SACV_REAL_DATA)")
-            else:
-                tables.append(found)
         else:
             if study is None:
                 network = trained(chosen.network)
