@@ -17,9 +17,9 @@ from sacv.bench.real.material import NEEDS, read_material
 from sacv.bench.real.methods import MEAN_DIFFERENCE, METHODS, NET2VEC, directions
 from sacv.bench.real.networks import NETWORKS, chosen
 from sacv.bench.real.observed import ADVISED, IMAGE, PLACE, ROWS, SIGN, SPEARMAN
-from sacv.bench.real.run import EXPERIMENTS, run_real
+from sacv.bench.real.run import EXPERIMENTS, RealResult, run_real
 from sacv.bench.real.streets import streets
-from sacv.bench.real.writing import records, summary, tables, write_real
+from sacv.bench.real.writing import in_short, records, summary, tables, write_real
 from sacv.cli import main
 from sacv.errors import ImageSetError, OptionError
 
@@ -198,6 +198,22 @@ def test_what_is_written(result, tmp_path):
     assert len(set(widths)) == 1
 
 
+def test_in_short_networks_stand_side_by_side(result):
+    other = result.rows.assign(network="other", value=0.25)
+    text = in_short(RealResult(pd.concat([result.rows, other]), result.advice))
+    assert text.startswith("**In short**, at the layer advised: toy / other\n")
+    lines = [line.strip("| ").split(" | ") for line in text.splitlines()[2:]]
+    own = lines[0].index(OURS)
+    streets = [line for line in lines if line[0] == "streets"]
+    value = result.rows.set_index(["experiment", "concept", "n", "layer", "method", "metric"]).loc[
+        ("streets", "all", 3, ADVISED, OURS, PLACE), "value"
+    ]
+    # All classes together, of the number nearest to 5.
+    assert [line[:4] for line in streets] == [["streets", "all", "3", PLACE]]
+    assert streets[0][own] == f"{value:.2f} / .25".replace("0.", ".")
+    assert [line[1] for line in lines if line[0] == "lesions"] == ["veil", "lesion"]
+
+
 def test_missing_numbers_are_null():
     rows = pd.DataFrame([("toy", "a", "horses", "horse", 2, OURS, PLACE, 0.5, np.nan, np.nan, 1)], columns=ROWS)
     assert records(rows)[0]["low"] is None and records(rows)[0]["value"] == 0.5
@@ -231,7 +247,7 @@ def test_the_command(folder, tmp_path, capsys, monkeypatch):
     assert status == 0 and err == "" and {row["layer"] for row in found["rows"]} == {"features.1", ADVISED}
     assert found["settings"]["experiments"] == ["horses"] and found["settings"]["layers"] == {"toy": ["features.1"]}
     status, out, err = bench(capsys, "--real", str(folder), "--quick", "horses", "--out", "there")
-    assert status == 0 and out.startswith("**AUROC of place**") and "| horses | toy | horse | 2 |" in out
+    assert status == 0 and out.startswith("**In short**") and "| horses | toy | horse | 2 |" in out
     assert "there/index.html" in err and (tmp_path / "there" / "summary.md").read_text().strip() == out.strip()
 
 

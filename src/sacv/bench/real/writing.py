@@ -12,7 +12,7 @@ import pandas as pd
 
 from sacv.bench.place import OURS
 from sacv.bench.real.methods import METHODS
-from sacv.bench.real.observed import ADVISED, IMAGE, PLACE, SIGN, SPEARMAN
+from sacv.bench.real.observed import ADVISED, ALL, IMAGE, PLACE, SIGN, SPEARMAN
 from sacv.bench.real.run import RealResult
 from sacv.bench.report import write_report
 from sacv.bench.tables import Table, row, table_of
@@ -26,6 +26,9 @@ QUESTIONS = {
     "absent": "How often is a concept marked where it is not?",
 }
 RANDOM = {PLACE: 0.5, IMAGE: 0.5, SPEARMAN: 0.0, SIGN: 0.5}
+FEW = 5
+"""Marked images of the short table: so many, or the number nearest to it that was measured."""
+
 SUMMED = (PLACE, IMAGE, SPEARMAN, SIGN)
 """Metrics of the summary, in which methods stand side by side."""
 
@@ -66,7 +69,7 @@ def summary(result: RealResult) -> str:
     One table for each metric in which methods stand side by side; ours has its 95 % interval. "Best" is chosen on what
     is measured, and so is what advice could at most give.
     """
-    parts = []
+    parts = [in_short(result)] if len(result.rows) else []
     for metric in SUMMED:
         rows = result.rows[result.rows["metric"] == metric]
         methods = [method for method in METHODS if (rows["method"] == method).any()]
@@ -82,6 +85,32 @@ def summary(result: RealResult) -> str:
     if len(marks):
         parts.append("\n".join(["**Marked**, at the layer advised", "", *_marked(marks)]))
     return "\n\n".join(parts) + "\n"
+
+
+def in_short(result: RealResult) -> str:
+    """Give one table in Markdown: a line for each question, and in each cell the networks' figures in their order.
+
+    Figures are at the advised layer. Of several numbers of marked images the one nearest to `FEW` is shown, and of an
+    experiment's concepts all together where they are.
+    """
+    rows = result.rows[(result.rows["layer"] == ADVISED) & result.rows["metric"].isin(SUMMED)]
+    networks = list(dict.fromkeys(rows["network"]))
+    methods = [method for method in METHODS if (rows["method"] == method).any()]
+    lines = []
+    for (experiment, metric, concept), part in rows.groupby(["experiment", "metric", "concept"], sort=False):
+        together = ((rows["experiment"] == experiment) & (rows["metric"] == metric) & (rows["concept"] == ALL)).any()
+        if together and concept != ALL:
+            continue
+        n = min(part["n"], key=lambda count: (abs(count - FEW), count))
+        figures = part[part["n"] == n].set_index(["method", "network"])["value"].to_dict()
+        cells = [" / ".join(_short(figures.get((method, network))) for network in networks) for method in methods]
+        lines.append([str(experiment), str(concept), str(n), str(metric), *(cell.strip(" /") for cell in cells)])
+    title = f"**In short**, at the layer advised: {' / '.join(networks)}"
+    return "\n".join([title, "", *_table(["experiment", "concept", "images", "figure", *methods], lines)])
+
+
+def _short(value: float | None) -> str:
+    return "" if value is None or np.isnan(value) else f"{value:.2f}".replace("0.", ".", 1)
 
 
 def _line(experiment: str, network: str, concept: str, n: int, rows: pd.DataFrame, methods: Sequence[str]) -> list[str]:
