@@ -49,4 +49,4 @@ class RealEffort:
 
 
 FULL = RealEffort((2, 5, 10, 20), 4, 40, 100, 80, 60, 6, 3, 32, 199)
-QUICK = RealEffort((2, 5), 1, 10, 40, 20, 20, 2, 1, 10, 199, quick=True)
+QUICK = RealEffort((5,), 1, 8, 24, 16, 12, 1, 1, 8, 199, quick=True)
