@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 ZOO := .venv-peers
 ZOO_READY := $(ZOO)/.ready
 
-.PHONY: help demo bench bench-quick test test-zoo lint format clean
+.PHONY: help demo bench bench-quick bench-real test test-zoo lint format clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -28,6 +28,9 @@ bench: $(ZOO_READY) ## measure the truth bench's held-out split (under 30 minute
 
 bench-quick: $(READY) ## the same on fewer scenes (about two minutes)
 	$(BIN)/sacv bench --quick --out bench-out
+
+bench-real: $(READY) ## the bench on the real photographs of SACV_REAL_DATA, by default ../shared/real (about half an hour)
+	$(BIN)/sacv bench --real "$${SACV_REAL_DATA:-../shared/real}" --out bench-real-out
 
 test: lint ## check the style and types, then run the tests
 	$(BIN)/python -m pytest -n auto
@@ -51,4 +54,4 @@ format: $(READY) ## rewrite the code in the house style
 	$(BIN)/ruff format .
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) $(ZOO) demo-out bench-out
+	rm -rf $(VENV) $(ZOO) demo-out bench-out bench-real-out

@@ -10,6 +10,8 @@ from torch import nn
 
 import sacv
 
+pytest_plugins = ("bench.real.fixtures",)
+
 
 class SmallNet(nn.Module):
     """Two convolutions, in-place ReLU, pooling that keeps places apart, a linear head of four classes."""

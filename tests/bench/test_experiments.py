@@ -4,7 +4,6 @@ The rivals are put in here: the truth itself, its opposite, and the package with
 """
 
 import io
-import json
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache, partial
@@ -15,7 +14,6 @@ import pytest
 import torch
 from PIL import Image
 
-from conftest import make_pictures
 from sacv.bench import contribution as contributions
 from sacv.bench import interference as interferences
 from sacv.bench import layers as candidates
@@ -29,7 +27,6 @@ from sacv.bench.effort import Effort
 from sacv.bench.intervals import bootstrap
 from sacv.bench.metrics import PLACE_METRICS
 from sacv.bench.networks import trained
-from sacv.bench.photos import MEAN, photos, real_data
 from sacv.bench.place import ALL, OURS
 from sacv.bench.sanity import sanity
 from sacv.bench.scenes import render
@@ -546,73 +543,6 @@ def test_the_truth_at_a_layer_is_perfect(monkeypatch):
     assert rows[["AUROC of place", "Spearman", "sign accuracy"]].tolist() == pytest.approx([1, 1, 1])
 
 
-# T7
-
-
-@pytest.fixture
-def no_photos(tmp_path, monkeypatch):
-    monkeypatch.setenv("SACV_REAL_DATA", str(tmp_path))
-    return tmp_path
-
-
-def test_photos_are_left_out_without_real_material(no_photos):
-    assert real_data() is None and photos(0) is None
-    told = []
-    assert runs.run(["T7"], "held-out", EFFORT, 0, told.append) == []
-    assert told[0].startswith("T7: ") and "T7 is left out" in told[1] and len(told) == 2
-
-
-NET = """
-import torch
-from sacv import ImageTransform, VisionModel
-from torch import nn
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        parts = [nn.Conv2d(3, 6, 3, padding=1), nn.ReLU()]
-        for _ in range(5):
-            parts += [nn.Conv2d(6, 6, 3, padding=1), nn.ReLU()]
-        self.features = nn.Sequential(*parts, nn.Conv2d(6, 6, 1))
-        self.head = nn.Linear(6, 3)
-
-    def forward(self, x):
-        return self.head(self.features(x).pow(2).mean(dim=(2, 3)))
-
-def load():
-    torch.manual_seed(0)
-    return VisionModel(Net().eval(), ImageTransform(resize=(12, 12)))
-"""
-
-
-def test_photos(no_photos):
-    """Of a small network and pictures of noise: what stands in the table, not what is found."""
-    (no_photos / "squeezenet.py").write_text(NET)
-    (no_photos / "imagenet_classes.json").write_text(json.dumps(["horse", "zebra", "donkey"]))
-    for seed, name in enumerate(("striped", "dotted", "chequered", "other")):
-        make_pictures(no_photos / "guidance" / name, 6, seed)
-    make_pictures(no_photos / "photos" / "zebra", 2, 7, size=(24, 24))
-    (no_photos / "masks" / "zebra").mkdir(parents=True)
-    for number in range(2):
-        mask = np.zeros((24, 24), np.uint8)
-        mask[:, : 8 + 4 * number] = 255
-        Image.fromarray(mask).save(no_photos / "masks" / "zebra" / f"{number}.png")
-    table = photos(0)
-    assert table.name == "T7" and any(f"at features.{layer}," in table.about for layer in range(3, 13))
-    rows = table.rows
-    assert set(rows["condition"]) == {"photo 0", "photo 1", MEAN} and set(rows["metric"]) == {
-        metric.name for metric in PLACE_METRICS
-    }
-    assert {OURS, "edge strength", "activation norm", "Grad-CAM of the class"} < set(rows["rival"])
-    assert len(rows) == rows["rival"].nunique() * len(PLACE_METRICS) * 3
-    assert rows["value"].between(0, 1).all()
-    for _, part in rows.groupby(["rival", "metric"]):
-        found = part.set_index("condition")["value"]
-        assert found[MEAN] == pytest.approx((found["photo 0"] + found["photo 1"]) / 2)
-    assert set(rows.loc[rows["condition"] == MEAN, "count"]) == {2}
-    pd.testing.assert_frame_equal(photos(0).rows, rows, check_exact=True)
-
-
 # Which are run
 
 
@@ -630,7 +560,10 @@ def asked(monkeypatch):
 
     def ranked(network, effort, seed):
         found.append(("advice", network.name, effort, seed))
-        return tuple(LayerAdvice(layer, 0.9, 0.9, None, "varies", True) for layer in ("blocks.4", "blocks.0"))
+        return tuple(  # the first for place is not the first for contribution, which is taken
+            LayerAdvice(layer, 0.9, 0.9, None, "varies", True, None, rank, 3 - rank)
+            for rank, layer in enumerate(("blocks.0", "blocks.4"), start=1)
+        )
 
     monkeypatch.setattr(runs, "ranked", ranked)
     for name in list(runs.ON_NETWORKS):

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import sacv
-from cav.planted import noise
+from cav.planted import noise, planted_model
 from conftest import SmallNet
 from sacv import ConceptBank
 from sacv.cav import Reading
@@ -27,12 +27,14 @@ def rich_fit(**options):
     """Two layers, an ordinary and two marked concepts, whose null two of them share, files that were skipped."""
     net = nn.Sequential(nn.Identity(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(12, 2, bias=False))
     nn.init.ones_(net[-1].weight)
-    images, masks = noise(5, 3, 4, 0, mean=1).float(), np.random.default_rng(0).random((5, 4, 4)) < 0.7
+    images, masks = noise(5, 3, 4, 0, mean=1).float(), np.random.default_rng(0).random((9, 4, 4)) < 0.3
     concepts = {"a": torch.cat([images, images[:1]]), "b": noise(5, 3, 4, 3).float()}
-    wanted = {"solver": LDA(0.2), "rest": True, "runs": 4, "nulls": 9, "locations": 3, "folds": 3} | options
-    regions = {"x": Region(images, list(masks)), "y": Region(images, list(masks[:, ::-1]))}
+    wanted = {"solver": LDA(0.2), "runs": 4, "nulls": 9, "locations": 3, "folds": 3} | options
+    random = wanted.pop("random", noise(6, 3, 4, 9, mean=1).float())
+    photos = noise(9, 3, 4, 7, mean=1).float()
+    regions = {"x": Region(photos, list(masks)), "y": Region(photos, list(masks[:, ::-1]))}
     return sacv.fit(
-        sacv.VisionModel(net, class_names=["one", "two"]), ["0", "1"], concepts, noise(6, 3, 4, 1).float(),
+        sacv.VisionModel(net, class_names=["one", "two"]), ["0", "1"], concepts, random,
         regions=regions, **wanted,
     )  # fmt: skip
 
@@ -41,6 +43,9 @@ def assert_same_drawn(one, other):
     np.testing.assert_array_equal(one.vectors, other.vectors)
     np.testing.assert_array_equal(one.thresholds, other.thresholds)
     np.testing.assert_array_equal(one.separations, other.separations)
+    assert (one.spreads is None) == (other.spreads is None)
+    if one.spreads is not None:
+        np.testing.assert_array_equal(one.spreads, other.spreads)
 
 
 def assert_same_means(one, other):
@@ -50,8 +55,9 @@ def assert_same_means(one, other):
 
 def assert_same_bank(one, other):
     """Every field, exactly, but for the lower triangle of a scatter: the upper one is kept, and stands for both."""
-    compared = {"layers", "sets", "solver", "seed", "folds", "locations", "runs", "nulls", "model"}
-    assert compared | {"cavs", "statistics", "seen_through"} == {field.name for field in fields(ConceptBank)}
+    compared = {"layers", "sets", "rests", "solver", "seed", "folds", "locations", "runs", "nulls", "model"}
+    compared |= {"absent", "context"}
+    assert compared | {"cavs", "statistics", "seen_through", "pasted"} == {field.name for field in fields(ConceptBank)}
     for name in compared:
         assert getattr(one, name) == getattr(other, name)
     assert len(one.cavs) == len(other.cavs)
@@ -62,9 +68,16 @@ def assert_same_bank(one, other):
         np.testing.assert_array_equal(mine.evidence, theirs.evidence)
         assert_same_drawn(mine.runs, theirs.runs)
         assert_same_drawn(mine.null, theirs.null)
-    assert one.statistics.keys() == other.statistics.keys()
-    for key, mine in one.statistics.items():
-        theirs = other.statistics[key]
+        assert (mine.dealt is None) == (theirs.dealt is None)
+        if mine.dealt is not None:
+            assert_same_drawn(mine.dealt, theirs.dealt)
+        np.testing.assert_array_equal(mine.presence.maxima, theirs.presence.maxima)
+        assert mine.presence.maxima.dtype == theirs.presence.maxima.dtype == np.float32
+        assert (mine.presence.kind, mine.presence.offered) == (theirs.presence.kind, theirs.presence.offered)
+    assert (one.statistics.keys(), one.pasted.keys()) == (other.statistics.keys(), other.pasted.keys())
+    pairs = [(getattr(one, name)[key], getattr(other, name)[key])
+             for name in ("statistics", "pasted") for key in getattr(one, name)]  # fmt: skip
+    for mine, theirs in pairs:
         assert len(mine.folds) == len(theirs.folds)
         for part, again in zip(mine.folds, theirs.folds, strict=True):
             assert part.count == again.count
@@ -90,6 +103,8 @@ def assert_same_bank(one, other):
         {"solver": Logistic(C=0.1)},
         {"runs": 1, "nulls": 0},
         {"rest": False},
+        pytest.param({"absent": noise(20, 3, 4, 9).float()}, id="absent"),
+        {"random": ()},
     ],
     ids=str,
 )
@@ -105,8 +120,10 @@ def test_what_is_saved_comes_back(tmp_path, options):
 
 def test_what_the_test_above_looks_at_is_there():
     bank = rich_fit()
-    assert len(bank.cavs) == 8 and len(bank.statistics) == 10 and len(bank.seen_through) == 4
+    assert len(bank.cavs) == 8 and len(bank.statistics) == 14 and len(bank.seen_through) == 4
     assert bank.concepts == ["a", "b", "x", "y"]
+    assert [entry.key for entry in bank.rests] == ["rest/x", "rest/y"]
+    assert all(0.01 < bank.cav("0", name).statistics["pool_weight"] < 1 for name in "xy")
     assert bank.sets[0].repeats and [entry.regions for entry in bank.sets] == [False, False, True, True, False]
     for cav in bank.cavs:
         assert len(cav.runs) == 3 and len(cav.null) == 9 and len(cav.quality.cosine) == 3
@@ -121,8 +138,45 @@ def test_concepts_that_share_a_null_share_it_on_disk(tmp_path):
     bank.save(tmp_path / "bank")
     again = ConceptBank.load(tmp_path / "bank")
     names = list(read_arrays(tmp_path / "bank" / "cavs.safetensors"))
-    assert len([name for name in names if "/null/" in name]) == 2 * 3 * 3  # layers, arrays, different nulls
+    assert len([name for name in names if "/null/" in name]) == 2 * 4 * 3  # layers, arrays, different nulls
     assert again.cav("0", "a").null is again.cav("0", "b").null
+
+
+def test_a_rest_that_is_the_random_set_is_on_disk_once(tmp_path):
+    images, masks = noise(5, 3, 4, 7, mean=1), np.random.default_rng(0).random((5, 4, 4)) < 0.5
+    bank = sacv.fit(planted_model(3), ["layer"], regions={"x": Region(images, list(masks))}, solver=LDA(0.2))
+    bank.save(tmp_path / "bank")
+    names = {name.partition("/")[2].rpartition("/")[0] for name in read_arrays(tmp_path / "bank/moments.safetensors")}
+    assert names == {"concept/x", "random", "seen-through/x"}
+    assert_same_bank(bank, ConceptBank.load(tmp_path / "bank"))
+
+
+def test_what_two_concepts_do_not_mark_on_the_same_photos_is_kept_for_each(tmp_path):
+    """The rests are of the same photos as the random set, and yet another part of them."""
+    bank = rich_fit(random=())
+    counts = [bank.statistics["0", key].total().count for key in ("random", "rest/x", "rest/y")]
+    assert counts[0] < min(counts[1:])
+    bank.save(tmp_path / "bank")
+    again = ConceptBank.load(tmp_path / "bank")
+    assert [again.statistics["0", key].total().count for key in ("random", "rest/x", "rest/y")] == counts
+    same = sacv.refit(again)
+    for one, other in zip(same.cavs, bank.cavs, strict=True):
+        np.testing.assert_allclose(one.vector, other.vector, rtol=0, atol=1e-12)
+        assert one.quality == other.quality
+
+
+def test_a_bank_from_before_there_were_rests_has_none(tmp_path):
+    bank = rich_fit(rest=False)
+    bank.save(tmp_path / "bank")
+    file = tmp_path / "bank" / "bank.json"
+    labels = json.loads(file.read_text())
+    assert labels.pop("rests") == []
+    for entry in labels["sets"]:
+        assert entry.pop("rest") is False
+    for cav in labels["cavs"]:
+        assert cav["quality"].pop("place_auroc") is None
+    file.write_text(json.dumps(labels))
+    assert_same_bank(ConceptBank.load(tmp_path / "bank"), bank)
 
 
 @pytest.mark.parametrize("solver", [LDA(0.2), UnitLength(LDA("oas")), Logistic(C=0.1)], ids=repr)

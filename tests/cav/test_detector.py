@@ -3,13 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 import sacv
 from conftest import SmallNet
+from reference import contrast as slow
 from sacv.errors import CorruptFileError, OptionError
 from sacv.files import read_arrays, write_arrays
 from sacv.maps.methods import Gradient, GradientTimesConcept, IntegratedGradients
-from sacv.solvers import LDA, MeanDifference, UnitLength
+from sacv.solvers import LDA, Evidence, MeanDifference, Ridge, UnitLength
 from sacv.stats import Moments
 
 LAYER = "features.2"
@@ -45,10 +48,58 @@ def test_the_detector_is_the_whitened_difference_and_the_vector_the_difference()
     assert PLAIN.solve(concept, random).own_detector is None
 
 
-@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
-def test_a_shrinkage_out_of_range_is_refused(share):
-    with pytest.raises(OptionError, match="detector_shrinkage must be a number from 0 to 1"):
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan"), "oas", "0.5", ""])
+def test_a_shrinkage_that_is_neither_a_share_nor_auto_is_refused(share):
+    with pytest.raises(OptionError, match=f"must be a number from 0 to 1, or 'auto', not {share!r}"):
         MeanDifference(share)
+
+
+# What "auto" chooses
+
+
+@given(st.integers(2, 500), st.booleans(), st.floats(0, 1))
+def test_what_the_evidence_allows(images, same, apart):
+    found = MeanDifference("auto").settled(Evidence(images, same, apart)).detector_shrinkage
+    assert found == pytest.approx(slow.detector_shrinkage(images, same, apart), abs=1e-12)
+    assert (0.5 if same else 0.8 - 1e-12) <= found <= (0.8 if same else 0.9)
+    more = MeanDifference("auto").settled(Evidence(images + 1, same, apart)).detector_shrinkage
+    assert more <= found + 1e-12  # the more images, the more their covariance counts
+    worse = MeanDifference("auto").settled(Evidence(images, same, min(apart + 0.01, 1.0))).detector_shrinkage
+    assert worse >= found - 1e-12  # and the less, the more the sets differ in kind
+
+
+@pytest.mark.parametrize(
+    ("images", "same", "apart", "shrinkage"),
+    [
+        (2, True, 0.5, 0.8),
+        (8, True, 1.0, 0.5),
+        (100, True, 0.5, 0.5),
+        (2, False, 0.5, 0.8),
+        (100, False, 0.9, 0.8),
+        (100, False, 0.94, 0.88),
+        (100, False, 0.96, 0.9),
+        (100, False, 1.0, 0.9),
+    ],
+)
+def test_what_the_evidence_allows_by_hand(images, same, apart, shrinkage):
+    found = MeanDifference("auto").settled(Evidence(images, same, apart))
+    assert found == MeanDifference(found.detector_shrinkage)
+    assert found.detector_shrinkage == pytest.approx(shrinkage)
+    assert slow.detector_shrinkage(images, same, apart) == pytest.approx(shrinkage)
+
+
+@pytest.mark.parametrize("solver", [MeanDifference(), MeanDifference(0.3), LDA(0.3), LDA("oas"), Ridge()], ids=repr)
+def test_what_is_named_is_not_left_to_the_evidence(solver):
+    assert solver.settled(Evidence(9, True, 0.5)) is solver
+
+
+def test_without_evidence_little_is_whitened():
+    rng = np.random.default_rng(0)
+    concept, random = (Moments.of(rng.standard_normal((90, 5)) * [1, 2, 3, 4, 5] + shift) for shift in (0.5, 0.0))
+    found, named = (MeanDifference(share).solve(concept, random) for share in ("auto", 0.9))
+    np.testing.assert_array_equal(found.detector, named.detector)
+    assert found.statistics == named.statistics == {"detector_shrinkage": 0.9}
+    assert MeanDifference().solve(concept, random).statistics == {}
 
 
 @pytest.mark.parametrize("unit", [True, False])

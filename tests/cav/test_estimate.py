@@ -7,6 +7,7 @@ from sklearn.metrics import roc_auc_score
 
 import sacv
 from cav.planted import cells, noise, planted_model, unit
+from reference import contrast as slow
 from reference import reading as reference
 from sacv.cav.quality import HeldOut, accuracy, auroc, best_threshold
 from sacv.concepts import Region
@@ -43,16 +44,24 @@ def flat(values, keep):
 def held_out(solver, bank, concept, random, name="c"):
     """Score every location by the direction made from the images of the other folds, `(images, locations)`."""
     plain = solver.solver if isinstance(solver, UnitLength) else solver
-    if isinstance(plain, MeanDifference):  # its detector
-        plain = LDA(plain.detector_shrinkage)
     sides = [values_of(images, solver) for images in (concept, random)]
     folds = [bank.statistics["layer", key].image_fold for key in (f"concept/{name}", "random")]
+    if isinstance(plain, MeanDifference):  # its detector
+        share = plain.detector_shrinkage
+        plain = LDA(auto_shrinkage(sides, folds) if share == "auto" else share)
     scores = [np.full(side.shape[:2], np.nan) for side in sides]
     for fold in range(bank.folds):
         vector = solve(plain, *(flat(side, its != fold) for side, its in zip(sides, folds, strict=True)))
         for side, its, found in zip(sides, folds, scores, strict=True):
             found[its == fold] = side[its == fold] @ vector
     return scores, folds
+
+
+def auto_shrinkage(sides, folds):
+    """What "auto" chooses for whole images."""
+    images = [[(values, np.ones(len(values))) for values in side] for side in sides]
+    apart = slow.kind_auroc(images[0], folds[0].tolist(), images[1], folds[1].tolist())
+    return slow.detector_shrinkage(len(sides[0]), False, apart)
 
 
 def as_locations(scores, fold):
@@ -117,6 +126,41 @@ def test_noise_with_image_offsets_validates_at_chance(solver):
     # 40 independent images in all: the standard error of the mean of six is about 0.04.
     assert np.abs(np.mean(found, axis=0) - 0.5).max() < 0.13
     assert np.mean(by_location) > 0.7  # what images that the vector was fitted on would say
+
+
+@pytest.mark.parametrize("smoothing", [None, 1.0])
+@pytest.mark.parametrize(("count", "shift"), [(3, 0.5), (9, 0.5), (9, 2.0), (9, 90.0), (40, 0.3)])
+def test_the_shrinkage_that_is_left_to_the_evidence(count, shift, smoothing):
+    """It is the same as if it had been named, in every figure, and the CAV tells it."""
+    concept, random = planted(count, 0, channel=1, shift=shift), planted(11, 1)
+    solver = MeanDifference("auto")
+    named = MeanDifference
+    if smoothing is not None:
+        solver, named = UnitLength(solver, smoothing), lambda share: UnitLength(MeanDifference(share), smoothing)
+    bank = fit({"c": concept}, random, solver=solver)
+    cav = bank.cav("layer", "c")
+    folds = [bank.statistics["layer", key].image_fold for key in ("concept/c", "random")]
+    share = auto_shrinkage([values_of(images, solver) for images in (concept, random)], folds)
+    assert cav.statistics == {"detector_shrinkage": pytest.approx(share, abs=1e-12)} and 0.8 <= share <= 0.9
+    same = fit({"c": concept}, random, solver=named(cav.statistics["detector_shrinkage"])).cav("layer", "c")
+    assert same.quality == cav.quality
+    np.testing.assert_array_equal(same.detector, cav.detector)
+    np.testing.assert_array_equal(same.null.vectors, cav.null.vectors)
+    assert np.abs(cav.vector - cav.detector).max() > 1e-4
+
+
+@pytest.mark.parametrize("count", [2, 5, 12])
+@pytest.mark.parametrize("rest", [True, False])
+def test_the_shrinkage_of_marked_photos(count, rest):
+    images, masks = planted(count, 0), np.random.default_rng(0).random((count, 3, 3)) < 0.4
+    masks[:, 0, 0] = True
+    bank = fit(None, planted(11, 1), regions={"x": Region(images, list(masks))}, rest=rest, solver=DEFAULT)
+    share = bank.cav("layer", "x").statistics["detector_shrinkage"]
+    if rest:
+        assert share == pytest.approx(slow.detector_shrinkage(count, True, 0.5))
+    else:
+        assert 0.8 <= share <= 0.9
+    assert bank.solver == DEFAULT.describe()
 
 
 def test_intervals_are_wide_where_nothing_is_known():

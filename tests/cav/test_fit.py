@@ -40,9 +40,9 @@ def test_the_vector_is_the_solver_s_on_all_locations(row):
 def test_the_difference_of_smoothed_means_is_taken_if_nothing_is_said():
     concept, random = noise(4, 3, 3, 0, mean=1), noise(6, 3, 3, 1)
     bank = fit({"c": concept}, random)
-    assert UnitLength(MeanDifference(0.8), smoothing=1.0) == DEFAULT
+    assert UnitLength(MeanDifference("auto"), smoothing=1.0) == DEFAULT
     assert bank.solver == DEFAULT.describe() and bank.normalised and bank.reading == Reading(True, 1.0)
-    named = fit({"c": concept}, random, solver=UnitLength(MeanDifference(0.8), smoothing=1.0))
+    named = fit({"c": concept}, random, solver=UnitLength(MeanDifference("auto"), smoothing=1.0))
     np.testing.assert_array_equal(bank.cavs[0].vector, named.cavs[0].vector)
 
 

@@ -19,6 +19,7 @@ from cav.planted import (
     unit,
 )
 from conftest import SmallNet, make_pictures
+from reference import contrast as slow
 from reference import reading as reference
 from sacv.cav.quality import HeldOut, best_threshold
 from sacv.concepts import Region
@@ -85,7 +86,7 @@ def test_full_masks_give_the_vector_of_the_ordinary_concept(solver, normalise):
 @pytest.mark.parametrize("side", [1, 2, 3])
 def test_locations_weigh_as_their_mask_covers_them(solver, side):
     images, random, masks = noise(6, 4, 6, 0, mean=1), noise(8, 4, 6, 1), some_masks(6, 6)
-    cav = fit({"x": Region(images, masks)}, random, solver=solver, side=side).cav("layer", "x")
+    cav = fit({"x": Region(images, masks)}, random, rest=False, solver=solver, side=side).cav("layer", "x")
     weights, values, pool = shares(masks, side), pooled(images, side), pooled(random, side)
     if solver == MeanDifference():
         want = unit(mean_of(values, weights) - mean_of(pool))
@@ -104,7 +105,7 @@ def test_activations_are_read_before_the_weights(smoothing):
     """What lies beside a region is averaged into it, as where the CAV is used."""
     images, random, masks = noise(6, 4, 4, 0, mean=1), noise(8, 4, 4, 1), some_masks(6, 4)
     solver = UnitLength(MeanDifference(), smoothing)
-    cav = fit({"x": Region(images, masks)}, random, solver=solver).cav("layer", "x")
+    cav = fit({"x": Region(images, masks)}, random, rest=False, solver=solver).cav("layer", "x")
     values, pool = (
         np.stack([reference.read(image.movedim(0, -1).numpy(), smoothing).reshape(16, 4) for image in each])
         for each in (images, random)
@@ -131,7 +132,7 @@ def test_pictures_are_cropped_as_the_network_sees_them(tmp_path):
     model = sacv.VisionModel(SmallNet(), sacv.ImageTransform(resize=(20, 24), crop=12))
     photos, other = make_pictures(tmp_path / "photos", 5, 1, low=100), make_pictures(tmp_path / "other", 6, 2)
     masks = list(np.random.default_rng(0).random((5, 20, 24)) < 0.3)
-    options = {"regions": {"x": Region(photos, masks)}, "solver": MeanDifference()}
+    options = {"regions": {"x": Region(photos, masks)}, "rest": False, "solver": MeanDifference()}
     cav = sacv.fit(model, ["features.2"], None, other, **options).cav("features.2", "x")
     values = []
     for folder in (photos, other):
@@ -166,7 +167,7 @@ def test_masks_may_be_files_and_concepts_of_both_kinds_stand_together(tmp_path, 
 @pytest.mark.parametrize("solver", [MeanDifference(), LDA(0.1)], ids=repr)
 def test_held_out_figures_weigh_locations(solver):
     images, random, masks = noise(9, 4, 6, 0, mean=0.4), noise(10, 4, 6, 1), some_masks(9, 6)
-    bank = fit({"x": Region(images, masks)}, random, solver=solver, side=2, folds=3)
+    bank = fit({"x": Region(images, masks)}, random, rest=False, solver=solver, side=2, folds=3)
     cav, weights = bank.cav("layer", "x"), [shares(masks, 2), np.ones((10, 9))]
     values, folds = [pooled(images, 2), pooled(random, 2)], []
     scores = [np.zeros(each.shape[:2]) for each in values]
@@ -206,7 +207,7 @@ def test_held_out_figures_weigh_locations(solver):
 def test_runs_and_null_are_drawn_from_images_seen_through_the_masks():
     """Mask after mask is laid on image after image of the pool; the null's other side is not masked."""
     images, random, masks = noise(3, 4, 4, 0, mean=1), noise(6, 4, 4, 1), some_masks(3, 4)
-    bank = fit({"x": Region(images, masks)}, random, side=2)
+    bank = fit({"x": Region(images, masks)}, random, rest=False, side=2)
     cav, values, pool, weights = bank.cav("layer", "x"), pooled(images, 2), pooled(random, 2), shares(masks, 2)
     runs = [unit(mean_of(values, weights) - mean_of(pool[half])) for half in halves(6, 3)]
     assert_drawn_from(cav.runs.vectors, np.array(runs))
@@ -232,13 +233,18 @@ def test_regions_cost_one_pass_too():
 
 
 @each
-def test_what_else_is_fitted_changes_nothing(solver):
+@pytest.mark.parametrize("rest", [True, False])
+def test_what_else_is_fitted_changes_nothing(solver, rest):
+    """Without the rest; with it, what is marked on photos of their own is a part of the rest."""
     images, random = noise(6, 4, 4, 0, mean=1), noise(8, 4, 4, 1)
     region = Region(images, some_masks(6, 4))
-    alone = fit({"x": region}, random, solver=solver).cav("layer", "x")
-    others = {"y": Region(noise(5, 4, 4, 2), some_masks(5, 4, 1)), "z": Region(images, some_masks(6, 4, 2))}
+    options = {"solver": solver, "rest": rest}
+    alone = fit({"x": region}, random, **options).cav("layer", "x")
+    others = {"z": Region(images, some_masks(6, 4, 2))}
+    if not rest:
+        others = {"y": Region(noise(5, 4, 4, 2), some_masks(5, 4, 1))} | others
     for regions in (others | {"x": region}, {"x": region} | others):
-        beside = fit(regions, random, concepts={"c": noise(7, 4, 4, 3)}, solver=solver).cav("layer", "x")
+        beside = fit(regions, random, concepts={"c": noise(7, 4, 4, 3)}, **options).cav("layer", "x")
         if next(iter(regions)) == "x":
             assert_same_cav(beside, alone, atol=1e-9)
         else:  # "z" came first and gave its photos their folds, which held-out scores depend on
@@ -252,9 +258,9 @@ def test_batch_size_changes_nothing(tmp_path):
     photos, other = make_pictures(tmp_path / "photos", 5, 1, low=100), make_pictures(tmp_path / "other", 6, 2)
     masks = list(np.random.default_rng(0).random((5, 20, 24)) < 0.3)
     found = [
-        sacv.fit(
-            model, ["features.2"], None, other, regions={"x": Region(photos, masks)}, rest=True, batch_size=size
-        ).cav("features.2", "x")
+        sacv.fit(model, ["features.2"], None, other, regions={"x": Region(photos, masks)}, batch_size=size).cav(
+            "features.2", "x"
+        )
         for size in (1, 4, 32)
     ]
     for cav in found[1:]:
@@ -264,18 +270,37 @@ def test_batch_size_changes_nothing(tmp_path):
 # The rest of the photos
 
 
-def test_the_rest_of_the_photos_joins_the_pool():
-    images, random, masks = noise(4, 4, 4, 0, mean=1), noise(5, 4, 4, 1), some_masks(4, 4)
-    bank = fit({"x": Region(images, masks)}, random, side=2, rest=True)
+@pytest.mark.parametrize("kind", [1.0, 1.3])
+def test_a_marked_concept_is_told_from_the_rest_of_its_photos_and_a_weighted_pool(kind):
+    images, random, masks = noise(8, 4, 4, 0, mean=1), noise(7, 4, 4, 1, mean=kind), some_masks(8, 4)
+    bank = fit({"x": Region(images, masks)}, random, side=2)
     cav, weights = bank.cav("layer", "x"), shares(masks, 2)
-    values = np.concatenate([pooled(random, 2), pooled(images, 2)])
-    free = np.concatenate([np.ones((5, 4)), 1 - weights])
-    want = unit(mean_of(pooled(images, 2), weights) - mean_of(values, free))
-    np.testing.assert_allclose(cav.vector, want, rtol=0, atol=1e-12)
-    assert cav.quality.random_images == 9
-    assert cav.quality.random_locations == pytest.approx(free.sum())
-    assert [image.digest for image in bank.sets[1].images[5:]] == [image.digest for image in bank.sets[0].images]
-    runs = [unit(mean_of(pooled(images, 2), weights) - mean_of(values[half], free[half])) for half in halves(9, 4)]
+    values, pool = pooled(images, 2), pooled(random, 2)
+    rest = list(zip(values, 1 - weights, strict=True))
+    others = [(each, np.ones(4)) for each in pool]
+    folds = [bank.statistics["layer", key].image_fold.tolist() for key in ("rest/x", "random")]
+    apart = slow.kind_auroc(rest, folds[0], others, folds[1])
+    weight = slow.pool_weight(apart, 8)
+    assert 0.1 < weight < 0.8
+    marked = mean_of(values, weights)
+    want = marked - slow.random_mean(rest, others, weight)
+    np.testing.assert_allclose(cav.vector, unit(want), rtol=0, atol=1e-12)
+    cosine = unit(want) @ unit(marked - mean_of(values, 1 - weights))
+    assert cav.statistics == pytest.approx({"pool_auroc": apart, "pool_weight": weight, "pool_cosine": cosine})
+    assert cav.separation == pytest.approx(np.linalg.norm(want)) and cosine < 0.9999
+    assert (cav.quality.random_images, len(bank.random("layer", "x").image_fold)) == (15, 15)
+    assert cav.quality.random_locations == pytest.approx((1 - weights).sum() * (1 + weight))
+    assert [image.digest for image in bank.rests[0].images] == [image.digest for image in bank.sets[0].images]
+    assert [entry.key for entry in (*bank.sets, *bank.rests)] == ["concept/x", "random", "rest/x"]
+    # A run takes half of the rest and half of the pool, location by location as they weigh.
+    factor = weight * (1 - weights).sum() / pool[..., 0].size
+    both, its = np.concatenate([values, pool]), np.concatenate([1 - weights, np.full((7, 4), factor)])
+    runs = [
+        unit(marked - mean_of(both[chosen], its[chosen]))
+        for half in halves(8, 4)
+        for other in halves(7, 3)
+        for chosen in [[*half, *(8 + index for index in other)]]
+    ]
     assert_drawn_from(cav.runs.vectors, np.array(runs))
 
 
@@ -284,73 +309,109 @@ def test_the_rest_alone_may_be_the_pool():
     for index, mask in enumerate(masks):
         images[index, 2][torch.from_numpy(mask)] += 9
     for random in ((), []):
-        cav = fit({"x": Region(images, masks)}, random, rest=True).cav("layer", "x")
+        cav = fit({"x": Region(images, masks)}, random).cav("layer", "x")
         assert cav.vector[2] > 0.9 and cav.quality.auroc > 0.9
-        assert cav.quality.random_images == 6
+        assert cav.quality.random_images == 6 and cav.statistics == {}
 
 
 def test_a_photo_s_region_and_rest_share_a_fold():
     """Else the vector that judges a region would have been fitted on the same photo."""
     images = noise(10, 4, 4, 0, mean=1)
-    bank = fit({"x": Region(images, some_masks(10, 4))}, noise(9, 4, 4, 1), rest=True, folds=4)
+    bank = fit({"x": Region(images, some_masks(10, 4))}, noise(9, 4, 4, 1), folds=4)
     folds = {}
-    for entry in bank.sets:
+    for entry in (*bank.sets, *bank.rests):
         for image, fold in zip(entry.images, bank.statistics["layer", entry.key].image_fold, strict=True):
             assert folds.setdefault(image.digest, fold) == fold
     assert len(folds) == 19
 
 
-def test_marked_photos_that_share_a_fold_of_another_concept_are_parted():
-    """Else all of them would be judged by a vector fitted on none."""
+@pytest.mark.parametrize("rest", [True, False])
+def test_marked_photos_that_share_a_fold_of_another_concept_are_parted(rest):
+    """Else all of them would be judged by a vector fitted on none; a photo's rest stays with what is marked on it."""
     images, random = noise(10, 4, 4, 0) + 5, noise(10, 4, 4, 1) + 5
-    images[:, 1] += 40
-    x = Region(images, some_masks(10, 4))
-    fold = fit({"x": x}, random).statistics["layer", "concept/x"].image_fold
+    masks = some_masks(10, 4)
+    for index, mask in enumerate(masks):
+        images[index, 1][torch.from_numpy(mask)] += 40
+    x = Region(images, masks)
+    fold = fit({"x": x}, random, rest=rest).statistics["layer", "concept/x"].image_fold
     same = np.flatnonzero(fold == fold[0])
-    bank = fit({"x": x, "y": Region(images[same], some_masks(len(same), 4))}, random)
+    y = Region(images[same], [masks[index] for index in same])
+    bank = fit({"x": x, "y": y}, random, rest=rest)
     assert len(set(bank.statistics["layer", "concept/y"].image_fold.tolist())) == len(same) == 2
     assert bank.cav("layer", "y").quality.auroc > 0.9
+    for entry in bank.rests:
+        marked = next(one for one in bank.sets if one.concept == entry.concept)
+        sides = [
+            dict(zip((image.digest for image in one.images), bank.statistics["layer", one.key].image_fold, strict=True))
+            for one in (marked, entry)
+        ]
+        assert {digest: sides[1][digest] for digest in sides[0]} == sides[0]
 
 
-def test_what_any_concept_marks_is_not_rest():
-    images = noise(5, 4, 4, 0, mean=1)
+def test_what_another_concept_marks_on_the_concept_s_own_photos_is_its_rest():
+    """On other photos it is what no concept marks, and so it is in the random set."""
+    images = noise(7, 4, 4, 0, mean=1)
     left, top = np.zeros((4, 4), bool), np.zeros((4, 4), bool)
-    left[:, :2], top[:2] = True, True
-    bank = fit({"x": Region(images, [left] * 5), "y": Region(images[:3], [top] * 3)}, rest=True)
-    found = bank.statistics["layer", "random"]
-    assert found.images.weights.tolist() == [4, 4, 4, 8, 8]
-    free = np.array([~(left | top)] * 3 + [~left] * 2).reshape(5, 16).astype(float)
-    np.testing.assert_allclose(found.total().mean, mean_of(cells(images), free), rtol=0, atol=1e-12)
+    left[:, :2], top[:3] = True, True
+    bank = fit({"x": Region(images[:5], [left] * 5), "y": Region(images[2:], [top] * 5)})
+    both, values = ~(left | top), cells(images)
+    wanted = {
+        "random": [~left] * 2 + [both] * 3 + [~top] * 2,
+        "rest/x": [~left] * 5 + [~top] * 2,
+        "rest/y": [~left] * 2 + [~top] * 5,
+    }
+    where = {image.digest: index for index, image in enumerate((*bank.sets[0].images[:2], *bank.sets[1].images))}
+    for entry in (bank.sets[-1], *bank.rests):
+        found = bank.statistics["layer", entry.key]
+        order = [where[image.digest] for image in entry.images]
+        assert sorted(order) == list(range(7))
+        masks = np.array([wanted[entry.key][index] for index in order], dtype=float).reshape(7, 16)
+        assert found.images.weights.tolist() == masks.sum(axis=1).tolist()
+        np.testing.assert_allclose(found.total().mean, mean_of(values[order], masks), rtol=0, atol=1e-12)
+    for name in "xy":
+        marked = bank.statistics["layer", f"concept/{name}"].total().mean
+        want = unit(marked - bank.statistics["layer", f"rest/{name}"].total().mean)
+        np.testing.assert_allclose(bank.cav("layer", name).vector, want, rtol=0, atol=1e-12)
 
 
 def test_photos_that_are_marked_all_over_have_no_rest():
     images, masks = noise(5, 4, 4, 0, mean=1), some_masks(5, 4)
     masks[1] = np.ones((4, 4), bool)
-    bank = fit({"x": Region(images, masks)}, noise(4, 4, 4, 1), rest=True)
+    bank = fit({"x": Region(images, masks)}, noise(4, 4, 4, 1))
     assert bank.cav("layer", "x").quality.images == 5
     digests = [image.digest for image in bank.sets[0].images]
-    assert [image.digest for image in bank.sets[1].images[4:]] == digests[:1] + digests[2:]
+    assert [image.digest for image in bank.rests[0].images] == digests[:1] + digests[2:]
 
 
 def test_photos_that_are_marked_all_over_have_no_rest_on_any_grid():
     images, masks = noise(5, 4, 12, 0, mean=1), some_masks(5, 12)
     masks[1] = np.ones((12, 12), bool)
-    bank = fit({"x": Region(images, masks)}, noise(4, 4, 12, 1), side=6, rest=True)
-    assert len(bank.sets[1].images) == 4 + 4
-    assert bank.statistics["layer", "random"].images.weights.min() > 0.01
+    bank = fit({"x": Region(images, masks)}, noise(4, 4, 12, 1), side=6)
+    assert [len(bank.sets[1].images), len(bank.rests[0].images)] == [4, 4]
+    assert bank.statistics["layer", "rest/x"].images.weights.min() > 0.01
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_where_less_than_two_photos_have_a_rest_the_random_images_are_all_there_is(left):
+    images, random = noise(5, 4, 4, 0, mean=1), noise(6, 4, 4, 1)
+    masks = [np.ones((4, 4), bool)] * (5 - left) + some_masks(left, 4)
+    found, plain = (fit({"x": Region(images, masks)}, random, rest=rest) for rest in (True, False))
+    assert found.rests == () and set(found.statistics) == {("layer", "concept/x"), ("layer", "random")}
+    assert_same_cav(found.cav("layer", "x"), plain.cav("layer", "x"), atol=0)
+    assert found.cav("layer", "x").quality.place_auroc is None and found.cav("layer", "x").statistics == {}
 
 
 def test_what_two_concepts_mark_is_taken_from_the_rest_once():
     images, mask = noise(5, 4, 4, 0, mean=1), np.zeros((4, 4), bool)
     mask[:, 0] = True  # half of each cell on the left
-    bank = fit({"x": Region(images, [mask] * 5), "y": Region(images, [mask] * 5)}, side=2, rest=True)
+    bank = fit({"x": Region(images, [mask] * 5), "y": Region(images, [mask] * 5)}, side=2)
     assert bank.statistics["layer", "random"].images.weights.tolist() == [3] * 5
 
 
 def test_a_photo_of_an_ordinary_concept_has_no_rest():
     images, random = noise(5, 4, 4, 0, mean=1), noise(6, 4, 4, 1)
     try:
-        bank = fit({"x": Region(images, some_masks(5, 4))}, random, concepts={"c": images}, rest=True)
+        bank = fit({"x": Region(images, some_masks(5, 4))}, random, concepts={"c": images})
     except ImageSetError:
         return  # as where a concept shares images with the random set
     assert not {image.digest for image in bank.sets[0].images} & {image.digest for image in bank.sets[-1].images}
@@ -367,24 +428,26 @@ def counts(entry):
     return len(entry.images), entry.negatives, entry.unused, entry.unmatched
 
 
-def test_photos_that_show_nothing_join_the_pool_as_they_are():
+def test_photos_that_show_nothing_join_the_rest_as_they_are():
     images, random = noise(6, 4, 4, 0, mean=1), noise(5, 4, 4, 1)
     masks = with_negatives(some_masks(6, 4), 1, 4)
-    bank = fit({"x": Region(images, masks)}, random, side=2, rest=True)
-    cav, weights = bank.cav("layer", "x"), shares(masks, 2)
-    values = np.concatenate([pooled(random, 2), pooled(images, 2)])
-    want = unit(mean_of(pooled(images, 2), weights) - mean_of(values, np.concatenate([np.ones((5, 4)), 1 - weights])))
-    np.testing.assert_allclose(cav.vector, want, rtol=0, atol=1e-12)
-    assert bank.statistics["layer", "random"].images.weights.tolist()[-2:] == [4, 4]
-    assert counts(bank.sets[0]) == (4, 2, 0, 0) and len(bank.sets[-1].images) == 11
+    bank = fit({"x": Region(images, masks)}, random, side=2)
+    weights, values = shares(masks, 2), pooled(images, 2)
+    found = bank.statistics["layer", "rest/x"]
+    np.testing.assert_allclose(found.total().mean, mean_of(values, 1 - weights), rtol=0, atol=1e-12)
+    assert found.images.weights.tolist()[-2:] == [4, 4]
+    assert counts(bank.sets[0]) == (4, 2, 0, 0) and len(bank.sets[-1].images) == 5 and len(bank.rests[0].images) == 6
+    alone = fit({"x": Region(images, masks)}, side=2).cav("layer", "x")
+    want = unit(mean_of(values, weights) - mean_of(values, 1 - weights))
+    np.testing.assert_allclose(alone.vector, want, rtol=0, atol=1e-12)
 
 
 def test_photos_that_show_nothing_are_left_out_without_rest():
     images, random = noise(6, 4, 4, 0, mean=1), noise(5, 4, 4, 1)
     masks = with_negatives(some_masks(6, 4), 1, 4)
-    bank = fit({"x": Region(images, masks)}, random)
+    bank = fit({"x": Region(images, masks)}, random, rest=False)
     keep = [0, 2, 3, 5]
-    alone = fit({"x": Region(images[keep], [masks[index] for index in keep])}, random)
+    alone = fit({"x": Region(images[keep], [masks[index] for index in keep])}, random, rest=False)
     assert_same_cav(bank.cav("layer", "x"), alone.cav("layer", "x"), atol=1e-12)
     assert counts(bank.sets[0]) == (4, 0, 2, 0) and len(bank.sets[-1].images) == 5
 
@@ -396,7 +459,7 @@ def test_a_photo_that_shows_nothing_of_one_concept_is_the_rest_of_another():
         "x": Region(images, with_negatives([left] * 5, 3, 4)),
         "y": Region(images, with_negatives([left] * 5, 0, 1, 4)),
     }
-    bank = fit(regions, rest=True)
+    bank = fit(regions)
     assert bank.statistics["layer", "random"].images.weights.tolist() == [8, 8, 8, 8, 16]
     assert [counts(entry)[:3] for entry in bank.sets] == [(3, 2, 0), (2, 3, 0), (5, 0, 0)]
 
@@ -404,16 +467,16 @@ def test_a_photo_that_shows_nothing_of_one_concept_is_the_rest_of_another():
 def test_a_photo_that_shows_nothing_may_be_a_whole_concept_or_a_random_image():
     images = noise(8, 4, 4, 0, mean=1)
     masks = with_negatives(some_masks(6, 4), 3, 4, 5)
-    bank = fit({"x": Region(images[:6], masks)}, images[5:], concepts={"c": images[3:5]}, rest=True)
-    assert [counts(entry)[:3] for entry in bank.sets] == [(2, 0, 0), (3, 1, 2), (6, 0, 0)]
-    digests = [image.digest for image in bank.sets[-1].images]
-    assert len(set(digests)) == 6
+    bank = fit({"x": Region(images[:6], masks)}, images[5:], concepts={"c": images[3:5]})
+    assert [counts(entry)[:3] for entry in bank.sets] == [(2, 0, 0), (3, 3, 0), (3, 0, 0)]
+    digests = [image.digest for entry in (bank.sets[-1], *bank.rests) for image in entry.images]
+    assert len(set(digests)) == len(digests) == 8  # a photo of another concept as a whole is rest of this one
 
 
 def test_a_photo_that_shows_nothing_is_taken_once():
     images = noise(4, 4, 4, 0, mean=1)
     images = torch.cat([images, images[3:]])
-    bank = fit({"x": Region(images, with_negatives(some_masks(5, 4), 3, 4))}, rest=True)
+    bank = fit({"x": Region(images, with_negatives(some_masks(5, 4), 3, 4))})
     assert counts(bank.sets[0]) == (3, 1, 0, 0) and len(bank.sets[0].repeats) == 1
 
 
@@ -421,20 +484,24 @@ def test_a_photo_that_shows_nothing_is_taken_once():
 def test_a_pool_of_fewer_than_two_images_is_refused(partly):
     masks = [np.ones((4, 4), bool)] * (5 - partly) + some_masks(partly, 4)
     with pytest.raises(ImageSetError, match="at least 2"):
-        fit({"x": Region(noise(5, 4, 4, 0, mean=1), masks)}, rest=True)
+        fit({"x": Region(noise(5, 4, 4, 0, mean=1), masks)})
 
 
 # What is refused
 
 
-def test_rest_needs_regions():
-    with pytest.raises(OptionError, match="rest takes what is not marked of region photos, but no regions are given"):
-        fit(None, noise(6, 4, 4, 1), concepts={"c": noise(5, 4, 4, 0)}, rest=True)
+@pytest.mark.parametrize("rest", [True, False])
+def test_the_rest_is_of_photos_of_regions_alone(rest):
+    images, random = noise(5, 4, 4, 0), noise(6, 4, 4, 1)
+    bank = fit(None, random, concepts={"c": images}, rest=rest)
+    assert bank.rests == () and bank.random("layer", "c") is bank.statistics["layer", "random"]
+    with pytest.raises(OptionError, match="no random images are given"):
+        fit(None, concepts={"c": images}, rest=rest)
 
 
 def test_regions_need_random_images_or_rest():
     with pytest.raises(OptionError, match="no random images are given"):
-        fit({"x": Region(noise(5, 4, 4, 0), some_masks(5, 4))})
+        fit({"x": Region(noise(5, 4, 4, 0), some_masks(5, 4))}, rest=False)
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "random"])

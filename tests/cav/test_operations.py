@@ -8,6 +8,7 @@ import torch
 
 import sacv
 from conftest import SmallNet
+from reference import contrast as slow
 from sacv.cav import Reading
 from sacv.errors import ImageSetError, MismatchError, OptionError
 from sacv.solvers import DEFAULT, LDA, MeanDifference, UnitLength
@@ -148,7 +149,6 @@ def test_counts_of_regions_follow_the_random_set(model):
             [LAYER],
             random=[pictures(8, seed + 1)],
             regions={"spot": sacv.Region(pictures(5, seed, 1.0), masks)},
-            rest=True,
             runs=2,
             nulls=0,
         )
@@ -157,8 +157,171 @@ def test_counts_of_regions_follow_the_random_set(model):
     assert (one.sets[0].negatives, one.sets[0].unused) == (2, 0)
     merged = sacv.merge([one, two])
     assert (merged.sets[0].negatives, merged.sets[0].unused) == (4, 0)
+    # With another random set, the concept is still told from the rest of its photos, and so from these.
     elsewhere = sacv.refit(one, random=fit(model, {"b": pictures(6, 2, -1.0)}, pictures(9, 7)))
-    assert (elsewhere.sets[0].negatives, elsewhere.sets[0].unused) == (0, 2)
+    assert (elsewhere.sets[0].negatives, elsewhere.sets[0].unused) == (2, 0)
+    assert len(elsewhere.rests[0].images) == 5
+
+
+# Concepts told from the rest of their photos
+
+
+def marks(count, seed):
+    """Masks of some pixels of the pictures."""
+    found = np.random.default_rng(seed).random((count, 8, 7)) < 0.3
+    found[:, 4, 3], found[:, 0, 0] = True, False
+    return found
+
+
+def spots(photos, masks, name="spot"):
+    return {name: sacv.Region(photos, list(masks))}
+
+
+def marked(model, regions, random=(), **options):
+    return sacv.fit(model, [LAYER], None, random, regions=regions, **({"runs": 4, "nulls": 19} | options))
+
+
+def same_statistics(one, other, keys):
+    for key in keys:
+        mine, theirs = (bank.statistics[LAYER, key] for bank in (one, other))
+        assert mine.total().count == pytest.approx(theirs.total().count)
+        np.testing.assert_allclose(mine.total().mean, theirs.total().mean, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(mine.total().scatter, theirs.total().scatter, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(mine.images.means, theirs.images.means, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(mine.images.weights, theirs.images.weights)
+
+
+@pytest.mark.parametrize("random", [False, True])
+@pytest.mark.parametrize("solver", [MeanDifference(), LDA(0.1), DEFAULT], ids=repr)
+def test_two_hospitals_that_mark_photos_get_the_bank_of_all_photos(model, solver, random):
+    """The random images can be told, every one, from the photos, whatever the folds: they weigh nothing."""
+    photos, masks = (pictures(6, 1, 1.0), pictures(7, 2, 1.2)), (marks(6, 1), marks(7, 2))
+    pools = (pictures(8, 3, -9.0), pictures(9, 4, -9.0)) if random else ((), ())
+    sites = [marked(model, spots(*own), pool, solver=solver) for *own, pool in zip(photos, masks, pools, strict=True)]
+    together = sacv.merge(sites)
+    pool = torch.cat(pools) if random else ()
+    pooled = marked(model, spots(torch.cat(photos), np.concatenate(masks)), pool, solver=solver)
+    keys = ("concept/spot", "rest/spot", "random")
+    assert {key for _, key in together.statistics} == set(keys)
+    same_statistics(together, pooled, keys)
+    assert [len(entry.images) for entry in together.rests] == [13]
+    assert [image.digest for image in together.rests[0].images] == [image.digest for image in pooled.rests[0].images]
+    one, other = (bank.cav(LAYER, "spot") for bank in (together, pooled))
+    np.testing.assert_allclose(one.vector, other.vector, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(one.detector, other.detector, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(one.runs.vectors, other.runs.vectors, rtol=0, atol=1e-9)
+    assert one.separation == pytest.approx(other.separation)
+    assert one.statistics == pytest.approx(other.statistics) and ("pool_weight" in one.statistics) == random
+    assert (one.quality.images, one.quality.random_images) == (13, 13)
+    assert one.quality.place_auroc == pytest.approx(other.quality.place_auroc, abs=0.15)
+
+
+def test_a_merged_pool_weighs_as_its_kind_says(model):
+    """What two sites hold tells how much their random images count, once all of them are there."""
+    photos, pools = (pictures(6, 1), pictures(7, 2)), (pictures(8, 3, 0.02), pictures(9, 4, 0.02))
+    sites = [
+        marked(model, spots(own, marks(len(own), seed)), pool, solver=MeanDifference())
+        for seed, (own, pool) in enumerate(zip(photos, pools, strict=True))
+    ]
+    together = sacv.merge(sites)
+    rest, pool = (together.statistics[LAYER, key] for key in ("rest/spot", "random"))
+    # Images stand for themselves by their means alone.
+    one, other = ([(mean[None], [1.0]) for mean in side.images.means] for side in (rest, pool))
+    apart = slow.kind_auroc(one, rest.image_fold.tolist(), other, pool.image_fold.tolist())
+    weight = slow.pool_weight(apart, 13)
+    cav = together.cav(LAYER, "spot")
+    assert cav.statistics["pool_weight"] == pytest.approx(weight) and 0.1 < weight < 1
+    mean = (rest.total().mean + weight * pool.total().mean) / (1 + weight)
+    difference = together.statistics[LAYER, "concept/spot"].total().mean - mean
+    np.testing.assert_allclose(cav.vector, difference / np.linalg.norm(difference), rtol=0, atol=1e-9)
+    assert cav.quality.random_images == 13 + 17
+
+
+def test_another_concept_marked_on_the_same_photos_is_added(model):
+    photos, random = pictures(9, 1, 0.1), pictures(8, 3)
+    a, b = spots(photos, marks(9, 1), "a"), spots(photos, marks(9, 2), "b")
+    added = sacv.merge([marked(model, a, random), marked(model, b, random)])
+    both = marked(model, a | b, random)
+    assert added.rests == both.rests and [entry.key for entry in added.rests] == ["rest/a", "rest/b"]
+    for one, other in zip(added.cavs, both.cavs, strict=True):
+        np.testing.assert_allclose(one.vector, other.vector, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(one.runs.vectors, other.runs.vectors, rtol=0, atol=1e-12)
+        assert one.quality.place_auroc == pytest.approx(other.quality.place_auroc, abs=1e-12)
+        assert one.statistics == pytest.approx(other.statistics)
+
+
+def test_merging_marked_concepts_survives_the_disk(model, tmp_path):
+    banks = [
+        marked(model, spots(pictures(6, seed), marks(6, seed)), pictures(8, seed + 10, 0.02) if random else ())
+        for seed, random in ((1, True), (2, True), (3, False), (4, False))
+    ]
+    for number, bank in enumerate(banks):
+        bank.save(tmp_path / str(number))
+    loaded = [sacv.ConceptBank.load(tmp_path / str(number)) for number in range(4)]
+    for pair in ((0, 1), (2, 3)):
+        one, other = (sacv.merge([found[number] for number in pair]) for found in (loaded, banks))
+        same_cavs(one, other, 0)
+        assert one.rests == other.rests != ()
+        assert [cav.quality for cav in one.cavs] == [cav.quality for cav in other.cavs]
+
+
+def test_a_concept_told_from_its_rest_in_one_bank_alone_is_refused(model):
+    banks = [
+        marked(model, spots(pictures(6, seed), marks(6, seed)), pictures(8, seed + 10), rest=seed == 1)
+        for seed in (1, 2)
+    ]
+    for pair in (banks, banks[::-1]):
+        with pytest.raises(MismatchError, match="'spot' is told from the rest of its photos in one bank and not in an"):
+            sacv.merge(pair)
+    # A bank that lacks the concept says nothing of it.
+    assert sacv.merge([banks[0], fit(model, {"c": pictures(6, 9)}, pictures(8, 11))]).rests == banks[0].rests
+
+
+@pytest.mark.parametrize("level", [0.02, -9.0])
+def test_another_solver_for_concepts_told_from_their_rest(model, level):
+    region, random = spots(pictures(9, 1), marks(9, 1)), pictures(8, 3, level)
+    solver = UnitLength(LDA(0.2), smoothing=1.0)
+    changed = sacv.refit(marked(model, region, random), solver=solver)
+    fitted = marked(model, region, random, solver=solver)
+    same_cavs(changed, fitted, 1e-12)
+    assert changed.cavs[0].quality == fitted.cavs[0].quality and changed.rests == fitted.rests
+    assert changed.cavs[0].statistics == fitted.cavs[0].statistics
+
+
+def test_another_random_set_for_concepts_told_from_their_rest(model):
+    """It is another pool beside the rest, which stays; without random images at first, or of another kind."""
+    region, wanted = spots(pictures(9, 1), marks(9, 1)), pictures(8, 3, 0.02)
+    fitted = marked(model, region, wanted)
+    assert 0.1 < fitted.cavs[0].statistics["pool_weight"] < 1
+    other = fit(model, {"c": pictures(6, 9)}, wanted)
+    for before in (marked(model, region), marked(model, region, pictures(10, 5, -9.0))):
+        changed = sacv.refit(before, random=other)
+        np.testing.assert_allclose(changed.cavs[0].vector, fitted.cavs[0].vector, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(changed.cavs[0].runs.vectors, fitted.cavs[0].runs.vectors, rtol=0, atol=1e-12)
+        mine, theirs = (replace(bank.cavs[0].quality, run_cosine=None) for bank in (changed, fitted))
+        assert mine == theirs and changed.rests == fitted.rests
+
+
+def test_a_marked_concept_that_becomes_random_leaves_no_rest(model):
+    a, b = spots(pictures(9, 1), marks(9, 1), "a"), spots(pictures(8, 2), marks(8, 2), "b")
+    changed = sacv.refit(marked(model, a | b, pictures(8, 3)), random=["b"])
+    assert changed.concepts == ["a"] and [entry.key for entry in changed.rests] == ["rest/a"]
+    assert {key for _, key in changed.statistics} == {"concept/a", "rest/a", "random"}
+
+
+def test_a_photo_that_is_rest_in_both_banks_counts_once_or_is_refused(model):
+    """Both mark another concept on the same photos, whose rest is told from `a` too."""
+    shared = spots(pictures(5, 9), marks(5, 9), "b")
+    banks = [
+        marked(model, spots(pictures(6, seed), marks(6, seed), "a") | shared, pictures(8, seed + 10)) for seed in (1, 2)
+    ]
+    try:
+        together = sacv.merge(banks)
+    except ImageSetError:
+        return
+    for entry in together.rests:
+        digests = [image.digest for image in entry.images]
+        assert len(digests) == len(set(digests)) == len(together.statistics[LAYER, entry.key].image_fold)
 
 
 def test_what_does_not_fit_is_refused(model):

@@ -1,11 +1,14 @@
+from itertools import product
+
 import numpy as np
 import pytest
 
 import sacv
 from cav.planted import assert_drawn_from, cells, halves, mean_of, noise, planted_model, unit
-from sacv.cav.runs import null_cavs, random_runs
+from sacv.cav.runs import dealt_cavs, null_cavs, random_runs
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.errors import SolverError
+from sacv.maps.chance import Chance
 from sacv.solvers import LDA, Logistic, MeanDifference, Ridge
 from sacv.stats import LocationSample, Moments
 from solvers.table import solve
@@ -85,6 +88,41 @@ def test_halves_of_the_pool_are_drawn_evenly():
     # 300 of 600 are expected of each image; the standard deviation is 12.
     assert np.abs(drawn.sum(axis=0) - 300).max() < 60
     assert len({tuple(row) for row in drawn.tolist()}) == 20
+
+
+@pytest.mark.parametrize("solver", SOLVERS, ids=repr)
+@pytest.mark.parametrize("sizes", [(4, 3), (2, 1, 4), (7,)])
+def test_each_part_of_the_pool_is_halved(solver, sizes):
+    """And every choice of halves may be drawn; a part of one image is drawn whole."""
+    concept, random = pool_of(5, 0, move=(2, 0, 1)), pool_of(7)
+    weights = np.concatenate([np.full((size, 4), 0.5 + part) for part, size in enumerate(sizes)])
+    found = random_runs(
+        solver, statistics(concept), statistics(random, weights), 60, np.random.default_rng(0), parts=sizes
+    )
+    starts = [sum(sizes[:part]) for part in range(len(sizes))]
+    choices = [
+        [start + index for start, half in zip(starts, chosen, strict=True) for index in half]
+        for chosen in product(*(halves(size, max(size // 2, 1)) for size in sizes))
+    ]
+    rows = []
+    for chosen in choices:
+        inside, outside = mean_of(concept), mean_of(random[chosen], weights[chosen])
+        if isinstance(solver, Logistic):
+            its = (np.ones(20), weights[chosen].ravel())
+            vector = solve(solver, concept.reshape(-1, 3), random[chosen].reshape(-1, 3), its)
+        else:
+            within = statistics(concept).total().within(statistics(random, weights).total())
+            vector = unit(solver.directions((inside - outside)[None], lambda within=within: within)[0])
+        rows.append([*vector, vector @ (inside + outside) / 2, vector @ (inside - outside)])
+    assert_drawn_from(table(found), np.array(rows), 1e-6 if isinstance(solver, Logistic) else 1e-12)
+    nearest = np.abs(table(found)[:, None] - np.array(rows)[None]).max(axis=2).argmin(axis=1)
+    assert len(set(nearest.tolist())) > 0.7 * len(choices)
+
+
+def test_a_pool_of_one_part_is_halved_as_ever():
+    solver, sides = MeanDifference(), (statistics(pool_of(5, 0, move=(2, 0, 1))), statistics(pool_of(7)))
+    found = [random_runs(solver, *sides, 9, np.random.default_rng(3), parts=parts) for parts in (None, (7,))]
+    np.testing.assert_array_equal(table(found[0]), table(found[1]))
 
 
 def test_images_weigh_by_their_locations():
@@ -187,6 +225,59 @@ def test_the_draws_are_those_of_the_generator():
 def test_a_pool_in_which_nothing_varies_gives_no_null():
     with pytest.raises(SolverError, match="do not differ"):
         null_cavs(MeanDifference(), statistics(np.ones((6, 4, 3))), None, 2, 3, np.random.default_rng(0))
+
+
+# Labels dealt at random
+
+
+@pytest.mark.parametrize("solver", [MeanDifference(), MeanDifference(0.3), Logistic(C=0.1)], ids=repr)
+def test_a_deal_is_the_cav_of_a_bank_with_its_labels(solver):
+    """In vector, middle, separation and spread: so the CAV and its deals are exchangeable if there is no concept."""
+    images = noise(7, 3, 3, 4)
+    model, rows = planted_model(3), []
+    for inside in halves(7, 3):
+        outside = [index for index in range(7) if index not in inside]
+        wanted = {"solver": solver, "runs": 1, "nulls": 19, "folds": 2, "locations": 99}
+        bank = sacv.fit(model, ["layer"], {"c": images[inside]}, images[outside], **wanted)
+        (cav,) = bank.cavs
+        middle = cav.vector @ bank.statistics["layer", "random"].total().mean + cav.separation / 2
+        own = Chance(bank, "layer", [cav]).spreads(cav, cav.dealt)[1]
+        rows.append([*cav.vector, middle, cav.separation, own])
+    dealt = cav.dealt
+    assert len(dealt) == 19
+    found = np.column_stack([dealt.vectors, dealt.thresholds, dealt.separations, dealt.spreads])
+    assert_drawn_from(found, np.array(rows), 1e-5 if isinstance(solver, Logistic) else 1e-9)
+
+
+def test_the_spread_is_of_the_locations_that_stand_for_random():
+    concept, random = pool_of(3, 0), pool_of(5)
+    sets = [statistics(values) for values in (concept, random)]
+    found = dealt_cavs(MeanDifference(), *sets, 40, np.random.default_rng(0))
+    images, rows = np.concatenate([concept, random]), []
+    within = np.mean([np.cov(image.T, bias=True) for image in images], axis=0)
+    for outside in halves(8, 5):
+        inside = [index for index in range(8) if index not in outside]
+        vector = unit(mean_of(images[inside]) - mean_of(images[outside]))
+        between = np.var([vector @ image.mean(axis=0) for image in images[outside]])
+        rows.append([*vector, np.sqrt(vector @ within @ vector + between)])
+    assert_drawn_from(np.column_stack([found.vectors, found.spreads]), np.array(rows), 1e-10)
+
+
+def test_a_deal_whose_sets_do_not_differ_is_evidence_of_nothing():
+    sets = statistics(np.ones((2, 4, 3))), statistics(np.ones((4, 4, 3)))
+    for solver in (MeanDifference(), Logistic(C=0.1)):
+        found = dealt_cavs(solver, *sets, 5, np.random.default_rng(0))
+        assert not found.vectors.any() and not found.separations.any()
+        assert np.isfinite(found.separations / found.spreads**2).all()
+
+
+def test_marked_regions_have_no_deals():
+    images = noise(5, 3, 4, 0, mean=1)
+    region = sacv.Region(images, list(np.random.default_rng(0).random((5, 4, 4)) < 0.7))
+    options = {"regions": {"x": region}, "nulls": 9, "runs": 1}
+    bank = sacv.fit(planted_model(3), ["layer"], {"c": noise(5, 3, 4, 2, mean=1)}, noise(6, 3, 4, 1), **options)
+    assert bank.cav("layer", "x").dealt is None and len(bank.cav("layer", "c").dealt) == 9
+    assert (bank.cav("layer", "x").null.spreads > 0).all()
 
 
 # In a bank

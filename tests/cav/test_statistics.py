@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.stats import LocationSample, Moments
@@ -47,6 +48,25 @@ def test_union_joins_fold_to_fold():
     np.testing.assert_array_equal(found.images.means, every.mean(axis=1))
     np.testing.assert_array_equal(found.image_fold, np.r_[one.image_fold, two.image_fold])
     np.testing.assert_array_equal(found.sample.vectors, every[found.sample.image, 0])
+
+
+@pytest.mark.parametrize("count", [0.5, 18.0, 400.0])
+def test_a_set_may_weigh_as_much_as_is_wanted(count):
+    """Every location alike, so that it is the same set but for the count."""
+    values, given = statistics(0, folds=3)
+    found = given.weighing(count)
+    factor = count / values[..., 0].size
+    for one, other in ((found.total(), given.total()), (found.without(1), given.without(1))):
+        assert one.count == pytest.approx(factor * other.count)
+        np.testing.assert_allclose(one.mean, other.mean, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(one.scatter, factor * other.scatter, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(one.covariance, other.covariance, rtol=1e-9)
+    np.testing.assert_allclose(found.images.weights, factor * given.images.weights)
+    np.testing.assert_allclose(found.sample.weights, factor * given.sample.weights)
+    np.testing.assert_array_equal(found.images.means, given.images.means)
+    np.testing.assert_array_equal(found.sample.vectors, given.sample.vectors)
+    np.testing.assert_array_equal(found.image_fold, given.image_fold)
+    assert given.total().count == values[..., 0].size  # which stays as it was
 
 
 def test_mean_of_some_images_is_weighted_by_their_locations():

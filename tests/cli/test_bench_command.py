@@ -48,7 +48,7 @@ def runs(monkeypatch):
         return tables(names)
 
     fake = ModuleType("sacv.bench.run")
-    fake.EXPERIMENTS = {"T2": "place", "T5": "stability", "T7": "photos"}
+    fake.EXPERIMENTS = {"T2": "place", "T5": "stability"}
     fake.SPLITS = {"held-out": Split("held-out", "residual"), "lesions": Split("lesions", "plain")}
     fake.run = run
     monkeypatch.setitem(sys.modules, "sacv.bench.run", fake)
@@ -71,7 +71,7 @@ def bench(runs, tmp_path, monkeypatch, capsys):
 def test_all_tables_are_printed_and_kept(bench, runs, tmp_path):
     status, out, err = bench()
     assert (status, err) == (0, "")
-    assert runs == [(["T2", "T5", "T7"], "held-out", FULL, 0)]
+    assert runs == [(["T2", "T5"], "held-out", FULL, 0)]
     assert "T2: What of T2?" in out and "T5: What of T5?" in out
     lines = [line.split() for line in out.splitlines()]
     # Grouped by condition, though the rows come rival by rival; the condition stands once, and a star marks ours.
@@ -91,8 +91,6 @@ def test_all_tables_are_printed_and_kept(bench, runs, tmp_path):
     assert out.rstrip().splitlines()[-1].startswith("The report is sacv-bench/index.html")
     assert (report / "index.html").exists() and len(pd.read_parquet(report / "T2.parquet")) == 8
     settings = json.loads((report / "bench.json").read_text())["settings"]
-    # What was not measured is told on the page, too.
-    assert "is not here: T7" in out and settings["left_out"] == ["T7"]
     assert settings["network"] == "residual" and settings["effort"]["seeds"] == FULL.seeds and not settings["quick"]
 
 
@@ -100,7 +98,6 @@ def test_choices(bench, runs, tmp_path):
     status, out, err = bench("t5", "T5", "--quick", "--split", "lesions", "--out", "there", "--seed", "7")
     assert (status, err) == (0, "") and runs == [(["T5"], "lesions", QUICK, 7)]
     assert "T2" not in out and "falls short" in out and "yardstick" in out and "none" in out
-    assert "is not here" not in out
     assert (tmp_path / "there" / "index.html").exists() and not (tmp_path / "sacv-bench").exists()
 
 
@@ -115,8 +112,8 @@ def test_json(bench):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["T9"], "there is no table 'T9'; give one of T2, T5, T7"),
-        (["T2", "place"], "there is no table 'place'; give one of T2, T5, T7"),
+        (["T9"], "there is no table 'T9'; give one of T2, T5"),
+        (["T2", "place"], "there is no table 'place'; give one of T2, T5"),
         (["--split", "test"], "there is no split 'test'; give one of held-out, lesions"),
         (["--seed", "-1"], "--seed"),
     ],

@@ -52,6 +52,7 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "names.txt").write_text("ant\nbee\ncat\n")
     make_pictures(tmp_path / "bright", 5, 1, low=180)
     make_pictures(tmp_path / "other", 6, 2)
+    make_pictures(tmp_path / "elsewhere", 3, 4)
     return tmp_path
 
 
@@ -120,7 +121,7 @@ BANK = ("fit", "--model", "mine.py:net", "--resize", "16x16", "--layer", "2", "-
 
 def test_fit_of_marked_regions(run, place):
     mark(place / "masks", [f"{index}.png" for index in range(5)])
-    status, out, err = run(*BANK, "--region", "lit=bright:masks", "--rest", "--nulls", "7", "--runs", "3",
+    status, out, err = run(*BANK, "--region", "lit=bright:masks", "--nulls", "7", "--runs", "3",
                            "--locations", "6", "--json")  # fmt: skip
     assert (status, err) == (0, "")
     quality = json.loads(out)["cavs"][0]["quality"]
@@ -128,8 +129,25 @@ def test_fit_of_marked_regions(run, place):
     assert quality["locations"] < 5 * 12 * 12 * 0.6
     kept = json.loads((place / "bank" / "bank.json").read_text())
     assert (kept["runs"], kept["nulls"], kept["locations"]) == (3, 7, 6)
-    status, out, err = run(*changed("--out", "both"), "--region", "lit=bright:masks", "--rest")
+    status, out, err = run(*changed("--out", "both"), "--region", "lit=bright:masks")
     assert (status, err) == (0, "") and "lit" in out and " 11 " not in out  # the photos stand for 'bright' as a whole
+
+
+def test_fit_in_context(run, place):
+    bright, other, photos = (make_pictures(place / name, count, seed, low=low) for name, count, seed, low in
+                             (("light", 30, 11, 150), ("dark", 30, 12, 0), ("photos", 4, 13, 0)))  # fmt: skip
+    command = ("fit", "--model", "mine.py:net", "--resize", "16x16", "--layer", "2", "--concept", f"light={bright}",
+               "--random", other, "--context", photos, "--nulls", "7", "--runs", "2", "--out", "seen")  # fmt: skip
+    status, out, err = run(*command)
+    assert (status, err) == (0, "")
+    for text in (out, run("bank", "show", "seen")[1]):
+        assert "In context: 6 composites, textures pasted into 4 photos." in text
+        assert "2, light: learned from " in text
+    found = json.loads(run("bank", "show", "seen", "--json")[1])["context"]
+    assert len(found["composites"]) == 6 and len(found["photos"]) == 4
+    assert {len(composite["textures"]) for composite in found["composites"]} == {4}
+    assert [(entry["layer"], entry["concept"]) for entry in found["evidence"]] == [("2", "light")]
+    assert "context" not in json.loads(run(*FIT, "--json")[1])
 
 
 def test_fit_of_a_category(run, place):
@@ -154,14 +172,51 @@ def test_fit_of_a_coco_file_as_it_comes(run, place):
         "annotations": [{"bbox": [0, 0, 12, 20], "image_id": index} for index in (0, 2, 4, 7)],
     }
     (place / "marks.json").write_text(json.dumps(file))
-    status, out, err = run(*BANK, "--region", "lit=bright:marks.json", "--random", "other")
+    status, out, err = run(*BANK, "--region", "lit=bright:marks.json", "--random", "other", "--no-rest")
     assert (status, err) == (0, "")
-    assert "lit: 2 photos show nothing of it: left out; --rest takes such photos" in out
+    assert "lit: 2 photos show nothing of it: left out; with --rest such photos are in the random set" in out
     assert "lit: 4 masks or entries of the COCO file have no photo here and were ignored" in out
-    status, out, err = run(*BANK, "--region", "lit=bright:marks.json", "--rest")
-    assert (status, err) == (0, "") and "lit: 2 photos show nothing of it: in the random set" in out
-    regions = json.loads(run("bank", "show", "bank", "--json")[1])["regions"]
-    assert regions == [{"concept": "lit", "marked": 3, "negatives": 2, "unused": 0, "unmatched": 4}]
+    for random in ((), ("--random", "other"), ("--rest",)):
+        status, out, err = run(*BANK, "--region", "lit=bright:marks.json", *random)
+        assert (status, err) == (0, "") and "lit: 2 photos show nothing of it: in the random set" in out
+        regions = json.loads(run("bank", "show", "bank", "--json")[1])["regions"]
+        assert regions == [{"concept": "lit", "marked": 3, "negatives": 2, "unused": 0, "unmatched": 4}]
+
+
+def test_the_random_images_beside_marked_photos_are_told_of(run, place):
+    """Bright photos and others: every one is told, so that they are left out; with --no-rest, they are all there is."""
+    mark(place / "masks", [f"{index}.png" for index in range(5)])
+    region = ("--region", "lit=bright:masks", "--random", "other")
+    status, out, err = run(*BANK, *region)
+    assert (status, err) == (0, "")
+    words = "the random images are of another kind than the rest of the marked photos (held-out AUROC 1.00)"
+    assert f"2, lit: {words}: they are left out" in out
+    (cav,) = json.loads(run("bank", "show", "bank", "--json")[1])["cavs"]
+    assert cav["statistics"]["pool_weight"] == 0 and cav["quality"]["random_images"] == 5
+    assert 0 <= cav["quality"]["place_auroc"] <= 1
+    status, out, err = run(*BANK, *region, "--no-rest")
+    assert (status, err) == (0, "") and "the random images are" not in out
+    (cav,) = json.loads(run("bank", "show", "bank", "--json")[1])["cavs"]
+    assert "pool_weight" not in cav["statistics"] and cav["quality"]["random_images"] == 6
+    assert cav["quality"]["place_auroc"] is None and 0.8 <= cav["statistics"]["detector_shrinkage"] <= 0.9
+    run(*BANK, "--region", "lit=bright:masks")
+    assert "the random images are" not in run("bank", "show", "bank")[1]
+
+
+def test_random_images_of_the_photos_kind_are_told_of(small_bank):
+    (cav,) = small_bank.cavs
+    figures = {"pool_auroc": 0.6, "pool_weight": 0.64, "pool_cosine": 0.93}
+    plain = replace(cav, quality=replace(cav.quality, looks_auroc={}, absent=()))
+    (one,) = remarks(replace(plain, statistics=figures))
+    assert one == (
+        "the random images are much like the rest of the marked photos (held-out AUROC 0.60): they weigh 0.64 of what "
+        "the rest of the photos weighs (cosine with the direction without them 0.93)"
+    )
+    (one,) = remarks(replace(plain, statistics=figures | {"pool_auroc": 0.75}))
+    assert "much like" in one
+    (one,) = remarks(replace(plain, statistics=figures | {"pool_auroc": 0.76}))
+    assert "of another kind than" in one and "they weigh 0.64" in one
+    assert list(remarks(plain)) == []
 
 
 def test_fit_with_photos_without_a_mask(run, place):
@@ -169,8 +224,10 @@ def test_fit_with_photos_without_a_mask(run, place):
     region = ("--region", "lit=bright:masks", "--random", "other")
     status, _, err = run(*BANK, *region)
     assert status == 2 and "4.png" in err and "--unmasked-negative" in err
-    status, out, err = run(*BANK, *region, "--unmasked-negative")
+    status, out, err = run(*BANK, *region, "--unmasked-negative", "--no-rest")
     assert (status, err) == (0, "") and "lit: 1 photo shows nothing of it: left out" in out
+    status, out, err = run(*BANK, *region, "--unmasked-negative")
+    assert (status, err) == (0, "") and "lit: 1 photo shows nothing of it: in the random set" in out
 
 
 def test_defaults_of_draws_follow_the_solver(run, place):
@@ -281,14 +338,20 @@ def changed(option, value):
         ((*FIT, "--runs", "0"), "--runs"),
         ((*FIT, "--nulls", "-1"), "--nulls"),
         ((*FIT, "--locations", "0"), "--locations"),
-        ((*FIT, "--rest"), "give --region NAME=IMAGES:MASKS"),
+        ((*FIT, "--context", "gone"), "context: there is no file or folder gone"),
+        ((*FIT, "--context", "other"), "the context and the random set share 6 images"),
+        ((*FIT, "--context", "elsewhere"), "these 11 images give 1; at least 5 are needed"),
         ((*FIT, "--unmasked-negative"), "--unmasked-negative is about photos of regions; give --region"),
         ((*FIT, "--region", "lit=other"), "--region lit=other: give NAME=IMAGES:MASKS"),
         ((*FIT, "--region", "lit=other:gone"), "no file or folder gone of masks"),
         ((*FIT, "--region", "bright=other:gone"), "'bright' is given with whole images and with marked regions"),
         ((*BANK, "--random", "other"), "give --concept NAME=DIR or --region"),
         ((*BANK, "--concept", "bright=bright"), "no random images are given; give --random DIR"),
-        ((*BANK, "--region", "lit=bright:masks"), "or --rest for what is not marked"),
+        ((*BANK, "--concept", "bright=bright", "--no-rest"), "no random images are given; give --random DIR"),
+        (
+            (*BANK, "--region", "lit=bright:masks", "--no-rest"),
+            "give --random DIR, or leave out --no-rest, so that the rest of the region photos is the random set",
+        ),
         (FIT[:-2], "--out"),
         (("explain", "--bank", "gone", "--target", "0", "x.png", "--out", "o"), "is not a sacv concept bank"),
         (("no-such-command",), "no-such-command"),
@@ -384,7 +447,9 @@ def test_layers_of_a_bank_are_ranked(run, place):
     for name, row in rows.items():
         assert row["auroc"] == row["least_auroc"] == cavs[name]["auroc"]
         assert row["run_cosine"] == cavs[name]["run_cosine"]
-    assert [row["rank"] for row in found["layers"]] == [1, 2, 3] and found["layers"][2]["name"] == "3"
+        assert row["place_auroc"] is cavs[name]["place_auroc"] is None
+    assert [row["rank"] for row in found["layers"]] == sorted(row["contribution_rank"] for row in rows.values())
+    assert [row["rank"] for row in found["layers"]] == [1, 2, 3] and rows["3"]["contribution_rank"] == 3
     assert [row["advised"] for row in found["layers"]] == [True, False, False]
     assert {name: row["contribution"] for name, row in rows.items()} == {"0": "varies", "2": "varies", "3": "constant"}
     assert (rows["0"]["grid"], rows["2"]["grid"]) == ([14, 14], [12, 12])
@@ -397,13 +462,35 @@ def test_the_ranking_is_told_to_people(run, place):
     status, out, err = run(*RANK)
     assert (status, err) == (0, "")
     lines = [line.split() for line in out.splitlines()]
-    assert lines[1][:3] == ["*", "1", first["name"]] and f"{first['auroc']:.3f}" in lines[1]
-    assert [words[0] for words in lines[2:4]] == ["2", "3"] and lines[3][1] == "3" and "constant" in lines[3]
-    assert "* advised: " in out and "this knows guidance" in out and "docs/bench.md" in out
+    assert lines[1][:3] == ["1", str(first["contribution_rank"]), first["name"]]
+    assert f"{first['auroc']:.3f}" in lines[1] and "-" in lines[1]
+    assert [words[0] for words in lines[1:4]] == ["1", "2", "3"]
+    (last,) = (words for words in lines[1:4] if words[2] == "3")
+    assert last[1] == "3" and "constant" in last
+    rows = json.loads(run(*RANK, "--json")[1])["layers"]
+    (contributing,) = (row["name"] for row in rows if row["contribution_rank"] == 1)
+    assert f"To see where a concept is, take {first['name']}: it is the deepest whose held-out AUROC is within" in out
+    assert f"To see what it contributes, take {contributing}: it is the shallowest whose held-out AUROC is with" in out
+    assert "No picture is used beside the concept images; docs/bench.md says" in out
     assert "The bank has one layer" not in out and "At no layer" not in out
     # Inputs of another size are asked for as they are without a bank.
     rows = json.loads(run(*RANK, "--input", "3x20x24", "--json")[1])["layers"]
     assert {row["name"]: row["grid"] for row in rows} == {"0": [18, 22], "2": [16, 20], "3": [16, 20]}
+
+
+def test_where_photos_are_marked_the_ranking_is_by_the_marks(run, place):
+    mark(place / "masks", [f"{index}.png" for index in range(5)])
+    arguments = (*BANK, "--layer", "0", "--layer", "3", "--region", "lit=bright:masks", "--nulls", "0")
+    assert run(*arguments)[0] == 0
+    rows = json.loads(run(*RANK, "--json")[1])["layers"]
+    cavs = {cav["layer"]: cav["quality"] for cav in json.loads((place / "bank" / "bank.json").read_text())["cavs"]}
+    assert {row["name"]: row["place_auroc"] for row in rows} == {name: cav["place_auroc"] for name, cav in cavs.items()}
+    figures = [row["place_auroc"] for row in rows]
+    assert figures[0] >= max(figures) - 0.01 and min(figures) > 0
+    out = run(*RANK)[1]
+    assert f"{figures[0]:.3f}" in out.splitlines()[1].split()
+    assert f"take {rows[0]['name']}: it is the deepest that finds the marks on held-out photos within 0.01 of" in out
+    assert "No picture is used beside the concept images" not in out
 
 
 def test_a_bank_in_which_nothing_can_be_chosen(run, place):

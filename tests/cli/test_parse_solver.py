@@ -11,6 +11,7 @@ from sacv.solvers import DEFAULT, LDA, LinearSVM, Logistic, MeanDifference, Ridg
 SOLVERS = {
     "mean-difference": MeanDifference(),
     "mean-difference:0.8": MeanDifference(detector_shrinkage=0.8),
+    "mean-difference:auto": MeanDifference(detector_shrinkage="auto"),
     "lda": LDA(shrinkage=0.1),
     "lda:0": LDA(shrinkage=0.0),
     "lda:.25": LDA(shrinkage=0.25),
@@ -41,7 +42,7 @@ def test_every_name_is_tried_here_and_stands_in_the_help():
 
 def test_the_default_is_that_of_fit():
     (option,) = (option for option in fit_command.params if option.name == "solver")
-    assert option.default == "smooth/mean-difference:0.8" and parse_solver(option.default) == DEFAULT
+    assert option.default == "smooth/mean-difference:auto" and parse_solver(option.default) == DEFAULT
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_the_default_is_that_of_fit():
     [
         (
             "magic",
-            r"there is no solver 'magic'; give mean-difference\[:SHRINKAGE\], lda\[:.*unit-length/NAME",
+            r"there is no solver 'magic'; give mean-difference\[:SHRINKAGE\|auto\], lda\[:.*unit-length/NAME",
         ),
         ("", "there is no solver ''; give mean-difference"),
         ("LDA", "there is no solver 'LDA'"),
@@ -64,8 +65,10 @@ def test_the_default_is_that_of_fit():
         ("unit-length/smooth/lda", "there is no solver 'smooth/lda'"),
         ("smooth/ridge:-2", "alpha must be a finite number above 0, not -2.0"),
         ("lda/unit-length", "there is no solver 'lda/unit-length'"),
-        ("mean-difference:2", "detector_shrinkage must be a number from 0 to 1, not 2.0"),
-        ("mean-difference:v", r"'v' is not a finite number; give mean-difference\[:SHRINKAGE\]"),
+        ("mean-difference:2", "detector_shrinkage must be a number from 0 to 1, or 'auto', not 2.0"),
+        ("mean-difference:v", r"'v' is not a finite number; give mean-difference\[:SHRINKAGE\|auto\]"),
+        ("mean-difference:AUTO", "'AUTO' is not a finite number"),
+        ("lda:auto", "'auto' is not a finite number"),
         ("lda:", r"'' is not a finite number; give lda\[:SHRINKAGE\|oas\], such as lda:0.1"),
         ("lda:OAS", "'OAS' is not a finite number"),
         ("lda:0.1:0.2", "'0.1:0.2' is not a finite number"),

@@ -9,6 +9,7 @@ from torch import nn
 
 import sacv
 from conftest import SmallNet
+from reference import contrast as slow
 from reference import naive
 from sacv.errors import OptionError, TargetError
 from sacv.maps.methods import DEFAULT, Ablation, Gated, Gradient, GradientTimesConcept, IntegratedGradients
@@ -153,6 +154,82 @@ def test_integrated_gradients_sum_to_the_change_of_the_logit(kind, baseline):
         )
         assert abs(change) > 0.01
         assert found[n].sum() == pytest.approx(change, rel=1e-3)
+
+
+def marked_bank(net):
+    """Two concepts marked on the same photos, and a pool of their kind; the locations of the rests and the weights."""
+    rng = np.random.default_rng(0)
+    masks = {name: rng.random((6, 6, 5)) < 0.4 for name in "cd"}
+    shown, pool = images(6, 1, 0.1), images(9, 2, 0.1)
+    regions = {name: sacv.Region(shown, list(marks)) for name, marks in masks.items()}
+    model = sacv.VisionModel(net)
+    bank = sacv.fit(model, [LAYER], None, [pool], regions=regions, solver=MeanDifference(), nulls=0)
+    values = [
+        np.stack([naive.activation(net, LAYER, image).flatten(1).T.numpy() for image in each]) for each in (shown, pool)
+    ]
+    rests = {name: [(one, 1.0 - its.ravel()) for one, its in zip(values[0], masks[name], strict=True)] for name in "cd"}
+    return bank, rests, [(one, np.ones(30)) for one in values[1]]
+
+
+@pytest.mark.parametrize("name", ["c", "d"])
+def test_amounts_are_counted_from_what_each_concept_is_told_from(name):
+    """The rest of its photos and the weighted pool, which is another set for each of two marked concepts."""
+    net = SmallNet().double().eval()
+    bank, rests, pool = marked_bank(net)
+    cav = bank.cav(LAYER, name)
+    weight = cav.statistics["pool_weight"]
+    assert 0.1 < weight < 1
+    mean = slow.random_mean(rests[name], pool, weight)
+    plain = bank.statistics[LAYER, "random"].total().mean
+    assert abs(cav.vector @ (mean - plain)) > 1e-3
+    vector = torch.from_numpy(cav.vector)
+    found = sacv.explain(sacv.VisionModel(net), SHOWN, bank, TARGET, method=Ablation(), allow_weak=True)
+    for n, row, column in [(0, 0, 0), (1, 2, 1), (2, 3, 2)]:
+        values = naive.activation(net, LAYER, SHOWN[n])
+        moved = values.clone()
+        moved[:, row, column] -= vector * float(cav.vector @ (values[:, row, column].numpy() - mean))
+        change = naive.logit_with(net, LAYER, SHOWN[n], values, TARGET) - naive.logit_with(
+            net, LAYER, SHOWN[n], moved, TARGET
+        )
+        assert found.contribution(LAYER, name)[n, row, column] == pytest.approx(change, rel=1e-4, abs=1e-6)
+    # The checks take the concept out in the same way.
+    index = bank.concepts.index(name)
+    for n in range(3):
+        values = naive.activation(net, LAYER, SHOWN[n])
+        seen = found.relevance(LAYER, name)[n]
+        order = np.argsort(-seen, axis=None, kind="stable")
+        places = [np.unravel_index(place, seen.shape) for place in order if seen.ravel()[place] > 0]
+        places = places or [np.unravel_index(place, seen.shape) for place in order[:6]]
+        moved = values.clone()
+        for row, column in places:
+            moved[:, row, column] -= vector * float(cav.vector @ (values[:, row, column].numpy() - mean))
+        change = naive.logit_with(net, LAYER, SHOWN[n], moved, TARGET) - naive.logit_with(
+            net, LAYER, SHOWN[n], values, TARGET
+        )
+        assert found.checks[LAYER][n][index].ablation == pytest.approx(change, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["c", "d"])
+def test_presence_is_calibrated_on_what_each_concept_is_told_from(name):
+    net = SmallNet().double().eval()
+    bank, rests, pool = marked_bank(net)
+    cav = bank.cav(LAYER, name)
+    total = sum(its.sum() for _, its in rests[name])
+    factor = cav.statistics["pool_weight"] * total / (9 * 30)
+    values = np.concatenate([one for one, _ in (*rests[name], *pool)])
+    weights = np.concatenate([*(its for _, its in rests[name]), *(its * factor for _, its in pool)])
+    spread = np.cov((values @ cav.vector)[None], aweights=weights, ddof=0)
+    gated, slope = (
+        sacv.explain(sacv.VisionModel(net), SHOWN, bank, TARGET, method=method, allow_weak=True).contribution(
+            LAYER, name
+        )
+        for method in (Gated(), Gradient())
+    )
+    seen = np.stack(naive.relevance(naive.prepared(net), LAYER, SHOWN, cav.vector, cav.threshold))
+    want = slope / (1 + np.exp(-cav.separation / spread * seen))
+    np.testing.assert_allclose(gated, want, rtol=1e-4, atol=1e-6)
+    wrong = cav.vector @ bank.statistics[LAYER, "random"].total().covariance @ cav.vector
+    assert abs(wrong / spread - 1) > 1e-2
 
 
 def test_a_smooth_logit_needs_few_steps():

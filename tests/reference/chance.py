@@ -1,12 +1,13 @@
 """Which locations beat chance, written from the equations with loops, in float64.
 
-With mu and S the mean and covariance of all locations of the random images, s the distance of the means of the two sets
-along v, and h the middle between them (of the CAV, v . mu + s / 2)::
+With s the distance of the means of the two sets along v, h the middle between them (of the CAV, v . mu + s / 2, mu the
+mean of all locations of the random images), and sd^2 the sum of the variance within the images of both sets and of
+that of the means of the random images, along v::
 
-    e(p) = s (v . a(p) - h) / (v^T S v)        c(p) = v . g(p)
+    e(p) = s (v . a(p) - h) / sd^2        c(p) = v . g(p)
 
-Each null vector gives the greatest e over all locations of all images, once for v and once for -v, and the greatest
-|c|. Of n maxima the ceil(0.95 (n + 1))-th smallest is the threshold; where there is none so large, nothing exceeds it.
+Each deal gives the greatest e over all locations of all images, and each null vector the greatest |c|. Of n maxima the
+ceil(0.95 (n + 1))-th smallest is the threshold; where there is none so large, nothing exceeds it.
 """
 
 import math
@@ -31,12 +32,24 @@ def mean_and_covariance(activations):
     return mean, covariance / count
 
 
-def evidence(vector, separation, middle, activations, covariance):
+def spread(vector, concept, random):
+    """sd along a vector, of activations of both sets."""
+    within, count = 0.0, 0
+    for image in (*concept, *random):
+        _, covariance = mean_and_covariance([image])
+        places = image.shape[0] * image.shape[1]
+        within += places * (vector @ covariance @ vector)
+        count += places
+    means = [vector @ mean_and_covariance([image])[0] for image in random]
+    middle = sum(means) / len(means)
+    return math.sqrt(within / count + sum((mean - middle) ** 2 for mean in means) / len(means))
+
+
+def evidence(vector, separation, middle, sd, activations):
     """e(p) of each image, `(images, rows, columns)`."""
-    spread = math.sqrt(vector @ covariance @ vector)
     found = np.zeros(np.shape(activations)[:-1])
     for place in np.ndindex(found.shape):
-        found[place] = separation / spread * ((vector @ activations[place] - middle) / spread)
+        found[place] = separation / sd * ((vector @ activations[place] - middle) / sd)
     return found
 
 
@@ -54,18 +67,16 @@ def threshold(maxima):
     return ordered[place - 1] if place <= len(ordered) else math.inf
 
 
-def marks(cav, nulls, activations, gradients, random):
+def marks(cav, deals, nulls, activations, gradients, concept, random):
     """Where relevance, and where contribution, beats chance.
 
-    `cav` is a vector and its separation, each of `nulls` the middle of its sets too; `random` are the activations of
-    the random images.
+    `cav` is a vector and its separation, each of `deals` a vector, separation, middle and spread, each of `nulls` a
+    vector; `concept` and `random` are the activations of their images, of one size.
     """
-    mean, covariance = mean_and_covariance(random)
-    greatest, strongest = [], []
-    for vector, separation, middle in nulls:
-        for sign in (1, -1):
-            greatest.append(evidence(sign * vector, separation, sign * middle, activations, covariance).max())
-        strongest.append(np.abs(along(vector, gradients)).max())
-    middle = cav[0] @ mean + cav[1] / 2
-    seen = evidence(*cav, middle, activations, covariance) > threshold(greatest)
-    return seen, np.abs(along(cav[0], gradients)) > threshold(strongest)
+    vector, separation = cav
+    mean, _ = mean_and_covariance(random)
+    greatest = [evidence(*deal, activations).max() for deal in deals]
+    strongest = [np.abs(along(null, gradients)).max() for null in nulls]
+    sd = spread(vector, concept, random)
+    seen = evidence(vector, separation, vector @ mean + separation / 2, sd, activations) > threshold(greatest)
+    return seen, np.abs(along(vector, gradients)) > threshold(strongest)

@@ -23,6 +23,7 @@ def page(**changes):
         "meaning": "how the logit would change",
         "relevance_marks": None,
         "contribution_marks": None,
+        "relevance_line": "",
         "trust": [PageTrust("Its strongest evidence stands at percentile 50.", ())],
         "numbers": [{"SACV score": -1.25}],
         "quality": {"AUROC": "0.91"},
@@ -106,7 +107,8 @@ def test_marks_are_drawn_on_their_own_map():
 def test_what_the_black_lines_judge_is_told_whatever_the_contribution_measures():
     for meaning in ("how the logit would change", "what a place gives"):
         told = page(meaning=meaning).split("<b>Black lines</b>")[1].split("</p>")[0]
-        assert "on maps of relevance the activation along its vector v" in told
+        assert "on maps of relevance the activation along the concept's vector v" in told
+        assert "where the concept is <b>present</b>, where that mask is calibrated" in told
         assert "on maps of contribution the derivative of the value explained along v" in told
         assert "whatever the contribution measures" in told and "5 % for each kind of map" in told
 
@@ -119,8 +121,11 @@ def test_each_image_has_its_own_marks_and_trust():
     marks = np.zeros((2, 5, 5), bool)
     marks[1, 2, 2] = True
     trust = [PageTrust("First.", ()), PageTrust("Second.", ["beware"])]
-    one = PageMap("l", "striped", maps, maps, "logits", "how", marks, None, [{}, {}], trust, {}, [], [], [], "")
+    one = PageMap(
+        "l", "striped", maps, maps, "logits", "how", marks, None, "present", [{}, {}], trust, {}, [], [], [], ""
+    )
     first, second = render_page(title="t", images=images, maps=[one], facts={}, warnings=[]).split("<h3>")[1:]
+    assert "relevance of striped; black line: present<" in first
     assert "First." in first and "Second." in second
     assert "Doubt: beware." in second and "Doubt" not in first
     assert black(drawn(second, "relevance")).any() and not black(drawn(first, "relevance")).any()

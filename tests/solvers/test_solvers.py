@@ -287,7 +287,7 @@ def test_unit_length_wraps_and_is_made_again(row, smoothing):
 
 
 def test_the_default():
-    assert UnitLength(MeanDifference(0.8), smoothing=1.0) == DEFAULT
+    assert UnitLength(MeanDifference("auto"), smoothing=1.0) == DEFAULT
     assert rebuild(DEFAULT.describe()) == DEFAULT
 
 

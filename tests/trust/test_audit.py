@@ -104,6 +104,18 @@ def test_permuted_labels_lie_around_chance(model):
     assert found.true > 0.9 and abs(np.mean(found.dealt) - 0.5) < 0.06
 
 
+def test_labels_are_permuted_between_the_marks_and_what_they_are_told_from(model):
+    """The rest of the photos, and not the random images, which are brighter than both."""
+    shown, masks = pictures(14, 1), np.random.default_rng(0).random((14, 8, 7)) < 0.3
+    shown += 4 * torch.from_numpy(masks)[:, None]
+    regions = {"spot": sacv.Region(shown, list(masks))}
+    found = []
+    for random in ((), pictures(20, 2, 9.0)):
+        bank = sacv.fit(model, ["features.0"], None, random, regions=regions, solver=sacv.solvers.MeanDifference())
+        found.append(permute(bank, "features.0", "spot", 99, np.random.default_rng(0)))
+    assert found[0] == found[1] and found[0].true > 0.95 and abs(np.mean(found[0].dealt) - 0.5) < 0.1
+
+
 def test_shuffling_keeps_every_parameter_s_values_and_the_model(model):
     before = {name: values.clone() for name, values in model.net.state_dict().items()}
     other = shuffled(model, 0)

@@ -24,7 +24,6 @@ MAIN = {
     "T4": "sign agreement",
     "T5": "cosine between runs",
     "T6": "family-wise false positives",
-    "T7": "AUROC",
 }
 """The metric drawn of each table; of another table it is the first."""
 

@@ -33,7 +33,14 @@ def ranked(trained: Trained, effort: Effort, seed: int) -> tuple[LayerAdvice, ..
     model, world = bench_model(trained), trained.world
     concepts = {concept: world.guidance(concept, effort.guidance, seed) for concept in world.concepts}
     bank = fit(
-        model, CANDIDATES[trained.name], concepts, world.neutral(effort.others, seed), runs=5, nulls=0, seed=seed
+        model,
+        CANDIDATES[trained.name],
+        concepts,
+        world.neutral(effort.others, seed),
+        absent=(),
+        runs=5,
+        nulls=0,
+        seed=seed,
     )
     return advise(model, bank)
 

@@ -16,6 +16,7 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,12 @@ LONG = 40
 """Rows from which a table is folded on the page."""
 
 
-def write_report(folder: Path, tables: Sequence[Table], settings: Mapping[str, object]) -> None:
+def write_report(
+    folder: Path,
+    tables: Sequence[Table],
+    settings: Mapping[str, object],
+    files: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Write the report of a run as a folder; one that was there survives any failure.
 
     Parameters
@@ -46,6 +52,8 @@ def write_report(folder: Path, tables: Sequence[Table], settings: Mapping[str, o
         What the experiments found.
     settings
         How they were run, as JSON has it; lists and mappings may be nested.
+    files
+        Texts to write beside it, by name of their file.
 
     Raises
     ------
@@ -58,6 +66,8 @@ def write_report(folder: Path, tables: Sequence[Table], settings: Mapping[str, o
         for table in tables:
             table.rows.to_parquet(fresh / f"{table.name}.parquet", index=False)
         (fresh / "index.html").write_text(render(tables, settings), encoding="utf-8")
+        for name, text in files.items():
+            (fresh / name).write_text(text, encoding="utf-8")
 
     write_folder(Path(folder), MARKER, fill)
 

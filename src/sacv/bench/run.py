@@ -13,8 +13,7 @@ from sacv.bench.contribution import contribution
 from sacv.bench.effort import Effort
 from sacv.bench.interference import interference
 from sacv.bench.layers import layers, ranked
-from sacv.bench.networks import trained
-from sacv.bench.photos import photos
+from sacv.bench.networks import Trained, trained
 from sacv.bench.place import place
 from sacv.bench.planted import planted
 from sacv.bench.sanity import sanity
@@ -30,7 +29,6 @@ EXPERIMENTS = {
     "T4": "interference of the background",
     "T5": "stability over draws of guidance",
     "T6": "what is found where there is nothing",
-    "T7": "real photos, where there are any",
     "layers": "which layer answers",
 }
 
@@ -94,7 +92,7 @@ def run(names: Sequence[str], split: str, effort: Effort, seed: int, progress: C
 
     Returns
     -------
-    A table for each experiment; T7 is left out where there is no real material, and `progress` is told so.
+    A table for each experiment.
 
     Raises
     ------
@@ -113,15 +111,14 @@ def run(names: Sequence[str], split: str, effort: Effort, seed: int, progress: C
         progress(f"{name}: {EXPERIMENTS[name]}")
         if name == "T1":
             tables.append(planted(effort, seed + chosen.seed))
-        elif name == "T7":
-            found = photos(seed)
-            if found is None:
-                progress("T7 is left out: there is no real material (SACV_REAL_DATA)")
-            else:
-                tables.append(found)
         else:
             if study is None:
                 network = trained(chosen.network)
-                study = Study(network, ranked(network, effort, seed + chosen.seed)[0].layer, effort)
+                study = Study(network, _layer(network, effort, seed + chosen.seed), effort)
             tables.append(ON_NETWORKS[name](study, seed + chosen.seed))
     return tables
+
+
+def _layer(network: Trained, effort: Effort, seed: int) -> str:
+    """Give the layer advised for contribution, at which place is measured too, since a page shows both together."""
+    return min(ranked(network, effort, seed), key=lambda one: one.contribution_rank).layer

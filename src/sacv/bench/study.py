@@ -113,6 +113,7 @@ class Guided:
                 folds=2,
                 locations=16,
                 seed=self.seed,
+                absent=(),  # the rivals get the same images
             )
         return self._banks[key]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sacv.cav.presence import KINDS, NONE, Presence
 from sacv.cav.runs import DrawnCAVs
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV, Quality
@@ -31,15 +32,24 @@ def pack_cavs(cavs: Sequence[CAV]) -> dict[str, Array]:
     for cav in cavs:
         name = f"{cav.layer}/{cav.concept}"
         arrays |= {name: cav.vector, f"{name}/evidence": cav.evidence}
+        if len(cav.presence):
+            arrays[f"{name}/presence"] = cav.presence.maxima
         if cav.own_detector is not None:
             arrays[f"{name}/detector"] = cav.own_detector
-        for place, drawn in ((f"{name}/runs", cav.runs), (null_name(cav), cav.null)):
-            arrays |= {
-                f"{place}/vectors": drawn.vectors,
-                f"{place}/thresholds": drawn.thresholds,
-                f"{place}/separations": drawn.separations,
-            }
+        named = {f"{name}/runs": cav.runs, null_name(cav): cav.null, f"{name}/dealt": cav.dealt}
+        for place, drawn in named.items():
+            if drawn is not None:
+                arrays |= _pack_drawn(place, drawn)
     return arrays
+
+
+def _pack_drawn(place: str, drawn: DrawnCAVs) -> dict[str, Array]:
+    arrays = {
+        f"{place}/vectors": drawn.vectors,
+        f"{place}/thresholds": drawn.thresholds,
+        f"{place}/separations": drawn.separations,
+    }
+    return arrays if drawn.spreads is None else arrays | {f"{place}/spreads": drawn.spreads}
 
 
 def unpack_cavs(
@@ -68,6 +78,8 @@ def unpack_cavs(
                 nulls[entry["null"]],
                 entry["statistics"],
                 detector,
+                _drawn(f"{name}/dealt", arrays) if f"{name}/dealt/vectors" in arrays else None,
+                _presence(entry.get("presence"), arrays.get(f"{name}/presence")),
             )
         )
     return tuple(found)
@@ -80,8 +92,21 @@ def _require_direction(what: str, array: Array, channels: int) -> None:
         raise ValueError(f"{what} has norm {np.linalg.norm(array)}, not 1")
 
 
+def _presence(label: Mapping[str, Any] | None, maxima: Array | None) -> Presence:
+    if label is None:  # a bank from before there was such a mask
+        return Presence.without(NONE)
+    if label["kind"] not in KINDS:
+        raise ValueError(f"there is no presence of kind {label['kind']!r}")
+    if maxima is None:
+        return Presence.without(label["kind"])
+    if maxima.dtype != np.float32 or maxima.ndim != 1 or np.any(maxima[1:] < maxima[:-1]):
+        raise ValueError(f"presence is {maxima.dtype} of shape {maxima.shape}, or not ascending")
+    return Presence(maxima, label["kind"], label["offered"])
+
+
 def _drawn(name: str, arrays: Mapping[str, Array]) -> DrawnCAVs:
-    return DrawnCAVs(arrays[f"{name}/vectors"], arrays[f"{name}/thresholds"], arrays[f"{name}/separations"])
+    vectors, thresholds, separations = (arrays[f"{name}/{kind}"] for kind in ("vectors", "thresholds", "separations"))
+    return DrawnCAVs(vectors, thresholds, separations, arrays.get(f"{name}/spreads"))
 
 
 def _quality(fields: Mapping[str, Any]) -> Quality:

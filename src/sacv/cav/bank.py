@@ -5,18 +5,20 @@ A bank is a folder:
 `bank.json`
     Model, layers, sets of images, solver, figures of each CAV, `format_version`.
 `cavs.safetensors`
-    `LAYER/CONCEPT`: float64 `(channels,)`; beside it `LAYER/CONCEPT/evidence`, and the vectors and thresholds of its
-    random runs and of its null, which concepts of as many images share.
+    `LAYER/CONCEPT`: float64 `(channels,)`; beside it `LAYER/CONCEPT/evidence`, `LAYER/CONCEPT/presence` (what pictures
+    without the concept reach), and the vectors and thresholds of its random runs, of its deals and of its null, which
+    concepts of as many images share.
 `moments.safetensors`
-    For each layer and set (`LAYER/concept/NAME`, `LAYER/random`): `count`, `mean` and the upper triangle of the scatter
-    of each fold; the mean, weight and fold of each image; a sample of locations. The pool's means as seen through the
-    masks of a concept are `LAYER/seen-through/NAME`.
+    For each layer and set (`LAYER/concept/NAME`, `LAYER/rest/NAME`, `LAYER/random`): `count`, `mean` and the upper
+    triangle of the scatter of each fold; the mean, weight and fold of each image; a sample of locations. The pool's
+    means as seen through the masks of a concept are `LAYER/seen-through/NAME`; what is taken of textures in context,
+    `LAYER/pasted/concept/NAME` and `LAYER/pasted/random`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +31,10 @@ from sacv.cav.arrays import (
     unpack_means,
     unpack_statistics,
 )
+from sacv.cav.context import BankContext
+from sacv.cav.contrast import contrast
 from sacv.cav.reading import Reading
-from sacv.cav.sets import BankSet
+from sacv.cav.sets import RANDOM, BankSet
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV
 from sacv.errors import CorruptFileError, LayerError, MismatchError, OptionError
@@ -40,6 +44,7 @@ from sacv.model import ImageTransform, VisionModel
 FORMAT_VERSION = 2
 KIND = "concept bank"
 MARKER = "bank.json"
+NO_SET = BankSet(None, ())
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,14 @@ class ConceptBank:
         By layer and set (`BankSet.key`).
     seen_through
         By layer and concept of marked regions (`BankSet.key`): the pool's means under its masks.
+    rests
+        What is not marked of the photos of each concept that is told from it.
+    absent
+        The pictures that calibrate the mask of presence; they stand in none of the sets.
+    context
+        How textures were seen as parts of photos, if they were.
+    pasted
+        By layer and set, what is taken of that (`sacv.cav.context`).
     """
 
     model: Mapping[str, Any]
@@ -93,6 +106,10 @@ class ConceptBank:
     cavs: tuple[CAV, ...]
     statistics: Mapping[tuple[str, str], SetStatistics]
     seen_through: Mapping[tuple[str, str], ImageMeans]
+    rests: tuple[BankSet, ...] = ()
+    absent: BankSet = NO_SET
+    context: BankContext | None = None
+    pasted: Mapping[tuple[str, str], SetStatistics] = field(default_factory=dict)
 
     @property
     def concepts(self) -> list[str]:
@@ -115,6 +132,22 @@ class ConceptBank:
             if (cav.layer, cav.concept) == (layer, concept):
                 return cav
         raise OptionError(f"the bank has no concept {concept!r}; it has {', '.join(self.concepts)}")
+
+    def random(self, layer: str, concept: str) -> SetStatistics:
+        """Give what a concept is told from at a layer: its random set, weighted (`sacv.cav.contrast`).
+
+        Raises
+        ------
+        LayerError, OptionError
+            As `cav`.
+        """
+        self.cav(layer, concept)
+        known: dict[tuple[str, str], SetStatistics] = self.__dict__.setdefault("_contrasts", {})
+        if (layer, concept) not in known:
+            entry = next(entry for entry in self.sets if entry.concept == concept)
+            found = contrast(layer, entry, self.sets[-1], self.rests, self.statistics)
+            known[layer, concept] = found.statistics
+        return known[layer, concept]
 
     @property
     def reading(self) -> Reading:
@@ -168,9 +201,12 @@ class ConceptBank:
             write_arrays(fresh / "cavs.safetensors", pack_cavs(self.cavs))
             arrays: dict[str, Array] = {}
             for (layer, key), found in self.statistics.items():
-                arrays.update(pack_statistics(f"{layer}/{key}", found))
+                if key == RANDOM or found is not self.statistics[layer, RANDOM]:  # a rest may be the random set itself
+                    arrays.update(pack_statistics(f"{layer}/{key}", found))
             for (layer, key), means in self.seen_through.items():
                 arrays.update(pack_means(_seen_through(layer, key), means))
+            for (layer, key), found in self.pasted.items():
+                arrays.update(pack_statistics(f"{layer}/pasted/{key}", found))
             write_arrays(fresh / "moments.safetensors", arrays)
 
         write_folder(Path(folder), MARKER, fill)
@@ -195,11 +231,15 @@ class ConceptBank:
                     "separation": cav.separation,
                     "quality": asdict(cav.quality),
                     "null": null_name(cav),
+                    "presence": {"kind": cav.presence.kind, "offered": cav.presence.offered},
                     "statistics": dict(cav.statistics),
                 }
                 for cav in self.cavs
             ],
             "sets": [entry.to_json() for entry in self.sets],
+            "rests": [entry.to_json() for entry in self.rests],
+            "absent": self.absent.to_json(),
+            "context": None if self.context is None else self.context.to_json(),
         }
 
     @classmethod
@@ -232,7 +272,17 @@ class ConceptBank:
         }
         sets = tuple(BankSet.from_json(entry) for entry in labels["sets"])
         channels = {name: shape.channels for name, shape in layers.items()}
-        keys = [(layer, entry.key) for layer in layers for entry in sets]
+        rests = tuple(BankSet.from_json(entry) for entry in labels.get("rests", ()))  # older banks have none
+        context = BankContext.from_json(labels["context"]) if labels.get("context") else None
+        statistics = {
+            (layer, entry.key): unpack_statistics(f"{layer}/{entry.key}", arrays, channels[layer])
+            for layer in layers
+            for entry in (*sets, *rests)
+            if not (entry.rest and entry.images == sets[-1].images and f"{layer}/{entry.key}/count" not in arrays)
+        }
+        for layer in layers:  # such a rest is the random set itself
+            for entry in rests:
+                statistics.setdefault((layer, entry.key), statistics[layer, RANDOM])
         return cls(
             model=labels["model"],
             layers=layers,
@@ -244,14 +294,19 @@ class ConceptBank:
             runs=labels["runs"],
             nulls=labels["nulls"],
             cavs=unpack_cavs(labels["cavs"], vectors, channels),
-            statistics={
-                (layer, key): unpack_statistics(f"{layer}/{key}", arrays, channels[layer]) for layer, key in keys
-            },
+            statistics=statistics,
             seen_through={
                 (layer, entry.key): unpack_means(_seen_through(layer, entry.key), arrays)
                 for layer in layers
                 for entry in sets
                 if entry.regions
+            },
+            rests=rests,
+            absent=BankSet.from_json(labels["absent"]) if "absent" in labels else NO_SET,
+            context=context,
+            pasted={
+                (layer, key): unpack_statistics(f"{layer}/pasted/{key}", arrays, channels[layer])
+                for layer, key in (() if context is None else context.taken())
             },
         )
 

@@ -10,14 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from sacv.cav.context import mixed
+from sacv.cav.contrast import Contrast, contrast, kind_auroc
 from sacv.cav.looks import LOOKS
 from sacv.cav.quality import HeldOut, accuracy, area, auroc, best_threshold
-from sacv.cav.runs import DrawnCAVs, null_cavs, random_runs
-from sacv.cav.sets import RANDOM, BankSet
+from sacv.cav.runs import DrawnCAVs, dealt_cavs, null_cavs, random_runs
+from sacv.cav.sets import RANDOM, BankImage, BankSet
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV, Quality
 from sacv.errors import OptionError, SolverError
-from sacv.solvers import MomentSolver, SampleSolver, Solution, Solver, UnitLength
+from sacv.solvers import Evidence, MomentSolver, SampleSolver, Solution, Solver, UnitLength
 
 Float64 = NDArray[np.float64]
 
@@ -77,12 +79,14 @@ def inner(solver: Solver) -> MomentSolver | SampleSolver:
 def estimate(
     layers: Sequence[str],
     sets: Sequence[BankSet],
+    rests: Sequence[BankSet],
     statistics: Mapping[tuple[str, str], SetStatistics],
     seen_through: Mapping[tuple[str, str], ImageMeans],
     *,
     solver: Solver,
     wanted: Draws,
     seed: int,
+    pasted: Mapping[tuple[str, str], SetStatistics] | None = None,
 ) -> tuple[CAV, ...]:
     """Give a CAV for each layer and concept.
 
@@ -92,6 +96,8 @@ def estimate(
         Their names.
     sets
         The concepts and, last, the random set.
+    rests
+        What is not marked of the photos of each concept that is told from it.
     statistics
         By layer and key of the set.
     seen_through
@@ -102,6 +108,8 @@ def estimate(
         How many runs and null CAVs.
     seed
         Of the draws.
+    pasted
+        By layer and key of the set: what is taken of textures in context (`sacv.cav.context`).
 
     Raises
     ------
@@ -111,9 +119,14 @@ def estimate(
     found: list[CAV] = []
     with threadpool_limits(1, user_api="blas"):  # see sacv.cav.gather
         for layer in layers:
-            work = _Layer(layer, inner(solver), wanted, seed, statistics[layer, RANDOM], {})
+            work = _Layer(layer, inner(solver), wanted, seed, statistics[layer, RANDOM], {}, pasted or {})
             fitted = [
-                work.fit(entry, sets[-1], statistics[layer, entry.key], seen_through.get((layer, entry.key)))
+                work.fit(
+                    entry,
+                    contrast(layer, entry, sets[-1], rests, statistics),
+                    statistics[layer, entry.key],
+                    seen_through.get((layer, entry.key)),
+                )
                 for entry in sets[:-1]
             ]
             found += [_entangled(one, fitted, statistics) for one in fitted]
@@ -136,16 +149,22 @@ class _Layer:
     seed: int
     random: SetStatistics
     nulls: dict[int, DrawnCAVs]
+    pasted: Mapping[tuple[str, str], SetStatistics]
 
     def fit(
-        self, entry: BankSet, random_entry: BankSet, concept: SetStatistics, seen_through: ImageMeans | None
+        self, entry: BankSet, against: Contrast, concept: SetStatistics, seen_through: ImageMeans | None
     ) -> _Fitted:
-        name = str(entry.concept)
+        name, random = str(entry.concept), against.statistics
+        evidence = Evidence(len(entry.images), against.same_pictures, kind_auroc(concept, random))
+        solver = self.solver.settled(evidence) if isinstance(self.solver, MomentSolver) else self.solver
         try:
-            held_out, by_image = self._held_out(concept)
-            solution = self._solve(concept, None)
-            runs = random_runs(self.solver, concept, self.random, self.wanted.runs - 1, self._rng(f"runs/{name}"))
+            learned = self._learned(entry.key, concept, random)
+            held_out, by_image = _held_out(solver, (concept, random), learned)
+            solution = _solve(solver, *learned, None)
+            rng = self._rng(f"runs/{name}")
+            runs = random_runs(solver, *learned, self.wanted.runs - 1, rng, against.parts)
             null = self._null(name, len(entry.images), seen_through)
+            dealt = None if seen_through is not None or not len(null) else self._dealt(name, concept)
         except SolverError as error:
             raise SolverError(f"concept {name!r} at layer {self.layer!r}: {error}") from error
         rng = self._rng(f"quality/{name}")
@@ -159,59 +178,39 @@ class _Layer:
             image_accuracy=accuracy(*by_image, rng)[0],
             image_auroc=auroc(*by_image, rng)[0],
             images=len(entry.images),
-            random_images=len(random_entry.images),
+            random_images=len(against.images),
             locations=concept.total().count,
-            random_locations=self.random.total().count,
+            random_locations=random.total().count,
             run_cosine=_mean_cosine(runs),
-            looks_auroc=_looks(entry, random_entry),
+            looks_auroc=_looks(entry.images, against.images),
             absent=tuple(
                 image.name
                 for image, score in zip(entry.images, by_image[0].scores, strict=True)
                 if score < np.median(by_image[1].scores)
             ),
+            place_auroc=_place(entry, against, *held_out) if against.same_pictures else None,
         )
         cav = CAV(
             self.layer,
             name,
             solution.vector,
             best_threshold(*held_out),
-            float(solution.vector @ (concept.total().mean - self.random.total().mean)),
+            float(solution.vector @ (concept.total().mean - random.total().mean)),
             quality,
             _percentiles(held_out[0]),
             runs,
             null,
-            solution.statistics,
+            {**solution.statistics, **against.figures},
             solution.own_detector,
+            dealt,
         )
         return _Fitted(cav, held_out[0])
 
-    def _solve(self, concept: SetStatistics, held: int | None) -> Solution:
-        """Find the direction from all images, or from all but those of a fold."""
-        sides = (concept, self.random)
-        if isinstance(self.solver, MomentSolver):
-            return self.solver.solve(*(side.total() if held is None else side.without(held) for side in sides))
-        return self.solver.solve(*(side.sample.of_images(side.image_fold != held) for side in sides))
-
-    def _held_out(self, concept: SetStatistics) -> tuple[tuple[HeldOut, HeldOut], tuple[HeldOut, HeldOut]]:
-        """Score locations and images, each by the direction fitted without its fold."""
-        sides = (concept, self.random)
-        by_location = [np.empty(len(side.sample.vectors)) for side in sides]
-        by_image = [np.empty(len(side.image_fold)) for side in sides]
-        for fold in range(max(len(side.folds) for side in sides)):
-            if not any((side.image_fold == fold).any() for side in sides):
-                continue
-            vector = self._solve(concept, fold).detector
-            for side, locations, images in zip(sides, by_location, by_image, strict=True):
-                chosen = side.image_fold == fold
-                marks = chosen[side.sample.image]
-                locations[marks] = side.sample.vectors[marks] @ vector
-                images[chosen] = side.images.means[chosen] @ vector
-        located = [
-            HeldOut(scores, side.image_fold[side.sample.image], side.sample.image, side.sample.weights)
-            for scores, side in zip(by_location, sides, strict=True)
-        ]
-        imaged = [HeldOut.of_images(scores, side.image_fold) for scores, side in zip(by_image, sides, strict=True)]
-        return (located[0], located[1]), (imaged[0], imaged[1])
+    def _learned(self, key: str, concept: SetStatistics, random: SetStatistics) -> tuple[SetStatistics, SetStatistics]:
+        """Give what the direction is learned from: with the pasted locations, where they are taken."""
+        if (self.layer, key) not in self.pasted:
+            return concept, random
+        return mixed(concept, self.pasted[self.layer, key]), mixed(random, self.pasted[self.layer, RANDOM])
 
     def _null(self, name: str, images: int, seen_through: ImageMeans | None) -> DrawnCAVs:
         """Draw the null, once for all concepts of as many images."""
@@ -227,10 +226,64 @@ class _Layer:
             self.nulls[size] = null_cavs(self.solver, self.random, None, size, self.wanted.nulls, rng)
         return self.nulls[size]
 
+    def _dealt(self, name: str, concept: SetStatistics) -> DrawnCAVs:
+        return dealt_cavs(self.solver, concept, self.random, self.wanted.nulls, self._rng(f"dealt/{name}"))
+
     def _rng(self, purpose: str) -> np.random.Generator:
         """Give a generator that depends on the seed and the purpose alone, not on what else is fitted."""
         digest = hashlib.sha256(f"{self.layer}/{purpose}".encode()).digest()
         return np.random.default_rng([self.seed, int.from_bytes(digest[:8], "little")])
+
+
+def _solve(
+    solver: MomentSolver | SampleSolver, concept: SetStatistics, random: SetStatistics, held: int | None
+) -> Solution:
+    """Find the direction from all images, or from all but those of a fold."""
+    sides = (concept, random)
+    if isinstance(solver, MomentSolver):
+        return solver.solve(*(side.total() if held is None else side.without(held) for side in sides))
+    return solver.solve(*(side.sample.of_images(side.image_fold != held) for side in sides))
+
+
+def _held_out(
+    solver: MomentSolver | SampleSolver,
+    sides: tuple[SetStatistics, SetStatistics],
+    learned: tuple[SetStatistics, SetStatistics],
+) -> tuple[tuple[HeldOut, HeldOut], tuple[HeldOut, HeldOut]]:
+    """Score locations and images of the sides, each by the direction learned without its fold."""
+    by_location = [np.empty(len(side.sample.vectors)) for side in sides]
+    by_image = [np.empty(len(side.image_fold)) for side in sides]
+    for fold in range(max(len(side.folds) for side in sides)):
+        if not any((side.image_fold == fold).any() for side in sides):
+            continue
+        vector = _solve(solver, *learned, fold).detector
+        for side, locations, images in zip(sides, by_location, by_image, strict=True):
+            chosen = side.image_fold == fold
+            marks = chosen[side.sample.image]
+            locations[marks] = side.sample.vectors[marks] @ vector
+            images[chosen] = side.images.means[chosen] @ vector
+    located = [
+        HeldOut(scores, side.image_fold[side.sample.image], side.sample.image, side.sample.weights)
+        for scores, side in zip(by_location, sides, strict=True)
+    ]
+    imaged = [HeldOut.of_images(scores, side.image_fold) for scores, side in zip(by_image, sides, strict=True)]
+    return (located[0], located[1]), (imaged[0], imaged[1])
+
+
+def _place(entry: BankSet, against: Contrast, concept: HeldOut, random: HeldOut) -> float | None:
+    """Tell how well each photo's marked locations are told from its others, on held-out photos: the mean AUROC."""
+    where = {
+        image.digest: number for number, image in reversed(list(enumerate(against.images)))
+    }  # the rest comes first
+    found = []
+    for number, image in enumerate(entry.images):
+        inside, outside = (
+            concept.part(concept.image == number),
+            random.part(random.image == where.get(image.digest, -1)),
+        )
+        if inside.weights.any() and outside.weights.any():
+            found.append(area(inside.scores, outside.scores, inside.weights, outside.weights))
+    return float(np.mean(found)) if found else None
 
 
 def _mean_cosine(runs: DrawnCAVs) -> float | None:
@@ -249,8 +302,8 @@ def _percentiles(held_out: HeldOut) -> Float64:
     return found
 
 
-def _looks(concept: BankSet, random: BankSet) -> dict[str, float]:
-    sides = (np.array([image.looks for image in side.images]).T for side in (concept, random))
+def _looks(concept: Sequence[BankImage], random: Sequence[BankImage]) -> dict[str, float]:
+    sides = (np.array([image.looks for image in side]).T for side in (concept, random))
     found = {name: area(*columns) for name, *columns in zip(LOOKS, *sides, strict=True)}
     return {name: max(share, 1 - share) for name, share in found.items()}
 

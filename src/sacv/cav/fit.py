@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from math import prod
 
 from sacv.cav.bank import ConceptBank, LayerShape
+from sacv.cav.calibration import Calibration, calibrated, given, held_out
+from sacv.cav.context import BankContext
 from sacv.cav.estimate import draws, estimate, inner
 from sacv.cav.gather import Gathered, SetPlan, gather
 from sacv.cav.marked import Grids, Weights, covered, uncovered
+from sacv.cav.pasting import ByLayer, context_photos, plan_pasting, settle
 from sacv.cav.reading import Reading
 from sacv.cav.sets import RANDOM, BankImage, BankSet
 from sacv.concepts import (
@@ -39,7 +43,9 @@ def fit(
     random: Source = (),
     *,
     regions: Mapping[str, Region] | None = None,
-    rest: bool = False,
+    rest: bool = True,
+    absent: Source | None = None,
+    context: Source | None = None,
     solver: Solver | None = None,
     runs: int | None = None,
     nulls: int | None = None,
@@ -53,7 +59,9 @@ def fit(
     """Find the direction of every concept at every layer.
 
     A concept's images are taken to show it everywhere, or where they are marked; a random image, nowhere. Each concept
-    is told from the whole random set, location by location; folds, and so all figures, are grouped by image.
+    is told from its random set, location by location; folds, and so all figures, are grouped by image. The random set
+    of a concept that is marked on photos is the rest of these photos; `sacv.cav.contrast` says how much random images
+    beside it count.
 
     Parameters
     ----------
@@ -69,8 +77,17 @@ def fit(
     regions
         Concepts marked on photos, by name: images and masks. A location weighs as the mask covers its cell.
     rest
-        Take what is not marked of the photos of `regions` into the random pool too, and whole the photos that show
-        nothing of their concept (see `Region`). Without it, these are left out and counted.
+        Tell each marked concept from what is not marked of its photos, and from the whole photos that show nothing of
+        it (see `Region`). Without it, from the random images alone; photos that show nothing are left out and counted.
+    absent
+        Pictures that show none of the concepts, used for nothing but to calibrate the mask of presence
+        (`sacv.cav.presence`); 19 or more. They should be like those to be explained. Without them, of 80 random images
+        or more some are held out of everything else for it; an empty sequence holds out none. As many are used as give
+        2^27 values of activation over all layers, which are in memory until the CAVs are known.
+    context
+        Photos that show none of the concepts, in the same ways. Concepts and random images that are whole pictures,
+        such as textures, are pasted into them, one composite for every ten images, and a layer learns from these where
+        held-out images show that it helps (`sacv.cav.context`).
     solver
         How a direction is found, and how activations are read; `sacv.solvers.DEFAULT` by default.
     runs
@@ -104,7 +121,8 @@ def fit(
     LayerError
         If a layer does not exist or cannot be asked about.
     ImageError
-        If images or masks cannot be read, a set has fewer than two, or a concept shares images with the random set.
+        If images or masks cannot be read, a set has fewer than two, a concept shares images with the random set, or
+        `absent` or a context shares pictures with any other.
     ActivationError
         If an activation is not finite.
     SolverError
@@ -118,15 +136,25 @@ def fit(
             raise OptionError(f"{name} must be at least {least}, not {value}")
     model.modules(layers)  # a wrong name is told before any image is read
     sources = _sources(concepts or {}, random, regions or {}, rest, skip_unreadable)
+    photos = None if context is None else context_photos(context, inner(solver), skip_unreadable)
+    sources, calibration = _apart(sources, photos, absent, skip_unreadable)
     first = next(batches(sources[0].images.items, 1))
     shapes = {
         name: LayerShape(info.layout.name, info.grid, info.channels)
         for name, info in model.usable(model.inputs(first.images), layers).items()
         if info.layout is not None
     }
-    sets = _plans(model, shapes, sources, rest)
+    sets, resting = _plans(model, shapes, sources, rest)
+    calibration = calibration.within(sum(prod(shape.grid) * shape.channels for shape in shapes.values()))
+    planned = len(sets)
+    pasting = None
+    if photos is not None:
+        grids = {name: shape.grid for name, shape in shapes.items()}
+        pasting = plan_pasting(model, grids, photos, [entry.concept for entry in sources], sets, folds, seed)
+        sets += pasting.plans
     size = model.batch_size(batch_size)
-    total = -(-len({item.digest for entry in sets for item in entry.items}) // size)
+    counts = (len({item.digest for entry in sets for item in entry.items}), len(calibration.images))
+    total = sum(-(-count // size) for count in counts)
     done = 0
 
     def advance(count: int) -> None:
@@ -145,12 +173,33 @@ def fit(
         seed=seed,
         batch_size=size,
         progress=advance,
+        kept=calibration.images.items,
     )
-    pool = {item.digest for item in sets[len(sources) - 1].items}
-    bank_sets = tuple(_bank_set(source, entry, found, pool) for source, entry in zip(sources, sets, strict=False))
-    statistics = {(layer, bank_sets[number].key): kept for (layer, number), kept in found.sets.items()}
+    used = {item.digest for number in (len(sources) - 1, *resting.values()) for item in sets[number].items}
+    bank_sets = tuple(_bank_set(source, entry, found, used) for source, entry in zip(sources, sets, strict=False))
+    rests = tuple(BankSet(name, _bank_images(sets[number], found), rest=True) for name, number in resting.items())
+    numbers = {entry.key: number for number, entry in enumerate(bank_sets)}
+    numbers |= {entry.key: number for entry, number in zip(rests, resting.values(), strict=True)}
+    statistics = {(layer, key): found.sets[layer, number] for layer in layers for key, number in numbers.items()}
     marked = [entry.key for entry in bank_sets if entry.regions]
-    seen_through = {(layer, marked[number - len(sources)]): kept for (layer, number), kept in found.means.items()}
+    start = planned - len(marked)
+    seen_through = {(layer, marked[number - start]): kept for (layer, number), kept in found.means.items()}
+    seen: BankContext | None = None
+    taken: ByLayer = {}
+    if pasting is not None:
+        seen, taken = settle(pasting, inner(solver), layers, statistics, found.sets, planned)
+    cavs = estimate(
+        list(layers),
+        bank_sets,
+        rests,
+        statistics,
+        seen_through,
+        solver=solver,
+        wanted=wanted,
+        seed=seed,
+        pasted=taken,
+    )
+    grids = {name: shape.grid for name, shape in shapes.items()}
     return ConceptBank(
         model=model.describe(),
         layers=shapes,
@@ -161,9 +210,13 @@ def fit(
         locations=locations,
         runs=wanted.runs,
         nulls=wanted.nulls,
-        cavs=estimate(list(layers), bank_sets, statistics, seen_through, solver=solver, wanted=wanted, seed=seed),
+        rests=rests,
+        cavs=calibrated(cavs, calibration, found.kept, grids),
         statistics=statistics,
         seen_through=seen_through,
+        absent=_absent_set(calibration, found),
+        context=seen,
+        pasted=taken,
     )
 
 
@@ -188,8 +241,6 @@ def _sources(
     both = sorted(set(concepts) & set(regions))
     if both:
         raise OptionError(f"concept {both[0]!r} is given with whole images and with marked regions; give one of them")
-    if rest and not regions:
-        raise OptionError("rest takes what is not marked of region photos, but no regions are given")
     for name in (*concepts, *regions):
         if not name or "/" in name or name == RANDOM:
             raise OptionError(f"a concept cannot be named {name!r}; give a name without '/', and not {RANDOM!r}")
@@ -200,7 +251,7 @@ def _sources(
     for name, region in regions.items():
         found.append(_marked(name, region_set(name, region, skip_unreadable=skip_unreadable)))
     if isinstance(random, Sequence) and not isinstance(random, str) and len(random) == 0:
-        if not rest:
+        if not (rest and regions):
             raise OptionError("no random images are given; give a folder of images that do not show the concepts")
         found.append(_Source(None, ImageSet("random", ()), ()))
     else:
@@ -226,10 +277,26 @@ def _marked(name: str, photos: MarkedPhotos) -> _Source:
     return _Source(name, images, repeats + more, masks, negatives.items, photos.unmatched)
 
 
+def _apart(
+    sources: list[_Source], photos: ImageSet | None, absent: Source | None, skip_unreadable: bool
+) -> tuple[list[_Source], Calibration]:
+    """Give the sets without the pictures that are used for calibration alone, and these; `photos` are the context."""
+    if absent is not None:
+        others = [replace(entry.images, items=(*entry.images.items, *entry.negatives)) for entry in sources]
+        others += [] if photos is None else [photos]
+        return sources, given(absent, others, skip_unreadable=skip_unreadable)
+    calibration, rest = held_out(sources[-1].images)
+    return [*sources[:-1], replace(sources[-1], images=rest)], calibration
+
+
 def _plans(
     model: VisionModel, shapes: Mapping[str, LayerShape], sources: Sequence[_Source], rest: bool
-) -> list[SetPlan]:
-    """Plan the sets, then for each concept of marked regions the pool as seen through its masks."""
+) -> tuple[list[SetPlan], dict[str, int]]:
+    """Plan the sets, and give the place among them of the rest of each marked concept's photos, if it is wanted.
+
+    First come the sets of the sources, then the rests, then for each marked concept the random set as seen through its
+    masks. Where no random images are given, the random set is the rest that no concept marks.
+    """
     grids = {name: shape.grid for name, shape in shapes.items()}
     plans, marked = [], []
     for entry in sources[:-1]:
@@ -239,7 +306,9 @@ def _plans(
         weights = tuple(covered(model, grids, *pair) for pair in zip(entry.images, entry.masks, strict=True))
         marked.append(weights)
         plans.append(SetPlan(entry.images.items, weights))
-    pool = [(item, None) for item in sources[-1].images] + (_rest(model, grids, sources) if rest else [])
+    pool: list[tuple[ImageItem, Weights | None]] = [(item, None) for item in sources[-1].images]
+    if not pool:
+        pool = _rest(model, grids, sources, None)
     if len(pool) < 2:
         named = f" ({pool[0][0].name})" if pool else ""
         raise ImageSetError(
@@ -248,41 +317,75 @@ def _plans(
         )
     items, pool_weights = zip(*pool, strict=True)
     plans.append(SetPlan(items, pool_weights))
+    resting: dict[str, int] = {}
+    for number, entry in enumerate(sources[:-1]):
+        if rest and entry.masks is not None:
+            found = _rest(model, grids, sources, entry)
+            if not sources[-1].images.items and len(sources) == 2:  # the random set is this rest
+                resting[str(entry.concept)] = len(sources) - 1
+                continue
+            if len(found) > 1:
+                resting[str(entry.concept)] = len(plans)
+                plans.append(
+                    SetPlan(tuple(item for item, _ in found), tuple(weights for _, weights in found), follows=number)
+                )
     for weights in marked:
         cycled = tuple(weights[index % len(weights)] for index in range(len(items)))
         plans.append(SetPlan(items, cycled, means_only=True))
-    return plans
+    return plans, resting
 
 
-def _rest(model: VisionModel, grids: Grids, sources: Sequence[_Source]) -> list[tuple[ImageItem, Weights | None]]:
-    """Give each photo of the regions once, with what no concept marks on it: all of it, if it is marked nowhere.
+def _rest(
+    model: VisionModel, grids: Grids, sources: Sequence[_Source], concept: _Source | None
+) -> list[tuple[ImageItem, Weights | None]]:
+    """Give each photo of the regions once, with what is not marked on it: all of it, if it is marked nowhere.
 
-    A photo that is marked all over has no rest, nor has one that stands for another concept as a whole. Those of the
-    random set are in the pool as they are.
+    On the photos of `concept` it is what this concept does not mark, on others what no concept marks. A photo that is
+    marked all over has no rest, nor, where the rest is the random set of all, has one that is another concept's as a
+    whole. Those that are random images count as these.
     """
-    whole = {item.digest for entry in sources if entry.masks is None for item in entry.images}
+    own = {item.digest for item in concept.images} if concept is not None else set()
+    whole = (
+        {item.digest for entry in sources if entry.masks is None for item in entry.images} if concept is None else set()
+    )
     items: dict[str, ImageItem] = {}
     masks: dict[str, list[MaskItem]] = {}
     for entry in sources:
         for item, mask in zip(entry.images, entry.masks or (), strict=False):
-            if item.digest not in whole:
+            if item.digest not in whole and (item.digest not in own or entry is concept):
                 items.setdefault(item.digest, item)
                 masks.setdefault(item.digest, []).append(mask)
     found = [(item, uncovered(model, grids, item, masks[digest])) for digest, item in items.items()]
     negatives = {item.digest: item for entry in sources for item in entry.negatives}
-    unmarked = [item for digest, item in negatives.items() if digest not in whole | masks.keys()]
+    known = {item.digest for item in sources[-1].images}
+    unmarked = [item for digest, item in negatives.items() if digest not in whole | masks.keys() | known]
     return [(item, weights) for item, weights in found if weights is not None] + [(item, None) for item in unmarked]
 
 
-def _bank_set(source: _Source, entry: SetPlan, found: Gathered, pool: Set[str]) -> BankSet:
-    negatives = sum(item.digest in pool for item in source.negatives)
+def _bank_images(entry: SetPlan, found: Gathered) -> tuple[BankImage, ...]:
+    return tuple(BankImage(item.name, item.digest, tuple(found.looks[item.digest].tolist())) for item in entry.items)
+
+
+def _bank_set(source: _Source, entry: SetPlan, found: Gathered, used: Set[str]) -> BankSet:
+    negatives = sum(item.digest in used for item in source.negatives)
     return BankSet(
         source.concept,
-        tuple(BankImage(item.name, item.digest, tuple(found.looks[item.digest].tolist())) for item in entry.items),
+        _bank_images(entry, found),
         source.masks is not None,
         tuple((skipped.name, skipped.reason) for skipped in source.images.skipped),
         source.repeats,
         negatives,
         len(source.negatives) - negatives,
         source.unmatched,
+        source.concept is None and not source.images.items,
+    )
+
+
+def _absent_set(calibration: Calibration, found: Gathered) -> BankSet:
+    items, skipped = calibration.images.items, calibration.images.skipped
+    return BankSet(
+        None,
+        tuple(BankImage(item.name, item.digest, tuple(found.looks[item.digest].tolist())) for item in items),
+        skipped=tuple((one.name, one.reason) for one in skipped),
+        repeats=calibration.repeats,
     )

@@ -6,7 +6,8 @@ An image that stands in several sets is run once.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from operator import itemgetter
 
 import numpy as np
 import torch
@@ -38,11 +39,17 @@ class SetPlan:
         where the whole image does.
     means_only
         Only the mean of each image is wanted.
+    follows
+        Number of an earlier set whose photos have the same folds here.
+    folds
+        The fold of each image, where it is not to be drawn.
     """
 
     items: tuple[ImageItem, ...]
     weights: tuple[Mapping[str, Float64] | None, ...]
     means_only: bool = False
+    follows: int | None = None
+    folds: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,19 +70,28 @@ class Plan:
     members: tuple[tuple[Member, ...], ...]
     image_folds: tuple[NDArray[np.int64], ...]
     """For each set, int `(images,)`."""
+    kept: int = 0
+    """How many of the items, the last ones, stand in no set: their activations are kept whole."""
 
 
-def plan(sets: Sequence[SetPlan], folds: int, seed: int) -> Plan:
-    """Assign folds and list each image once, fold by fold, so that a batch has few of them."""
+def plan(sets: Sequence[SetPlan], folds: int, seed: int, kept: Sequence[ImageItem] = ()) -> Plan:
+    """Assign folds and list each image once, fold by fold, so that a batch has few of them; then those of no set."""
     known: dict[str, int] = {}
-    image_folds = []
+    image_folds: list[NDArray[np.int64]] = []
     for entry in sets:
+        if entry.folds is not None:
+            image_folds.append(np.array(entry.folds, dtype=np.int64))
+            continue
         digests = [item.digest for item in entry.items]
         # A set's folds depend on no other set; but what is marked of a photo and what is not stay together, unless
         # that would leave the set in one fold.
         rng = np.random.default_rng([seed, len(digests)])
         marked = [digest for digest, weights in zip(digests, entry.weights, strict=True) if weights is not None]
-        found = assign_folds(digests, folds, rng, {digest: known[digest] for digest in marked if digest in known})
+        given = {digest: known[digest] for digest in marked if digest in known}
+        if entry.follows is not None:
+            other = (item.digest for item in sets[entry.follows].items)
+            given |= dict(zip(other, image_folds[entry.follows].tolist(), strict=True))
+        found = assign_folds(digests, folds, rng, {digest: given[digest] for digest in digests if digest in given})
         if np.ptp(found) == 0:
             found = assign_folds(digests, folds, rng)
         image_folds.append(found)
@@ -89,7 +105,11 @@ def plan(sets: Sequence[SetPlan], folds: int, seed: int) -> Plan:
             member = Member(number, index, int(image_folds[number][index]))
             members.setdefault(item.digest, []).append(member)
     return Plan(
-        tuple(sets), tuple(items.values()), tuple(tuple(members[digest]) for digest in items), tuple(image_folds)
+        tuple(sets),
+        (*items.values(), *kept),
+        (*(tuple(members[digest]) for digest in items), *(() for _ in kept)),
+        tuple(image_folds),
+        len(kept),
     )
 
 
@@ -105,10 +125,11 @@ class _Partial:
 
 @dataclass
 class State:
-    """What the images seen so far give: by layer and set, and the looks by image of the plan."""
+    """What the images seen so far give: by layer and set, the looks by image of the plan, and what is kept whole."""
 
     partial: dict[tuple[str, int], _Partial] = field(default_factory=dict)
     looks: dict[int, Float64] = field(default_factory=dict)
+    kept: dict[tuple[str, int], NDArray[np.floating]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,11 +144,14 @@ class Gathered:
         By layer and number of the set, for sets of which only the means are wanted.
     looks
         By SHA-256 of the image, float64 `(3,)`; see `sacv.cav.looks`.
+    kept
+        By layer, the activations `(locations, channels)` of each image that stands in no set, as they are read.
     """
 
     sets: Mapping[tuple[str, int], SetStatistics]
     means: Mapping[tuple[str, int], ImageMeans]
     looks: Mapping[str, Float64]
+    kept: Mapping[str, Sequence[NDArray[np.floating]]]
 
 
 @dataclass(frozen=True)
@@ -189,6 +213,8 @@ class Gather:
         values, off = cells.cpu().numpy(), centred.cpu().numpy()
         whole: dict[tuple[int, int], list[int]] = {}
         for offset in range(len(values)):
+            if start + offset >= len(self.plan.items) - self.plan.kept:
+                state.kept[layer, start + offset] = values[offset].copy()
             for member in self.plan.members[start + offset]:
                 entry = self.plan.sets[member.set]
                 partial = state.partial.setdefault((layer, member.set), _Partial())
@@ -227,6 +253,7 @@ class Gather:
     def merge(self, left: State, right: State) -> State:
         """Join the statistics of two parts of the images."""
         left.looks.update(right.looks)
+        left.kept.update(right.kept)
         for key, other in right.partial.items():
             mine = left.partial.setdefault(key, _Partial())
             mine.means.update(other.means)
@@ -264,7 +291,11 @@ class Gather:
                 LocationSample.union(samples, [0] * len(samples)),
             )
         by_digest = {self.plan.items[index].digest: found for index, found in state.looks.items()}
-        return Gathered(sets, means, by_digest)
+        kept = {
+            layer: [values for (name, _), values in sorted(state.kept.items(), key=itemgetter(0)) if name == layer]
+            for layer in self.layers
+        }
+        return Gathered(sets, means, by_digest, kept)
 
 
 def gather(
@@ -278,12 +309,18 @@ def gather(
     seed: int,
     batch_size: int,
     progress: Progress | None,
+    kept: Sequence[ImageItem] = (),
 ) -> Gathered:
-    """Run every image once and give the statistics of every layer and set."""
-    reducer = Gather(model, tuple(layers), plan(sets, folds, seed), reading, locations, seed)
+    """Run every image once and give the statistics of every layer and set, and the activations of those in no set."""
+    reducer = Gather(model, tuple(layers), plan(sets, folds, seed, kept), reading, locations, seed)
+    items = reducer.plan.items
+    first = len(items) - len(kept)
 
     def shards() -> Iterator[Batch]:
-        yield from batches(reducer.plan.items, batch_size)
+        # Apart, so that what is in no set has no part in how the batches of the sets round.
+        yield from batches(items[:first], batch_size)
+        for batch in batches(items[first:], batch_size):
+            yield replace(batch, start=first + batch.start)
 
     # The threads of numpy and of scipy wait, spinning, on the processors that torch's threads need next, which slows
     # the network by a third; one thread each is enough beside torch's.

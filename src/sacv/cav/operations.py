@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from sacv.cav.bank import ConceptBank
-from sacv.cav.estimate import draws, estimate
+from sacv.cav.estimate import draws, estimate, inner
+from sacv.cav.presence import CHANGED, Presence
 from sacv.cav.reading import Reading
 from sacv.cav.sets import RANDOM, BankSet
 from sacv.cav.statistics import ImageMeans, SetStatistics
+from sacv.cav.vector import CAV
 from sacv.errors import ImageSetError, MismatchError, OptionError
-from sacv.solvers import Solver, rebuild
+from sacv.solvers import SampleSolver, Solver, rebuild
 
 
 def merge(banks: Sequence[ConceptBank], *, solver: Solver | None = None) -> ConceptBank:
     """Join banks of the same model: concepts of one name are pooled, and so are the random sets.
 
     Moments join exactly, so that two sites that fit the same concept on their own images get the CAVs of all images
-    together without showing one to each other. A set that both hold, image for image, is taken once, so that
-    a concept fitted later against the same random set can be added. The held-out figures keep each bank's own folds.
+    together without showing one to each other. What was taken of textures in context is left out. A set that both
+    hold, image for image, is taken once, so that a concept fitted later against the same random set can be added. The
+    held-out figures keep each bank's own folds. A CAV that comes out the same keeps the calibration of its mask of
+    presence; another has none.
 
     Parameters
     ----------
@@ -62,10 +66,12 @@ def merge(banks: Sequence[ConceptBank], *, solver: Solver | None = None) -> Conc
                 negatives=sum(part.negatives for _, part in chosen),
                 unused=sum(part.unused for _, part in chosen),
                 unmatched=sum(part.unmatched for _, part in chosen),
+                rest=any(part.rest for _, part in chosen),
             )
         )
         kept[entry.key] = [bank for bank, _ in chosen]
     pool = kept[RANDOM]
+    rests = _joined_rests(sets[:-1], kept)
     joined = replace(
         first,
         sets=tuple(sets),
@@ -73,7 +79,15 @@ def merge(banks: Sequence[ConceptBank], *, solver: Solver | None = None) -> Conc
             (layer, key): SetStatistics.union([bank.statistics[layer, key] for bank in holders])
             for layer in first.layers
             for key, holders in kept.items()
+        }
+        | {
+            (layer, rest.key): SetStatistics.union(
+                [bank.statistics[layer, rest.key] for bank in kept[f"concept/{rest.concept}"]]
+            )
+            for layer in first.layers
+            for rest in rests
         },
+        rests=rests,
         seen_through={
             (layer, entry.key): _pool_seen_through(layer, entry, kept[entry.key], pool)
             for layer in first.layers
@@ -81,8 +95,11 @@ def merge(banks: Sequence[ConceptBank], *, solver: Solver | None = None) -> Conc
             if entry.regions
         },
         folds=max(bank.folds for bank in banks),
+        absent=_joined_absent([bank.absent for bank in banks]),
+        context=None,
+        pasted={},
     )
-    return _again(joined, solver, first.runs, first.nulls)
+    return _again(joined, solver, first.runs, first.nulls, [cav for bank in banks for cav in bank.cavs])
 
 
 def refit(
@@ -94,6 +111,8 @@ def refit(
     nulls: int | None = None,
 ) -> ConceptBank:
     """Find the directions anew from what the bank holds.
+
+    What was taken of textures in context stays so with another solver, and is left out with another random set.
 
     Parameters
     ----------
@@ -130,41 +149,107 @@ def refit(
         statistics = {
             layer: SetStatistics.union([bank.statistics[layer, entry.key] for entry in taken]) for layer in bank.layers
         }
-        bank = _with_random(replace(bank, sets=(*left, bank.sets[-1])), pool, statistics)
-    return _again(bank, solver, bank.runs if runs is None else runs, bank.nulls if nulls is None else nulls)
+        rests = tuple(rest for rest in bank.rests if rest.concept not in random)
+        bank = _with_random(replace(bank, sets=(*left, bank.sets[-1]), rests=rests), pool, statistics)
+    wanted = (bank.runs if runs is None else runs, bank.nulls if nulls is None else nulls)
+    return _again(bank, solver, *wanted, bank.cavs)
 
 
-def _again(bank: ConceptBank, solver: Solver | None, runs: int, nulls: int) -> ConceptBank:
+def _again(bank: ConceptBank, solver: Solver | None, runs: int, nulls: int, before: Sequence[CAV]) -> ConceptBank:
     solver = rebuild(bank.solver) if solver is None else solver
     if Reading.of(solver) != bank.reading:
         raise OptionError(
             f"the bank holds activations {bank.reading}, and {solver!r} needs them {Reading.of(solver)}; "
             "fit it from the images"
         )
+    if bank.pasted and isinstance(inner(solver), SampleSolver):
+        raise OptionError(
+            f"the bank is learned from textures in context too, which {solver!r} cannot take; "
+            "take a solver that works from moments, or fit without a context"
+        )
     _require_apart(bank.sets)
     wanted = draws(solver, runs, nulls)
     cavs = estimate(
-        list(bank.layers), bank.sets, bank.statistics, bank.seen_through, solver=solver, wanted=wanted, seed=bank.seed
+        list(bank.layers),
+        bank.sets,
+        bank.rests,
+        bank.statistics,
+        bank.seen_through,
+        solver=solver,
+        wanted=wanted,
+        seed=bank.seed,
+        pasted=bank.pasted,
     )
+    cavs = tuple(replace(cav, presence=_presence(cav, before)) for cav in cavs)
     return replace(bank, solver=solver.describe(), runs=wanted.runs, nulls=wanted.nulls, cavs=cavs)
 
 
+def _presence(cav: CAV, before: Sequence[CAV]) -> Presence:
+    """Keep what pictures without the concept reach where the detector has not changed by a bit."""
+    same = [one for one in before if (one.layer, one.concept) == (cav.layer, cav.concept)]
+    asked = [one for one in same if len(one.presence)]
+    exact = [one.presence for one in asked if np.array_equal(one.detector, cav.detector)]
+    if exact:
+        return max(exact, key=len)
+    return Presence.without(CHANGED if asked else same[0].presence.kind)
+
+
+def _joined_absent(sets: Sequence[BankSet]) -> BankSet:
+    images = {image.digest: image for entry in sets for image in entry.images}
+    skipped, repeats = (
+        tuple(dict.fromkeys(pair for part in parts for pair in part))
+        for parts in (
+            [entry.skipped for entry in sets],
+            [entry.repeats for entry in sets],
+        )
+    )
+    return BankSet(None, tuple(images.values()), False, skipped, repeats)
+
+
 def _with_random(bank: ConceptBank, pool: BankSet, statistics: dict[str, SetStatistics]) -> ConceptBank:
-    kept = {key: found for key, found in bank.statistics.items() if key[1] in {entry.key for entry in bank.sets[:-1]}}
+    held = {entry.key for entry in (*bank.sets[:-1], *bank.rests)}
+    resting = {rest.concept for rest in bank.rests}
+    kept = {key: found for key, found in bank.statistics.items() if key[1] in held}
     unseen = {
         (layer, entry.key): _unseen(statistics[layer]) for layer in bank.layers for entry in bank.sets if entry.regions
     }
     return replace(
         bank,
-        sets=(*(_without_negatives(entry) for entry in bank.sets[:-1]), pool),
+        sets=(*(entry if entry.concept in resting else _without_negatives(entry) for entry in bank.sets[:-1]), pool),
         statistics=kept | {(layer, RANDOM): found for layer, found in statistics.items()},
         seen_through=unseen,
+        context=None,
+        pasted={},
     )
 
 
 def _without_negatives(entry: BankSet) -> BankSet:
     """Say that the photos that show nothing of the concept are not in the random set any more."""
     return replace(entry, negatives=0, unused=entry.negatives + entry.unused)
+
+
+def _joined_rests(sets: Sequence[BankSet], kept: Mapping[str, Sequence[ConceptBank]]) -> tuple[BankSet, ...]:
+    """Join the rest of the photos of each concept."""
+    found = []
+    for entry in sets:
+        holders = kept[entry.key]
+        rests = [rest for bank in holders for rest in bank.rests if rest.concept == entry.concept]
+        if not rests:
+            continue
+        if len(rests) < len(holders):
+            raise MismatchError(
+                f"concept {entry.concept!r} is told from the rest of its photos in one bank and not in another; "
+                "fit both alike"
+            )
+        images = [image for rest in rests for image in rest.images]
+        twice = len(images) - len({image.digest for image in images})
+        if twice:
+            raise ImageSetError(
+                f"the rest that concept {entry.concept!r} is told from has {twice} photos in both banks, so that they "
+                "would count twice; fit all of it in one bank"
+            )
+        found.append(replace(rests[0], images=tuple(images)))
+    return tuple(found)
 
 
 def _unseen(pool: SetStatistics) -> ImageMeans:

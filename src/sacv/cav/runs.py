@@ -4,21 +4,26 @@ A *random run* is the concept against a random half of the pool of random images
 pool against others, as many as the concept has or half the pool if that is less: what a CAV looks like where there is
 no concept. Images are drawn, never locations.
 
+A *dealt* CAV is of all images of the concept and the pool together, their labels dealt at random, so many to either
+side as there are: if the concept's images are but images of the pool, the CAV itself and those dealt are drawn alike.
+
 The mean of each draw is its own, exactly; solvers that whiten share the scatter within all images, which a draw of the
 same images estimates too. Solvers that need samples are fitted anew on the sampled locations of each draw.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sacv.cav.statistics import ImageMeans, SetStatistics
+from sacv.errors import SolverError
 from sacv.solvers import MomentSolver, SampleSolver, unit
-from sacv.stats import Moments
+from sacv.stats import LocationSample, Moments
 
 Float64 = NDArray[np.float64]
 Choices = NDArray[np.int64]
@@ -36,11 +41,15 @@ class DrawnCAVs:
         Float64 `(draws,)`: half-way between the two sets' means, along the vector.
     separations
         Float64 `(draws,)`: the distance of the two sets' means along the vector, in units of activation.
+    spreads
+        Float64 `(draws,)`: the standard deviation along the vector of the locations that stand for random, the scatter
+        within images taken of all (`spread_along`); none where it is not asked for.
     """
 
     vectors: Float64
     thresholds: Float64
     separations: Float64
+    spreads: Float64 | None = None
 
     @classmethod
     def none(cls, channels: int) -> DrawnCAVs:
@@ -57,10 +66,17 @@ def random_runs(
     random: SetStatistics,
     count: int,
     rng: np.random.Generator,
+    parts: Sequence[int] | None = None,
 ) -> DrawnCAVs:
-    """Give the CAVs of the concept against `count` random halves of the pool."""
+    """Give the CAVs of the concept against `count` random halves of the pool.
+
+    Where the pool is made of several parts, of so many images one after the other, each part is halved.
+    """
     pool = len(random.image_fold)
-    choices = _draws(pool, max(pool // 2, 1), count, rng)
+    sizes = [pool] if parts is None else list(parts)
+    starts = np.cumsum([0, *sizes[:-1]])
+    halves = [start + _draws(size, max(size // 2, 1), count, rng) for start, size in zip(starts, sizes, strict=True)]
+    choices = np.concatenate(halves, axis=1)
     if isinstance(solver, MomentSolver):
         return _from_means(
             solver,
@@ -107,15 +123,81 @@ def null_cavs(
         return DrawnCAVs.none(random.images.means.shape[1])
     inside = legal[_draws(len(legal), size, count, rng)]
     outside = np.array([_others(chosen, pool, rng)[: pool // 2] for chosen in inside]).reshape(count, -1)
+    spread = partial(spread_along, within=random.within_images(), images=random.images, chosen=outside)
     concept_means = (random.images if seen_through is None else seen_through).of(inside)
     random_means = random.images.of(outside)
     if isinstance(solver, MomentSolver):
-        return _from_means(solver, concept_means, random_means, random.total)
+        drawn = _from_means(solver, concept_means, random_means, random.total)
+        return replace(drawn, spreads=spread(drawn.vectors))
     vectors = [
         solver.solve(*(random.sample.of_images(_marks(side, pool)) for side in pair)).vector
         for pair in zip(inside, outside, strict=True)
     ]
-    return _drawn(vectors, concept_means, random_means)
+    drawn = _drawn(vectors, concept_means, random_means)
+    return replace(drawn, spreads=spread(drawn.vectors))
+
+
+def dealt_cavs(
+    solver: MomentSolver | SampleSolver,
+    concept: SetStatistics,
+    random: SetStatistics,
+    count: int,
+    rng: np.random.Generator,
+) -> DrawnCAVs:
+    """Give CAVs of the concept's and the pool's images with their labels dealt at random.
+
+    A deal whose two sets do not differ has a vector of zeros, which is evidence of nothing.
+    """
+    sides = (concept, random)
+    images = ImageMeans.union([side.images for side in sides])
+    total, size = len(images.weights), len(concept.image_fold)
+    orders = _draws(total, total, count, rng)
+    inside, outside = orders[:, :size], orders[:, size:]
+    means = images.of(inside), images.of(outside)
+    if isinstance(solver, MomentSolver):
+        channels = images.means.shape[1]
+        raw = solver.directions(means[0] - means[1], lambda: Moments.union([side.total() for side in sides], channels))
+        vectors = [_unit_or_zero(*pair) for pair in zip(raw, means[0] - means[1], strict=True)]
+    else:
+        sample = LocationSample.union([side.sample for side in sides], [len(side.image_fold) for side in sides])
+        vectors = [_solved(solver, sample, _marks(chosen, total), images.means.shape[1]) for chosen in inside]
+    drawn = _drawn(vectors, *means)
+    within = concept.within_images().within(random.within_images())
+    return replace(drawn, spreads=spread_along(drawn.vectors, within, images, outside))
+
+
+def spread_along(vectors: Float64, within: Moments, images: ImageMeans, chosen: Choices) -> Float64:
+    """Give the standard deviation of locations along vectors: within images, and of the images' means.
+
+    Parameters
+    ----------
+    vectors
+        Float64 `(k, channels)`.
+    within
+        The scatter within images, `SetStatistics.within_images`, the same for all vectors.
+    images
+        Where the images are taken from.
+    chosen
+        Int `(k, n)`: the images of each vector.
+    """
+    inner = np.einsum("kc,kc->k", vectors @ within.covariance, vectors)
+    along = np.take_along_axis(images.means @ vectors.T, chosen.T, axis=0)
+    weights = images.weights[chosen.T]
+    weights = weights / weights.sum(axis=0)
+    between = (weights * (along - (weights * along).sum(axis=0)) ** 2).sum(axis=0)
+    found: Float64 = np.sqrt(np.maximum(inner + between, np.finfo(np.float64).tiny))
+    return found
+
+
+def _unit_or_zero(raw: Float64, difference: Float64) -> Float64:
+    return unit(raw, difference) if difference.any() and raw.any() else np.zeros_like(difference)
+
+
+def _solved(solver: SampleSolver, sample: LocationSample, marks: NDArray[np.bool_], channels: int) -> Float64:
+    try:
+        return solver.solve(sample.of_images(marks), sample.of_images(~marks)).vector
+    except SolverError:
+        return np.zeros(channels)
 
 
 def _draws(pool: int, size: int, count: int, rng: np.random.Generator) -> Choices:

@@ -50,6 +50,8 @@ class BankSet:
         left out.
     unmatched
         How many masks, or entries of a COCO file, had no photo and were ignored.
+    rest
+        Whether it is what is not marked of the concept's photos; of the random set, of all marked photos.
     """
 
     concept: str | None
@@ -60,11 +62,14 @@ class BankSet:
     negatives: int = 0
     unused: int = 0
     unmatched: int = 0
+    rest: bool = False
 
     @property
     def key(self) -> str:
         """Name in the file of moments."""
-        return RANDOM if self.concept is None else f"concept/{self.concept}"
+        if self.concept is None:
+            return RANDOM
+        return f"rest/{self.concept}" if self.rest else f"concept/{self.concept}"
 
     def to_json(self) -> dict[str, Any]:
         """Give the fields for a label file."""
@@ -79,7 +84,10 @@ class BankSet:
             fields["regions"],
             _pairs(fields["skipped"]),
             _pairs(fields["repeats"]),
-            *(int(fields.get(name, 0)) for name in ("negatives", "unused", "unmatched")),  # older banks have none
+            negatives=int(fields.get("negatives", 0)),  # older banks have none of these
+            unused=int(fields.get("unused", 0)),
+            unmatched=int(fields.get("unmatched", 0)),
+            rest=bool(fields.get("rest", False)),
         )
 
 

@@ -81,6 +81,16 @@ class SetStatistics:
             LocationSample.union([part.sample for part in parts], [len(part.image_fold) for part in parts]),
         )
 
+    def weighing(self, count: float) -> SetStatistics:
+        """Give the same set, scaled so that all its locations together weigh `count`."""
+        factor = count / self.total().count
+        return SetStatistics(
+            tuple(part.times(factor) for part in self.folds),
+            self.image_fold,
+            ImageMeans(self.images.means, self.images.weights * factor),
+            LocationSample(self.sample.vectors, self.sample.image, self.sample.weights * factor),
+        )
+
     def total(self) -> Moments:
         """Give the moments of all locations."""
         return self._total
@@ -88,6 +98,13 @@ class SetStatistics:
     @cached_property
     def _total(self) -> Moments:
         return Moments.union(self.folds, self.folds[0].channels)
+
+    def within_images(self) -> Moments:
+        """Give the scatter of the locations about the mean of their own image; the mean is 0."""
+        total = self.total()
+        steps = self.images.means - total.mean
+        between = (steps.T * self.images.weights) @ steps
+        return Moments(total.count, np.zeros(total.channels), total.scatter - between)
 
     def without(self, fold: int) -> Moments:
         """Give the moments of all locations but those of a fold."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from sacv.cav.presence import NONE, Presence
 from sacv.cav.runs import DrawnCAVs
 
 Float64 = NDArray[np.float64]
@@ -44,6 +45,9 @@ class Quality:
         How well the CAV tells its concept's held-out locations from those of each other concept.
     absent
         Names of concept images that the CAV, fitted without them, scores below the median random image.
+    place_auroc
+        For a concept told from the rest of its photos: the mean over photos, each held out, of the AUROC of its marked
+        locations over its others.
     """
 
     accuracy: float
@@ -61,6 +65,7 @@ class Quality:
     cosine: Mapping[str, float] = field(default_factory=dict)
     conditional_auroc: Mapping[str, float] = field(default_factory=dict)
     absent: tuple[str, ...] = ()
+    place_auroc: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +95,11 @@ class CAV:
         What the solver tells of its work.
     own_detector
         w, where the solver parts it from v.
+    dealt
+        The concept's and the random images with their labels dealt at random, against which relevance is held; none
+        for a concept of marked regions, whose images and the random ones are not seen alike.
+    presence
+        What pictures without the concept reach, of which the mask of presence is made.
     """
 
     layer: str
@@ -103,6 +113,8 @@ class CAV:
     null: DrawnCAVs
     statistics: Mapping[str, float] = field(default_factory=dict)
     own_detector: Float64 | None = None
+    dealt: DrawnCAVs | None = None
+    presence: Presence = field(default_factory=lambda: Presence.without(NONE))
 
     @property
     def detector(self) -> Float64:

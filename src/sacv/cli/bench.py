@@ -25,7 +25,7 @@ HELD_OUT = "held-out"
 
 
 @click.command("bench")
-@click.option("--quick", is_flag=True, help="Measure little, in two to three minutes; intervals are wide.")
+@click.option("--quick", is_flag=True, help="Measure little, in a few minutes; intervals are wide.")
 @click.option(
     "--split",
     default=HELD_OUT,
@@ -34,11 +34,37 @@ HELD_OUT = "held-out"
     help="What is measured on: held-out, development, held-out-transformer or lesions.",
 )
 @click.option("--out", type=click.Path(path_type=Path), default=Path("sacv-bench"), show_default=True, help="Folder.")
+@click.option(
+    "--real",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Measure on the real photographs and networks of a folder; each TABLE is then one of the experiments streets, "
+    "horses, patterns, lesions, pasted and absent.",
+)
+@click.option("--network", "networks", multiple=True, metavar="NAME", help="With --real: only this network (repeat).")
+@click.option("--layer", "layers", multiple=True, metavar="NAME", help="With --real: only this layer (repeat).")
 @seed_option
 @json_option
 @click.argument("tables", nargs=-1, metavar="[TABLE]...")
-def bench_command(quick: bool, split: str, out: Path, seed: int, as_json: bool, tables: tuple[str, ...]) -> None:
-    """Measure explanations against ground truth, beside their rivals: the TABLEs named (T1 to T7, layers), or all."""
+def bench_command(
+    quick: bool,
+    split: str,
+    out: Path,
+    real: Path | None,
+    networks: tuple[str, ...],
+    layers: tuple[str, ...],
+    seed: int,
+    as_json: bool,
+    tables: tuple[str, ...],
+) -> None:
+    """Measure explanations against ground truth, beside their rivals: the TABLEs named (T1 to T6, layers), or all."""
+    if real is not None:
+        if split != HELD_OUT:
+            raise OptionError("--split names made scenes, which --real does not ask; give one of the two")
+        real_bench(real, networks, layers, tables, quick, seed, out, as_json)
+        return
+    if networks or layers:
+        raise OptionError("--network and --layer choose among those of --real DIR; give that too")
     # Only here, so that other commands start without the experiments.
     from sacv.bench.run import EXPERIMENTS, SPLITS, run
 
@@ -48,14 +74,12 @@ def bench_command(quick: bool, split: str, out: Path, seed: int, as_json: bool, 
     console = Console(stderr=True)
     with console.status("bench") as status:
         found = run(names, split, effort, seed, status.update)
-    missing = [name for name in names if name not in {table.name for table in found}]
     settings = {
         "split": split,
         "network": SPLITS[split].network,
         "seed": seed,
         "quick": quick,
         "effort": asdict(effort),
-        "left_out": missing,
         "sacv": __version__,
     }
     write_report(out, found, settings)
@@ -67,9 +91,45 @@ def bench_command(quick: bool, split: str, out: Path, seed: int, as_json: bool, 
     for table in found:
         show_table(table)
     show_targets(found, split)
-    if missing:
-        say(f"\nLeft out, because what they are measured on is not here: {', '.join(missing)}")
     say(f"\nThe report is {out / 'index.html'}; beside it each table is a Parquet file")
+
+
+def real_bench(
+    folder: Path,
+    networks: Sequence[str],
+    layers: Sequence[str],
+    experiments: Sequence[str],
+    quick: bool,
+    seed: int,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Measure on real photographs, write the report and print its summary in Markdown."""
+    from sacv.bench.real.effort import FULL, QUICK
+    from sacv.bench.real.networks import NETWORKS, chosen
+    from sacv.bench.real.run import EXPERIMENTS, run_real
+    from sacv.bench.real.writing import records, summary, write_real
+
+    names = choose("experiment", tuple(experiments) or tuple(EXPERIMENTS), EXPERIMENTS)
+    taken = chosen(NETWORKS, networks, layers, quick)
+    effort = QUICK if quick else FULL
+    with Console(stderr=True).status("bench") as status:
+        found = run_real(folder, names, taken, effort, seed, status.update)
+    settings = {
+        "real": str(folder),
+        "experiments": names,
+        "layers": {network.name: list(network.layers) for network in taken},
+        "seed": seed,
+        "quick": quick,
+        "effort": asdict(effort),
+        "sacv": __version__,
+    }
+    write_real(out, found, settings)
+    if as_json:
+        say_json({"out": str(out), "settings": settings, "rows": records(found.rows), "advice": records(found.advice)})
+        return
+    say(summary(found))
+    click.echo(f"The report is {out / 'index.html'}; beside it are rows.csv, rows.json and summary.md", err=True)
 
 
 def choose(kind: str, names: Sequence[str], legal: Mapping[str, object]) -> list[str]:

@@ -88,6 +88,7 @@ def show_explanation(found: Explanation) -> None:
             "target",
             "logit",
             "relevant",
+            "present",
             "beats chance",
             "SACV score",
             "+",
@@ -102,6 +103,7 @@ def show_explanation(found: Explanation) -> None:
                 "target": row["target"],
                 "logit": row["logit"],
                 "relevant": f"{row['relevant']:.0%}",
+                "present": _share(row.get("present")),
                 "beats chance": _share(row.get("relevance_significant")),
                 "SACV score": row["sacv_score"],
                 "+": row["sacv_positive"],
@@ -114,9 +116,13 @@ def show_explanation(found: Explanation) -> None:
     say(
         f"\nContributions are in {found.settings['method']['unit']}; the SACV score sums them where the concept is "
         "relevant."
-        "\n'Beats chance' is the share of places whose relevance exceeds what random CAVs reach anywhere (5 % "
+        "\n'Present' is the share of places whose evidence exceeds what pictures without the concept reach anywhere."
+        "\n'Beats chance' is the share of places whose relevance exceeds what CAVs of dealt labels reach (5 % "
         "family-wise);\n'taken out' is the change of the logit when the concept is removed where it is relevant."
     )
+    for layer in found.layers:
+        for concept in found.concepts:
+            say(f"Mask of presence, {layer}, {concept}: {found.presence_told(layer, concept)}")
     for row in rows:
         if row.get("doubts"):
             say(f"Doubt {row['concept']!r} at {row['layer']} in {row['image']}: {row['doubts']}")
@@ -127,4 +133,4 @@ def show_explanation(found: Explanation) -> None:
 
 
 def _share(value: float | None) -> str:
-    return "" if value is None else f"{value:.0%}"
+    return "" if value is None or value != value else f"{value:.0%}"

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from sacv.cav import CAV, ConceptBank, fit
+from sacv.cav.context import BankContext
 from sacv.cav.sets import BankSet
 from sacv.cli.console import progress, say, say_json, say_table
 from sacv.cli.options import (
@@ -28,6 +29,7 @@ from sacv.errors import OptionError
 
 REMARKABLE_LOOKS = 0.9
 REMARKABLE_COSINE = 0.7
+REMARKABLE_KIND = 0.75
 
 
 @click.command("fit")
@@ -57,10 +59,19 @@ REMARKABLE_COSINE = 0.7
     help="A folder of images that do not show the concepts; several are one pool.",
 )
 @click.option(
-    "--rest",
-    is_flag=True,
-    help="Take what is not marked of the region photos into the random set too, and whole those that show nothing of "
-    "their concept: of a black mask, or listed in the COCO file without an annotation.",
+    "--rest/--no-rest",
+    default=True,
+    show_default=True,
+    help="Tell each marked concept from what is not marked of its photos, and from whole photos that show nothing of "
+    "it: of a black mask, or listed in the COCO file without an annotation. Without it, from --random alone.",
+)
+@click.option(
+    "--context",
+    multiple=True,
+    type=click.Path(),
+    metavar="DIR",
+    help="A folder of photos that show none of the concepts. Whole-image concepts and random images, such as textures, "
+    "are pasted into them as regions, and a layer learns from these where held-out images show that it helps.",
 )
 @click.option(
     "--unmasked-negative",
@@ -69,11 +80,21 @@ REMARKABLE_COSINE = 0.7
     "they are an error.",
 )
 @click.option(
+    "--absent",
+    multiple=True,
+    type=click.Path(),
+    metavar="DIR",
+    help="A folder of 19 or more pictures, like those to be explained, that show none of the concepts: they calibrate "
+    "the mask of presence and are used for nothing else. May be repeated. [default: held out of 80 random images or "
+    "more]",
+)
+@click.option(
     "--solver",
-    default="smooth/mean-difference:0.8",
+    default="smooth/mean-difference:auto",
     show_default=True,
     help=f"How a direction is found: {LEGAL}, on activations divided by their length, and averaged over neighbours. "
-    "The value of mean-difference is the shrinkage of the detector that reads relevance.",
+    "The value of mean-difference is the shrinkage of the detector that reads relevance; with auto it depends on the "
+    "number of images and on how much the sets differ in kind.",
 )
 @click.option(
     "--runs",
@@ -115,7 +136,9 @@ def fit_command(
     regions: tuple[str, ...],
     random: tuple[str, ...],
     rest: bool,
+    context: tuple[str, ...],
     unmasked_negative: bool,
+    absent: tuple[str, ...],
     solver: str,
     runs: int | None,
     nulls: int | None,
@@ -133,12 +156,10 @@ def fit_command(
     how = parse_solver(solver)
     if not (named or marked):
         raise OptionError("no concept is given; give --concept NAME=DIR or --region NAME=IMAGES:MASKS")
-    if rest and not marked:
-        raise OptionError("--rest takes what is not marked of region photos; give --region NAME=IMAGES:MASKS")
     if unmasked_negative and not marked:
         raise OptionError("--unmasked-negative is about photos of regions; give --region NAME=IMAGES:MASKS")
-    if not (random or rest):
-        instead = ", or --rest for what is not marked of the region photos" if marked else ""
+    if not (random or (rest and marked)):
+        instead = ", or leave out --no-rest, so that the rest of the region photos is the random set" if marked else ""
         raise OptionError(f"no random images are given; give --random DIR{instead}")
     model = open_model(spec, weights, class_names, resize, crop, layouts, device)
     with progress("fit") as advance:
@@ -149,6 +170,8 @@ def fit_command(
             list(random),
             regions=marked,
             rest=rest,
+            absent=list(absent) or None,
+            context=list(context) or None,
             solver=how,
             runs=runs,
             nulls=nulls,
@@ -169,18 +192,26 @@ def fit_command(
 
 def summary(bank: ConceptBank) -> dict[str, Any]:
     """Give the figures of a bank for machines."""
+    sets = (*bank.sets, bank.absent)
     return {
         "cavs": [
             {
                 "layer": cav.layer,
                 "concept": cav.concept,
                 "threshold": cav.threshold,
+                "presence": {
+                    "threshold": cav.presence.threshold,
+                    "pictures": len(cav.presence),
+                    "kind": cav.presence.kind,
+                },
                 "quality": asdict(cav.quality),
+                "statistics": dict(cav.statistics),
             }
             for cav in bank.cavs
         ],
-        "skipped": [{"name": name, "reason": reason} for entry in bank.sets for name, reason in entry.skipped],
-        "repeats": [{"left_out": name, "kept": kept} for entry in bank.sets for name, kept in entry.repeats],
+        "skipped": [{"name": name, "reason": reason} for entry in sets for name, reason in entry.skipped],
+        "repeats": [{"left_out": name, "kept": kept} for entry in sets for name, kept in entry.repeats],
+        **({} if bank.context is None else {"context": bank.context.to_json()}),
         "regions": [
             {
                 "concept": entry.concept,
@@ -214,16 +245,40 @@ def show_bank(bank: ConceptBank) -> None:
             for cav in bank.cavs
         ],
     )
+    say()
+    for text, where in presence_told(bank).items():
+        say(f"Mask of presence, {where}: {text}")
     told = [f"{cav.layer}, {cav.concept}: {remark}" for cav in bank.cavs for remark in remarks(cav)]
     if told:
         say("\n" + "\n".join(told))
-    for entry in bank.sets:
+    if bank.context is not None:
+        say("\n" + "\n".join(context_remarks(bank.context)))
+    for entry in (*bank.sets, bank.absent):
         for remark in marked_remarks(entry):
             say(f"{entry.concept}: {remark}")
         for _, reason in entry.skipped:
             say(f"Left out, unreadable: {reason}")
         for name, kept in entry.repeats:
             say(f"Left out, the same image as {kept}: {name}")
+
+
+def presence_told(bank: ConceptBank) -> dict[str, str]:
+    """Tell what the masks of presence are calibrated on, and where; all, if they are alike."""
+    found: dict[str, list[str]] = {}
+    for cav in bank.cavs:
+        found.setdefault(cav.presence.told, []).append(f"{cav.layer}, {cav.concept}")
+    return {text: "all" if len(found) == 1 else "; ".join(where) for text, where in found.items()}
+
+
+def context_remarks(context: BankContext) -> Iterator[str]:
+    """Tell what guidance in context came to, for each layer and concept."""
+    yield f"In context: {len(context.composites)} composites, textures pasted into {len(context.photos)} photos."
+    for entry in context.evidence:
+        yield f"{entry.layer}, {entry.concept}: {entry}"
+    for name in context.too_few:
+        yield f"{name}: learned from full frames only, since too few composites show it; give more images"
+    for _, reason in context.skipped:
+        yield f"Left out of the context, unreadable: {reason}"
 
 
 def remarks(cav: CAV) -> Iterator[str]:
@@ -234,6 +289,7 @@ def remarks(cav: CAV) -> Iterator[str]:
                 f"{name} alone tells the sets apart (AUROC {area:.2f}), so that the CAV may stand for it; "
                 "take random images that do not differ in it"
             )
+    yield from random_remarks(cav)
     absent = cav.quality.absent
     if absent:
         more = f" and {len(absent) - 5} more" if len(absent) > 5 else ""
@@ -246,12 +302,28 @@ def remarks(cav: CAV) -> Iterator[str]:
             yield f"the cosine with {other!r} is {cosine:.2f}: this layer {meaning}"
 
 
+def random_remarks(cav: CAV) -> Iterator[str]:
+    """Tell how much the random images beside a marked concept's photos count, and what they did."""
+    apart = cav.statistics.get("pool_auroc")
+    if apart is None:
+        return
+    kind = "of another kind than" if apart > REMARKABLE_KIND else "much like"
+    weight, cosine = cav.statistics["pool_weight"], cav.statistics["pool_cosine"]
+    did = (
+        "they are left out"
+        if weight == 0
+        else f"they weigh {weight:.2f} of what the rest of the photos weighs (cosine with the direction without them "
+        f"{cosine:.2f})"
+    )
+    yield f"the random images are {kind} the rest of the marked photos (held-out AUROC {apart:.2f}): {did}"
+
+
 def marked_remarks(entry: BankSet) -> Iterator[str]:
     """Tell what became of the photos and masks of a concept's regions that mark nothing."""
     if entry.negatives:
         yield f"{_photos(entry.negatives)} nothing of it: in the random set"
     if entry.unused:
-        yield f"{_photos(entry.unused)} nothing of it: left out; --rest takes such photos into the random set"
+        yield f"{_photos(entry.unused)} nothing of it: left out; with --rest such photos are in the random set"
     if entry.unmatched == 1:
         yield "1 mask or entry of the COCO file has no photo here and was ignored"
     elif entry.unmatched:

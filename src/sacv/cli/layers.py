@@ -17,11 +17,22 @@ from sacv.errors import OptionError
 from sacv.model import VARIES, LayerInfo, VisionModel, contributing
 from sacv.model.roles import ACTIVATION, BLOCK, KERNEL, OTHER
 from sacv.trust import LayerAdvice, advise
-from sacv.trust.advice import TOLERANCE
+from sacv.trust.advice import PLACE_TOLERANCE, TOLERANCE
 
 COLUMNS = ["", "layer", "kind", "layout", "grid", "channels", "receptive field", "effective", "contribution", "warning"]
 
-BANK_COLUMNS = ["", "rank", "layer", "grid", "AUROC", "least", "run cosine", "contribution", "effective"]
+BANK_COLUMNS = [
+    "rank",
+    "for contribution",
+    "layer",
+    "grid",
+    "marks",
+    "AUROC",
+    "least",
+    "run cosine",
+    "contribution",
+    "effective",
+]
 
 LEAST_SIDE = 5
 """Places along an axis below which a layer is not marked."""
@@ -143,18 +154,20 @@ def _rank(bank: ConceptBank, model: VisionModel, folder: Path, shape: str | None
     effective = model.effective_fields(_noise(inputs), list(infos))
     rows: list[dict[str, Any]] = [
         {
-            "rank": rank,
+            "rank": one.rank,
+            "contribution_rank": one.contribution_rank,
             "name": one.layer,
             "grid": list(infos[one.layer].grid),
+            "place_auroc": one.place_auroc,
             "auroc": one.auroc,
             "least_auroc": one.least_auroc,
             "run_cosine": one.run_cosine,
             "contribution": one.contribution,
             "effective_field": list(effective[one.layer]),
             "near_best": one.near_best,
-            "advised": rank == 1,
+            "advised": one.rank == 1,
         }
-        for rank, one in enumerate(found, start=1)
+        for one in found
     ]
     if as_json:
         say_json({"bank": str(folder), "model": model.spec, "concepts": bank.concepts, "layers": rows})
@@ -163,10 +176,11 @@ def _rank(bank: ConceptBank, model: VisionModel, folder: Path, shape: str | None
         BANK_COLUMNS,
         [
             {
-                "": "*" if row["advised"] else "",
                 "rank": row["rank"],
+                "for contribution": row["contribution_rank"],
                 "layer": row["name"],
                 "grid": _sides(row["grid"]),
+                "marks": "-" if row["place_auroc"] is None else f"{row['place_auroc']:.3f}",
                 "AUROC": f"{row['auroc']:.3f}",
                 "least": f"{row['least_auroc']:.3f}",
                 "run cosine": "-" if row["run_cosine"] is None else f"{row['run_cosine']:.3f}",
@@ -180,16 +194,31 @@ def _rank(bank: ConceptBank, model: VisionModel, folder: Path, shape: str | None
 
 
 def _say_advice(found: Sequence[LayerAdvice]) -> None:
-    say(
-        "\n* advised: of the layers where a contribution varies, the shallowest whose held-out AUROC is within "
-        f"{TOLERANCE:g} of their best; this knows guidance\nalone, neither the pictures that will be explained nor the "
-        "class (docs/bench.md says how it was chosen)."
+    best = min(found, key=lambda one: one.contribution_rank)
+    marked = found[0].place_auroc is not None
+    why = (
+        f"it is the deepest that finds the marks on held-out photos within {PLACE_TOLERANCE:g} of the best"
+        if marked
+        else f"it is the deepest whose held-out AUROC is within {TOLERANCE:g} of the best"
     )
+    say(f"\nTo see where a concept is, take {found[0].layer}: {why}.")
     say(
-        "AUROC tells guidance from random on held-out locations, the mean and the least over concepts; the effective "
-        "field is in pixels of the\nnetwork's input and holds 95 % of the gradient's energy."
+        f"To see what it contributes, take {best.layer}: "
+        + (
+            "it is the first of these where a contribution varies."
+            if marked
+            else f"it is the shallowest whose held-out AUROC is within {TOLERANCE:g} of the best of the layers\nwhere "
+            "a contribution varies. On photographs the layer for place often does better; look at both."
+        )
     )
-    if found[0].contribution != VARIES:
+    if not marked:
+        say("No picture is used beside the concept images; docs/bench.md says how well these rules do on photographs.")
+    say(
+        "Marks: marked locations over the photo's others, an AUROC on held-out photos. AUROC: concept against random "
+        "on held-out\nlocations, the mean and the least over concepts. Effective: pixels of the input that hold 95 % "
+        "of the gradient's energy."
+    )
+    if best.contribution != VARIES:
         say("At no layer of this bank can a contribution vary over places and images; fit it at others, too.")
     if len(found) == 1:
         say("The bank has one layer, so that nothing was compared; fit it with more of --layer.")

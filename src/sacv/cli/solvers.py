@@ -1,6 +1,6 @@
 """The one place where names on the command line become solver objects.
 
-    mean-difference[:SHRINKAGE]   lda[:SHRINKAGE|oas]   ridge[:ALPHA]   logistic[:C]   linear-svm[:C]
+    mean-difference[:SHRINKAGE|auto]   lda[:SHRINKAGE|oas]   ridge[:ALPHA]   logistic[:C]   linear-svm[:C]
 
 and before it `unit-length/` for activations divided by their length, or `smooth/` for those averaged over neighbours
 too. Without a value, a solver has its own default.
@@ -11,10 +11,21 @@ from __future__ import annotations
 import math
 
 from sacv.errors import OptionError
-from sacv.solvers import LDA, LinearSVM, Logistic, MeanDifference, MomentSolver, Ridge, SampleSolver, Solver, UnitLength
+from sacv.solvers import (
+    AUTO,
+    LDA,
+    LinearSVM,
+    Logistic,
+    MeanDifference,
+    MomentSolver,
+    Ridge,
+    SampleSolver,
+    Solver,
+    UnitLength,
+)
 
 FORMS = {
-    "mean-difference": "mean-difference[:SHRINKAGE]",
+    "mean-difference": "mean-difference[:SHRINKAGE|auto]",
     "lda": "lda[:SHRINKAGE|oas]",
     "ridge": "ridge[:ALPHA]",
     "logistic": "logistic[:C]",
@@ -48,7 +59,7 @@ def parse_solver(text: str) -> Solver:
 
 def _solver(name: str, value: str | None) -> MomentSolver | SampleSolver:
     if name == "mean-difference":
-        return MeanDifference() if value is None else MeanDifference(_number(name, value))
+        return MeanDifference() if value is None else MeanDifference(AUTO if value == AUTO else _number(name, value))
     if name == "lda":
         return LDA() if value is None else LDA("oas" if value == "oas" else _number(name, value))
     if name == "ridge":

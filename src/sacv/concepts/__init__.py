@@ -1,6 +1,7 @@
 """Where guidance images come from."""
 
 from sacv.concepts.batches import Batch, batches
+from sacv.concepts.composites import Composite, Placed, draw_composites
 from sacv.concepts.coverage import cell_means
 from sacv.concepts.image_set import (
     ImageItem,
@@ -16,15 +17,18 @@ from sacv.concepts.regions import MarkedPhotos, Region, region_set
 
 __all__ = [
     "Batch",
+    "Composite",
     "ImageItem",
     "ImageSet",
     "MarkedPhotos",
     "MaskItem",
+    "Placed",
     "Region",
     "Skipped",
     "Source",
     "batches",
     "cell_means",
+    "draw_composites",
     "image_set",
     "mask_weights",
     "region_set",

@@ -1,18 +1,28 @@
-"""Which locations beat chance: the greatest evidence that null CAVs reach anywhere.
+"""Which locations beat chance: the greatest evidence that CAVs of no concept reach anywhere.
 
-With mu and S the mean and covariance of the pool's locations and m_c - m_r the step from the random mean to the
-concept's, a CAV's evidence at a location, and its contribution there, are ::
+With m_c - m_r the step from the random mean to the concept's and sd the standard deviation of the random locations
+along v, a CAV's evidence at a location, and its contribution there, are ::
 
-    e(p) = s (v . a(p) - h) / sd^2        with s = v . (m_c - m_r), sd = sqrt(v^T S v), h = v . (m_c + m_r) / 2
+    e(p) = s (v . a(p) - h) / sd^2        with s = v . (m_c - m_r), h = v . (m_c + m_r) / 2
     c(p) = v . dz_k/da(p)                 in logits per unit of v
 
 e is the log-likelihood ratio of concept against random for two normal distributions of equal spread: it is above 0
-beyond the middle h of the two means. Each null CAV gives one maximum of e, and of |c|, over all locations of all images
-explained together. A location beats chance where it exceeds the 95th percentile of these maxima, so that without any
-concept the chance that even one location of one map does so is 5 %, for each layer and concept (Nichols and Holmes,
-"Nonparametric permutation tests for functional neuroimaging", 2002). A null CAV counts with both signs.
+beyond the middle h of the two means.
 
-A direction that hardly separates the sets, as those of the null, is hardly evidence of anything.
+Relevance is held against m deals: the images of concept and random together, their labels dealt at random, each with
+its own v, s, h and sd. Contribution is held against m null CAVs, some random images against others. Of each the
+greatest e, or |c|, over all locations of all images explained together is taken, and a location beats chance where b of
+the m reach as high and (b + 1) / (m + 1) <= 5 %: without any concept the chance that even one location of one map does
+so is 5 %, for each layer and concept (Nichols and Holmes, "Nonparametric permutation tests for functional
+neuroimaging", 2002). If the concept's images are but random images, the m + 1 greatest e are exchangeable, so that the
+5 % are exact: sd is of the images that stand for random alone, and the scatter within images, which no deal changes, of
+all.
+
+A direction that hardly separates its sets, as those of the deals, is hardly evidence of anything, although with a
+strong concept it leans towards that. Its contribution would be as great as the concept's, and so is not asked.
+
+Concepts of marked regions have no deals, since their images and the random ones are not seen alike: relevance is held
+against their null CAVs, whose sets are all of random images.
 """
 
 from __future__ import annotations
@@ -24,7 +34,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sacv.cav import CAV, RANDOM, ConceptBank
+from sacv.cav import CAV, RANDOM, ConceptBank, DrawnCAVs
+from sacv.cav.runs import spread_along
 
 Float64 = NDArray[np.float64]
 Map = NDArray[np.float32]
@@ -36,7 +47,7 @@ LEVEL = 0.05
 
 @dataclass
 class Chance:
-    """The maxima that the null CAVs of one layer reach, over batches of images.
+    """The maxima that CAVs of no concept reach at one layer, over batches of images.
 
     Concepts that share a null share its maxima.
     """
@@ -45,25 +56,20 @@ class Chance:
     layer: str
     cavs: Sequence[CAV]
     highest: dict[int, Float64] = field(default_factory=dict)
-    lowest: dict[int, Float64] = field(default_factory=dict)
     strongest: dict[int, Float64] = field(default_factory=dict)
 
     def add(self, cells: torch.Tensor, gradients: torch.Tensor) -> None:
         """Take in the activations, as the CAVs read them, and gradients of a batch, `(n, *grid, channels)`."""
-        for null in {id(cav.null): cav.null for cav in self.cavs if len(cav.null)}.values():
-            dtype = torch.float64 if cells.dtype == torch.float64 else torch.float32
-            vectors = torch.from_numpy(null.vectors.T).to(cells.device, dtype)
-            along = (cells.to(dtype) @ vectors).flatten(0, -2)
-            given = (gradients.to(dtype) @ vectors).flatten(0, -2).abs()
-            key = id(null)
-            self._keep(self.highest, key, along.amax(dim=0), np.maximum)
-            self._keep(self.lowest, key, along.amin(dim=0), np.minimum)
-            self._keep(self.strongest, key, given.amax(dim=0), np.maximum)
+        nulls = [cav for cav in self.cavs if len(cav.null)]
+        for drawn in {id(drawn): drawn for drawn in map(_against, nulls)}.values():
+            self._keep(self.highest, id(drawn), _along(cells, drawn).amax(dim=0))
+        for drawn in {id(cav.null): cav.null for cav in nulls}.values():
+            self._keep(self.strongest, id(drawn), _along(gradients, drawn).abs().amax(dim=0))
 
     @staticmethod
-    def _keep(kept: dict[int, Float64], key: int, found: torch.Tensor, better: np.ufunc) -> None:
+    def _keep(kept: dict[int, Float64], key: int, found: torch.Tensor) -> None:
         values = found.double().cpu().numpy()
-        kept[key] = better(kept[key], values) if key in kept else values
+        kept[key] = np.maximum(kept[key], values) if key in kept else values
 
     def marks(self, cav: CAV, position: Map, contribution: Map) -> tuple[Marks, Marks] | None:
         """Mark the locations that beat chance, in maps `(n, *grid)` of all images; None where no null was drawn.
@@ -72,21 +78,37 @@ class Chance:
         """
         if not len(cav.null):
             return None
-        key, null = id(cav.null), cav.null
-        pool = self.bank.statistics[self.layer, RANDOM].total()
-        _, spread = spread_along(null.vectors, pool.mean, pool.covariance)
-        weight = null.separations / spread**2
-        above, below = self.highest[key] - null.thresholds, null.thresholds - self.lowest[key]
-        maxima = np.concatenate([weight * above, weight * below])
-        (own_centre,), (own_spread,) = spread_along(cav.vector[None], pool.mean, pool.covariance)
-        limit = critical(maxima) * own_spread**2 / cav.separation + cav.separation / 2 + own_centre
-        return position > limit, np.abs(contribution) > critical(self.strongest[key])
+        drawn = _against(cav)
+        spreads, own_spread = self.spreads(cav, drawn)
+        maxima = drawn.separations / spreads**2 * (self.highest[id(drawn)] - drawn.thresholds)
+        middle = cav.vector @ self.bank.random(self.layer, cav.concept).total().mean + cav.separation / 2
+        limit = critical(maxima) * own_spread**2 / cav.separation + middle
+        return position > limit, np.abs(contribution) > critical(self.strongest[id(cav.null)])
+
+    def spreads(self, cav: CAV, drawn: DrawnCAVs) -> tuple[Float64, float]:
+        """Give the spread of each drawn CAV and of the CAV itself, measured alike."""
+        pool = self.bank.statistics[self.layer, RANDOM]
+        if drawn.spreads is None:  # a bank from before they were kept: all along the whole pool
+            covariance = pool.total().covariance
+            variances = [vector @ covariance @ vector for vector in (*drawn.vectors, cav.vector)]
+            found = np.sqrt(np.maximum(variances, np.finfo(np.float64).tiny))
+            return found[:-1], float(found[-1])
+        within = pool.within_images()
+        if cav.dealt is not None:
+            within = within.within(self.bank.statistics[self.layer, f"concept/{cav.concept}"].within_images())
+        whole = np.arange(len(pool.image_fold))[None]
+        return drawn.spreads, float(spread_along(cav.vector[None], within, pool.images, whole)[0])
 
 
-def spread_along(vectors: Float64, mean: Float64, covariance: Float64) -> tuple[Float64, Float64]:
-    """Give the mean and the standard deviation along each vector `(k, channels)`."""
-    variance = np.einsum("kc,kc->k", vectors @ covariance, vectors)
-    return vectors @ mean, np.sqrt(np.maximum(variance, np.finfo(np.float64).tiny))
+def _against(cav: CAV) -> DrawnCAVs:
+    """Give what relevance is held against."""
+    return cav.null if cav.dealt is None else cav.dealt
+
+
+def _along(values: torch.Tensor, drawn: DrawnCAVs) -> torch.Tensor:
+    """Give all locations along the vectors, `(locations, draws)`."""
+    dtype = torch.float64 if values.dtype == torch.float64 else torch.float32
+    return (values.to(dtype) @ torch.from_numpy(drawn.vectors.T).to(values.device, dtype)).flatten(0, -2)
 
 
 def critical(maxima: Float64) -> float:

@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from sacv.cav import CAV, RANDOM, ConceptBank
+from sacv.cav import CAV, ConceptBank
 from sacv.model import Select, VisionModel
 
 Map = NDArray[np.float32]
@@ -119,9 +119,9 @@ def check_image(
     """
     flat = cells.flatten(0, -2).double()
     scale = torch.linalg.vector_norm(flat, dim=-1) if bank.normalised else torch.ones(len(flat), device=flat.device)
-    mean = bank.statistics[layer, RANDOM].total().mean
     chosen, edited, foretold = [], [], []
     for number, cav in enumerate(cavs):
+        mean = bank.random(layer, cav.concept).total().mean
         vector = torch.from_numpy(cav.vector).to(flat.device)
         excess = scale * torch.from_numpy(position[number].ravel() - cav.vector @ mean).to(flat)
         order = np.argsort(-relevance[number], axis=None, kind="stable")[:PLACES]

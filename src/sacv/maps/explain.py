@@ -19,7 +19,7 @@ from sacv.maps.chance import Chance
 from sacv.maps.checks import Checks, check_image, neighbour_correlation
 from sacv.maps.explanation import ExplainedImage, Explanation, LayerMaps, Map, Note
 from sacv.maps.methods import DEFAULT, Method, Scene
-from sacv.maps.relevance import derivative, position, relevance
+from sacv.maps.relevance import derivative, evidence, position, relevance
 from sacv.model import VARIES, OutputTarget, Select, Trace, VisionModel, contributing
 
 Progress = Callable[[int, int], None]
@@ -107,7 +107,7 @@ def explain(
     cavs = {layer: [bank.cav(layer, concept) for concept in bank.concepts] for layer in layers}
     chances = {layer: Chance(bank, layer, cavs[layer]) for layer in layers}
     explained: list[ExplainedImage] = []
-    parts: dict[str, list[tuple[Map, Map, Map, Map]]] = {layer: [] for layer in layers}
+    parts: dict[str, list[tuple[Map, Map, Map, Map, Map]]] = {layer: [] for layer in layers}
     lines: dict[str, list[list[Checks]]] = {layer: [] for layer in layers}
     size = model.batch_size(batch_size)
     total = -(-len(pictures) // size)
@@ -138,7 +138,8 @@ def explain(
                 placed = position(read, cavs[layer])
                 scene = Scene(model, inputs, layer, cells, selects, shown, placed, along, cavs[layer], bank, size)
                 seen, lie, slope = (values.cpu().numpy() for values in (shown, placed, along))
-                parts[layer].append((seen, lie, slope, method.maps(scene).cpu().numpy()))
+                found_there = evidence(read, cavs[layer]).cpu().numpy()
+                parts[layer].append((seen, lie, slope, method.maps(scene).cpu().numpy(), found_there))
                 chances[layer].add(read, trace.gradients[0][layer])
                 for row, image in enumerate(found if checks else ()):
                     lines[layer].append(
@@ -160,10 +161,10 @@ def explain(
             if progress is not None:
                 progress(done, total)
     joined = {layer: [np.concatenate(kind) for kind in zip(*found, strict=True)] for layer, found in parts.items()}
-    maps = {layer: _layer_maps(chances[layer], *kinds) for layer, kinds in joined.items()}
+    maps = {layer: _layer_maps(chances[layer], bank.layers[layer].grid, *kinds) for layer, kinds in joined.items()}
     notes = [
         note
-        for layer, (_, _, slopes, given) in joined.items()
+        for layer, (_, _, slopes, given, _) in joined.items()
         for note in _notes(
             layer, slopes, given, explained, cavs[layer], method, partial(_instead, model, inputs, layer)
         )
@@ -177,6 +178,17 @@ def explain(
                 "significant; fit with --nulls 199.",
             )
         )
+    notes += [
+        Note(
+            layer,
+            "another grid",
+            f"The mask of presence was calibrated on a grid of {bank.layers[layer].grid}, and the pictures have "
+            f"{found.relevance.shape[2:]}: it is left out. Explain pictures of the size that the bank was fitted on.",
+        )
+        for layer, found in maps.items()
+        if found.relevance.shape[2:] != bank.layers[layer].grid
+        and any(cav.presence.threshold is not None for cav in cavs[layer])
+    ]
     notes += [
         Note(layer, "weak CAV", f"{concept!r} is too weak to rely on: {', and '.join(told)}.", concept)
         for (layer, concept), told in weak.items()
@@ -194,12 +206,19 @@ def explain(
     )
 
 
-def _layer_maps(chance: Chance, seen: Map, lie: Map, slope: Map, given: Map) -> LayerMaps:
+def _layer_maps(
+    chance: Chance, grid: tuple[int, ...], seen: Map, lie: Map, slope: Map, given: Map, evident: Map
+) -> LayerMaps:
+    present = {
+        cav.concept: evident[:, number] > np.float32(cav.presence.threshold)
+        for number, cav in enumerate(chance.cavs)
+        if cav.presence.threshold is not None and seen.shape[2:] == grid
+    }
     marks = [chance.marks(cav, lie[:, number], slope[:, number]) for number, cav in enumerate(chance.cavs)]
     if any(pair is None for pair in marks):
-        return LayerMaps(seen, given, None, None)
+        return LayerMaps(seen, given, None, None, present)
     relevant, contributing = (np.stack(kind, axis=1) for kind in zip(*(pair for pair in marks if pair), strict=True))
-    return LayerMaps(seen, given, relevant, contributing)
+    return LayerMaps(seen, given, relevant, contributing, present)
 
 
 def _with_neighbours(

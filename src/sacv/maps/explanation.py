@@ -6,7 +6,8 @@ An explanation is saved as a folder:
     Images, concepts, layers, target, logits, scores, settings, notes, `format_version`.
 `maps.safetensors`
     `LAYER/relevance` and `LAYER/contribution`: float32 `(images, concepts, *grid)`, in the order of the JSON; beside
-    them `LAYER/relevance_significant` and `LAYER/contribution_significant`, bool, where a null was drawn.
+    them `LAYER/relevance_significant` and `LAYER/contribution_significant`, bool, where a null was drawn; and
+    `LAYER/present/CONCEPT`, bool `(images, *grid)`, for each concept whose mask of presence is calibrated.
 `index.html`
     A page with everything inline.
 """
@@ -30,7 +31,7 @@ from sacv.maps.checks import Checks
 from sacv.maps.page import draw
 from sacv.model import Box, VisionModel
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 KIND = "explanation"
 MARKER = "explanation.json"
 
@@ -90,21 +91,26 @@ class LayerMaps:
     relevance_significant, contribution_significant
         Bool, of the same shape: where the relevance, and where the derivative of the logit along v, beat chance
         (`sacv.maps.chance`); none where no null was drawn. The derivative is judged whatever the method.
+    present
+        By concept, bool `(images, *grid)`: where the concept is present (`sacv.cav.presence`); without those concepts
+        whose mask is not calibrated.
     """
 
     relevance: Map
     contribution: Map
     relevance_significant: NDArray[np.bool_] | None
     contribution_significant: NDArray[np.bool_] | None
+    present: Mapping[str, NDArray[np.bool_]]
 
     def arrays(self, layer: str) -> dict[str, Array]:
         """Give the arrays by their names in the file."""
-        named = {
+        named: dict[str, Array | None] = {
             "relevance": self.relevance,
             "contribution": self.contribution,
             "relevance_significant": self.relevance_significant,
             "contribution_significant": self.contribution_significant,
         }
+        named |= {f"present/{concept}": values for concept, values in self.present.items()}
         return {f"{layer}/{kind}": values for kind, values in named.items() if values is not None}
 
 
@@ -152,7 +158,7 @@ class Explanation:
         return list(self.maps)
 
     def relevance(self, layer: str, concept: str) -> Map:
-        """Give `w . a(p) - t`, float32 `(images, *grid)`, in units of activation; above 0 the concept is present.
+        """Give `w . a(p) - t`, float32 `(images, *grid)`, in units of activation; above 0 the concept is seen.
 
         Raises
         ------
@@ -190,6 +196,29 @@ class Explanation:
             raise OptionError("the bank has no null to compare with; fit with nulls=199 and at least 4 random images")
         return maps.relevance_significant[:, number], maps.contribution_significant[:, number]
 
+    def present(self, layer: str, concept: str) -> NDArray[np.bool_]:
+        """Mark where the concept is present, bool `(images, *grid)`: `w . a(p)` beats pictures that lack it.
+
+        A picture without the concept, of the kind that the mask was calibrated on, is marked anywhere with a
+        probability of at most 5 %, for each layer and concept; see `sacv.cav.presence`.
+
+        Raises
+        ------
+        LayerError, OptionError
+            If the explanation has no such layer or concept, or the mask is not calibrated.
+        """
+        maps, number = self._maps(layer), self._number(concept)
+        if self.concepts[number] not in maps.present:
+            raise OptionError(f"{concept!r} at layer {layer!r}: {self.presence_told(layer, concept)}")
+        return maps.present[concept]
+
+    def presence_told(self, layer: str, concept: str) -> str:
+        """Say what the mask of presence is calibrated on, or why there is none."""
+        maps, presence = self._maps(layer), self.bank.cav(layer, concept).presence
+        if presence.threshold is not None and concept not in maps.present:
+            return f"no mask: the grid is {maps.relevance.shape[2:]}, not {self.bank.layers[layer].grid} as in the bank"
+        return presence.told
+
     def _maps(self, layer: str) -> LayerMaps:
         if layer not in self.maps:
             raise LayerError(f"the explanation has no layer {layer!r}; it has {', '.join(self.maps)}")
@@ -207,7 +236,7 @@ class Explanation:
         -------
         image, layer, concept, target, logit
         relevant
-            Share of the locations where the concept is present (relevance above 0).
+            Share of the locations where the concept is seen (relevance above 0).
         relevance_max, relevance_mean
             Of the relevance map.
         sacv_score
@@ -220,6 +249,8 @@ class Explanation:
         relevance_significant, contribution_significant
             Share of the locations whose relevance, and whose derivative of the logit along v, beat chance; missing
             where no null was drawn.
+        present
+            Share of the locations where the concept is present; missing where that mask is not calibrated.
         evidence, ablation, ablation_by_gradient, sign_agreement, rank_agreement, neighbours
             The trust line (`sacv.maps.Checks`), if it was asked for.
         doubts
@@ -245,6 +276,8 @@ class Explanation:
             told["relevance_significant"] = float(maps.relevance_significant[row, number].mean())
         if maps.contribution_significant is not None:
             told["contribution_significant"] = float(maps.contribution_significant[row, number].mean())
+        if concept in maps.present:
+            told["present"] = float(maps.present[concept][row].mean())
         if self.checks is not None:
             line = self.checks[layer][row][number]
             told |= asdict(line) | {"doubts": "; ".join(line.doubts)}
@@ -284,6 +317,7 @@ class Explanation:
                     "layer": layer,
                     "concept": concept,
                     "threshold": self.bank.cav(layer, concept).threshold,
+                    "presence": self._presence(layer, concept),
                     "quality": asdict(self.bank.cav(layer, concept).quality),
                 }
                 for layer in self.layers
@@ -298,6 +332,15 @@ class Explanation:
             ],
             "notes": [asdict(note) for note in self.notes],
             "skipped": [asdict(entry) for entry in self.pictures.skipped],
+        }
+
+    def _presence(self, layer: str, concept: str) -> dict[str, Any]:
+        presence = self.bank.cav(layer, concept).presence
+        return {
+            "threshold": presence.threshold,
+            "pictures": len(presence),
+            "kind": presence.kind,
+            "told": self.presence_told(layer, concept),
         }
 
     def save(self, folder: str | Path) -> None:

@@ -15,7 +15,7 @@ from sacv.model import Box, Framed, ReceptiveFields, VisionModel
 from sacv.report import PageImage, PageMap, PagePatch, PageTrust, render_page
 
 if TYPE_CHECKING:
-    from sacv.maps.explanation import Explanation
+    from sacv.maps.explanation import Explanation, LayerMaps
 
 SILENT = ("zero contribution", "constant contribution")
 """Kinds of notes on maps of contribution that say nothing about places."""
@@ -70,7 +70,10 @@ def draw(found: Explanation) -> str:
                     contribution=None if silent else contribution,
                     unit=found.settings["method"]["unit"],
                     meaning=found.settings["method"]["meaning"],
-                    relevance_marks=_marks(beats.relevance_significant, number, slices),
+                    relevance_marks=_flat(beats.present[concept], slices)
+                    if concept in beats.present
+                    else _marks(beats.relevance_significant, number, slices),
+                    relevance_line=_line(beats, concept),
                     contribution_marks=_marks(beats.contribution_significant, number, slices),
                     numbers=[_numbers(row) for row in rows.to_dict(orient="records")],
                     trust=[_trust(found, layer, number, row) for row in range(len(images))],
@@ -104,6 +107,12 @@ def _numbers(row: Mapping[Hashable, Any]) -> dict[str, float]:
 
 def _marks(values: NDArray[np.bool_] | None, number: int, slices: Sequence[float]) -> NDArray[np.bool_] | None:
     return None if values is None else _flat(values[:, number], slices)
+
+
+def _line(maps: LayerMaps, concept: str) -> str:
+    if concept in maps.present:
+        return "present"
+    return "" if maps.relevance_significant is None else "beats chance"
 
 
 def _flat(values: NDArray[Any], slices: Sequence[float]) -> NDArray[Any]:
@@ -157,6 +166,7 @@ def _quality(found: Explanation, layer: str, concept: str) -> dict[str, str]:
         "concept": f"{quality.images} images, {quality.locations:.0f} locations",
         **({} if quality.run_cosine is None else {"cosine between runs": f"{quality.run_cosine:.3f}"}),
         "random": f"{quality.random_images} images, {quality.random_locations:.0f} locations",
+        "mask of presence": found.presence_told(layer, concept),
     }
 
 

@@ -14,31 +14,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from sacv.cav import CAV
+from sacv.cav.along import along
 
 
 def relevance(cells: torch.Tensor, cavs: Sequence[CAV]) -> torch.Tensor:
     """Give the relevance `(n, concepts, *grid)` of activations `(n, *grid, channels)`."""
-    thresholds = torch.tensor([cav.threshold for cav in cavs], dtype=torch.float64)
-    return _along(cells, [cav.detector for cav in cavs], thresholds)
+    return along(cells, [cav.detector for cav in cavs], [cav.threshold for cav in cavs])
 
 
 def position(cells: torch.Tensor, cavs: Sequence[CAV]) -> torch.Tensor:
     """Give how far activations `(n, *grid, channels)` lie along each v, `(n, concepts, *grid)`: v . a(p)."""
-    return _along(cells, [cav.vector for cav in cavs], torch.zeros(len(cavs), dtype=torch.float64))
+    return along(cells, [cav.vector for cav in cavs])
 
 
 def derivative(gradients: torch.Tensor, cavs: Sequence[CAV]) -> torch.Tensor:
     """Give the directional derivative `(n, concepts, *grid)` from gradients of the logit `(n, *grid, channels)`."""
-    return _along(gradients, [cav.vector for cav in cavs], torch.zeros(len(cavs), dtype=torch.float64))
+    return along(gradients, [cav.vector for cav in cavs])
 
 
-def _along(vectors: torch.Tensor, given: Sequence[NDArray[np.float64]], offset: torch.Tensor) -> torch.Tensor:
-    dtype = torch.float64 if vectors.dtype == torch.float64 else torch.float32
-    directions = torch.from_numpy(np.stack(given, axis=1))
-    along = vectors.to(dtype) @ directions.to(vectors.device, dtype)
-    return (along.double() - offset.to(along.device)).movedim(-1, 1).float()
+def evidence(cells: torch.Tensor, cavs: Sequence[CAV]) -> torch.Tensor:
+    """Give how far activations `(n, *grid, channels)` lie along each detector, `(n, concepts, *grid)`: w . a(p)."""
+    return along(cells, [cav.detector for cav in cavs])

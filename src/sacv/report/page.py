@@ -75,14 +75,16 @@ class PageMap:
     layer, concept
         What they are of.
     relevance
-        Float `(images, h, w)`; above 0 the concept is present.
+        Float `(images, h, w)`; above 0 the concept is seen.
     contribution
         Float `(images, h, w)`; none where a map would say nothing, as a note tells.
     unit, meaning
         Of the contribution: its unit, and what it says in words that follow "says".
     relevance_marks, contribution_marks
-        Bool `(images, h, w)`: at which locations the relevance, and the derivative of the value explained along the
-        concept's vector v, beat chance; none where that is not known.
+        Bool `(images, h, w)`: where the concept is present, or its relevance beats chance, and where the derivative of
+        the value explained along its vector v beats chance; none where that is not known.
+    relevance_line
+        What the marks of relevance say: "present", "beats chance", or nothing.
     numbers
         For each image, values by their label.
     trust
@@ -105,6 +107,7 @@ class PageMap:
     meaning: str
     relevance_marks: NDArray[np.bool_] | None
     contribution_marks: NDArray[np.bool_] | None
+    relevance_line: str
     numbers: Sequence[Mapping[str, float]]
     trust: Sequence[PageTrust]
     quality: Mapping[str, str]
@@ -173,7 +176,7 @@ def _section(one: PageMap, images: Sequence[PageImage], relevant: Scale, given: 
     return {
         "map": one,
         "bars": [
-            _bar(relevant, "relevance", "above the line: present"),
+            _bar(relevant, "relevance", "above the white line: seen"),
             _bar(given, "contribution", one.unit),
         ],
         "rows": [

@@ -63,8 +63,31 @@ class Solver:
         return {"name": type(self).__name__, "parameters": asdict(self)}
 
 
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of two sets beside their moments.
+
+    Parameters
+    ----------
+    images
+        Number of the concept's images.
+    same_pictures
+        Whether both sets are parts of the same photos.
+    image_auroc
+        How well the difference of means tells the images of the one from those of the other, on held-out folds.
+    """
+
+    images: int
+    same_pictures: bool
+    image_auroc: float
+
+
 class MomentSolver(Solver, ABC):
     """A solver that works from moments alone."""
+
+    def settled(self, evidence: Evidence) -> MomentSolver:
+        """Give the solver with what it leaves to the evidence decided; itself where that is nothing."""
+        return self
 
     @abstractmethod
     def directions(self, differences: Float64, within: Callable[[], Moments]) -> Float64:

@@ -45,6 +45,10 @@ class Moments:
     mean: Float64
     scatter: Float64
 
+    def times(self, factor: float) -> Moments:
+        """Give the moments of the same vectors, each weighing `factor` as much."""
+        return Moments(self.count * factor, self.mean, self.scatter * factor)
+
     @classmethod
     def empty(cls, channels: int) -> Moments:
         """Give the moments of no vectors."""

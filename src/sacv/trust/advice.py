@@ -1,27 +1,44 @@
-"""Which layer of a bank to ask, from held-out quality alone.
+r"""Which layer of a bank to take, from the bank alone: once for the place of a concept, once for its contribution.
 
-The deeper the layer, the better guidance is told apart, but the more of a picture each location sees, and the less the
-layer still keeps what the question needs. So the advice is the shallowest layer that tells guidance apart nearly as
-well as the best one does::
+**Place.** Where concepts are marked on photos, the deepest layer that finds the marks on held-out photos nearly as well
+as the best one::
+
+    AUROC of marked locations over the photo's others >= best of all layers - 0.01    the mean over photos and concepts
+
+Where they are whole images, such as textures, that cannot be measured, and telling guidance apart saturates long before
+a layer sees the concept as photos show it. On real networks the late layers do and the early ones see edges. So it is
+the *deepest* layer that tells guidance apart nearly as well as the best one does::
 
     held-out AUROC of the layer >= best of all layers - 0.02        the mean over concepts
 
-docs/bench.md says how it was chosen. A layer
-where a contribution cannot vary comes last.
+A layer that does not lead to the logits (patch tokens after the last attention) comes last.
+
+**Contribution.** Where concepts are marked on photos, the same order. Where whole images show them, a late layer has
+learnt that what fills the frame is background, and contributes with the wrong sign. So it is the *shallowest* layer
+that tells guidance apart nearly as well as the best one. Layers where a contribution cannot vary over locations and
+images come last.
+
+docs/bench.md has the figures behind both rules.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
 
 from sacv.cav import ConceptBank
 from sacv.model import VARIES, VisionModel, contributing
+from sacv.model.contributing import NONE
 
 TOLERANCE = 0.02
 """How much less than the best AUROC is near enough."""
+
+PLACE_TOLERANCE = 0.01
+"""How much less than the best AUROC of place is near enough; few photos do not tell layers apart better."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +59,10 @@ class LayerAdvice:
         What the logit's gradient does there (`sacv.model.contributing`).
     near_best
         Whether `auroc` is near enough to the best.
+    place_auroc
+        How well marks are found on held-out photos, the mean over marked concepts; none where there is none.
+    rank, contribution_rank
+        From 1, for place and for contribution.
     """
 
     layer: str
@@ -50,10 +71,13 @@ class LayerAdvice:
     run_cosine: float | None
     contribution: str
     near_best: bool
+    place_auroc: float | None
+    rank: int = 0
+    contribution_rank: int = 0
 
 
 def advise(model: VisionModel, bank: ConceptBank, inputs: torch.Tensor | None = None) -> tuple[LayerAdvice, ...]:
-    """Rank the layers of a bank, the one to ask first.
+    """Rank the layers of a bank for place and for contribution; give them in the order for place.
 
     Parameters
     ----------
@@ -76,7 +100,7 @@ def advise(model: VisionModel, bank: ConceptBank, inputs: torch.Tensor | None = 
     varies = contributing(model, inputs, layers)
     quality = {layer: [bank.cav(layer, concept).quality for concept in bank.concepts] for layer in layers}
     means = {layer: float(np.mean([one.auroc for one in found])) for layer, found in quality.items()}
-    best = max(means[layer] for layer in layers if varies[layer] == VARIES or VARIES not in varies.values())
+    best = max(means.values())
     found = [
         LayerAdvice(
             layer,
@@ -85,15 +109,38 @@ def advise(model: VisionModel, bank: ConceptBank, inputs: torch.Tensor | None = 
             _mean([one.run_cosine for one in quality[layer]]),
             varies[layer],
             means[layer] >= best - TOLERANCE,
+            _mean([one.place_auroc for one in quality[layer]]),
         )
         for layer in layers
     ]
-    # What is near the best keeps its order, from shallow to deep; the rest follows by its AUROC.
-    return tuple(sorted(found, key=_rank))
+    ranked = sorted(reversed(found), key=partial(_place_key, found))  # from deep to shallow where the rest is equal
+    if found[0].place_auroc is None:
+        varying = sorted(found, key=partial(_contribution_key, found))
+    else:
+        varying = sorted(ranked, key=lambda one: (one.contribution != VARIES, one.contribution == NONE))
+    for_contribution = [one.layer for one in varying]
+    return tuple(
+        replace(one, rank=rank, contribution_rank=for_contribution.index(one.layer) + 1)
+        for rank, one in enumerate(ranked, start=1)
+    )
 
 
-def _rank(advice: LayerAdvice) -> tuple[bool, bool, float]:
-    return advice.contribution != VARIES, not advice.near_best, 0.0 if advice.near_best else -advice.auroc
+def _place_key(found: Sequence[LayerAdvice], advice: LayerAdvice) -> tuple[bool, bool, float]:
+    """Put first what is near the best; the rest follows by its figure."""
+    marked = advice.place_auroc is not None  # so it is at every layer, or at none
+    legal = any(one.contribution != NONE for one in found)
+    figures = {one.layer: one.auroc if one.place_auroc is None else one.place_auroc for one in found}
+    best = max(figures[one.layer] for one in found if one.contribution != NONE or not legal)
+    near = figures[advice.layer] >= best - (PLACE_TOLERANCE if marked else TOLERANCE)
+    return advice.contribution == NONE, not near, 0.0 if near else -figures[advice.layer]
+
+
+def _contribution_key(found: Sequence[LayerAdvice], advice: LayerAdvice) -> tuple[bool, bool, bool, float]:
+    """Put first what is near the best of the layers where a contribution varies; the rest follows by AUROC."""
+    legal = [one.auroc for one in found if one.contribution == VARIES] or [one.auroc for one in found]
+    near = advice.auroc >= max(legal) - TOLERANCE
+    kind = advice.contribution
+    return kind != VARIES, kind == NONE, not near, 0.0 if near else -advice.auroc
 
 
 def _mean(values: list[float | None]) -> float | None:

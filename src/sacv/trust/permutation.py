@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from sacv.cav import RANDOM, ConceptBank
+from sacv.cav import ConceptBank
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.errors import SolverError
 from sacv.solvers import MomentSolver, SampleSolver, UnitLength, rebuild, unit
@@ -40,7 +40,7 @@ class Permutation:
 
 def permute(bank: ConceptBank, layer: str, concept: str, count: int, rng: np.random.Generator) -> Permutation:
     """Judge a concept's solver with the true labels and with `count` deals of random ones."""
-    sides = (bank.statistics[layer, f"concept/{concept}"], bank.statistics[layer, RANDOM])
+    sides = (bank.statistics[layer, f"concept/{concept}"], bank.random(layer, concept))
     solver = rebuild(bank.solver)
     work = _Work(
         solver.solver if isinstance(solver, UnitLength) else solver,  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from sacv.cav import CAV, RANDOM, ConceptBank
+from sacv.cav import CAV, ConceptBank
 from sacv.model import Select, VisionModel
 
 
@@ -66,8 +66,10 @@ class Scene:
         if beyond_threshold:
             found = self.relevance.double() / self.seen_of_one()
         else:
-            mean = self.bank.statistics[self.layer, RANDOM].total().mean
-            offsets = torch.tensor([float(cav.vector @ mean) for cav in self.cavs], dtype=torch.float64)
+            means = [self.bank.random(self.layer, cav.concept).total().mean for cav in self.cavs]
+            offsets = torch.tensor(
+                [float(cav.vector @ mean) for cav, mean in zip(self.cavs, means, strict=True)], dtype=torch.float64
+            )
             found = self.position.double() - _per_concept(offsets, self.position)
         if self.bank.normalised:
             found = found * torch.linalg.vector_norm(self.cells.double(), dim=-1)[:, None]
@@ -80,9 +82,9 @@ class Scene:
         spread, `(s / sd^2) r(p)`, with s the step between the means of random and of concept along w and sd the spread
         of random locations along it.
         """
-        pool = self.bank.statistics[self.layer, RANDOM].total()
         slopes = []
         for cav in self.cavs:
+            pool = self.bank.random(self.layer, cav.concept).total()
             step = self.bank.statistics[self.layer, f"concept/{cav.concept}"].total().mean - pool.mean
             spread = float(cav.detector @ pool.covariance @ cav.detector)
             slopes.append(float(cav.detector @ step) / max(spread, 1e-300))

@@ -1,0 +1,275 @@
+"""Plan composites beside the sets of a fit, and settle where what they say is taken (`sacv.cav.context`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sacv.cav.context import COST, LEAST_COMPOSITES, BankContext, ContextEvidence, Part, Pasted, judge
+from sacv.cav.contrast import kind_auroc
+from sacv.cav.gather import SetPlan, plan
+from sacv.cav.marked import Grids, Weights
+from sacv.cav.sets import RANDOM
+from sacv.cav.statistics import SetStatistics
+from sacv.concepts import ImageItem, ImageSet, Placed, draw_composites, image_set, mask_weights, without_repeats
+from sacv.concepts.image_set import Source
+from sacv.errors import ImageSetError, OptionError, SolverError
+from sacv.model import VisionModel
+from sacv.model.transform import Box, Framed
+from sacv.solvers import Evidence, MomentSolver, SampleSolver
+
+ByLayer: TypeAlias = dict[tuple[str, str], SetStatistics]
+"""By layer and key of a set (`BankSet.key`)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Textures:
+    """A set of whole images to paste: its concept, none for the random set; its images and their folds."""
+
+    concept: str | None
+    items: tuple[ImageItem, ...]
+    folds: NDArray[np.int64]
+
+    def by_fold(self, count: int) -> list[list[ImageItem]]:
+        """Give the images of each fold."""
+        return [
+            [item for item, its in zip(self.items, self.folds, strict=True) if its == fold] for fold in range(count)
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class Pasting:
+    """Composites and the sets that they make.
+
+    Parameters
+    ----------
+    photos
+        The context.
+    concepts
+        Those whose images are pasted.
+    placed
+        The composites.
+    plans
+        The regions of each concept, those of random textures, and the photos around.
+    members
+        For each of `plans`, int `(images,)`: the numbers of the composites.
+    """
+
+    photos: ImageSet
+    concepts: tuple[str, ...]
+    placed: tuple[Placed, ...]
+    plans: tuple[SetPlan, ...]
+    members: tuple[NDArray[np.int64], ...]
+
+
+def context_photos(source: Source, solver: MomentSolver | SampleSolver, skip_unreadable: bool) -> ImageSet:
+    """Read the photos of a context.
+
+    Raises
+    ------
+    OptionError
+        If the solver needs samples.
+    ImageSetError
+        If there are fewer than two.
+    """
+    if isinstance(solver, SampleSolver):
+        raise OptionError(
+            f"context is for solvers that work from moments, and {type(solver).__name__} needs samples; take "
+            "MeanDifference(), LDA() or Ridge(), or leave the context out"
+        )
+    photos, _ = without_repeats(image_set("context", source, skip_unreadable=skip_unreadable))
+    if len(photos) < 2:
+        raise ImageSetError(
+            f"context has 1 photo ({photos.items[0].name}); at least 2 are needed, and one for every 10 guidance "
+            "images is advisable: give a folder of photos that show none of the concepts"
+        )
+    return photos
+
+
+def _require_apart(photos: ImageSet, sets: Mapping[str, SetPlan]) -> None:
+    """Check that the context shares no photo with a concept or the random set."""
+    known = {item.digest: item.name for item in photos}
+    for name, entry in sets.items():
+        shared = [(known[item.digest], item.name) for item in entry.items if item.digest in known]
+        if shared:
+            pairs = "; ".join(here if here == there else f"{here} = {there}" for here, there in shared[:3])
+            raise ImageSetError(
+                f"the context and {name} share {len(shared)} images ({pairs}); a photo of the context shows none of "
+                "the concepts and is no random image: take them out of one of the two"
+            )
+
+
+def plan_pasting(
+    model: VisionModel,
+    grids: Grids,
+    photos: ImageSet,
+    names: Sequence[str | None],
+    sets: Sequence[SetPlan],
+    folds: int,
+    seed: int,
+) -> Pasting:
+    """Plan composites of what is shown by whole images.
+
+    Parameters
+    ----------
+    model, grids
+        Which part of a picture the network sees, and how each layer divides it.
+    photos
+        The context.
+    names
+        The concept of each of the first sets; none for the random set, the last of them.
+    sets
+        All sets of the fit.
+    folds, seed
+        As for the sets.
+
+    Raises
+    ------
+    ImageSetError
+        If the context shares images with them, there are too few, or something is no picture.
+    OptionError
+        If nothing can be pasted, or the way from the picture to the grid is not known.
+    """
+    told = ["the random set" if name is None else f"concept {name!r}" for name in names]
+    _require_apart(photos, dict(zip(told, sets, strict=False)))
+    assigned = plan(sets, folds, seed).image_folds
+    textures = [_textures(name, entry, its) for name, entry, its in zip(names, sets, assigned, strict=False)]
+    *concepts, random = textures
+    textures = [*(part for part in concepts if part.items), random]
+    if len(textures) == 1:
+        raise OptionError(
+            "a context is for concepts of whole images, such as textures, and here every concept is marked on photos, "
+            "where it is a part already: leave the context out"
+        )
+    if not random.items:
+        raise OptionError("with a context, random images are pasted beside the concepts': give whole random images")
+    return _pasting(model, grids, photos, textures, len({item.digest for part in sets for item in part.items}), seed)
+
+
+def _textures(concept: str | None, entry: SetPlan, folds: NDArray[np.int64]) -> Textures:
+    """Take the whole images of a set."""
+    keep = [index for index, weights in enumerate(entry.weights) if weights is None]
+    return Textures(concept, tuple(entry.items[index] for index in keep), folds[keep])
+
+
+def _pasting(
+    model: VisionModel, grids: Grids, photos: ImageSet, textures: Sequence[Textures], images: int, seed: int
+) -> Pasting:
+    count = images // COST
+    if count < LEAST_COMPOSITES:
+        raise ImageSetError(
+            f"context: one composite is run for every {COST} images, and these {images} images give {count}; at least "
+            f"{LEAST_COMPOSITES} are needed to judge whether they help: give {COST * LEAST_COMPOSITES} images or more, "
+            "or leave the context out"
+        )
+    folds = 1 + max(int(part.folds.max()) for part in textures)
+    placed = draw_composites(photos.items, [part.by_fold(folds) for part in textures], count, seed)
+    covers = [_covers(model, grids, one, len(textures)) for one in placed]
+    items = [one.composite.item for one in placed]
+    plans, members = [], []
+    for number in range(len(textures) + 1):
+        shown = [index for index, cover in enumerate(covers) if cover[number] is not None]
+        plans.append(
+            SetPlan(
+                tuple(items[index] for index in shown),
+                tuple(covers[index][number] for index in shown),
+                folds=tuple(placed[index].fold for index in shown),
+            )
+        )
+        members.append(np.array(shown, dtype=np.int64))
+    names = tuple(str(part.concept) for part in textures[:-1])
+    return Pasting(photos, names, placed, tuple(plans), tuple(members))
+
+
+def _covers(model: VisionModel, grids: Grids, placed: Placed, sets: int) -> list[Weights | None]:
+    """Give how much of each location each set's regions cover, and the photo; None where the network sees none."""
+    labels = placed.composite.labels()
+    region = _seen(model, (labels.shape[1], labels.shape[0]))
+    found: list[Weights | None] = []
+    for number in range(sets + 1):
+        regions = [index for index, its in enumerate(placed.sets) if its == number] if number < sets else [-1]
+        inside = np.isin(labels, regions)
+        cover = {layer: mask_weights(inside, _plane(layer, grid), region).ravel() for layer, grid in grids.items()}
+        found.append(cover if all(part.any() for part in cover.values()) else None)
+    return found
+
+
+def _seen(model: VisionModel, size: tuple[int, int]) -> Box:
+    if not isinstance(model.transform, Framed):
+        raise OptionError(
+            "a context needs a transform that tells which part of a picture the network sees; "
+            "give transform=sacv.ImageTransform(...)"
+        )
+    return model.transform.region(size)
+
+
+def _plane(layer: str, grid: tuple[int, ...]) -> tuple[int, int]:
+    if len(grid) != 2:
+        raise OptionError(f"layer {layer!r} has a grid of {len(grid)} axes; pasting into photos needs two")
+    return grid[0], grid[1]
+
+
+def settle(
+    pasting: Pasting,
+    solver: MomentSolver | SampleSolver,
+    layers: Sequence[str],
+    full: Mapping[tuple[str, str], SetStatistics],
+    gathered: Mapping[tuple[str, int], SetStatistics],
+    first: int,
+) -> tuple[BankContext, ByLayer]:
+    """Judge every layer and concept, and keep what is taken.
+
+    Parameters
+    ----------
+    pasting
+        The composites.
+    solver
+        How a direction is found.
+    layers
+        Their names.
+    full
+        By layer and key: full frames.
+    gathered
+        By layer and number of the set.
+    first
+        Number of the first set of the composites.
+
+    Raises
+    ------
+    SolverError
+        If a concept and the random set do not differ.
+    """
+    assert isinstance(solver, MomentSolver)  # context_photos refuses others
+    random = len(pasting.concepts)
+    enough = [number for number in range(random) if len(pasting.members[number]) >= LEAST_COMPOSITES]
+    evidence: list[ContextEvidence] = []
+    kept: ByLayer = {}
+    for layer in layers:
+        parts = {
+            number: Part(gathered[layer, first + number], pasting.members[number])
+            for number in (*enough, random, random + 1)
+        }
+        for number in enough:
+            name = pasting.concepts[number]
+            key = f"concept/{name}"
+            try:
+                sides = (full[layer, key], full[layer, RANDOM])
+                settled = solver.settled(Evidence(len(sides[0].image_fold), False, kind_auroc(*sides)))
+                found = judge(layer, name, settled, sides, (parts[number], parts[random]), parts[random + 1])
+            except SolverError as error:
+                raise SolverError(f"concept {name!r} at layer {layer!r}: {error}") from error
+            evidence.append(found)
+            if found.taken:
+                kept |= {(layer, key): parts[number].found, (layer, RANDOM): parts[random].found}
+    composites = tuple(
+        Pasted(one.composite.photo.digest, tuple(part.digest for part in one.composite.textures), one.composite.seed)
+        for one in pasting.placed
+    )
+    photos = tuple((item.name, item.digest) for item in pasting.photos)
+    few = tuple(name for number, name in enumerate(pasting.concepts) if number not in enough)
+    skipped = tuple((entry.name, entry.reason) for entry in pasting.photos.skipped)
+    return BankContext(photos, composites, tuple(evidence), few, skipped), kept

@@ -1,0 +1,91 @@
+"""Present: the concept is in this picture, here; by split conformal calibration on pictures that lack it.
+
+Of each of n pictures without the concept, of which no CAV was made, the greatest evidence anywhere is taken; of these
+n maxima the one of rank k is the threshold::
+
+    m_i = max over p of w . a_i(p)        k = ceil((n + 1) (1 - alpha))        present(p): w . a(p) > m_(k)
+
+A further picture without the concept, exchangeable with the n, is marked anywhere at all with a probability of at most
+alpha, for each layer and concept, whatever the distribution: its own maximum is as likely to have any rank among the
+n + 1 as any other (Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005). The probability is over
+the n pictures and the new one together. It says nothing of pictures of another kind. Below n = 19 there is no
+such rank.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import floor
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEVEL = 0.05
+"""alpha: the share of pictures without the concept that may be marked."""
+
+LEAST = 19
+"""Pictures below which there is no mask: the least n with n + 1 >= 1 / alpha."""
+
+GIVEN = "given"
+HELD_OUT = "held out"
+NONE = "none"
+CHANGED = "changed"
+KINDS = (GIVEN, HELD_OUT, NONE, CHANGED)
+
+POOL = 80
+"""Random images from which on some are held out where no other pictures are given."""
+
+
+@dataclass(frozen=True, eq=False)
+class Presence:
+    """What pictures without a concept reach along its detector.
+
+    Parameters
+    ----------
+    maxima
+        Float32 `(n,)`, ascending: the greatest `w . a(p)` of each picture, in units of activation.
+    kind
+        Where the pictures come from: `GIVEN` as showing none of the concepts, or `HELD_OUT` of the random set; or why
+        there are none: `NONE` were to be had, or the CAV has `CHANGED` since.
+    offered
+        Number of pictures that n were taken from.
+    """
+
+    maxima: NDArray[np.float32]
+    kind: str
+    offered: int
+
+    @classmethod
+    def without(cls, kind: str) -> Presence:
+        """Give one without pictures."""
+        return cls(np.empty(0, dtype=np.float32), kind, 0)
+
+    def __len__(self) -> int:
+        return len(self.maxima)
+
+    @property
+    def threshold(self) -> float | None:
+        """What a location must exceed to be present; none where there are fewer than `LEAST` pictures."""
+        above = floor((len(self) + 1) * LEVEL + 1e-9)  # n + 1 - k, of products such as 60 * 0.05 that round
+        return float(self.maxima[len(self) - above]) if above else None
+
+    @property
+    def told(self) -> str:
+        """Say for people what the mask is calibrated on, or why there is none and how to get one."""
+        if self.kind == NONE:
+            return (
+                f"no mask: no picture without the concept was kept for it; give {LEAST} or more that show none of the "
+                f"concepts (--absent DIR), or {POOL} random images, of which some are then held out"
+            )
+        if self.kind == CHANGED:
+            return (
+                "no mask: merging or fitting anew has changed the CAV, and what it was calibrated on is not kept; fit "
+                "from the images with --absent DIR"
+            )
+        source = "given as showing none of the concepts" if self.kind == GIVEN else "of the random set, held out"
+        many = f"{len(self)} picture{'s' * (len(self) != 1)} {source}"
+        if self.offered != len(self):
+            many += f" (of {self.offered}: more do not fit into memory)"
+        if self.threshold is None:
+            return f"no mask: {many}, and {LEAST} or more are needed; give more with --absent DIR"
+        return f"calibrated on {many}; such a picture is marked anywhere with a probability of at most {LEVEL:.0%}"

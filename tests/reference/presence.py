@@ -1,0 +1,30 @@
+"""Where a concept is present, written from the definition with loops, in float64.
+
+A new picture and n pictures without the concept are put in a row by their greatest evidence w . a(p). A location of the
+new one is present if so few of the n reach as high as it does that the picture, were it without the concept too, would
+stand among the highest alpha (n + 1) of the row.
+"""
+
+from fractions import Fraction
+
+ALPHA = Fraction(1, 20)
+
+
+def greatest(detector, picture):
+    """Of w . a(p), over the locations `(rows, columns, channels)` of a picture."""
+    return max(sum(w * a for w, a in zip(detector, place, strict=True)) for row in picture for place in row)
+
+
+def present(detector, picture, absent):
+    """For each location of a picture, as rows of bools."""
+    reached = [greatest(detector, other) for other in absent]
+    found = []
+    for row in picture:
+        marks = []
+        for place in row:
+            evidence = sum(w * a for w, a in zip(detector, place, strict=True))
+            as_high = sum(other >= evidence for other in reached)
+            # its rank from above, among n + 1, is at worst as_high + 1
+            marks.append(Fraction(as_high + 1, len(reached) + 1) <= ALPHA)
+        found.append(marks)
+    return found
