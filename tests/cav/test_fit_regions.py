@@ -223,6 +223,26 @@ def test_runs_and_null_are_drawn_from_images_seen_through_the_masks():
     np.testing.assert_allclose(seen.weights, through.sum(axis=1))
 
 
+def test_the_null_of_a_rest_is_not_drawn_from_what_is_marked():
+    """Of a photo only what is not marked counts, under the mask of the next one: else the null is the concept."""
+    images, masks = noise(5, 4, 4, 0, mean=1), some_masks(5, 4)
+    bank = fit({"x": Region(images, masks)}, side=2)
+    values, weights = pooled(images, 2), shares(masks, 2)
+    through = np.array([weights[(index + 1) % 5] * (1 - weights[index]) for index in range(5)])
+    through = np.array([both if both.any() else 1 - own for both, own in zip(through, weights, strict=True)])
+    seen = bank.seen_through["layer", "concept/x"]
+    want = [mean_of(values[index : index + 1], through[index : index + 1]) for index in range(5)]
+    np.testing.assert_allclose(seen.means, want, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(seen.weights, through.sum(axis=1))
+
+
+def test_a_photo_whose_rest_no_other_mask_meets_is_seen_as_all_of_its_rest():
+    left = np.zeros((4, 4), bool)
+    left[:, :2] = True
+    bank = fit({"x": Region(noise(5, 4, 4, 0, mean=1), [left] * 5)}, side=2)
+    np.testing.assert_allclose(bank.seen_through["layer", "concept/x"].weights, 2)
+
+
 def test_regions_cost_one_pass_too():
     images, random = noise(5, 4, 4, 0, mean=1), noise(6, 4, 4, 1)
     model, seen = planted_model(4), []

@@ -298,13 +298,14 @@ def _plans(
     masks. Where no random images are given, the random set is the rest that no concept marks.
     """
     grids = {name: shape.grid for name, shape in shapes.items()}
-    plans, marked = [], []
-    for entry in sources[:-1]:
+    plans: list[SetPlan] = []
+    marked: dict[int, tuple[Weights, ...]] = {}
+    for number, entry in enumerate(sources[:-1]):
         if entry.masks is None:
             plans.append(SetPlan(entry.images.items, (None,) * len(entry.images)))
             continue
         weights = tuple(covered(model, grids, *pair) for pair in zip(entry.images, entry.masks, strict=True))
-        marked.append(weights)
+        marked[number] = weights
         plans.append(SetPlan(entry.images.items, weights))
     pool: list[tuple[ImageItem, Weights | None]] = [(item, None) for item in sources[-1].images]
     if not pool:
@@ -329,10 +330,30 @@ def _plans(
                 plans.append(
                     SetPlan(tuple(item for item, _ in found), tuple(weights for _, weights in found), follows=number)
                 )
-    for weights in marked:
-        cycled = tuple(weights[index % len(weights)] for index in range(len(items)))
-        plans.append(SetPlan(items, cycled, means_only=True))
+    for number, weights in marked.items():
+        through = _seen_through([item.digest for item in sources[number].images], weights, pool)
+        plans.append(SetPlan(items, through, means_only=True))
     return plans, resting
+
+
+def _seen_through(
+    digests: Sequence[str], masks: Sequence[Weights], pool: Sequence[tuple[ImageItem, Weights | None]]
+) -> tuple[Weights, ...]:
+    """Lay mask after mask on image after image of the random set.
+
+    Of a marked photo in it only the rest counts, under the mask of another photo; all of the rest, if that is nothing.
+    """
+    found = []
+    for index, (item, rest) in enumerate(pool):
+        place = index % len(masks)
+        if rest is None:
+            found.append(masks[place])
+            continue
+        if digests[place] == item.digest:
+            place = (place + 1) % len(masks)
+        both = {layer: share * masks[place][layer] for layer, share in rest.items()}
+        found.append(both if all(share.any() for share in both.values()) else rest)
+    return tuple(found)
 
 
 def _rest(
