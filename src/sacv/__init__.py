@@ -76,16 +76,17 @@ _ROOMS = {
 """The rooms that are loaded at the first use, for they load PyTorch, and the public names that each gives."""
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names}
 
+if not TYPE_CHECKING:  # for a type checker, `__getattr__` would make every name exist
 
-def __getattr__(name: str) -> Any:
-    """Load a room, or a public name from its room (PEP 562)."""
-    if name in _ROOMS:
-        return import_module(f"{__name__}.{name}")
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    return found
+    def __getattr__(name: str) -> Any:
+        """Load a room, or a public name from its room (PEP 562)."""
+        if name in _ROOMS:
+            return import_module(f"{__name__}.{name}")
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        return found
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_ROOMS, *_HOMES})
+    return sorted({*globals(), *_ROOMS, *_HOMES} - {"Any", "TYPE_CHECKING", "import_module"})
