@@ -7,14 +7,31 @@
 >>> found.save("out")  # doctest: +SKIP
 """
 
-from sacv import errors, solvers
-from sacv.cav import CAV, ConceptBank, Quality, fit, merge, refit
-from sacv.concepts import Region
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from sacv import errors
 from sacv.errors import SacvError
-from sacv.maps import Explanation, explain, methods
-from sacv.model import ImageTransform, VisionModel, load_model
-from sacv.scores import ClassScores, score
-from sacv.trust import Audit, audit
+
+if TYPE_CHECKING:
+    from sacv import cav as cav
+    from sacv import concepts as concepts
+    from sacv import engine as engine
+    from sacv import files as files
+    from sacv import maps as maps
+    from sacv import model as model
+    from sacv import optional as optional
+    from sacv import report as report
+    from sacv import scores as scores
+    from sacv import solvers
+    from sacv import stats as stats
+    from sacv import trust as trust
+    from sacv.cav import CAV, ConceptBank, Quality, fit, merge, refit
+    from sacv.concepts import Region
+    from sacv.maps import Explanation, explain, methods
+    from sacv.model import ImageTransform, VisionModel, load_model
+    from sacv.scores import ClassScores, score
+    from sacv.trust import Audit, audit
 
 __version__ = "0.1.0"
 
@@ -41,3 +58,35 @@ __all__ = [
     "score",
     "solvers",
 ]
+
+_ROOMS = {
+    "cav": ("CAV", "ConceptBank", "Quality", "fit", "merge", "refit"),
+    "concepts": ("Region",),
+    "engine": (),
+    "files": (),
+    "maps": ("Explanation", "explain", "methods"),
+    "model": ("ImageTransform", "VisionModel", "load_model"),
+    "optional": (),
+    "report": (),
+    "scores": ("ClassScores", "score"),
+    "solvers": (),
+    "stats": (),
+    "trust": ("Audit", "audit"),
+}
+"""The rooms that are loaded at the first use, for they load PyTorch, and the public names that each gives."""
+_HOMES = {name: room for room, names in _ROOMS.items() for name in names}
+
+if not TYPE_CHECKING:  # for a type checker, `__getattr__` would make every name exist
+
+    def __getattr__(name: str) -> Any:
+        """Load a room, or a public name from its room (PEP 562)."""
+        if name in _ROOMS:
+            return import_module(f"{__name__}.{name}")
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ROOMS, *_HOMES} - {"Any", "TYPE_CHECKING", "import_module"})

@@ -8,7 +8,8 @@ as it was.
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -82,20 +83,44 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
+class _NotFinite(str):
+    """A number of a JSON file that is not finite, as it is written there."""
+
+
+def _number(written: str) -> float | _NotFinite:
+    value = float(written)
+    return value if isfinite(value) else _NotFinite(written)
+
+
+def _not_finite(value: Any, where: str) -> Iterable[str]:
+    """Tell which fields hold a number that is not finite."""
+    if isinstance(value, _NotFinite):
+        yield f"{where} is {value}"
+    for name, inside in value.items() if isinstance(value, dict) else ():
+        yield from _not_finite(inside, f"{where}.{name}" if where else name)
+    for place, inside in enumerate(value) if isinstance(value, list) else ():
+        yield from _not_finite(inside, f"{where}[{place}]")
+
+
 def read_json(path: Path, *, kind: str, format_version: int) -> dict[str, Any]:
     """Read a JSON file written by `write_json` and check its kind and `format_version`.
 
     Raises
     ------
     CorruptFileError
-        If the file is missing, damaged, of another kind or of an unknown version.
+        If the file is missing, damaged, of another kind or of an unknown version, or a number in it is not finite.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_NotFinite, parse_float=_number)
+        wrong = next(iter(_not_finite(content, "")), None)
     except FileNotFoundError as error:
         raise CorruptFileError(f"{path.parent} is not a sacv {kind}: it holds no {path.name}") from error
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # of JSON, UTF-8, endless digits or endless brackets
         raise CorruptFileError(f"{path} cannot be read ({error}); make the {kind} again") from error
+    if wrong is not None:
+        raise CorruptFileError(
+            f"{path} is damaged: {wrong}, not a finite number; restore the file, or make the {kind} again"
+        )
     if not isinstance(content, dict) or content.get("kind") != kind:
         raise CorruptFileError(f"{path} is not the label file of a sacv {kind}")
     found = content.get("format_version")
@@ -122,5 +147,7 @@ def read_arrays(path: Path) -> dict[str, Array]:
     """
     try:
         return dict(parse_arrays(path.read_bytes()))
-    except (OSError, SafetensorError) as error:
-        raise CorruptFileError(f"{path} cannot be read ({error})") from error
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:  # the latter of unknown types
+        raise CorruptFileError(
+            f"{path} cannot be read ({error}); restore the file, or make the folder again"
+        ) from error

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sacv.cav.presence import KINDS, NONE, Presence
+from sacv.cav.presence import GIVEN, HELD_OUT, NONE, Presence
 from sacv.cav.runs import DrawnCAVs
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV, Quality
@@ -52,61 +52,101 @@ def _pack_drawn(place: str, drawn: DrawnCAVs) -> dict[str, Array]:
     return arrays if drawn.spreads is None else arrays | {f"{place}/spreads": drawn.spreads}
 
 
-def unpack_cavs(
-    labels: Sequence[Mapping[str, Any]], arrays: Mapping[str, Array], channels: Mapping[str, int]
-) -> tuple[CAV, ...]:
-    """Give the CAVs of labels and arrays; a fault in them is a ValueError, KeyError or TypeError."""
-    nulls = {name: _drawn(name, arrays) for name in {entry["null"] for entry in labels}}
+def unpack_cavs(bank: Mapping[str, Any], arrays: Mapping[str, Array], channels: Mapping[str, int]) -> tuple[CAV, ...]:
+    """Give the CAVs of legal labels (`sacv.cav.labels`) and of arrays; a fault in these is a ValueError."""
+    labels, runs, chance = bank["cavs"], (bank["runs"] - 1,), (0, bank["nulls"])
+    nulls = {entry["null"]: _drawn(entry["null"], arrays, channels[entry["layer"]], chance) for entry in labels}
     found = []
     for entry in labels:
         layer, concept = entry["layer"], entry["concept"]
         name = f"{layer}/{concept}"
-        vector, detector = arrays[name], arrays.get(f"{name}/detector")
-        for kind, array in (("vector", vector), ("detector", detector)):
-            if array is not None:
-                _require_direction(f"{kind} of {concept!r} at {layer!r}", array, channels[layer])
+        size = channels[layer]
+        detector = f"{name}/detector"
         found.append(
             CAV(
                 layer,
                 concept,
-                vector,
+                _direction(name, arrays, size),
                 entry["threshold"],
                 entry["separation"],
                 _quality(entry["quality"]),
-                arrays[f"{name}/evidence"],
-                _drawn(f"{name}/runs", arrays),
+                _array(f"{name}/evidence", arrays, (101,), np.float64, ascending=True),
+                _drawn(f"{name}/runs", arrays, size, runs),
                 nulls[entry["null"]],
                 entry["statistics"],
-                detector,
-                _drawn(f"{name}/dealt", arrays) if f"{name}/dealt/vectors" in arrays else None,
-                _presence(entry.get("presence"), arrays.get(f"{name}/presence")),
+                _direction(detector, arrays, size) if detector in arrays else None,
+                _drawn(f"{name}/dealt", arrays, size, chance) if f"{name}/dealt/vectors" in arrays else None,
+                _presence(f"{name}/presence", entry.get("presence"), arrays),
             )
         )
     return tuple(found)
 
 
-def _require_direction(what: str, array: Array, channels: int) -> None:
-    if array.dtype != np.float64 or array.shape != (channels,):
-        raise ValueError(f"{what} is {array.dtype} of shape {array.shape}")
+def _array(
+    name: str,
+    arrays: Mapping[str, Array],
+    shape: tuple[int | None, ...],
+    dtype: type[Any],
+    *,
+    least: float = -np.inf,
+    below: float = np.inf,
+    ascending: bool = False,
+) -> Array:
+    """Give an array that is what it must be; None in `shape` stands for any length."""
+    if name not in arrays:
+        raise ValueError(f"{name} is missing")
+    array = arrays[name]
+    fits = array.ndim == len(shape) and all(
+        size in (None, found) for size, found in zip(shape, array.shape, strict=True)
+    )
+    if not fits or not np.issubdtype(array.dtype, dtype):
+        wanted = ", ".join("any" if size is None else str(size) for size in shape)
+        raise ValueError(f"{name} is {array.dtype} of shape {array.shape}, not {dtype.__name__} of shape ({wanted})")
+    wrong = array[~(np.isfinite(array) & (array >= least) & (array < below))]
+    if len(wrong):
+        limits = "" if least == -np.inf else f" of at least {least:g}"
+        limits += "" if below == np.inf else f" and below {below:g}"
+        raise ValueError(f"{name} holds {wrong[0]}, not finite numbers{limits} alone")
+    if ascending and np.any(array[1:] < array[:-1]):
+        raise ValueError(f"{name} is not ascending")
+    return array
+
+
+def _direction(name: str, arrays: Mapping[str, Array], channels: int) -> Array:
+    array = _array(name, arrays, (channels,), np.float64)
     if not abs(float(np.linalg.norm(array)) - 1) < 1e-9:
-        raise ValueError(f"{what} has norm {np.linalg.norm(array)}, not 1")
+        raise ValueError(f"{name} has norm {np.linalg.norm(array)}, not 1")
+    return array
 
 
-def _presence(label: Mapping[str, Any] | None, maxima: Array | None) -> Presence:
+def _presence(name: str, label: Mapping[str, Any] | None, arrays: Mapping[str, Array]) -> Presence:
     if label is None:  # a bank from before there was such a mask
         return Presence.without(NONE)
-    if label["kind"] not in KINDS:
-        raise ValueError(f"there is no presence of kind {label['kind']!r}")
-    if maxima is None:
+    pictures, offered = label["kind"] in (GIVEN, HELD_OUT), label["offered"]
+    if name not in arrays and not offered:
         return Presence.without(label["kind"])
-    if maxima.dtype != np.float32 or maxima.ndim != 1 or np.any(maxima[1:] < maxima[:-1]):
-        raise ValueError(f"presence is {maxima.dtype} of shape {maxima.shape}, or not ascending")
-    return Presence(maxima, label["kind"], label["offered"])
+    maxima = _array(name, arrays, (None,), np.float32, ascending=True)
+    if not pictures or offered < len(maxima):
+        raise ValueError(
+            f"{name} is of {len(maxima)} pictures, and bank.json tells of {offered} of kind {label['kind']!r}"
+        )
+    return Presence(maxima, label["kind"], offered)
 
 
-def _drawn(name: str, arrays: Mapping[str, Array]) -> DrawnCAVs:
-    vectors, thresholds, separations = (arrays[f"{name}/{kind}"] for kind in ("vectors", "thresholds", "separations"))
-    return DrawnCAVs(vectors, thresholds, separations, arrays.get(f"{name}/spreads"))
+def _drawn(name: str, arrays: Mapping[str, Array], channels: int, counts: Sequence[int]) -> DrawnCAVs:
+    vectors = _array(f"{name}/vectors", arrays, (None, channels), np.float64)
+    if len(vectors) not in counts:
+        raise ValueError(f"{name} has {len(vectors)} CAVs, and by bank.json {' or '.join(map(str, counts))}")
+    lengths = np.linalg.norm(vectors, axis=1)
+    if np.any((np.abs(lengths - 1) > 1e-9) & (lengths != 0)):  # zeros are evidence of nothing
+        raise ValueError(f"{name}/vectors has norms of {lengths.min()} to {lengths.max()}, not 1")
+    count = (len(vectors),)
+    return DrawnCAVs(
+        vectors,
+        _array(f"{name}/thresholds", arrays, count, np.float64),
+        _array(f"{name}/separations", arrays, count, np.float64),
+        _array(f"{name}/spreads", arrays, count, np.float64, least=0) if f"{name}/spreads" in arrays else None,
+    )
 
 
 def _quality(fields: Mapping[str, Any]) -> Quality:
@@ -129,22 +169,31 @@ def pack_statistics(name: str, found: SetStatistics) -> dict[str, Array]:
     }
 
 
-def unpack_statistics(name: str, arrays: Mapping[str, Array], channels: int) -> SetStatistics:
-    """Undo `pack_statistics`."""
+def unpack_statistics(
+    name: str, arrays: Mapping[str, Array], channels: int, images: int | None = None
+) -> SetStatistics:
+    """Undo `pack_statistics`, of so many images if that is known; a fault in the arrays is a ValueError."""
     upper = np.triu_indices(channels)
+    counts = _array(f"{name}/count", arrays, (None,), np.floating, least=0)
+    if not counts.any():
+        raise ValueError(f"{name}/count is 0 in every fold")
+    means = _array(f"{name}/mean", arrays, (len(counts), channels), np.float64)
+    triangles = _array(f"{name}/scatter", arrays, (len(counts), len(upper[0])), np.float64)
     folds = []
-    for count, mean, triangle in zip(
-        arrays[f"{name}/count"], arrays[f"{name}/mean"], arrays[f"{name}/scatter"], strict=True
-    ):
+    for count, mean, triangle in zip(counts, means, triangles, strict=True):
         scatter = np.zeros((channels, channels))
         scatter[upper] = triangle
         folds.append(Moments(float(count), mean, scatter + np.triu(scatter, 1).T))
+    seen = unpack_means(name, arrays, channels, images)
+    vectors = _array(f"{name}/sample_vectors", arrays, (None, channels), np.floating)
     return SetStatistics(
         tuple(folds),
-        arrays[f"{name}/image_fold"],
-        unpack_means(name, arrays),
+        _array(f"{name}/image_fold", arrays, (len(seen.means),), np.integer, least=0, below=len(folds)),
+        seen,
         LocationSample(
-            arrays[f"{name}/sample_vectors"], arrays[f"{name}/sample_image"], arrays[f"{name}/sample_weights"]
+            vectors,
+            _array(f"{name}/sample_image", arrays, (len(vectors),), np.integer, least=0, below=len(seen.means)),
+            _array(f"{name}/sample_weights", arrays, (len(vectors),), np.floating, least=0),
         ),
     )
 
@@ -154,6 +203,7 @@ def pack_means(name: str, images: ImageMeans) -> dict[str, Array]:
     return {f"{name}/image_means": images.means, f"{name}/image_weights": images.weights}
 
 
-def unpack_means(name: str, arrays: Mapping[str, Array]) -> ImageMeans:
-    """Undo `pack_means`."""
-    return ImageMeans(arrays[f"{name}/image_means"], arrays[f"{name}/image_weights"])
+def unpack_means(name: str, arrays: Mapping[str, Array], channels: int, images: int | None) -> ImageMeans:
+    """Undo `pack_means`, of so many images if that is known; a fault in the arrays is a ValueError."""
+    means = _array(f"{name}/image_means", arrays, (images, channels), np.float64)
+    return ImageMeans(means, _array(f"{name}/image_weights", arrays, (len(means),), np.float64, least=0))

@@ -17,7 +17,8 @@ A bank is a folder:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from sacv.cav.arrays import (
 )
 from sacv.cav.context import BankContext
 from sacv.cav.contrast import contrast
+from sacv.cav.labels import check_labels
 from sacv.cav.reading import Reading
 from sacv.cav.sets import RANDOM, BankSet
 from sacv.cav.statistics import ImageMeans, SetStatistics
@@ -253,19 +255,18 @@ class ConceptBank:
         """
         folder = Path(folder)
         labels = read_json(folder / MARKER, kind=KIND, format_version=FORMAT_VERSION)
+        with _damage_told(folder / MARKER):
+            check_labels(labels)
+        channels = {name: shape["channels"] for name, shape in labels["layers"].items()}
         vectors = read_arrays(folder / "cavs.safetensors")
+        with _damage_told(folder / "cavs.safetensors"):
+            cavs = unpack_cavs(labels, vectors, channels)
         arrays = read_arrays(folder / "moments.safetensors")
-        try:
-            return cls._from_parts(labels, vectors, arrays)
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise CorruptFileError(
-                f"{folder} is a damaged bank ({type(error).__name__}: {error}); fit it again"
-            ) from error
+        with _damage_told(folder / "moments.safetensors"):
+            return cls._from_parts(labels, cavs, arrays)
 
     @classmethod
-    def _from_parts(
-        cls, labels: dict[str, Any], vectors: Mapping[str, Array], arrays: Mapping[str, Array]
-    ) -> ConceptBank:
+    def _from_parts(cls, labels: dict[str, Any], cavs: tuple[CAV, ...], arrays: Mapping[str, Array]) -> ConceptBank:
         layers = {
             name: LayerShape(shape["layout"], tuple(shape["grid"]), shape["channels"])
             for name, shape in labels["layers"].items()
@@ -275,7 +276,7 @@ class ConceptBank:
         rests = tuple(BankSet.from_json(entry) for entry in labels.get("rests", ()))  # older banks have none
         context = BankContext.from_json(labels["context"]) if labels.get("context") else None
         statistics = {
-            (layer, entry.key): unpack_statistics(f"{layer}/{entry.key}", arrays, channels[layer])
+            (layer, entry.key): unpack_statistics(f"{layer}/{entry.key}", arrays, channels[layer], len(entry.images))
             for layer in layers
             for entry in (*sets, *rests)
             if not (entry.rest and entry.images == sets[-1].images and f"{layer}/{entry.key}/count" not in arrays)
@@ -293,10 +294,12 @@ class ConceptBank:
             locations=labels["locations"],
             runs=labels["runs"],
             nulls=labels["nulls"],
-            cavs=unpack_cavs(labels["cavs"], vectors, channels),
+            cavs=cavs,
             statistics=statistics,
             seen_through={
-                (layer, entry.key): unpack_means(_seen_through(layer, entry.key), arrays)
+                (layer, entry.key): unpack_means(
+                    _seen_through(layer, entry.key), arrays, channels[layer], len(sets[-1].images)
+                )
                 for layer in layers
                 for entry in sets
                 if entry.regions
@@ -309,6 +312,17 @@ class ConceptBank:
                 for layer, key in (() if context is None else context.taken())
             },
         )
+
+
+@contextmanager
+def _damage_told(file: Path) -> Iterator[None]:
+    """Turn what is wrong with the contents of a file into the one error."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
+        raise CorruptFileError(
+            f"{file} is of a damaged bank: {error}; restore the file as it was, or fit the bank again"
+        ) from error
 
 
 def _seen_through(layer: str, key: str) -> str:

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import click
 
-from sacv.cav import ConceptBank
 from sacv.cli.console import say, say_json, say_table
 from sacv.cli.options import class_names_option, device_option, json_option, open_bank_model, seed_option
-from sacv.trust import audit
 
 FAILED = 1
 """Exit status when a check fails."""
@@ -38,6 +36,9 @@ def audit_command(
     images: tuple[str, ...],
 ) -> int:
     """Try to refute a bank, on IMAGES or on its own random images; exit with status 1 if a check fails."""
+    from sacv.cav import ConceptBank
+    from sacv.trust import audit
+
     bank = ConceptBank.load(bank_folder)
     model = open_bank_model(bank, spec, class_names, device)
     found = audit(model, bank, list(images) or None, target, seed=seed)

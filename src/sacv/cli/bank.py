@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from sacv.cav import ConceptBank, merge, refit
 from sacv.cli.console import say, say_json
 from sacv.cli.fit import show_bank, summary
 from sacv.cli.options import json_option
 from sacv.cli.solvers import parse_solver
+
+if TYPE_CHECKING:
+    from sacv.cav import ConceptBank
 
 out_option = click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write the bank to.")
 
@@ -25,6 +28,8 @@ def bank_group() -> None:
 @click.argument("bank", type=click.Path(path_type=Path))
 def show_command(bank: Path, as_json: bool) -> None:
     """Show the figures of BANK."""
+    from sacv.cav import ConceptBank
+
     found = ConceptBank.load(bank)
     if as_json:
         say_json({"bank": str(bank), **summary(found)})
@@ -39,6 +44,8 @@ def show_command(bank: Path, as_json: bool) -> None:
 @click.argument("banks", nargs=-1, required=True, type=click.Path(path_type=Path))
 def merge_command(banks: tuple[Path, ...], solver: str | None, out: Path, as_json: bool) -> None:
     """Join BANKS of the same model: add a concept, or pool the images of several sites without showing them."""
+    from sacv.cav import ConceptBank, merge
+
     chosen = None if solver is None else parse_solver(solver)
     _finish(merge([ConceptBank.load(bank) for bank in banks], solver=chosen), out, as_json)
 
@@ -65,6 +72,8 @@ def refit_command(
     """Find the directions of BANK anew with another solver, random set or number of draws."""
     if random_from is not None and random_concept:
         raise click.UsageError("give --random-from or --random-concept, not both")
+    from sacv.cav import ConceptBank, refit
+
     other = None if random_from is None else ConceptBank.load(random_from)
     found = refit(
         ConceptBank.load(bank),

@@ -6,19 +6,18 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 
 from sacv import __version__
 from sacv.bench.effort import FULL, QUICK
-from sacv.bench.report import summary, to_json, write_report
-from sacv.bench.tables import Table
-from sacv.bench.targets import check, ours
 from sacv.cli.console import say, say_json, say_table
 from sacv.cli.options import json_option, seed_option
 from sacv.errors import OptionError
+
+if TYPE_CHECKING:
+    from sacv.bench.tables import Table
 
 HELD_OUT = "held-out"
 """The split that the targets are set for."""
@@ -65,7 +64,9 @@ def bench_command(
         return
     if networks or layers:
         raise OptionError("--network and --layer choose among those of --real DIR; give that too")
-    # Only here, so that other commands start without the experiments.
+    from rich.console import Console
+
+    from sacv.bench.report import to_json, write_report
     from sacv.bench.run import EXPERIMENTS, SPLITS, run
 
     names = choose("table", tables or tuple(EXPERIMENTS), EXPERIMENTS)
@@ -105,6 +106,8 @@ def real_bench(
     as_json: bool,
 ) -> None:
     """Measure on real photographs, write the report and print its summary in Markdown."""
+    from rich.console import Console
+
     from sacv.bench.real.effort import FULL, QUICK
     from sacv.bench.real.networks import NETWORKS, chosen
     from sacv.bench.real.run import EXPERIMENTS, run_real
@@ -152,6 +155,10 @@ def show_table(table: Table) -> None:
 
     In a terminal too narrow for the intervals the figures stand alone.
     """
+    from rich.console import Console
+
+    from sacv.bench.targets import ours
+
     say(f"{table.name}: {table.title}\n{table.about}\n")
     order = {name: place for place, name in enumerate(dict.fromkeys(table.rows["condition"]))}
     wide = table.wide().sort_values("condition", key=lambda names: names.map(order), kind="stable")
@@ -182,6 +189,9 @@ def _width(rows: Sequence[Mapping[str, str]]) -> int:
 
 def show_targets(tables: Sequence[Table], split: str) -> None:
     """Print which targets are met."""
+    from sacv.bench.report import summary
+    from sacv.bench.targets import check
+
     outcomes = check(tables)
     if not outcomes:
         return

@@ -4,33 +4,41 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import numpy as np
 
-from sacv.bench.metrics import auroc, coverage
-from sacv.bench.scenes import Scene, random_spec, render, write_guidance, write_scenes
-from sacv.cav import fit
 from sacv.cli.console import progress, say, say_json
 from sacv.cli.explain import show_explanation
 from sacv.cli.fit import show_bank, summary
 from sacv.cli.options import batch_size_option, device_option, json_option, seed_option, to_device
-from sacv.maps import explain
-from sacv.model import load_model
-from sacv.model.demo import DEMO_CLASSES
+
+if TYPE_CHECKING:
+    from sacv.bench.scenes import Scene
 
 CONCEPT = "striped"
-OTHERS = tuple(name for name in DEMO_CLASSES if name != CONCEPT)
 LAYER = "blocks.2"
 CONCEPT_IMAGES, OTHER_IMAGES = 60, 30
 SCENES = 8
 
 
+def other_textures() -> list[str]:
+    """Give the textures that the network knows beside the concept."""
+    from sacv.model.demo import DEMO_CLASSES
+
+    return [name for name in DEMO_CLASSES if name != CONCEPT]
+
+
 def demo_scenes(seed: int) -> list[Scene]:
     """Give scenes with a striped object of growing size on other textures."""
+    import numpy as np
+
+    from sacv.bench.scenes import random_spec, render
+
     rng = np.random.default_rng([seed, 1])
     areas = np.linspace(0.04, 0.3, SCENES)
-    specs = (random_spec(rng, object_textures=[CONCEPT], background_textures=[*OTHERS, "noise"]) for _ in range(SCENES))
+    behind = [*other_textures(), "noise"]
+    specs = (random_spec(rng, object_textures=[CONCEPT], background_textures=behind) for _ in range(SCENES))
     return [
         render(spec.with_element(0, replace(spec.elements[0], area=float(area))))
         for spec, area in zip(specs, areas, strict=True)
@@ -45,8 +53,17 @@ def demo_scenes(seed: int) -> list[Scene]:
 @json_option
 def demo_command(out: Path, seed: int, batch_size: int | None, device: str, as_json: bool) -> None:
     """Fit "striped" on textures made in code, and explain scenes whose truth is known, with a network that ships."""
+    import numpy as np
+
+    from sacv.bench.metrics import auroc, coverage
+    from sacv.bench.scenes import write_guidance, write_scenes
+    from sacv.cav import fit
+    from sacv.maps import explain
+    from sacv.model import load_model
+
+    others = other_textures()
     guidance, pictures, masks = out / "guidance", out / "scenes", out / "masks"
-    for name, count in ((CONCEPT, CONCEPT_IMAGES), *((other, OTHER_IMAGES) for other in OTHERS)):
+    for name, count in ((CONCEPT, CONCEPT_IMAGES), *((other, OTHER_IMAGES) for other in others)):
         write_guidance(guidance / name, name, count, seed=seed)
     scenes = demo_scenes(seed)
     paths = write_scenes(pictures, masks, scenes)
@@ -56,7 +73,7 @@ def demo_command(out: Path, seed: int, batch_size: int | None, device: str, as_j
             model,
             [LAYER],
             {CONCEPT: guidance / CONCEPT},
-            [guidance / other for other in OTHERS],
+            [guidance / other for other in others],
             seed=seed,
             batch_size=batch_size,
             progress=advance,

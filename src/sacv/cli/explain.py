@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from sacv.cav import ConceptBank
 from sacv.cli.console import progress, say, say_json, say_table
 from sacv.cli.methods import LEGAL, parse_method
 from sacv.cli.options import (
@@ -18,7 +18,9 @@ from sacv.cli.options import (
     skip_option,
     weak_option,
 )
-from sacv.maps import Explanation, explain
+
+if TYPE_CHECKING:
+    from sacv.maps import Explanation
 
 
 @click.command("explain")
@@ -53,6 +55,9 @@ def explain_command(
     images: tuple[str, ...],
 ) -> None:
     """Tell where IMAGES (files or folders) show the bank's concepts, and how much each place contributes."""
+    from sacv.cav import ConceptBank
+    from sacv.maps import explain
+
     how = parse_method(method)
     bank = ConceptBank.load(bank_folder)
     model = open_bank_model(bank, spec, class_names, device)

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sacv.cav import CAV, ConceptBank, fit
-from sacv.cav.context import BankContext
-from sacv.cav.sets import BankSet
 from sacv.cli.console import progress, say, say_json, say_table
 from sacv.cli.options import (
     batch_size_option,
@@ -26,6 +23,11 @@ from sacv.cli.options import (
 )
 from sacv.cli.solvers import LEGAL, parse_solver
 from sacv.errors import OptionError
+
+if TYPE_CHECKING:
+    from sacv.cav import CAV, ConceptBank
+    from sacv.cav.context import BankContext
+    from sacv.cav.sets import BankSet
 
 REMARKABLE_LOOKS = 0.9
 REMARKABLE_COSINE = 0.7
@@ -152,6 +154,8 @@ def fit_command(
     as_json: bool,
 ) -> None:
     """Find the direction of every concept at every layer, and keep them in a bank."""
+    from sacv.cav import fit
+
     named, marked = parse_concepts(concepts), parse_regions(regions, unmasked_negative)
     how = parse_solver(solver)
     if not (named or marked):

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import torch
 
-from sacv.cav import ConceptBank
 from sacv.cli.console import say, say_json, say_table
 from sacv.cli.options import device_option, json_option, model_options, open_bank_model, open_model, parse_shape
 from sacv.errors import OptionError
-from sacv.model import VARIES, LayerInfo, VisionModel, contributing
-from sacv.model.roles import ACTIVATION, BLOCK, KERNEL, OTHER
-from sacv.trust import LayerAdvice, advise
-from sacv.trust.advice import PLACE_TOLERANCE, TOLERANCE
+
+if TYPE_CHECKING:
+    import torch
+
+    from sacv.cav import ConceptBank
+    from sacv.model import LayerInfo, VisionModel
+    from sacv.trust import LayerAdvice
 
 COLUMNS = ["", "layer", "kind", "layout", "grid", "channels", "receptive field", "effective", "contribution", "warning"]
 
@@ -78,6 +79,9 @@ def layers_command(
     as_json: bool,
 ) -> None:
     """List the layers of a model that one can ask about, or rank those of a bank by which to ask first."""
+    from sacv.cav import ConceptBank
+    from sacv.model import contributing
+
     if bank_folder is not None:
         given = {"--weights": weights, "--resize": resize, "--crop": crop, "--layout": layouts, "--all": show_all}
         unused = [option for option, value in given.items() if value]
@@ -148,6 +152,8 @@ def layers_command(
 
 def _rank(bank: ConceptBank, model: VisionModel, folder: Path, shape: str | None, as_json: bool) -> None:
     """Rank the layers of a bank by held-out quality, and say which is advised."""
+    from sacv.trust import advise
+
     inputs = _inputs(model, shape)
     found = advise(model, bank, inputs)
     infos = model.usable(inputs, [one.layer for one in found])
@@ -194,6 +200,9 @@ def _rank(bank: ConceptBank, model: VisionModel, folder: Path, shape: str | None
 
 
 def _say_advice(found: Sequence[LayerAdvice]) -> None:
+    from sacv.model import VARIES
+    from sacv.trust.advice import PLACE_TOLERANCE, TOLERANCE
+
     best = min(found, key=lambda one: one.contribution_rank)
     marked = found[0].place_auroc is not None
     why = (
@@ -226,10 +235,14 @@ def _say_advice(found: Sequence[LayerAdvice]) -> None:
 
 def _inputs(model: VisionModel, shape: str | None) -> torch.Tensor:
     """Give an input of the shape asked for, or of the model's own."""
+    import torch
+
     return model.example() if shape is None else torch.zeros(parse_shape(shape)).to(model.device, model.dtype)
 
 
 def _noise(inputs: torch.Tensor) -> torch.Tensor:
+    import torch
+
     return torch.rand(inputs.shape, generator=torch.Generator().manual_seed(0)).to(inputs)
 
 
@@ -241,6 +254,9 @@ def worth_asking(found: Sequence[LayerInfo], varies: Mapping[str, str]) -> set[s
     convolution's output is taken after its activation, if there is one. A grid with too few places is passed over, and
     one that only padding, pooling and the like give.
     """
+    from sacv.model import VARIES
+    from sacv.model.roles import BLOCK
+
     grids = {info.name: info.grid for info in found}
     everywhere = _in_a_row(found)
     chosen = set()
@@ -257,6 +273,8 @@ def worth_asking(found: Sequence[LayerInfo], varies: Mapping[str, str]) -> set[s
 
 def _in_a_row(layers: Sequence[LayerInfo]) -> set[str]:
     """Give the blocks that have another of their kind beside them; a plain `Sequential` is no kind."""
+    from sacv.model.roles import BLOCK
+
     blocks = [info for info in layers if info.role == BLOCK and info.kind != "Sequential"]
     kinds = Counter((info.name.rpartition(".")[0], info.kind) for info in blocks)
     return {info.name for info in blocks if kinds[info.name.rpartition(".")[0], info.kind] > 1}
@@ -272,6 +290,8 @@ def _outputs(layers: Sequence[LayerInfo], fit: Container[str]) -> list[str]:
 
     Between the two may stand what scales channels, and what does nothing.
     """
+    from sacv.model.roles import ACTIVATION, BLOCK, KERNEL, OTHER
+
     kernels, activations, after_kernel = [], [], False
     for info in layers:
         if info.role == KERNEL and info.name in fit:

@@ -8,34 +8,52 @@ from collections.abc import Sequence
 import click
 
 from sacv import __version__
-from sacv.cli.audit import audit_command
-from sacv.cli.bank import bank_group
-from sacv.cli.bench import bench_command
 from sacv.cli.console import run
-from sacv.cli.demo import demo_command
-from sacv.cli.explain import explain_command
-from sacv.cli.fit import fit_command
-from sacv.cli.layers import layers_command
-from sacv.cli.score import score_command
+from sacv.cli.lazy import Home, LazyGroup
+
+HOMES = {
+    "demo": Home(
+        "sacv.cli.demo",
+        "demo_command",
+        'Fit "striped" on textures made in code, and explain scenes whose truth is known, with a network that ships.',
+    ),
+    "layers": Home(
+        "sacv.cli.layers",
+        "layers_command",
+        "List the layers of a model that one can ask about, or rank those of a bank by which to ask first.",
+    ),
+    "fit": Home(
+        "sacv.cli.fit", "fit_command", "Find the direction of every concept at every layer, and keep them in a bank."
+    ),
+    "explain": Home(
+        "sacv.cli.explain",
+        "explain_command",
+        "Tell where IMAGES (files or folders) show the bank's concepts, and how much each place contributes.",
+    ),
+    "score": Home(
+        "sacv.cli.score",
+        "score_command",
+        "Score how much the bank's concepts matter to a class, over IMAGES of it (files or folders).",
+    ),
+    "audit": Home(
+        "sacv.cli.audit",
+        "audit_command",
+        "Try to refute a bank, on IMAGES or on its own random images; exit with status 1 if a check fails.",
+    ),
+    "bank": Home("sacv.cli.bank", "bank_group", "Look at banks, merge them, or fit them anew from what they hold."),
+    "bench": Home(
+        "sacv.cli.bench",
+        "bench_command",
+        "Measure explanations against ground truth, beside their rivals: the TABLEs named (T1 to T6, layers), or all.",
+    ),
+}
+"""Where each command is; `LazyGroup` loads it when it is called."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, homes=HOMES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="sacv")
 def commands() -> None:
     """Tell which concepts a vision model uses, where it sees them, and how much each place contributes."""
-
-
-for command in (
-    demo_command,
-    layers_command,
-    fit_command,
-    explain_command,
-    score_command,
-    audit_command,
-    bank_group,
-    bench_command,
-):
-    commands.add_command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -5,21 +5,15 @@ gradient   gated   gradient-times-concept   integrated-gradients[:STEPS]   ablat
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sacv.errors import OptionError
-from sacv.maps.methods import Ablation, Gated, Gradient, GradientTimesConcept, IntegratedGradients, Method
+
+if TYPE_CHECKING:
+    from sacv.maps.methods import Ablation, Gated, Gradient, GradientTimesConcept, IntegratedGradients, Method
 
 LEGAL = "gradient, gated, gradient-times-concept, integrated-gradients[:STEPS], ablation[:WINDOW]"
 """What may be given, for people."""
-
-_PLAIN: dict[str, type[Gradient | Gated | GradientTimesConcept]] = {
-    "gradient": Gradient,
-    "gated": Gated,
-    "gradient-times-concept": GradientTimesConcept,
-}
-_COUNTED: dict[str, type[IntegratedGradients | Ablation]] = {
-    "integrated-gradients": IntegratedGradients,
-    "ablation": Ablation,
-}
 
 
 def parse_method(text: str) -> Method:
@@ -30,11 +24,22 @@ def parse_method(text: str) -> Method:
     OptionError
         If there is no such method, or its number is outside what is legal.
     """
+    from sacv.maps.methods import Ablation, Gated, Gradient, GradientTimesConcept, IntegratedGradients
+
+    plain: dict[str, type[Gradient | Gated | GradientTimesConcept]] = {
+        "gradient": Gradient,
+        "gated": Gated,
+        "gradient-times-concept": GradientTimesConcept,
+    }
+    counted: dict[str, type[IntegratedGradients | Ablation]] = {
+        "integrated-gradients": IntegratedGradients,
+        "ablation": Ablation,
+    }
     name, colon, value = text.partition(":")
-    if name in _PLAIN and not colon:
-        return _PLAIN[name]()
-    if name in _COUNTED and not colon:
-        return _COUNTED[name]()
-    if name in _COUNTED and value.isdecimal():
-        return _COUNTED[name](int(value))
+    if name in plain and not colon:
+        return plain[name]()
+    if name in counted and not colon:
+        return counted[name]()
+    if name in counted and value.isdecimal():
+        return counted[name](int(value))
     raise OptionError(f"--method {text}: give one of {LEGAL}")

@@ -6,15 +6,16 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-import torch
 
-from sacv.cav import ConceptBank
-from sacv.concepts import Region
 from sacv.errors import OptionError
-from sacv.model import ImageTransform, VisionModel, load_model, runs_code
+
+if TYPE_CHECKING:
+    from sacv.cav import ConceptBank
+    from sacv.concepts import Region
+    from sacv.model import VisionModel
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -96,6 +97,8 @@ def open_model(
     device: str,
 ) -> VisionModel:
     """Load the model that the options name."""
+    from sacv.model import ImageTransform, load_model
+
     said = _parse_layouts(layouts)
     model = load_model(spec, weights=weights, class_names=_read_names(class_names), layouts=said or None)
     if resize is not None or crop is not None:
@@ -113,6 +116,8 @@ def open_bank_model(bank: ConceptBank, spec: str | None, class_names: Path | Non
     OptionError
         If loading it would run code and the user has not named it.
     """
+    from sacv.model import ImageTransform, load_model, runs_code
+
     recorded = bank.model["spec"]
     if spec is None:
         if recorded is None or runs_code(recorded):
@@ -139,6 +144,8 @@ def to_device(model: VisionModel, device: str) -> VisionModel:
     OptionError
         If there is no such device here.
     """
+    import torch
+
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if device == "auto":
         device = next(name for name in ("cuda", "mps", "cpu") if present[name])
@@ -199,6 +206,8 @@ def parse_regions(texts: Sequence[str], unmasked_negative: bool = False) -> dict
     It is split at the first colon after which the part to its left is a path that exists, else at the first; so
     `NAME=photos:file.json:CATEGORY` keeps its category.
     """
+    from sacv.concepts import Region
+
     found: dict[str, Region] = {}
     for text in texts:
         name, equals, paths = text.partition("=")

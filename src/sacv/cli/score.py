@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sacv.cav import ConceptBank
 from sacv.cli.console import progress, say, say_json, say_table
 from sacv.cli.options import (
     batch_size_option,
@@ -20,7 +19,9 @@ from sacv.cli.options import (
     skip_option,
     weak_option,
 )
-from sacv.scores import ClassScores, score
+
+if TYPE_CHECKING:
+    from sacv.scores import ClassScores
 
 
 @click.command("score")
@@ -53,6 +54,9 @@ def score_command(
     images: tuple[str, ...],
 ) -> None:
     """Score how much the bank's concepts matter to a class, over IMAGES of it (files or folders)."""
+    from sacv.cav import ConceptBank
+    from sacv.scores import score
+
     bank = ConceptBank.load(bank_folder)
     model = open_bank_model(bank, spec, class_names, device)
     with progress("score") as advance:

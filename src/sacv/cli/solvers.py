@@ -9,20 +9,12 @@ too. Without a value, a solver has its own default.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from sacv.errors import OptionError
-from sacv.solvers import (
-    AUTO,
-    LDA,
-    LinearSVM,
-    Logistic,
-    MeanDifference,
-    MomentSolver,
-    Ridge,
-    SampleSolver,
-    Solver,
-    UnitLength,
-)
+
+if TYPE_CHECKING:
+    from sacv.solvers import MomentSolver, SampleSolver, Solver
 
 FORMS = {
     "mean-difference": "mean-difference[:SHRINKAGE|auto]",
@@ -48,6 +40,8 @@ def parse_solver(text: str) -> Solver:
     OptionError
         If there is no such solver, or its value is outside what is legal.
     """
+    from sacv.solvers import UnitLength
+
     prefix = next((found for found in READINGS if text.startswith(found)), "")
     name, colon, value = text.removeprefix(prefix).partition(":")
     try:
@@ -58,6 +52,8 @@ def parse_solver(text: str) -> Solver:
 
 
 def _solver(name: str, value: str | None) -> MomentSolver | SampleSolver:
+    from sacv.solvers import AUTO, LDA, LinearSVM, Logistic, MeanDifference, Ridge
+
     if name == "mean-difference":
         return MeanDifference() if value is None else MeanDifference(AUTO if value == AUTO else _number(name, value))
     if name == "lda":

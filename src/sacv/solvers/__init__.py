@@ -6,7 +6,7 @@ from sacv.solvers.lda import LDA
 from sacv.solvers.linear_svm import LinearSVM
 from sacv.solvers.logistic import Logistic
 from sacv.solvers.mean_difference import AUTO, MeanDifference
-from sacv.solvers.rebuild import rebuild
+from sacv.solvers.rebuild import rebuild, rebuilds
 from sacv.solvers.ridge import Ridge
 from sacv.solvers.sklearn_estimator import Sklearn
 
@@ -26,5 +26,6 @@ __all__ = [
     "Solver",
     "UnitLength",
     "rebuild",
+    "rebuilds",
     "unit",
 ]

@@ -16,6 +16,11 @@ from sacv.solvers.ridge import Ridge
 _BY_NAME: dict[str, type[Solver]] = {kind.__name__: kind for kind in (LDA, LinearSVM, Logistic, MeanDifference, Ridge)}
 
 
+def rebuilds(description: Mapping[str, Any]) -> bool:
+    """Tell whether `rebuild` knows a solver of this name; otherwise it is the user's own."""
+    return description["name"] in (*_BY_NAME, UnitLength.__name__)
+
+
 def rebuild(description: Mapping[str, Any]) -> Solver:
     """Make the solver that `Solver.describe` told of.
 

@@ -1,0 +1,174 @@
+"""What `bank.json` may hold, so that an edited or damaged bank is told when it is read and not in what it explains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sacv.cav.legal import each, kind, number, optional, record, refuse, table, text, truth, whole
+from sacv.cav.looks import LOOKS
+from sacv.cav.presence import KINDS
+from sacv.model import ImageTransform
+from sacv.solvers import UnitLength, rebuild, rebuilds
+
+_share, _cosine = number(0, 1), number(-1, 1)
+_pairs = each(each(text, 2))
+_shares = each(_share, 2)
+
+_transform = record(
+    {
+        "resize": lambda value, where: (each(whole(1), 2) if isinstance(value, list) else whole(1))(value, where),
+        "crop": optional(whole(1)),
+        "mean": each(number(), 3),
+        "std": each(number(above=0), 3),
+    }
+)
+
+
+def _interval(value: Any, where: str) -> None:
+    _shares(value, where)
+    if value[0] > value[1]:
+        refuse(value, where, "a lower and an upper end")
+
+
+def _presence_kind(value: Any, where: str) -> None:
+    if value not in KINDS:
+        refuse(value, where, f"one of {', '.join(KINDS)}")
+
+
+def _solver(value: Any, where: str) -> None:
+    record({"name": text, "parameters": kind(dict, "a table")})(value, where)
+    if value["name"] == UnitLength.__name__:
+        inside = record({"solver": _solver}, {"smoothing": number(0)})
+        inside(value["parameters"], f"{where}.parameters")
+    elif rebuilds(value):  # the user's own solver has parameters that only the user knows
+        try:
+            rebuild(value)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{where}.parameters is {value['parameters']}, of which no solver is made: {error}"
+            ) from error
+
+
+_set = record(
+    {
+        "concept": optional(text),
+        "images": each(record({"name": text, "digest": text, "looks": each(number(), len(LOOKS))})),
+        "regions": truth,
+        "skipped": _pairs,
+        "repeats": _pairs,
+    },
+    {"negatives": whole(), "unused": whole(), "unmatched": whole(), "rest": truth},
+)
+
+_quality = record(
+    {
+        **dict.fromkeys(("accuracy", "auroc", "image_accuracy", "image_auroc"), _share),
+        **dict.fromkeys(("accuracy_interval", "auroc_interval"), _interval),
+        **dict.fromkeys(("images", "random_images"), whole(1)),
+        **dict.fromkeys(("locations", "random_locations"), number(above=0)),
+        "run_cosine": optional(_cosine),
+        "looks_auroc": table(number(0.5, 1), least=1),
+        "cosine": table(_cosine),
+        "conditional_auroc": table(_share),
+        "absent": each(text),
+    },
+    {"place_auroc": optional(_share)},
+)
+
+_cav = record(
+    {
+        "layer": text,
+        "concept": text,
+        "threshold": number(),
+        "separation": number(above=0),
+        "quality": _quality,
+        "null": text,
+        "statistics": table(number()),
+    },
+    {"presence": record({"kind": _presence_kind, "offered": whole()})},
+)
+
+_context = record(
+    {
+        "photos": _pairs,
+        "composites": each(record({"photo": text, "textures": each(text), "seed": whole()})),
+        "evidence": each(
+            record(
+                {
+                    "layer": text,
+                    "concept": text,
+                    "composites": whole(),
+                    "part": _shares,
+                    "gain_low": number(),
+                    "full": _shares,
+                    "pasted": _share,
+                },
+                {"taken": truth},
+            )
+        ),
+        "too_few": each(text),
+        "skipped": _pairs,
+    }
+)
+
+_bank = record(
+    {
+        "model": record(
+            {
+                "spec": optional(text),
+                "kind": text,
+                "fingerprint": text,
+                "transform": optional(_transform),
+                "class_names": optional(each(text)),
+            },
+            {"layouts": table(text)},
+        ),
+        "layers": table(record({"layout": text, "grid": each(whole(1), least=1), "channels": whole(1)}), least=1),
+        "solver": _solver,
+        "seed": whole(),
+        "folds": whole(2),
+        "locations": whole(1),
+        "runs": whole(1),
+        "nulls": whole(),
+        "cavs": each(_cav, least=1),
+        "sets": each(_set, least=2),
+    },
+    {"rests": each(_set), "absent": _set, "context": optional(_context)},
+)
+
+
+def check_labels(labels: Mapping[str, Any]) -> None:
+    """Check what `bank.json` holds, each field alone and the names in it with each other.
+
+    Raises
+    ------
+    ValueError
+        If a field is missing or holds what is not legal; it names the field, its value and what is legal.
+    """
+    _bank(labels, "")
+    if labels["model"]["transform"] is not None:
+        ImageTransform.from_json(labels["model"]["transform"])
+    *concepts, last = (entry["concept"] for entry in labels["sets"])
+    if None in concepts or len(set(concepts)) < len(concepts) or last is not None:
+        refuse([*concepts, last], "sets[].concept", "different names, and null for the random set, which is the last")
+    rests = [entry["concept"] for entry in labels.get("rests", ())]
+    if not set(rests) <= set(concepts) or len(set(rests)) < len(rests):
+        refuse(rests, "rests[].concept", f"different ones of {concepts}")
+    if labels.get("absent", {}).get("concept") is not None:
+        refuse(labels["absent"]["concept"], "absent.concept", "null")
+    wanted = {(layer, concept) for layer in labels["layers"] for concept in concepts}
+    for place, cav in enumerate(labels["cavs"]):
+        where, quality = f"cavs[{place}]", cav["quality"]
+        if (cav["layer"], cav["concept"]) not in wanted:
+            pair = f"{cav['layer']}/{cav['concept']}"
+            refuse(pair, f"{where}.layer/concept", "a layer and a concept of the bank that have no other CAV")
+        wanted.remove((cav["layer"], cav["concept"]))
+        for name in ("cosine", "conditional_auroc"):
+            if set(quality[name]) != set(concepts) - {cav["concept"]}:
+                refuse(list(quality[name]), f"{where}.quality.{name}", "of the other concepts")
+    if wanted:
+        raise ValueError(f"cavs has none of {', '.join('/'.join(pair) for pair in sorted(wanted))}")
+    for place, one in enumerate((labels.get("context") or {"evidence": ()})["evidence"]):
+        if one["layer"] not in labels["layers"] or one["concept"] not in concepts:
+            refuse(f"{one['layer']}/{one['concept']}", f"context.evidence[{place}].layer/concept", "of the bank")

@@ -1,0 +1,99 @@
+"""What starts at once loads no heavy package, and everything public is still there."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.shell_completion import ShellComplete
+
+import sacv
+from sacv.cli.main import HOMES, commands
+
+HEAVY = {"torch", "sklearn", "pandas", "scipy", "matplotlib"}
+LATER = {"cav", "concepts", "engine", "files", "maps", "model", "optional", "report", "scores", "stats", "trust"}
+"""Rooms that are attributes of the package, though not in `__all__`."""
+
+
+def loaded(code):
+    """Give the heavy packages that code loads in a Python of its own."""
+    report = f"\nimport json, sys\nprint('\\n' + json.dumps(sorted({HEAVY!r} & set(sys.modules))))"
+    found = subprocess.run([sys.executable, "-c", code + report], capture_output=True, text=True, check=True)
+    return set(json.loads(found.stdout.splitlines()[-1])), found.stdout
+
+
+def every_command():
+    context = click.Context(commands)
+    yield []
+    for name in commands.list_commands(context):
+        yield [name]
+        command = commands.get_command(context, name)
+        yield from ([name, below] for below in getattr(command, "commands", ()))
+
+
+def test_import_loads_nothing_heavy():
+    assert loaded("import sacv; sacv.errors; dir(sacv)")[0] == set()
+    assert {"torch", "sklearn"} <= loaded("import sacv; sacv.fit")[0]  # what the other tests look for can be found
+
+
+@pytest.mark.parametrize("command", list(every_command()), ids=" ".join)
+def test_help_loads_nothing_heavy(command):
+    code = f"""
+from sacv.cli import main
+try:
+    main({[*command, "--help"]!r})
+except SystemExit as left:
+    assert left.code == 0
+"""
+    found, out = loaded(code)
+    assert out.startswith(f"Usage: {' '.join(['sacv', *command])} ")
+    assert found == set()
+
+
+def test_list_of_commands_loads_none():
+    code = """
+import sys
+from sacv.cli import main
+try:
+    main(["--help"])
+except SystemExit:
+    assert not {"sacv.cli.fit", "sacv.cli.options", "rich"} & set(sys.modules)
+"""
+    loaded(code)
+
+
+@pytest.mark.parametrize("name", HOMES)
+def test_a_command_is_listed_with_its_own_words(name):
+    command = commands.get_command(click.Context(commands), name)
+    assert command.name == name
+    assert commands.commands[name].get_short_help_str(1000) == command.get_short_help_str(1000)
+
+
+def test_shells_complete_commands_and_options():
+    complete = ShellComplete(commands, {}, "sacv", "_SACV_COMPLETE")
+    assert [item.value for item in complete.get_completions([], "")] == sorted(HOMES)
+    assert [item.value for item in complete.get_completions(["bank"], "re")] == ["refit"]
+    assert "--region" in [item.value for item in complete.get_completions(["fit"], "--re")]
+
+
+def test_type_checkers_see_the_names_that_are_loaded_late():
+    tree = ast.parse(Path(sacv.__file__).read_text())
+    block = next(node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+    seen = {(node.module, alias.name) for node in block.body for alias in node.names}
+    rooms = {("sacv", room) for room in sacv._ROOMS}
+    assert seen == rooms | {(f"sacv.{room}", name) for room, names in sacv._ROOMS.items() for name in names}
+
+
+def test_every_name_is_there_and_listed():
+    for name in (*sacv.__all__, *LATER):
+        assert name in dir(sacv)
+        assert getattr(sacv, name) is getattr(sacv, name)
+    assert sacv.fit is sacv.cav.fit and sacv.solvers.LDA and sacv.methods is sacv.maps.methods
+    assert {"sacv." + room for room in LATER} <= set(sys.modules)
+    with pytest.raises(AttributeError, match="module 'sacv' has no attribute 'nothing'"):
+        _ = sacv.nothing
+    with pytest.raises(ImportError, match="cannot import name 'nothing'"):
+        from sacv import nothing  # noqa: F401
