@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sacv.cav.along import along
 from sacv.cav.presence import GIVEN, HELD_OUT, NONE, POOL, Presence
 from sacv.cav.vector import CAV
-from sacv.concepts import ImageItem, ImageSet, Source, image_set, without_repeats
+from sacv.concepts import ImageItem, ImageSet, Source, image_set, shared_images, without_repeats
 from sacv.errors import ImageSetError
 
 MOST_VALUES = 2**27
@@ -67,13 +67,10 @@ def given(source: Source, others: Sequence[ImageSet], *, skip_unreadable: bool) 
         return none()
     images, repeats = without_repeats(image_set("absent", source, skip_unreadable=skip_unreadable))
     for other in others:
-        known = {item.digest: item.name for item in other}
-        shared = [(item.name, known[item.digest]) for item in images if item.digest in known]
-        if shared:
-            pairs = "; ".join(here if here == there else f"{here} = {there}" for here, there in shared[:3])
+        if shared := shared_images(images, other):
             raise ImageSetError(
-                f"the absent pictures and {other.name!r} share {len(shared)} images ({pairs}); what calibrates the "
-                "mask of presence must stand in no other set: take them out of one of the two"
+                f"the absent pictures and {other.name!r} share {shared}; what calibrates the mask of presence must "
+                "stand in no other set: take them out of one of the two"
             )
     return Calibration(GIVEN, images, repeats)
 

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
 from math import prod
 
 from sacv.cav.bank import ConceptBank, LayerShape
-from sacv.cav.calibration import Calibration, calibrated, given, held_out
+from sacv.cav.calibration import Calibration, calibrated
 from sacv.cav.context import BankContext
 from sacv.cav.estimate import draws, estimate, inner
 from sacv.cav.gather import Gathered, SetPlan, gather
-from sacv.cav.marked import Grids, Weights, covered, uncovered
 from sacv.cav.pasting import ByLayer, context_photos, plan_pasting, settle
+from sacv.cav.plans import plan_sets
 from sacv.cav.reading import Reading
-from sacv.cav.sets import RANDOM, BankImage, BankSet
-from sacv.concepts import (
-    ImageItem,
-    ImageSet,
-    MarkedPhotos,
-    MaskItem,
-    Region,
-    Source,
-    batches,
-    image_set,
-    region_set,
-    require_disjoint,
-    without_repeats,
-)
-from sacv.errors import ImageSetError, OptionError
+from sacv.cav.sets import BankImage, BankSet
+from sacv.cav.sources import FitSource, hold_apart, read_sources
+from sacv.concepts import ImageItem, Region, Source, batches
+from sacv.errors import OptionError
 from sacv.model import VisionModel
 from sacv.solvers import DEFAULT, Solver
 
@@ -135,21 +123,21 @@ def fit(
         if value < least:
             raise OptionError(f"{name} must be at least {least}, not {value}")
     model.modules(layers)  # a wrong name is told before any image is read
-    sources = _sources(concepts or {}, random, regions or {}, rest, skip_unreadable)
+    sources = read_sources(concepts or {}, random, regions or {}, rest, skip_unreadable)
     photos = None if context is None else context_photos(context, inner(solver), skip_unreadable)
-    sources, calibration = _apart(sources, photos, absent, skip_unreadable)
+    sources, calibration = hold_apart(sources, photos, absent, skip_unreadable)
     first = next(batches(sources[0].images.items, 1))
     shapes = {
         name: LayerShape(info.layout.name, info.grid, info.channels)
         for name, info in model.usable(model.inputs(first.images), layers).items()
         if info.layout is not None
     }
-    sets, resting = _plans(model, shapes, sources, rest)
+    grids = {name: shape.grid for name, shape in shapes.items()}
+    sets, resting = plan_sets(model, grids, sources, rest)
     calibration = calibration.within(sum(prod(shape.grid) * shape.channels for shape in shapes.values()))
     planned = len(sets)
     pasting = None
     if photos is not None:
-        grids = {name: shape.grid for name, shape in shapes.items()}
         pasting = plan_pasting(model, grids, photos, [entry.concept for entry in sources], sets, folds, seed)
         sets += pasting.plans
     size = model.batch_size(batch_size)
@@ -177,7 +165,7 @@ def fit(
     )
     used = {item.digest for number in (len(sources) - 1, *resting.values()) for item in sets[number].items}
     bank_sets = tuple(_bank_set(source, entry, found, used) for source, entry in zip(sources, sets, strict=False))
-    rests = tuple(BankSet(name, _bank_images(sets[number], found), rest=True) for name, number in resting.items())
+    rests = tuple(BankSet(name, _bank_images(sets[number].items, found), rest=True) for name, number in resting.items())
     numbers = {entry.key: number for number, entry in enumerate(bank_sets)}
     numbers |= {entry.key: number for entry, number in zip(rests, resting.values(), strict=True)}
     statistics = {(layer, key): found.sets[layer, number] for layer in layers for key, number in numbers.items()}
@@ -199,7 +187,6 @@ def fit(
         seed=seed,
         pasted=taken,
     )
-    grids = {name: shape.grid for name, shape in shapes.items()}
     return ConceptBank(
         model=model.describe(),
         layers=shapes,
@@ -220,178 +207,15 @@ def fit(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Source:
-    """Images of one set; if it is made of marked regions, a mask for each, the negatives and the masks of no photo."""
-
-    concept: str | None
-    images: ImageSet
-    repeats: tuple[tuple[str, str], ...]
-    masks: tuple[MaskItem, ...] | None = None
-    negatives: tuple[ImageItem, ...] = ()
-    unmatched: int = 0
+def _bank_images(items: Sequence[ImageItem], found: Gathered) -> tuple[BankImage, ...]:
+    return tuple(BankImage(item.name, item.digest, tuple(found.looks[item.digest].tolist())) for item in items)
 
 
-def _sources(
-    concepts: Mapping[str, Source], random: Source, regions: Mapping[str, Region], rest: bool, skip_unreadable: bool
-) -> list[_Source]:
-    """Read every set, the random one last, and check that each is large enough and none overlaps the random one."""
-    if not concepts and not regions:
-        raise OptionError("no concept is given; name one with its images (concepts={'striped': 'folder'})")
-    both = sorted(set(concepts) & set(regions))
-    if both:
-        raise OptionError(f"concept {both[0]!r} is given with whole images and with marked regions; give one of them")
-    for name in (*concepts, *regions):
-        if not name or "/" in name or name == RANDOM:
-            raise OptionError(f"a concept cannot be named {name!r}; give a name without '/', and not {RANDOM!r}")
-    found = []
-    for name, source in concepts.items():
-        images, repeats = without_repeats(image_set(name, source, skip_unreadable=skip_unreadable))
-        found.append(_Source(name, images, repeats))
-    for name, region in regions.items():
-        found.append(_marked(name, region_set(name, region, skip_unreadable=skip_unreadable)))
-    if isinstance(random, Sequence) and not isinstance(random, str) and len(random) == 0:
-        if not (rest and regions):
-            raise OptionError("no random images are given; give a folder of images that do not show the concepts")
-        found.append(_Source(None, ImageSet("random", ()), ()))
-    else:
-        images, repeats = without_repeats(image_set("random", random, skip_unreadable=skip_unreadable))
-        found.append(_Source(None, images, repeats))
-    for entry in found[:-1]:
-        require_disjoint(entry.images, found[-1].images)
-    for entry in found[:-1]:
-        count = len(entry.images)
-        if count < 2:
-            raise ImageSetError(
-                f"{entry.images.name} has {count} image ({entry.images.items[0].name}); at least 2 are needed to judge "
-                "a vector on images that it was not fitted on, and 20 or more are advisable"
-            )
-    return found
-
-
-def _marked(name: str, photos: MarkedPhotos) -> _Source:
-    images, repeats = without_repeats(photos.images)
-    negatives, more = without_repeats(replace(photos.images, items=photos.negatives))
-    by_item = {id(item): mask for item, mask in zip(photos.images, photos.masks, strict=True)}
-    masks = tuple(by_item[id(item)] for item in images)
-    return _Source(name, images, repeats + more, masks, negatives.items, photos.unmatched)
-
-
-def _apart(
-    sources: list[_Source], photos: ImageSet | None, absent: Source | None, skip_unreadable: bool
-) -> tuple[list[_Source], Calibration]:
-    """Give the sets without the pictures that are used for calibration alone, and these; `photos` are the context."""
-    if absent is not None:
-        others = [replace(entry.images, items=(*entry.images.items, *entry.negatives)) for entry in sources]
-        others += [] if photos is None else [photos]
-        return sources, given(absent, others, skip_unreadable=skip_unreadable)
-    calibration, rest = held_out(sources[-1].images)
-    return [*sources[:-1], replace(sources[-1], images=rest)], calibration
-
-
-def _plans(
-    model: VisionModel, shapes: Mapping[str, LayerShape], sources: Sequence[_Source], rest: bool
-) -> tuple[list[SetPlan], dict[str, int]]:
-    """Plan the sets, and give the place among them of the rest of each marked concept's photos, if it is wanted.
-
-    First come the sets of the sources, then the rests, then for each marked concept the random set as seen through its
-    masks. Where no random images are given, the random set is the rest that no concept marks.
-    """
-    grids = {name: shape.grid for name, shape in shapes.items()}
-    plans: list[SetPlan] = []
-    marked: dict[int, tuple[Weights, ...]] = {}
-    for number, entry in enumerate(sources[:-1]):
-        if entry.masks is None:
-            plans.append(SetPlan(entry.images.items, (None,) * len(entry.images)))
-            continue
-        weights = tuple(covered(model, grids, *pair) for pair in zip(entry.images, entry.masks, strict=True))
-        marked[number] = weights
-        plans.append(SetPlan(entry.images.items, weights))
-    pool: list[tuple[ImageItem, Weights | None]] = [(item, None) for item in sources[-1].images]
-    if not pool:
-        pool = _rest(model, grids, sources, None)
-    if len(pool) < 2:
-        named = f" ({pool[0][0].name})" if pool else ""
-        raise ImageSetError(
-            f"random has {len(pool)} image{'s' * (len(pool) != 1)}{named}; at least 2 are needed to judge a vector on "
-            "images that it was not fitted on: give a folder of images that do not show the concepts"
-        )
-    items, pool_weights = zip(*pool, strict=True)
-    plans.append(SetPlan(items, pool_weights))
-    resting: dict[str, int] = {}
-    for number, entry in enumerate(sources[:-1]):
-        if rest and entry.masks is not None:
-            found = _rest(model, grids, sources, entry)
-            if not sources[-1].images.items and len(sources) == 2:  # the random set is this rest
-                resting[str(entry.concept)] = len(sources) - 1
-                continue
-            if len(found) > 1:
-                resting[str(entry.concept)] = len(plans)
-                plans.append(
-                    SetPlan(tuple(item for item, _ in found), tuple(weights for _, weights in found), follows=number)
-                )
-    for number, weights in marked.items():
-        through = _seen_through([item.digest for item in sources[number].images], weights, pool)
-        plans.append(SetPlan(items, through, means_only=True))
-    return plans, resting
-
-
-def _seen_through(
-    digests: Sequence[str], masks: Sequence[Weights], pool: Sequence[tuple[ImageItem, Weights | None]]
-) -> tuple[Weights, ...]:
-    """Lay mask after mask on image after image of the random set.
-
-    Of a marked photo in it only the rest counts, under the mask of another photo; all of the rest, if that is nothing.
-    """
-    found = []
-    for index, (item, rest) in enumerate(pool):
-        place = index % len(masks)
-        if rest is None:
-            found.append(masks[place])
-            continue
-        if digests[place] == item.digest:
-            place = (place + 1) % len(masks)
-        both = {layer: share * masks[place][layer] for layer, share in rest.items()}
-        found.append(both if all(share.any() for share in both.values()) else rest)
-    return tuple(found)
-
-
-def _rest(
-    model: VisionModel, grids: Grids, sources: Sequence[_Source], concept: _Source | None
-) -> list[tuple[ImageItem, Weights | None]]:
-    """Give each photo of the regions once, with what is not marked on it: all of it, if it is marked nowhere.
-
-    On the photos of `concept` it is what this concept does not mark, on others what no concept marks. A photo that is
-    marked all over has no rest, nor, where the rest is the random set of all, has one that is another concept's as a
-    whole. Those that are random images count as these.
-    """
-    own = {item.digest for item in concept.images} if concept is not None else set()
-    whole = (
-        {item.digest for entry in sources if entry.masks is None for item in entry.images} if concept is None else set()
-    )
-    items: dict[str, ImageItem] = {}
-    masks: dict[str, list[MaskItem]] = {}
-    for entry in sources:
-        for item, mask in zip(entry.images, entry.masks or (), strict=False):
-            if item.digest not in whole and (item.digest not in own or entry is concept):
-                items.setdefault(item.digest, item)
-                masks.setdefault(item.digest, []).append(mask)
-    found = [(item, uncovered(model, grids, item, masks[digest])) for digest, item in items.items()]
-    negatives = {item.digest: item for entry in sources for item in entry.negatives}
-    known = {item.digest for item in sources[-1].images}
-    unmarked = [item for digest, item in negatives.items() if digest not in whole | masks.keys() | known]
-    return [(item, weights) for item, weights in found if weights is not None] + [(item, None) for item in unmarked]
-
-
-def _bank_images(entry: SetPlan, found: Gathered) -> tuple[BankImage, ...]:
-    return tuple(BankImage(item.name, item.digest, tuple(found.looks[item.digest].tolist())) for item in entry.items)
-
-
-def _bank_set(source: _Source, entry: SetPlan, found: Gathered, used: Set[str]) -> BankSet:
+def _bank_set(source: FitSource, entry: SetPlan, found: Gathered, used: Set[str]) -> BankSet:
     negatives = sum(item.digest in used for item in source.negatives)
     return BankSet(
         source.concept,
-        _bank_images(entry, found),
+        _bank_images(entry.items, found),
         source.masks is not None,
         tuple((skipped.name, skipped.reason) for skipped in source.images.skipped),
         source.repeats,
@@ -406,7 +230,7 @@ def _absent_set(calibration: Calibration, found: Gathered) -> BankSet:
     items, skipped = calibration.images.items, calibration.images.skipped
     return BankSet(
         None,
-        tuple(BankImage(item.name, item.digest, tuple(found.looks[item.digest].tolist())) for item in items),
+        _bank_images(items, found),
         skipped=tuple((one.name, one.reason) for one in skipped),
         repeats=calibration.repeats,
     )

@@ -15,7 +15,16 @@ from sacv.cav.gather import SetPlan, plan
 from sacv.cav.marked import Grids, Weights
 from sacv.cav.sets import RANDOM
 from sacv.cav.statistics import SetStatistics
-from sacv.concepts import ImageItem, ImageSet, Placed, draw_composites, image_set, mask_weights, without_repeats
+from sacv.concepts import (
+    ImageItem,
+    ImageSet,
+    Placed,
+    draw_composites,
+    image_set,
+    mask_weights,
+    shared_images,
+    without_repeats,
+)
 from sacv.concepts.image_set import Source
 from sacv.errors import ImageSetError, OptionError, SolverError
 from sacv.model import VisionModel
@@ -92,14 +101,11 @@ def context_photos(source: Source, solver: MomentSolver | SampleSolver, skip_unr
 
 def _require_apart(photos: ImageSet, sets: Mapping[str, SetPlan]) -> None:
     """Check that the context shares no photo with a concept or the random set."""
-    known = {item.digest: item.name for item in photos}
     for name, entry in sets.items():
-        shared = [(known[item.digest], item.name) for item in entry.items if item.digest in known]
-        if shared:
-            pairs = "; ".join(here if here == there else f"{here} = {there}" for here, there in shared[:3])
+        if shared := shared_images(photos, entry.items):
             raise ImageSetError(
-                f"the context and {name} share {len(shared)} images ({pairs}); a photo of the context shows none of "
-                "the concepts and is no random image: take them out of one of the two"
+                f"the context and {name} share {shared}; a photo of the context shows none of the concepts and is no "
+                "random image: take them out of one of the two"
             )
 
 

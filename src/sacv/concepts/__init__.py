@@ -10,6 +10,7 @@ from sacv.concepts.image_set import (
     Source,
     image_set,
     require_disjoint,
+    shared_images,
     without_repeats,
 )
 from sacv.concepts.masks import MaskItem, mask_weights
@@ -33,5 +34,6 @@ __all__ = [
     "mask_weights",
     "region_set",
     "require_disjoint",
+    "shared_images",
     "without_repeats",
 ]

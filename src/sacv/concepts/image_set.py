@@ -7,7 +7,7 @@ two sets share an image, also under two names, and lets an image that stands in 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -215,11 +215,16 @@ def require_disjoint(concept: ImageSet, random: ImageSet) -> None:
     ImageSetError
         If they do; the message names some.
     """
-    known = {item.digest: item.name for item in random}
-    shared = [(item.name, known[item.digest]) for item in concept if item.digest in known]
-    if shared:
-        pairs = "; ".join(here if here == there else f"{here} = {there}" for here, there in shared[:3])
+    if shared := shared_images(concept, random):
         raise ImageSetError(
-            f"concept {concept.name!r} and the random set share {len(shared)} images ({pairs}); an image cannot stand "
-            "for the concept and against it: take them out of one of the two"
+            f"concept {concept.name!r} and the random set share {shared}; an image cannot stand for the concept and "
+            "against it: take them out of one of the two"
         )
+
+
+def shared_images(one: Iterable[ImageItem], other: Iterable[ImageItem]) -> str:
+    """Say which images two sets share, such as "2 images (a.png; b.png = c.png)"; nothing where they share none."""
+    known = {item.digest: item.name for item in other}
+    pairs = [(item.name, known[item.digest]) for item in one if item.digest in known]
+    named = "; ".join(here if here == there else f"{here} = {there}" for here, there in pairs[:3])
+    return f"{len(pairs)} images ({named})" if pairs else ""

@@ -1,0 +1,105 @@
+"""Which locations of which images stand in which set: concepts, random images, and the rest of marked photos."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sacv.cav.gather import SetPlan
+from sacv.cav.marked import Grids, Weights, covered, uncovered
+from sacv.cav.sources import FitSource
+from sacv.concepts import ImageItem, MaskItem
+from sacv.errors import ImageSetError
+from sacv.model import VisionModel
+
+
+def plan_sets(
+    model: VisionModel, grids: Grids, sources: Sequence[FitSource], rest: bool
+) -> tuple[list[SetPlan], dict[str, int]]:
+    """Plan the sets, and give the place among them of the rest of each marked concept's photos, if it is wanted.
+
+    First come the sets of the sources, then the rests, then for each marked concept the random set as seen through its
+    masks. Where no random images are given, the random set is the rest that no concept marks.
+    """
+    plans: list[SetPlan] = []
+    marked: dict[int, tuple[Weights, ...]] = {}
+    for number, entry in enumerate(sources[:-1]):
+        if entry.masks is None:
+            plans.append(SetPlan(entry.images.items, (None,) * len(entry.images)))
+            continue
+        weights = tuple(covered(model, grids, *pair) for pair in zip(entry.images, entry.masks, strict=True))
+        marked[number] = weights
+        plans.append(SetPlan(entry.images.items, weights))
+    pool: list[tuple[ImageItem, Weights | None]] = [(item, None) for item in sources[-1].images]
+    if not pool:
+        pool = _rest(model, grids, sources, None)
+    if len(pool) < 2:
+        named = f" ({pool[0][0].name})" if pool else ""
+        raise ImageSetError(
+            f"random has {len(pool)} image{'s' * (len(pool) != 1)}{named}; at least 2 are needed to judge a vector on "
+            "images that it was not fitted on: give a folder of images that do not show the concepts"
+        )
+    items, pool_weights = zip(*pool, strict=True)
+    plans.append(SetPlan(items, pool_weights))
+    resting: dict[str, int] = {}
+    for number, entry in enumerate(sources[:-1]):
+        if rest and entry.masks is not None:
+            if not sources[-1].images.items and len(sources) == 2:  # the random set is this rest
+                resting[str(entry.concept)] = len(sources) - 1
+                continue
+            found = _rest(model, grids, sources, entry)
+            if len(found) > 1:
+                resting[str(entry.concept)] = len(plans)
+                plans.append(
+                    SetPlan(tuple(item for item, _ in found), tuple(weights for _, weights in found), follows=number)
+                )
+    for number, weights in marked.items():
+        through = _seen_through([item.digest for item in sources[number].images], weights, pool)
+        plans.append(SetPlan(items, through, means_only=True))
+    return plans, resting
+
+
+def _seen_through(
+    digests: Sequence[str], masks: Sequence[Weights], pool: Sequence[tuple[ImageItem, Weights | None]]
+) -> tuple[Weights, ...]:
+    """Lay mask after mask on image after image of the random set.
+
+    Of a marked photo in it only the rest counts, under the mask of another photo; all of the rest, if that is nothing.
+    """
+    found = []
+    for index, (item, rest) in enumerate(pool):
+        place = index % len(masks)
+        if rest is None:
+            found.append(masks[place])
+            continue
+        if digests[place] == item.digest:
+            place = (place + 1) % len(masks)
+        both = {layer: share * masks[place][layer] for layer, share in rest.items()}
+        found.append(both if all(share.any() for share in both.values()) else rest)
+    return tuple(found)
+
+
+def _rest(
+    model: VisionModel, grids: Grids, sources: Sequence[FitSource], concept: FitSource | None
+) -> list[tuple[ImageItem, Weights | None]]:
+    """Give each photo of the regions once, with what is not marked on it: all of it, if it is marked nowhere.
+
+    On the photos of `concept` it is what this concept does not mark, on others what no concept marks. A photo that is
+    marked all over has no rest, nor, where the rest is the random set of all, has one that is another concept's as a
+    whole. Those that are random images count as these.
+    """
+    own = {item.digest for item in concept.images} if concept is not None else set()
+    whole = (
+        {item.digest for entry in sources if entry.masks is None for item in entry.images} if concept is None else set()
+    )
+    items: dict[str, ImageItem] = {}
+    masks: dict[str, list[MaskItem]] = {}
+    for entry in sources:
+        for item, mask in zip(entry.images, entry.masks or (), strict=False):
+            if item.digest not in whole and (item.digest not in own or entry is concept):
+                items.setdefault(item.digest, item)
+                masks.setdefault(item.digest, []).append(mask)
+    found = [(item, uncovered(model, grids, item, masks[digest])) for digest, item in items.items()]
+    negatives = {item.digest: item for entry in sources for item in entry.negatives}
+    known = {item.digest for item in sources[-1].images}
+    unmarked = [item for digest, item in negatives.items() if digest not in whole | masks.keys() | known]
+    return [(item, weights) for item, weights in found if weights is not None] + [(item, None) for item in unmarked]

@@ -1,0 +1,91 @@
+"""What `fit` is given: the images of each set, with masks where they are marked, read and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sacv.cav.calibration import Calibration, given, held_out
+from sacv.cav.sets import RANDOM
+from sacv.concepts import (
+    ImageItem,
+    ImageSet,
+    MarkedPhotos,
+    MaskItem,
+    Region,
+    Source,
+    image_set,
+    region_set,
+    require_disjoint,
+    without_repeats,
+)
+from sacv.errors import ImageSetError, OptionError
+
+
+@dataclass(frozen=True, eq=False)
+class FitSource:
+    """Images of one set; if it is made of marked regions, a mask for each, the negatives and the masks of no photo."""
+
+    concept: str | None
+    images: ImageSet
+    repeats: tuple[tuple[str, str], ...]
+    masks: tuple[MaskItem, ...] | None = None
+    negatives: tuple[ImageItem, ...] = ()
+    unmatched: int = 0
+
+
+def read_sources(
+    concepts: Mapping[str, Source], random: Source, regions: Mapping[str, Region], rest: bool, skip_unreadable: bool
+) -> list[FitSource]:
+    """Read every set, the random one last, and check that each is large enough and none overlaps the random one."""
+    if not concepts and not regions:
+        raise OptionError("no concept is given; name one with its images (concepts={'striped': 'folder'})")
+    both = sorted(set(concepts) & set(regions))
+    if both:
+        raise OptionError(f"concept {both[0]!r} is given with whole images and with marked regions; give one of them")
+    for name in (*concepts, *regions):
+        if not name or "/" in name or name == RANDOM:
+            raise OptionError(f"a concept cannot be named {name!r}; give a name without '/', and not {RANDOM!r}")
+    found = []
+    for name, source in concepts.items():
+        images, repeats = without_repeats(image_set(name, source, skip_unreadable=skip_unreadable))
+        found.append(FitSource(name, images, repeats))
+    for name, region in regions.items():
+        found.append(_marked(name, region_set(name, region, skip_unreadable=skip_unreadable)))
+    if isinstance(random, Sequence) and not isinstance(random, str) and len(random) == 0:
+        if not (rest and regions):
+            raise OptionError("no random images are given; give a folder of images that do not show the concepts")
+        found.append(FitSource(None, ImageSet("random", ()), ()))
+    else:
+        images, repeats = without_repeats(image_set("random", random, skip_unreadable=skip_unreadable))
+        found.append(FitSource(None, images, repeats))
+    for entry in found[:-1]:
+        require_disjoint(entry.images, found[-1].images)
+    for entry in found[:-1]:
+        count = len(entry.images)
+        if count < 2:
+            raise ImageSetError(
+                f"{entry.images.name} has {count} image ({entry.images.items[0].name}); at least 2 are needed to judge "
+                "a vector on images that it was not fitted on, and 20 or more are advisable"
+            )
+    return found
+
+
+def _marked(name: str, photos: MarkedPhotos) -> FitSource:
+    images, repeats = without_repeats(photos.images)
+    negatives, more = without_repeats(replace(photos.images, items=photos.negatives))
+    by_item = {id(item): mask for item, mask in zip(photos.images, photos.masks, strict=True)}
+    masks = tuple(by_item[id(item)] for item in images)
+    return FitSource(name, images, repeats + more, masks, negatives.items, photos.unmatched)
+
+
+def hold_apart(
+    sources: list[FitSource], photos: ImageSet | None, absent: Source | None, skip_unreadable: bool
+) -> tuple[list[FitSource], Calibration]:
+    """Give the sets without the pictures that are used for calibration alone, and these; `photos` are the context."""
+    if absent is not None:
+        others = [replace(entry.images, items=(*entry.images.items, *entry.negatives)) for entry in sources]
+        others += [] if photos is None else [photos]
+        return sources, given(absent, others, skip_unreadable=skip_unreadable)
+    calibration, rest = held_out(sources[-1].images)
+    return [*sources[:-1], replace(sources[-1], images=rest)], calibration
