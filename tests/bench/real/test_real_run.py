@@ -264,3 +264,20 @@ def test_errors_are_one_line(capsys, tmp_path, monkeypatch, arguments, words):
     monkeypatch.chdir(tmp_path)
     status, out, err = bench(capsys, *arguments)
     assert status == 2 and out == "" and err.count("\n") == 1 and words in err
+
+
+def test_tables_have_the_advised_layer_first_and_layers_from_shallow_to_deep():
+    """Whichever of the layers is the advised one, and in whatever order draws gave the rows."""
+    seen = [("car", 5, "deep"), ("car", 5, ADVISED), ("tree", 2, "shallow"), ("car", 2, "shallow"), ("car", 2, ADVISED),
+            ("car", 2, "deep"), ("tree", 2, "deep"), ("tree", 2, ADVISED), ("car", 5, "shallow")]  # fmt: skip
+    rows = pd.DataFrame([{"layer": "shallow", "concept": "car", "n": 2}])
+    rows = pd.concat([rows, pd.DataFrame([{"concept": c, "n": n, "layer": layer} for c, n, layer in seen])])
+    rows = rows.assign(
+        network="toy", experiment="streets", method=OURS, metric=PLACE, value=0.5, low=0.4, high=0.6, images=3
+    )
+    rows = rows.reset_index(drop=True).drop_duplicates(["concept", "n", "layer"])
+    (found,) = tables(RealResult(rows, pd.DataFrame()))
+    want = [
+        f"{c}, {n}, {layer}" for c, n in (("car", 2), ("car", 5), ("tree", 2)) for layer in (ADVISED, "shallow", "deep")
+    ]
+    assert list(dict.fromkeys(found.rows["condition"])) == want

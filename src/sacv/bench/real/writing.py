@@ -47,7 +47,7 @@ def tables(result: RealResult) -> list[Table]:
                 (float(one["low"]), float(one["high"])),
                 RANDOM.get(str(one["metric"]).partition(", ")[0], np.nan),
             )
-            for one in part.to_dict(orient="records")
+            for one in _in_order(part).to_dict(orient="records")
         ]
         about = (
             f"{network}: a condition is a concept, the number of images that showed it, and a layer; {ADVISED} is the "
@@ -55,6 +55,15 @@ def tables(result: RealResult) -> list[Table]:
         )
         found.append(table_of(f"{experiment}-{network}", QUESTIONS[str(experiment)], about, rows))
     return found
+
+
+def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """Put the rows of a concept and number of images together, the advised layer first, then from shallow to deep."""
+    concepts, layers = ({name: place for place, name in enumerate(rows[key].unique())} for key in ("concept", "layer"))
+    layers[ADVISED] = -1
+    keys = {"concept": rows["concept"].map(concepts), "n": rows["n"], "layer": rows["layer"].map(layers)}
+    order = pd.DataFrame(keys).sort_values(["concept", "n", "layer"], kind="stable").index
+    return rows.loc[order]
 
 
 def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
