@@ -75,7 +75,7 @@ class Scene:
             found = found * torch.linalg.vector_norm(self.cells.double(), dim=-1)[:, None]
         return found
 
-    def presence(self) -> torch.Tensor:
+    def probability(self) -> torch.Tensor:
         """Give the calibrated probability that a location shows the concept, float64 `(n, concepts, *grid)`.
 
         It is one half at the threshold, and its logit is the log-likelihood ratio of two normal distributions of equal

@@ -58,7 +58,7 @@ class Gated(Method):
 
     def maps(self, scene: Scene) -> torch.Tensor:
         """Give P(p) v . dz/da(p); see `Method.maps`."""
-        return (scene.presence() * scene.derivative).float()
+        return (scene.probability() * scene.derivative).float()
 
 
 @dataclass(frozen=True)
