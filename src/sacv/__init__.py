@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sacv import concepts as concepts
     from sacv import engine as engine
     from sacv import files as files
+    from sacv import index as index
     from sacv import maps as maps
     from sacv import model as model
     from sacv import optional as optional
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from sacv import trust as trust
     from sacv.cav import CAV, ConceptBank, Quality, fit, merge, refit
     from sacv.concepts import Region
+    from sacv.index import Found, Like, search
     from sacv.maps import Explanation, explain, methods
     from sacv.model import ImageTransform, VisionModel, load_model
     from sacv.scores import ClassScores, score
@@ -41,7 +43,9 @@ __all__ = [
     "ClassScores",
     "ConceptBank",
     "Explanation",
+    "Found",
     "ImageTransform",
+    "Like",
     "Quality",
     "Region",
     "SacvError",
@@ -56,6 +60,7 @@ __all__ = [
     "methods",
     "refit",
     "score",
+    "search",
     "solvers",
 ]
 
@@ -64,6 +69,7 @@ _ROOMS = {
     "concepts": ("Region",),
     "engine": (),
     "files": (),
+    "index": ("Found", "Like", "search"),
     "maps": ("Explanation", "explain", "methods"),
     "model": ("ImageTransform", "VisionModel", "load_model"),
     "optional": (),

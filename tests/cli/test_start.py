@@ -14,7 +14,9 @@ import sacv
 from sacv.cli.main import HOMES, commands
 
 HEAVY = {"torch", "sklearn", "pandas", "scipy", "matplotlib"}
-LATER = {"cav", "concepts", "engine", "files", "maps", "model", "optional", "report", "scores", "stats", "trust"}
+LATER = {
+    "cav", "concepts", "engine", "files", "index", "maps", "model", "optional", "report", "scores", "stats", "trust",
+}  # fmt: skip
 """Rooms that are attributes of the package, though not in `__all__`."""
 
 

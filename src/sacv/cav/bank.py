@@ -17,6 +17,8 @@ A bank is a folder:
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -160,6 +162,15 @@ class ConceptBank:
     def normalised(self) -> bool:
         """Whether the CAVs are read on activations divided by their L2 norm."""
         return self.reading.normalised
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the labels and the arrays of the CAVs: what an explanation or a search depends on."""
+        digest = hashlib.sha256(json.dumps(self._labels(), sort_keys=True).encode())
+        for name, array in sorted(pack_cavs(self.cavs).items()):
+            digest.update(f"{name}:{array.dtype}:{array.shape}".encode())
+            digest.update(array.tobytes())
+        return digest.hexdigest()
 
     def require(self, model: VisionModel) -> None:
         """Check that the bank was made with this model.

@@ -35,6 +35,11 @@ HOMES = {
         "score_command",
         "Score how much the bank's concepts matter to a class, over IMAGES of it (files or folders).",
     ),
+    "search": Home(
+        "sacv.cli.search",
+        "search_command",
+        "Find the places of IMAGES (files or folders, any number) that show the bank's concepts most.",
+    ),
     "audit": Home(
         "sacv.cli.audit",
         "audit_command",

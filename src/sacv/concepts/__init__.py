@@ -15,6 +15,7 @@ from sacv.concepts.image_set import (
 )
 from sacv.concepts.masks import MaskItem, mask_weights
 from sacv.concepts.regions import MarkedPhotos, Region, region_set
+from sacv.concepts.stream import count_images, stream_images
 
 __all__ = [
     "Batch",
@@ -29,11 +30,13 @@ __all__ = [
     "Source",
     "batches",
     "cell_means",
+    "count_images",
     "draw_composites",
     "image_set",
     "mask_weights",
     "region_set",
     "require_disjoint",
     "shared_images",
+    "stream_images",
     "without_repeats",
 ]

@@ -93,7 +93,7 @@ def image_set(name: str, source: Source, *, skip_unreadable: bool = False) -> Im
         If files cannot be read; the message names them all, up to ten.
     """
     skipped: list[Skipped] = []
-    items = list(_items(source, name, skipped, decode=skip_unreadable))
+    items = list(items_of(source, name, skipped, decode=skip_unreadable))
     if skipped and not skip_unreadable:
         named = "; ".join(entry.reason for entry in skipped[:10])
         more = f"; and {len(skipped) - 10} more" if len(skipped) > 10 else ""
@@ -105,7 +105,8 @@ def image_set(name: str, source: Source, *, skip_unreadable: bool = False) -> Im
     return ImageSet(name, tuple(items), tuple(skipped))
 
 
-def _items(source: Source, name: str, skipped: list[Skipped], decode: bool) -> Iterator[ImageItem]:
+def items_of(source: Source, name: str, skipped: list[Skipped], decode: bool) -> Iterator[ImageItem]:
+    """Go through the images of a source; what cannot be read is added to `skipped`, found by decoding where asked."""
     if isinstance(source, ImageSet):
         skipped.extend(source.skipped)
         yield from source.items
@@ -121,7 +122,7 @@ def _items(source: Source, name: str, skipped: list[Skipped], decode: bool) -> I
     elif isinstance(source, Sequence):
         for index, part in enumerate(source):
             label = name if isinstance(part, str | Path) else f"{name}[{index}]"
-            yield from _items(part, label, skipped, decode)
+            yield from items_of(part, label, skipped, decode)
     else:
         raise ImageSetError(
             f"{name}: cannot take images from {type(source).__name__}; give a folder, files, PIL images, uint8 "

@@ -6,12 +6,11 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from sacv.concepts.image_set import Loaded
-from sacv.model import Box, Framed, ReceptiveFields, VisionModel
+from sacv.maps.picture import picture_seen
+from sacv.model import ReceptiveFields
 from sacv.report import PageImage, PageMap, PagePatch, PageTrust, render_page
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def draw(found: Explanation) -> str:
     """Give the page of an explanation, with everything inline."""
     loaded = [item.load() for item in found.pictures]
     slices = [_strongest(found, row) for row in range(len(loaded))]
-    shown = [_shown(found.model, image, part) for image, part in zip(loaded, slices, strict=True)]
+    shown = [picture_seen(found.model, image, part) for image, part in zip(loaded, slices, strict=True)]
     input_shape = found.model.inputs(loaded[:1]).shape[1:]
     fields = found.model.receptive_fields(input_shape, found.layers)
     images = [
@@ -190,23 +189,6 @@ def _method(found: Explanation) -> str:
     method = found.settings["method"]
     parameters = ", ".join(f"{key}={value!r}" for key, value in method["parameters"].items())
     return f"{method['name']}({parameters}), {method['unit']}"
-
-
-def _shown(model: VisionModel, image: Loaded, part: float) -> tuple[Image.Image, Box]:
-    """Give the picture to draw on, and the part of it that the grid covers; of a volume the slice at `part`."""
-    if isinstance(image, Image.Image) and isinstance(model.transform, Framed):
-        return image, model.transform.region(image.size)
-    # The way back to the original is not known here, so the input itself is drawn, its contrast stretched.
-    values = (image if isinstance(image, torch.Tensor) else model.transform(image)).detach().cpu().float()
-    if values.ndim == 4:
-        values = values[:, min(int(part * values.shape[1]), values.shape[1] - 1)]
-    if values.ndim == 2:
-        values = values[:, None, :].repeat(1, max(values.shape[1] // 8, 1), 1)
-    low, high = float(values.min()), float(values.max())
-    scaled = ((values - low) / (high - low or 1.0) * 255).byte().numpy()
-    planes = scaled[:3] if len(scaled) >= 3 else np.repeat(scaled[:1], 3, axis=0)
-    picture = Image.fromarray(np.ascontiguousarray(np.moveaxis(planes, 0, -1)))
-    return picture, (0.0, 0.0, float(picture.width), float(picture.height))
 
 
 def _describe(fields: ReceptiveFields | None) -> str:

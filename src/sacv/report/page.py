@@ -144,7 +144,7 @@ def render_page(
     environment = Environment(
         loader=PackageLoader("sacv.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters["number"] = _number
+    environment.filters["number"] = number
     return environment.get_template("explanation.html.j2").render(
         title=title,
         facts=facts,
@@ -157,7 +157,7 @@ def render_page(
                 "predicted": image.predicted,
                 "probability": image.probability,
                 "size": drawn_size(image.picture),
-                "data": _jpeg(image.picture.resize(drawn_size(image.picture), Image.Resampling.LANCZOS)),
+                "data": jpeg(image.picture.resize(drawn_size(image.picture), Image.Resampling.LANCZOS)),
             }
             for image in images
         ],
@@ -223,7 +223,7 @@ def _layer(
 def _patch(patch: PagePatch) -> dict[str, Any]:
     factor = PATCH / max(patch.picture.size)
     size = (max(round(patch.picture.width * factor), 1), max(round(patch.picture.height * factor), 1))
-    return {"patch": patch, "data": _jpeg(patch.picture.resize(size, Image.Resampling.LANCZOS)), "size": size}
+    return {"patch": patch, "data": jpeg(patch.picture.resize(size, Image.Resampling.LANCZOS)), "size": size}
 
 
 def _png(picture: Image.Image) -> str:
@@ -233,12 +233,13 @@ def _png(picture: Image.Image) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _jpeg(picture: Image.Image) -> str:
+def jpeg(picture: Image.Image) -> str:
+    """Give a picture as a data URI."""
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=85)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """Format with three significant digits and a true minus sign."""
     return f"{value:.3g}".replace("-", "\N{MINUS SIGN}") if value else "0"

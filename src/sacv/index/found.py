@@ -1,0 +1,229 @@
+"""`Found`: what a search has found.
+
+Saved as a folder:
+
+`locations.parquet`
+    For each layer and concept the best images with their best places, a row for each place.
+`images.parquet`
+    A row for each image (`sacv.index.rows`).
+`like.parquet`
+    The same as `locations.parquet` for each place whose like was searched, if any was.
+`search.json`
+    The model's and the bank's fingerprints, the command line, settings, counts, notes, files that were left out,
+    `format_version`.
+`index.html`
+    A page with everything inline.
+"""
+
+from __future__ import annotations
+
+import shutil
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sacv.cav import ConceptBank
+from sacv.concepts import Skipped
+from sacv.files import write_folder, write_json
+from sacv.index.boxes import cell_box, field_box
+from sacv.index.page import draw
+from sacv.index.queries import Query
+from sacv.index.rows import AXES
+from sacv.index.top import Match, Place, Top
+from sacv.model import ReceptiveFields, VisionModel
+
+FORMAT_VERSION = 1
+KIND = "concept search"
+MARKER = "search.json"
+
+SIDES = ("left", "top", "right", "bottom")
+
+_PLACE = [
+    ("rank", pa.int32()),
+    ("image_rank", pa.int32()),
+    ("image", pa.string()),
+    ("hash", pa.string()),
+    *((axis, pa.int32()) for axis in AXES),
+]
+_BOXES = [
+    *((side, pa.float32()) for side in SIDES),
+    *((f"field_{side}", pa.float32()) for side in SIDES),
+    ("width", pa.int32()),
+    ("height", pa.int32()),
+]
+LOCATIONS = pa.schema(
+    [
+        ("layer", pa.string()),
+        ("concept", pa.string()),
+        *_PLACE,
+        ("relevance", pa.float32()),
+        ("evidence", pa.float32()),
+        ("present", pa.bool_()),
+        *_BOXES,
+    ]
+)
+LIKE = pa.schema([("layer", pa.string()), ("like", pa.string()), *_PLACE, ("cosine", pa.float32()), *_BOXES])
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a search has found; made by `sacv.search`.
+
+    Parameters
+    ----------
+    locations
+        For each layer and concept the best images, each with its best places, a row for each place. Columns:
+        `layer`, `concept`; `rank` of the place in its list and `image_rank` of its image, from 1: the first places,
+        as many as there are images in the list, are the greatest of all; `image`, its name, and `hash`, the SHA-256
+        of its content; `row` and `column`, and `depth` of a volume, else 0; `relevance` `w . a(p) - t` and `evidence`
+        `w . a(p)`, in units of activation; `present`, null where the mask is not calibrated; `left`, `top`, `right`,
+        `bottom` of the location's cell and `field_left` ... of its receptive field, in the image's own pixels, null
+        where not known; `width` and `height` of the image.
+    like
+        In the same way for each place whose like was searched, with its `cosine`; none if none was.
+    rows_folder
+        Where the rows of the images are until they are saved; removed with this object.
+    count
+        Number of images read.
+    notes
+        What the reader must know.
+    skipped
+        Files that were left out.
+    best, alike
+        The lists themselves, by layer and concept, and by query.
+    ranked
+        The layers in the order of the bank's advice for place.
+    bank, model
+        What was searched with.
+    settings
+        Lengths of the lists.
+    """
+
+    locations: pa.Table
+    like: pa.Table | None
+    rows_folder: Path
+    count: int
+    notes: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+    best: Mapping[tuple[str, str], Top]
+    alike: Mapping[Query, Top]
+    ranked: Sequence[str]
+    bank: ConceptBank
+    model: VisionModel
+    settings: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        weakref.finalize(self, shutil.rmtree, self.rows_folder, ignore_errors=True)
+
+    @property
+    def images(self) -> pa.Table:
+        """Read the rows of all images into memory; the columns are in `sacv.index.rows`."""
+        return pq.read_table(self.rows_folder / "images.parquet")
+
+    def to_json(self, command: str | None = None) -> dict[str, Any]:
+        """Give everything but the tables, as the label file holds it."""
+        return {
+            "kind": KIND,
+            "format_version": FORMAT_VERSION,
+            "command": command,
+            "model": {key: self.bank.model[key] for key in ("spec", "kind", "fingerprint")},
+            "bank": {
+                "fingerprint": self.bank.fingerprint,
+                "solver": dict(self.bank.solver),
+                "seed": self.bank.seed,
+            },
+            "settings": dict(self.settings),
+            "layers": list(self.ranked),
+            "concepts": list(self.bank.concepts),
+            "like": [
+                {"like": query.name, "layer": query.layer, "location": list(query.location)} for query in self.alike
+            ],
+            "counts": {"images": self.count, "skipped": len(self.skipped), "locations": len(self.locations)},
+            "notes": list(self.notes),
+            "skipped": [asdict(entry) for entry in self.skipped],
+        }
+
+    def save(self, folder: str | Path, *, command: str | None = None) -> None:
+        """Write what was found as a folder; one that was there survives any failure.
+
+        Parameters
+        ----------
+        folder
+            Where to.
+        command
+            The command line to record, if there was one.
+
+        Raises
+        ------
+        StorageError
+            If the folder holds something else or cannot be written.
+        """
+
+        def fill(fresh: Path) -> None:
+            write_json(fresh / MARKER, self.to_json(command))
+            pq.write_table(self.locations, fresh / "locations.parquet")
+            if self.like is not None:
+                pq.write_table(self.like, fresh / "like.parquet")
+            shutil.copyfile(self.rows_folder / "images.parquet", fresh / "images.parquet")
+            (fresh / "index.html").write_text(draw(self), encoding="utf-8")
+
+        write_folder(Path(folder), MARKER, fill)
+
+
+def located(best: Mapping[tuple[str, str], Top], model: VisionModel) -> pa.Table:
+    """Give the table of the best places of every layer and concept."""
+    rows = [
+        {"layer": layer, "concept": concept}
+        | row
+        | {"relevance": place.value, "evidence": place.evidence, "present": place.present}
+        for (layer, concept), top in best.items()
+        for place, row in _rows(top, layer, model)
+    ]
+    return pa.Table.from_pylist(rows, schema=LOCATIONS)
+
+
+def resembling(queries: Sequence[Query], alike: Sequence[Top], model: VisionModel) -> pa.Table:
+    """Give the table of the places that resemble those asked for."""
+    rows = [
+        {"layer": query.layer, "like": query.name} | row | {"cosine": place.value}
+        for query, top in zip(queries, alike, strict=True)
+        for place, row in _rows(top, query.layer, model)
+    ]
+    return pa.Table.from_pylist(rows, schema=LIKE)
+
+
+def _rows(top: Top, layer: str, model: VisionModel) -> Iterator[tuple[Place, dict[str, Any]]]:
+    """Go through the places of a list, the best first."""
+    places = [(number, match, place) for number, match in enumerate(top.matches, start=1) for place in match.places]
+    places.sort(key=lambda entry: (-entry[2].value, entry[1].item.digest, entry[2].location))
+    for rank, (number, match, place) in enumerate(places, start=1):
+        axes = (0,) * (len(AXES) - len(place.location)) + place.location
+        yield (
+            place,
+            {
+                "rank": rank,
+                "image_rank": number,
+                "image": match.item.name,
+                "hash": match.item.digest,
+                **dict(zip(AXES, axes, strict=True)),
+                **_boxes(match, place, model.receptive_fields(match.input_shape, [layer])[layer]),
+                "width": match.size[0],
+                "height": match.size[1],
+            },
+        )
+
+
+def _boxes(match: Match, place: Place, fields: ReceptiveFields | None) -> dict[str, float]:
+    """Give the two boxes of a place by the names of their sides, where they are known."""
+    if match.region is None:
+        return {}
+    named = dict(zip(SIDES, cell_box(place.location, match.grid, match.region), strict=True))
+    if fields is not None:
+        reach = field_box(place.location, fields, match.input_shape, match.region)
+        named |= {f"field_{side}": value for side, value in zip(SIDES, reach, strict=True)}
+    return named

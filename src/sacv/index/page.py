@@ -1,0 +1,148 @@
+"""From what a search has found to the plain data that `sacv.report` draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from sacv.errors import UnreadableImageError
+from sacv.index.boxes import cell_box
+from sacv.index.top import Match, Place, Top
+from sacv.maps.picture import picture_seen
+from sacv.model import Box, VisionModel
+from sacv.report import Patch, PatchList, render_patches
+
+if TYPE_CHECKING:
+    from sacv.index.found import Found
+
+PATCHES = 12
+"""Patches of a list."""
+
+MOST = 360
+"""Patches of the page; lists beyond are named only."""
+
+CONTEXT = 5
+"""Sides of the square around a location, in those of its cell."""
+
+SHOWN = 10
+"""Files left out that the page names."""
+
+
+@dataclass(frozen=True)
+class _List:
+    """A list to be drawn: its place on the page, and what it holds."""
+
+    title: str
+    measure: str
+    remarks: tuple[str, ...]
+    top: Top
+
+
+def draw(found: Found) -> str:
+    """Give the page of what a search has found, with everything inline."""
+    first, *others = found.ranked
+    alike = [_List(f"Like {query.name}, at {query.layer}", "cosine", (), top) for query, top in found.alike.items()]
+    shown = [*alike, *(_concept(found, first, concept) for concept in found.bank.concepts)]
+    folded = {layer: [_concept(found, layer, concept) for concept in found.bank.concepts] for layer in others}
+    drawn, missing = _within_bounds([*shown, *(one for lists in folded.values() for one in lists)])
+    patches, lost = _patches(found.model, drawn)
+    return render_patches(
+        title=f"{', '.join(found.bank.concepts)}: the places of {_many(found.count, 'image')} that show most of it",
+        facts={
+            "model": str(found.bank.model["spec"] or found.bank.model["kind"]),
+            "fingerprint": str(found.bank.model["fingerprint"])[:16],
+            "layer shown first": f"{first} (the bank's advice for place)",
+            "lists": f"the best {_many(found.settings['top'], 'image')} of each layer and concept",
+        },
+        warnings=[*found.notes, *_left_out(found), *lost, *_missing(missing)],
+        first=[_list(one, patches) for one in shown if one in drawn],
+        rest={
+            f"At {layer}": [_list(one, patches) for one in lists if one in drawn]
+            for layer, lists in folded.items()
+            if any(one in drawn for one in lists)
+        },
+    )
+
+
+def _concept(found: Found, layer: str, concept: str) -> _List:
+    quality = found.bank.cav(layer, concept).quality
+    told = f"Held-out AUROC of its locations {quality.auroc:.3f}."
+    return _List(f"{concept}, at {layer}", "relevance", (told,), found.best[layer, concept])
+
+
+def _within_bounds(lists: Sequence[_List]) -> tuple[list[_List], list[_List]]:
+    """Give the lists for whose patches there is room, and the others."""
+    room = MOST // PATCHES
+    return list(lists[:room]), list(lists[room:])
+
+
+def _list(one: _List, patches: Mapping[tuple[_List, int], Patch]) -> PatchList:
+    found = [patches[one, number] for number in range(PATCHES) if (one, number) in patches]
+    return PatchList(one.title, one.measure, one.remarks, found)
+
+
+def _patches(model: VisionModel, lists: Sequence[_List]) -> tuple[dict[tuple[_List, int], Patch], list[str]]:
+    """Cut the patches of all lists, reading each image once; give also what could not be read again."""
+    wanted: dict[str, list[tuple[_List, int, Match]]] = {}
+    for one in lists:
+        for number, match in enumerate(one.top.matches[:PATCHES]):
+            wanted.setdefault(match.item.digest, []).append((one, number, match))
+    found: dict[tuple[_List, int], Patch] = {}
+    lost = []
+    for parts in wanted.values():
+        item = parts[0][2].item
+        try:
+            image = item.load()
+        except UnreadableImageError as error:
+            lost.append(f"Not drawn, since it could not be read again: {error}")
+            continue
+        for one, number, match in parts:
+            best = match.places[0]
+            depth = (best.location[-3] + 0.5) / match.grid[-3] if len(match.grid) > 2 else 0.5
+            found[one, number] = _patch(*picture_seen(model, image, depth), match, best)
+    return found, lost
+
+
+def _patch(picture: Image.Image, region: Box, match: Match, place: Place) -> Patch:
+    """Cut a square around a place, within the part of the picture that the network sees."""
+    left, top, right, bottom = cell_box(place.location, match.grid, region)
+    reach = max(right - left, bottom - top) * CONTEXT / 2
+    x, y = (left + right) / 2, (top + bottom) / 2
+    seen = (max(region[0], 0), max(region[1], 0), min(region[2], picture.width), min(region[3], picture.height))
+    x0, y0 = int(max(x - reach, seen[0])), int(max(y - reach, seen[1]))
+    x1, y1 = round(min(x + reach, seen[2])), round(min(y + reach, seen[3]))
+    return Patch(
+        picture=picture.crop((x0, y0, max(x1, x0 + 1), max(y1, y0 + 1))),
+        box=(left - x0, top - y0, right - x0, bottom - y0),
+        image=match.item.name,
+        value=place.value,
+        place=_words(place.location),
+        present=place.present,
+    )
+
+
+def _words(location: Sequence[int]) -> str:
+    axes = ("slice", "row", "column")[-len(location) :]
+    return ", ".join(f"{axis} {part}" for axis, part in zip(axes, location, strict=True))
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
+
+
+def _left_out(found: Found) -> list[str]:
+    told = [f"Left out, unreadable: {entry.reason}" for entry in found.skipped[:SHOWN]]
+    more = len(found.skipped) - SHOWN
+    return told + ([f"Left out, unreadable: {more} more, which search.json lists."] if more > 0 else [])
+
+
+def _missing(lists: Sequence[_List]) -> list[str]:
+    if not lists:
+        return []
+    return [
+        f"{_many(len(lists), 'list')} not drawn for want of room, which locations.parquet has: "
+        f"{'; '.join(one.title for one in lists[:SHOWN])}{' ...' if len(lists) > SHOWN else ''}."
+    ]

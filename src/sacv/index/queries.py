@@ -1,0 +1,122 @@
+r"""Places of pictures that others are compared with, by the cosine of their activations.
+
+cos(p) = a(p) . a(q) / (\|a(p)\| \|a(q)\|)        a as the bank reads it, q the place asked for
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sacv.cav import ConceptBank
+from sacv.cav.along import along
+from sacv.cav.reading import unit_length
+from sacv.concepts import Source, image_set
+from sacv.errors import ImageSetError, OptionError
+from sacv.index.finite import require_finite
+from sacv.model import VisionModel
+
+
+@dataclass(frozen=True, eq=False)
+class Like:
+    """A place of a picture whose like is searched.
+
+    Parameters
+    ----------
+    image
+        One image: a file, a picture, a uint8 array or a float tensor.
+    at
+        x and y in the picture's own pixels, from its upper left corner; the middle of what the network sees by default.
+    """
+
+    image: Source
+    at: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """What is compared.
+
+    Parameters
+    ----------
+    name
+        For people.
+    layer
+        Where activations are compared.
+    location
+        Where the place lies on the layer's grid.
+    direction
+        Its activation, float64 `(channels,)`, at unit length.
+    """
+
+    name: str
+    layer: str
+    location: tuple[int, ...]
+    direction: NDArray[np.float64]
+
+    def cosine(self, read: torch.Tensor) -> NDArray[np.float32]:
+        """Give the cosine `(n, *grid)` with activations `(n, *grid, channels)`; 0 where these are zero."""
+        found: NDArray[np.float32] = along(unit_length(read.double()), [self.direction])[:, 0].cpu().numpy()
+        return found
+
+
+def make_query(model: VisionModel, bank: ConceptBank, like: Like, layer: str) -> Query:
+    """Read the activation of a place.
+
+    Raises
+    ------
+    ImageSetError
+        If not exactly one image is given.
+    OptionError
+        If the place does not lie in what the network sees of the picture, or its activation is zero.
+    """
+    items = image_set("the picture to search the like of", like.image).items
+    if len(items) > 1:
+        raise ImageSetError(f"{len(items)} images are given to search the like of; give one at a time")
+    image = items[0].load()
+    cells = model.activations(model.inputs([image]), [layer])[layer].cells
+    require_finite(cells, layer, [items[0].name])
+    grid = tuple(cells.shape[1:-1])
+    size, region = model.seen(image)
+    location = tuple(side // 2 for side in grid)
+    if like.at is not None:
+        location = location[:-2] + _location(like.at, grid, size, region, items[0].name)
+    vector = bank.reading(cells)[(0, *location)].double().cpu().numpy()
+    length = np.linalg.norm(vector)
+    if length == 0:
+        raise OptionError(
+            f"the activation of layer {layer!r} is zero at that place of {items[0].name}, so that nothing resembles "
+            "it; name another place or another layer"
+        )
+    name = items[0].name if like.at is None else f"{items[0].name}:{like.at[0]:g},{like.at[1]:g}"
+    return Query(name, layer, location, vector / length)
+
+
+def _location(
+    at: tuple[float, float],
+    grid: Sequence[int],
+    size: tuple[int, int],
+    region: tuple[float, float, float, float] | None,
+    name: str,
+) -> tuple[int, ...]:
+    """Give the row and the column, or of a signal the column, whose cell holds a point."""
+    if region is None:
+        raise OptionError(
+            f"the transform does not tell which part of {name} the network sees, so that {at[0]:g},{at[1]:g} cannot be "
+            "found on the layer's grid; leave the place out for the middle, or give a transform with region(size)"
+        )
+    left, top, right, bottom = region
+    seen = (max(left, 0), max(top, 0), min(right, size[0]), min(bottom, size[1]))
+    if not (seen[0] <= at[0] < seen[2] and seen[1] <= at[1] < seen[3]):
+        raise OptionError(
+            f"the place {at[0]:g},{at[1]:g} lies outside of what the network sees of {name}; x goes from "
+            f"{seen[0]:g} to below {seen[2]:g}, y from {seen[1]:g} to below {seen[3]:g}"
+        )
+    column = min(int((at[0] - left) / (right - left) * grid[-1]), grid[-1] - 1)
+    if len(grid) == 1:
+        return (column,)
+    return min(int((at[1] - top) / (bottom - top) * grid[-2]), grid[-2] - 1), column

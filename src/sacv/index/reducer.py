@@ -1,0 +1,220 @@
+"""From shards of images to the best images of every concept and layer, and a row for each image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+
+from sacv.cav import CAV, ConceptBank
+from sacv.concepts import ImageItem, Skipped
+from sacv.concepts.image_set import Loaded
+from sacv.errors import LayerError, UnreadableImageError
+from sacv.index.finite import require_finite
+from sacv.index.queries import Query
+from sacv.index.rows import greatest, record, schema
+from sacv.index.top import Match, Place, Top, best_locations
+from sacv.maps.relevance import evidence, relevance
+from sacv.model import VisionModel
+
+Map = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Some images, and how many come before them."""
+
+    start: int
+    items: tuple[ImageItem, ...]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A batch that has been loaded: its images, their names and hashes, and what the network sees of each."""
+
+    items: tuple[ImageItem, ...]
+    images: tuple[Loaded, ...]
+
+
+@dataclass
+class State:
+    """What some images have given.
+
+    Parameters
+    ----------
+    best
+        By layer and concept.
+    alike
+        For each query.
+    rows
+        By the shard's start.
+    skipped
+        Files that could not be read, by where they stand.
+    other_grids
+        By layer: the least grid that is not the bank's, if there was one.
+    """
+
+    best: dict[tuple[str, str], Top]
+    alike: list[Top]
+    rows: dict[int, pa.RecordBatch] = field(default_factory=dict)
+    skipped: dict[int, Skipped] = field(default_factory=dict)
+    other_grids: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def images(self) -> int:
+        """Number of rows."""
+        return sum(rows.num_rows for rows in self.rows.values())
+
+    def take_rows(self) -> list[pa.RecordBatch]:
+        """Give the rows in the order of the images, and forget them."""
+        found = [rows for _, rows in sorted(self.rows.items())]
+        self.rows = {}
+        return found
+
+
+@dataclass(frozen=True)
+class Search:
+    """The reducer.
+
+    Parameters
+    ----------
+    model, bank
+        What is searched with.
+    queries
+        Places whose like is searched.
+    top
+        Images in each list.
+    per_image
+        Places of an image.
+    skip_unreadable
+        Whether files that cannot be read are left out rather than an error.
+    """
+
+    model: VisionModel
+    bank: ConceptBank
+    queries: tuple[Query, ...]
+    top: int
+    per_image: int
+    skip_unreadable: bool
+
+    def empty(self) -> State:
+        """Give the state of no images."""
+        keys = [(layer, concept) for layer in self.bank.layers for concept in self.bank.concepts]
+        return State({key: Top(self.top) for key in keys}, [Top(self.top) for _ in self.queries])
+
+    def merge(self, left: State, right: State) -> State:
+        """Give the state of the images of both."""
+        return State(
+            {key: top.join(right.best[key].matches) for key, top in left.best.items()},
+            [mine.join(other.matches) for mine, other in zip(left.alike, right.alike, strict=True)],
+            left.rows | right.rows,
+            left.skipped | right.skipped,
+            {
+                layer: min(state.other_grids[layer] for state in (left, right) if layer in state.other_grids)
+                for layer in left.other_grids | right.other_grids
+            },
+        )
+
+    def add(self, state: State, shard: Shard) -> State:
+        """Give the state with the images of one more shard."""
+        seen = self._load(state, shard)
+        if not seen.items:
+            return state
+        inputs = self.model.inputs(seen.images)
+        framed = [self.model.seen(image) for image in seen.images]
+        columns: dict[str, object] = {
+            "image": [item.name for item in seen.items],
+            "hash": [item.digest for item in seen.items],
+            "width": [size[0] for size, _ in framed],
+            "height": [size[1] for size, _ in framed],
+        }
+        records = self.model.activations(inputs, list(self.bank.layers))
+        for layer in self.bank.layers:
+            cells = records[layer].cells
+            self._check(state, layer, cells, seen.items)
+            read = self.bank.reading(cells)
+            draft = _Draft(seen.items, tuple(cells.shape[1:-1]), tuple(inputs.shape[1:]), framed, self.per_image)
+            cavs = [self.bank.cav(layer, concept) for concept in self.bank.concepts]
+            shown, along = (found.cpu().numpy() for found in (relevance(read, cavs), evidence(read, cavs)))
+            for number, cav in enumerate(cavs):
+                marks = self._present(cav, draft.grid, along[:, number])
+                columns |= greatest(layer, cav.concept, shown[:, number], _anywhere(marks, len(shown)))
+                key = (layer, cav.concept)
+                state.best[key] = draft.joined(state.best[key], shown[:, number], along[:, number], marks)
+            for number, query in enumerate(self.queries):
+                if query.layer == layer:
+                    state.alike[number] = draft.joined(state.alike[number], query.cosine(read), None, None)
+        state.rows[shard.start] = record(columns, schema(self.bank))
+        return state
+
+    def _load(self, state: State, shard: Shard) -> _Seen:
+        loaded: list[tuple[ImageItem, Loaded]] = []
+        for place, item in enumerate(shard.items, start=shard.start):
+            try:
+                loaded.append((item, item.load()))
+            except UnreadableImageError as error:
+                if not self.skip_unreadable:
+                    raise
+                state.skipped[place] = Skipped(item.name, str(error))
+        return _Seen(tuple(item for item, _ in loaded), tuple(image for _, image in loaded))
+
+    def _check(self, state: State, layer: str, cells: torch.Tensor, items: Sequence[ImageItem]) -> None:
+        require_finite(cells, layer, [item.name for item in items])
+        shape = self.bank.layers[layer]
+        grid = tuple(cells.shape[1:-1])
+        if cells.shape[-1] != shape.channels or len(grid) != len(shape.grid):
+            raise LayerError(
+                f"layer {layer!r} has {cells.shape[-1]} channels on a grid of {grid} for {items[0].name}, but the bank "
+                f"was made with {shape.channels} on a grid of {shape.grid}"
+            )
+        if grid != shape.grid:
+            state.other_grids[layer] = min(grid, state.other_grids.get(layer, grid))
+
+    def _present(self, cav: CAV, grid: tuple[int, ...], along: Map) -> NDArray[np.bool_] | None:
+        """Mark where a concept is present, as `sacv.explain` does; none where its mask is not calibrated."""
+        threshold = cav.presence.threshold
+        if threshold is None or grid != self.bank.layers[cav.layer].grid:
+            return None
+        marks: NDArray[np.bool_] = along > np.float32(threshold)
+        return marks
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """What the matches of a batch at a layer share."""
+
+    items: Sequence[ImageItem]
+    grid: tuple[int, ...]
+    input_shape: tuple[int, ...]
+    framed: Sequence[tuple[tuple[int, int], tuple[float, float, float, float] | None]]
+    per_image: int
+
+    def joined(self, top: Top, values: Map, along: Map | None, marks: NDArray[np.bool_] | None) -> Top:
+        """Give the list with those images of the batch that come into it, from values `(n, *grid)`."""
+        best = values.reshape(len(values), -1).max(axis=1)
+        rows = [row for row, value in enumerate(best) if top.admits(float(value))]
+        if not rows:
+            return top
+        return top.join([self._match(row, values, along, marks) for row in rows])
+
+    def _match(self, row: int, values: Map, along: Map | None, marks: NDArray[np.bool_] | None) -> Match:
+        places = tuple(
+            Place(
+                float(values[row][location]),
+                location,
+                None if along is None else float(along[row][location]),
+                None if marks is None else bool(marks[row][location]),
+            )
+            for location in best_locations(values[row], self.per_image)
+        )
+        size, region = self.framed[row]
+        return Match(self.items[row], places, self.grid, self.input_shape, size, region)
+
+
+def _anywhere(marks: NDArray[np.bool_] | None, images: int) -> list[bool | None]:
+    """Tell of each image whether it is marked anywhere."""
+    return [None] * images if marks is None else [bool(one.any()) for one in marks]

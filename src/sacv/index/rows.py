@@ -1,0 +1,87 @@
+"""One row for each image, streamed to a Parquet file in row groups.
+
+Columns: `image` (its name), `hash` (SHA-256 of its content), `width` and `height` in its own pixels; then for each
+layer and concept `LAYER/CONCEPT/relevance`, the greatest anywhere, `/row` and `/column` where that is (`/depth` of a
+volume; a signal has the column alone), and `/present`, whether the concept is present anywhere, null where that is not
+known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from sacv.cav import ConceptBank
+from sacv.errors import StorageError
+
+AXES = ("depth", "row", "column")
+"""Names of a grid's axes; a grid of fewer has the last of them."""
+
+
+def schema(bank: ConceptBank) -> pa.Schema:
+    """Give the columns for the layers and concepts of a bank."""
+    fields = [("image", pa.string()), ("hash", pa.string()), ("width", pa.int32()), ("height", pa.int32())]
+    for layer, shape in bank.layers.items():
+        for concept in bank.concepts:
+            fields.append((f"{layer}/{concept}/relevance", pa.float32()))
+            fields += [(f"{layer}/{concept}/{axis}", pa.int32()) for axis in AXES[-len(shape.grid) :]]
+            fields.append((f"{layer}/{concept}/present", pa.bool_()))
+    return pa.schema(fields)
+
+
+def greatest(layer: str, concept: str, values: NDArray[np.float32], present: Sequence[bool | None]) -> dict[str, Any]:
+    """Give the columns of a layer and concept, from relevance `(images, *grid)`."""
+    flat = values.reshape(len(values), -1)
+    best = flat.argmax(axis=1)
+    name, places = f"{layer}/{concept}", np.unravel_index(best, values.shape[1:])
+    axes = AXES[-len(places) :]
+    return {
+        f"{name}/relevance": flat[np.arange(len(flat)), best],
+        **{f"{name}/{axis}": place for axis, place in zip(axes, places, strict=True)},
+        f"{name}/present": list(present),
+    }
+
+
+def record(columns: Mapping[str, Any], kind: pa.Schema) -> pa.RecordBatch:
+    """Give the rows of some images."""
+    return pa.record_batch([pa.array(columns[field.name], type=field.type) for field in kind], schema=kind)
+
+
+class RowWriter:
+    """Writes rows of images, a row group at a time."""
+
+    def __init__(self, writer: Any) -> None:
+        self._writer = writer
+
+    def write(self, parts: Iterable[pa.RecordBatch]) -> None:
+        """Write the rows as one row group; none if there are none."""
+        batches = list(parts)
+        if batches:
+            table = pa.Table.from_batches(batches)
+            self._writer.write_table(table, row_group_size=max(len(table), 1))
+
+
+@contextmanager
+def row_writer(file: Path, kind: pa.Schema) -> Iterator[RowWriter]:
+    """Open the file to write rows to.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be written, as on a full disk.
+    """
+    try:
+        with pq.ParquetWriter(file, kind) as writer:
+            yield RowWriter(writer)
+    except OSError as error:
+        raise StorageError(
+            f"the rows of the images could not be written to {file}: {error.strerror or error}; set TMPDIR to a folder "
+            "with more room"
+        ) from error

@@ -1,0 +1,232 @@
+"""`search`: where any number of images show the concepts of a bank most, or resemble a place of a picture."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+
+import torch
+
+from sacv.cav import ConceptBank, require_strong
+from sacv.concepts import ImageItem, Skipped, Source, count_images, stream_images
+from sacv.engine import LocalEngine
+from sacv.errors import ImageSetError, OptionError, TargetError, UnreadableImageError
+from sacv.index.found import Found, located, resembling
+from sacv.index.queries import Like, make_query
+from sacv.index.reducer import Search, Shard, State
+from sacv.index.rows import RowWriter, row_writer, schema
+from sacv.model import VisionModel
+from sacv.trust import advise
+
+Progress = Callable[[int, int], None]
+"""Called with the number of images done and of all."""
+
+NAME = "the images to search"
+
+ROW_GROUP = 4096
+"""Images whose rows are in memory at a time, and that make a row group of the file."""
+
+
+def search(
+    model: VisionModel,
+    images: Source,
+    bank: ConceptBank,
+    *,
+    top: int = 50,
+    per_image: int = 3,
+    like: Like | Sequence[Like] = (),
+    layer: str | None = None,
+    batch_size: int | None = None,
+    allow_weak: bool = False,
+    skip_unreadable: bool = False,
+    progress: Progress | None = None,
+) -> Found:
+    """Find the images, and the places in them, that show the bank's concepts most, in one pass over any number of them.
+
+    For every concept and layer the images with the greatest relevance anywhere are found, each with its best places, no
+    two of which are neighbours; and for each image a row says how relevant it is at most, and where. Rows go to a file
+    as they are made and images are read as they are needed, so that memory does not grow with their number.
+
+    Parameters
+    ----------
+    model
+        The model that the bank was made with.
+    images
+        Files, folders, pictures, uint8 arrays or float tensors. Each is one row; of images with the same content, as
+        under two names, only one comes into a list.
+    bank
+        The CAVs.
+    top
+        Images in each list.
+    per_image
+        Places of an image at most. The `top` greatest places of all are among those listed.
+    like
+        Places of pictures whose like is searched: where activations, as the bank reads them, have the greatest cosine
+        with the activation there. Each is compared with every location of every image.
+    layer
+        Where activations are compared; by default the layer that the bank's own advice puts first for place
+        (`sacv.trust.advise`).
+    batch_size
+        Images a pass; it changes memory and speed only. The model's own choice by default
+        (`VisionModel.batch_size`).
+    allow_weak
+        Search also with CAVs whose held-out figures are below the bars (`sacv.cav.bars`), and mark every output.
+    skip_unreadable
+        Leave out files that cannot be read and list them, rather than stop at the first.
+    progress
+        Called with the number of images done and of all.
+
+    Raises
+    ------
+    WeakConceptError
+        If a CAV is below the bars, and `allow_weak` is not set.
+    MismatchError
+        If the bank was made with another model.
+    OptionError
+        If a number is below 1, or a place of `like` lies outside of its picture.
+    LayerError
+        If the bank has no such layer, or a layer has another number of channels than the bank says.
+    ImageError
+        If images cannot be read.
+    ActivationError
+        If activations are not finite.
+    """
+    bank.require(model)
+    weak = require_strong(bank.cavs, allow_weak=allow_weak)
+    for name, value in {"top": top, "per_image": per_image}.items():
+        if value < 1:
+            raise OptionError(f"{name} must be at least 1, not {value}")
+    likes = [like] if isinstance(like, Like) else list(like)
+    if layer is not None and not likes:
+        raise OptionError(f"layer={layer!r} says where activations are compared, but nothing is given as `like`")
+    if layer is not None:
+        bank.cav(layer, bank.concepts[0])
+    total, size = count_images(images), model.batch_size(batch_size)
+    with model.borrowed():
+        inputs, stream = _first_inputs(model, stream_images(NAME, images), skip_unreadable)
+        ranked = _ranked(model, bank, inputs)
+        queries = tuple(make_query(model, bank, one, ranked[0] if layer is None else layer) for one in likes)
+        reducer = Search(model, bank, queries, top, per_image, skip_unreadable)
+        skipped: list[Skipped] = []
+        shards = _shards(stream, size, skip_unreadable, skipped)
+        folder = Path(tempfile.mkdtemp(prefix="sacv-search-"))
+        try:
+            with row_writer(folder / "images.parquet", schema(bank)) as rows:
+                state, count = _pass(reducer, shards, size, rows, progress, total)
+            if not count:
+                raise ImageSetError(
+                    f"{NAME}: no image could be read; the first: {[*skipped, *state.skipped.values()][0].reason}"
+                )
+            skipped += [entry for _, entry in sorted(state.skipped.items())]
+            return Found(
+                locations=located(state.best, model),
+                like=resembling(queries, state.alike, model) if queries else None,
+                rows_folder=folder,
+                count=count,
+                notes=tuple(_notes(bank, state, weak)),
+                skipped=tuple(skipped),
+                best=state.best,
+                alike=dict(zip(queries, state.alike, strict=True)),
+                ranked=ranked,
+                bank=bank,
+                model=model,
+                settings={"top": top, "per_image": per_image},
+            )
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+
+def _pass(
+    reducer: Search, shards: Iterator[Shard], size: int, rows: RowWriter, progress: Progress | None, total: int
+) -> tuple[State, int]:
+    """Fold the shards, writing the rows of a row group's images at a time; give the state and the number of rows."""
+    state, count, done = reducer.empty(), 0, 0
+
+    def advance(finished: int) -> None:
+        nonlocal done
+        done = min(done + finished * size, total)
+        if progress is not None:
+            progress(done, total)
+
+    while group := list(islice(shards, max(ROW_GROUP // size, 1))):
+        part = LocalEngine().fold(reducer, group, advance)
+        count += part.images
+        rows.write(part.take_rows())
+        state = reducer.merge(state, part)
+    if progress is not None:
+        progress(total, total)
+    return state, count
+
+
+def _first_inputs(
+    model: VisionModel, stream: Iterator[ImageItem | Skipped], skip_unreadable: bool
+) -> tuple[torch.Tensor, Iterator[ImageItem | Skipped]]:
+    """Give the first image as an input, and the stream from its beginning."""
+    before: list[ImageItem | Skipped] = []
+    for item in stream:
+        before.append(item)
+        if isinstance(item, Skipped):
+            if not skip_unreadable:
+                break
+            continue
+        try:
+            return model.inputs([item.load()]), chain(before, stream)
+        except UnreadableImageError:
+            if not skip_unreadable:
+                raise
+    unread = next((item.reason for item in before if isinstance(item, Skipped)), None)
+    if unread is not None and not skip_unreadable:
+        raise UnreadableImageError(_unreadable(unread))
+    raise ImageSetError(f"{NAME}: no image could be read" + (f"; the first: {unread}" if unread else ""))
+
+
+def _shards(
+    stream: Iterator[ImageItem | Skipped], size: int, skip_unreadable: bool, skipped: list[Skipped]
+) -> Iterator[Shard]:
+    """Put images together to batches; what does not begin as an image is left out if that is allowed."""
+    start, items = 0, []
+    for item in stream:
+        if isinstance(item, Skipped):
+            if not skip_unreadable:
+                raise UnreadableImageError(_unreadable(item.reason))
+            skipped.append(item)
+            continue
+        items.append(item)
+        if len(items) == size:
+            yield Shard(start, tuple(items))
+            start, items = start + size, []
+    if items:
+        yield Shard(start, tuple(items))
+
+
+def _unreadable(reason: str) -> str:
+    return f"{NAME}: {reason}. Remove it, or leave it out with --skip-unreadable (skip_unreadable=True)"
+
+
+def _ranked(model: VisionModel, bank: ConceptBank, inputs: torch.Tensor) -> list[str]:
+    """Give the layers in the order of the bank's advice for place; where there are no logits, from deep to shallow."""
+    try:
+        return [advice.layer for advice in advise(model, bank, inputs)]
+    except TargetError:
+        order = list(model.survey(inputs))
+        return sorted(bank.layers, key=order.index, reverse=True)
+
+
+def _notes(bank: ConceptBank, state: State, weak: dict[tuple[str, str], tuple[str, ...]]) -> Iterator[str]:
+    for (layer, concept), told in weak.items():
+        yield f"{concept!r} at {layer!r} is too weak to rely on: {', and '.join(told)}."
+    for layer, grid in state.other_grids.items():
+        if any(bank.cav(layer, concept).presence.threshold is not None for concept in bank.concepts):
+            yield (
+                f"At {layer!r} presence was calibrated on a grid of {bank.layers[layer].grid}, and some images have "
+                f"{grid}: it is not told of them. Search images of the size that the bank was fitted on."
+            )
+    for layer in bank.layers:
+        for concept in bank.concepts:
+            presence = bank.cav(layer, concept).presence
+            if presence.threshold is None:
+                yield f"Presence of {concept!r} at {layer!r} is not told: {presence.told}."

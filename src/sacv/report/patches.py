@@ -1,0 +1,126 @@
+"""The page of a search: lists of patches in one HTML file with everything inline, drawn from plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from PIL import Image, ImageDraw
+
+from sacv.report.page import jpeg, number
+
+SIDE = 176
+"""Longest side of a patch in its data URI, in pixels; it is shown smaller."""
+
+INK = ("#000000", "#ffd400")
+"""Colours of a box: a wide line, and a narrow one upon it, so that it is seen on any picture."""
+
+
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """A place of an image.
+
+    Parameters
+    ----------
+    picture
+        What surrounds it.
+    box
+        The place within the picture: left, top, right, bottom in its pixels.
+    image
+        Name of the image.
+    value
+        What the list is ordered by.
+    place
+        The location, in words.
+    present
+        Whether the concept is present; none where that is not known.
+    """
+
+    picture: Image.Image
+    box: tuple[float, float, float, float]
+    image: str
+    value: float
+    place: str
+    present: bool | None
+
+
+@dataclass(frozen=True, eq=False)
+class PatchList:
+    """A list of places, the best first.
+
+    Parameters
+    ----------
+    title
+        What it is of.
+    measure
+        What its values are.
+    remarks
+        What the reader must know of it.
+    patches
+        Of different images.
+    """
+
+    title: str
+    measure: str
+    remarks: Sequence[str]
+    patches: Sequence[Patch]
+
+
+def render_patches(
+    *,
+    title: str,
+    facts: Mapping[str, str],
+    warnings: Sequence[str],
+    first: Sequence[PatchList],
+    rest: Mapping[str, Sequence[PatchList]],
+) -> str:
+    """Give the page as HTML.
+
+    Parameters
+    ----------
+    title
+        Headline.
+    facts
+        How it was made, by label.
+    warnings
+        What the reader must know first.
+    first
+        Lists to be seen at once.
+    rest
+        Further lists by their heading, folded away.
+    """
+    environment = Environment(
+        loader=PackageLoader("sacv.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters["number"] = number
+    return environment.get_template("patches.html.j2").render(
+        title=title,
+        facts=facts,
+        warnings=warnings,
+        first=[_drawn(one) for one in first],
+        rest={heading: [_drawn(one) for one in lists] for heading, lists in rest.items()},
+    )
+
+
+def _drawn(one: PatchList) -> dict[str, Any]:
+    return {"list": one, "patches": [{"patch": patch, "data": jpeg(with_box(patch))} for patch in one.patches]}
+
+
+def with_box(patch: Patch) -> Image.Image:
+    """Enlarge a patch and draw its box."""
+    factor = SIDE / max(patch.picture.size)
+    size = (max(round(patch.picture.width * factor), 1), max(round(patch.picture.height * factor), 1))
+    picture = patch.picture.resize(size, Image.Resampling.LANCZOS)
+    left, top, right, bottom = (round(side * factor) for side in patch.box)
+    corners = (
+        max(left, 0),
+        max(top, 0),
+        min(max(right, left + 1), size[0]) - 1,
+        min(max(bottom, top + 1), size[1]) - 1,
+    )
+    pen = ImageDraw.Draw(picture)
+    for colour, width in zip(INK, (4, 2), strict=True):
+        pen.rectangle(corners, outline=colour, width=width)
+    return picture
