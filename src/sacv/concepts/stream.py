@@ -28,7 +28,7 @@ def stream_images(name: str, source: Source) -> Iterator[ImageItem | Skipped]:
     Raises
     ------
     ImageSetError
-        If a path does not exist, a folder is empty, or something is no source of images.
+        If a path does not exist, a folder is empty or cannot be read, or something is no source of images.
     """
     for label, part in _parts(name, source):
         skipped: list[Skipped] = []
@@ -65,8 +65,11 @@ def _parts(name: str, source: Source) -> Iterator[tuple[str, Source]]:
 
 def _files(folder: Path) -> Iterator[Path]:
     """Go through the files of a folder to its depths, in the order of their paths."""
-    with os.scandir(folder) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except OSError as error:
+        raise ImageSetError(f"the folder {folder} cannot be read: {error.strerror or error}") from error
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
             yield from _files(Path(entry.path))

@@ -45,16 +45,16 @@ def draw(found: Found) -> str:
     """Give the page of what a search has found, with everything inline."""
     first, *others = found.ranked
     alike = [_List(f"Like {query.name}, at {query.layer}", "cosine", (), top) for query, top in found.alike.items()]
-    shown = [*alike, *(_concept(found, first, concept) for concept in found.bank.concepts)]
+    shown = [*(_concept(found, first, concept) for concept in found.bank.concepts), *alike]
     folded = {layer: [_concept(found, layer, concept) for concept in found.bank.concepts] for layer in others}
     drawn, missing = _within_bounds([*shown, *(one for lists in folded.values() for one in lists)])
     patches, lost = _patches(found.model, drawn)
     return render_patches(
-        title=f"{', '.join(found.bank.concepts)}: the places of {_many(found.count, 'image')} that show most of it",
+        title=f"{', '.join(found.bank.concepts)}: the best places among {_many(found.count, 'image')}",
         facts={
             "model": str(found.bank.model["spec"] or found.bank.model["kind"]),
             "fingerprint": str(found.bank.model["fingerprint"])[:16],
-            "layer shown first": f"{first} (the bank's advice for place)",
+            "layer shown first": f"{first} (first for place)",
             "lists": f"the best {_many(found.settings['top'], 'image')} of each layer and concept",
         },
         warnings=[*found.notes, *_left_out(found), *lost, *_missing(missing)],
@@ -109,19 +109,25 @@ def _patches(model: VisionModel, lists: Sequence[_List]) -> tuple[dict[tuple[_Li
 def _patch(picture: Image.Image, region: Box, match: Match, place: Place) -> Patch:
     """Cut a square around a place, within the part of the picture that the network sees."""
     left, top, right, bottom = cell_box(place.location, match.grid, region)
-    reach = max(right - left, bottom - top) * CONTEXT / 2
-    x, y = (left + right) / 2, (top + bottom) / 2
-    seen = (max(region[0], 0), max(region[1], 0), min(region[2], picture.width), min(region[3], picture.height))
-    x0, y0 = int(max(x - reach, seen[0])), int(max(y - reach, seen[1]))
-    x1, y1 = round(min(x + reach, seen[2])), round(min(y + reach, seen[3]))
+    side = max(right - left, bottom - top) * CONTEXT
+    x0, x1 = _stretch((left + right) / 2, side, max(region[0], 0), min(region[2], picture.width))
+    y0, y1 = _stretch((top + bottom) / 2, side, max(region[1], 0), min(region[3], picture.height))
     return Patch(
-        picture=picture.crop((x0, y0, max(x1, x0 + 1), max(y1, y0 + 1))),
+        picture=picture.crop((x0, y0, x1, y1)),
         box=(left - x0, top - y0, right - x0, bottom - y0),
         image=match.item.name,
+        short=match.item.name.rsplit("/", 1)[-1],
         value=place.value,
         place=_words(place.location),
         present=place.present,
     )
+
+
+def _stretch(middle: float, length: float, least: float, most: float) -> tuple[int, int]:
+    """Give a stretch of pixels around a middle, moved to lie within bounds, or all between these if it is longer."""
+    start = max(min(middle - length / 2, most - length), least)
+    first = int(start)
+    return first, max(round(min(start + length, most)), first + 1)
 
 
 def _words(location: Sequence[int]) -> str:

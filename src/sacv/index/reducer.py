@@ -32,14 +32,6 @@ class Shard:
     items: tuple[ImageItem, ...]
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """A batch that has been loaded: its images, their names and hashes, and what the network sees of each."""
-
-    items: tuple[ImageItem, ...]
-    images: tuple[Loaded, ...]
-
-
 @dataclass
 class State:
     """What some images have given.
@@ -121,23 +113,23 @@ class Search:
 
     def add(self, state: State, shard: Shard) -> State:
         """Give the state with the images of one more shard."""
-        seen = self._load(state, shard)
-        if not seen.items:
+        items, images = self._load(state, shard)
+        if not items:
             return state
-        inputs = self.model.inputs(seen.images)
-        framed = [self.model.seen(image) for image in seen.images]
+        inputs = self.model.inputs(images)
+        framed = [self.model.seen(image) for image in images]
         columns: dict[str, object] = {
-            "image": [item.name for item in seen.items],
-            "hash": [item.digest for item in seen.items],
+            "image": [item.name for item in items],
+            "hash": [item.digest for item in items],
             "width": [size[0] for size, _ in framed],
             "height": [size[1] for size, _ in framed],
         }
         records = self.model.activations(inputs, list(self.bank.layers))
         for layer in self.bank.layers:
             cells = records[layer].cells
-            self._check(state, layer, cells, seen.items)
+            self._check(state, layer, cells, items)
             read = self.bank.reading(cells)
-            draft = _Draft(seen.items, tuple(cells.shape[1:-1]), tuple(inputs.shape[1:]), framed, self.per_image)
+            draft = _Draft(items, tuple(cells.shape[1:-1]), tuple(inputs.shape[1:]), framed, self.per_image)
             cavs = [self.bank.cav(layer, concept) for concept in self.bank.concepts]
             shown, along = (found.cpu().numpy() for found in (relevance(read, cavs), evidence(read, cavs)))
             for number, cav in enumerate(cavs):
@@ -151,7 +143,8 @@ class Search:
         state.rows[shard.start] = record(columns, schema(self.bank))
         return state
 
-    def _load(self, state: State, shard: Shard) -> _Seen:
+    def _load(self, state: State, shard: Shard) -> tuple[tuple[ImageItem, ...], tuple[Loaded, ...]]:
+        """Give those images of a shard that can be read, and note the others."""
         loaded: list[tuple[ImageItem, Loaded]] = []
         for place, item in enumerate(shard.items, start=shard.start):
             try:
@@ -160,7 +153,7 @@ class Search:
                 if not self.skip_unreadable:
                     raise
                 state.skipped[place] = Skipped(item.name, str(error))
-        return _Seen(tuple(item for item, _ in loaded), tuple(image for _, image in loaded))
+        return tuple(item for item, _ in loaded), tuple(image for _, image in loaded)
 
     def _check(self, state: State, layer: str, cells: torch.Tensor, items: Sequence[ImageItem]) -> None:
         require_finite(cells, layer, [item.name for item in items])

@@ -57,15 +57,22 @@ def record(columns: Mapping[str, Any], kind: pa.Schema) -> pa.RecordBatch:
 class RowWriter:
     """Writes rows of images, a row group at a time."""
 
-    def __init__(self, writer: Any) -> None:
-        self._writer = writer
+    def __init__(self, writer: Any, file: Path) -> None:
+        self._writer, self._file = writer, file
 
     def write(self, parts: Iterable[pa.RecordBatch]) -> None:
-        """Write the rows as one row group; none if there are none."""
+        """Write the rows as one row group; none if there are none.
+
+        Raises
+        ------
+        StorageError
+            If they cannot be written, as on a full disk.
+        """
         batches = list(parts)
         if batches:
             table = pa.Table.from_batches(batches)
-            self._writer.write_table(table, row_group_size=max(len(table), 1))
+            with _told(self._file):
+                self._writer.write_table(table, row_group_size=len(table))
 
 
 @contextmanager
@@ -75,11 +82,22 @@ def row_writer(file: Path, kind: pa.Schema) -> Iterator[RowWriter]:
     Raises
     ------
     StorageError
-        If it cannot be written, as on a full disk.
+        If it cannot be written.
     """
+    with _told(file):
+        writer = pq.ParquetWriter(file, kind)
     try:
-        with pq.ParquetWriter(file, kind) as writer:
-            yield RowWriter(writer)
+        yield RowWriter(writer, file)
+    finally:
+        with _told(file):
+            writer.close()
+
+
+@contextmanager
+def _told(file: Path) -> Iterator[None]:
+    """Turn what goes wrong with the file into the one error."""
+    try:
+        yield
     except OSError as error:
         raise StorageError(
             f"the rows of the images could not be written to {file}: {error.strerror or error}; set TMPDIR to a folder "

@@ -28,8 +28,8 @@ class Patch:
         What surrounds it.
     box
         The place within the picture: left, top, right, bottom in its pixels.
-    image
-        Name of the image.
+    image, short
+        Name of the image, and what is shown of it.
     value
         What the list is ordered by.
     place
@@ -41,6 +41,7 @@ class Patch:
     picture: Image.Image
     box: tuple[float, float, float, float]
     image: str
+    short: str
     value: float
     place: str
     present: bool | None
