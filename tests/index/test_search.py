@@ -173,12 +173,14 @@ def test_rows_of_images():
 
 def test_rows_are_streamed_in_row_groups(monkeypatch):
     monkeypatch.setattr(module, "ROW_GROUP", 4)
-    found = search(batch_size=2)
+    found = search(batch_size=2, like=sacv.Like(SHOWN[2]))
     file = pq.ParquetFile(found.rows_folder / "images.parquet")
     sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
     assert sizes == [4, 4, 4, 1]
     monkeypatch.undo()
-    assert found.images.to_pylist() == search(batch_size=2).images.to_pylist()
+    whole = search(batch_size=2, like=sacv.Like(SHOWN[2]))
+    assert found.images.to_pylist() == whole.images.to_pylist()
+    assert found.locations.equals(whole.locations) and found.like.equals(whole.like)
 
 
 def test_no_more_rows_are_in_memory_than_a_row_group_holds(monkeypatch):
