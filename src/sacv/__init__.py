@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sacv import trust as trust
     from sacv.cav import CAV, ConceptBank, Quality, fit, merge, refit
     from sacv.concepts import Region
+    from sacv.engine import LocalEngine, RayEngine, ShardStore
     from sacv.maps import Explanation, explain, methods
     from sacv.model import ImageTransform, VisionModel, load_model
     from sacv.scores import ClassScores, score
@@ -42,9 +43,12 @@ __all__ = [
     "ConceptBank",
     "Explanation",
     "ImageTransform",
+    "LocalEngine",
     "Quality",
+    "RayEngine",
     "Region",
     "SacvError",
+    "ShardStore",
     "VisionModel",
     "__version__",
     "audit",
@@ -62,7 +66,7 @@ __all__ = [
 _ROOMS = {
     "cav": ("CAV", "ConceptBank", "Quality", "fit", "merge", "refit"),
     "concepts": ("Region",),
-    "engine": (),
+    "engine": ("LocalEngine", "RayEngine", "ShardStore"),
     "files": (),
     "maps": ("Explanation", "explain", "methods"),
     "model": ("ImageTransform", "VisionModel", "load_model"),

@@ -17,11 +17,14 @@ A bank is a folder:
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from sacv.cav.arrays import (
     null_name,
@@ -182,6 +185,14 @@ class ConceptBank:
                 f"the bank was made with the transform {mine['transform']}, but this model has {other['transform']}; "
                 "use the bank's, or fit a bank with this one"
             )
+
+    def content(self) -> str:
+        """Give a SHA-256 of the CAVs and of how they are read; it does not depend on where they were fitted."""
+        digest = hashlib.sha256(repr((list(self.layers), self.concepts, self.reading)).encode())
+        for name, array in sorted(pack_cavs(self.cavs).items()):
+            digest.update(f"{name}:{array.dtype}:{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+        digest.update(repr([(cav.layer, cav.concept, cav.threshold, cav.separation) for cav in self.cavs]).encode())
+        return digest.hexdigest()
 
     @property
     def transform(self) -> ImageTransform | None:
