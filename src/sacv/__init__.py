@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sacv import trust as trust
     from sacv.cav import CAV, ConceptBank, Quality, fit, merge, refit
     from sacv.concepts import Region
+    from sacv.engine import LocalEngine, RayEngine, ShardStore
     from sacv.index import Found, Like, search
     from sacv.maps import Explanation, explain, methods
     from sacv.model import ImageTransform, VisionModel, load_model
@@ -46,9 +47,12 @@ __all__ = [
     "Found",
     "ImageTransform",
     "Like",
+    "LocalEngine",
     "Quality",
+    "RayEngine",
     "Region",
     "SacvError",
+    "ShardStore",
     "VisionModel",
     "__version__",
     "audit",
@@ -67,7 +71,7 @@ __all__ = [
 _ROOMS = {
     "cav": ("CAV", "ConceptBank", "Quality", "fit", "merge", "refit"),
     "concepts": ("Region",),
-    "engine": (),
+    "engine": ("LocalEngine", "RayEngine", "ShardStore"),
     "files": (),
     "index": ("Found", "Like", "search"),
     "maps": ("Explanation", "explain", "methods"),

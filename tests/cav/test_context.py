@@ -150,7 +150,7 @@ def statistics(values, folds):
     parts = [values[np.asarray(folds) == fold].reshape(-1, values.shape[-1]) for fold in range(max(folds) + 1)]
     where = np.repeat(np.arange(len(values)), values.shape[1])
     sample = LocationSample(values.reshape(-1, values.shape[-1]), where, np.ones(len(where)))
-    means = ImageMeans(values.mean(axis=1), np.full(len(values), float(values.shape[1])))
+    means = ImageMeans.single(values.mean(axis=1), np.full(len(values), float(values.shape[1])))
     return SetStatistics(tuple(Moments.of(part) for part in parts), np.array(folds), means, sample)
 
 
@@ -164,7 +164,7 @@ def test_a_mixture_has_the_moments_of_weighted_locations():
     assert found.total().count == pytest.approx(30)
     np.testing.assert_allclose(found.total().mean, want.mean, rtol=0, atol=1e-12)
     np.testing.assert_allclose(found.total().scatter, want.scatter, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(found.images.of(np.arange(6)), want.mean, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found.images.of(np.ones(6, dtype=bool)), want.mean, rtol=0, atol=1e-12)
 
 
 def beats(inside, outside):

@@ -30,7 +30,7 @@ def told(images, folds):
     return SetStatistics(
         tuple(Moments.union([Moments.of(*image) for image in part], channels) for part in parts),
         folds,
-        ImageMeans(
+        ImageMeans.single(
             np.array([slow.image_mean(*image) for image in images]), np.array([sum(its) for _, its in images], float)
         ),
         LocationSample(

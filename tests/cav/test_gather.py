@@ -1,3 +1,5 @@
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -5,9 +7,12 @@ import torch
 import sacv
 from cav.planted import Planted, cells, mean_of, noise, planted_model
 from reference import reading as reference
-from sacv.cav.gather import Gather, SetPlan, plan
+from sacv.cav import membership
+from sacv.cav.gather import Gather
+from sacv.cav.membership import SetPlan, plan
 from sacv.cav.reading import Reading
-from sacv.concepts import batches, image_set
+from sacv.concepts import image_set
+from sacv.engine import ShardStore, cut
 from sacv.errors import ActivationError
 
 
@@ -28,17 +33,19 @@ def test_an_image_of_several_sets_is_listed_once_and_keeps_its_fold():
     for item, members in zip(made.items, made.members, strict=True):
         for member in members:
             assert made.sets[member.set].items[member.image].digest == item.digest
-            assert made.image_folds[member.set][member.image] == member.fold
+            units = made.units[member.set]
+            assert units.of_image[member.image] == member.unit
+            assert units.folds[member.unit] == member.fold
             assert folds.setdefault(item.digest, member.fold) == member.fold
     assert sorted(len(members) for members in made.members) == [1] * 4 + [2] * 8
 
 
 def test_folds_of_a_set_depend_on_no_other_set_without_a_common_image():
     images = noise(20, 2, 3, 0)
-    alone = plan([set_plan(images[:9])], 4, 7).image_folds[0]
-    beside = plan([set_plan(images[9:]), set_plan(images[:9])], 4, 7).image_folds[1]
+    alone = plan([set_plan(images[:9])], 4, 7).units[0].folds
+    beside = plan([set_plan(images[9:]), set_plan(images[:9])], 4, 7).units[1].folds
     np.testing.assert_array_equal(alone, beside)
-    assert not np.array_equal(alone, plan([set_plan(images[:9])], 4, 8).image_folds[0])
+    assert not np.array_equal(alone, plan([set_plan(images[:9])], 4, 8).units[0].folds)
 
 
 def test_images_are_listed_fold_by_fold():
@@ -55,9 +62,10 @@ def gathered(sets, *, size=4, split=None, **options):
     wanted = {"reading": Reading(), "locations": 3, "seed": 0} | options
     reducer = Gather(planted_model(2), ("layer",), plan(sets, 3, 0), **wanted)
     sides = [reducer.empty(), reducer.empty()]
-    for number, shard in enumerate(batches(reducer.plan.items, size)):
+    for number, start in enumerate(range(0, len(reducer.plan.items), size)):
         side = 0 if split is None else split(number)
-        sides[side] = reducer.add(sides[side], shard)
+        piece = range(start, min(start + size, len(reducer.plan.items)))
+        sides[side] = reducer.add(sides[side], reducer.load(piece))
     return reducer, reducer.finish(sides[0] if split is None else reducer.merge(*sides))
 
 
@@ -71,7 +79,7 @@ def test_moments_means_and_samples_are_those_of_the_images():
     assert one.total().count == 90
     np.testing.assert_allclose(one.images.means, values.mean(axis=1), rtol=0, atol=1e-12)
     assert one.images.weights.tolist() == [9] * 10
-    np.testing.assert_array_equal(one.image_fold, reducer.plan.image_folds[0])
+    np.testing.assert_array_equal(one.image_fold, reducer.plan.units[0].folds)
     for fold, part in enumerate(one.folds):
         np.testing.assert_allclose(part.mean, mean_of(values[one.image_fold == fold]), rtol=0, atol=1e-12)
     assert one.sample.image.tolist() == [image for image in range(10) for _ in range(3)]
@@ -124,7 +132,8 @@ def test_merging_parts_gives_the_whole(split):
         np.testing.assert_array_equal(found.images.means, want.images.means)
         np.testing.assert_array_equal(found.sample.vectors, want.sample.vectors)
         np.testing.assert_array_equal(found.sample.image, want.sample.image)
-    assert whole.looks.keys() == merged.looks.keys()
+    for one, other in zip(whole.looks, merged.looks, strict=True):
+        np.testing.assert_array_equal(one, other)
     np.testing.assert_array_equal(merged.means["layer", 3].means, whole.means["layer", 3].means)
 
 
@@ -160,3 +169,182 @@ def test_activations_that_are_not_finite_name_layer_and_image():
     model = sacv.VisionModel(Planted(2).double())
     with pytest.raises(ActivationError, match=r"'layer' gives values that are not finite for c\[4\]"):
         sacv.fit(model, ["layer"], {"c": images}, noise(6, 2, 3, 1))
+
+
+# Very large sets, and parts
+
+
+@pytest.fixture
+def few_units(monkeypatch):
+    """Sets of more than eight images have units: four images alone, and three groups."""
+    for name, value in (("MOST_UNITS", 8), ("ALONE", 4), ("GROUPS", 3)):
+        monkeypatch.setattr(membership, name, value)
+
+
+def test_means_and_samples_of_groups_are_those_of_their_images(few_units):
+    images = noise(40, 2, 3, 0, mean=3.0)
+    weights = np.random.default_rng(0).uniform(0.1, 1, (40, 9))
+    plans = [set_plan(images), set_plan(images, [{"layer": one} for one in weights])]
+    reducer, found = gathered(plans, locations=4)
+    values = cells(images)
+    for number, shares in enumerate((np.ones((40, 9)), weights)):
+        one, units = found.sets["layer", number], reducer.plan.units[number]
+        assert len(units.folds) == 7 and one.images.sizes.sum() == one.count == 40
+        np.testing.assert_allclose(one.total().mean, mean_of(values, shares), rtol=0, atol=1e-12)
+        assert one.total().count == pytest.approx(shares.sum())
+        for unit in range(7):
+            mine = units.of_image == unit
+            assert one.images.sizes[unit] == mine.sum()
+            np.testing.assert_allclose(one.images.means[unit], mean_of(values[mine], shares[mine]), rtol=0, atol=1e-12)
+            assert one.images.weights[unit] == pytest.approx(shares[mine].sum())
+            sampled = one.sample.vectors[one.sample.image == unit]
+            assert len(sampled) == 4, "a group gives no more locations than an image"
+            for vector in sampled:
+                assert (values[mine].reshape(-1, 2) == vector).all(axis=1).any()
+        for fold, part in enumerate(one.folds):
+            held = (units.folds[units.of_image] == fold)[:, None] * np.ones(9)
+            np.testing.assert_allclose(part.mean, mean_of(values, shares * held), rtol=0, atol=1e-12)
+
+
+def test_a_sample_of_a_group_is_drawn_from_all_of_its_images(few_units):
+    """Every location is as likely: over many seeds, each image of a group is met."""
+    images = noise(30, 2, 3, 0)
+    values, met = cells(images), set()
+    for seed in range(30):
+        reducer, found = gathered([set_plan(images)], locations=3, seed=seed)
+        one, units = found.sets["layer", 0], reducer.plan.units[0]
+        (group,) = np.flatnonzero(units.sizes == units.sizes.max())[:1]
+        for vector in one.sample.vectors[one.sample.image == group]:
+            met.add(int(np.flatnonzero((values == vector).all(axis=2).any(axis=1))[0]))
+    assert met == set(np.flatnonzero(units.of_image == group))
+
+
+@pytest.mark.parametrize("split", [lambda number: number % 2, lambda number: int(number < 4)])
+def test_groups_merge_in_any_order_to_the_same(few_units, split):
+    plans = [set_plan(noise(40, 2, 3, 0)), set_plan(noise(40, 2, 3, 0), means_only=True)]
+    (_, whole), (_, merged) = gathered(plans), gathered(plans, split=split)
+    one, other = whole.sets["layer", 0], merged.sets["layer", 0]
+    np.testing.assert_allclose(other.images.means, one.images.means, rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(other.sample.image, one.sample.image)
+    np.testing.assert_array_equal(np.sort(other.sample.vectors, axis=0), np.sort(one.sample.vectors, axis=0))
+    for mine, theirs in zip(whole.looks, merged.looks, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("units", [False, True])
+def test_a_part_packs_and_unpacks_to_the_bit(units, request):
+    if units:
+        request.getfixturevalue("few_units")
+    images = noise(20, 3, 3, 0)
+    plans = [
+        set_plan(images[:12]),
+        set_plan(images[8:], [{"layer": np.ones(9)}] * 12),
+        set_plan(images, means_only=True),
+    ]
+    made = plan(plans, 3, 0, kept=image_set("kept", noise(2, 3, 3, 5)).items)
+    reducer = Gather(planted_model(3), ("layer",), made, Reading(), 3, 0)
+    part = reducer.empty()
+    for start in range(0, 22, 4):
+        part = reducer.add(part, reducer.load(range(start, min(start + 4, 22))))
+    arrays = {name: values.copy() for name, values in reducer.pack(part).items()}
+    again = reducer.pack(reducer.unpack(arrays))
+    assert arrays.keys() == again.keys()
+    for name, values in arrays.items():
+        assert values.dtype == again[name].dtype
+        np.testing.assert_array_equal(values, again[name])
+    one = reducer.finish(reducer.merge(reducer.empty(), part))
+    other = reducer.finish(reducer.merge(reducer.empty(), reducer.unpack(arrays)))
+    for key, mine in one.sets.items():
+        for here, there in zip(mine.folds, other.sets[key].folds, strict=True):
+            np.testing.assert_array_equal(here.scatter, there.scatter)
+    np.testing.assert_array_equal(one.kept["layer"], other.kept["layer"])
+
+
+def test_a_part_is_known_by_all_that_it_depends_on():
+    images = noise(12, 2, 3, 0)
+    shard, same = cut(8, 4)[0], planted_model(2)
+
+    def key(sets=None, shard=shard, layers=("layer",), model=None, **options):
+        wanted = {"reading": Reading(), "locations": 3, "seed": 0} | options
+        made = plan(sets or [set_plan(images)], 3, 0)
+        return Gather(model or same, layers, made, **wanted).key(shard)
+
+    assert key() == key([set_plan(images.clone())], model=deepcopy(same)), (
+        "another object of the same network and images"
+    )
+    halved = [{"layer": np.full(9, 0.5)}] * 12
+    others = [
+        key([set_plan(images[1:])]),
+        key([set_plan(images, halved)]),
+        key([set_plan(images), set_plan(images[:4])]),
+        key([set_plan(images, means_only=True)]),
+        key(shard=cut(8, 2)[0]),
+        key(reading=Reading(True)),
+        key(locations=4),
+        key(seed=1),
+        key(model=sacv.VisionModel(same.net, transform=sacv.ImageTransform(mean=(0.0, 0.0, 0.0)))),
+        key(model=sacv.VisionModel(deepcopy(same.net).float())),
+        key(model=planted_model(2)),
+    ]
+    assert len({key(), *others}) == len(others) + 1
+
+
+# A fit that is interrupted, and one of very many images
+
+
+def content(folder):
+    return {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
+
+
+@pytest.mark.parametrize("units", [False, True])
+def test_an_interrupted_fit_goes_on_and_gives_the_same_bank(units, request, tmp_path, monkeypatch):
+    if units:
+        request.getfixturevalue("few_units")
+    monkeypatch.setattr("sacv.engine.shards.LEAST_IMAGES", 4)
+    model, options = planted_model(3), {"batch_size": 2, "nulls": 19, "absent": noise(6, 3, 3, 9)}
+    given = (model, ["layer"], {"c": noise(9, 3, 3, 0, mean=1)}, noise(14, 3, 3, 1))
+    sacv.fit(*given, **options).save(tmp_path / "whole")
+    batches = 12 + 3
+    for stop in range(1, batches + 1):
+        store = ShardStore(tmp_path / f"shards {stop}")
+
+        def interrupt(done, total, stop=stop):
+            assert total == batches
+            if done == stop:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            sacv.fit(*given, **options, shards=store, progress=interrupt)
+        with store:
+            sacv.fit(*given, **options, shards=store).save(tmp_path / "again")
+        assert content(tmp_path / "again") == content(tmp_path / "whole")
+        assert not store.folder.exists()
+
+
+def test_parts_of_another_solver_are_of_use_where_activations_are_read_alike(tmp_path, monkeypatch):
+    given = (planted_model(3), ["layer"], {"c": noise(9, 3, 3, 0, mean=1)}, noise(14, 3, 3, 1))
+    store = ShardStore(tmp_path / "shards")
+    sacv.fit(*given, solver=sacv.solvers.MeanDifference(), shards=store)
+    monkeypatch.setattr(Gather, "add", lambda *_: pytest.fail("a batch is run again"))
+    found = sacv.fit(*given, solver=sacv.solvers.LDA(0.1), shards=store)
+    monkeypatch.undo()
+    np.testing.assert_array_equal(found.cavs[0].vector, sacv.fit(*given, solver=sacv.solvers.LDA(0.1)).cavs[0].vector)
+
+
+def test_a_fit_of_very_many_images_finds_the_same_direction(few_units, monkeypatch, tmp_path):
+    """The direction is that of all images; what chance does is drawn for as many images as the concept has."""
+    concept, random = noise(30, 3, 3, 0, mean=1), noise(60, 3, 3, 1)
+    model, options = planted_model(3), {"solver": sacv.solvers.MeanDifference(), "absent": []}
+    large = sacv.fit(model, ["layer"], {"c": concept}, random, **options)
+    monkeypatch.setattr(membership, "MOST_UNITS", 1024)
+    small = sacv.fit(model, ["layer"], {"c": concept}, random, **options)
+    one, other = large.cavs[0], small.cavs[0]
+    np.testing.assert_allclose(one.vector, other.vector, rtol=0, atol=1e-12)
+    assert (one.quality.images, one.quality.random_images) == (30, 60)
+    assert len(large.sets[0].images) == 7 and large.sets[0].count == 30 and len(large.sets[0].hashes) == 30
+    assert 0.7 < np.median(one.null.separations) / np.median(other.null.separations) < 1.4
+    large.save(tmp_path / "bank")
+    again = sacv.ConceptBank.load(tmp_path / "bank")
+    assert again.sets == large.sets and again.statistics["layer", "random"].count == 60
+    with pytest.raises(sacv.errors.ImageSetError, match="share 30 images"):
+        sacv.merge([large, sacv.fit(model, ["layer"], {"d": noise(9, 3, 3, 7)}, concept, **options)])

@@ -24,7 +24,7 @@ def statistics(values, weights=None):
     return SetStatistics(
         (Moments.of(values.reshape(-1, channels), weights.ravel()),),
         np.zeros(images, dtype=np.int64),
-        ImageMeans(
+        ImageMeans.single(
             np.array([np.average(values[i], axis=0, weights=weights[i]) for i in range(images)]), weights.sum(1)
         ),
         LocationSample(values.reshape(-1, channels), np.repeat(np.arange(images), places), weights.ravel()),
@@ -185,7 +185,9 @@ def test_the_null_of_regions_is_seen_through_the_masks(solver):
     """The images that stand for the concept give their means under its masks; the others, over all."""
     random = pool_of(6)
     masks = np.random.default_rng(0).uniform(0, 1, (6, 4))
-    seen = ImageMeans(np.array([np.average(random[i], axis=0, weights=masks[i]) for i in range(6)]), masks.sum(1))
+    seen = ImageMeans.single(
+        np.array([np.average(random[i], axis=0, weights=masks[i]) for i in range(6)]), masks.sum(1)
+    )
     found = null_cavs(solver, statistics(random), seen, 2, 30, np.random.default_rng(0))
     rows = []
     for inside in halves(6, 2):
@@ -199,12 +201,12 @@ def test_the_null_of_regions_is_seen_through_the_masks(solver):
 
 def test_images_that_were_not_seen_through_the_masks_stand_on_the_other_side_only():
     random = statistics(np.eye(6)[:, None] * np.ones((6, 4, 1)))
-    seen = ImageMeans(random.images.means, np.array([4.0, 0, 4, 0, 4, 4]))
+    seen = ImageMeans.single(random.images.means, np.array([4.0, 0, 4, 0, 4, 4]))
     found = null_cavs(MeanDifference(), random, seen, 2, 60, np.random.default_rng(0)).vectors
     inside = (found > 1e-9).sum(axis=0)
     assert inside[[1, 3]].tolist() == [0, 0] and inside[[0, 2, 4, 5]].min() > 0
     assert (found < -1e-9).sum(axis=0).min() > 0
-    once = ImageMeans(random.images.means, np.array([4.0, 0, 0, 0, 0, 0]))
+    once = ImageMeans.single(random.images.means, np.array([4.0, 0, 0, 0, 0, 0]))
     assert len(null_cavs(MeanDifference(), random, once, 2, 60, np.random.default_rng(0))) == 0
 
 

@@ -13,7 +13,7 @@ def statistics(seed, folds, per_fold=2, places=3, channels=4):
     return values, SetStatistics(
         tuple(Moments.of(part.reshape(-1, channels)) for part in parts),
         np.repeat(np.arange(folds), per_fold),
-        ImageMeans(values.mean(axis=1), np.full(len(values), float(places))),
+        ImageMeans.single(values.mean(axis=1), np.full(len(values), float(places))),
         LocationSample(values[:, 0], np.arange(len(values)), np.ones(len(values))),
     )
 
@@ -71,10 +71,11 @@ def test_a_set_may_weigh_as_much_as_is_wanted(count):
 
 def test_mean_of_some_images_is_weighted_by_their_locations():
     rng = np.random.default_rng(0)
-    images = ImageMeans(rng.standard_normal((5, 3)), np.array([1.0, 2.0, 0.5, 4.0, 1.0]))
+    images = ImageMeans.single(rng.standard_normal((5, 3)), np.array([1.0, 2.0, 0.5, 4.0, 1.0]))
     choices = np.array([[0, 1], [4, 2], [3, 0]])
-    found = images.of(choices)
-    for row, chosen in zip(found, choices, strict=True):
+    marks = np.array([np.isin(np.arange(5), chosen) for chosen in choices])
+    found = images.of(marks)
+    for row, mark, chosen in zip(found, marks, choices, strict=True):
         want = sum(images.weights[index] * images.means[index] for index in chosen) / images.weights[chosen].sum()
         np.testing.assert_allclose(row, want, rtol=0, atol=1e-14)
-        np.testing.assert_allclose(images.of(chosen), want, rtol=0, atol=1e-14)
+        np.testing.assert_allclose(images.of(mark), want, rtol=0, atol=1e-14)

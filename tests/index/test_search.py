@@ -6,6 +6,7 @@ import itertools
 import json
 import pickle
 from dataclasses import replace
+from functools import reduce
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -20,7 +21,6 @@ from model.test_recognition import Signal, Transformer, Volume
 from reference import presence as presence_reference
 from reference import search as reference
 from sacv.concepts import image_set
-from sacv.engine import LocalEngine
 from sacv.errors import (
     ActivationError,
     ImageSetError,
@@ -231,7 +231,7 @@ def test_merging_does_not_depend_on_order_or_parts():
         return lists, alike, [batch.to_pylist() for batch in state.take_rows()], state.skipped, state.other_grids
 
     def state(some):
-        return LocalEngine().fold(reducer, some)
+        return reduce(reducer.add, map(reducer.load, some), reducer.empty())
 
     whole = told(state(shards))
     for cut in range(len(shards) + 1):
@@ -246,7 +246,7 @@ def test_a_state_goes_to_another_process_and_back(folder):
     model = pictured()
     reducer = Search(model, bank_of(model), (), 4, 2, True)
     items = image_set("x", [folder / f"{number}.png" for number in range(4)]).items
-    state = LocalEngine().fold(reducer, [Shard(0, items)])
+    state = reducer.add(reducer.empty(), reducer.load(Shard(0, items)))
     again = pickle.loads(pickle.dumps(state))
     assert again.images == 3 and again.skipped == state.skipped and again.rows[0].equals(state.rows[0])
     (match, *_) = again.best[LAYER, "c"].matches

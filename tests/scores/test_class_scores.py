@@ -1,5 +1,4 @@
 import json
-import sys
 from dataclasses import replace
 from functools import partial
 
@@ -14,8 +13,8 @@ from conftest import SmallNet, make_pictures
 from reference import reading
 from reference import scores as reference
 from sacv.cav import DrawnCAVs
-from sacv.concepts import batches, image_set
-from sacv.engine import LocalEngine
+from sacv.concepts import image_set
+from sacv.engine import LocalEngine, Shard, ShardStore, cut, fold
 from sacv.errors import (
     ActivationError,
     ImageSetError,
@@ -28,7 +27,7 @@ from sacv.errors import (
 )
 from sacv.maps.methods import Gradient
 from sacv.scores.kinds import CENTRES
-from sacv.scores.score import _Reducer
+from sacv.scores.summing import ScoreReducer
 from sacv.solvers import MeanDifference, UnitLength
 
 LAYERS = ["features.0", "features.2"]
@@ -289,51 +288,115 @@ def selected(*indices):
     return {str(index): partial(torch.select, dim=1, index=index) for index in indices}
 
 
-def folded(reducer, parts):
-    return LocalEngine().fold(reducer, parts)
+def parts_of(reducer, shards):
+    return list(LocalEngine().parts(reducer, shards))
 
 
-def test_merging_two_halves_equals_one_pass(model, bank):
-    items = image_set("x", SHOWN).items
-    reducer = _Reducer(model, bank, selected(1, 2), tuple(item.name for item in items))
-    parts = list(batches(items, 2))
-    whole = folded(reducer, parts)
+def whole_of(reducer, parts):
+    return fold(iter(parts), reducer)
+
+
+def shards_of(sizes):
+    ends = np.cumsum([0, *sizes])
+    return [Shard(number, (range(*ends[number : number + 2]),)) for number in range(len(sizes))]
+
+
+def assert_equal(one, other):
+    assert set(one) == set(other)
+    for key, sums in one.items():
+        assert (other[key].constant, other[key].moves) == (sums.constant, sums.moves)
+        np.testing.assert_allclose(other[key].drawn, sums.drawn, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(other[key].by_group(), sums.by_group(), rtol=1e-12, atol=1e-12)
+
+
+def test_merging_parts_equals_one_pass(model, bank):
+    reducer = ScoreReducer(model, bank, selected(1, 2), image_set("x", SHOWN).items)
+    whole = whole_of(reducer, parts_of(reducer, shards_of([9])))
     assert len(whole) == 2 * 2 * 2
-    for left, right in ((parts[:2], parts[2:]), (parts[3:], parts[:3]), ([], parts), (parts, [])):
-        merged = reducer.merge(folded(reducer, left), folded(reducer, right))
-        assert set(merged) == set(whole)
-        for key, sums in whole.items():
-            assert merged[key].constant == sums.constant
-            np.testing.assert_allclose(merged[key].drawn, sums.drawn, rtol=1e-12, atol=1e-12)
-            for name in ("terms", "derivative"):
-                mine, theirs = getattr(merged[key], name), getattr(sums, name)
-                assert sorted(mine) == sorted(theirs) == [0, 2, 4, 6, 8]
-                for start, values in theirs.items():
-                    np.testing.assert_array_equal(mine[start], values)
+    for sizes in ([2, 2, 2, 3], [1, 8], [0, 9]):
+        assert_equal(whole, whole_of(reducer, parts_of(reducer, shards_of([size for size in sizes if size]))))
+    parts = parts_of(reducer, shards_of([4, 5]))
+    assert_equal(whole, whole_of(reducer, parts[::-1]))
+    assert_equal(whole, reducer.merge(reducer.merge({}, parts[0]), reducer.merge({}, parts[1])))
 
 
-def test_the_order_in_which_batches_come_changes_nothing(model, bank, monkeypatch):
-    """An engine that spreads batches over workers may fold them in any order; images keep their names."""
+def test_groups_bound_what_is_held_of_the_images(model, bank, monkeypatch):
+    monkeypatch.setattr("sacv.scores.summing.GROUPS", 4)
+    reducer = ScoreReducer(model, bank, selected(1), image_set("x", SHOWN).items)
+    parts = parts_of(reducer, shards_of([2, 3, 4]))
+    rows = {key: np.concatenate([part[key].terms for part in parts]) for key in parts[0]}
+    for key, sums in whole_of(reducer, parts).items():
+        want = [rows[key][group::4].sum(axis=0) for group in range(4)]
+        np.testing.assert_allclose(sums.by_group(), want, rtol=1e-12, atol=1e-12)
+    one, other = sacv.score(model, SHOWN, bank, 1), None
+    monkeypatch.setattr("sacv.scores.summing.GROUPS", 1024)
+    other = sacv.score(model, SHOWN, bank, 1)
+    np.testing.assert_allclose(one.table["value"], other.table["value"], rtol=1e-10, atol=1e-12)
+    assert one.table["images"].tolist() == [9] * len(one.table) and len(one.images) == len(other.images)
 
-    class Backwards:
-        def fold(self, reducer, shards, progress):
-            return LocalEngine().fold(reducer, list(shards)[::-1], progress)
 
-    want = sacv.score(model, SHOWN, bank, 1, batch_size=2)
-    monkeypatch.setattr(sys.modules["sacv.scores.score"], "LocalEngine", Backwards)
-    found = sacv.score(model, SHOWN, bank, 1, batch_size=2)
-    same(found.table, want.table, 1e-12)
-    same(found.images, want.images, 1e-12)
+def test_a_part_packs_and_unpacks_to_the_bit(model, bank):
+    reducer = ScoreReducer(model, bank, selected(1, 2), image_set("x", SHOWN).items)
+    for part in parts_of(reducer, shards_of([4, 5])):
+        found = reducer.unpack(reducer.pack(part))
+        assert set(found) == set(part)
+        for key, sums in part.items():
+            assert found[key].numbers == sums.numbers
+            for name in ("terms", "derivative", "drawn", "constant", "moves"):
+                np.testing.assert_array_equal(getattr(found[key], name), getattr(sums, name))
+
+
+def test_interrupted_scoring_goes_on_and_gives_the_same(model, bank, tmp_path, monkeypatch):
+    monkeypatch.setattr("sacv.engine.shards.LEAST_IMAGES", 2)
+    want = sacv.score(model, SHOWN, bank, [1, 2], batch_size=2)
+    for stop in range(1, 5):
+        store, done = ShardStore(tmp_path / str(stop)), []
+
+        def interrupt(count, total, stop=stop):
+            if count == stop:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            sacv.score(model, SHOWN, bank, [1, 2], batch_size=2, shards=store, progress=interrupt)
+        kept = len(list(store.folder.iterdir())) if store.folder.exists() else 0
+        assert kept == stop - 1
+        add = ScoreReducer.add
+        monkeypatch.setattr(ScoreReducer, "add", lambda *given, add=add, done=done: done.append(1) or add(*given))
+        found = sacv.score(model, SHOWN, bank, [1, 2], batch_size=2, shards=store)
+        monkeypatch.setattr(ScoreReducer, "add", add)
+        assert len(done) == 5 - kept
+        pd.testing.assert_frame_equal(found.table, want.table, check_exact=True)
+        pd.testing.assert_frame_equal(found.images, want.images, check_exact=True)
+
+
+def test_parts_of_other_images_targets_or_banks_are_not_taken(model, bank):
+    items = image_set("x", SHOWN).items
+    shard = cut(4, 2)[0]
+
+    def key(items=items, bank=bank, targets=None, model=model):
+        return ScoreReducer(model, bank, targets or selected(1), items).key(shard)
+
+    assert key() == key()
+    net = SmallNet(4).double()
+    others = [
+        key(items=items[1:]),
+        key(targets=selected(2)),
+        key(targets={"1": lambda output: output[:, 1]}),
+        key(targets={"1": lambda output: output[:, 2]}),
+        key(bank=make_bank(model, seed=3)),
+        key(bank=make_bank(model, ["features.0"])),
+        key(model=sacv.VisionModel(net)),
+        ScoreReducer(model, bank, selected(1), items).key(cut(4, 4)[0]),
+    ]
+    assert len({key(), *others}) == len(others) + 1
 
 
 def test_a_constant_half_and_one_that_is_not_merge_to_one_that_is_not(model, bank):
-    reducer = _Reducer(model, bank, selected(1), ("a", "b"))
-    items = image_set("x", SHOWN[:2]).items
-    states = [folded(reducer, [batch]) for batch in batches(items, 1)]
-    for sums in states[0].values():
+    reducer = ScoreReducer(model, bank, selected(1), image_set("x", SHOWN[:2]).items)
+    parts = parts_of(reducer, shards_of([1, 1]))
+    for sums in parts[0].values():
         sums.constant = True
-    merged = reducer.merge(*states)
-    assert not any(sums.constant for sums in merged.values())
+    assert not any(sums.constant for sums in whole_of(reducer, parts).values())
 
 
 def test_a_constant_gradient_is_told(model):

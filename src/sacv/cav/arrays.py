@@ -172,7 +172,7 @@ def pack_statistics(name: str, found: SetStatistics) -> dict[str, Array]:
 def unpack_statistics(
     name: str, arrays: Mapping[str, Array], channels: int, images: int | None = None
 ) -> SetStatistics:
-    """Undo `pack_statistics`, of so many images if that is known; a fault in the arrays is a ValueError."""
+    """Undo `pack_statistics`, of so many units if that is known; a fault in the arrays is a ValueError."""
     upper = np.triu_indices(channels)
     counts = _array(f"{name}/count", arrays, (None,), np.floating, least=0)
     if not counts.any():
@@ -199,11 +199,19 @@ def unpack_statistics(
 
 
 def pack_means(name: str, images: ImageMeans) -> dict[str, Array]:
-    """Give the arrays of the means of images."""
-    return {f"{name}/image_means": images.means, f"{name}/image_weights": images.weights}
+    """Give the arrays of the means of units of images."""
+    return {
+        f"{name}/image_means": images.means,
+        f"{name}/image_weights": images.weights,
+        f"{name}/image_sizes": images.sizes,
+    }
 
 
 def unpack_means(name: str, arrays: Mapping[str, Array], channels: int, images: int | None) -> ImageMeans:
-    """Undo `pack_means`, of so many images if that is known; a fault in the arrays is a ValueError."""
+    """Undo `pack_means`, of so many units if that is known; a fault in the arrays is a ValueError."""
     means = _array(f"{name}/image_means", arrays, (images, channels), np.float64)
-    return ImageMeans(means, _array(f"{name}/image_weights", arrays, (len(means),), np.float64, least=0))
+    weights = _array(f"{name}/image_weights", arrays, (len(means),), np.float64, least=0)
+    sizes = f"{name}/image_sizes"
+    if sizes not in arrays:  # a bank from before images were joined to units
+        return ImageMeans.single(means, weights)
+    return ImageMeans(means, weights, _array(sizes, arrays, (len(means),), np.int64, least=1))

@@ -19,7 +19,7 @@ never are random locations: that raises B and lowers the AUROC on real photos. d
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from sacv.cav.quality import area
 from sacv.cav.sets import RANDOM
-from sacv.cav.statistics import ImageMeans, SetStatistics
+from sacv.cav.statistics import SetStatistics
 from sacv.solvers import MomentSolver
 
 Float64 = NDArray[np.float64]
@@ -186,7 +186,7 @@ def mixed(full: SetStatistics, pasted: SetStatistics) -> SetStatistics:
     count = full.total().count
     both = SetStatistics.union([full.weighing((1 - SHARE) * count), pasted.weighing(SHARE * count)])
     means = (1 - SHARE) * full.images.means + SHARE * pasted.total().mean
-    return SetStatistics(both.folds, full.image_fold, ImageMeans(means, full.images.weights), full.sample)
+    return SetStatistics(both.folds, full.image_fold, replace(full.images, means=means), full.sample)
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,9 +38,9 @@ class Contrast:
     statistics
         Of all images, weighted.
     images
-        The images, in the order of the statistics.
+        The images, one for each unit, in the order of the statistics.
     parts
-        Number of images of the rest, and of the pool.
+        Number of units of the rest, and of the pool.
     same_pictures
         Whether the rest of the concept's own photos is in it.
     figures
@@ -81,27 +81,26 @@ def contrast(
         return Contrast(pool, random.images, (len(random.images),))
     (rest,) = own
     found = statistics[layer, rest.key]
-    known = {image.digest for image in rest.images}
-    same = bool(known & {image.digest for image in entry.images})
+    same = not rest.hashes.isdisjoint(entry.hashes)
     if random.rest:
         return Contrast(found, rest.images, (len(rest.images),), same)
     apart = kind_auroc(found, pool)
-    count = len(rest.images)
-    weight = float(np.clip(2 * (1 - apart), 0, 1)) * count / (count + 2)
+    weight = float(np.clip(2 * (1 - apart), 0, 1)) * rest.count / (rest.count + 2)
     if weight < LEAST_WEIGHT:
         weight = 0.0
     figures = {"pool_auroc": apart, "pool_weight": weight, "pool_cosine": 1.0}
     if weight == 0.0:
-        return Contrast(found, rest.images, (count,), same, figures)
+        return Contrast(found, rest.images, (len(rest.images),), same, figures)
     both = SetStatistics.union([found, pool.weighing(weight * found.total().count)])
     concept = statistics[layer, entry.key].total().mean
     figures["pool_cosine"] = _cosine(concept - both.total().mean, concept - found.total().mean)
-    return Contrast(both, rest.images + random.images, (count, len(random.images)), same, figures)
+    return Contrast(both, rest.images + random.images, (len(rest.images), len(random.images)), same, figures)
 
 
 def kind_auroc(one: SetStatistics, other: SetStatistics) -> float:
     """Tell how well the difference of means tells the images of two sets apart, as an AUROC on held-out folds.
 
+    Directions are of all units, and scores of those that are single images.
     The mean over the folds that hold images of both; .5 where there is none. It is below .5 only by chance.
     """
     sides = (one, other)
@@ -111,7 +110,10 @@ def kind_auroc(one: SetStatistics, other: SetStatistics) -> float:
         if not all(len(part) for part in kept):
             continue
         first, second = (side.images.means[part].mean(axis=0) for side, part in zip(sides, kept, strict=True))
-        scores = [side.images.means[side.image_fold == fold] @ (first - second) for side in sides]
+        held = [side.images.means[(side.image_fold == fold) & side.images.alone] for side in sides]
+        if not all(len(part) for part in held):
+            continue
+        scores = [part @ (first - second) for part in held]
         found.append(area(scores[0], scores[1]))
     return float(np.mean(found)) if found else 0.5
 

@@ -155,7 +155,7 @@ class _Layer:
         self, entry: BankSet, against: Contrast, concept: SetStatistics, seen_through: ImageMeans | None
     ) -> _Fitted:
         name, random = str(entry.concept), against.statistics
-        evidence = Evidence(len(entry.images), against.same_pictures, kind_auroc(concept, random))
+        evidence = Evidence(entry.count, against.same_pictures, kind_auroc(concept, random))
         solver = self.solver.settled(evidence) if isinstance(self.solver, MomentSolver) else self.solver
         try:
             learned = self._learned(entry.key, concept, random)
@@ -163,7 +163,7 @@ class _Layer:
             solution = _solve(solver, *learned, None)
             rng = self._rng(f"runs/{name}")
             runs = random_runs(solver, *learned, self.wanted.runs - 1, rng, against.parts)
-            null = self._null(name, len(entry.images), seen_through)
+            null = self._null(name, entry.count, seen_through)
             dealt = None if seen_through is not None or not len(null) else self._dealt(name, concept)
         except SolverError as error:
             raise SolverError(f"concept {name!r} at layer {self.layer!r}: {error}") from error
@@ -177,15 +177,15 @@ class _Layer:
             auroc_interval=under_interval,
             image_accuracy=accuracy(*by_image, rng)[0],
             image_auroc=auroc(*by_image, rng)[0],
-            images=len(entry.images),
-            random_images=len(against.images),
+            images=entry.count,
+            random_images=random.count,
             locations=concept.total().count,
             random_locations=random.total().count,
             run_cosine=_mean_cosine(runs),
             looks_auroc=_looks(entry.images, against.images),
             absent=tuple(
                 image.name
-                for image, score in zip(entry.images, by_image[0].scores, strict=True)
+                for image, score in zip(_alone(entry.images, concept), by_image[0].scores, strict=True)
                 if score < np.median(by_image[1].scores)
             ),
             place_auroc=_place(entry, against, *held_out) if against.same_pictures else None,
@@ -214,7 +214,7 @@ class _Layer:
 
     def _null(self, name: str, images: int, seen_through: ImageMeans | None) -> DrawnCAVs:
         """Draw the null, once for all concepts of as many images."""
-        pool = len(self.random.image_fold)
+        pool = self.random.count
         if pool < MINIMUM_POOL or self.wanted.nulls == 0:
             return DrawnCAVs.none(self.random.total().channels)
         size = min(images, pool // 2)
@@ -250,7 +250,7 @@ def _held_out(
     sides: tuple[SetStatistics, SetStatistics],
     learned: tuple[SetStatistics, SetStatistics],
 ) -> tuple[tuple[HeldOut, HeldOut], tuple[HeldOut, HeldOut]]:
-    """Score locations and images of the sides, each by the direction learned without its fold."""
+    """Score locations and single images of the sides, each by the direction learned without its fold."""
     by_location = [np.empty(len(side.sample.vectors)) for side in sides]
     by_image = [np.empty(len(side.image_fold)) for side in sides]
     for fold in range(max(len(side.folds) for side in sides)):
@@ -266,8 +266,16 @@ def _held_out(
         HeldOut(scores, side.image_fold[side.sample.image], side.sample.image, side.sample.weights)
         for scores, side in zip(by_location, sides, strict=True)
     ]
-    imaged = [HeldOut.of_images(scores, side.image_fold) for scores, side in zip(by_image, sides, strict=True)]
+    imaged = [
+        HeldOut.of_images(scores[side.images.alone], side.image_fold[side.images.alone])
+        for scores, side in zip(by_image, sides, strict=True)
+    ]
     return (located[0], located[1]), (imaged[0], imaged[1])
+
+
+def _alone(images: Sequence[BankImage], found: SetStatistics) -> list[BankImage]:
+    """Give the images that are judged by themselves."""
+    return [image for image, alone in zip(images, found.images.alone, strict=True) if alone]
 
 
 def _place(entry: BankSet, against: Contrast, concept: HeldOut, random: HeldOut) -> float | None:

@@ -4,24 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from math import prod
+from typing import TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sacv.cav.bank import ConceptBank, LayerShape
 from sacv.cav.calibration import Calibration, calibrated
 from sacv.cav.context import BankContext
 from sacv.cav.estimate import draws, estimate, inner
-from sacv.cav.gather import Gathered, SetPlan, gather
+from sacv.cav.gather import gather
+from sacv.cav.membership import Units, plan
 from sacv.cav.pasting import ByLayer, context_photos, plan_pasting, settle
 from sacv.cav.plans import plan_sets
 from sacv.cav.reading import Reading
-from sacv.cav.sets import BankImage, BankSet
+from sacv.cav.sets import DIGITS, BankImage, BankSet
 from sacv.cav.sources import FitSource, hold_apart, read_sources
 from sacv.concepts import ImageItem, Region, Source, batches
+from sacv.engine import Engine, ShardStore
 from sacv.errors import OptionError
 from sacv.model import VisionModel
 from sacv.solvers import DEFAULT, Solver
 
 Progress = Callable[[int, int], None]
 """Called with the number of batches done and of all."""
+
+
+class _Images(TypedDict):
+    """What a `BankSet` holds of its images."""
+
+    images: tuple[BankImage, ...]
+    joined: tuple[str, ...]
 
 
 def fit(
@@ -42,6 +55,8 @@ def fit(
     seed: int = 0,
     batch_size: int | None = None,
     skip_unreadable: bool = False,
+    engine: Engine | None = None,
+    shards: ShardStore | None = None,
     progress: Progress | None = None,
 ) -> ConceptBank:
     """Find the direction of every concept at every layer.
@@ -95,6 +110,14 @@ def fit(
         (`VisionModel.batch_size`).
     skip_unreadable
         Leave out files that cannot be read and list them in the bank, rather than stop.
+    engine
+        Who does the work (`sacv.engine`); this process by default. The bank is the same, byte for byte.
+    shards
+        Where finished parts of the pass are written, and those that are there already are read from, so that an
+        interrupted fit goes on where it stopped and gives the same bank::
+
+            with sacv.ShardStore("bank.shards") as shards:
+                sacv.fit(..., shards=shards).save("bank")
     progress
         Called with the number of batches done and of all.
 
@@ -141,8 +164,8 @@ def fit(
         pasting = plan_pasting(model, grids, photos, [entry.concept for entry in sources], sets, folds, seed)
         sets += pasting.plans
     size = model.batch_size(batch_size)
-    counts = (len({item.digest for entry in sets for item in entry.items}), len(calibration.images))
-    total = sum(-(-count // size) for count in counts)
+    made = plan(sets, folds, seed, calibration.images.items)
+    total = -(-(len(made.items) - made.kept) // size) + -(-made.kept // size)
     done = 0
 
     def advance(count: int) -> None:
@@ -154,18 +177,22 @@ def fit(
     found = gather(
         model,
         layers,
-        sets,
-        folds=folds,
+        made,
         reading=Reading.of(solver),
         locations=locations,
         seed=seed,
         batch_size=size,
         progress=advance,
-        kept=calibration.images.items,
+        engine=engine,
+        shards=shards,
     )
+    images = [
+        _bank_images(entry.items, units, looks)
+        for entry, units, looks in zip(sets, made.units, found.looks, strict=True)
+    ]
     used = {item.digest for number in (len(sources) - 1, *resting.values()) for item in sets[number].items}
-    bank_sets = tuple(_bank_set(source, entry, found, used) for source, entry in zip(sources, sets, strict=False))
-    rests = tuple(BankSet(name, _bank_images(sets[number].items, found), rest=True) for name, number in resting.items())
+    bank_sets = tuple(_bank_set(source, its, used) for source, its in zip(sources, images, strict=False))
+    rests = tuple(BankSet(name, rest=True, **images[number]) for name, number in resting.items())
     numbers = {entry.key: number for number, entry in enumerate(bank_sets)}
     numbers |= {entry.key: number for entry, number in zip(rests, resting.values(), strict=True)}
     statistics = {(layer, key): found.sets[layer, number] for layer in layers for key, number in numbers.items()}
@@ -201,36 +228,43 @@ def fit(
         cavs=calibrated(cavs, calibration, found.kept, grids),
         statistics=statistics,
         seen_through=seen_through,
-        absent=_absent_set(calibration, found),
+        absent=_absent_set(calibration, found.kept_looks),
         context=seen,
         pasted=taken,
     )
 
 
-def _bank_images(items: Sequence[ImageItem], found: Gathered) -> tuple[BankImage, ...]:
-    return tuple(BankImage(item.name, item.digest, tuple(found.looks[item.digest].tolist())) for item in items)
+def _bank_images(items: Sequence[ImageItem], units: Units, looks: NDArray[np.float64]) -> _Images:
+    """Give what a bank holds of the images of a set: a name for each unit, and the hashes of the others."""
+    named = units.firsts.tolist()
+    rows = zip(named, units.sizes.tolist(), looks.tolist(), strict=True)
+    joined = set(range(len(items))).difference(named)
+    return {
+        "images": tuple(BankImage(items[at].name, items[at].digest, tuple(seen), size) for at, size, seen in rows),
+        "joined": tuple(items[at].digest[:DIGITS] for at in sorted(joined)),
+    }
 
 
-def _bank_set(source: FitSource, entry: SetPlan, found: Gathered, used: Set[str]) -> BankSet:
+def _bank_set(source: FitSource, images: _Images, used: Set[str]) -> BankSet:
     negatives = sum(item.digest in used for item in source.negatives)
     return BankSet(
         source.concept,
-        _bank_images(entry.items, found),
-        source.masks is not None,
-        tuple((skipped.name, skipped.reason) for skipped in source.images.skipped),
-        source.repeats,
-        negatives,
-        len(source.negatives) - negatives,
-        source.unmatched,
-        source.concept is None and not source.images.items,
+        regions=source.masks is not None,
+        skipped=tuple((skipped.name, skipped.reason) for skipped in source.images.skipped),
+        repeats=source.repeats,
+        negatives=negatives,
+        unused=len(source.negatives) - negatives,
+        unmatched=source.unmatched,
+        rest=source.concept is None and not source.images.items,
+        **images,
     )
 
 
-def _absent_set(calibration: Calibration, found: Gathered) -> BankSet:
+def _absent_set(calibration: Calibration, looks: NDArray[np.float64]) -> BankSet:
     items, skipped = calibration.images.items, calibration.images.skipped
     return BankSet(
         None,
-        _bank_images(items, found),
         skipped=tuple((one.name, one.reason) for one in skipped),
         repeats=calibration.repeats,
+        **_bank_images(items, Units.alone(len(items)), looks),
     )

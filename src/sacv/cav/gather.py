@@ -1,12 +1,17 @@
 """One pass over the images: every layer and set gets its statistics.
 
-An image that stands in several sets is run once.
+An image that stands in several sets is run once. The pass is a reducer over shards (`sacv.engine`): what a shard gives
+is sums, and the means and samples of a bounded number of units (`sacv.cav.membership`).
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
 from operator import itemgetter
 
 import numpy as np
@@ -14,122 +19,72 @@ import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from sacv.cav.looks import looks
+from sacv.cav.looks import LOOKS, looks
+from sacv.cav.membership import Plan
 from sacv.cav.reading import Reading
 from sacv.cav.statistics import ImageMeans, SetStatistics
-from sacv.concepts import Batch, ImageItem, batches
-from sacv.engine import LocalEngine, Progress
+from sacv.concepts import ImageItem
+from sacv.engine import Engine, LocalEngine, Progress, Shard, ShardStore, cut, fold
 from sacv.errors import ActivationError
+from sacv.files import Array
 from sacv.model import VisionModel
-from sacv.stats import LocationSample, Moments, MomentSums, assign_folds, choose_locations
+from sacv.stats import BoundedSample, LocationSample, Moments, MomentSums, choose_locations
 
 Float64 = NDArray[np.float64]
 
-
-@dataclass(frozen=True, eq=False)
-class SetPlan:
-    """A set of images to gather.
-
-    Parameters
-    ----------
-    items
-        The images.
-    weights
-        For each image, by layer: float64 `(locations,)`, how much of each location shows what the set shows; none
-        where the whole image does.
-    means_only
-        Only the mean of each image is wanted.
-    follows
-        Number of an earlier set whose photos have the same folds here.
-    folds
-        The fold of each image, where it is not to be drawn.
-    """
-
-    items: tuple[ImageItem, ...]
-    weights: tuple[Mapping[str, Float64] | None, ...]
-    means_only: bool = False
-    follows: int | None = None
-    folds: tuple[int, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Member:
-    """The place of an image in a set: which set, which of its images, which fold."""
-
-    set: int
-    image: int
-    fold: int
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Each image once, with its place in every set."""
-
-    sets: tuple[SetPlan, ...]
-    items: tuple[ImageItem, ...]
-    members: tuple[tuple[Member, ...], ...]
-    image_folds: tuple[NDArray[np.int64], ...]
-    """For each set, int `(images,)`."""
-    kept: int = 0
-    """How many of the items, the last ones, stand in no set: their activations are kept whole."""
-
-
-def plan(sets: Sequence[SetPlan], folds: int, seed: int, kept: Sequence[ImageItem] = ()) -> Plan:
-    """Assign folds and list each image once, fold by fold, so that a batch has few of them; then those of no set."""
-    known: dict[str, int] = {}
-    image_folds: list[NDArray[np.int64]] = []
-    for entry in sets:
-        if entry.folds is not None:
-            image_folds.append(np.array(entry.folds, dtype=np.int64))
-            continue
-        digests = [item.digest for item in entry.items]
-        # A set's folds depend on no other set; but what is marked of a photo and what is not stay together, unless
-        # that would leave the set in one fold.
-        rng = np.random.default_rng([seed, len(digests)])
-        marked = [digest for digest, weights in zip(digests, entry.weights, strict=True) if weights is not None]
-        given = {digest: known[digest] for digest in marked if digest in known}
-        if entry.follows is not None:
-            other = (item.digest for item in sets[entry.follows].items)
-            given |= dict(zip(other, image_folds[entry.follows].tolist(), strict=True))
-        found = assign_folds(digests, folds, rng, {digest: given[digest] for digest in digests if digest in given})
-        if np.ptp(found) == 0:
-            found = assign_folds(digests, folds, rng)
-        image_folds.append(found)
-        known.update((digest, int(fold)) for digest, fold in zip(digests, found, strict=True) if digest in marked)
-    items: dict[str, ImageItem] = {}
-    members: dict[str, list[Member]] = {}
-    for number, entry in enumerate(sets):
-        for index in np.argsort(image_folds[number], kind="stable").tolist():
-            item = entry.items[index]
-            items.setdefault(item.digest, item)
-            member = Member(number, index, int(image_folds[number][index]))
-            members.setdefault(item.digest, []).append(member)
-    return Plan(
-        tuple(sets),
-        (*items.values(), *kept),
-        (*(tuple(members[digest]) for digest in items), *(() for _ in kept)),
-        tuple(image_folds),
-        len(kept),
-    )
+PART_VERSION = 1
+"""Of what a shard's part holds."""
 
 
 @dataclass
 class _Partial:
-    """The growing statistics of one layer and set."""
+    """The growing statistics of one layer and set; means and samples by unit."""
 
     folds: dict[int, MomentSums] = field(default_factory=dict)
     means: dict[int, Float64] = field(default_factory=dict)
     weights: dict[int, float] = field(default_factory=dict)
-    sample: dict[int, LocationSample] = field(default_factory=dict)
+    sample: dict[int, BoundedSample] = field(default_factory=dict)
+
+    def add_mean(self, unit: int, mean: Float64, weight: float) -> None:
+        """Take in the mean over some locations of a unit."""
+        if unit in self.means:
+            weight += self.weights[unit]
+            mean = mean + (self.means[unit] - mean) * (self.weights[unit] / weight)
+        self.means[unit], self.weights[unit] = mean, weight
+
+    def add_sample(self, unit: int, sample: BoundedSample, most: int) -> None:
+        """Take in a sample of some locations of a unit."""
+        self.sample[unit] = self.sample[unit].join(sample, most) if unit in self.sample else sample
+
+    def sums(self, number: int, channels: int) -> MomentSums:
+        """Give the sums of a fold."""
+        if number not in self.folds:
+            self.folds[number] = MomentSums(channels)
+        return self.folds[number]
 
 
 @dataclass
 class State:
-    """What the images seen so far give: by layer and set, the looks by image of the plan, and what is kept whole."""
+    """What some images give.
+
+    Parameters
+    ----------
+    partial
+        By layer and set.
+    looks
+        By set and unit, float64 `(4,)`: the sum of the images' looks, and their number; by -1 and the number of the
+        image, where it stands in no set.
+    kept
+        By layer and number of the image, the activations of each image that stands in no set.
+    """
 
     partial: dict[tuple[str, int], _Partial] = field(default_factory=dict)
-    looks: dict[int, Float64] = field(default_factory=dict)
+    looks: dict[tuple[int, int], Float64] = field(default_factory=dict)
     kept: dict[tuple[str, int], NDArray[np.floating]] = field(default_factory=dict)
+
+    def add_looks(self, key: tuple[int, int], found: Float64) -> None:
+        """Take in looks."""
+        self.looks[key] = self.looks[key] + found if key in self.looks else found
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,15 +98,26 @@ class Gathered:
     means
         By layer and number of the set, for sets of which only the means are wanted.
     looks
-        By SHA-256 of the image, float64 `(3,)`; see `sacv.cav.looks`.
+        For each set, float64 `(units, 3)`: the mean looks of the images of each unit; see `sacv.cav.looks`.
     kept
         By layer, the activations `(locations, channels)` of each image that stands in no set, as they are read.
+    kept_looks
+        Float64 `(images, 3)`.
     """
 
     sets: Mapping[tuple[str, int], SetStatistics]
     means: Mapping[tuple[str, int], ImageMeans]
-    looks: Mapping[str, Float64]
+    looks: Sequence[Float64]
     kept: Mapping[str, Sequence[NDArray[np.floating]]]
+    kept_looks: Float64
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A batch as the network's input, and the number of its first image."""
+
+    start: int
+    inputs: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -167,7 +133,7 @@ class Gather:
     reading
         How activations are read.
     locations
-        Locations sampled from each image.
+        Locations sampled from each unit.
     seed
         Of the samples.
     """
@@ -179,19 +145,59 @@ class Gather:
     locations: int
     seed: int
 
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Hold the network, and numpy's threads.
+
+        The threads of numpy and of scipy wait, spinning, on the processors that torch's threads need next, which slows
+        the network by a third; one thread each is enough beside torch's.
+        """
+        with self.model.borrowed(), threadpool_limits(1, user_api="blas"):
+            yield
+
+    @cached_property
+    def _basis(self) -> str:
+        """What every part depends on."""
+        return json.dumps(
+            [PART_VERSION, self.model.identity(), self.layers, repr(self.reading), self.locations, self.seed]
+        )
+
+    def key(self, shard: Shard) -> str:
+        """Give a SHA-256 of the network, of how it is read, and of what the shard's images are and stand in."""
+        digest = hashlib.sha256(self._basis.encode())
+        for piece in shard.pieces:
+            digest.update(repr(piece).encode())
+            for number in piece:
+                digest.update(self.plan.items[number].digest.encode())
+                for member in self.plan.members[number]:
+                    entry = self.plan.sets[member.set]
+                    digest.update(repr((member.set, member.unit, member.fold, entry.means_only)).encode())
+                    weights = entry.weights[member.image]
+                    for values in () if weights is None else map(weights.__getitem__, self.layers):
+                        digest.update(values.tobytes())
+        return digest.hexdigest()
+
+    def load(self, piece: range) -> Loaded:
+        """Read and transform a batch of images."""
+        return Loaded(piece.start, self.model.inputs([self.plan.items[number].load() for number in piece]))
+
     def empty(self) -> State:
         """Give the statistics of no images."""
         return State()
 
-    def add(self, state: State, batch: Batch) -> State:
+    def add(self, part: State, loaded: Loaded) -> State:
         """Run a batch and add what it gives."""
-        inputs = self.model.inputs(batch.images)
-        state.looks.update(enumerate(looks(inputs), start=batch.start))
-        for layer, record in self.model.activations(inputs, self.layers).items():
+        for number, found in enumerate(looks(loaded.inputs), start=loaded.start):
+            counted = np.append(found, 1.0)
+            for member in self.plan.members[number]:
+                part.add_looks((member.set, member.unit), counted)
+            if not self.plan.members[number]:
+                part.add_looks((-1, number), counted)
+        for layer, record in self.model.activations(loaded.inputs, self.layers).items():
             cells = record.cells if record.cells.dtype == torch.float64 else record.cells.float()
             # the places of a grid in one row; channels stay last
-            self._add_layer(state, layer, self.reading(cells).flatten(1, -2), batch.start)
-        return state
+            self._add_layer(part, layer, self.reading(cells).flatten(1, -2), loaded.start)
+        return part
 
     def _add_layer(self, state: State, layer: str, cells: torch.Tensor, start: int) -> None:
         # One value near the mean is taken off the whole batch, so that float32 sums and products are precise; a
@@ -213,7 +219,7 @@ class Gather:
         values, off = cells.cpu().numpy(), centred.cpu().numpy()
         whole: dict[tuple[int, int], list[int]] = {}
         for offset in range(len(values)):
-            if start + offset >= len(self.plan.items) - self.plan.kept:
+            if not self.plan.members[start + offset]:
                 state.kept[layer, start + offset] = values[offset].copy()
             for member in self.plan.members[start + offset]:
                 entry = self.plan.sets[member.set]
@@ -221,108 +227,169 @@ class Gather:
                 marked = entry.weights[member.image]
                 weights = None if marked is None else marked[layer]
                 if weights is None:
-                    partial.means[member.image], partial.weights[member.image] = means[offset], values.shape[1]
+                    partial.add_mean(member.unit, means[offset], values.shape[1])
                     if not entry.means_only:
                         whole.setdefault((member.set, member.fold), []).append(offset)
                 else:
-                    partial.weights[member.image] = float(weights.sum())
-                    partial.means[member.image] = weights @ values[offset] / weights.sum()
+                    partial.add_mean(member.unit, weights @ values[offset] / weights.sum(), float(weights.sum()))
                     if not entry.means_only:
                         legal = np.flatnonzero(weights)
-                        self._sums(partial, member.fold, values).join(Moments.of(values[offset, legal], weights[legal]))
+                        sums = partial.sums(member.fold, values.shape[-1])
+                        sums.join(Moments.of(values[offset, legal], weights[legal]))
                 if not entry.means_only:
-                    partial.sample[member.image] = self._sample(values[offset], weights, start + offset, member.image)
-        for (number, fold), offsets in whole.items():
+                    sample = self._sample(values[offset], weights, self.plan.items[start + offset])
+                    partial.add_sample(member.unit, sample, self.locations)
+        for (number, fold_number), offsets in whole.items():
             chosen = off[offsets[0] : offsets[-1] + 1] if offsets[-1] - offsets[0] < len(offsets) else off[offsets]
-            sums = self._sums(state.partial[layer, number], fold, values)
             rows = chosen.reshape(-1, off.shape[-1])
+            sums = state.partial[layer, number].sums(fold_number, off.shape[-1])
             sums.add(rows, shift.astype(np.float64), rests[offsets].mean(axis=0), float(len(rows)))
 
-    def _sample(self, values: NDArray[np.floating], weights: Float64 | None, item: int, image: int) -> LocationSample:
+    def _sample(self, values: NDArray[np.floating], weights: Float64 | None, item: ImageItem) -> BoundedSample:
         legal = np.arange(len(values)) if weights is None else np.flatnonzero(weights)
-        chosen = choose_locations(legal, self.locations, self.seed, self.plan.items[item].digest)
+        chosen = choose_locations(legal, self.locations, self.seed, item.digest)
         shares = np.ones(len(chosen)) if weights is None else weights[chosen]
-        return LocationSample(values[chosen], np.full(len(chosen), image, dtype=np.int64), shares)
-
-    @staticmethod
-    def _sums(partial: _Partial, fold: int, values: NDArray[np.floating]) -> MomentSums:
-        if fold not in partial.folds:
-            partial.folds[fold] = MomentSums(values.shape[-1])
-        return partial.folds[fold]
+        return BoundedSample.of_image(values[chosen], shares, self.seed, item.digest)
 
     def merge(self, left: State, right: State) -> State:
-        """Join the statistics of two parts of the images."""
-        left.looks.update(right.looks)
+        """Join the statistics of two parts of the images, the first of which is reused."""
+        for place, found in right.looks.items():
+            left.add_looks(place, found)
         left.kept.update(right.kept)
         for key, other in right.partial.items():
             mine = left.partial.setdefault(key, _Partial())
-            mine.means.update(other.means)
-            mine.weights.update(other.weights)
-            mine.sample.update(other.sample)
-            for fold, sums in other.folds.items():
-                if fold in mine.folds:
-                    mine.folds[fold].join(sums.moments())
-                else:
-                    mine.folds[fold] = sums
+            for unit, mean in other.means.items():
+                mine.add_mean(unit, mean, other.weights[unit])
+            for unit, sample in other.sample.items():
+                mine.add_sample(unit, sample, self.locations)
+            for number, sums in other.folds.items():
+                moments = sums.moments()
+                mine.sums(number, moments.channels).join(moments)
         return left
 
+    def pack(self, part: State) -> dict[str, Array]:
+        """Give a part as arrays."""
+        arrays: dict[str, Array] = {
+            "looks/keys": np.array(list(part.looks), dtype=np.int64).reshape(-1, 2),
+            "looks/values": np.array(list(part.looks.values())).reshape(-1, len(LOOKS) + 1),
+        }
+        for (layer, item), values in part.kept.items():
+            arrays[f"kept/{self.layers.index(layer)}/{item}"] = values
+        for (layer, number), partial in part.partial.items():
+            arrays |= _packed(f"sets/{self.layers.index(layer)}/{number}", partial)
+        return arrays
+
+    def unpack(self, arrays: Mapping[str, Array]) -> State:
+        """Undo `pack`."""
+        found = State()
+        keys = arrays["looks/keys"].tolist()
+        found.looks = {(one, other): row for (one, other), row in zip(keys, arrays["looks/values"], strict=True)}
+        for name, values in arrays.items():
+            kind, layer, number, *what = name.split("/") if not name.startswith("looks/") else ("looks", "", "")
+            if kind == "kept":
+                found.kept[self.layers[int(layer)], int(number)] = values
+            elif what == ["units"]:
+                found.partial[self.layers[int(layer)], int(number)] = _unpacked(f"sets/{layer}/{number}", arrays)
+        return found
+
     def finish(self, state: State) -> Gathered:
-        """Give the statistics in the order of the images."""
+        """Give the statistics in the order of the units."""
         sets: dict[tuple[str, int], SetStatistics] = {}
         means: dict[tuple[str, int], ImageMeans] = {}
         for (layer, number), partial in state.partial.items():
-            order = sorted(partial.means)
+            order, its = sorted(partial.means), self.plan.units[number]
             images = ImageMeans(
-                np.stack([partial.means[index] for index in order]),
-                np.array([partial.weights[index] for index in order], dtype=np.float64),
+                np.stack([partial.means[unit] for unit in order]),
+                np.array([partial.weights[unit] for unit in order], dtype=np.float64),
+                its.sizes,
             )
             if self.plan.sets[number].means_only:
                 means[layer, number] = images
                 continue
             empty = Moments.empty(images.means.shape[1])
-            samples = [partial.sample[index] for index in order]
+            samples = [partial.sample[unit].located(unit) for unit in order]
             sets[layer, number] = SetStatistics(
                 tuple(
-                    partial.folds[fold].moments() if fold in partial.folds else empty
-                    for fold in range(max(partial.folds) + 1)
+                    partial.folds[one].moments() if one in partial.folds else empty
+                    for one in range(max(partial.folds) + 1)
                 ),
-                self.plan.image_folds[number],
+                its.folds,
                 images,
                 LocationSample.union(samples, [0] * len(samples)),
             )
-        by_digest = {self.plan.items[index].digest: found for index, found in state.looks.items()}
         kept = {
             layer: [values for (name, _), values in sorted(state.kept.items(), key=itemgetter(0)) if name == layer]
             for layer in self.layers
         }
-        return Gathered(sets, means, by_digest, kept)
+        by_set = [
+            _mean_looks([state.looks[number, unit] for unit in range(len(its.folds))])
+            for number, its in enumerate(self.plan.units)
+        ]
+        apart = [found for (number, _), found in sorted(state.looks.items(), key=itemgetter(0)) if number < 0]
+        return Gathered(sets, means, by_set, kept, _mean_looks(apart))
+
+
+def _mean_looks(sums: Sequence[Float64]) -> Float64:
+    stacked = np.array(sums).reshape(-1, len(LOOKS) + 1)
+    mean: Float64 = stacked[:, :-1] / stacked[:, -1:]
+    return mean
+
+
+def _packed(name: str, partial: _Partial) -> dict[str, Array]:
+    moments = {number: sums.moments() for number, sums in partial.folds.items()}
+    units = list(partial.means)
+    arrays: dict[str, Array] = {
+        f"{name}/units": np.array(units, dtype=np.int64),
+        f"{name}/means": np.array([partial.means[unit] for unit in units]),
+        f"{name}/weights": np.array([partial.weights[unit] for unit in units], dtype=np.float64),
+    }
+    for number, one in moments.items():
+        upper = one.scatter[np.triu_indices(one.channels)]
+        arrays[f"{name}/folds/{number}"] = np.concatenate([[one.count], one.mean, upper])
+    if partial.sample:
+        samples = [partial.sample[unit] for unit in units]
+        arrays[f"{name}/sample/sizes"] = np.array([len(sample.weights) for sample in samples], dtype=np.int64)
+        for what in ("vectors", "weights", "keys"):
+            arrays[f"{name}/sample/{what}"] = np.concatenate([getattr(sample, what) for sample in samples])
+    return arrays
+
+
+def _unpacked(name: str, arrays: Mapping[str, Array]) -> _Partial:
+    units: list[int] = arrays[f"{name}/units"].tolist()
+    means, weights = arrays[f"{name}/means"], arrays[f"{name}/weights"].tolist()
+    found = _Partial({}, dict(zip(units, means, strict=True)), dict(zip(units, weights, strict=True)))
+    channels = means.shape[1]
+    places = f"{name}/folds/"
+    for place in sorted(place for place in arrays if place.startswith(places)):
+        values = arrays[place]
+        scatter = np.zeros((channels, channels))
+        scatter[np.triu_indices(channels)] = values[1 + channels :]
+        moments = Moments(float(values[0]), values[1 : 1 + channels], scatter + np.triu(scatter, 1).T)
+        found.sums(int(place.removeprefix(places)), channels).join(moments)
+    if f"{name}/sample/sizes" in arrays:
+        ends = np.cumsum(arrays[f"{name}/sample/sizes"])[:-1]
+        parts = (np.split(arrays[f"{name}/sample/{what}"], ends) for what in ("vectors", "weights", "keys"))
+        found.sample = {unit: BoundedSample(*part) for unit, *part in zip(units, *parts, strict=True)}
+    return found
 
 
 def gather(
     model: VisionModel,
     layers: Sequence[str],
-    sets: Sequence[SetPlan],
+    made: Plan,
     *,
-    folds: int,
     reading: Reading,
     locations: int,
     seed: int,
     batch_size: int,
     progress: Progress | None,
-    kept: Sequence[ImageItem] = (),
+    engine: Engine | None = None,
+    shards: ShardStore | None = None,
 ) -> Gathered:
     """Run every image once and give the statistics of every layer and set, and the activations of those in no set."""
-    reducer = Gather(model, tuple(layers), plan(sets, folds, seed, kept), reading, locations, seed)
-    items = reducer.plan.items
-    first = len(items) - len(kept)
-
-    def shards() -> Iterator[Batch]:
-        # Apart, so that what is in no set has no part in how the batches of the sets round.
-        yield from batches(items[:first], batch_size)
-        for batch in batches(items[first:], batch_size):
-            yield replace(batch, start=first + batch.start)
-
-    # The threads of numpy and of scipy wait, spinning, on the processors that torch's threads need next, which slows
-    # the network by a third; one thread each is enough beside torch's.
-    with model.borrowed(), threadpool_limits(1, user_api="blas"):
-        return reducer.finish(LocalEngine().fold(reducer, shards(), progress))
+    reducer = Gather(model, tuple(layers), made, reading, locations, seed)
+    first = len(made.items) - made.kept
+    # Apart, so that what is in no set has no part in how the batches of the sets round.
+    work = cut(first, batch_size) + cut(made.kept, batch_size, after=first)
+    parts = (LocalEngine() if engine is None else engine).parts(reducer, work, shards, progress)
+    return reducer.finish(fold(parts, reducer))

@@ -53,12 +53,14 @@ def _solver(value: Any, where: str) -> None:
 _set = record(
     {
         "concept": optional(text),
-        "images": each(record({"name": text, "digest": text, "looks": each(number(), len(LOOKS))})),
+        "images": each(
+            record({"name": text, "digest": text, "looks": each(number(), len(LOOKS))}, {"count": whole(1)})
+        ),
         "regions": truth,
         "skipped": _pairs,
         "repeats": _pairs,
     },
-    {"negatives": whole(), "unused": whole(), "unmatched": whole(), "rest": truth},
+    {"negatives": whole(), "unused": whole(), "unmatched": whole(), "rest": truth, "joined": text},
 )
 
 _quality = record(

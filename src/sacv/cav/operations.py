@@ -61,6 +61,7 @@ def merge(banks: Sequence[ConceptBank], *, solver: Solver | None = None) -> Conc
             replace(
                 entry,
                 images=tuple(image for _, part in chosen for image in part.images),
+                joined=tuple(digits for _, part in chosen for digits in part.joined),
                 skipped=tuple(pair for _, part in chosen for pair in part.skipped),
                 repeats=tuple(pair for _, part in chosen for pair in part.repeats),
                 negatives=sum(part.negatives for _, part in chosen),
@@ -145,7 +146,11 @@ def refit(
         left = tuple(entry for entry in bank.sets[:-1] if entry not in taken)
         if not left:
             raise OptionError("every concept of the bank would be random, and none is left to be told from it")
-        pool = BankSet(None, tuple(image for entry in taken for image in entry.images))
+        pool = BankSet(
+            None,
+            tuple(image for entry in taken for image in entry.images),
+            joined=tuple(digits for entry in taken for digits in entry.joined),
+        )
         statistics = {
             layer: SetStatistics.union([bank.statistics[layer, entry.key] for entry in taken]) for layer in bank.layers
         }
@@ -241,20 +246,21 @@ def _joined_rests(sets: Sequence[BankSet], kept: Mapping[str, Sequence[ConceptBa
                 f"concept {entry.concept!r} is told from the rest of its photos in one bank and not in another; "
                 "fit both alike"
             )
-        images = [image for rest in rests for image in rest.images]
-        twice = len(images) - len({image.digest for image in images})
+        twice = sum(len(rest.hashes) for rest in rests) - len(frozenset[str]().union(*(rest.hashes for rest in rests)))
         if twice:
             raise ImageSetError(
                 f"the rest that concept {entry.concept!r} is told from has {twice} photos in both banks, so that they "
                 "would count twice; fit all of it in one bank"
             )
-        found.append(replace(rests[0], images=tuple(images)))
+        images = tuple(image for rest in rests for image in rest.images)
+        joined = tuple(digits for rest in rests for digits in rest.joined)
+        found.append(replace(rests[0], images=images, joined=joined))
     return tuple(found)
 
 
 def _unseen(pool: SetStatistics) -> ImageMeans:
     """Say of a pool that its images were not seen through a concept's masks."""
-    return ImageMeans(np.zeros_like(pool.images.means), np.zeros_like(pool.images.weights))
+    return replace(pool.images, means=np.zeros_like(pool.images.means), weights=np.zeros_like(pool.images.weights))
 
 
 def _pool_seen_through(
@@ -292,15 +298,14 @@ def _different(holders: Sequence[tuple[ConceptBank, BankSet]]) -> list[tuple[Con
     """Leave out sets that another bank holds too, image for image."""
     chosen: list[tuple[ConceptBank, BankSet]] = []
     for bank, entry in holders:
-        digests = {image.digest: image.name for image in entry.images}
         for _, other in chosen:
-            shared = [name for digest, name in digests.items() if digest in {image.digest for image in other.images}]
-            if len(shared) == len(digests) == len(other.images):
+            shared = entry.hashes & other.hashes
+            if len(shared) == len(entry.hashes) == len(other.hashes):
                 break
             if shared:
                 what = "the random sets" if entry.concept is None else f"the sets of {entry.concept!r}"
                 raise ImageSetError(
-                    f"{what} share {len(shared)} images ({', '.join(shared[:3])}) but not all, so that they can be "
+                    f"{what} share {len(shared)} images ({entry.some(shared)}) but not all, so that they can be "
                     "neither joined nor taken as one; fit again without them in one bank"
                 )
         else:
@@ -309,11 +314,10 @@ def _different(holders: Sequence[tuple[ConceptBank, BankSet]]) -> list[tuple[Con
 
 
 def _require_apart(sets: Sequence[BankSet]) -> None:
-    known = {image.digest: image.name for image in sets[-1].images}
     for entry in sets[:-1]:
-        shared = [image.name for image in entry.images if image.digest in known]
+        shared = entry.hashes & sets[-1].hashes
         if shared and not entry.regions:
             raise ImageSetError(
-                f"concept {entry.concept!r} and the random set share {len(shared)} images ({', '.join(shared[:3])}); "
+                f"concept {entry.concept!r} and the random set share {len(shared)} images ({entry.some(shared)}); "
                 "an image cannot stand for the concept and against it"
             )

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from sacv.cav.context import COST, LEAST_COMPOSITES, BankContext, ContextEvidence, Part, Pasted, judge
 from sacv.cav.contrast import kind_auroc
-from sacv.cav.gather import SetPlan, plan
 from sacv.cav.marked import Grids, Weights
+from sacv.cav.membership import SetPlan, all_units
 from sacv.cav.sets import RANDOM
 from sacv.cav.statistics import SetStatistics
 from sacv.concepts import (
@@ -142,7 +142,7 @@ def plan_pasting(
     """
     told = ["the random set" if name is None else f"concept {name!r}" for name in names]
     _require_apart(photos, dict(zip(told, sets, strict=False)))
-    assigned = plan(sets, folds, seed).image_folds
+    assigned = [its.folds[its.of_image] for its in all_units(sets, folds, seed)]
     textures = [_textures(name, entry, its) for name, entry, its in zip(names, sets, assigned, strict=False)]
     *concepts, random = textures
     textures = [*(part for part in concepts if part.items), random]
@@ -264,7 +264,7 @@ def settle(
             key = f"concept/{name}"
             try:
                 sides = (full[layer, key], full[layer, RANDOM])
-                settled = solver.settled(Evidence(len(sides[0].image_fold), False, kind_auroc(*sides)))
+                settled = solver.settled(Evidence(sides[0].count, False, kind_auroc(*sides)))
                 found = judge(layer, name, settled, sides, (parts[number], parts[random]), parts[random + 1])
             except SolverError as error:
                 raise SolverError(f"concept {name!r} at layer {layer!r}: {error}") from error

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sacv.cav.gather import SetPlan
 from sacv.cav.marked import Grids, Weights, covered, uncovered
+from sacv.cav.membership import SetPlan
 from sacv.cav.sources import FitSource
 from sacv.concepts import ImageItem, MaskItem
 from sacv.errors import ImageSetError
@@ -54,7 +54,7 @@ def plan_sets(
                 )
     for number, weights in marked.items():
         through = _seen_through([item.digest for item in sources[number].images], weights, pool)
-        plans.append(SetPlan(items, through, means_only=True))
+        plans.append(SetPlan(items, through, means_only=True, follows=len(sources) - 1))
     return plans, resting
 
 

@@ -2,7 +2,8 @@
 
 A *random run* is the concept against a random half of the pool of random images. A *null* CAV is some images of the
 pool against others, as many as the concept has or half the pool if that is less: what a CAV looks like where there is
-no concept. Images are drawn, never locations.
+no concept. Images are drawn, never locations; of very large sets, units of images (`sacv.cav.membership`), so that a
+drawn set holds as many images as it should.
 
 A *dealt* CAV is of all images of the concept and the pool together, their labels dealt at random, so many to either
 side as there are: if the concept's images are but images of the pool, the CAV itself and those dealt are drawn alike.
@@ -26,7 +27,8 @@ from sacv.solvers import MomentSolver, SampleSolver, unit
 from sacv.stats import LocationSample, Moments
 
 Float64 = NDArray[np.float64]
-Choices = NDArray[np.int64]
+Choices = NDArray[np.bool_]
+"""Which units are chosen, `(draws, units)`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,12 +72,11 @@ def random_runs(
 ) -> DrawnCAVs:
     """Give the CAVs of the concept against `count` random halves of the pool.
 
-    Where the pool is made of several parts, of so many images one after the other, each part is halved.
+    Where the pool is made of several parts, of so many units one after the other, each part is halved.
     """
-    pool = len(random.image_fold)
-    sizes = [pool] if parts is None else list(parts)
-    starts = np.cumsum([0, *sizes[:-1]])
-    halves = [start + _draws(size, max(size // 2, 1), count, rng) for start, size in zip(starts, sizes, strict=True)]
+    sizes = random.images.sizes
+    ends = np.cumsum([len(sizes)] if parts is None else list(parts))[:-1]
+    halves = [_draws(part, max(int(part.sum()) // 2, 1), count, rng) for part in np.split(sizes, ends)]
     choices = np.concatenate(halves, axis=1)
     if isinstance(solver, MomentSolver):
         return _from_means(
@@ -84,7 +85,7 @@ def random_runs(
             random.images.of(choices),
             lambda: concept.total().within(random.total()),
         )
-    vectors = [solver.solve(concept.sample, random.sample.of_images(_marks(chosen, pool))).vector for chosen in choices]
+    vectors = [solver.solve(concept.sample, random.sample.of_images(chosen)).vector for chosen in choices]
     return _drawn(vectors, concept.total().mean[None], random.images.of(choices))
 
 
@@ -115,14 +116,14 @@ def null_cavs(
     rng
         Of the draws.
     """
-    pool = len(random.image_fold)
-    size = min(size, pool // 2)
-    legal = np.arange(pool) if seen_through is None else np.flatnonzero(seen_through.weights)
-    size = min(size, len(legal))
+    sizes = random.images.sizes
+    legal = sizes > 0 if seen_through is None else seen_through.weights > 0
+    half = random.count // 2
+    size = min(size, half, int(sizes[legal].sum()))
     if size < 2:
         return DrawnCAVs.none(random.images.means.shape[1])
-    inside = legal[_draws(len(legal), size, count, rng)]
-    outside = np.array([_others(chosen, pool, rng)[: pool // 2] for chosen in inside]).reshape(count, -1)
+    inside = _draws(sizes, size, count, rng, legal)
+    outside = np.array([_first(sizes, np.flatnonzero(~one), half, rng) for one in inside]).reshape(inside.shape)
     spread = partial(spread_along, within=random.within_images(), images=random.images, chosen=outside)
     concept_means = (random.images if seen_through is None else seen_through).of(inside)
     random_means = random.images.of(outside)
@@ -130,7 +131,7 @@ def null_cavs(
         drawn = _from_means(solver, concept_means, random_means, random.total)
         return replace(drawn, spreads=spread(drawn.vectors))
     vectors = [
-        solver.solve(*(random.sample.of_images(_marks(side, pool)) for side in pair)).vector
+        solver.solve(*(random.sample.of_images(side) for side in pair)).vector
         for pair in zip(inside, outside, strict=True)
     ]
     drawn = _drawn(vectors, concept_means, random_means)
@@ -150,9 +151,8 @@ def dealt_cavs(
     """
     sides = (concept, random)
     images = ImageMeans.union([side.images for side in sides])
-    total, size = len(images.weights), len(concept.image_fold)
-    orders = _draws(total, total, count, rng)
-    inside, outside = orders[:, :size], orders[:, size:]
+    inside = _draws(images.sizes, concept.count, count, rng)
+    outside = ~inside
     means = images.of(inside), images.of(outside)
     if isinstance(solver, MomentSolver):
         channels = images.means.shape[1]
@@ -160,7 +160,7 @@ def dealt_cavs(
         vectors = [_unit_or_zero(*pair) for pair in zip(raw, means[0] - means[1], strict=True)]
     else:
         sample = LocationSample.union([side.sample for side in sides], [len(side.image_fold) for side in sides])
-        vectors = [_solved(solver, sample, _marks(chosen, total), images.means.shape[1]) for chosen in inside]
+        vectors = [_solved(solver, sample, chosen, images.means.shape[1]) for chosen in inside]
     drawn = _drawn(vectors, *means)
     within = concept.within_images().within(random.within_images())
     return replace(drawn, spreads=spread_along(drawn.vectors, within, images, outside))
@@ -178,13 +178,13 @@ def spread_along(vectors: Float64, within: Moments, images: ImageMeans, chosen: 
     images
         Where the images are taken from.
     chosen
-        Int `(k, n)`: the images of each vector.
+        Bool `(k, units)`: the units of each vector.
     """
     inner = np.einsum("kc,kc->k", vectors @ within.covariance, vectors)
-    along = np.take_along_axis(images.means @ vectors.T, chosen.T, axis=0)
-    weights = images.weights[chosen.T]
-    weights = weights / weights.sum(axis=0)
-    between = (weights * (along - (weights * along).sum(axis=0)) ** 2).sum(axis=0)
+    along = vectors @ images.means.T
+    weights = np.where(chosen, images.weights, 0.0)
+    weights /= weights.sum(axis=1, keepdims=True)
+    between = (weights * (along - (weights * along).sum(axis=1, keepdims=True)) ** 2).sum(axis=1)
     found: Float64 = np.sqrt(np.maximum(inner + between, np.finfo(np.float64).tiny))
     return found
 
@@ -200,20 +200,28 @@ def _solved(solver: SampleSolver, sample: LocationSample, marks: NDArray[np.bool
         return np.zeros(channels)
 
 
-def _draws(pool: int, size: int, count: int, rng: np.random.Generator) -> Choices:
-    """Draw `size` of the pool's images without replacement, `(count, size)`."""
-    return np.array([rng.permutation(pool)[:size] for _ in range(count)], dtype=np.int64).reshape(count, size)
+def _draws(
+    sizes: NDArray[np.int64], images: int, count: int, rng: np.random.Generator, legal: NDArray[np.bool_] | None = None
+) -> Choices:
+    """Draw units of so many images without replacement, `(count, units)`, of all or of those that are legal.
+
+    Where single images are enough to draw from, groups are left alone, so that it is exactly as many.
+    """
+    among = np.ones(len(sizes), dtype=bool) if legal is None else legal
+    alone = among & (sizes == 1)
+    if images <= alone.sum() // 2:
+        among = alone
+    places = np.flatnonzero(among)
+    return np.array([_first(sizes, places, images, rng) for _ in range(count)]).reshape(count, len(sizes))
 
 
-def _others(chosen: Choices, pool: int, rng: np.random.Generator) -> Choices:
-    """Give the images not chosen, in a drawn order."""
-    return rng.permutation(np.setdiff1d(np.arange(pool), chosen))
-
-
-def _marks(chosen: Choices, pool: int) -> NDArray[np.bool_]:
-    marks = np.zeros(pool, dtype=bool)
-    marks[chosen] = True
-    return marks
+def _first(sizes: NDArray[np.int64], places: NDArray[np.intp], images: int, rng: np.random.Generator) -> Choices:
+    """Choose units of some, in a drawn order, until they hold so many images, `(units,)`."""
+    order = rng.permutation(places)
+    held = np.cumsum(sizes[order])
+    chosen = np.zeros(len(sizes), dtype=bool)
+    chosen[order[: int(np.searchsorted(held, images)) + 1]] = True
+    return chosen
 
 
 def _from_means(solver: MomentSolver, concept: Float64, random: Float64, within: Callable[[], Moments]) -> DrawnCAVs:

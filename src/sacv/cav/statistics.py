@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,31 +16,46 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class ImageMeans:
-    """The mean over the locations of each image.
+    """The mean over the locations of each image of a set; of each group of images where there are very many.
+
+    An image or a group of them is a unit (`sacv.cav.membership`).
 
     Parameters
     ----------
     means
-        Float64 `(images, channels)`.
+        Float64 `(units, channels)`.
     weights
-        Float64 `(images,)`: number of locations, or the sum of their weights.
+        Float64 `(units,)`: number of locations, or the sum of their weights.
+    sizes
+        Int `(units,)`: number of images.
     """
 
     means: Float64
     weights: Float64
+    sizes: NDArray[np.int64]
+
+    @classmethod
+    def single(cls, means: Float64, weights: Float64) -> ImageMeans:
+        """Give the means of units that are one image each."""
+        return cls(means, weights, np.ones(len(means), dtype=np.int64))
 
     @classmethod
     def union(cls, parts: Sequence[ImageMeans]) -> ImageMeans:
         """Join the images of several sets."""
-        return cls(np.concatenate([part.means for part in parts]), np.concatenate([part.weights for part in parts]))
+        return cls(*(np.concatenate([getattr(part, what) for part in parts]) for what in ("means", "weights", "sizes")))
 
-    def of(self, chosen: NDArray[np.int64]) -> Float64:
-        """Give the mean over the locations of some images, float64 `(channels,)`.
+    @property
+    def alone(self) -> NDArray[np.bool_]:
+        """Which units are single images, `(units,)`; all, where none is: figures of images are then of groups."""
+        single = self.sizes == 1
+        return single if single.any() else np.ones(len(single), dtype=bool)
 
-        `chosen` is int `(n,)`, or `(k, n)` for `k` choices at once, which give `(k, channels)`.
+    def of(self, chosen: NDArray[np.bool_]) -> Float64:
+        """Give the mean over the locations of some units, float64 `(channels,)`.
+
+        `chosen` is `(units,)`, or `(k, units)` for `k` choices at once, which give `(k, channels)`.
         """
-        share = np.zeros((*chosen.shape[:-1], len(self.weights)))
-        np.put_along_axis(share, chosen, self.weights[chosen], axis=-1)
+        share = np.where(chosen, self.weights, 0.0)
         mean: Float64 = (share / share.sum(axis=-1, keepdims=True)) @ self.means
         return mean
 
@@ -54,9 +69,9 @@ class SetStatistics:
     folds
         The moments of the locations of each fold; a fold may be empty.
     image_fold
-        Int `(images,)`: the fold of each image.
+        Int `(units,)`: the fold of each unit.
     images
-        The mean of each image.
+        The mean of each unit: an image, or a group of them where there are very many.
     sample
         A seeded sample of locations.
     """
@@ -87,7 +102,7 @@ class SetStatistics:
         return SetStatistics(
             tuple(part.times(factor) for part in self.folds),
             self.image_fold,
-            ImageMeans(self.images.means, self.images.weights * factor),
+            replace(self.images, weights=self.images.weights * factor),
             LocationSample(self.sample.vectors, self.sample.image, self.sample.weights * factor),
         )
 
@@ -99,8 +114,13 @@ class SetStatistics:
     def _total(self) -> Moments:
         return Moments.union(self.folds, self.folds[0].channels)
 
+    @property
+    def count(self) -> int:
+        """Number of images."""
+        return int(self.images.sizes.sum())
+
     def within_images(self) -> Moments:
-        """Give the scatter of the locations about the mean of their own image; the mean is 0."""
+        """Give the scatter of the locations about the mean of their own unit; the mean is 0."""
         total = self.total()
         steps = self.images.means - total.mean
         between = (steps.T * self.images.weights) @ steps

@@ -22,6 +22,7 @@ from sacv.cli.options import (
     skip_option,
 )
 from sacv.cli.solvers import LEGAL, parse_solver
+from sacv.cli.working import open_engine, unfinished, work_options
 from sacv.errors import OptionError
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ REMARKABLE_KIND = 0.75
 @seed_option
 @batch_size_option
 @device_option
+@work_options
 @skip_option
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write the bank to.")
 @json_option
@@ -149,6 +151,10 @@ def fit_command(
     seed: int,
     batch_size: int | None,
     device: str,
+    engine_name: str,
+    workers: int | None,
+    ray_address: str | None,
+    fresh: bool,
     skip_unreadable: bool,
     out: Path,
     as_json: bool,
@@ -166,7 +172,8 @@ def fit_command(
         instead = ", or leave out --no-rest, so that the rest of the region photos is the random set" if marked else ""
         raise OptionError(f"no random images are given; give --random DIR{instead}")
     model = open_model(spec, weights, class_names, resize, crop, layouts, device)
-    with progress("fit") as advance:
+    engine = open_engine(engine_name, workers, ray_address)
+    with progress("fit") as advance, unfinished(out, fresh) as shards:
         bank = fit(
             model,
             layers,
@@ -184,9 +191,11 @@ def fit_command(
             seed=seed,
             batch_size=batch_size,
             skip_unreadable=skip_unreadable,
+            engine=engine,
+            shards=shards,
             progress=advance,
         )
-    bank.save(out)
+        bank.save(out)
     if as_json:
         say_json({"bank": str(out), **summary(bank)})
         return

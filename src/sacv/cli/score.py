@@ -19,6 +19,7 @@ from sacv.cli.options import (
     skip_option,
     weak_option,
 )
+from sacv.cli.working import open_engine, unfinished, work_options
 
 if TYPE_CHECKING:
     from sacv.scores import ClassScores
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 @seed_option
 @batch_size_option
 @device_option
+@work_options
 @skip_option
 @weak_option
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write the scores to.")
@@ -47,6 +49,10 @@ def score_command(
     seed: int,
     batch_size: int | None,
     device: str,
+    engine_name: str,
+    workers: int | None,
+    ray_address: str | None,
+    fresh: bool,
     skip_unreadable: bool,
     allow_weak: bool,
     out: Path,
@@ -59,7 +65,8 @@ def score_command(
 
     bank = ConceptBank.load(bank_folder)
     model = open_bank_model(bank, spec, class_names, device)
-    with progress("score") as advance:
+    engine = open_engine(engine_name, workers, ray_address)
+    with progress("score") as advance, unfinished(out, fresh) as shards:
         found = score(
             model,
             list(images),
@@ -69,9 +76,11 @@ def score_command(
             batch_size=batch_size,
             allow_weak=allow_weak,
             skip_unreadable=skip_unreadable,
+            engine=engine,
+            shards=shards,
             progress=advance,
         )
-    found.save(out)
+        found.save(out)
     if as_json:
         say_json({"out": str(out), **found.to_json()})
         return

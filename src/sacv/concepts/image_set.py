@@ -27,13 +27,59 @@ Source: TypeAlias = Any
 """A path or folder, a picture, a uint8 array, a float tensor, an `ImageSet`, or a sequence of these."""
 
 
-@dataclass(frozen=True)
 class ImageItem:
-    """One image: its name for people, the SHA-256 of its content, and how to load it."""
+    """One image: its name for people, the SHA-256 of its content, and how to load it.
 
-    name: str
-    digest: str
-    load: Callable[[], Loaded]
+    Parameters
+    ----------
+    name
+        Its path, or where it stands among what was given.
+    digest
+        SHA-256 of its content, in hexadecimal; or a function that gives it, called when it is first needed.
+    load
+        Gives the image.
+    """
+
+    __slots__ = ("_digest", "load", "name")
+
+    def __init__(self, name: str, digest: str | Callable[[], str], load: Callable[[], Loaded]) -> None:
+        self.name = name
+        self._digest = digest
+        self.load = load
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content, in hexadecimal.
+
+        Raises
+        ------
+        UnreadableImageError
+            If the file is there no more.
+        """
+        if not isinstance(self._digest, str):
+            self._digest = self._digest()
+        return self._digest
+
+    def __repr__(self) -> str:
+        return f"ImageItem({self.name!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """Loads a picture, and hashes its file."""
+
+    path: str
+
+    def __call__(self) -> Loaded:
+        return read_picture(Path(self.path))
+
+    def digest(self) -> str:
+        """Give the SHA-256 of the file."""
+        try:
+            with open(self.path, "rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise UnreadableImageError(f"{self.path} cannot be read any more ({error.strerror or error})") from error
 
 
 @dataclass(frozen=True)
@@ -143,11 +189,11 @@ def _from_path(path: Path, name: str, skipped: list[Skipped], decode: bool) -> I
         try:
             # What may be left out is decoded here once more, so that every later count and fold is final.
             (read_picture if decode else check_picture)(file)
-            digest = hashlib.sha256(file.read_bytes()).hexdigest()
         except (UnreadableImageError, OSError) as error:
             skipped.append(Skipped(str(file), str(error)))
             continue
-        yield ImageItem(str(file), digest, partial(read_picture, file))
+        one = _File(str(file))
+        yield ImageItem(one.path, one.digest, one)
 
 
 def _from_tensor(tensor: torch.Tensor, name: str) -> Iterator[ImageItem]:

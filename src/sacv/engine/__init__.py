@@ -1,6 +1,9 @@
-"""Fold a reducer over shards of work; knows nothing of statistics."""
+"""Do a reducer's work over shards; knows nothing of statistics."""
 
 from sacv.engine.local import LocalEngine
-from sacv.engine.protocol import Engine, Progress, Reducer
+from sacv.engine.protocol import Engine, Progress, Reducer, Shard, fold
+from sacv.engine.shards import cut
+from sacv.engine.spread import RayEngine
+from sacv.engine.store import ShardStore
 
-__all__ = ["Engine", "LocalEngine", "Progress", "Reducer"]
+__all__ = ["Engine", "LocalEngine", "Progress", "RayEngine", "Reducer", "Shard", "ShardStore", "cut", "fold"]

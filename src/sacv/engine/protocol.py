@@ -1,39 +1,103 @@
-"""What an engine does: fold a reducer over shards.
+"""What an engine does: turn shards of work into parts, in their order.
 
-A reducer makes an empty state, adds one shard to it, and merges two states. Merging must not depend on the order
-beyond rounding, so that an engine may spread shards over workers.
+A *shard* is some pieces of work, such as batches of images; its *part* is what they give. The same shard always gives
+the same part, and parts are joined in the order of the shards, so that the result does not depend on who did which
+shard, nor on how often the work was interrupted.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Protocol, TypeVar
+from __future__ import annotations
 
-Shard = TypeVar("Shard")
-State = TypeVar("State")
-ShardIn = TypeVar("ShardIn", contravariant=True)
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias, TypeVar
+
+from sacv.engine.store import ShardStore
+from sacv.files import Array
 
 Progress = Callable[[int], None]
-"""Called with the number of shards just finished."""
+"""Called with the number of pieces just finished."""
+
+Loaded = TypeVar("Loaded")
+Part = TypeVar("Part")
+
+Piece: TypeAlias = range
+"""Numbers of the images that are run together."""
 
 
-class Reducer(Protocol[ShardIn, State]):
-    """How shards become one state."""
+@dataclass(frozen=True)
+class Shard:
+    """Some pieces of work, one after the other; `number` is its place among the shards."""
 
-    def empty(self) -> State:
-        """Give the state of no shards."""
+    number: int
+    pieces: tuple[Piece, ...]
+
+
+class Reducer(Protocol[Loaded, Part]):
+    """How a shard becomes a part, and parts become one."""
+
+    def running(self) -> AbstractContextManager[None]:
+        """Enter around all the work that one process does."""
         ...
 
-    def add(self, state: State, shard: ShardIn) -> State:
-        """Give the state with one more shard; the state given may be reused."""
+    def key(self, shard: Shard) -> str:
+        """Give a SHA-256, in hexadecimal, of all that the part of a shard depends on."""
         ...
 
-    def merge(self, left: State, right: State) -> State:
-        """Give the state of the shards of both."""
+    def load(self, piece: Piece) -> Loaded:
+        """Read what a piece needs. It is called ahead of `add`, in other threads."""
+        ...
+
+    def empty(self) -> Part:
+        """Give the part of no pieces."""
+        ...
+
+    def add(self, part: Part, loaded: Loaded) -> Part:
+        """Give the part with one more piece; the part given may be reused."""
+        ...
+
+    def merge(self, left: Part, right: Part) -> Part:
+        """Give the part of the pieces of both; `left` may be reused."""
+        ...
+
+    def pack(self, part: Part) -> Mapping[str, Array]:
+        """Give a part as named arrays."""
+        ...
+
+    def unpack(self, arrays: Mapping[str, Array]) -> Part:
+        """Undo `pack`, to the bit."""
         ...
 
 
 class Engine(Protocol):
-    """Folds a reducer over shards."""
+    """Does the shards of a reducer."""
 
-    def fold(self, reducer: Reducer[Shard, State], shards: Iterable[Shard], progress: Progress | None = None) -> State:
-        """Give the state of all shards."""
+    def parts(
+        self,
+        reducer: Reducer[Loaded, Part],
+        shards: Sequence[Shard],
+        store: ShardStore | None = None,
+        progress: Progress | None = None,
+    ) -> Iterator[Part]:
+        """Give the part of each shard, in the order of the shards.
+
+        Parameters
+        ----------
+        reducer
+            What is done.
+        shards
+            On what.
+        store
+            Where finished parts are written, and those that are there already are read from.
+        progress
+            Called as pieces are finished.
+        """
         ...
+
+
+def fold(parts: Iterator[Part], reducer: Reducer[Loaded, Part]) -> Part:
+    """Merge parts one after the other."""
+    total = reducer.empty()
+    for part in parts:
+        total = reducer.merge(total, part)
+    return total

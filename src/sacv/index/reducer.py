@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,6 @@ from numpy.typing import NDArray
 
 from sacv.cav import CAV, ConceptBank
 from sacv.concepts import ImageItem, Skipped
-from sacv.concepts.image_set import Loaded
 from sacv.errors import LayerError, UnreadableImageError
 from sacv.index.finite import require_finite
 from sacv.index.queries import Query
@@ -20,8 +20,11 @@ from sacv.index.rows import greatest, record, schema
 from sacv.index.top import Match, Place, Top, best_locations
 from sacv.maps.relevance import evidence, relevance
 from sacv.model import VisionModel
+from sacv.model.transform import Box
 
 Map = NDArray[np.float32]
+Framed: TypeAlias = tuple[tuple[int, int], Box | None]
+"""The size of an image, and the part that the network sees."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,31 @@ class Shard:
 
     start: int
     items: tuple[ImageItem, ...]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What can be read of a shard.
+
+    Parameters
+    ----------
+    start
+        Images before it.
+    items
+        Those that can be read.
+    inputs
+        Of the network; none where nothing can be read.
+    framed
+        The size of each, and the part that the network sees.
+    skipped
+        Files that cannot be read, by where they stand.
+    """
+
+    start: int
+    items: tuple[ImageItem, ...]
+    inputs: torch.Tensor | None
+    framed: tuple[Framed, ...]
+    skipped: Mapping[int, Skipped]
 
 
 @dataclass
@@ -111,13 +139,27 @@ class Search:
             },
         )
 
-    def add(self, state: State, shard: Shard) -> State:
+    def load(self, shard: Shard) -> Loaded:
+        """Read the images of a shard; it may be called ahead of `add`, in another thread."""
+        items, images, skipped = [], [], {}
+        for place, item in enumerate(shard.items, start=shard.start):
+            try:
+                images.append(item.load())
+            except UnreadableImageError as error:
+                if not self.skip_unreadable:
+                    raise
+                skipped[place] = Skipped(item.name, str(error))
+            else:
+                items.append(item)
+        inputs = self.model.inputs(images) if images else None
+        return Loaded(shard.start, tuple(items), inputs, tuple(map(self.model.seen, images)), skipped)
+
+    def add(self, state: State, loaded: Loaded) -> State:
         """Give the state with the images of one more shard."""
-        items, images = self._load(state, shard)
-        if not items:
+        items, inputs, framed = loaded.items, loaded.inputs, loaded.framed
+        state.skipped |= loaded.skipped
+        if inputs is None:
             return state
-        inputs = self.model.inputs(images)
-        framed = [self.model.seen(image) for image in images]
         columns: dict[str, object] = {
             "image": [item.name for item in items],
             "hash": [item.digest for item in items],
@@ -140,20 +182,8 @@ class Search:
             for number, query in enumerate(self.queries):
                 if query.layer == layer:
                     state.alike[number] = draft.joined(state.alike[number], query.cosine(read), None, None)
-        state.rows[shard.start] = record(columns, schema(self.bank))
+        state.rows[loaded.start] = record(columns, schema(self.bank))
         return state
-
-    def _load(self, state: State, shard: Shard) -> tuple[tuple[ImageItem, ...], tuple[Loaded, ...]]:
-        """Give those images of a shard that can be read, and note the others."""
-        loaded: list[tuple[ImageItem, Loaded]] = []
-        for place, item in enumerate(shard.items, start=shard.start):
-            try:
-                loaded.append((item, item.load()))
-            except UnreadableImageError as error:
-                if not self.skip_unreadable:
-                    raise
-                state.skipped[place] = Skipped(item.name, str(error))
-        return tuple(item for item, _ in loaded), tuple(image for _, image in loaded)
 
     def _check(self, state: State, layer: str, cells: torch.Tensor, items: Sequence[ImageItem]) -> None:
         require_finite(cells, layer, [item.name for item in items])
@@ -183,7 +213,7 @@ class _Draft:
     items: Sequence[ImageItem]
     grid: tuple[int, ...]
     input_shape: tuple[int, ...]
-    framed: Sequence[tuple[tuple[int, int], tuple[float, float, float, float] | None]]
+    framed: Sequence[Framed]
     per_image: int
 
     def joined(self, top: Top, values: Map, along: Map | None, marks: NDArray[np.bool_] | None) -> Top:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, islice
+from contextlib import closing
+from itertools import chain
 from pathlib import Path
 
 import torch
 
 from sacv.cav import ConceptBank, require_strong
 from sacv.concepts import ImageItem, Skipped, Source, count_images, stream_images
-from sacv.engine import LocalEngine
+from sacv.engine.ahead import ahead
 from sacv.errors import ImageSetError, OptionError, TargetError, UnreadableImageError
 from sacv.index.found import Found, located, resembling
 from sacv.index.queries import Like, make_query
@@ -28,6 +30,9 @@ NAME = "the images to search"
 
 ROW_GROUP = 4096
 """Images whose rows are in memory at a time, and that make a row group of the file."""
+
+READERS = min(os.cpu_count() or 1, 8)
+"""Threads that read and transform images ahead."""
 
 
 def search(
@@ -143,20 +148,23 @@ def search(
 def _pass(
     reducer: Search, shards: Iterator[Shard], size: int, rows: RowWriter, progress: Progress | None, total: int
 ) -> tuple[State, int]:
-    """Fold the shards, writing the rows of a row group's images at a time; give the state and the number of rows."""
-    state, count, done = reducer.empty(), 0, 0
+    """Add the shards, which are read ahead, writing the rows of a row group's images at a time.
 
-    def advance(finished: int) -> None:
-        nonlocal done
-        done = min(done + finished * size, total)
-        if progress is not None:
-            progress(done, total)
-
-    while group := list(islice(shards, max(ROW_GROUP // size, 1))):
-        part = LocalEngine().fold(reducer, group, advance)
-        count += part.images
-        rows.write(part.take_rows())
-        state = reducer.merge(state, part)
+    Returns
+    -------
+    The state, and the number of rows.
+    """
+    state, count = reducer.empty(), 0
+    with closing(ahead(reducer.load, shards, READERS)) as loaded:
+        for number, one in enumerate(loaded, start=1):
+            state = reducer.add(state, one)
+            if number % max(ROW_GROUP // size, 1) == 0:
+                count += state.images
+                rows.write(state.take_rows())
+            if progress is not None:
+                progress(min(number * size, total), total)
+    count += state.images
+    rows.write(state.take_rows())
     if progress is not None:
         progress(total, total)
     return state, count

@@ -96,7 +96,7 @@ class Chance:
         within = pool.within_images()
         if cav.dealt is not None:
             within = within.within(self.bank.statistics[self.layer, f"concept/{cav.concept}"].within_images())
-        whole = np.arange(len(pool.image_fold))[None]
+        whole = np.ones((1, len(pool.image_fold)), dtype=bool)
         return drawn.spreads, float(spread_along(cav.vector[None], within, pool.images, whole)[0])
 
 

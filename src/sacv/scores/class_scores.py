@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ import pandas as pd
 from sacv.cav import ConceptBank
 from sacv.concepts import Skipped
 from sacv.files import write_folder, write_json
+from sacv.scores.rows import ImageRows
 
 FORMAT_VERSION = 1
 KIND = "class scores"
@@ -40,9 +42,8 @@ class ClassScores:
         images, `low` to `high`; `run_mean` and `run_sd` over the random runs; `effect`, the distance of `run_mean` from
         no effect in standard deviations of the null; `p`, two-sided; `p_holm` and `p_bh`, corrected over all rows of
         the same score; `images`; `weak`, whether the CAV is below the bars.
-    images
-        A row for each image, layer, concept and target: `derivative` of the logit for v tiled over the grid, `smooth`,
-        `sacv_score` and its parts, in logits per unit of v.
+    rows
+        On disk, a row for each image, layer, concept and target; see `images`.
     notes
         What the reader must know.
     bank
@@ -54,11 +55,20 @@ class ClassScores:
     """
 
     table: pd.DataFrame
-    images: pd.DataFrame
+    rows: ImageRows
     notes: tuple[str, ...]
     bank: ConceptBank
     skipped: tuple[Skipped, ...]
     settings: Mapping[str, Any]
+
+    @cached_property
+    def images(self) -> pd.DataFrame:
+        """A row for each image, layer, concept and target, read from disk.
+
+        `derivative` of the logit for v tiled over the grid, `smooth`, `sacv_score` and its parts, in logits per unit of
+        v; `weak` as in the table.
+        """
+        return self.rows.frame()
 
     def to_json(self) -> dict[str, Any]:
         """Give everything but the rows of the images."""
@@ -88,7 +98,7 @@ class ClassScores:
         def fill(fresh: Path) -> None:
             write_json(fresh / MARKER, self.to_json())
             self.table.to_parquet(fresh / "scores.parquet", index=False)
-            self.images.to_parquet(fresh / "images.parquet", index=False)
+            self.rows.copy_to(fresh / "images.parquet")
 
         write_folder(Path(folder), MARKER, fill)
 

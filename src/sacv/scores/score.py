@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 
 from sacv.cav import CAV, ConceptBank, require_strong
-from sacv.concepts import Batch, Source, batches, image_set
+from sacv.concepts import ImageItem, Source, image_set
 from sacv.concepts.image_set import Loaded
-from sacv.engine import LocalEngine
-from sacv.errors import ActivationError, OptionError
-from sacv.model import OutputTarget, Select, Trace, VisionModel
+from sacv.engine import Engine, LocalEngine, ShardStore, cut
+from sacv.errors import OptionError
+from sacv.model import OutputTarget, Select, VisionModel
 from sacv.scores.class_scores import ClassScores
-from sacv.scores.kinds import CENTRES, evaluate, image_terms
+from sacv.scores.kinds import CENTRES, evaluate
+from sacv.scores.rows import ImageRows
 from sacv.scores.significance import benjamini_hochberg, effect_size, holm, interval, p_value
-
-Float64 = NDArray[np.float64]
+from sacv.scores.summing import ScoreReducer, State, Sums
 
 Target = int | str | Callable[[Any], torch.Tensor]
 """A class by index or name, or a function from the network's output to a scalar of each image."""
@@ -41,6 +39,8 @@ def score(
     batch_size: int | None = None,
     allow_weak: bool = False,
     skip_unreadable: bool = False,
+    engine: Engine | None = None,
+    shards: ShardStore | None = None,
     progress: Progress | None = None,
 ) -> ClassScores:
     """Score how much the bank's concepts matter to a class, over images of it.
@@ -54,8 +54,9 @@ def score(
     model
         The model that the bank was made with.
     images
-        Images of the class: files, folders, pictures, uint8 arrays or float tensors. They are read batch by batch; what
-        is kept of each is a few numbers for each layer, concept and target.
+        Images of the class: files, folders, pictures, uint8 arrays or float tensors. They are read batch by batch, and
+        nothing of each is kept in memory: rows of images go to disk, and intervals are over at most 1,024 groups of
+        them.
     bank
         The CAVs, their runs and their null.
     target
@@ -70,6 +71,10 @@ def score(
         Score also with CAVs whose held-out figures are below the bars (`sacv.cav.bars`), and mark every output.
     skip_unreadable
         Leave out files that cannot be read and list them, rather than stop.
+    engine
+        Who does the work (`sacv.engine`); this process by default.
+    shards
+        Where finished parts are written, and those that are there already are read from; see `sacv.fit`.
     progress
         Called with the number of batches done and of all.
 
@@ -94,7 +99,6 @@ def score(
     if not targets:
         raise OptionError("no target is given; name a class by its name or index")
     pictures = image_set("the images to score", images, skip_unreadable=skip_unreadable)
-    names = [item.name for item in pictures.items]
     explained = _explained(model, pictures.items[0].load(), targets)
     if len(explained) < len(targets):
         raise OptionError(f"a target is given twice: {', '.join(map(str, targets))}")
@@ -107,27 +111,32 @@ def score(
         if progress is not None:
             progress(done, total)
 
-    reducer = _Reducer(model, bank, explained, tuple(names))
-    with model.borrowed():
-        state = LocalEngine().fold(reducer, batches(pictures.items, size), advance)
-    rows, image_rows = [], []
-    for (layer, concept, name), sums in state.items():
-        cav = bank.cav(layer, concept)
-        labels = {"layer": layer, "concept": concept, "target": name}
-        terms = np.concatenate([part for _, part in sorted(sums.terms.items())])
-        mark = {"weak": (layer, concept) in weak}
-        rows += [labels | _tested(kind, terms, sums.drawn, cav, seed) | mark for kind in CENTRES]
-        image_rows.append(_image_rows(names, labels, terms, sums) | mark)
-    table = pd.DataFrame(rows)
+    reducer = ScoreReducer(model, bank, explained, pictures.items)
+    work, rows = cut(len(pictures), size), ImageRows()
+    sums = reducer.empty()
+    for part in (LocalEngine() if engine is None else engine).parts(reducer, work, shards, advance):
+        for (layer, concept, name), found in part.items():
+            mark = {"layer": layer, "concept": concept, "target": name, "weak": (layer, concept) in weak}
+            rows.write(_image_rows(pictures.items, found) | mark)
+        sums = reducer.merge(sums, part)
+    rows.close()
+    tested = [
+        {"layer": layer, "concept": concept, "target": name}
+        | _tested(kind, found, bank.cav(layer, concept), len(pictures), seed)
+        | {"weak": (layer, concept) in weak}
+        for (layer, concept, name), found in sums.items()
+        for kind in CENTRES
+    ]
+    table = pd.DataFrame(tested)
     for name, correct in (("p_holm", holm), ("p_bh", benjamini_hochberg)):
         table[name] = table.groupby("score")["p"].transform(lambda values, correct=correct: correct(values.to_numpy()))
     return ClassScores(
         table=table[[name for name in table.columns if name != "weak"] + ["weak"]],
-        images=pd.concat([pd.DataFrame(part) for part in image_rows], ignore_index=True),
-        notes=tuple(_notes(state, weak, bank)),
+        rows=rows,
+        notes=tuple(_notes(sums, weak, bank)),
         bank=bank,
         skipped=pictures.skipped,
-        settings={"targets": list(explained), "seed": seed, "images": len(names)},
+        settings={"targets": list(explained), "seed": seed, "images": len(pictures)},
     )
 
 
@@ -150,108 +159,10 @@ def _explained(model: VisionModel, image: Loaded, targets: Sequence[Target]) -> 
     return found
 
 
-@dataclass
-class _Sums:
-    """What one layer, concept and target has so far.
-
-    Parameters
-    ----------
-    terms
-        By first image of the batch: what each image adds for the bank's CAV, `(images, columns)`.
-    derivative
-        In the same way, float64 `(images,)`.
-    drawn
-        Sums over images for the runs and then the null, `(runs + nulls, columns)`.
-    constant
-        Whether every contribution map so far is the same at every location.
-    """
-
-    terms: dict[int, Float64] = field(default_factory=dict)
-    derivative: dict[int, Float64] = field(default_factory=dict)
-    drawn: Float64 | float = 0.0
-    constant: bool = True
-
-
-_State = dict[tuple[str, str, str], _Sums]
-
-
-@dataclass(frozen=True)
-class _Reducer:
-    """From batches of images to the sums of every layer, concept and target."""
-
-    model: VisionModel
-    bank: ConceptBank
-    targets: Mapping[str, Select]
-    names: tuple[str, ...]
-
-    def empty(self) -> _State:
-        return {}
-
-    def add(self, state: _State, batch: Batch) -> _State:
-        trace = self.model.trace(self.model.inputs(batch.images), list(self.bank.layers), list(self.targets.values()))
-        self._require_finite(trace, batch.start)
-        for layer, record in trace.activations.items():
-            read = self.bank.reading(record.cells)
-            for number, name in enumerate(self.targets):
-                gradients = trace.gradients[number][layer]
-                flat = gradients.flatten(1, -2)
-                constant = bool((flat - flat[:, :1]).abs().max() <= 1e-5 * flat.abs().max())
-                for concept, found in self._terms(layer, read, gradients).items():
-                    sums = state.setdefault((layer, concept, name), _Sums())
-                    columns, derivative = found
-                    sums.terms[batch.start] = columns[:, 0]
-                    sums.derivative[batch.start] = derivative[:, 0]
-                    sums.drawn = sums.drawn + columns[:, 1:].sum(axis=0)
-                    sums.constant &= constant
-        return state
-
-    def _terms(self, layer: str, read: torch.Tensor, gradients: torch.Tensor) -> dict[str, tuple[Float64, Float64]]:
-        """Give columns and derivatives of each concept for its CAV, its runs and its null; a shared null runs once."""
-        cavs = [self.bank.cav(layer, concept) for concept in self.bank.concepts]
-        nulls = {id(cav.null): cav.null for cav in cavs}
-        shared = {
-            key: image_terms(read, gradients, null.vectors, null.thresholds).columns() for key, null in nulls.items()
-        }
-        found = {}
-        for cav in cavs:
-            own = image_terms(
-                read,
-                gradients,
-                np.concatenate([cav.vector[None], cav.runs.vectors]),
-                np.concatenate([[cav.threshold], cav.runs.thresholds]),
-                np.concatenate([cav.detector[None], cav.runs.vectors]),
-            )
-            found[cav.concept] = (
-                np.concatenate([own.columns(), shared[id(cav.null)]], axis=1),
-                own.derivative,
-            )
-        return found
-
-    def _require_finite(self, trace: Trace, start: int) -> None:
-        for layer in self.bank.layers:
-            for values in (trace.activations[layer].cells, *(found[layer] for found in trace.gradients)):
-                finite = torch.isfinite(values).flatten(1).all(dim=1)
-                if not bool(finite.all()):
-                    raise ActivationError(
-                        f"activations or gradients of layer {layer!r} are not finite for "
-                        f"{self.names[start + int((~finite).nonzero()[0])]}; "
-                        "check the network's weights and the transform, or run it in float32"
-                    )
-
-    def merge(self, left: _State, right: _State) -> _State:
-        for key, other in right.items():
-            mine = left.setdefault(key, _Sums())
-            mine.terms.update(other.terms)
-            mine.derivative.update(other.derivative)
-            mine.drawn = mine.drawn + other.drawn
-            mine.constant &= other.constant
-        return left
-
-
-def _tested(kind: str, terms: Float64, drawn: Float64 | float, cav: CAV, seed: int) -> dict[str, object]:
+def _tested(kind: str, sums: Sums, cav: CAV, images: int, seed: int) -> dict[str, object]:
     """Give a row of the table: the score, its interval, its runs and its test."""
-    sums = np.asarray(drawn)
-    runs, null = evaluate(kind, sums[: len(cav.runs)]), evaluate(kind, sums[len(cav.runs) :])
+    terms = sums.by_group()
+    runs, null = evaluate(kind, sums.drawn[: len(cav.runs)]), evaluate(kind, sums.drawn[len(cav.runs) :])
     value = float(evaluate(kind, terms.sum(axis=0)))
     low, high = interval(terms, partial(evaluate, kind), np.random.default_rng(seed))
     centre = CENTRES[kind]
@@ -265,16 +176,15 @@ def _tested(kind: str, terms: Float64, drawn: Float64 | float, cav: CAV, seed: i
         "run_sd": float(runs.std(ddof=1)) if len(runs) > 1 else float("nan"),
         "effect": effect_size(tested, null, centre),
         "p": p_value(tested, null, centre),
-        "images": len(terms),
+        "images": images,
     }
 
 
-def _image_rows(names: Sequence[str], labels: dict[str, str], terms: Float64, sums: _Sums) -> dict[str, object]:
-    derivative = np.concatenate([part for _, part in sorted(sums.derivative.items())])
+def _image_rows(items: Sequence[ImageItem], sums: Sums) -> dict[str, Any]:
+    terms = sums.terms
     return {
-        "image": list(names),
-        **labels,
-        "derivative": derivative,
+        "image": [items[number].name for number in sums.numbers],
+        "derivative": sums.derivative,
         "smooth": terms[:, 3],
         "sacv_score": terms[:, 4] + terms[:, 5],
         "sacv_positive": terms[:, 4],
@@ -282,7 +192,7 @@ def _image_rows(names: Sequence[str], labels: dict[str, str], terms: Float64, su
     }
 
 
-def _notes(state: _State, weak: dict[tuple[str, str], tuple[str, ...]], bank: ConceptBank) -> list[str]:
+def _notes(state: State, weak: dict[tuple[str, str], tuple[str, ...]], bank: ConceptBank) -> list[str]:
     found = [
         f"{concept!r} at {layer!r} is too weak to rely on: {', and '.join(told)}."
         for (layer, concept), told in weak.items()
@@ -291,7 +201,7 @@ def _notes(state: _State, weak: dict[tuple[str, str], tuple[str, ...]], bank: Co
         parts = [sums for key, sums in state.items() if key[0] == layer]
         if not all(sums.constant for sums in parts):
             continue
-        if any(np.any(part) for sums in parts for part in sums.derivative.values()):
+        if any(sums.moves for sums in parts):
             found.append(
                 f"At {layer!r} the gradient is the same at every location (only global average pooling and a linear "
                 "head follow): TCAV scores are 0 or 1 for every direction there; ask about an earlier layer."

@@ -2,6 +2,6 @@
 
 from sacv.stats.folds import assign_folds
 from sacv.stats.moments import Moments, MomentSums
-from sacv.stats.reservoir import LocationSample, choose_locations
+from sacv.stats.reservoir import BoundedSample, LocationSample, choose_locations
 
-__all__ = ["LocationSample", "MomentSums", "Moments", "assign_folds", "choose_locations"]
+__all__ = ["BoundedSample", "LocationSample", "MomentSums", "Moments", "assign_folds", "choose_locations"]

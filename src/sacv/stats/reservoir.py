@@ -58,6 +58,49 @@ class LocationSample:
         return average
 
 
+@dataclass(frozen=True, eq=False)
+class BoundedSample:
+    """A sample of locations that joins with others to one of the same size.
+
+    Of several images the locations of the least keys stay, whatever the order in which they come.
+
+    Parameters
+    ----------
+    vectors
+        Float `(n, channels)`.
+    weights
+        Float64 `(n,)`; see `LocationSample`.
+    keys
+        Float64 `(n,)`: uniform in [0, 1), by the seed and the image's content.
+    """
+
+    vectors: NDArray[np.floating]
+    weights: NDArray[np.float64]
+    keys: NDArray[np.float64]
+
+    @classmethod
+    def of_image(
+        cls, vectors: NDArray[np.floating], weights: NDArray[np.float64], seed: int, digest: str
+    ) -> BoundedSample:
+        """Give the sample of one image; `digest` is its SHA-256, in hexadecimal."""
+        keys = np.random.default_rng([seed, int(digest[:16], 16), 1]).random(len(vectors))
+        return cls(vectors, weights, keys)
+
+    def join(self, other: BoundedSample, most: int) -> BoundedSample:
+        """Give the `most` locations of least keys of both."""
+        keys = np.concatenate([self.keys, other.keys])
+        stay = np.argsort(keys)[:most]
+        return BoundedSample(
+            np.concatenate([self.vectors, other.vectors])[stay],
+            np.concatenate([self.weights, other.weights])[stay],
+            keys[stay],
+        )
+
+    def located(self, unit: int) -> LocationSample:
+        """Give the sample as that of a unit of a set."""
+        return LocationSample(self.vectors, np.full(len(self.keys), unit, dtype=np.int64), self.weights)
+
+
 def choose_locations(legal: NDArray[np.int64], count: int, seed: int, digest: str) -> NDArray[np.int64]:
     """Choose `count` of an image's legal locations without replacement, sorted; all if there are no more.
 

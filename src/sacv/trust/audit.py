@@ -268,7 +268,7 @@ def _false_alarms(bank: ConceptBank, layer: str, cells: torch.Tensor, gradients:
     except OptionError as error:
         return Finding(name, layer, None, None, f"not run: {error}")
     count = 10 if isinstance(solver, SampleSolver) else RANDOM_CONCEPTS
-    size = len(bank.statistics[layer, f"concept/{bank.concepts[0]}"].image_fold)
+    size = bank.statistics[layer, f"concept/{bank.concepts[0]}"].count
     fresh = null_cavs(solver, pool, None, size, count, np.random.default_rng([seed, 2]))
     sums = [
         image_terms(cells, gradients, drawn.vectors, drawn.thresholds).columns().sum(axis=0) for drawn in (fresh, null)

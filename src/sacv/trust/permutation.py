@@ -73,8 +73,7 @@ class _Work:
         return float(np.mean(areas))
 
     def _fit(self, labels: Labels, kept: Labels) -> NDArray[np.float64]:
-        chosen = [np.flatnonzero(part & kept) for part in (labels, ~labels)]
-        difference = self.images.of(chosen[0]) - self.images.of(chosen[1])
+        difference = self.images.of(labels & kept) - self.images.of(~labels & kept)
         if isinstance(self.solver, MomentSolver):
             within = self.sides[0].total().within
             found = self.solver.directions(difference[None], lambda: within(self.sides[1].total()))[0]

@@ -1,0 +1,194 @@
+"""Which images stand in which sets, and in which fold and unit of each.
+
+What is known of single images is bounded: of a set of more than `MOST_UNITS` images some stand alone, and the others
+are joined to groups. An image alone or a group is a *unit*; means, samples and folds are of units. The content of an
+image decides which it belongs to, so that a photo has the same fold in all large sets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sacv.concepts import ImageItem
+from sacv.stats import assign_folds
+
+Float64 = NDArray[np.float64]
+Int64 = NDArray[np.int64]
+
+MOST_UNITS = 1024
+"""Images of a set that may all stand alone."""
+
+ALONE = 512
+"""Images of a larger set that stand alone; random sets as small as a concept's are drawn from them."""
+
+GROUPS = 512
+"""Groups of its other images."""
+
+
+@dataclass(frozen=True, eq=False)
+class SetPlan:
+    """A set of images to gather.
+
+    Parameters
+    ----------
+    items
+        The images.
+    weights
+        For each image, by layer: float64 `(locations,)`, how much of each location shows what the set shows; none
+        where the whole image does.
+    means_only
+        Only the means are wanted.
+    follows
+        Number of an earlier set whose photos have the same folds here, and, with `means_only`, the same units.
+    folds
+        The fold of each image, where it is not to be drawn.
+    """
+
+    items: tuple[ImageItem, ...]
+    weights: tuple[Mapping[str, Float64] | None, ...]
+    means_only: bool = False
+    follows: int | None = None
+    folds: tuple[int, ...] | None = None
+
+
+class Member(NamedTuple):
+    """The place of an image in a set: which set, which of its images, which unit, which fold."""
+
+    set: int
+    image: int
+    unit: int
+    fold: int
+
+
+@dataclass(frozen=True, eq=False)
+class Units:
+    """How the images of a set are joined.
+
+    Parameters
+    ----------
+    of_image
+        Int `(images,)`: the unit of each image.
+    folds
+        Int `(units,)`: the fold of each unit.
+    """
+
+    of_image: Int64
+    folds: Int64
+
+    @classmethod
+    def alone(cls, images: int) -> Units:
+        """Give units of one image each, all in one fold."""
+        return cls(np.arange(images), np.zeros(images, dtype=np.int64))
+
+    @cached_property
+    def sizes(self) -> Int64:
+        """Number of images of each unit, `(units,)`."""
+        return np.bincount(self.of_image, minlength=len(self.folds))
+
+    @property
+    def firsts(self) -> Int64:
+        """The first image of each unit, `(units,)`."""
+        return np.unique(self.of_image, return_index=True)[1]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Each image once, with its place in every set.
+
+    Parameters
+    ----------
+    sets
+        The sets.
+    items
+        Each image once; first those of the sets.
+    members
+        Of each image.
+    units
+        Of each set.
+    kept
+        How many of the items, the last ones, stand in no set: their activations are kept whole.
+    """
+
+    sets: tuple[SetPlan, ...]
+    items: tuple[ImageItem, ...]
+    members: tuple[tuple[Member, ...], ...]
+    units: tuple[Units, ...] = field(repr=False)
+    kept: int = 0
+
+
+def plan(sets: Sequence[SetPlan], folds: int, seed: int, kept: Sequence[ImageItem] = ()) -> Plan:
+    """Assign folds and list each image once, fold by fold, so that a batch has few of them; then those of no set."""
+    units = all_units(sets, folds, seed)
+    items: dict[str, ImageItem] = {}
+    members: dict[str, list[Member]] = {}
+    for number, (entry, its) in enumerate(zip(sets, units, strict=True)):
+        of_image = its.of_image.tolist()
+        image_folds = its.folds[its.of_image]
+        for index in np.argsort(image_folds, kind="stable").tolist():
+            item = entry.items[index]
+            items.setdefault(item.digest, item)
+            member = Member(number, index, of_image[index], int(image_folds[index]))
+            members.setdefault(item.digest, []).append(member)
+    return Plan(
+        tuple(sets),
+        (*items.values(), *kept),
+        (*(tuple(members[digest]) for digest in items), *(() for _ in kept)),
+        units,
+        len(kept),
+    )
+
+
+def all_units(sets: Sequence[SetPlan], folds: int, seed: int) -> tuple[Units, ...]:
+    """Give the units of each set, with their folds."""
+    known: dict[str, int] = {}
+    found: list[Units] = []
+    for entry in sets:
+        if entry.means_only and entry.follows is not None:
+            found.append(found[entry.follows])
+            continue
+        given: dict[str, int] = {}
+        # A set's folds depend on no other set; but what is marked of a photo and what is not stay together, unless
+        # that would leave the set in one fold.
+        digests = [item.digest for item in entry.items]
+        marked = [digest for digest, weights in zip(digests, entry.weights, strict=True) if weights is not None]
+        if entry.folds is not None:
+            given = dict(zip(digests, entry.folds, strict=True))
+        else:
+            given = {digest: known[digest] for digest in marked if digest in known}
+            if entry.follows is not None:
+                other, its = sets[entry.follows].items, found[entry.follows]
+                given |= dict(zip((item.digest for item in other), its.folds[its.of_image].tolist(), strict=True))
+        units = set_units(digests, folds, seed, given)
+        if entry.folds is None and np.ptp(units.folds) == 0:
+            units = set_units(digests, folds, seed, {})
+        found.append(units)
+        if entry.folds is None:
+            fold_of = dict(zip(digests, units.folds[units.of_image].tolist(), strict=True))
+            known.update((digest, fold_of[digest]) for digest in marked)
+    return tuple(found)
+
+
+def set_units(digests: Sequence[str], folds: int, seed: int, given: Mapping[str, int]) -> Units:
+    """Give the units of one set and their folds; `given` are the folds that images must have."""
+    rng = np.random.default_rng([seed, len(digests)])
+    if len(digests) <= MOST_UNITS:
+        given = {digest: given[digest] for digest in digests if digest in given}
+        return Units(np.arange(len(digests)), assign_folds(digests, folds, rng, given))
+    groups = [int(digest[16:32], 16) % GROUPS for digest in digests]
+    usual = [group % folds for group in groups]
+    alone = {digest for digest, fold in zip(digests, usual, strict=True) if given.get(digest, fold) != fold}
+    alone |= set(sorted(digests)[: max(ALONE - len(alone), 0)])
+    numbers: dict[object, int] = {}
+    of_image = [
+        numbers.setdefault(digest if digest in alone else group, len(numbers))
+        for digest, group in zip(digests, groups, strict=True)
+    ]
+    unit_folds = np.zeros(len(numbers), dtype=np.int64)
+    unit_folds[of_image] = [given.get(digest, fold) for digest, fold in zip(digests, usual, strict=True)]
+    return Units(np.array(of_image), unit_folds)

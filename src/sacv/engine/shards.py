@@ -1,0 +1,31 @@
+"""Cut work into shards."""
+
+from __future__ import annotations
+
+from sacv.engine.protocol import Shard
+
+MOST_SHARDS = 128
+"""Shards of a run at most, so that what is written beside a result is bounded too."""
+
+LEAST_IMAGES = 64
+"""Images of a shard at least, as long as there are so many."""
+
+
+def cut(count: int, size: int, *, after: int = 0) -> list[Shard]:
+    """Cut `count` images into pieces of `size`, and these into shards.
+
+    Parameters
+    ----------
+    count
+        Number of images.
+    size
+        Images of a piece.
+    after
+        Number of images before the first.
+    """
+    pieces = [range(after + start, after + min(start + size, count)) for start in range(0, count, size)]
+    images = max(LEAST_IMAGES, -(-count // MOST_SHARDS))
+    each = -(-images // size)
+    return [
+        Shard(number, tuple(pieces[start : start + each])) for number, start in enumerate(range(0, len(pieces), each))
+    ]

@@ -1,0 +1,257 @@
+"""One pass over the images of a class: what they add to each score, by layer, concept and target."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from types import BuiltinFunctionType, CodeType, FunctionType
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sacv.cav import ConceptBank
+from sacv.concepts import ImageItem
+from sacv.engine import Shard
+from sacv.errors import ActivationError
+from sacv.files import Array
+from sacv.model import OutputTarget, Select, Trace, VisionModel
+from sacv.scores.kinds import COLUMNS, image_terms
+
+Float64 = NDArray[np.float64]
+
+PART_VERSION = 1
+"""Of what a shard's part holds."""
+
+GROUPS = 1024
+"""Groups of images that intervals are over; as long as there are no more images, each stands alone."""
+
+
+@dataclass
+class Sums:
+    """What one layer, concept and target has.
+
+    Parameters
+    ----------
+    numbers
+        Of the images of a part; of parts that were merged, none.
+    terms
+        What each of them adds for the bank's CAV, float64 `(images, columns)`.
+    derivative
+        Of each of them, float64 `(images,)`.
+    groups
+        By group of images, the sums of the terms of those that were merged, float64 `(columns,)`.
+    drawn
+        Sums over images for the runs and then the null, `(runs + nulls, columns)`.
+    constant
+        Whether every contribution map so far is the same at every location.
+    moves
+        Whether any derivative so far is not zero.
+    """
+
+    numbers: list[int] = field(default_factory=list)
+    terms: Float64 = field(default_factory=lambda: np.empty((0, len(COLUMNS))))
+    derivative: Float64 = field(default_factory=lambda: np.empty(0))
+    groups: dict[int, Float64] = field(default_factory=dict)
+    drawn: Float64 = field(default_factory=lambda: np.zeros(()))
+    constant: bool = True
+    moves: bool = False
+
+    def add(self, start: int, terms: Float64, derivative: Float64, drawn: Float64, constant: bool) -> None:
+        """Take in a batch whose first image has the number `start`."""
+        self.numbers += range(start, start + len(terms))
+        self.terms = np.concatenate([self.terms, terms])
+        self.derivative = np.concatenate([self.derivative, derivative])
+        self.drawn = self.drawn + drawn
+        self.constant &= constant
+        self.moves |= bool(derivative.any())
+
+    def take(self, part: Sums) -> None:
+        """Take in the sums of a part, and nothing of its single images."""
+        for number, row in zip(part.numbers, part.terms, strict=True):
+            self._grow(number % GROUPS, row)
+        for group, row in part.groups.items():
+            self._grow(group, row)
+        self.drawn = self.drawn + part.drawn
+        self.constant &= part.constant
+        self.moves |= part.moves
+
+    def _grow(self, group: int, row: Float64) -> None:
+        self.groups[group] = self.groups[group] + row if group in self.groups else row
+
+    def by_group(self) -> Float64:
+        """Give the sums of the groups, `(groups, columns)`."""
+        return np.stack([self.groups[group] for group in sorted(self.groups)])
+
+
+State: TypeAlias = dict[tuple[str, str, str], Sums]
+"""By layer, concept and target."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A batch as the network's input, and the number of its first image."""
+
+    start: int
+    inputs: torch.Tensor
+
+
+@dataclass(frozen=True)
+class ScoreReducer:
+    """From batches of images to the sums of every layer, concept and target.
+
+    Parameters
+    ----------
+    model, bank
+        The model and its CAVs.
+    targets
+        What is explained, by name.
+    items
+        The images.
+    """
+
+    model: VisionModel
+    bank: ConceptBank
+    targets: Mapping[str, Select]
+    items: Sequence[ImageItem]
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Hold the network."""
+        with self.model.borrowed():
+            yield
+
+    @cached_property
+    def _basis(self) -> str:
+        """What every part depends on."""
+        targets = [(name, _mark(select)) for name, select in self.targets.items()]
+        return json.dumps([PART_VERSION, self.model.identity(), self.bank.fingerprint, targets])
+
+    def key(self, shard: Shard) -> str:
+        """Give a SHA-256 of the network, the bank, the targets and the shard's images."""
+        digest = hashlib.sha256(self._basis.encode())
+        for piece in shard.pieces:
+            digest.update(repr(piece).encode())
+            for number in piece:
+                digest.update(self.items[number].digest.encode())
+        return digest.hexdigest()
+
+    def load(self, piece: range) -> Loaded:
+        """Read and transform a batch of images."""
+        return Loaded(piece.start, self.model.inputs([self.items[number].load() for number in piece]))
+
+    def empty(self) -> State:
+        """Give the sums of no images."""
+        return {}
+
+    def add(self, part: State, loaded: Loaded) -> State:
+        """Run a batch forward and backward and add what it gives."""
+        trace = self.model.trace(loaded.inputs, list(self.bank.layers), list(self.targets.values()))
+        self._require_finite(trace, loaded.start)
+        for layer, record in trace.activations.items():
+            read = self.bank.reading(record.cells)
+            for number, name in enumerate(self.targets):
+                gradients = trace.gradients[number][layer]
+                flat = gradients.flatten(1, -2)
+                constant = bool((flat - flat[:, :1]).abs().max() <= 1e-5 * flat.abs().max())
+                for concept, (columns, derivative) in self._terms(layer, read, gradients).items():
+                    sums = part.setdefault((layer, concept, name), Sums())
+                    sums.add(loaded.start, columns[:, 0], derivative[:, 0], columns[:, 1:].sum(axis=0), constant)
+        return part
+
+    def _terms(self, layer: str, read: torch.Tensor, gradients: torch.Tensor) -> dict[str, tuple[Float64, Float64]]:
+        """Give columns and derivatives of each concept for its CAV, its runs and its null; a shared null runs once."""
+        cavs = [self.bank.cav(layer, concept) for concept in self.bank.concepts]
+        nulls = {id(cav.null): cav.null for cav in cavs}
+        shared = {
+            key: image_terms(read, gradients, null.vectors, null.thresholds).columns() for key, null in nulls.items()
+        }
+        found = {}
+        for cav in cavs:
+            own = image_terms(
+                read,
+                gradients,
+                np.concatenate([cav.vector[None], cav.runs.vectors]),
+                np.concatenate([[cav.threshold], cav.runs.thresholds]),
+                np.concatenate([cav.detector[None], cav.runs.vectors]),
+            )
+            found[cav.concept] = (
+                np.concatenate([own.columns(), shared[id(cav.null)]], axis=1),
+                own.derivative,
+            )
+        return found
+
+    def _require_finite(self, trace: Trace, start: int) -> None:
+        for layer in self.bank.layers:
+            for values in (trace.activations[layer].cells, *(found[layer] for found in trace.gradients)):
+                finite = torch.isfinite(values).flatten(1).all(dim=1)
+                if not bool(finite.all()):
+                    raise ActivationError(
+                        f"activations or gradients of layer {layer!r} are not finite for "
+                        f"{self.items[start + int((~finite).nonzero()[0])].name}; "
+                        "check the network's weights and the transform, or run it in float32"
+                    )
+
+    def merge(self, left: State, right: State) -> State:
+        """Join the sums of two parts, the first of which is reused; single images are let go."""
+        for key, part in right.items():
+            left.setdefault(key, Sums()).take(part)
+        return left
+
+    def pack(self, part: State) -> dict[str, Array]:
+        """Give a part as arrays."""
+        arrays: dict[str, Array] = {}
+        for number, key in enumerate(self._keys()):
+            if key in part:
+                sums = part[key]
+                arrays |= {
+                    f"{number}/numbers": np.array(sums.numbers, dtype=np.int64),
+                    f"{number}/terms": sums.terms,
+                    f"{number}/derivative": sums.derivative,
+                    f"{number}/drawn": sums.drawn,
+                    f"{number}/flags": np.array([sums.constant, sums.moves]),
+                }
+        return arrays
+
+    def unpack(self, arrays: Mapping[str, Array]) -> State:
+        """Undo `pack`."""
+        found: State = {}
+        for number, key in enumerate(self._keys()):
+            if f"{number}/numbers" in arrays:
+                numbers, terms, derivative, drawn, flags = (
+                    arrays[f"{number}/{what}"] for what in ("numbers", "terms", "derivative", "drawn", "flags")
+                )
+                found[key] = Sums(numbers.tolist(), terms, derivative, {}, drawn, bool(flags[0]), bool(flags[1]))
+        return found
+
+    def _keys(self) -> list[tuple[str, str, str]]:
+        return [
+            (layer, concept, name)
+            for layer in self.bank.layers
+            for name in self.targets
+            for concept in self.bank.concepts
+        ]
+
+
+def _mark(select: Any) -> str:
+    """Say what a target is: the same text only for the same target, also in another process."""
+    if isinstance(select, OutputTarget):
+        return _mark(select.function)
+    if isinstance(select, partial):
+        return repr((_mark(select.func), select.args, sorted(select.keywords.items())))
+    if isinstance(select, BuiltinFunctionType):
+        return select.__qualname__
+    if isinstance(select, FunctionType):
+        closed = [_mark(cell.cell_contents) for cell in select.__closure__ or ()]
+        return repr((select.__qualname__, _code(select.__code__), closed, select.__defaults__, select.__kwdefaults__))
+    return repr(select)
+
+
+def _code(code: CodeType) -> tuple[object, ...]:
+    constants = [_code(one) if isinstance(one, CodeType) else repr(one) for one in code.co_consts]
+    return code.co_code, code.co_names, constants
