@@ -49,8 +49,8 @@ def test_every_room_is_known():
 def test_public_names():
     assert sacv.__all__ == [
         "CAV", "Audit", "ClassScores", "ConceptBank", "Explanation", "ImageTransform", "Quality", "Region", "SacvError",
-        "VisionModel", "__version__", "audit", "errors", "explain", "fit", "load_model", "merge", "methods", "refit",
-        "score", "solvers",
+        "VisionModel", "Window", "__version__", "audit", "errors", "explain", "fit", "load_model", "merge", "methods",
+        "refit", "score", "solvers",
     ]  # fmt: skip
     assert all(hasattr(sacv, name) for name in sacv.__all__)
 

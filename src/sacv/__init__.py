@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sacv.cav import CAV, ConceptBank, Quality, fit, merge, refit
     from sacv.concepts import Region
     from sacv.maps import Explanation, explain, methods
-    from sacv.model import ImageTransform, VisionModel, load_model
+    from sacv.model import ImageTransform, VisionModel, Window, load_model
     from sacv.scores import ClassScores, score
     from sacv.trust import Audit, audit
 
@@ -46,6 +46,7 @@ __all__ = [
     "Region",
     "SacvError",
     "VisionModel",
+    "Window",
     "__version__",
     "audit",
     "errors",
@@ -65,7 +66,7 @@ _ROOMS = {
     "engine": (),
     "files": (),
     "maps": ("Explanation", "explain", "methods"),
-    "model": ("ImageTransform", "VisionModel", "load_model"),
+    "model": ("ImageTransform", "VisionModel", "Window", "load_model"),
     "optional": (),
     "report": (),
     "scores": ("ClassScores", "score"),

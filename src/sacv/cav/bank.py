@@ -41,7 +41,7 @@ from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV
 from sacv.errors import CorruptFileError, LayerError, MismatchError, OptionError
 from sacv.files import Array, read_arrays, read_json, write_arrays, write_folder, write_json
-from sacv.model import ImageTransform, VisionModel
+from sacv.model import ImageTransform, VisionModel, Window
 
 FORMAT_VERSION = 2
 KIND = "concept bank"
@@ -67,7 +67,7 @@ class ConceptBank:
     Parameters
     ----------
     model
-        Spec, kind, fingerprint, transform and class names of the model.
+        Spec, kind, fingerprint, transform, window and class names of the model.
     layers
         Shape of each layer.
     sets
@@ -167,7 +167,7 @@ class ConceptBank:
         Raises
         ------
         MismatchError
-            If the network, its weights or its transform differ.
+            If the network, its weights, its transform or its window differ.
         """
         mine, other = self.model, model.describe()
         if mine["kind"] != other["kind"] or mine["fingerprint"] != other["fingerprint"]:
@@ -182,6 +182,17 @@ class ConceptBank:
                 f"the bank was made with the transform {mine['transform']}, but this model has {other['transform']}; "
                 "use the bank's, or fit a bank with this one"
             )
+        if self.window != model.window:
+            raise MismatchError(
+                f"the bank was made with {_window_told(self.window)}, but this model has {_window_told(model.window)}; "
+                "use the bank's (leave out --window), or fit a bank with this one"
+            )
+
+    @property
+    def window(self) -> Window | None:
+        """The window that files were read with; none where each file's own was taken."""
+        fields = self.model.get("window")  # older banks have none
+        return None if fields is None else Window.from_json(fields)
 
     @property
     def transform(self) -> ImageTransform | None:
@@ -323,6 +334,10 @@ def _damage_told(file: Path) -> Iterator[None]:
         raise CorruptFileError(
             f"{file} is of a damaged bank: {error}; restore the file as it was, or fit the bank again"
         ) from error
+
+
+def _window_told(window: Window | None) -> str:
+    return "each file's own window" if window is None else f"the window {window}"
 
 
 def _seen_through(layer: str, key: str) -> str:

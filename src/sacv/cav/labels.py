@@ -25,6 +25,12 @@ _transform = record(
 )
 
 
+def _window(value: Any, where: str) -> None:
+    record({"low": number(), "high": number()})(value, where)
+    if not value["low"] < value["high"]:
+        refuse(value, where, "a window whose low is below its high")
+
+
 def _interval(value: Any, where: str) -> None:
     _shares(value, where)
     if value[0] > value[1]:
@@ -122,7 +128,7 @@ _bank = record(
                 "transform": optional(_transform),
                 "class_names": optional(each(text)),
             },
-            {"layouts": table(text)},
+            {"layouts": table(text), "window": optional(_window)},
         ),
         "layers": table(record({"layout": text, "grid": each(whole(1), least=1), "channels": whole(1)}), least=1),
         "solver": _solver,

@@ -20,6 +20,7 @@ from sacv.cli.options import (
     parse_regions,
     seed_option,
     skip_option,
+    window_option,
 )
 from sacv.cli.solvers import LEGAL, parse_solver
 from sacv.errors import OptionError
@@ -123,6 +124,7 @@ REMARKABLE_KIND = 0.75
 @seed_option
 @batch_size_option
 @device_option
+@window_option
 @skip_option
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write the bank to.")
 @json_option
@@ -149,6 +151,7 @@ def fit_command(
     seed: int,
     batch_size: int | None,
     device: str,
+    window: str | None,
     skip_unreadable: bool,
     out: Path,
     as_json: bool,
@@ -165,7 +168,7 @@ def fit_command(
     if not (random or (rest and marked)):
         instead = ", or leave out --no-rest, so that the rest of the region photos is the random set" if marked else ""
         raise OptionError(f"no random images are given; give --random DIR{instead}")
-    model = open_model(spec, weights, class_names, resize, crop, layouts, device)
+    model = open_model(spec, weights, class_names, resize, crop, layouts, device, window)
     with progress("fit") as advance:
         bank = fit(
             model,

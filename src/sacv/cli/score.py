@@ -18,6 +18,7 @@ from sacv.cli.options import (
     seed_option,
     skip_option,
     weak_option,
+    window_option,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 )
 @click.option("--model", "spec", help="As in 'sacv fit'; needed again where the model is the user's own code.")
 @class_names_option
+@window_option
 @seed_option
 @batch_size_option
 @device_option
@@ -44,6 +46,7 @@ def score_command(
     targets: tuple[str, ...],
     spec: str | None,
     class_names: Path | None,
+    window: str | None,
     seed: int,
     batch_size: int | None,
     device: str,
@@ -58,7 +61,7 @@ def score_command(
     from sacv.scores import score
 
     bank = ConceptBank.load(bank_folder)
-    model = open_bank_model(bank, spec, class_names, device)
+    model = open_bank_model(bank, spec, class_names, device, window)
     with progress("score") as advance:
         found = score(
             model,

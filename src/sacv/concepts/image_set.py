@@ -17,11 +17,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from sacv.concepts.reading import check_picture, read_picture, to_rgb
+from sacv.concepts.formats import Loaded, check_image, format_of, read_image
+from sacv.concepts.reading import to_rgb
 from sacv.errors import ImageSetError, UnreadableImageError
-
-Loaded: TypeAlias = Image.Image | torch.Tensor
-"""An RGB picture, or a tensor `(channels, *size)` that is already transformed."""
+from sacv.model.window import Window
 
 Source: TypeAlias = Any
 """A path or folder, a picture, a uint8 array, a float tensor, an `ImageSet`, or a sequence of these."""
@@ -29,11 +28,24 @@ Source: TypeAlias = Any
 
 @dataclass(frozen=True)
 class ImageItem:
-    """One image: its name for people, the SHA-256 of its content, and how to load it."""
+    """One image.
+
+    Parameters
+    ----------
+    name
+        For people.
+    digest
+        SHA-256 of its content.
+    load
+        Gives it.
+    ras
+        Whether it is a volume that runs to superior, to anterior and to the right.
+    """
 
     name: str
     digest: str
     load: Callable[[], Loaded]
+    ras: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,7 +81,7 @@ class ImageSet:
         return iter(self.items)
 
 
-def image_set(name: str, source: Source, *, skip_unreadable: bool = False) -> ImageSet:
+def image_set(name: str, source: Source, *, skip_unreadable: bool = False, window: Window | None = None) -> ImageSet:
     """Gather a set of images.
 
     Parameters
@@ -84,6 +96,9 @@ def image_set(name: str, source: Source, *, skip_unreadable: bool = False) -> Im
         `(n, channels, depth, height, width)`.
     skip_unreadable
         Leave out files that cannot be read and list them in `skipped`; otherwise they are an error.
+    window
+        Which values of files deeper than 8 bits become black and white; each file's own by default
+        (`sacv.concepts.formats`). Take that of the model.
 
     Raises
     ------
@@ -93,7 +108,7 @@ def image_set(name: str, source: Source, *, skip_unreadable: bool = False) -> Im
         If files cannot be read; the message names them all, up to ten.
     """
     skipped: list[Skipped] = []
-    items = list(_items(source, name, skipped, decode=skip_unreadable))
+    items = list(_items(source, name, skipped, skip_unreadable, window))
     if skipped and not skip_unreadable:
         named = "; ".join(entry.reason for entry in skipped[:10])
         more = f"; and {len(skipped) - 10} more" if len(skipped) > 10 else ""
@@ -105,12 +120,14 @@ def image_set(name: str, source: Source, *, skip_unreadable: bool = False) -> Im
     return ImageSet(name, tuple(items), tuple(skipped))
 
 
-def _items(source: Source, name: str, skipped: list[Skipped], decode: bool) -> Iterator[ImageItem]:
+def _items(
+    source: Source, name: str, skipped: list[Skipped], decode: bool, window: Window | None
+) -> Iterator[ImageItem]:
     if isinstance(source, ImageSet):
         skipped.extend(source.skipped)
         yield from source.items
     elif isinstance(source, str | Path):
-        yield from _from_path(Path(source), name, skipped, decode)
+        yield from _from_path(Path(source), name, skipped, decode, window)
     elif isinstance(source, Image.Image):
         picture = to_rgb(source)
         yield ImageItem(f"{name}[picture]", _digest(np.asarray(picture)), partial(_keep, picture))
@@ -121,7 +138,7 @@ def _items(source: Source, name: str, skipped: list[Skipped], decode: bool) -> I
     elif isinstance(source, Sequence):
         for index, part in enumerate(source):
             label = name if isinstance(part, str | Path) else f"{name}[{index}]"
-            yield from _items(part, label, skipped, decode)
+            yield from _items(part, label, skipped, decode, window)
     else:
         raise ImageSetError(
             f"{name}: cannot take images from {type(source).__name__}; give a folder, files, PIL images, uint8 "
@@ -129,7 +146,9 @@ def _items(source: Source, name: str, skipped: list[Skipped], decode: bool) -> I
         )
 
 
-def _from_path(path: Path, name: str, skipped: list[Skipped], decode: bool) -> Iterator[ImageItem]:
+def _from_path(
+    path: Path, name: str, skipped: list[Skipped], decode: bool, window: Window | None
+) -> Iterator[ImageItem]:
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.is_file())
         if not files:
@@ -141,12 +160,16 @@ def _from_path(path: Path, name: str, skipped: list[Skipped], decode: bool) -> I
     for file in files:
         try:
             # What may be left out is decoded here once more, so that every later count and fold is final.
-            (read_picture if decode else check_picture)(file)
+            if decode:
+                read_image(file, window)
+            else:
+                check_image(file)
+            chosen = format_of(file)
             digest = hashlib.sha256(file.read_bytes()).hexdigest()
         except (UnreadableImageError, OSError) as error:
             skipped.append(Skipped(str(file), str(error)))
             continue
-        yield ImageItem(str(file), digest, partial(read_picture, file))
+        yield ImageItem(str(file), digest, partial(read_image, file, window), chosen is not None and chosen.ras)
 
 
 def _from_tensor(tensor: torch.Tensor, name: str) -> Iterator[ImageItem]:

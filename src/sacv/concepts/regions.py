@@ -19,6 +19,7 @@ from sacv.concepts.image_set import ImageItem, ImageSet, Skipped, Source, image_
 from sacv.concepts.masks import Candidate, Mask, MaskItem, brightness, mask_from_array, mask_from_file, nothing
 from sacv.concepts.reading import check_picture
 from sacv.errors import ImageSetError, UnreadableImageError
+from sacv.model.window import Window
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +79,9 @@ class MarkedPhotos:
     unmatched: int = 0
 
 
-def region_set(name: str, region: Region, *, skip_unreadable: bool = False) -> MarkedPhotos:
+def region_set(
+    name: str, region: Region, *, skip_unreadable: bool = False, window: Window | None = None
+) -> MarkedPhotos:
     """Gather images and their masks.
 
     Parameters
@@ -90,6 +93,8 @@ def region_set(name: str, region: Region, *, skip_unreadable: bool = False) -> M
     skip_unreadable
         Leave out files that cannot be read, photos and masks, and the photos whose mask cannot be read; all are listed
         in `skipped` of the set.
+    window
+        As in `image_set`, for the images.
 
     Raises
     ------
@@ -100,7 +105,7 @@ def region_set(name: str, region: Region, *, skip_unreadable: bool = False) -> M
         If files cannot be read.
     """
     images, masks, unmatched = _matched(
-        image_set(name, region.images, skip_unreadable=skip_unreadable), region, skip_unreadable
+        image_set(name, region.images, skip_unreadable=skip_unreadable, window=window), region, skip_unreadable
     )
     _require_marked_once(images, masks)
     marked = tuple(item for item, mask in zip(images, masks, strict=True) if not mask.empty)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from sacv.concepts.image_set import Loaded
+from sacv.concepts.formats import Loaded
 from sacv.model import Box, Framed, ReceptiveFields, VisionModel
 from sacv.report import PageImage, PageMap, PagePatch, PageTrust, render_page
 

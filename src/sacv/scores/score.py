@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sacv.cav import CAV, ConceptBank, require_strong
 from sacv.concepts import Batch, Source, batches, image_set
-from sacv.concepts.image_set import Loaded
+from sacv.concepts.formats import Loaded
 from sacv.engine import LocalEngine
 from sacv.errors import ActivationError, OptionError
 from sacv.model import OutputTarget, Select, Trace, VisionModel
@@ -93,7 +93,7 @@ def score(
     targets = [target] if callable(target) or isinstance(target, int | np.integer | str) else list(target)
     if not targets:
         raise OptionError("no target is given; name a class by its name or index")
-    pictures = image_set("the images to score", images, skip_unreadable=skip_unreadable)
+    pictures = image_set("the images to score", images, skip_unreadable=skip_unreadable, window=model.window)
     names = [item.name for item in pictures.items]
     explained = _explained(model, pictures.items[0].load(), targets)
     if len(explained) < len(targets):
