@@ -1,5 +1,5 @@
 """Pages and figures, drawn from plain data."""
 
-from sacv.report.page import PageImage, PageMap, PagePatch, PageTrust, render_page
+from sacv.report.page import PageImage, PageMap, PagePatch, PagePlane, PageTrust, render_page
 
-__all__ = ["PageImage", "PageMap", "PagePatch", "PageTrust", "render_page"]
+__all__ = ["PageImage", "PageMap", "PagePatch", "PagePlane", "PageTrust", "render_page"]
