@@ -15,7 +15,8 @@ from torch import nn
 def volumes():
     torch.manual_seed(0)
     return nn.Sequential(nn.Conv3d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool3d(2),
-                         nn.Conv3d(4, 6, 3, padding=1), nn.ReLU(), nn.Conv3d(6, 3, 3), nn.Softplus(), nn.AdaptiveAvgPool3d(1), nn.Flatten())
+                         nn.Conv3d(4, 6, 3, padding=1), nn.ReLU(), nn.Conv3d(6, 3, 3), nn.Softplus(),
+                         nn.AdaptiveAvgPool3d(1), nn.Flatten())
 def pictures():
     torch.manual_seed(0)
     return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.Softplus(),

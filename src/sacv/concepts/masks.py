@@ -126,7 +126,9 @@ def mask_from_array(name: str, mask: Any) -> MaskItem:
     """
     if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.ndim != 2:
         given = f"{mask.dtype} of shape {mask.shape}" if isinstance(mask, np.ndarray) else type(mask).__name__
-        raise ImageSetError(f"{name} is {given}; give a bool array (height, width), such as array > 127")
+        raise ImageSetError(
+            f"{name} is {given}; give a bool array (height, width), such as array > 127, or the path of a mask file"
+        )
     if not mask.any():
         return nothing(name)
     kept = np.array(mask, order="C")
