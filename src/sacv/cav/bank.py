@@ -3,7 +3,7 @@
 A bank is a folder:
 
 `bank.json`
-    Model, layers, sets of images, solver, figures of each CAV, `format_version`.
+    Model, layers, sets of images, solver, figures of each CAV, `format_version`, checksums.
 `cavs.safetensors`
     `LAYER/CONCEPT`: float64 `(channels,)`; beside it `LAYER/CONCEPT/evidence`, `LAYER/CONCEPT/presence` (what pictures
     without the concept reach), and the vectors and thresholds of its random runs, of its deals and of its null, which
@@ -23,6 +23,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sacv.cav.arrays import (
     null_name,
     pack_cavs,
@@ -32,6 +34,7 @@ from sacv.cav.arrays import (
     unpack_means,
     unpack_statistics,
 )
+from sacv.cav.checksums import CAVS, LABELS, MOMENTS, require_whole, with_checksums
 from sacv.cav.context import BankContext
 from sacv.cav.contrast import contrast
 from sacv.cav.labels import check_labels
@@ -45,7 +48,7 @@ from sacv.model import ImageTransform, VisionModel, Window
 
 FORMAT_VERSION = 2
 KIND = "concept bank"
-MARKER = "bank.json"
+MARKER = LABELS
 NO_SET = BankSet(None, ())
 
 
@@ -210,8 +213,7 @@ class ConceptBank:
         """
 
         def fill(fresh: Path) -> None:
-            write_json(fresh / MARKER, self._labels())
-            write_arrays(fresh / "cavs.safetensors", pack_cavs(self.cavs))
+            write_arrays(fresh / CAVS, pack_cavs(self.cavs))
             arrays: dict[str, Array] = {}
             for (layer, key), found in self.statistics.items():
                 if key == RANDOM or found is not self.statistics[layer, RANDOM]:  # a rest may be the random set itself
@@ -220,7 +222,8 @@ class ConceptBank:
                 arrays.update(pack_means(_seen_through(layer, key), means))
             for (layer, key), found in self.pasted.items():
                 arrays.update(pack_statistics(f"{layer}/pasted/{key}", found))
-            write_arrays(fresh / "moments.safetensors", arrays)
+            write_arrays(fresh / MOMENTS, arrays)
+            write_json(fresh / MARKER, with_checksums(self._labels(), fresh))
 
         write_folder(Path(folder), MARKER, fill)
 
@@ -269,12 +272,14 @@ class ConceptBank:
         with _damage_told(folder / MARKER):
             check_labels(labels)
         channels = {name: shape["channels"] for name, shape in labels["layers"].items()}
-        vectors = read_arrays(folder / "cavs.safetensors")
-        with _damage_told(folder / "cavs.safetensors"):
+        vectors = read_arrays(folder / CAVS)
+        with _damage_told(folder / CAVS):
             cavs = unpack_cavs(labels, vectors, channels)
-        arrays = read_arrays(folder / "moments.safetensors")
-        with _damage_told(folder / "moments.safetensors"):
-            return cls._from_parts(labels, cavs, arrays)
+        arrays = read_arrays(folder / MOMENTS)
+        with _damage_told(folder / MOMENTS):
+            found = cls._from_parts(labels, cavs, arrays)
+        require_whole(labels, folder)  # last, for the checks above say which value is wrong
+        return found
 
     @classmethod
     def _from_parts(cls, labels: dict[str, Any], cavs: tuple[CAV, ...], arrays: Mapping[str, Array]) -> ConceptBank:
@@ -329,7 +334,8 @@ class ConceptBank:
 def _damage_told(file: Path) -> Iterator[None]:
     """Turn what is wrong with the contents of a file into the one error."""
     try:
-        yield
+        with np.errstate(over="ignore", invalid="ignore"):  # of values that are refused
+            yield
     except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise CorruptFileError(
             f"{file} is of a damaged bank: {error}; restore the file as it was, or fit the bank again"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sacv.cav.checksums import FIELD, FILES
 from sacv.cav.legal import each, kind, number, optional, record, refuse, table, text, truth, whole
 from sacv.cav.looks import LOOKS
 from sacv.cav.presence import KINDS
@@ -140,7 +141,7 @@ _bank = record(
         "cavs": each(_cav, least=1),
         "sets": each(_set, least=2),
     },
-    {"rests": each(_set), "absent": _set, "context": optional(_context)},
+    {"rests": each(_set), "absent": _set, "context": optional(_context), FIELD: record(dict.fromkeys(FILES, text))},
 )
 
 

@@ -50,8 +50,10 @@ def read_sources(
     if both:
         raise OptionError(f"concept {both[0]!r} is given with whole images and with marked regions; give one of them")
     for name in (*concepts, *regions):
-        if not name or "/" in name or name == RANDOM:
-            raise OptionError(f"a concept cannot be named {name!r}; give a name without '/', and not {RANDOM!r}")
+        if not name.isprintable() or not name or "/" in name or name == RANDOM:
+            raise OptionError(
+                f"a concept cannot be named {name!r}; give a name of printable letters without '/', and not {RANDOM!r}"
+            )
     found = []
     for name, source in concepts.items():
         images, repeats = without_repeats(image_set(name, source, skip_unreadable=skip_unreadable, window=window))

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from sacv.concepts.formats import Loaded, check_image, format_of, read_image
-from sacv.concepts.reading import to_rgb
+from sacv.concepts.reading import legible, to_rgb
 from sacv.errors import ImageSetError, UnreadableImageError
 from sacv.model.window import Window
 
@@ -167,9 +167,9 @@ def _from_path(
             chosen = format_of(file)
             digest = hashlib.sha256(file.read_bytes()).hexdigest()
         except (UnreadableImageError, OSError) as error:
-            skipped.append(Skipped(str(file), str(error)))
+            skipped.append(Skipped(legible(file), legible(error)))
             continue
-        yield ImageItem(str(file), digest, partial(read_image, file, window), chosen is not None and chosen.ras)
+        yield ImageItem(legible(file), digest, partial(read_image, file, window), chosen is not None and chosen.ras)
 
 
 def _from_tensor(tensor: torch.Tensor, name: str) -> Iterator[ImageItem]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from sacv.concepts.coverage import cell_means
-from sacv.concepts.reading import check_picture, to_rgb
+from sacv.concepts.reading import check_picture, quiet, to_rgb
 from sacv.errors import ImageSetError, UnreadableImageError
 from sacv.model.transform import Box
 
@@ -184,7 +184,7 @@ Found = TypeVar("Found")
 def _decoded(path: Path, read: Callable[[Image.Image], Found]) -> Found:
     """Read something off the picture of a mask file, upright and without its alpha."""
     check_picture(path)
-    with Image.open(path) as picture:
+    with quiet(), Image.open(path) as picture:
         try:
             upright = ImageOps.exif_transpose(picture)
             upright.info.pop("transparency", None)

@@ -8,6 +8,8 @@ none and are refused. Of a file with several frames the first is taken. Other fo
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +46,7 @@ def read_picture(path: Path, window: Window | None = None) -> Image.Image:
     UnreadableImageError
         If it is no image, is truncated, announces more pixels than are safe, or has pixel values without a range.
     """
-    with _open(path) as picture:
+    with _open(path) as picture, quiet():
         try:
             picture.load()
             return to_rgb(ImageOps.exif_transpose(picture), window)
@@ -84,10 +86,23 @@ def to_rgb(picture: Image.Image, window: Window | None = None) -> Image.Image:
     return picture.convert("RGB")
 
 
+def legible(text: object) -> str:
+    """Give a path, or a text that holds one, without bytes that are no UTF-8: they are written as escapes."""
+    return str(text).encode("utf-8", "backslashreplace").decode()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep Pillow's warnings of odd files off the screen, but for that of too many pixels, which is an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
 def _open(path: Path) -> Image.Image:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with quiet():
             return Image.open(path)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnreadableImageError(

@@ -17,7 +17,7 @@ import numpy as np
 from sacv.concepts.coco import coco_masks, coco_rule, file_name, split_category
 from sacv.concepts.image_set import ImageItem, ImageSet, Skipped, Source, image_set
 from sacv.concepts.masks import Candidate, Mask, MaskItem, brightness, mask_from_array, mask_from_file, nothing
-from sacv.concepts.reading import check_picture
+from sacv.concepts.reading import check_picture, legible
 from sacv.errors import ImageSetError, UnreadableImageError
 from sacv.model.window import Window
 
@@ -304,7 +304,7 @@ def _require_readable(name: str, bad: Mapping[Path, str], skip_unreadable: bool)
 def _left_out(bad: Mapping[Path, str], photos: Sequence[str]) -> list[Skipped]:
     """List photos without a mask that can be read, and these masks."""
     without = [Skipped(photo, f"{photo}: its mask cannot be read") for photo in photos]
-    return [*without, *(Skipped(str(file), reason) for file, reason in bad.items())]
+    return [*without, *(Skipped(legible(file), legible(reason)) for file, reason in bad.items())]
 
 
 # Files of masks

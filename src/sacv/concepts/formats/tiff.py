@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from sacv.concepts.formats.base import EXTRA, Format, Loaded, require_pixels, require_values
-from sacv.concepts.reading import to_rgb
+from sacv.concepts.reading import quiet, to_rgb
 from sacv.errors import UnreadableImageError
 from sacv.model.window import Window
 from sacv.optional import require
@@ -51,7 +51,7 @@ def _claims(path: Path, head: bytes) -> bool:
     if head[:4] not in MAGIC:
         return False
     try:
-        with Image.open(path) as picture:
+        with quiet(), Image.open(path) as picture:
             tags = picture.tag_v2 if isinstance(picture, TiffImagePlugin.TiffImageFile) else {}
             deep = max(np.atleast_1d(tags.get(BITS, 1))) > 8
             samples = int(tags.get(SAMPLES, 1))
