@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sacv.engine import LocalEngine, RayEngine, ShardStore
     from sacv.index import Found, Like, search
     from sacv.maps import Explanation, explain, methods
-    from sacv.model import ImageTransform, VisionModel, load_model
+    from sacv.model import ImageTransform, VisionModel, Window, load_model
     from sacv.scores import ClassScores, score
     from sacv.trust import Audit, audit
 
@@ -54,6 +54,7 @@ __all__ = [
     "SacvError",
     "ShardStore",
     "VisionModel",
+    "Window",
     "__version__",
     "audit",
     "errors",
@@ -75,7 +76,7 @@ _ROOMS = {
     "files": (),
     "index": ("Found", "Like", "search"),
     "maps": ("Explanation", "explain", "methods"),
-    "model": ("ImageTransform", "VisionModel", "load_model"),
+    "model": ("ImageTransform", "VisionModel", "Window", "load_model"),
     "optional": (),
     "report": (),
     "scores": ("ClassScores", "score"),

@@ -331,6 +331,9 @@ def test_what_does_not_fit_is_refused(model):
         sacv.merge([bank])
     with pytest.raises(MismatchError, match="different models"):
         sacv.merge([bank, fit(sacv.VisionModel(SmallNet(1).double()), {"a": a}, random)])
+    seen = sacv.VisionModel(SmallNet().double(), window=sacv.Window(0, 9))
+    with pytest.raises(MismatchError, match=r"different models: window None and \{'low': 0"):
+        sacv.merge([bank, fit(seen, {"a": a}, random)])
     with pytest.raises(MismatchError, match="different layers"):
         sacv.merge([bank, sacv.fit(model, ["features.0"], {"a": a}, [random])])
     with pytest.raises(MismatchError, match="32 and 8 locations"):

@@ -1,5 +1,8 @@
+import os
 import struct
+import warnings
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +11,7 @@ import torch
 from PIL import Image
 
 from sacv.concepts import image_set, require_disjoint, without_repeats
+from sacv.concepts.formats import read_image
 from sacv.concepts.reading import read_picture
 from sacv.errors import ImageSetError, UnreadableImageError
 
@@ -158,3 +162,24 @@ def test_sets_that_share_an_image_are_refused_whatever_its_name(tmp_path):
     Image.fromarray(colours()).save(tmp_path / "two" / "z.png")
     with pytest.raises(ImageSetError, match=r"share 1 images.*a\.png = .*z\.png"):
         require_disjoint(image_set("c", tmp_path / "one"), image_set("random", tmp_path / "two"))
+
+
+@pytest.mark.parametrize("cut", range(10, 400, 13))
+def test_what_pillow_warns_of_is_not_on_the_screen(tmp_path, cut):
+    Image.fromarray(colours()).save(tmp_path / "a.tif")
+    (tmp_path / "a.tif").write_bytes((tmp_path / "a.tif").read_bytes()[:-cut])
+    with warnings.catch_warnings(record=True) as told, suppress(UnreadableImageError):
+        warnings.simplefilter("always")
+        read_image(tmp_path / "a.tif")
+    assert not told
+
+
+def test_file_names_that_are_no_text_are_written_with_escapes(tmp_path):
+    Image.fromarray(colours()).save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_text("no image")
+    for name in ("a", "b"):
+        os.rename(tmp_path / f"{name}.png", os.path.join(os.fsencode(tmp_path), name.encode() + b"\xff.png"))
+    found = image_set("c", tmp_path, skip_unreadable=True)
+    assert [Path(found.items[0].name).name, Path(found.skipped[0].name).name] == ["a\\udcff.png", "b\\udcff.png"]
+    assert found.items[0].load().size == (4, 3) and "b\\udcff.png" in found.skipped[0].reason
+    found.skipped[0].reason.encode()

@@ -383,6 +383,44 @@ def test_arrays_are_kept_as_they_were(one):
         found[0, 0] = True
 
 
+def test_a_list_holds_mask_files_and_arrays_in_the_order_of_the_images(tmp_path, photos):
+    wanted = [rectangle(right=3), rectangle(right=4), rectangle(right=5)]
+    files = [mask_file(tmp_path / "masks" / f"{name}.png", mask) for name, mask in zip("zyx", wanted, strict=True)]
+    for masks in (files, [str(file) for file in files], [files[0], wanted[1], str(files[2])]):
+        np.testing.assert_array_equal(loaded("cats", Region(photos, masks)), wanted)
+    images = sorted(photos.rglob("*.*"), reverse=True)
+    np.testing.assert_array_equal(loaded("cats", Region(images, files)), wanted)
+
+
+def test_a_black_mask_file_of_a_list_is_a_negative(tmp_path, photos):
+    files = [mask_file(tmp_path / "masks" / f"{index}.png", rectangle(right=2 + index)) for index in range(3)]
+    found = region_set("cats", Region(photos, files))
+    assert (names(found.images), names(found.negatives)) == (["b.png", "c.jpg"], ["a.jpg"])
+
+
+def test_unreadable_masks_of_a_list_are_told_or_left_out_with_their_photos(tmp_path, photos):
+    files = [mask_file(tmp_path / "masks" / f"{index}.png", rectangle()) for index in range(3)]
+    files[1].write_text("no picture")
+    with pytest.raises(UnreadableImageError, match=r"masks that cannot be read: .*1\.png.*skip_unreadable=True"):
+        region_set("cats", Region(photos, files))
+    found = region_set("cats", Region(photos, [files[0], files[1], rectangle()]), skip_unreadable=True)
+    assert names(found.images) == ["a.jpg", "c.jpg"] and len(found.masks) == 2
+    assert names(found.images.skipped) == ["b.png", "1.png"]
+    with pytest.raises(UnreadableImageError, match=r"there is no file .*gone\.png"):
+        region_set("cats", Region(photos, [files[0], "gone.png", files[2]]))
+
+
+def test_what_is_no_mask_of_one_photo_is_refused_in_a_list(tmp_path, photos, one):
+    mask = mask_file(tmp_path / "masks" / "a.png", rectangle())
+    for wrong in (tmp_path / "masks", coco(tmp_path / "coco.json", [])):
+        with pytest.raises(ImageSetError, match="is a folder or a COCO file; give it by itself"):
+            region_set("cat", Region(one, [wrong]))
+    with pytest.raises(ImageSetError, match="3 images and 1 masks"):
+        region_set("cats", Region(photos, [mask]))
+    with pytest.raises(ImageSetError, match="both as photo and as mask"):
+        region_set("cat", Region(one, [one]))
+
+
 def test_tensors_take_arrays():
     images, (mask,) = marked("cat", Region(torch.zeros(1, 3, HEIGHT, WIDTH), [rectangle()]))
     assert len(images) == 1
@@ -397,7 +435,7 @@ def test_tensors_take_arrays():
         ([rectangle().astype(np.uint8)], r"cat\.masks\[0\] is uint8 of shape \(6, 8\); give a bool array"),
         ([rectangle()[0]], r"is bool of shape \(8,\)"),
         (np.array(True), r"is bool of shape \(\)"),
-        (["mask.png"], r"cat\.masks\[0\] is str; give a bool array"),
+        ([7], r"cat\.masks\[0\] is int; give a bool array"),
         (7, "cannot take masks from int"),
     ],
 )

@@ -3,7 +3,7 @@
 A bank is a folder:
 
 `bank.json`
-    Model, layers, sets of images, solver, figures of each CAV, `format_version`.
+    Model, layers, sets of images, solver, figures of each CAV, `format_version`, checksums.
 `cavs.safetensors`
     `LAYER/CONCEPT`: float64 `(channels,)`; beside it `LAYER/CONCEPT/evidence`, `LAYER/CONCEPT/presence` (what pictures
     without the concept reach), and the vectors and thresholds of its random runs, of its deals and of its null, which
@@ -25,6 +25,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sacv.cav.arrays import (
     null_name,
     pack_cavs,
@@ -34,6 +36,7 @@ from sacv.cav.arrays import (
     unpack_means,
     unpack_statistics,
 )
+from sacv.cav.checksums import CAVS, LABELS, MOMENTS, require_whole, with_checksums
 from sacv.cav.context import BankContext
 from sacv.cav.contrast import contrast
 from sacv.cav.labels import check_labels
@@ -43,11 +46,11 @@ from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV
 from sacv.errors import CorruptFileError, LayerError, MismatchError, OptionError
 from sacv.files import Array, read_arrays, read_json, write_arrays, write_folder, write_json
-from sacv.model import ImageTransform, VisionModel
+from sacv.model import ImageTransform, VisionModel, Window
 
 FORMAT_VERSION = 2
 KIND = "concept bank"
-MARKER = "bank.json"
+MARKER = LABELS
 NO_SET = BankSet(None, ())
 
 
@@ -69,7 +72,7 @@ class ConceptBank:
     Parameters
     ----------
     model
-        Spec, kind, fingerprint, transform and class names of the model.
+        Spec, kind, fingerprint, transform, window and class names of the model.
     layers
         Shape of each layer.
     sets
@@ -178,7 +181,7 @@ class ConceptBank:
         Raises
         ------
         MismatchError
-            If the network, its weights or its transform differ.
+            If the network, its weights, its transform or its window differ.
         """
         mine, other = self.model, model.describe()
         if mine["kind"] != other["kind"] or mine["fingerprint"] != other["fingerprint"]:
@@ -193,6 +196,17 @@ class ConceptBank:
                 f"the bank was made with the transform {mine['transform']}, but this model has {other['transform']}; "
                 "use the bank's, or fit a bank with this one"
             )
+        if self.window != model.window:
+            raise MismatchError(
+                f"the bank was made with {_window_told(self.window)}, but this model has {_window_told(model.window)}; "
+                "use the bank's (leave out --window), or fit a bank with this one"
+            )
+
+    @property
+    def window(self) -> Window | None:
+        """The window that files were read with; none where each file's own was taken."""
+        fields = self.model.get("window")  # older banks have none
+        return None if fields is None else Window.from_json(fields)
 
     @property
     def transform(self) -> ImageTransform | None:
@@ -210,8 +224,7 @@ class ConceptBank:
         """
 
         def fill(fresh: Path) -> None:
-            write_json(fresh / MARKER, self._labels())
-            write_arrays(fresh / "cavs.safetensors", pack_cavs(self.cavs))
+            write_arrays(fresh / CAVS, pack_cavs(self.cavs))
             arrays: dict[str, Array] = {}
             for (layer, key), found in self.statistics.items():
                 if key == RANDOM or found is not self.statistics[layer, RANDOM]:  # a rest may be the random set itself
@@ -220,7 +233,8 @@ class ConceptBank:
                 arrays.update(pack_means(_seen_through(layer, key), means))
             for (layer, key), found in self.pasted.items():
                 arrays.update(pack_statistics(f"{layer}/pasted/{key}", found))
-            write_arrays(fresh / "moments.safetensors", arrays)
+            write_arrays(fresh / MOMENTS, arrays)
+            write_json(fresh / MARKER, with_checksums(self._labels(), fresh))
 
         write_folder(Path(folder), MARKER, fill)
 
@@ -269,12 +283,14 @@ class ConceptBank:
         with _damage_told(folder / MARKER):
             check_labels(labels)
         channels = {name: shape["channels"] for name, shape in labels["layers"].items()}
-        vectors = read_arrays(folder / "cavs.safetensors")
-        with _damage_told(folder / "cavs.safetensors"):
+        vectors = read_arrays(folder / CAVS)
+        with _damage_told(folder / CAVS):
             cavs = unpack_cavs(labels, vectors, channels)
-        arrays = read_arrays(folder / "moments.safetensors")
-        with _damage_told(folder / "moments.safetensors"):
-            return cls._from_parts(labels, cavs, arrays)
+        arrays = read_arrays(folder / MOMENTS)
+        with _damage_told(folder / MOMENTS):
+            found = cls._from_parts(labels, cavs, arrays)
+        require_whole(labels, folder)  # last, for the checks above say which value is wrong
+        return found
 
     @classmethod
     def _from_parts(cls, labels: dict[str, Any], cavs: tuple[CAV, ...], arrays: Mapping[str, Array]) -> ConceptBank:
@@ -329,11 +345,16 @@ class ConceptBank:
 def _damage_told(file: Path) -> Iterator[None]:
     """Turn what is wrong with the contents of a file into the one error."""
     try:
-        yield
+        with np.errstate(over="ignore", invalid="ignore"):  # of values that are refused
+            yield
     except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise CorruptFileError(
             f"{file} is of a damaged bank: {error}; restore the file as it was, or fit the bank again"
         ) from error
+
+
+def _window_told(window: Window | None) -> str:
+    return "each file's own window" if window is None else f"the window {window}"
 
 
 def _seen_through(layer: str, key: str) -> str:

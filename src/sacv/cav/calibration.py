@@ -15,6 +15,7 @@ from sacv.cav.presence import GIVEN, HELD_OUT, NONE, POOL, Presence
 from sacv.cav.vector import CAV
 from sacv.concepts import ImageItem, ImageSet, Source, image_set, shared_images, without_repeats
 from sacv.errors import ImageSetError
+from sacv.model import Window
 
 MOST_VALUES = 2**27
 """Values of activation kept until the CAVs are known, over all layers and pictures: 512 MiB in float32."""
@@ -55,7 +56,9 @@ def none() -> Calibration:
     return Calibration(NONE, ImageSet("absent", ()))
 
 
-def given(source: Source, others: Sequence[ImageSet], *, skip_unreadable: bool) -> Calibration:
+def given(
+    source: Source, others: Sequence[ImageSet], *, skip_unreadable: bool, window: Window | None = None
+) -> Calibration:
     """Take pictures that the user says show none of the concepts.
 
     Raises
@@ -65,7 +68,7 @@ def given(source: Source, others: Sequence[ImageSet], *, skip_unreadable: bool) 
     """
     if isinstance(source, Sequence) and not isinstance(source, str) and len(source) == 0:
         return none()
-    images, repeats = without_repeats(image_set("absent", source, skip_unreadable=skip_unreadable))
+    images, repeats = without_repeats(image_set("absent", source, skip_unreadable=skip_unreadable, window=window))
     for other in others:
         if shared := shared_images(images, other):
             raise ImageSetError(

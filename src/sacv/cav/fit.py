@@ -146,9 +146,9 @@ def fit(
         if value < least:
             raise OptionError(f"{name} must be at least {least}, not {value}")
     model.modules(layers)  # a wrong name is told before any image is read
-    sources = read_sources(concepts or {}, random, regions or {}, rest, skip_unreadable)
-    photos = None if context is None else context_photos(context, inner(solver), skip_unreadable)
-    sources, calibration = hold_apart(sources, photos, absent, skip_unreadable)
+    sources = read_sources(concepts or {}, random, regions or {}, rest, skip_unreadable, model.window)
+    photos = None if context is None else context_photos(context, inner(solver), skip_unreadable, model.window)
+    sources, calibration = hold_apart(sources, photos, absent, skip_unreadable, model.window)
     first = next(batches(sources[0].images.items, 1))
     shapes = {
         name: LayerShape(info.layout.name, info.grid, info.channels)

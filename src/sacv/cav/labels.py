@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sacv.cav.checksums import FIELD, FILES
 from sacv.cav.legal import each, kind, number, optional, record, refuse, table, text, truth, whole
 from sacv.cav.looks import LOOKS
 from sacv.cav.presence import KINDS
@@ -23,6 +24,12 @@ _transform = record(
         "std": each(number(above=0), 3),
     }
 )
+
+
+def _window(value: Any, where: str) -> None:
+    record({"low": number(), "high": number()})(value, where)
+    if not value["low"] < value["high"]:
+        refuse(value, where, "a window whose low is below its high")
 
 
 def _interval(value: Any, where: str) -> None:
@@ -124,7 +131,7 @@ _bank = record(
                 "transform": optional(_transform),
                 "class_names": optional(each(text)),
             },
-            {"layouts": table(text)},
+            {"layouts": table(text), "window": optional(_window)},
         ),
         "layers": table(record({"layout": text, "grid": each(whole(1), least=1), "channels": whole(1)}), least=1),
         "solver": _solver,
@@ -136,7 +143,7 @@ _bank = record(
         "cavs": each(_cav, least=1),
         "sets": each(_set, least=2),
     },
-    {"rests": each(_set), "absent": _set, "context": optional(_context)},
+    {"rests": each(_set), "absent": _set, "context": optional(_context), FIELD: record(dict.fromkeys(FILES, text))},
 )
 
 

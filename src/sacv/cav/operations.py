@@ -275,10 +275,10 @@ def _pool_seen_through(
 
 
 def _require_alike(one: ConceptBank, other: ConceptBank) -> None:
-    for what in ("kind", "fingerprint", "transform"):
-        if one.model[what] != other.model[what]:
+    for what in ("kind", "fingerprint", "transform", "window"):
+        if one.model.get(what) != other.model.get(what):  # older banks have no window
             raise MismatchError(
-                f"the banks belong to different models: {what} {one.model[what]} and {other.model[what]}; "
+                f"the banks belong to different models: {what} {one.model.get(what)} and {other.model.get(what)}; "
                 "directions mean nothing in another model"
             )
     if one.layers != other.layers:

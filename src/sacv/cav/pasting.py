@@ -27,7 +27,7 @@ from sacv.concepts import (
 )
 from sacv.concepts.image_set import Source
 from sacv.errors import ImageSetError, OptionError, SolverError
-from sacv.model import VisionModel
+from sacv.model import VisionModel, Window
 from sacv.model.transform import Box, Framed
 from sacv.solvers import Evidence, MomentSolver, SampleSolver
 
@@ -75,7 +75,9 @@ class Pasting:
     members: tuple[NDArray[np.int64], ...]
 
 
-def context_photos(source: Source, solver: MomentSolver | SampleSolver, skip_unreadable: bool) -> ImageSet:
+def context_photos(
+    source: Source, solver: MomentSolver | SampleSolver, skip_unreadable: bool, window: Window | None = None
+) -> ImageSet:
     """Read the photos of a context.
 
     Raises
@@ -90,7 +92,7 @@ def context_photos(source: Source, solver: MomentSolver | SampleSolver, skip_unr
             f"context is for solvers that work from moments, and {type(solver).__name__} needs samples; take "
             "MeanDifference(), LDA() or Ridge(), or leave the context out"
         )
-    photos, _ = without_repeats(image_set("context", source, skip_unreadable=skip_unreadable))
+    photos, _ = without_repeats(image_set("context", source, skip_unreadable=skip_unreadable, window=window))
     if len(photos) < 2:
         raise ImageSetError(
             f"context has 1 photo ({photos.items[0].name}); at least 2 are needed, and one for every 10 guidance "

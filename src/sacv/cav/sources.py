@@ -20,6 +20,7 @@ from sacv.concepts import (
     without_repeats,
 )
 from sacv.errors import ImageSetError, OptionError
+from sacv.model import Window
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +36,12 @@ class FitSource:
 
 
 def read_sources(
-    concepts: Mapping[str, Source], random: Source, regions: Mapping[str, Region], rest: bool, skip_unreadable: bool
+    concepts: Mapping[str, Source],
+    random: Source,
+    regions: Mapping[str, Region],
+    rest: bool,
+    skip_unreadable: bool,
+    window: Window | None = None,
 ) -> list[FitSource]:
     """Read every set, the random one last, and check that each is large enough and none overlaps the random one."""
     if not concepts and not regions:
@@ -44,20 +50,22 @@ def read_sources(
     if both:
         raise OptionError(f"concept {both[0]!r} is given with whole images and with marked regions; give one of them")
     for name in (*concepts, *regions):
-        if not name or "/" in name or name == RANDOM:
-            raise OptionError(f"a concept cannot be named {name!r}; give a name without '/', and not {RANDOM!r}")
+        if not name.isprintable() or not name or "/" in name or name == RANDOM:
+            raise OptionError(
+                f"a concept cannot be named {name!r}; give a name of printable letters without '/', and not {RANDOM!r}"
+            )
     found = []
     for name, source in concepts.items():
-        images, repeats = without_repeats(image_set(name, source, skip_unreadable=skip_unreadable))
+        images, repeats = without_repeats(image_set(name, source, skip_unreadable=skip_unreadable, window=window))
         found.append(FitSource(name, images, repeats))
     for name, region in regions.items():
-        found.append(_marked(name, region_set(name, region, skip_unreadable=skip_unreadable)))
+        found.append(_marked(name, region_set(name, region, skip_unreadable=skip_unreadable, window=window)))
     if isinstance(random, Sequence) and not isinstance(random, str) and len(random) == 0:
         if not (rest and regions):
             raise OptionError("no random images are given; give a folder of images that do not show the concepts")
         found.append(FitSource(None, ImageSet("random", ()), ()))
     else:
-        images, repeats = without_repeats(image_set("random", random, skip_unreadable=skip_unreadable))
+        images, repeats = without_repeats(image_set("random", random, skip_unreadable=skip_unreadable, window=window))
         found.append(FitSource(None, images, repeats))
     for entry in found[:-1]:
         require_disjoint(entry.images, found[-1].images)
@@ -80,12 +88,16 @@ def _marked(name: str, photos: MarkedPhotos) -> FitSource:
 
 
 def hold_apart(
-    sources: list[FitSource], photos: ImageSet | None, absent: Source | None, skip_unreadable: bool
+    sources: list[FitSource],
+    photos: ImageSet | None,
+    absent: Source | None,
+    skip_unreadable: bool,
+    window: Window | None = None,
 ) -> tuple[list[FitSource], Calibration]:
     """Give the sets without the pictures that are used for calibration alone, and these; `photos` are the context."""
     if absent is not None:
         others = [replace(entry.images, items=(*entry.images.items, *entry.negatives)) for entry in sources]
         others += [] if photos is None else [photos]
-        return sources, given(absent, others, skip_unreadable=skip_unreadable)
+        return sources, given(absent, others, skip_unreadable=skip_unreadable, window=window)
     calibration, rest = held_out(sources[-1].images)
     return [*sources[:-1], replace(sources[-1], images=rest)], calibration

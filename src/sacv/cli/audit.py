@@ -8,7 +8,14 @@ from pathlib import Path
 import click
 
 from sacv.cli.console import say, say_json, say_table
-from sacv.cli.options import class_names_option, device_option, json_option, open_bank_model, seed_option
+from sacv.cli.options import (
+    class_names_option,
+    device_option,
+    json_option,
+    open_bank_model,
+    seed_option,
+    window_option,
+)
 
 FAILED = 1
 """Exit status when a check fails."""
@@ -21,6 +28,7 @@ WORDS = {True: "pass", False: "FAIL", None: "not run"}
 @click.option("--model", "spec", help="As in 'sacv fit'; needed again where the model is the user's own code.")
 @click.option("--target", help="Class asked about. [default: the one predicted most often]")
 @class_names_option
+@window_option
 @seed_option
 @device_option
 @json_option
@@ -30,6 +38,7 @@ def audit_command(
     spec: str | None,
     target: str | None,
     class_names: Path | None,
+    window: str | None,
     seed: int,
     device: str,
     as_json: bool,
@@ -40,7 +49,7 @@ def audit_command(
     from sacv.trust import audit
 
     bank = ConceptBank.load(bank_folder)
-    model = open_bank_model(bank, spec, class_names, device)
+    model = open_bank_model(bank, spec, class_names, device, window)
     found = audit(model, bank, list(images) or None, target, seed=seed)
     if as_json:
         say_json({"passed": found.passed, "findings": [asdict(finding) for finding in found.findings]})

@@ -17,6 +17,7 @@ from sacv.cli.options import (
     open_bank_model,
     skip_option,
     weak_option,
+    window_option,
 )
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 @click.option("--target", required=True, help="The class explained: its name, its index, or 'predicted'.")
 @click.option("--model", "spec", help="As in 'sacv fit'; needed again where the model is the user's own code.")
 @class_names_option
+@window_option
 @click.option(
     "--method", default="integrated-gradients:10", show_default=True, help=f"How contribution is measured: {LEGAL}."
 )
@@ -44,6 +46,7 @@ def explain_command(
     target: str,
     spec: str | None,
     class_names: Path | None,
+    window: str | None,
     method: str,
     batch_size: int | None,
     device: str,
@@ -60,7 +63,7 @@ def explain_command(
 
     how = parse_method(method)
     bank = ConceptBank.load(bank_folder)
-    model = open_bank_model(bank, spec, class_names, device)
+    model = open_bank_model(bank, spec, class_names, device, window)
     with progress("explain") as advance:
         found = explain(
             model,

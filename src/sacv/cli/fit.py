@@ -20,6 +20,7 @@ from sacv.cli.options import (
     parse_regions,
     seed_option,
     skip_option,
+    window_option,
 )
 from sacv.cli.solvers import LEGAL, parse_solver
 from sacv.cli.working import open_engine, unfinished, work_options
@@ -125,6 +126,7 @@ REMARKABLE_KIND = 0.75
 @batch_size_option
 @device_option
 @work_options
+@window_option
 @skip_option
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write the bank to.")
 @json_option
@@ -155,6 +157,7 @@ def fit_command(
     workers: int | None,
     ray_address: str | None,
     fresh: bool,
+    window: str | None,
     skip_unreadable: bool,
     out: Path,
     as_json: bool,
@@ -171,7 +174,7 @@ def fit_command(
     if not (random or (rest and marked)):
         instead = ", or leave out --no-rest, so that the rest of the region photos is the random set" if marked else ""
         raise OptionError(f"no random images are given; give --random DIR{instead}")
-    model = open_model(spec, weights, class_names, resize, crop, layouts, device)
+    model = open_model(spec, weights, class_names, resize, crop, layouts, device, window)
     engine = open_engine(engine_name, workers, ray_address)
     with progress("fit") as advance, unfinished(out, fresh) as shards:
         bank = fit(

@@ -15,7 +15,7 @@ from sacv.errors import OptionError
 if TYPE_CHECKING:
     from sacv.cav import ConceptBank
     from sacv.concepts import Region
-    from sacv.model import VisionModel
+    from sacv.model import VisionModel, Window
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -37,6 +37,12 @@ skip_option = click.option(
     "--skip-unreadable",
     is_flag=True,
     help="Leave out files that cannot be read, and list them, rather than stop.",
+)
+window_option = click.option(
+    "--window",
+    metavar="LOW:HIGH",
+    help="Values of deep pictures and volumes (DICOM, 16 bits, NIfTI) that become black and white, in the file's unit. "
+    "[default: as the bank was made, or else as each file says]",
 )
 weak_option = click.option(
     "--allow-weak",
@@ -95,6 +101,7 @@ def open_model(
     crop: int | None,
     layouts: Sequence[str],
     device: str,
+    window: str | None = None,
 ) -> VisionModel:
     """Load the model that the options name."""
     from sacv.model import ImageTransform, load_model
@@ -105,11 +112,15 @@ def open_model(
         base = model.transform if isinstance(model.transform, ImageTransform) else ImageTransform()
         size = base.resize if resize is None else parse_size(resize)
         model = replace(model, transform=replace(base, resize=size, crop=crop))
+    if window is not None:
+        model = replace(model, window=parse_window(window))
     return to_device(model, device)
 
 
-def open_bank_model(bank: ConceptBank, spec: str | None, class_names: Path | None, device: str) -> VisionModel:
-    """Load the model of a bank, with the bank's transform and class names.
+def open_bank_model(
+    bank: ConceptBank, spec: str | None, class_names: Path | None, device: str, window: str | None = None
+) -> VisionModel:
+    """Load the model of a bank, with the bank's transform and class names, and its window if none is given.
 
     Raises
     ------
@@ -133,6 +144,7 @@ def open_bank_model(bank: ConceptBank, spec: str | None, class_names: Path | Non
         model = replace(model, transform=bank.transform)
     if bank.model.get("layouts"):
         model = replace(model, layouts=bank.model["layouts"])
+    model = replace(model, window=bank.window if window is None else parse_window(window))
     return to_device(model, device)
 
 
@@ -176,6 +188,23 @@ def parse_size(text: str) -> tuple[int, int] | int:
     if not all(part.isdecimal() for part in parts) or len(parts) > 2:
         raise OptionError(f"--resize {text}: give HEIGHTxWIDTH, such as 224x224, or one number")
     return int(parts[0]) if len(parts) == 1 else (int(parts[0]), int(parts[1]))
+
+
+def parse_window(text: str) -> Window:
+    """Read `LOW:HIGH`, such as -160:240.
+
+    Raises
+    ------
+    OptionError
+        If it is no window.
+    """
+    from sacv.model import Window
+
+    try:
+        low, high = map(float, text.split(":"))
+    except ValueError as error:
+        raise OptionError(f"--window {text}: give LOW:HIGH, such as -160:240") from error
+    return Window(low, high)
 
 
 def _parse_layouts(texts: Sequence[str]) -> dict[str, str]:

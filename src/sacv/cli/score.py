@@ -18,6 +18,7 @@ from sacv.cli.options import (
     seed_option,
     skip_option,
     weak_option,
+    window_option,
 )
 from sacv.cli.working import open_engine, unfinished, work_options
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 )
 @click.option("--model", "spec", help="As in 'sacv fit'; needed again where the model is the user's own code.")
 @class_names_option
+@window_option
 @seed_option
 @batch_size_option
 @device_option
@@ -46,6 +48,7 @@ def score_command(
     targets: tuple[str, ...],
     spec: str | None,
     class_names: Path | None,
+    window: str | None,
     seed: int,
     batch_size: int | None,
     device: str,
@@ -64,7 +67,7 @@ def score_command(
     from sacv.scores import score
 
     bank = ConceptBank.load(bank_folder)
-    model = open_bank_model(bank, spec, class_names, device)
+    model = open_bank_model(bank, spec, class_names, device, window)
     engine = open_engine(engine_name, workers, ray_address)
     with progress("score") as advance, unfinished(out, fresh) as shards:
         found = score(

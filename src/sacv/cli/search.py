@@ -18,6 +18,7 @@ from sacv.cli.options import (
     open_bank_model,
     skip_option,
     weak_option,
+    window_option,
 )
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class _Noting(click.Command):
 @click.option("--layer", help="Where --like compares activations; by default the layer that is best for place.")
 @batch_size_option
 @device_option
+@window_option
 @skip_option
 @weak_option
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write what is found to.")
@@ -75,6 +77,7 @@ def search_command(
     layer: str | None,
     batch_size: int | None,
     device: str,
+    window: str | None,
     skip_unreadable: bool,
     allow_weak: bool,
     out: Path,
@@ -86,7 +89,7 @@ def search_command(
     from sacv.index import search
 
     bank = ConceptBank.load(bank_folder)
-    model = open_bank_model(bank, spec, class_names, device)
+    model = open_bank_model(bank, spec, class_names, device, window)
     with progress("search") as advance:
         found = search(
             model,

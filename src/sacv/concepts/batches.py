@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sacv.concepts.image_set import ImageItem, Loaded
+from sacv.concepts.formats import Loaded
+from sacv.concepts.image_set import ImageItem
 
 
 @dataclass(frozen=True)

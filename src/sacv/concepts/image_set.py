@@ -17,11 +17,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from sacv.concepts.reading import check_picture, read_picture, to_rgb
+from sacv.concepts.formats import Loaded, check_image, format_of, read_image
+from sacv.concepts.reading import legible, to_rgb
 from sacv.errors import ImageSetError, UnreadableImageError
-
-Loaded: TypeAlias = Image.Image | torch.Tensor
-"""An RGB picture, or a tensor `(channels, *size)` that is already transformed."""
+from sacv.model.window import Window
 
 Source: TypeAlias = Any
 """A path or folder, a picture, a uint8 array, a float tensor, an `ImageSet`, or a sequence of these."""
@@ -38,14 +37,19 @@ class ImageItem:
         SHA-256 of its content, in hexadecimal; or a function that gives it, called when it is first needed.
     load
         Gives the image.
+    ras
+        Whether it is a volume that runs to superior, to anterior and to the right.
     """
 
-    __slots__ = ("_digest", "load", "name")
+    __slots__ = ("_digest", "load", "name", "ras")
 
-    def __init__(self, name: str, digest: str | Callable[[], str], load: Callable[[], Loaded]) -> None:
+    def __init__(
+        self, name: str, digest: str | Callable[[], str], load: Callable[[], Loaded], ras: bool = False
+    ) -> None:
         self.name = name
         self._digest = digest
         self.load = load
+        self.ras = ras
 
     @property
     def digest(self) -> str:
@@ -66,12 +70,13 @@ class ImageItem:
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """Loads a picture, and hashes its file."""
+    """Loads an image, and hashes its file."""
 
     path: str
+    window: Window | None
 
     def __call__(self) -> Loaded:
-        return read_picture(Path(self.path))
+        return read_image(Path(self.path), self.window)
 
     def digest(self) -> str:
         """Give the SHA-256 of the file."""
@@ -79,7 +84,9 @@ class _File:
             with open(self.path, "rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            raise UnreadableImageError(f"{self.path} cannot be read any more ({error.strerror or error})") from error
+            raise UnreadableImageError(
+                f"{legible(self.path)} cannot be read any more ({error.strerror or error})"
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -115,7 +122,7 @@ class ImageSet:
         return iter(self.items)
 
 
-def image_set(name: str, source: Source, *, skip_unreadable: bool = False) -> ImageSet:
+def image_set(name: str, source: Source, *, skip_unreadable: bool = False, window: Window | None = None) -> ImageSet:
     """Gather a set of images.
 
     Parameters
@@ -130,6 +137,9 @@ def image_set(name: str, source: Source, *, skip_unreadable: bool = False) -> Im
         `(n, channels, depth, height, width)`.
     skip_unreadable
         Leave out files that cannot be read and list them in `skipped`; otherwise they are an error.
+    window
+        Which values of files deeper than 8 bits become black and white; each file's own by default
+        (`sacv.concepts.formats`). Take that of the model.
 
     Raises
     ------
@@ -139,7 +149,7 @@ def image_set(name: str, source: Source, *, skip_unreadable: bool = False) -> Im
         If files cannot be read; the message names them all, up to ten.
     """
     skipped: list[Skipped] = []
-    items = list(items_of(source, name, skipped, decode=skip_unreadable))
+    items = list(items_of(source, name, skipped, skip_unreadable, window))
     if skipped and not skip_unreadable:
         named = "; ".join(entry.reason for entry in skipped[:10])
         more = f"; and {len(skipped) - 10} more" if len(skipped) > 10 else ""
@@ -151,13 +161,15 @@ def image_set(name: str, source: Source, *, skip_unreadable: bool = False) -> Im
     return ImageSet(name, tuple(items), tuple(skipped))
 
 
-def items_of(source: Source, name: str, skipped: list[Skipped], decode: bool) -> Iterator[ImageItem]:
+def items_of(
+    source: Source, name: str, skipped: list[Skipped], decode: bool, window: Window | None
+) -> Iterator[ImageItem]:
     """Go through the images of a source; what cannot be read is added to `skipped`, found by decoding where asked."""
     if isinstance(source, ImageSet):
         skipped.extend(source.skipped)
         yield from source.items
     elif isinstance(source, str | Path):
-        yield from _from_path(Path(source), name, skipped, decode)
+        yield from _from_path(Path(source), name, skipped, decode, window)
     elif isinstance(source, Image.Image):
         picture = to_rgb(source)
         yield ImageItem(f"{name}[picture]", _digest(np.asarray(picture)), partial(_keep, picture))
@@ -168,7 +180,7 @@ def items_of(source: Source, name: str, skipped: list[Skipped], decode: bool) ->
     elif isinstance(source, Sequence):
         for index, part in enumerate(source):
             label = name if isinstance(part, str | Path) else f"{name}[{index}]"
-            yield from items_of(part, label, skipped, decode)
+            yield from items_of(part, label, skipped, decode, window)
     else:
         raise ImageSetError(
             f"{name}: cannot take images from {type(source).__name__}; give a folder, files, PIL images, uint8 "
@@ -176,7 +188,9 @@ def items_of(source: Source, name: str, skipped: list[Skipped], decode: bool) ->
         )
 
 
-def _from_path(path: Path, name: str, skipped: list[Skipped], decode: bool) -> Iterator[ImageItem]:
+def _from_path(
+    path: Path, name: str, skipped: list[Skipped], decode: bool, window: Window | None
+) -> Iterator[ImageItem]:
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.is_file())
         if not files:
@@ -188,12 +202,16 @@ def _from_path(path: Path, name: str, skipped: list[Skipped], decode: bool) -> I
     for file in files:
         try:
             # What may be left out is decoded here once more, so that every later count and fold is final.
-            (read_picture if decode else check_picture)(file)
+            if decode:
+                read_image(file, window)
+            else:
+                check_image(file)
+            chosen = format_of(file)
         except (UnreadableImageError, OSError) as error:
-            skipped.append(Skipped(str(file), str(error)))
+            skipped.append(Skipped(legible(file), legible(error)))
             continue
-        one = _File(str(file))
-        yield ImageItem(one.path, one.digest, one)
+        one = _File(str(file), window)
+        yield ImageItem(legible(file), one.digest, one, chosen is not None and chosen.ras)
 
 
 def _from_tensor(tensor: torch.Tensor, name: str) -> Iterator[ImageItem]:

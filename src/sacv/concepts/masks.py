@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from sacv.concepts.coverage import cell_means
-from sacv.concepts.reading import check_picture, to_rgb
+from sacv.concepts.reading import check_picture, quiet, to_rgb
 from sacv.errors import ImageSetError, UnreadableImageError
 from sacv.model.transform import Box
 
@@ -126,7 +126,9 @@ def mask_from_array(name: str, mask: Any) -> MaskItem:
     """
     if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.ndim != 2:
         given = f"{mask.dtype} of shape {mask.shape}" if isinstance(mask, np.ndarray) else type(mask).__name__
-        raise ImageSetError(f"{name} is {given}; give a bool array (height, width), such as array > 127")
+        raise ImageSetError(
+            f"{name} is {given}; give a bool array (height, width), such as array > 127, or the path of a mask file"
+        )
     if not mask.any():
         return nothing(name)
     kept = np.array(mask, order="C")
@@ -182,7 +184,7 @@ Found = TypeVar("Found")
 def _decoded(path: Path, read: Callable[[Image.Image], Found]) -> Found:
     """Read something off the picture of a mask file, upright and without its alpha."""
     check_picture(path)
-    with Image.open(path) as picture:
+    with quiet(), Image.open(path) as picture:
         try:
             upright = ImageOps.exif_transpose(picture)
             upright.info.pop("transparency", None)

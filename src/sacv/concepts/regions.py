@@ -6,7 +6,7 @@ Here it is settled which mask belongs to which image: by order for arrays, by na
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,8 +17,9 @@ import numpy as np
 from sacv.concepts.coco import coco_masks, coco_rule, file_name, split_category
 from sacv.concepts.image_set import ImageItem, ImageSet, Skipped, Source, image_set
 from sacv.concepts.masks import Candidate, Mask, MaskItem, brightness, mask_from_array, mask_from_file, nothing
-from sacv.concepts.reading import check_picture
+from sacv.concepts.reading import check_picture, legible
 from sacv.errors import ImageSetError, UnreadableImageError
+from sacv.model.window import Window
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,8 @@ class Region:
           with `image_id` and `segmentation` (polygons, or run lengths whose `counts` are a list or compressed text) or
           else `bbox`. Several on one image are united. `file.json:CATEGORY` takes only the annotations of the category
           of that name. Entries without a photo are ignored and counted.
-        - Bool arrays `(height, width)`, one for each image and in the order of the images.
+        - A list with a mask for each image, in the order of the images: bool arrays `(height, width)`, and paths of
+          mask files as above, whatever they are called.
 
         Masks have the size of the upright photo, or of the tensor. A mask that is black or false all over, and an
         entry of a COCO file without an annotation, say that the photo is a negative: it shows nothing of the concept.
@@ -52,7 +54,7 @@ class Region:
     """
 
     images: Source
-    masks: str | Path | Sequence[Mask] | Mask
+    masks: str | Path | Sequence[Mask | str | Path] | Mask
     unmasked_negative: bool = False
 
 
@@ -78,7 +80,9 @@ class MarkedPhotos:
     unmatched: int = 0
 
 
-def region_set(name: str, region: Region, *, skip_unreadable: bool = False) -> MarkedPhotos:
+def region_set(
+    name: str, region: Region, *, skip_unreadable: bool = False, window: Window | None = None
+) -> MarkedPhotos:
     """Gather images and their masks.
 
     Parameters
@@ -90,6 +94,8 @@ def region_set(name: str, region: Region, *, skip_unreadable: bool = False) -> M
     skip_unreadable
         Leave out files that cannot be read, photos and masks, and the photos whose mask cannot be read; all are listed
         in `skipped` of the set.
+    window
+        As in `image_set`, for the images.
 
     Raises
     ------
@@ -100,7 +106,7 @@ def region_set(name: str, region: Region, *, skip_unreadable: bool = False) -> M
         If files cannot be read.
     """
     images, masks, unmatched = _matched(
-        image_set(name, region.images, skip_unreadable=skip_unreadable), region, skip_unreadable
+        image_set(name, region.images, skip_unreadable=skip_unreadable, window=window), region, skip_unreadable
     )
     _require_marked_once(images, masks)
     marked = tuple(item for item, mask in zip(images, masks, strict=True) if not mask.empty)
@@ -126,7 +132,7 @@ _Matched: TypeAlias = tuple[ImageSet, tuple[MaskItem, ...], int]
 
 def _matched(images: ImageSet, region: Region, skip_unreadable: bool) -> _Matched:
     if not isinstance(region.masks, str | Path):
-        return images, _in_order(images, _from_arrays(images, region.masks), region), 0
+        return _from_list(images, region.masks, region, skip_unreadable)
     path, category = split_category(region.masks)
     if path.is_dir():
         return _from_folder(images, path, region, skip_unreadable)
@@ -136,10 +142,12 @@ def _matched(images: ImageSet, region: Region, skip_unreadable: bool) -> _Matche
         matching = _Matching(file_name, coco_rule(path, category), lists_more=True)
         return images, *_pair(images, coco_masks(path, category), matching, region.unmasked_negative)
     _require_apart(images, [path])
-    return images, _in_order(images, [mask_from_file(path)], region), 0
+    _require_in_order(images, 1, region)
+    return images, (mask_from_file(path),), 0
 
 
-def _in_order(images: ImageSet, masks: Sequence[MaskItem], region: Region) -> tuple[MaskItem, ...]:
+def _require_in_order(images: ImageSet, masks: int, region: Region) -> None:
+    """Check that so many masks can be matched with the images by their order."""
     if region.unmasked_negative:
         raise ImageSetError(
             f"{images.name}: unmasked_negative is for masks that are matched by file name, a folder or a COCO file; "
@@ -151,12 +159,11 @@ def _in_order(images: ImageSet, masks: Sequence[MaskItem], region: Region) -> tu
             "so that masks given by their order can no longer be told apart; take those files away, or give masks as "
             "a folder, matched by file name"
         )
-    if len(masks) != len(images):
+    if masks != len(images):
         raise ImageSetError(
-            f"{images.name}: {len(images)} images and {len(masks)} masks; give one mask for each image, in the same "
+            f"{images.name}: {len(images)} images and {masks} masks; give one mask for each image, in the same "
             "order, or a folder of masks, matched by file name"
         )
-    return tuple(masks)
 
 
 @dataclass(frozen=True)
@@ -245,17 +252,59 @@ def _require_marked_once(images: ImageSet, masks: Sequence[MaskItem]) -> None:
             )
 
 
-# Arrays
+# Lists
 
 
-def _from_arrays(images: ImageSet, masks: Sequence[Mask] | Mask) -> list[MaskItem]:
+def _from_list(
+    images: ImageSet, masks: Sequence[Mask | str | Path] | Mask, region: Region, skip_unreadable: bool
+) -> _Matched:
     if not isinstance(masks, Sequence | np.ndarray):
         raise ImageSetError(
             f"{images.name}: cannot take masks from {type(masks).__name__}; give a folder, a mask file, a COCO file, "
-            "or bool arrays in the order of the images"
+            "or bool arrays and mask files in the order of the images"
         )
-    given = [masks] if isinstance(masks, np.ndarray) and masks.ndim < 3 else masks
-    return [mask_from_array(f"{images.name}.masks[{index}]", mask) for index, mask in enumerate(given)]
+    given = [masks] if isinstance(masks, np.ndarray) and masks.ndim < 3 else list(masks)
+    _require_in_order(images, len(given), region)
+    files = [Path(mask) for mask in given if isinstance(mask, str | Path)]
+    for file in files:
+        if file.is_dir() or file.suffix.lower() == ".json":
+            raise ImageSetError(
+                f"{images.name}: a list holds a mask for each image, and {file} is a folder or a COCO file; give it "
+                "by itself, as Region(images, masks)"
+            )
+    _require_apart(images, files)
+    bad = _unreadable(files, decode=skip_unreadable)
+    _require_readable(images.name, bad, skip_unreadable)
+    pairs = [
+        (item, _one_mask(f"{images.name}.masks[{index}]", mask))
+        for index, (item, mask) in enumerate(zip(images, given, strict=True))
+        if not (isinstance(mask, str | Path) and Path(mask) in bad)
+    ]
+    if not pairs:
+        raise ImageSetError(f"{images.name}: none of the {len(images)} photos has a mask that can be read")
+    kept = {id(item) for item, _ in pairs}
+    found = replace(images, items=tuple(item for item, _ in pairs))
+    lost = _left_out(bad, [item.name for item in images if id(item) not in kept])
+    return replace(found, skipped=(*images.skipped, *lost)), tuple(mask for _, mask in pairs), 0
+
+
+def _one_mask(name: str, mask: Mask | str | Path) -> MaskItem:
+    return mask_from_file(Path(mask)) if isinstance(mask, str | Path) else mask_from_array(name, mask)
+
+
+def _require_readable(name: str, bad: Mapping[Path, str], skip_unreadable: bool) -> None:
+    if bad and not skip_unreadable:
+        raise UnreadableImageError(
+            f"{name}: masks that cannot be read: {'; '.join(list(bad.values())[:5])}"
+            f"{f'; and {len(bad) - 5} more' if len(bad) > 5 else ''}. Remove them, or leave them and their photos out "
+            "with --skip-unreadable (skip_unreadable=True)"
+        )
+
+
+def _left_out(bad: Mapping[Path, str], photos: Sequence[str]) -> list[Skipped]:
+    """List photos without a mask that can be read, and these masks."""
+    without = [Skipped(photo, f"{photo}: its mask cannot be read") for photo in photos]
+    return [*without, *(Skipped(legible(file), legible(reason)) for file, reason in bad.items())]
 
 
 # Files of masks
@@ -267,21 +316,17 @@ def _from_folder(images: ImageSet, folder: Path, region: Region, skip_unreadable
         raise ImageSetError(f"{images.name}: the folder of masks {folder} is empty")
     _require_apart(images, files)
     bad = _unreadable(files, decode=skip_unreadable)
-    if bad and not skip_unreadable:
-        raise UnreadableImageError(
-            f"{images.name}: masks that cannot be read: {'; '.join(list(bad.values())[:5])}"
-            f"{f'; and {len(bad) - 5} more' if len(bad) > 5 else ''}. Remove them, or leave them and their photos out "
-            "with --skip-unreadable (skip_unreadable=True)"
-        )
+    _require_readable(images.name, bad, skip_unreadable)
     readable = [file for file in files if file not in bad]
-    images = _without_lost(images, {file.stem for file in bad} - {file.stem for file in readable})
+    lost = {file.stem for file in bad} - {file.stem for file in readable}
+    left_out = _left_out(bad, [item.name for item in images if _stem(item.name) in lost])
+    images = _without_lost(images, lost)
     rule = (
         "A mask goes with the photo of the same file name without its ending (cat.jpg, cat.png): rename, add or take "
         "away files; for pictures in memory give bool arrays in their order"
     )
     given = [Candidate(file.stem, str(file), partial(mask_from_file, file)) for file in readable]
     masks, unmatched = _pair(images, given, _Matching(_stem, rule), region.unmasked_negative)
-    left_out = [Skipped(str(file), reason) for file, reason in bad.items()]
     return replace(images, skipped=(*images.skipped, *left_out)), masks, unmatched
 
 
@@ -297,13 +342,11 @@ def _unreadable(files: Sequence[Path], decode: bool) -> dict[Path, str]:
 
 
 def _without_lost(images: ImageSet, lost: set[str]) -> ImageSet:
-    """Leave out, and list, the photos whose mask cannot be read."""
+    """Leave out the photos whose mask cannot be read."""
     kept = tuple(item for item in images if _stem(item.name) not in lost)
     if not kept:
         raise ImageSetError(f"{images.name}: none of the {len(images)} photos has a mask that can be read")
-    without = [item.name for item in images if _stem(item.name) in lost]
-    left_out = [Skipped(photo, f"{photo}: its mask cannot be read") for photo in without]
-    return replace(images, items=kept, skipped=(*images.skipped, *left_out))
+    return replace(images, items=kept)
 
 
 def _stem(name: str) -> str:

@@ -11,9 +11,10 @@ import torch
 
 from sacv.concepts.image_set import ImageItem, ImageSet, Skipped, Source, items_of
 from sacv.errors import ImageSetError
+from sacv.model.window import Window
 
 
-def stream_images(name: str, source: Source) -> Iterator[ImageItem | Skipped]:
+def stream_images(name: str, source: Source, window: Window | None = None) -> Iterator[ImageItem | Skipped]:
     """Go through images, and through the files that do not begin as an image does.
 
     Of a folder no more than the names of one directory, and of those above it, are in memory.
@@ -24,6 +25,8 @@ def stream_images(name: str, source: Source) -> Iterator[ImageItem | Skipped]:
         For people.
     source
         As of `image_set`.
+    window
+        The values of deep files that are black and white; see `sacv.Window`.
 
     Raises
     ------
@@ -32,7 +35,7 @@ def stream_images(name: str, source: Source) -> Iterator[ImageItem | Skipped]:
     """
     for label, part in _parts(name, source):
         skipped: list[Skipped] = []
-        yield from items_of(part, label, skipped, decode=False)
+        yield from items_of(part, label, skipped, False, window)
         yield from skipped
 
 

@@ -12,7 +12,7 @@ import torch
 
 from sacv.cav import CAV, ConceptBank, require_strong
 from sacv.concepts import Source, batches, image_set
-from sacv.concepts.image_set import Loaded
+from sacv.concepts.formats import Loaded
 from sacv.errors import ActivationError, LayerError, OptionError, TargetError
 from sacv.maps import methods
 from sacv.maps.chance import Chance
@@ -102,7 +102,7 @@ def explain(
     if not isinstance(method, Method):
         raise OptionError(f"method must be an object such as sacv.methods.Gradient(), not {method!r}")
     weak = require_strong(bank.cavs, allow_weak=allow_weak)
-    pictures = image_set("the images to explain", images, skip_unreadable=skip_unreadable)
+    pictures = image_set("the images to explain", images, skip_unreadable=skip_unreadable, window=model.window)
     layers = list(bank.layers)
     cavs = {layer: [bank.cav(layer, concept) for concept in bank.concepts] for layer in layers}
     chances = {layer: Chance(bank, layer, cavs[layer]) for layer in layers}

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sacv.concepts.formats import Loaded, format_of
 from sacv.maps.picture import picture_seen
+from sacv.maps.planes import ANATOMICAL, PLAIN, Maps, as_input, of_image, volume_planes
 from sacv.model import ReceptiveFields
-from sacv.report import PageImage, PageMap, PagePatch, PageTrust, render_page
+from sacv.report import PageImage, PageMap, PagePatch, PagePlane, PageTrust, render_page
 
 if TYPE_CHECKING:
     from sacv.maps.explanation import Explanation, LayerMaps
@@ -26,8 +29,7 @@ PATCHES = 8
 def draw(found: Explanation) -> str:
     """Give the page of an explanation, with everything inline."""
     loaded = [item.load() for item in found.pictures]
-    slices = [_strongest(found, row) for row in range(len(loaded))]
-    shown = [picture_seen(found.model, image, part) for image, part in zip(loaded, slices, strict=True)]
+    shown = [picture_seen(found.model, image, 0.5) for image in loaded]
     input_shape = found.model.inputs(loaded[:1]).shape[1:]
     fields = found.model.receptive_fields(input_shape, found.layers)
     images = [
@@ -49,8 +51,8 @@ def draw(found: Explanation) -> str:
         silent = any(note.layer == layer and note.kind in SILENT for note in found.notes)
         for concept in found.concepts:
             grid = found.relevance(layer, concept).shape[1:]
-            relevance = _flat(found.relevance(layer, concept), slices)
-            contribution = _flat(found.contribution(layer, concept), slices)
+            relevance = _lines(found.relevance(layer, concept))
+            contribution = _lines(found.contribution(layer, concept))
             rows = scores[(scores["layer"] == layer) & (scores["concept"] == concept)]
             patches = [
                 _patches(order, fields[layer] if len(grid) == 2 else None, images, relevance, contribution, input_shape)
@@ -61,26 +63,31 @@ def draw(found: Explanation) -> str:
             told = [
                 note.text for note in found.notes if note.layer in (layer, None) and note.concept in (concept, None)
             ]
+            marks = (
+                beats.present.get(concept, _of_concept(beats.relevance_significant, number)),
+                _of_concept(beats.contribution_significant, number),
+            )
+            relevance_marks, contribution_marks = (None if one is None else _lines(one) for one in marks)
+            drawn = relevance, None if silent else contribution, relevance_marks, contribution_marks
             maps.append(
                 PageMap(
                     layer=layer,
                     concept=concept,
-                    relevance=relevance,
-                    contribution=None if silent else contribution,
+                    relevance=drawn[0],
+                    contribution=drawn[1],
                     unit=found.settings["method"]["unit"],
                     meaning=found.settings["method"]["meaning"],
-                    relevance_marks=_flat(beats.present[concept], slices)
-                    if concept in beats.present
-                    else _marks(beats.relevance_significant, number, slices),
+                    relevance_marks=drawn[2],
                     relevance_line=_line(beats, concept),
-                    contribution_marks=_marks(beats.contribution_significant, number, slices),
+                    contribution_marks=drawn[3],
                     numbers=[_numbers(row) for row in rows.to_dict(orient="records")],
                     trust=[_trust(found, layer, number, row) for row in range(len(images))],
                     quality=_quality(found, layer, concept),
-                    notes=told + _shape_note(grid),
+                    notes=told + _shape_note(found, grid),
                     most=patches[0],
                     least=patches[1],
                     receptive_field=_describe(fields[layer]),
+                    planes=_planes(found, loaded, drawn) if len(grid) == 3 else (),
                 )
             )
     return render_page(
@@ -104,8 +111,8 @@ def _numbers(row: Mapping[Hashable, Any]) -> dict[str, float]:
     return {label: float(row[key]) for label, key in named.items()}
 
 
-def _marks(values: NDArray[np.bool_] | None, number: int, slices: Sequence[float]) -> NDArray[np.bool_] | None:
-    return None if values is None else _flat(values[:, number], slices)
+def _of_concept(values: NDArray[np.bool_] | None, number: int) -> NDArray[np.bool_] | None:
+    return None if values is None else values[:, number]
 
 
 def _line(maps: LayerMaps, concept: str) -> str:
@@ -114,30 +121,23 @@ def _line(maps: LayerMaps, concept: str) -> str:
     return "" if maps.relevance_significant is None else "beats chance"
 
 
-def _flat(values: NDArray[Any], slices: Sequence[float]) -> NDArray[Any]:
-    """Give maps `(images, h, w)` to draw: of a volume one slice of each image, of a signal a row."""
-    if values.ndim == 2:
-        return values[:, None, :]
-    if values.ndim == 4:
-        depth = values.shape[1]
-        return np.stack([one[min(int(part * depth), depth - 1)] for one, part in zip(values, slices, strict=True)])
-    return values
+def _lines(values: NDArray[Any]) -> NDArray[Any]:
+    """Give maps to draw: those of signals `(images, length)` become a row each."""
+    return values[:, None, :] if values.ndim == 2 else values
 
 
-def _strongest(found: Explanation, row: int) -> float:
-    """Give, for a volume, how deep along its first axis the first concept is most relevant at the first layer."""
-    values = found.relevance(found.layers[0], found.concepts[0])[row]
-    if values.ndim != 3:
-        return 0.5
-    return (int(values.max(axis=(1, 2)).argmax()) + 0.5) / len(values)
+def _planes(found: Explanation, loaded: Sequence[Loaded], drawn: Maps) -> list[list[PagePlane]]:
+    """Give of each volume the three planes through the place of greatest relevance."""
+    planes = []
+    for row, (item, image) in enumerate(zip(found.pictures, loaded, strict=True)):
+        planes.append(volume_planes(as_input(found.model, image), of_image(drawn, row), ras=item.ras))
+    return planes
 
 
-def _shape_note(grid: tuple[int, ...]) -> list[str]:
+def _shape_note(found: Explanation, grid: tuple[int, ...]) -> list[str]:
     if len(grid) == 3:
-        return [
-            "Of each volume one slice is drawn, that in which the first concept is most relevant at the first layer; "
-            "maps.safetensors holds all."
-        ]
+        anatomical = all(item.ras for item in found.pictures)
+        return [f"{ANATOMICAL if anatomical else PLAIN} maps.safetensors holds the whole maps."]
     return ["The locations lie along one axis, drawn from left to right."] if len(grid) == 1 else []
 
 
@@ -177,7 +177,16 @@ def _facts(found: Explanation) -> dict[str, str]:
         "solver": _solver(found.bank.solver),
         "contribution": _method(found),
         "seed": str(found.bank.seed),
+        **_window(found),
     }
+
+
+def _window(found: Explanation) -> dict[str, str]:
+    """Say how deep values became black and white, where that matters."""
+    if found.bank.window is not None:
+        return {"window": str(found.bank.window)}
+    deep = any(format_of(Path(item.name)) is not None for item in found.pictures)
+    return {"window": "each file's own"} if deep else {}
 
 
 def _solver(told: Mapping[str, Any]) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from PIL import Image
 
-from sacv.concepts.image_set import Loaded
+from sacv.concepts.formats import Loaded
+from sacv.maps.planes import as_input, stretched
 from sacv.model import Box, Framed, VisionModel
 
 
@@ -15,13 +15,10 @@ def picture_seen(model: VisionModel, image: Loaded, part: float) -> tuple[Image.
     if isinstance(image, Image.Image) and isinstance(model.transform, Framed):
         return image, model.transform.region(image.size)
     # The way back to the original is not known here, so the input itself is drawn, its contrast stretched.
-    values = (image if isinstance(image, torch.Tensor) else model.transform(image)).detach().cpu().float()
+    values = as_input(model, image)
     if values.ndim == 4:
         values = values[:, min(int(part * values.shape[1]), values.shape[1] - 1)]
     if values.ndim == 2:
-        values = values[:, None, :].repeat(1, max(values.shape[1] // 8, 1), 1)
-    low, high = float(values.min()), float(values.max())
-    scaled = ((values - low) / (high - low or 1.0) * 255).byte().numpy()
-    planes = scaled[:3] if len(scaled) >= 3 else np.repeat(scaled[:1], 3, axis=0)
-    picture = Image.fromarray(np.ascontiguousarray(np.moveaxis(planes, 0, -1)))
+        values = np.repeat(values[:, None, :], max(values.shape[1] // 8, 1), axis=1)
+    picture = stretched(values)
     return picture, (0.0, 0.0, float(picture.width), float(picture.height))

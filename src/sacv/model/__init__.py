@@ -8,6 +8,7 @@ from sacv.model.receptive_field import ReceptiveFields
 from sacv.model.survey import LayerInfo
 from sacv.model.transform import Box, Framed, ImageTransform
 from sacv.model.vision_model import VisionModel
+from sacv.model.window import Window
 
 __all__ = [
     "VARIES",
@@ -21,6 +22,7 @@ __all__ = [
     "Select",
     "Trace",
     "VisionModel",
+    "Window",
     "contributing",
     "load_model",
     "runs_code",

@@ -33,6 +33,7 @@ from sacv.model.receptive_field import ReceptiveFields, effective_fields, recept
 from sacv.model.survey import LayerInfo, require_usable, survey
 from sacv.model.transform import Box, Framed, ImageTransform
 from sacv.model.unwrap import unwrap
+from sacv.model.window import Window
 
 Transform = Callable[[Image.Image], torch.Tensor]
 
@@ -57,6 +58,9 @@ class VisionModel:
     layouts
         By name of a layer, how its activations lie, where sacv cannot tell or tells it wrongly: NCHW, NHWC, NCDHW,
         NDHWC, NCL, NLC or, say, `tokens 14x14+1` (a grid, and tokens before it).
+    window
+        Which values of image files deeper than 8 bits (DICOM, 16-bit pictures, NIfTI) become black and white, wherever
+        files are read for this model; each file's own by default (docs/medical.md).
 
     Raises
     ------
@@ -69,6 +73,7 @@ class VisionModel:
     class_names: Sequence[str] | None = None
     spec: str | None = None
     layouts: Mapping[str, str] = field(default_factory=dict)
+    window: Window | None = None
     _surveys: dict[tuple[int, ...], dict[str, LayerInfo]] = field(default_factory=dict, init=False, repr=False)
     _fields: dict[tuple[int, ...], dict[str, ReceptiveFields | None]] = field(
         default_factory=dict, init=False, repr=False
@@ -141,7 +146,8 @@ class VisionModel:
         if len(shapes) != 1:
             raise OptionError(
                 f"the inputs have different shapes, such as {' and '.join(map(str, sorted(shapes)[:2]))}; "
-                "give a transform that makes one size"
+                "give a transform that makes one size, or, for volumes and other inputs that no transform changes, "
+                "resample the files to one shape"
             )
         # Convolutions on a CPU are about twice as fast with the channels last in memory; the shape stays.
         flat = tensors[0].ndim == 3
@@ -319,6 +325,7 @@ class VisionModel:
             "kind": type(self.net).__qualname__,
             "fingerprint": self.fingerprint,
             "transform": self.transform.to_json() if isinstance(self.transform, ImageTransform) else None,
+            "window": None if self.window is None else self.window.to_json(),
             "layouts": dict(self.layouts),
             "class_names": None if self.class_names is None else [str(name) for name in self.class_names],
         }

@@ -58,6 +58,28 @@ class PagePatch:
     contribution: float
 
 
+@dataclass(frozen=True, eq=False)
+class PagePlane:
+    """One plane of a volume, with what the maps are there.
+
+    Parameters
+    ----------
+    caption
+        Which plane, for people.
+    picture
+        The plane, RGB.
+    relevance, contribution, relevance_marks, contribution_marks
+        As in `PageMap`, each `(h, w)` over the whole picture.
+    """
+
+    caption: str
+    picture: Image.Image
+    relevance: NDArray[np.floating]
+    contribution: NDArray[np.floating] | None
+    relevance_marks: NDArray[np.bool_] | None
+    contribution_marks: NDArray[np.bool_] | None
+
+
 @dataclass(frozen=True)
 class PageTrust:
     """What speaks for and against the maps of one image: a line, and doubts if there are any."""
@@ -75,7 +97,7 @@ class PageMap:
     layer, concept
         What they are of.
     relevance
-        Float `(images, h, w)`; above 0 the concept is seen.
+        Float `(images, h, w)`; above 0 the concept is seen. Of volumes `(images, depth, h, w)`, as all maps below.
     contribution
         Float `(images, h, w)`; none where a map would say nothing, as a note tells.
     unit, meaning
@@ -97,6 +119,8 @@ class PageMap:
         The most and least relevant receptive fields.
     receptive_field
         Its size in words.
+    planes
+        Of volumes: for each image, the planes that are drawn.
     """
 
     layer: str
@@ -115,6 +139,7 @@ class PageMap:
     most: Sequence[PagePatch]
     least: Sequence[PagePatch]
     receptive_field: str
+    planes: Sequence[Sequence[PagePlane]] = ()
 
 
 def render_page(
@@ -145,6 +170,8 @@ def render_page(
         loader=PackageLoader("sacv.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.filters["number"] = number
+    pictures: dict[int, dict[str, Any]] = {}
+    sections = [_section(one, images, pictures, *scales[one.layer]) for one in maps]
     return environment.get_template("explanation.html.j2").render(
         title=title,
         facts=facts,
@@ -156,12 +183,11 @@ def render_page(
                 "logit": image.logit,
                 "predicted": image.predicted,
                 "probability": image.probability,
-                "size": drawn_size(image.picture),
-                "data": jpeg(image.picture.resize(drawn_size(image.picture), Image.Resampling.LANCZOS)),
             }
             for image in images
         ],
-        sections=[_section(one, images, *scales[one.layer]) for one in maps],
+        pictures=list(pictures.values()),
+        sections=sections,
     )
 
 
@@ -172,7 +198,9 @@ def _scales(maps: Sequence[PageMap]) -> tuple[Scale, Scale]:
     )
 
 
-def _section(one: PageMap, images: Sequence[PageImage], relevant: Scale, given: Scale) -> dict[str, Any]:
+def _section(
+    one: PageMap, images: Sequence[PageImage], pictures: dict[int, dict[str, Any]], relevant: Scale, given: Scale
+) -> dict[str, Any]:
     return {
         "map": one,
         "bars": [
@@ -181,10 +209,17 @@ def _section(one: PageMap, images: Sequence[PageImage], relevant: Scale, given: 
         ],
         "rows": [
             {
-                "relevance": _layer(one.relevance[index], relevant, image, 0.0, _of(one.relevance_marks, index)),
-                "contribution": None
-                if one.contribution is None
-                else _layer(one.contribution[index], given, image, None, _of(one.contribution_marks, index)),
+                "views": [
+                    {
+                        "caption": plane.caption,
+                        "photo": _photo(plane.picture, pictures),
+                        "relevance": _layer(plane.relevance, relevant, plane, region, 0.0, plane.relevance_marks),
+                        "contribution": None
+                        if plane.contribution is None
+                        else _layer(plane.contribution, given, plane, region, None, plane.contribution_marks),
+                    }
+                    for plane, region in _planes(one, image, index)
+                ],
                 "numbers": one.numbers[index],
                 "trust": one.trust[index],
             }
@@ -202,6 +237,27 @@ def _bar(scale: Scale, name: str, unit: str) -> dict[str, Any]:
     return {"name": name, "unit": unit, "data": _png(bar(scale)), "ticks": [scale.low, middle, scale.high]}
 
 
+def _planes(
+    one: PageMap, image: PageImage, index: int
+) -> list[tuple[PagePlane, tuple[float, float, float, float] | None]]:
+    """Give what is drawn of one image, each with the part that the map covers, or none for all of it."""
+    if one.planes:
+        return [(plane, None) for plane in one.planes[index]]
+    contribution = None if one.contribution is None else one.contribution[index]
+    marks = _of(one.relevance_marks, index), _of(one.contribution_marks, index)
+    return [(PagePlane("picture", image.picture, one.relevance[index], contribution, *marks), image.region)]
+
+
+def _photo(picture: Image.Image, pictures: dict[int, dict[str, Any]]) -> int:
+    """Give the number of a picture among those of the page, and add it if it is new."""
+    if id(picture) not in pictures:
+        size = drawn_size(picture)
+        data = jpeg(picture.resize(size, Image.Resampling.LANCZOS))
+        pictures[id(picture)] = {"number": len(pictures), "size": size, "data": data}
+    number: int = pictures[id(picture)]["number"]
+    return number
+
+
 def _of(marks: NDArray[np.bool_] | None, index: int) -> NDArray[np.bool_] | None:
     return None if marks is None else marks[index]
 
@@ -209,15 +265,16 @@ def _of(marks: NDArray[np.bool_] | None, index: int) -> NDArray[np.bool_] | None
 def _layer(
     values: NDArray[np.floating],
     scale: Scale,
-    image: PageImage,
+    plane: PagePlane,
+    region: tuple[float, float, float, float] | None,
     outline_at: float | None,
     marks: NDArray[np.bool_] | None,
 ) -> str:
-    size = drawn_size(image.picture)
-    across, down = size[0] / image.picture.width, size[1] / image.picture.height
-    left, top, right, bottom = image.region
-    region = (left * across, top * down, right * across, bottom * down)
-    return _png(lay_over(values, scale, size, region, outline_at, marks))
+    size = drawn_size(plane.picture)
+    across, down = size[0] / plane.picture.width, size[1] / plane.picture.height
+    left, top, right, bottom = region or (0.0, 0.0, *plane.picture.size)
+    place = (left * across, top * down, right * across, bottom * down)
+    return _png(lay_over(values, scale, size, place, outline_at, marks))
 
 
 def _patch(patch: PagePatch) -> dict[str, Any]:

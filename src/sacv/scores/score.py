@@ -12,7 +12,7 @@ import torch
 
 from sacv.cav import CAV, ConceptBank, require_strong
 from sacv.concepts import ImageItem, Source, image_set
-from sacv.concepts.image_set import Loaded
+from sacv.concepts.formats import Loaded
 from sacv.engine import Engine, LocalEngine, ShardStore, cut
 from sacv.errors import OptionError
 from sacv.model import OutputTarget, Select, VisionModel
@@ -98,7 +98,7 @@ def score(
     targets = [target] if callable(target) or isinstance(target, int | np.integer | str) else list(target)
     if not targets:
         raise OptionError("no target is given; name a class by its name or index")
-    pictures = image_set("the images to score", images, skip_unreadable=skip_unreadable)
+    pictures = image_set("the images to score", images, skip_unreadable=skip_unreadable, window=model.window)
     explained = _explained(model, pictures.items[0].load(), targets)
     if len(explained) < len(targets):
         raise OptionError(f"a target is given twice: {', '.join(map(str, targets))}")

@@ -119,7 +119,7 @@ def audit(
     """
     bank.require(model)
     findings = [finding for cav in bank.cavs for finding in _on_cav(bank, cav, seed)]
-    items = _items(bank, images)
+    items = _items(model, bank, images)
     for layer in bank.layers:
         if items:
             findings += _on_images(model, bank, layer, items, target, seed)
@@ -191,13 +191,13 @@ def _on_permutation(bank: ConceptBank, cav: CAV, seed: int) -> Finding:
     )
 
 
-def _items(bank: ConceptBank, images: Source | None) -> list[ImageItem]:
+def _items(model: VisionModel, bank: ConceptBank, images: Source | None) -> list[ImageItem]:
     if images is not None:
-        return list(image_set("the images to audit on", images))[:IMAGES]
+        return list(image_set("the images to audit on", images, window=model.window))[:IMAGES]
     found: list[ImageItem] = []
     for image in bank.sets[-1].images:
         if len(found) < IMAGES and Path(image.name).is_file():
-            item = image_set("random", image.name).items[0]
+            item = image_set("random", image.name, window=model.window).items[0]
             if item.digest == image.digest:
                 found.append(item)
     return found
