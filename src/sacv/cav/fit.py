@@ -102,7 +102,8 @@ def fit(
     folds
         Folds of the held-out figures, at least 2; a set with fewer images has a fold for each.
     locations
-        Locations sampled from each image, for figures that moments do not give and for solvers that need samples.
+        Locations sampled from each image, for figures that moments do not give and for solvers that need samples; of
+        more than 8,192 over a set fewer of each, but at least 8.
     seed
         Of folds, samples and draws. The same seed gives the same bank, byte for byte.
     batch_size

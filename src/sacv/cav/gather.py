@@ -35,6 +35,11 @@ Float64 = NDArray[np.float64]
 PART_VERSION = 1
 """Of what a shard's part holds."""
 
+MOST_SAMPLED = 8192
+"""Locations of a set that are sampled at most, as long as each unit gives at least `LEAST_SAMPLED`."""
+
+LEAST_SAMPLED = 8
+
 
 @dataclass
 class _Partial:
@@ -133,7 +138,7 @@ class Gather:
     reading
         How activations are read.
     locations
-        Locations sampled from each unit.
+        Locations sampled from each unit, if that does not make too many.
     seed
         Of the samples.
     """
@@ -171,7 +176,8 @@ class Gather:
                 digest.update(self.plan.items[number].digest.encode())
                 for member in self.plan.members[number]:
                     entry = self.plan.sets[member.set]
-                    digest.update(repr((member.set, member.unit, member.fold, entry.means_only)).encode())
+                    most = self._most(member.set)
+                    digest.update(repr((member.set, member.unit, member.fold, entry.means_only, most)).encode())
                     weights = entry.weights[member.image]
                     for values in () if weights is None else map(weights.__getitem__, self.layers):
                         digest.update(values.tobytes())
@@ -237,17 +243,25 @@ class Gather:
                         sums = partial.sums(member.fold, values.shape[-1])
                         sums.join(Moments.of(values[offset, legal], weights[legal]))
                 if not entry.means_only:
-                    sample = self._sample(values[offset], weights, self.plan.items[start + offset])
-                    partial.add_sample(member.unit, sample, self.locations)
+                    most = self._most(member.set)
+                    sample = self._sample(values[offset], weights, most, self.plan.items[start + offset])
+                    partial.add_sample(member.unit, sample, most)
         for (number, fold_number), offsets in whole.items():
             chosen = off[offsets[0] : offsets[-1] + 1] if offsets[-1] - offsets[0] < len(offsets) else off[offsets]
             rows = chosen.reshape(-1, off.shape[-1])
             sums = state.partial[layer, number].sums(fold_number, off.shape[-1])
             sums.add(rows, shift.astype(np.float64), rests[offsets].mean(axis=0), float(len(rows)))
 
-    def _sample(self, values: NDArray[np.floating], weights: Float64 | None, item: ImageItem) -> BoundedSample:
+    def _most(self, number: int) -> int:
+        """Give the number of locations sampled from each unit of a set."""
+        units = len(self.plan.units[number].folds)
+        return min(self.locations, max(MOST_SAMPLED // units, LEAST_SAMPLED))
+
+    def _sample(
+        self, values: NDArray[np.floating], weights: Float64 | None, most: int, item: ImageItem
+    ) -> BoundedSample:
         legal = np.arange(len(values)) if weights is None else np.flatnonzero(weights)
-        chosen = choose_locations(legal, self.locations, self.seed, item.digest)
+        chosen = choose_locations(legal, most, self.seed, item.digest)
         shares = np.ones(len(chosen)) if weights is None else weights[chosen]
         return BoundedSample.of_image(values[chosen], shares, self.seed, item.digest)
 
@@ -261,7 +275,7 @@ class Gather:
             for unit, mean in other.means.items():
                 mine.add_mean(unit, mean, other.weights[unit])
             for unit, sample in other.sample.items():
-                mine.add_sample(unit, sample, self.locations)
+                mine.add_sample(unit, sample, self._most(key[1]))
             for number, sums in other.folds.items():
                 moments = sums.moments()
                 mine.sums(number, moments.channels).join(moments)

@@ -8,9 +8,9 @@ image decides which it belongs to, so that a photo has the same fold in all larg
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,6 +97,54 @@ class Units:
         return np.unique(self.of_image, return_index=True)[1]
 
 
+@dataclass(frozen=True, eq=False)
+class Members(Sequence[tuple[Member, ...]]):
+    """The places of every image, in a few bytes each.
+
+    Parameters
+    ----------
+    units
+        Of each set.
+    starts
+        Int `(images + 1,)`: where each image's places begin.
+    sets, images
+        Int `(places,)`: which set, and which of its images.
+    """
+
+    units: Sequence[Units]
+    starts: NDArray[np.int32]
+    sets: NDArray[np.int32]
+    images: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, units: Sequence[Units], places: Mapping[str, Sequence[tuple[int, int]]], others: int) -> Members:
+        """Take lists of places, and a number of images that have none."""
+        counts = [*(len(its) for its in places.values()), *[0] * others]
+        flat = np.array([place for its in places.values() for place in its], dtype=np.int32).reshape(-1, 2)
+        return cls(units, np.cumsum([0, *counts], dtype=np.int32), flat[:, 0].copy(), flat[:, 1].copy())
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    @overload
+    def __getitem__(self, item: int) -> tuple[Member, ...]: ...
+
+    @overload
+    def __getitem__(self, item: slice) -> list[tuple[Member, ...]]: ...
+
+    def __getitem__(self, item: int | slice) -> tuple[Member, ...] | list[tuple[Member, ...]]:
+        if isinstance(item, slice):
+            return [self[number] for number in range(*item.indices(len(self)))]
+        if not 0 <= item < len(self):
+            raise IndexError(item)
+        places = slice(self.starts[item], self.starts[item + 1])
+        found = []
+        for number, image in zip(self.sets[places].tolist(), self.images[places].tolist(), strict=True):
+            unit = int(self.units[number].of_image[image])
+            found.append(Member(number, image, unit, int(self.units[number].folds[unit])))
+        return tuple(found)
+
+
 @dataclass(frozen=True)
 class Plan:
     """Each image once, with its place in every set.
@@ -117,8 +165,8 @@ class Plan:
 
     sets: tuple[SetPlan, ...]
     items: tuple[ImageItem, ...]
-    members: tuple[tuple[Member, ...], ...]
-    units: tuple[Units, ...] = field(repr=False)
+    members: Members
+    units: tuple[Units, ...]
     kept: int = 0
 
 
@@ -126,22 +174,14 @@ def plan(sets: Sequence[SetPlan], folds: int, seed: int, kept: Sequence[ImageIte
     """Assign folds and list each image once, fold by fold, so that a batch has few of them; then those of no set."""
     units = all_units(sets, folds, seed)
     items: dict[str, ImageItem] = {}
-    members: dict[str, list[Member]] = {}
+    places: dict[str, list[tuple[int, int]]] = {}
     for number, (entry, its) in enumerate(zip(sets, units, strict=True)):
-        of_image = its.of_image.tolist()
-        image_folds = its.folds[its.of_image]
-        for index in np.argsort(image_folds, kind="stable").tolist():
+        for index in np.argsort(its.folds[its.of_image], kind="stable").tolist():
             item = entry.items[index]
             items.setdefault(item.digest, item)
-            member = Member(number, index, of_image[index], int(image_folds[index]))
-            members.setdefault(item.digest, []).append(member)
-    return Plan(
-        tuple(sets),
-        (*items.values(), *kept),
-        (*(tuple(members[digest]) for digest in items), *(() for _ in kept)),
-        units,
-        len(kept),
-    )
+            places.setdefault(item.digest, []).append((number, index))
+    members = Members.of(units, places, len(kept))
+    return Plan(tuple(sets), (*items.values(), *kept), members, units, len(kept))
 
 
 def all_units(sets: Sequence[SetPlan], folds: int, seed: int) -> tuple[Units, ...]:

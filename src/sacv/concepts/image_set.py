@@ -211,7 +211,7 @@ def _from_path(
             skipped.append(Skipped(legible(file), legible(error)))
             continue
         one = _File(str(file), window)
-        yield ImageItem(legible(file), one.digest, one, chosen is not None and chosen.ras)
+        yield ImageItem(legible(one.path), one.digest, one, chosen is not None and chosen.ras)
 
 
 def _from_tensor(tensor: torch.Tensor, name: str) -> Iterator[ImageItem]:

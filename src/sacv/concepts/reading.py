@@ -88,7 +88,9 @@ def to_rgb(picture: Image.Image, window: Window | None = None) -> Image.Image:
 
 def legible(text: object) -> str:
     """Give a path, or a text that holds one, without bytes that are no UTF-8: they are written as escapes."""
-    return str(text).encode("utf-8", "backslashreplace").decode()
+    plain = str(text)
+    written = plain.encode("utf-8", "backslashreplace").decode()
+    return plain if written == plain else written  # the same object, so that names take memory once
 
 
 @contextmanager

@@ -306,17 +306,17 @@ class VisionModel:
     def identity(self) -> str:
         """Give a SHA-256 of all that activations depend on besides the picture.
 
-        That is the fingerprint, the kind of device and the dtype, and what the transform makes of one picture.
+        That is the fingerprint, the kind of device and the dtype, the window, and what the transform makes of one
+        picture.
         """
         pixels = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
         try:
             seen = self.transform(Image.fromarray(pixels)).detach().cpu().double().numpy().tobytes()
         except Exception as error:  # a transform that is of no use for pictures, where inputs are tensors
             seen = repr(error).encode()
-        basis = (
-            f"{self.fingerprint}/{self.device.type}/{self.dtype}/{sorted(self.layouts.items())}/{torch.__version__}/"
-        )
-        return hashlib.sha256(basis.encode() + seen).hexdigest()
+        layouts = sorted(self.layouts.items())
+        basis = (self.fingerprint, self.device.type, self.dtype, layouts, self.window, torch.__version__)
+        return hashlib.sha256(repr(basis).encode() + seen).hexdigest()
 
     def describe(self) -> dict[str, Any]:
         """Give what a bank records of the model."""
