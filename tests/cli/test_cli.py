@@ -80,7 +80,7 @@ def test_the_defaults_are_those_of_the_package(run, place):
     settings = json.loads((place / "found" / "explanation.json").read_text())["settings"]
     assert status == 0 and settings["method"] == methods.DEFAULT.describe()
     (option,) = (option for option in explain_command.params if option.name == "method")
-    assert option.default == "integrated-gradients:10" and parse_method(option.default) == methods.DEFAULT
+    assert option.default == "default" and parse_method(option.default) == methods.DEFAULT
 
 
 def test_json_of_fit(run, place):

@@ -5,12 +5,14 @@ from sacv.model.contributing import VARIES, contributing
 from sacv.model.loading import load_model, runs_code
 from sacv.model.outputs import OutputTarget
 from sacv.model.receptive_field import ReceptiveFields
+from sacv.model.rest import Aim, Rest
 from sacv.model.survey import LayerInfo
 from sacv.model.transform import Box, Framed, ImageTransform
 from sacv.model.vision_model import VisionModel
 
 __all__ = [
     "VARIES",
+    "Aim",
     "Box",
     "Framed",
     "ImageTransform",
@@ -18,6 +20,7 @@ __all__ = [
     "LayerRecord",
     "OutputTarget",
     "ReceptiveFields",
+    "Rest",
     "Select",
     "Trace",
     "VisionModel",
