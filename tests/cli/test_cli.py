@@ -415,7 +415,7 @@ def test_methods_layouts_and_weights_by_name(run, place):
         assert found["settings"]["method"]["name"].startswith(name)
     for wrong in ("saliency", "gradient:3", "ablation:x"):
         status, _, err = run(*explain, "--method", wrong)
-        assert status == 2 and f"--method {wrong}: give one of gradient, gated" in err
+        assert status == 2 and f"--method {wrong}: give one of default, gradient, gated" in err
     status, _, err = run(*explain, "--method", "ablation:2")
     assert status == 2 and "window must be odd" in err
 

@@ -33,7 +33,8 @@ def explain(
     """Tell where images show the bank's concepts, and how much each place contributes to a class.
 
     One forward pass and one backward pass a batch, the latter from the logit to the shallowest layer, serve all layers
-    and concepts. The checks of the trust line take forward passes of their own.
+    and concepts. Methods beyond the gradient run what follows a layer again for each concept; the trust line takes one
+    forward pass of it for each concept, unless the method has run that already.
 
     Parameters
     ----------
