@@ -117,3 +117,22 @@ CASES = (
     Case("resnet50-shaped", "layer3", 1.15, ResNet),
     Case("vgg19-shaped", "features.25", 1.10, VGG),
 )
+
+
+@dataclass(frozen=True)
+class RealNetwork:
+    """A network of the real material, and layers of it from shallow to deep."""
+
+    name: str
+    layers: tuple[str, ...]
+
+    def load(self) -> sacv.VisionModel:
+        """Load it."""
+        return sacv.load_model(f"{real_data() / self.name}.py:load")
+
+
+REAL = (
+    RealNetwork("squeezenet", ("features.3", "features.5", "features.9", "features.12")),
+    RealNetwork("mobilenet", ("features.3", "features.6", "features.13", "features.17")),
+    RealNetwork("dinov2", ("blocks.2", "blocks.5", "blocks.8", "blocks.11")),
+)

@@ -80,7 +80,7 @@ def test_the_defaults_are_those_of_the_package(run, place):
     settings = json.loads((place / "found" / "explanation.json").read_text())["settings"]
     assert status == 0 and settings["method"] == methods.DEFAULT.describe()
     (option,) = (option for option in explain_command.params if option.name == "method")
-    assert option.default == "integrated-gradients:10" and parse_method(option.default) == methods.DEFAULT
+    assert option.default == "default" and parse_method(option.default) == methods.DEFAULT
 
 
 def test_json_of_fit(run, place):
@@ -415,7 +415,7 @@ def test_methods_layouts_and_weights_by_name(run, place):
         assert found["settings"]["method"]["name"].startswith(name)
     for wrong in ("saliency", "gradient:3", "ablation:x"):
         status, _, err = run(*explain, "--method", wrong)
-        assert status == 2 and f"--method {wrong}: give one of gradient, gated" in err
+        assert status == 2 and f"--method {wrong}: give one of default, gradient, gated" in err
     status, _, err = run(*explain, "--method", "ablation:2")
     assert status == 2 and "window must be odd" in err
 

@@ -10,8 +10,8 @@ import sacv
 from conftest import SmallNet
 from reference import naive, reading
 from sacv.maps import Checks
-from sacv.maps.checks import PLACES, neighbour_correlation
-from sacv.maps.methods import Gradient
+from sacv.maps.checks import neighbour_correlation
+from sacv.maps.methods import Gradient, IntegratedGradients
 from sacv.solvers import DEFAULT, MeanDifference, UnitLength
 
 TARGET = 1
@@ -47,70 +47,53 @@ def linear():
     return nn.Sequential(nn.Conv2d(3, 5, 3), nn.Flatten(), nn.Linear(5 * 4 * 3, 4)).double()
 
 
-def ablated(net, layer, image, cav, mean, places):
-    """The change of the logit when the concept is taken out at `places`, by a hook."""
-    values = naive.activation(net, layer, image)
-    moved = values.clone()
-    for row, column in places:
-        excess = cav.vector @ (values[:, row, column].numpy() - mean)
-        moved[:, row, column] -= excess * torch.from_numpy(cav.vector)
-    return naive.logit_with(net, layer, image, moved, TARGET) - naive.logit_with(net, layer, image, values, TARGET)
-
-
 def check_by_hand(net, layer, image, cav, mean):
-    """Ablation, its foretelling, and agreement in sign and rank over the most relevant places."""
+    """The change of the logit when the concept is taken out everywhere, by a hook, and as the gradient foretells it."""
     net = naive.prepared(net)
-    (seen,) = naive.relevance(net, layer, image[None], cav.vector, cav.threshold)
+    values = naive.activation(net, layer, image)
     (given,) = naive.contribution(net, layer, image[None], cav.vector, [TARGET])
-    ordered = sorted(np.ndindex(seen.shape), key=lambda place: -seen[place])
-    tried = ordered[:6]
-    relevant = [place for place in ordered if seen[place] > 0] or tried
-
-    def foretold(places):
-        return -sum((seen[place] + cav.threshold - cav.vector @ mean) * given[place] for place in places)
-
-    single = [ablated(net, layer, image, cav, mean, [place]) for place in tried]
-    word = [foretold([place]) for place in tried]
-    return {
-        "ablation": ablated(net, layer, image, cav, mean, relevant),
-        "ablation_by_gradient": foretold(relevant),
-        "sign_agreement": np.mean(np.sign(single) == np.sign(word)),
-        "rank_agreement": spearmanr(single, word).statistic,
-    }
+    excess = np.einsum("c,chw->hw", cav.vector, values.numpy()) - cav.vector @ mean
+    moved = values - torch.from_numpy(cav.vector[:, None, None] * excess)
+    before, after = (naive.logit_with(net, layer, image, each, TARGET) for each in (values, moved))
+    return after - before, -(excess * given).sum()
 
 
-@pytest.mark.parametrize("everywhere", [True, False])
-def test_ablation_by_hand(everywhere):
+def test_ablation_by_hand():
     net = SmallNet().double()
     bank = make_bank(net)
-    # Either some places are relevant, or none is, and then the most relevant ones are taken.
-    bank = bank if everywhere else at_threshold(bank, 30.0)
-    cav = bank.cavs[0]
     mean = naive.mean_over_locations(naive.prepared(net), "features.2", RANDOM)
     for image, line in zip(SHOWN, lines(net, bank), strict=True):
-        for name, wanted in check_by_hand(net, "features.2", image, cav, mean).items():
-            assert getattr(line, name) == pytest.approx(wanted, abs=1e-5)
+        change, foretold = check_by_hand(net, "features.2", image, bank.cavs[0], mean)
+        assert line.ablation == pytest.approx(change, abs=1e-5)
+        assert line.ablation_by_gradient == pytest.approx(foretold, abs=1e-5)
+        assert line.sign_agreement == float(np.sign(change) == np.sign(foretold))
+        assert line.rank_agreement is None  # of one concept there is no rank
         assert abs(line.ablation - line.ablation_by_gradient) > 1e-3  # the ReLU after the layer bends
-    found = sacv.explain(sacv.VisionModel(net), SHOWN, bank, TARGET, method=Gradient(), checks=False)
-    relevant = found.relevance("features.2", "c") > 0
-    assert relevant.any() == everywhere and not relevant.all()
 
 
 def test_on_a_linear_head_the_gradient_foretells_the_ablation():
     net = linear()
-    bank = make_bank(net, ["0"])
-    for each in (bank, at_threshold(bank, 30.0)):
-        for line in lines(net, each):
-            assert abs(line.ablation) > 1e-3
-            assert line.ablation == pytest.approx(line.ablation_by_gradient, abs=1e-5)
-            assert line.sign_agreement == 1.0
-            assert line.rank_agreement == pytest.approx(1.0)
+    for line in lines(net, make_bank(net, ["0"])):
+        assert abs(line.ablation) > 1e-3 and line.moved
+        assert line.ablation == pytest.approx(line.ablation_by_gradient, abs=1e-5)
+        assert line.sign_agreement == 1.0
+
+
+@pytest.mark.parametrize("method", [Gradient(), IntegratedGradients(3)], ids=repr)
+def test_the_default_map_sums_to_the_ablation_that_the_line_reports(method):
+    """Both are the same run of the network; the gradient's word is another."""
+    net = SmallNet().double()
+    bank = make_bank(net)
+    found = sacv.explain(sacv.VisionModel(net), SHOWN, bank, TARGET, method=method)
+    sums = found.contribution("features.2", "c").sum(axis=(1, 2))
+    told = [-line.ablation for (line,) in found.checks["features.2"]]
+    assert np.allclose(sums, told, rtol=1e-4) == (method != Gradient())
 
 
 def test_taking_out_what_is_read_at_unit_length_leaves_the_pools_mean():
     """There s(p) = v . (a(p) / |a(p)| - mu) |a(p)|, so that afterwards v . a'(p) / |a(p)| is that of the pool."""
     net = linear()
-    bank = at_threshold(make_bank(net, ["0"], UnitLength(MeanDifference())), -30.0)
+    bank = make_bank(net, ["0"], UnitLength(MeanDifference()))
     cav, copy = bank.cavs[0], naive.prepared(net)
     total, count = 0.0, 0
     for image in RANDOM:
@@ -128,7 +111,7 @@ def test_taking_out_what_is_read_at_unit_length_leaves_the_pools_mean():
         assert line.ablation == pytest.approx(line.ablation_by_gradient, abs=1e-5)
 
 
-def test_signs_that_disagree_are_counted():
+def test_signs_that_disagree_are_counted_over_the_concepts():
     """z = sum of (a(p) - 5)^2: taking an activation of 8 down to 0 raises z, though its slope foretells a fall."""
 
     class Bowl(nn.Module):
@@ -142,21 +125,25 @@ def test_signs_that_disagree_are_counted():
 
     net = Bowl()
     flat = torch.arange(7, dtype=torch.float64)[:, None, None, None] / 100
-    random = (flat - flat.mean()).expand(7, 1, 1, 5)
-    bank = sacv.fit(sacv.VisionModel(net), ["layer"], {"c": random[:6] + 6}, [random], solver=MeanDifference(), nulls=0)
-    shown = torch.tensor([[[[1.0, 9.5, 8.0, 20.0, 30.0]]]], dtype=torch.float64)
-    (line,) = lines(net, bank, shown, 0)
-    assert bank.cavs[0].vector.tolist() == [1.0]
-    # With c = 2 (a - 5), foretold are -a c = 8, -85.5, -48, -600, -1500; found are 9, 4.75, 16, -200, -600.
-    assert line.sign_agreement == 0.6
-    assert line.rank_agreement == pytest.approx(0.9)
-    # The first place lies below the threshold, half-way between the means 0 and 6.
-    assert line.ablation == pytest.approx(4.75 + 16 - 200 - 600)
-    assert line.ablation_by_gradient == pytest.approx(-85.5 - 48 - 600 - 1500)
+    random = (flat - flat.mean()).expand(7, 5, 1, 5)
+    steps = 6 * torch.eye(5, dtype=torch.float64)[:, :, None, None]
+    concepts = {name: random + step for name, step in zip("abcde", steps, strict=True)}
+    bank = sacv.fit(sacv.VisionModel(net), ["layer"], concepts, [random], solver=MeanDifference(), nulls=0)
+    np.testing.assert_allclose(np.stack([cav.vector for cav in bank.cavs]), np.eye(5), atol=1e-12)
+    shown = torch.zeros(1, 5, 1, 5, dtype=torch.float64)
+    shown[0, :, 0, 0] = torch.tensor([1.0, 9.5, 8.0, 20.0, 30.0])
+    options = {"method": Gradient(), "allow_weak": True}
+    (row,) = sacv.explain(sacv.VisionModel(net), shown, bank, 0, **options).checks["layer"]
+    # With c = 2 (a - 5), foretold are -a c.
+    assert [line.ablation for line in row] == pytest.approx([9, 4.75, 16, -200, -600])
+    assert [line.ablation_by_gradient for line in row] == pytest.approx([8, -85.5, -48, -600, -1500])
+    assert {line.sign_agreement for line in row} == {0.6}
+    assert {round(line.rank_agreement, 9) for line in row} == {0.9}
+    assert [any("foretells" in doubt for doubt in line.doubts) for line in row] == [False, True, True, False, False]
     # Of the percentiles 0, 1, ... 100 of the guidance, 31 lie at or below the greatest value, 30.
-    exact = replace(bank.cavs[0], threshold=4.0, evidence=np.arange(101.0))
-    (line,) = lines(net, replace(bank, cavs=(exact,)), shown, 0)
-    assert line.evidence == pytest.approx(31 / 101 * 100)
+    exact = replace(bank.cavs[4], threshold=4.0, evidence=np.arange(101.0))
+    told = sacv.explain(sacv.VisionModel(net), shown, replace(bank, cavs=(*bank.cavs[:4], exact)), 0, **options)
+    assert told.checks["layer"][0][4].evidence == pytest.approx(31 / 101 * 100)
 
 
 def test_where_the_logit_does_not_move():
@@ -168,7 +155,7 @@ def test_where_the_logit_does_not_move():
     net = Deaf().double()
     for line in lines(net, make_bank(net)):
         assert line.ablation == 0 and line.ablation_by_gradient == 0
-        assert line.sign_agreement is None and line.rank_agreement is None
+        assert line.sign_agreement is None and line.rank_agreement is None and not line.moved
         assert "taking the concept out does not move the logit" in line.doubts
 
 
@@ -203,10 +190,7 @@ def test_with_the_default_solver_the_checks_look_at_what_it_reads():
         along, seen = read @ cav.vector, read @ cav.detector
         assert line.evidence == pytest.approx((cav.evidence <= seen.max() + 1e-6).sum() / 101 * 100)
         amount = (along - cav.vector @ mean) * np.linalg.norm(values, axis=-1)
-        out = seen > cav.threshold
-        if not out.any():
-            out = seen >= np.sort(seen, axis=None)[-PLACES]
-        moved = values - (out * amount)[..., None] * cav.vector
+        moved = values - amount[..., None] * cav.vector
         before, after = (
             naive.logit_with(copy, "features.2", image, torch.from_numpy(each).permute(2, 0, 1), TARGET)
             for each in (values, moved)
@@ -235,7 +219,7 @@ def test_each_concept_has_a_line_of_its_own():
     for number, name in enumerate(concepts):
         alone = sacv.fit(sacv.VisionModel(net), ["features.2"], {name: concepts[name]}, [RANDOM], **options)
         for row, line in zip(found.checks["features.2"], lines(net, alone), strict=True):
-            for field in FIELDS:
+            for field in ("evidence", "beyond", "ablation", "ablation_by_gradient"):
                 assert getattr(row[number], field) == pytest.approx(getattr(line, field), abs=1e-9)
     assert len({row[number].ablation for row in found.checks["features.2"] for number in (0, 1)}) == 6
 
@@ -265,13 +249,13 @@ def test_no_doubt_where_all_is_well():
      "the image's strongest evidence is weaker than at 97 % of the guidance's places"),
     ({"beyond": True, "evidence": 100.0}, {"evidence": 100.0},
      "the image's strongest evidence lies far beyond that of all guidance images"),
-    ({"sign_agreement": 0.5}, {"sign_agreement": 0.75},
-     "gradient and ablation agree in sign at 50% of the places tried"),
-    ({"sign_agreement": 0.5, "rank_agreement": 0.1}, {},
-     "gradient and ablation agree in sign at 50% of the places tried"),
+    ({"ablation": 0.5}, {"ablation": -0.1},
+     "the gradient foretells -1.1 where taking the concept out gives +0.5"),
+    ({"ablation_by_gradient": 0.5, "rank_agreement": 0.1}, {},
+     "the gradient foretells +0.5 where taking the concept out gives -1"),
     ({"rank_agreement": 0.25}, {"rank_agreement": 0.5},
-     "gradient and ablation rank places differently (Spearman 0.25)"),
-    ({"sign_agreement": None, "rank_agreement": None}, {},
+     "gradient and ablation rank the image's concepts differently (Spearman 0.25)"),
+    ({"moved": False, "sign_agreement": None, "rank_agreement": None}, {"moved": True},
      "taking the concept out does not move the logit"),
     ({"neighbours": -0.31}, {"neighbours": 0.2},
      "neighbouring layers see the concept elsewhere (Spearman -0.31)"),
@@ -284,7 +268,7 @@ def test_doubts(change, still_well, words):
 
 
 def test_doubts_add_up():
-    assert len(Checks(1.0, True, 0.0, 0.0, 0.1, None, 0.0).doubts) == 4
+    assert len(Checks(1.0, True, 1.0, -1.0, 0.1, None, 0.0).doubts) == 4
 
 
 def test_one_layer_has_no_neighbours():
@@ -345,8 +329,19 @@ def test_checks_run_nothing_when_they_are_not_asked_for():
     net.head.register_forward_hook(lambda module, arguments, output: calls.append(len(output)))
     sacv.explain(model, SHOWN, bank, TARGET, method=Gradient(), checks=False)
     assert calls == [3]
+    # Once for each size of inputs: how much work follows the layer, and whether anything passes by it.
     sacv.explain(model, SHOWN, bank, TARGET, method=Gradient())
-    assert calls == [3, 3] + [PLACES + 1] * 3
+    assert sorted(calls[1:]) == [1, 1, 1, 3, 3]
+
+
+@pytest.mark.parametrize(("method", "passes"), [(Gradient(), 2), (IntegratedGradients(4), 5)], ids=repr)
+def test_the_line_takes_one_pass_which_the_path_has_run_already(method, passes):
+    calls, net = [], SmallNet().double()
+    bank, model = make_bank(net), sacv.VisionModel(net)
+    sacv.explain(model, SHOWN, bank, TARGET, method=method)
+    net.head.register_forward_hook(lambda module, arguments, output: calls.append(len(output)))
+    sacv.explain(model, SHOWN, bank, TARGET, method=method)
+    assert calls == [3] * passes
 
 
 def test_lines_stand_in_the_table_and_on_the_page(tmp_path):

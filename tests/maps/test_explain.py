@@ -46,13 +46,14 @@ def test_scores_add_up(found):
 
 
 def test_the_default_method_is_recorded(found, tmp_path):
-    assert sacv.methods.DEFAULT == sacv.methods.IntegratedGradients(steps=10)
-    want = {"name": "IntegratedGradients", "parameters": {"steps": 10, "baseline": "mean"}, "unit": "logits"}
+    assert sacv.methods.DEFAULT == sacv.methods.IntegratedGradients(steps=3, budget=2.4)
+    parameters = {"steps": 3, "baseline": "mean", "budget": 2.4}
+    want = {"name": "IntegratedGradients", "parameters": parameters, "unit": "logits"}
     assert found.settings["method"] == want | {"meaning": sacv.methods.DEFAULT.meaning}
     found.save(tmp_path / "out")
     labels = json.loads((tmp_path / "out" / "explanation.json").read_text())
     assert labels["settings"]["method"] == found.settings["method"]
-    assert "IntegratedGradients(steps=10, " in (tmp_path / "out" / "index.html").read_text()
+    assert "IntegratedGradients(steps=3, " in (tmp_path / "out" / "index.html").read_text()
 
 
 @pytest.mark.parametrize(
@@ -146,7 +147,7 @@ def test_the_saved_folder(found, tmp_path):
         "explanation.json", "index.html", "maps.safetensors",
     ]  # fmt: skip
     labels = json.loads((tmp_path / "out" / "explanation.json").read_text())
-    assert labels["format_version"] == 4
+    assert labels["format_version"] == 5
     assert [image["path"] for image in labels["images"]] == [image.path for image in found.images]
     assert labels["concepts"] == ["bright"] and list(labels["layers"]) == ["features.2"]
     maps = load_file(tmp_path / "out" / "maps.safetensors")

@@ -1,5 +1,6 @@
 """Contribution methods, against ablation by hand and against each other."""
 
+import dataclasses
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from reference import contrast as slow
 from reference import naive
 from sacv.errors import OptionError, TargetError
 from sacv.maps.methods import DEFAULT, Ablation, Gated, Gradient, GradientTimesConcept, IntegratedGradients
+from sacv.maps.methods.path import _between
 from sacv.solvers import DEFAULT as DEFAULT_SOLVER
 from sacv.solvers import MeanDifference, UnitLength
 
@@ -63,7 +65,7 @@ def amounts(net, bank, shown=SHOWN):
 def test_the_default():
     net = SmallNet().double()
     bank = made(net, LAYER)
-    assert IntegratedGradients(steps=10) == DEFAULT
+    assert IntegratedGradients(steps=3, budget=2.4) == DEFAULT
     np.testing.assert_array_equal(explained(net, bank, None), explained(net, bank, DEFAULT))
     assert np.abs(explained(net, bank, None) - explained(net, bank, Gradient())).max() > 1e-3
 
@@ -135,14 +137,15 @@ def test_ablation_is_the_change_of_the_logit(kind, window):
         assert found[n, row, column] == pytest.approx(change, rel=1e-4, abs=1e-6)
 
 
+@pytest.mark.parametrize("steps", [1, 3])
 @pytest.mark.parametrize("baseline", ["mean", "threshold"])
 @pytest.mark.parametrize("kind", [SmallNet, Smooth], ids=["relu", "smooth"])
-def test_integrated_gradients_sum_to_the_change_of_the_logit(kind, baseline):
+def test_integrated_gradients_sum_to_the_change_of_the_logit(kind, baseline, steps):
     net = kind().double().eval()
     layer = LAYER if kind is SmallNet else "layer"
     bank = made(net, layer)
     cav = bank.cavs[0]
-    found = explained(net, bank, IntegratedGradients(baseline=baseline))
+    found = explained(net, bank, IntegratedGradients(steps, baseline))
     excess, values = amounts(net, bank)
     if baseline == "threshold":
         mean = bank.statistics[layer, "random"].total().mean
@@ -153,7 +156,66 @@ def test_integrated_gradients_sum_to_the_change_of_the_logit(kind, baseline):
             net, layer, SHOWN[n], moved, TARGET
         )
         assert abs(change) > 0.01
-        assert found[n].sum() == pytest.approx(change, rel=1e-3)
+        assert found[n].sum() == pytest.approx(change, rel=1e-5)
+
+
+def test_few_steps_come_near_to_many():
+    """What is missing of the change is parted by the square of the step: the map of 3 steps is nearly that of 100."""
+    net = SmallNet().double().eval()
+    bank = made(net, LAYER)
+    many = explained(net, bank, IntegratedGradients(100))
+    apart = [np.abs(explained(net, bank, IntegratedGradients(steps)) - many).max() for steps in (1, 3, 24)]
+    assert apart[2] < apart[1] < apart[0]
+    assert apart[1] < 0.2 * np.abs(many).max()
+
+
+def test_what_is_missing_is_parted_by_the_square_of_the_step():
+    """z = sum of (a(p) - 5)^2 over 1, 2 and 8: at both ends of the path the slopes are -10 and 2 (a - 5)."""
+    amount = torch.tensor([[[1.0, 2.0, 8.0]]], dtype=torch.float64)
+    first, second = torch.full_like(amount, -10.0), 2 * (amount - 5)
+    for rise in (-1000.0, -41.0, 1000.0):  # beyond the first slope's word, between both, beyond the second's
+        parts = _between(amount, torch.tensor([[rise]], dtype=torch.float64), first, second)[0, 0]
+        low, high = (first * amount).sum(), (second * amount).sum()
+        share = min(max(float((rise - low) / (high - low)), 0.0), 1.0)
+        mixed = amount * ((1 - share) * first + share * second)
+        slope = (first.abs() + second.abs()) / 2
+        bend = amount**2 * (slope + slope.mean())
+        want = mixed + (rise - mixed.sum()) * bend / bend.sum()
+        torch.testing.assert_close(parts, want[0, 0])
+        assert float(parts.sum()) == pytest.approx(rise)
+    nothing = _between(0 * amount, torch.zeros(1, 1, dtype=torch.float64), first, second)
+    assert not nothing.any()
+
+
+@pytest.mark.parametrize(
+    ("budget", "share", "concepts", "steps"),
+    [
+        (None, 1.0, 10, 8),
+        (3.0, 0.05, 10, 6),
+        (3.0, 0.02, 10, 8),
+        (3.0, 0.5, 2, 4),
+        (3.0, 1.0, 10, 1),
+        (3.0, 1.0, 1, 8),
+        (3.0, 0.0, 10, 8),
+    ],
+)
+def test_steps_are_left_out_where_they_would_take_more_passes_than_the_budget(budget, share, concepts, steps):
+    assert IntegratedGradients(8, budget=budget).steps_at(share, concepts) == steps
+
+
+def test_the_budget_holds_of_a_bank():
+    """Of four concepts the paths take four times the steps times the share of the work that follows."""
+    net = SmallNet().double()
+    model = sacv.VisionModel(net)
+    concepts = {name: CONCEPT + shift for shift, name in enumerate("abcd")}
+    bank = sacv.fit(model, [LAYER], concepts, [RANDOM], solver=MeanDifference(), nulls=0)
+    budget = 4 * 6.4 * model.share_after(SHOWN, LAYER)
+    found, want = (
+        sacv.explain(model, SHOWN, bank, TARGET, method=method, checks=False, allow_weak=True)
+        for method in (IntegratedGradients(19, budget=budget), IntegratedGradients(6))
+    )
+    for name in concepts:
+        np.testing.assert_array_equal(found.contribution(LAYER, name), want.contribution(LAYER, name))
 
 
 def marked_bank(net):
@@ -196,12 +258,8 @@ def test_amounts_are_counted_from_what_each_concept_is_told_from(name):
     index = bank.concepts.index(name)
     for n in range(3):
         values = naive.activation(net, LAYER, SHOWN[n])
-        seen = found.relevance(LAYER, name)[n]
-        order = np.argsort(-seen, axis=None, kind="stable")
-        places = [np.unravel_index(place, seen.shape) for place in order if seen.ravel()[place] > 0]
-        places = places or [np.unravel_index(place, seen.shape) for place in order[:6]]
         moved = values.clone()
-        for row, column in places:
+        for row, column in np.ndindex(values.shape[1:]):
             moved[:, row, column] -= vector * float(cav.vector @ (values[:, row, column].numpy() - mean))
         change = naive.logit_with(net, LAYER, SHOWN[n], moved, TARGET) - naive.logit_with(
             net, LAYER, SHOWN[n], values, TARGET
@@ -290,7 +348,8 @@ def test_a_method_keeps_the_rest_of_an_explanation(method, tmp_path):
     np.testing.assert_allclose(found.contribution(LAYER, "d"), again.contribution(LAYER, "d"), rtol=1e-5, atol=1e-7)
     default = sacv.explain(model, SHOWN, bank, "predicted", allow_weak=True, batch_size=2)
     np.testing.assert_array_equal(found.relevance(LAYER, "c"), default.relevance(LAYER, "c"))
-    assert found.checks == default.checks
+    for (mine, _), (theirs, _) in zip(found.checks[LAYER], default.checks[LAYER], strict=True):
+        assert dataclasses.astuple(mine) == pytest.approx(dataclasses.astuple(theirs), abs=1e-9)
     for mine, theirs in zip(found.significant(LAYER, "c"), default.significant(LAYER, "c"), strict=True):
         np.testing.assert_array_equal(mine, theirs)
     assert found.settings["method"]["name"] == type(method).__name__
@@ -305,6 +364,7 @@ def test_a_method_keeps_the_rest_of_an_explanation(method, tmp_path):
     ("wrong", "words"),
     [
         (lambda: IntegratedGradients(0), "steps must be at least 1, not 0"),
+        (lambda: IntegratedGradients(budget=0), "budget must be above 0, or None for no bound, not 0"),
         (lambda: IntegratedGradients(baseline="zero"), "baseline must be one of mean, threshold, not 'zero'"),
         (lambda: Ablation(2), "window must be odd and at least 1, not 2"),
     ],

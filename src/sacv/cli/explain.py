@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 @click.option("--model", "spec", help="As in 'sacv fit'; needed again where the model is the user's own code.")
 @class_names_option
 @window_option
-@click.option(
-    "--method", default="integrated-gradients:10", show_default=True, help=f"How contribution is measured: {LEGAL}."
-)
+@click.option("--method", default="default", show_default=True, help=f"How contribution is measured: {LEGAL}.")
 @batch_size_option
 @device_option
 @skip_option

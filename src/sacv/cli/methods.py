@@ -1,6 +1,6 @@
 """The one place where names on the command line become contribution methods.
 
-gradient   gated   gradient-times-concept   integrated-gradients[:STEPS]   ablation[:WINDOW]
+default   gradient   gated   gradient-times-concept   integrated-gradients[:STEPS]   ablation[:WINDOW]
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from sacv.errors import OptionError
 if TYPE_CHECKING:
     from sacv.maps.methods import Ablation, Gated, Gradient, GradientTimesConcept, IntegratedGradients, Method
 
-LEGAL = "gradient, gated, gradient-times-concept, integrated-gradients[:STEPS], ablation[:WINDOW]"
+LEGAL = "default, gradient, gated, gradient-times-concept, integrated-gradients[:STEPS], ablation[:WINDOW]"
 """What may be given, for people."""
 
 
@@ -24,8 +24,10 @@ def parse_method(text: str) -> Method:
     OptionError
         If there is no such method, or its number is outside what is legal.
     """
-    from sacv.maps.methods import Ablation, Gated, Gradient, GradientTimesConcept, IntegratedGradients
+    from sacv.maps.methods import DEFAULT, Ablation, Gated, Gradient, GradientTimesConcept, IntegratedGradients
 
+    if text == "default":
+        return DEFAULT
     plain: dict[str, type[Gradient | Gated | GradientTimesConcept]] = {
         "gradient": Gradient,
         "gated": Gated,

@@ -7,14 +7,15 @@ more::
     ablation    the change of the logit when the concept is taken out of the activation, against the gradient's word
     neighbours  rank correlation of the relevance map with those of the bank's neighbouring layers
 
-Taken out means: moved along v to the pool's mean, a'(p) = a(p) - s(p) v with s(p) = v . (a(p) - mu); the gradient says
-the logit then changes by -s(p) c(p).
+Taken out means: moved along v to the pool's mean everywhere, a'(p) = a(p) - s(p) v with s(p) = v . (a(p) - mu); the
+gradient says the logit then changes by the sum of -s(p) c(p). The network is really run on the edited activation, once
+for each image, layer and concept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -22,13 +23,11 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from sacv.cav import CAV, ConceptBank
-from sacv.model import Select, VisionModel
+from sacv.cav import CAV
+from sacv.maps.methods import Scene
 
+Float64 = NDArray[np.float64]
 Map = NDArray[np.float32]
-
-PLACES = 6
-"""Locations taken out one by one, the most relevant ones."""
 
 NOTHING = 1e-5
 """Changes of the logit below this share of it are rounding."""
@@ -45,16 +44,18 @@ class Checks:
     beyond
         Whether it exceeds all of them by more than half their range.
     ablation
-        Change of the logit when the concept is taken out wherever it is relevant (at the most relevant locations if it
-        is nowhere), in logits.
+        Change of the logit when the concept is taken out everywhere and the rest of the network is run, in logits.
     ablation_by_gradient
         The same change as the gradient foretells it.
     sign_agreement
-        Share of single locations where both have the same sign; none where no change exceeds rounding.
+        Of the image and layer: share of the concepts for which both have the same sign; none where no change of any
+        concept exceeds rounding.
     rank_agreement
-        Spearman correlation of both over these locations.
+        Of the image and layer: Spearman correlation of both over the concepts; none for fewer than three.
     neighbours
         Mean Spearman correlation with the relevance maps of the bank's neighbouring layers; none if there is one layer.
+    moved
+        Whether a change, by either, exceeds rounding.
     """
 
     evidence: float
@@ -64,6 +65,7 @@ class Checks:
     sign_agreement: float | None
     rank_agreement: float | None
     neighbours: float | None = None
+    moved: bool = True
 
     @property
     def doubts(self) -> list[str]:
@@ -75,101 +77,84 @@ class Checks:
             )
         if self.beyond:
             found.append("the image's strongest evidence lies far beyond that of all guidance images")
-        if self.sign_agreement is not None and self.sign_agreement < 0.75:
-            found.append(f"gradient and ablation agree in sign at {self.sign_agreement:.0%} of the places tried")
-        elif self.rank_agreement is not None and self.rank_agreement < 0.5:
-            found.append(f"gradient and ablation rank places differently (Spearman {self.rank_agreement:.2f})")
-        if self.sign_agreement is None:
+        if not self.moved:
             found.append("taking the concept out does not move the logit")
+        elif np.sign(self.ablation) != np.sign(self.ablation_by_gradient):
+            found.append(
+                f"the gradient foretells {self.ablation_by_gradient:+.3g} where taking the concept out gives "
+                f"{self.ablation:+.3g}"
+            )
+        elif self.rank_agreement is not None and self.rank_agreement < 0.5:
+            found.append(
+                f"gradient and ablation rank the image's concepts differently (Spearman {self.rank_agreement:.2f})"
+            )
         if self.neighbours is not None and self.neighbours < 0.2:
             found.append(f"neighbouring layers see the concept elsewhere (Spearman {self.neighbours:.2f})")
         return found
 
 
-def check_image(
-    model: VisionModel,
-    inputs: torch.Tensor,
-    layer: str,
-    cells: torch.Tensor,
-    cavs: Sequence[CAV],
-    bank: ConceptBank,
-    relevance: Map,
-    position: Map,
-    derivative: Map,
-    select: Select,
-    logit: float,
-    batch_size: int,
-) -> list[Checks]:
-    """Check the maps of one image at one layer, for each concept.
+def check(scene: Scene) -> list[list[Checks]]:
+    """Check the maps of a batch at one layer: for each image, a line for each concept."""
+    logits = scene.values.double()[:, None]
+    changes = (scene.without - logits).cpu().numpy()
+    foretold = -(scene.amount() * scene.derivative.double()).flatten(2).sum(dim=2).cpu().numpy()
+    strongest = scene.relevance.flatten(2).amax(dim=2).cpu().numpy()
+    rounding = NOTHING * logits.abs().clamp_min(1.0).cpu().numpy()
+    moved = np.maximum(np.abs(changes), np.abs(foretold)) > rounding
+    return [_lines(scene.cavs, *image) for image in zip(strongest, changes, foretold, moved, strict=True)]
 
-    Parameters
-    ----------
-    model, inputs
-        The model, and the image as its input `(1, channels, *size)`.
-    layer, cells
-        The layer and its activation `(*grid, channels)`.
-    cavs, bank
-        One CAV for each concept, and where they come from.
-    relevance, position, derivative
-        `(concepts, *grid)`; see `sacv.maps.relevance`.
-    select, logit
-        What is explained, and its value.
-    batch_size
-        Activations run at a time.
-    """
-    flat = cells.flatten(0, -2).double()
-    scale = torch.linalg.vector_norm(flat, dim=-1) if bank.normalised else torch.ones(len(flat), device=flat.device)
-    chosen, edited, foretold = [], [], []
+
+def _lines(
+    cavs: Sequence[CAV], strongest: Map, changes: Float64, foretold: Float64, moved: NDArray[np.bool_]
+) -> list[Checks]:
+    """Give the lines of one image."""
+    alike = np.sign(changes[moved]) == np.sign(foretold[moved])
+    varied = moved.sum() > 2 and np.ptp(changes[moved]) > 0 and np.ptp(foretold[moved]) > 0
+    rank = float(spearmanr(changes[moved], foretold[moved]).statistic) if varied else None
+    found = []
     for number, cav in enumerate(cavs):
-        mean = bank.random(layer, cav.concept).total().mean
-        vector = torch.from_numpy(cav.vector).to(flat.device)
-        excess = scale * torch.from_numpy(position[number].ravel() - cav.vector @ mean).to(flat)
-        order = np.argsort(-relevance[number], axis=None, kind="stable")[:PLACES]
-        relevant = np.flatnonzero(relevance[number] > 0)
-        sets = [*(order[place : place + 1] for place in range(len(order))), relevant if len(relevant) else order]
-        given = torch.from_numpy(derivative[number].ravel()).to(flat)
-        for places in sets:
-            changed = flat.clone()
-            changed[places] -= excess[places, None] * vector
-            edited.append(changed)
-            foretold.append(float(-(excess[places] * given[places]).sum()))
-        chosen.append(len(sets))
-    stacked = torch.stack(edited).reshape(-1, *cells.shape).to(cells.dtype)
-    parts = torch.split(stacked, max(batch_size, 1))
-    scalars = torch.cat([model.resume(inputs, layer, part, select) for part in parts])
-    changes = scalars.double().cpu().numpy() - logit
-    found, start = [], 0
-    for number, (cav, count) in enumerate(zip(cavs, chosen, strict=True)):
+        greatest, low, high = float(strongest[number]) + cav.threshold, cav.evidence[0], cav.evidence[-1]
         found.append(
-            _compare(
-                float(relevance[number].max()) + cav.threshold,
-                cav,
-                changes[start : start + count],
-                np.array(foretold[start : start + count]),
-                logit,
+            Checks(
+                evidence=float(np.searchsorted(cav.evidence, greatest, side="right")) / len(cav.evidence) * 100,
+                beyond=bool(greatest > high + 0.5 * (high - low)),
+                ablation=float(changes[number]),
+                ablation_by_gradient=float(foretold[number]),
+                sign_agreement=float(alike.mean()) if len(alike) else None,
+                rank_agreement=rank,
+                moved=bool(moved[number]),
             )
         )
-        start += count
     return found
 
 
-def _compare(
-    strongest: float, cav: CAV, changes: NDArray[np.float64], foretold: NDArray[np.float64], logit: float
-) -> Checks:
-    low, high = cav.evidence[0], cav.evidence[-1]
-    single, word = changes[:-1], foretold[:-1]
-    moved = np.maximum(np.abs(single), np.abs(word)) > NOTHING * max(abs(logit), 1.0)
-    agree = float(np.mean(np.sign(single[moved]) == np.sign(word[moved]))) if moved.any() else None
-    varied = moved.sum() > 2 and np.ptp(single[moved]) > 0 and np.ptp(word[moved]) > 0
-    rank = float(spearmanr(single[moved], word[moved]).statistic) if varied else None
-    return Checks(
-        evidence=float(np.searchsorted(cav.evidence, strongest, side="right")) / len(cav.evidence) * 100,
-        beyond=bool(strongest > high + 0.5 * (high - low)),
-        ablation=float(changes[-1]),
-        ablation_by_gradient=float(foretold[-1]),
-        sign_agreement=agree,
-        rank_agreement=rank,
-    )
+def with_neighbours(
+    lines: Mapping[str, Sequence[Sequence[Checks]]], maps: Mapping[str, Map]
+) -> dict[str, tuple[tuple[Checks, ...], ...]]:
+    """Add to each line, by layer, image and concept, how the neighbouring layers answer.
+
+    Parameters
+    ----------
+    lines
+        The lines.
+    maps
+        By layer, in their order: relevance `(images, concepts, *grid)`.
+    """
+    images, concepts = next(iter(maps.values())).shape[:2]
+    between = {
+        (image, concept): dict(
+            zip(maps, neighbour_correlation([each[image, concept] for each in maps.values()]), strict=True)
+        )
+        for image in range(images)
+        for concept in range(concepts)
+    }
+    return {
+        layer: tuple(
+            tuple(replace(line, neighbours=between[image, concept][layer]) for concept, line in enumerate(row))
+            for image, row in enumerate(rows)
+        )
+        for layer, rows in lines.items()
+    }
 
 
 def neighbour_correlation(maps: Sequence[Map]) -> list[float | None]:

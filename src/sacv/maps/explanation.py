@@ -31,7 +31,7 @@ from sacv.maps.checks import Checks
 from sacv.maps.page import draw
 from sacv.model import Box, VisionModel
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 KIND = "explanation"
 MARKER = "explanation.json"
 
@@ -251,7 +251,7 @@ class Explanation:
             where no null was drawn.
         present
             Share of the locations where the concept is present; missing where that mask is not calibrated.
-        evidence, ablation, ablation_by_gradient, sign_agreement, rank_agreement, neighbours
+        evidence, beyond, ablation, ablation_by_gradient, sign_agreement, rank_agreement, neighbours, moved
             The trust line (`sacv.maps.Checks`), if it was asked for.
         doubts
             What speaks against the maps of this row, in words; empty where nothing does.

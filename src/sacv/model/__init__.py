@@ -5,6 +5,7 @@ from sacv.model.contributing import VARIES, contributing
 from sacv.model.loading import load_model, runs_code
 from sacv.model.outputs import OutputTarget
 from sacv.model.receptive_field import ReceptiveFields
+from sacv.model.rest import Aim, Rest
 from sacv.model.survey import LayerInfo
 from sacv.model.transform import Box, Framed, ImageTransform
 from sacv.model.vision_model import VisionModel
@@ -12,6 +13,7 @@ from sacv.model.window import Window
 
 __all__ = [
     "VARIES",
+    "Aim",
     "Box",
     "Framed",
     "ImageTransform",
@@ -19,6 +21,7 @@ __all__ = [
     "LayerRecord",
     "OutputTarget",
     "ReceptiveFields",
+    "Rest",
     "Select",
     "Trace",
     "VisionModel",

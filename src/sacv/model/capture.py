@@ -9,7 +9,7 @@ overwrite it otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +40,8 @@ class LayerRecord:
     cells: torch.Tensor
     """`(n, *grid, channels)`."""
     layout: Layout
+    output: torch.Tensor | None = None
+    """Of a trace: the tensor as the layer gave it, with what is no location, such as a class token."""
 
 
 @dataclass(frozen=True)
@@ -237,7 +239,10 @@ def gradients(net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer], se
                 )
             by_layer[name] = layout.cells(part)
         gradients.append(by_layer)
-    records = {name: LayerRecord(layout.cells(start.detach()), layout) for name, (start, layout) in starts.items()}
+    records = {
+        name: LayerRecord(layout.cells(start.detach()), layout, start.detach())
+        for name, (start, layout) in starts.items()
+    }
     return Trace(
         None if logits is None else logits.detach(), records, [scalar.detach() for scalar in scalars], gradients
     )
@@ -259,7 +264,13 @@ def _scalar(select: Select, output: Any, logits: torch.Tensor | None, images: in
 
 
 def resume(
-    net: nn.Module, inputs: torch.Tensor, name: str, layer: Layer, cells: torch.Tensor, select: Select
+    net: nn.Module,
+    inputs: torch.Tensor,
+    name: str,
+    layer: Layer,
+    cells: torch.Tensor,
+    select: Select,
+    output: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Give what is explained, `(m,)`, after other activations at a layer.
 
@@ -278,16 +289,18 @@ def resume(
         `(m, *grid, channels)`; gradients reach them where they are asked for.
     select
         From the logits `(m, classes)` to the scalars.
+    output
+        The layer's outputs, of one image or of each of the `m`, that give what is no location, such as a class token;
+        those of the input by default.
     """
 
-    def put(_name: str, output: torch.Tensor) -> torch.Tensor:
+    def put(_name: str, given: torch.Tensor) -> torch.Tensor:
         torch.set_grad_enabled(cells.requires_grad)
-        restored = layer.layout.restore(cells, output).to(output.dtype)
+        restored = layer.layout.restore(cells, given if output is None else output).to(given.dtype)
         return restored.clone(memory_format=torch.contiguous_format)  # what follows may write into it
 
     def run(images: torch.Tensor) -> torch.Tensor:
-        output = net(images)
-        return _scalar(select, output, None, len(cells))
+        return _scalar(select, net(images), None, len(cells))
 
     with torch.no_grad(), _hooks({name: layer}, put):
         if len(cells) > 1:
@@ -299,6 +312,49 @@ def resume(
                 pass
             torch.set_grad_enabled(False)
         return run(inputs.expand(len(cells), *inputs.shape[1:]))
+
+
+def holds_all(net: nn.Module, inputs: torch.Tensor, name: str, layer: Layer, record: LayerRecord) -> bool:
+    """Tell whether all that follows a layer reads of an image is in its output.
+
+    After its output, an input of nothing but NaN must give what the input itself gives. Beside the branch of a residual
+    block, and wherever else something passes by the layer, it does not.
+
+    Parameters
+    ----------
+    net
+        The network; inside `as_it_was`.
+    inputs
+        Float `(1, channels, *size)`.
+    name, layer, record
+        The layer, and what it gave for a batch that begins with this input.
+    """
+    cells, output = record.cells[:1], None if record.output is None else record.output[:1]
+    found: list[Any] = []
+
+    def keep(result: Any) -> torch.Tensor:
+        found.append(result)
+        return cells.new_zeros(1)
+
+    try:
+        for images in (inputs, torch.full_like(inputs, torch.nan)):
+            resume(net, images, name, layer, cells, OutputTarget(keep), output)
+    except Exception:  # whatever the network raises on such an input
+        return False
+    known, blind = (list(_tensors(each)) for each in found)
+    return len(known) == len(blind) and all(map(torch.equal, known, blind))
+
+
+def _tensors(output: Any) -> Iterator[torch.Tensor]:
+    """Go through all tensors of a network's output."""
+    if isinstance(output, torch.Tensor):
+        yield output
+    elif isinstance(output, Mapping):
+        for value in output.values():
+            yield from _tensors(value)
+    elif isinstance(output, list | tuple):
+        for value in output:
+            yield from _tensors(value)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from sacv.model.capture import (
     as_it_was,
     channel_sums,
     gradients,
+    holds_all,
     resume,
 )
 from sacv.model.layout import parse_layout
@@ -34,6 +35,7 @@ from sacv.model.survey import LayerInfo, require_usable, survey
 from sacv.model.transform import Box, Framed, ImageTransform
 from sacv.model.unwrap import unwrap
 from sacv.model.window import Window
+from sacv.model.work import shares_after
 
 Transform = Callable[[Image.Image], torch.Tensor]
 
@@ -75,6 +77,8 @@ class VisionModel:
     layouts: Mapping[str, str] = field(default_factory=dict)
     window: Window | None = None
     _surveys: dict[tuple[int, ...], dict[str, LayerInfo]] = field(default_factory=dict, init=False, repr=False)
+    _shares: dict[tuple[int, ...], dict[str, float]] = field(default_factory=dict, init=False, repr=False)
+    _held: dict[tuple[tuple[int, ...], str], bool] = field(default_factory=dict, init=False, repr=False)
     _fields: dict[tuple[int, ...], dict[str, ReceptiveFields | None]] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -222,10 +226,39 @@ class VisionModel:
         with as_it_was(self.net):
             return gradients(self.net, inputs, self._layers(inputs, layers), selects)
 
-    def resume(self, inputs: torch.Tensor, layer: str, cells: torch.Tensor, select: Select) -> torch.Tensor:
+    def resume(
+        self,
+        inputs: torch.Tensor,
+        layer: str,
+        cells: torch.Tensor,
+        select: Select,
+        output: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """Give what is explained after other activations at a layer; see `sacv.model.capture.resume`."""
         with as_it_was(self.net):
-            return resume(self.net, inputs, layer, self._layers(inputs, [layer])[layer], cells, select)
+            return resume(self.net, inputs, layer, self._layers(inputs, [layer])[layer], cells, select, output)
+
+    def holds_all(self, inputs: torch.Tensor, layer: str, record: LayerRecord) -> bool:
+        """Tell whether all that follows a layer reads of an image is in its output; see `sacv.model.capture.holds_all`.
+
+        It is tried once for each size of inputs, on the first of them and what the layer gave for it in a trace.
+        """
+        key = tuple(inputs.shape[1:]), layer
+        if key not in self._held:
+            with as_it_was(self.net):
+                self._held[key] = holds_all(self.net, inputs[:1], layer, self._layers(inputs, [layer])[layer], record)
+        return self._held[key]
+
+    def share_after(self, inputs: torch.Tensor, layer: str) -> float:
+        """Give the share of a forward pass's work that follows a layer, above 0 to 1; see `sacv.model.work`.
+
+        The network runs once for each size of inputs.
+        """
+        size = tuple(inputs.shape[1:])
+        if size not in self._shares:
+            with as_it_was(self.net):
+                self._shares[size] = shares_after(self.net, inputs[:1])
+        return self._shares[size][layer]
 
     def logits(self, inputs: torch.Tensor) -> torch.Tensor:
         """Give the logits `(n, classes)` of a batch."""

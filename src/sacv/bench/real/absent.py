@@ -21,8 +21,8 @@ from sacv.cav import ConceptBank
 from sacv.concepts.coverage import cell_means
 from sacv.errors import OptionError
 from sacv.maps import Explanation, explain
-from sacv.maps.explain import PREDICTED
 from sacv.maps.methods import Gradient
+from sacv.maps.targets import PREDICTED
 
 EXPERIMENT = "absent"
 TRAINED = 10

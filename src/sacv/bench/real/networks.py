@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sacv.errors import OptionError
-from sacv.maps.explain import PREDICTED
+from sacv.maps.targets import PREDICTED
 from sacv.model import VisionModel, load_model
 
 IMAGENET = "imagenet_classes.json"

@@ -13,7 +13,7 @@ from PIL import Image
 
 from sacv.bench.baselines import edge_strength, grad_cam
 from sacv.concepts import mask_weights
-from sacv.maps.explain import PREDICTED
+from sacv.maps.targets import PREDICTED
 from sacv.model import VisionModel
 
 Float64 = NDArray[np.float64]

@@ -5,7 +5,7 @@ from sacv.maps.methods.base import Method, Scene
 from sacv.maps.methods.gradient import Gated, Gradient, GradientTimesConcept
 from sacv.maps.methods.path import IntegratedGradients
 
-DEFAULT = IntegratedGradients(steps=10)
-"""What `explain` takes where no method is named; `sacv bench` is what chose it (docs/bench.md)."""
+DEFAULT = IntegratedGradients(steps=3, budget=2.4)
+"""What `explain` takes where no method is named; `sacv bench` is what chose it (docs/contribution.md)."""
 
 __all__ = ["DEFAULT", "Ablation", "Gated", "Gradient", "GradientTimesConcept", "IntegratedGradients", "Method", "Scene"]

@@ -61,7 +61,7 @@ class Ablation(Method):
             for number in range(len(scene.cavs)):
                 step = amounts[row, number][..., None] * scene.direction(number)
                 changes = []
-                for part in torch.split(places, scene.batch_size):
+                for part in torch.split(places, scene.rest.batch_size):
                     edited = cells.repeat(len(part), *[1] * cells.ndim)
                     for one, place in zip(edited, part.tolist(), strict=True):
                         around = tuple(slice(max(at - self.window // 2, 0), at + self.window // 2 + 1) for at in place)

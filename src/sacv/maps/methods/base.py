@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 
 from sacv.cav import CAV, ConceptBank
-from sacv.model import Select, VisionModel
+from sacv.model import Rest
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,12 +27,14 @@ class Scene:
 
     Parameters
     ----------
-    model, inputs
-        The model, and its inputs `(n, channels, *size)`.
-    layer, cells
-        The layer and its activations `(n, *grid, channels)`.
-    selects
-        For each image, from logits to the scalar explained.
+    rest
+        The layer, its activations, and what follows it.
+    values
+        What is explained of each image, `(n,)`.
+    gradients
+        Its derivative, `(n, *grid, channels)`.
+    read
+        The activations as the bank reads them, `(n, *grid, channels)`.
     relevance
         Float32 `(n, concepts, *grid)`; see `sacv.maps.relevance`.
     position
@@ -41,21 +43,28 @@ class Scene:
         Float32 `(n, concepts, *grid)`: v . dz/da(p).
     cavs, bank
         One CAV for each concept, and where they come from.
-    batch_size
-        Activations run at a time.
     """
 
-    model: VisionModel
-    inputs: torch.Tensor
-    layer: str
-    cells: torch.Tensor
-    selects: Sequence[Select]
+    rest: Rest
+    values: torch.Tensor
+    gradients: torch.Tensor
+    read: torch.Tensor
     relevance: torch.Tensor
     position: torch.Tensor
     derivative: torch.Tensor
     cavs: Sequence[CAV]
     bank: ConceptBank
-    batch_size: int
+    _found: dict[str, torch.Tensor] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def layer(self) -> str:
+        """Name of the layer."""
+        return self.rest.layer
+
+    @property
+    def cells(self) -> torch.Tensor:
+        """The layer's activations `(n, *grid, channels)`."""
+        return self.rest.record.cells
 
     def amount(self, *, beyond_threshold: bool = False) -> torch.Tensor:
         """Give the concept's amount s(p), float64 `(n, concepts, *grid)`.
@@ -102,10 +111,46 @@ class Scene:
 
     def explained(self, row: int, cells: torch.Tensor) -> torch.Tensor:
         """Give the scalar explained of an image, float64 `(m,)`, after other activations `(m, *grid, channels)`."""
-        parts = torch.split(cells.to(self.cells.dtype), self.batch_size)
-        image = self.inputs[row : row + 1]
-        found = [self.model.resume(image, self.layer, part, self.selects[row]) for part in parts]
-        return torch.cat([part.double() for part in found])
+        return self.rest.values(torch.full((len(cells),), row), cells)
+
+    def edited(
+        self, numbers: Sequence[int], amounts: torch.Tensor, share: float = 1.0
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Take a share of `amounts` `(n, concepts, *grid)` of each of some concepts out, by itself, everywhere.
+
+        Returns
+        -------
+        Numbers of the images, int `(concepts * n,)`, concept by concept, and their activations
+        `(concepts * n, *grid, channels)`.
+        """
+        dtype = self.cells.dtype
+        moved = [
+            self.cells - (share * amounts[:, number, ..., None]).to(dtype) * self.direction(number).to(dtype)
+            for number in numbers
+        ]
+        return torch.arange(len(self.cells)).repeat(len(numbers)), torch.cat(moved)
+
+    def groups(self) -> list[list[int]]:
+        """Part the concepts so that a group's edits are about one pass."""
+        size = max(1, self.rest.width // len(self.cells))
+        numbers = list(range(len(self.cavs)))
+        return [numbers[start : start + size] for start in range(0, len(numbers), size)]
+
+    @property
+    def without(self) -> torch.Tensor:
+        """What is explained of each image once a concept is taken out everywhere, float64 `(n, concepts)`.
+
+        One forward pass from the layer on for each image and concept, unless the method has run it (`keep_without`).
+        """
+        if "without" not in self._found:
+            amounts = self.amount()
+            parts = [self.rest.values(*self.edited(group, amounts)).reshape(len(group), -1) for group in self.groups()]
+            self.keep_without(torch.cat(parts).T)
+        return self._found["without"]
+
+    def keep_without(self, values: torch.Tensor) -> None:
+        """Take from a method what it has run: `without`, float64 `(n, concepts)`."""
+        self._found["without"] = values
 
 
 def _per_concept(values: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:

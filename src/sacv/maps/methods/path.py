@@ -8,14 +8,20 @@ The path leads from the activation without the concept, a(p) - s(p) v at every l
 The sum over p is the logit as it is minus the logit without the concept (completeness; Sundararajan, Taly and Yan,
 "Axiomatic attribution for deep networks", arXiv 1703.01365).
 
-Between two neighbouring points of the path the gradients g and h of both are mixed, (1 - w) g + w h, and the weight w
-is the one, of [0, 1], that gives the change of the logit between them. That is exact where the logit bends once
-between them, as it does where a ReLU opens, and of second order where it is smooth.
+Between two neighbouring points of the path the gradients g and h of both are mixed, m = (1 - w) g + w h, and the weight
+w is the one, of [0, 1], that comes nearest to the change of the logit between them. What is still missing of that
+change is given to the locations in proportion to ::
+
+    s(p)^2 (c(p) + mean of c)        c(p) half of |v . g(p)| + |v . h(p)|
+
+since what bends the logit at a location grows with the square of the step there. So the map sums to the change of the
+logit exactly, however few points there are, and where the logit is a straight line two points give the path itself.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 
@@ -34,22 +40,29 @@ class IntegratedGradients(Method):
     Parameters
     ----------
     steps
-        Parts of the path; each point between two is a forward and a backward pass from the layer on.
+        Parts of the path. Each takes a forward and a backward pass from the layer on, for each image and concept.
     baseline
         What counts as no concept: "mean", the pool's mean along v; or "threshold", which is where the concept begins.
+    budget
+        Passes of the whole network, forward and backward, that the paths of all concepts may take together: steps are
+        left out, down to one, where by the share of the network's work that follows the layer (`sacv.model.work`) they
+        would take more. One concept alone keeps all its steps. None for no bound.
 
     Raises
     ------
     OptionError
-        If `steps` is below 1, or there is no such baseline.
+        If `steps` is below 1, `budget` not above 0, or there is no such baseline.
     """
 
     steps: int = 50
     baseline: str = "mean"
+    budget: float | None = None
 
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise OptionError(f"steps must be at least 1, not {self.steps}")
+        if self.budget is not None and self.budget <= 0:
+            raise OptionError(f"budget must be above 0, or None for no bound, not {self.budget}")
         if self.baseline not in BASELINES:
             raise OptionError(f"baseline must be one of {', '.join(BASELINES)}, not {self.baseline!r}")
 
@@ -63,41 +76,55 @@ class IntegratedGradients(Method):
         """What the map says."""
         return "what a place gives to the value explained, on the way from no concept anywhere to what is there"
 
+    def steps_at(self, share: float, concepts: int) -> int:
+        """Give the number of steps at a layer that a share of the network's work follows."""
+        if self.budget is None:
+            return self.steps
+        together = max(self.budget / max(share, 1e-9), self.steps)
+        return int(min(max(together / concepts, 1), self.steps))
+
     def maps(self, scene: Scene) -> torch.Tensor:
         """Give I(p); see `Method.maps`."""
-        amounts = scene.amount()
-        if self.baseline == "threshold":
-            amounts = scene.amount(beyond_threshold=True)
-        found = torch.zeros_like(amounts)
-        left = torch.linspace(1, 0, self.steps + 1, dtype=torch.float64, device=amounts.device)
-        for row, cells in enumerate(scene.cells.double()):
-            for number in range(len(scene.cavs)):
-                vector, amount = scene.direction(number), amounts[row, number]
-                points = cells - (left.reshape(-1, *[1] * amount.ndim) * amount)[..., None] * vector
-                found[row, number] = amount * self._mean(scene, row, points, vector, amount)
-        return found.float()
-
-    def _mean(
-        self, scene: Scene, row: int, points: torch.Tensor, vector: torch.Tensor, amount: torch.Tensor
-    ) -> torch.Tensor:
-        """Give the mean of v . dz/da(p) over the path, `(*grid)`, from the points `(steps + 1, *grid, channels)`."""
-        parts = torch.split(points.to(scene.cells.dtype), scene.batch_size)
-        found = [_derivative(scene, row, part) for part in parts]
-        values = torch.cat([scalars for scalars, _ in found])
-        along = torch.cat([gradients @ vector for _, gradients in found])
-        slopes = (along * amount).flatten(1).sum(dim=1)
-        rises, steps = values.diff() * self.steps, slopes.diff()
-        shares = torch.where(steps == 0, 0.5, (rises - slopes[:-1]) / torch.where(steps == 0, 1.0, steps)).clamp(0, 1)
-        shares = shares.reshape(-1, *[1] * amount.ndim)
-        return ((1 - shares) * along[:-1] + shares * along[1:]).mean(dim=0)
+        amounts = scene.amount(beyond_threshold=self.baseline == "threshold")
+        steps = self.steps_at(scene.rest.share, len(scene.cavs))
+        starts, maps = zip(*(_integral(scene, group, amounts, steps) for group in scene.groups()), strict=True)
+        if self.baseline == "mean":
+            scene.keep_without(torch.cat(starts, dim=1))
+        return torch.cat(maps, dim=1).float()
 
 
-def _derivative(scene: Scene, row: int, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Give the scalar explained at activations `(m, *grid, channels)`, and its gradient there, float64."""
-    start = points.detach().requires_grad_()
-    scalars = scene.model.resume(scene.inputs[row : row + 1], scene.layer, start, scene.selects[row])
-    gradient = None
-    if scalars.requires_grad:
-        (gradient,) = torch.autograd.grad(scalars.sum(), start, allow_unused=True)
-    slopes = torch.zeros_like(points, dtype=torch.float64) if gradient is None else gradient.double()
-    return scalars.detach().double(), slopes
+def _integral(scene: Scene, group: list[int], amounts: torch.Tensor, steps: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Give z where the paths of some concepts begin, `(n, concepts)`, and I(p), `(n, concepts, *grid)`."""
+    amount = amounts[:, group]
+    points = [_point(scene, group, amounts, 1 - number / steps) for number in range(steps)]
+    points.append((scene.values.double()[:, None].expand(-1, len(group)), scene.derivative[:, group].double()))
+    found = torch.zeros_like(amount)
+    for (before, first), (after, second) in pairwise(points):
+        found += _between(amount, steps * (after - before), first, second) / steps
+    return points[0][0], found
+
+
+def _between(amount: torch.Tensor, rise: torch.Tensor, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    """Part the rise of z `(n, concepts)` over a step, per unit of the path, over the locations."""
+    places = tuple(range(2, amount.ndim))
+    low, high = ((amount * along).sum(dim=places) for along in (first, second))
+    apart = high - low
+    share = torch.where(apart == 0, 0.5, (rise - low) / torch.where(apart == 0, 1.0, apart)).clamp(0, 1)
+    mixed = amount * torch.lerp(first, second, _over(share, amount))
+    slope = (first.abs() + second.abs()) / 2
+    bend = amount.square() * (slope + slope.mean(dim=places, keepdim=True))
+    whole = bend.sum(dim=places)
+    missing = torch.where(whole == 0, 0.0, (rise - mixed.sum(dim=places)) / torch.where(whole == 0, 1.0, whole))
+    return mixed + _over(missing, amount) * bend
+
+
+def _over(values: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
+    return values.reshape(*values.shape, *[1] * (maps.ndim - 2))
+
+
+def _point(scene: Scene, group: list[int], amounts: torch.Tensor, share: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Give z `(n, concepts)` and v . dz/da(p) `(n, concepts, *grid)`, a share of each concept taken out by itself."""
+    values, gradients = scene.rest.slopes(*scene.edited(group, amounts, share))
+    by_concept = gradients.reshape(len(group), len(scene.cells), *gradients.shape[1:])
+    along = torch.stack([by_concept[at] @ scene.direction(number) for at, number in enumerate(group)], dim=1)
+    return values.reshape(len(group), -1).T, along

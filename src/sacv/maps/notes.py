@@ -1,0 +1,136 @@
+"""What the reader of an explanation must know of its maps: those that say nothing by construction, and weak CAVs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+
+from sacv.cav import CAV, ConceptBank
+from sacv.errors import TargetError
+from sacv.maps import methods
+from sacv.maps.explanation import ExplainedImage, LayerMaps, Map, Note
+from sacv.maps.methods import Method
+from sacv.model import VARIES, VisionModel, contributing
+
+CANDIDATES = 12
+"""Layers tried to find one to ask about instead."""
+
+SATURATED = 1e-6
+"""Share of a target's value below which the change that a concept makes is none."""
+
+
+def layer_notes(
+    layer: str,
+    derivatives: Map,
+    given: Map,
+    images: Sequence[ExplainedImage],
+    cavs: Sequence[CAV],
+    method: Method,
+    advice: Callable[[], str],
+) -> list[Note]:
+    """Tell of maps that say nothing by construction, and what to ask about instead, by `advice`."""
+    flat = derivatives.reshape(*derivatives.shape[:2], -1)
+    largest = np.abs(flat).max(axis=-1)
+    if not largest.any():
+        return [
+            Note(
+                layer,
+                "zero derivative" if given.any() else "zero contribution",
+                "The gradient is zero everywhere: the logit does not change with this layer's locations, as where only "
+                f"a class token is read after it. Ask about {advice()}.",
+            )
+        ]
+    steps = np.array([cav.separation for cav in cavs])
+    moved = np.abs(flat).sum(axis=-1, dtype=np.float64) * steps
+    if np.all(moved <= SATURATED * np.abs([[image.logit] for image in images])):
+        return [
+            Note(
+                layer,
+                "saturated target",
+                "The target hardly changes: as much of the concept at every location as parts its guidance from the "
+                "random images would move it by less than a millionth, to first order. Explain the logit rather than a "
+                "probability, or measure with Ablation().",
+            )
+        ]
+    if np.all(np.ptp(flat, axis=-1) <= 1e-5 * largest):
+        return [_constant(layer, method, advice)]
+    if len(images) > 1 and len({image.target for image in images}) == 1 and _alike(derivatives):
+        return [
+            Note(
+                layer,
+                "linear rest",
+                "The gradient is the same for every image: nothing but linear layers follow, so that it tells of the "
+                f"network alone and not of these images. Ask about {advice()}, or measure with "
+                "GradientTimesConcept().",
+            )
+        ]
+    return []
+
+
+def instead(model: VisionModel, inputs: torch.Tensor, layer: str) -> str:
+    """Name the last layer before this one whose contribution varies; of the last few, since each is kept in memory."""
+    found = model.survey(inputs)
+    order = [name for name, info in found.items() if info.usable]
+    before = order[: order.index(layer)] if layer in order else order
+    blocks = [name for name in before if not found[name].leaf]
+    candidates = (blocks or before)[-CANDIDATES:]
+    try:
+        varies = contributing(model, inputs, candidates) if candidates else {}
+    except TargetError:  # the network has no logits, and the target is the user's own
+        return "an earlier layer"
+    chosen = [name for name in candidates if varies[name] == VARIES]
+    return f"an earlier layer, such as {chosen[-1]!r}" if chosen else "an earlier layer"
+
+
+def _alike(derivatives: Map) -> bool:
+    return bool(np.all(np.ptp(derivatives, axis=0) <= 1e-5 * np.abs(derivatives).max()))
+
+
+def _constant(layer: str, method: Method, advice: Callable[[], str]) -> Note:
+    if not isinstance(method, methods.Gradient | methods.Gated):
+        return Note(
+            layer,
+            "constant derivative",
+            "The gradient is the same at every location: only global average pooling and a linear head follow this "
+            "layer. What differs between places is only how much of the concept is there.",
+        )
+    return Note(
+        layer,
+        "constant contribution",
+        "The gradient is the same at every location: only global average pooling and a linear head follow this "
+        f"layer, so that it cannot tell places apart. Ask about {advice()}, read the relevance alone, or measure with "
+        "GradientTimesConcept() or Ablation().",
+    )
+
+
+def bank_notes(
+    bank: ConceptBank, maps: Mapping[str, LayerMaps], weak: Mapping[tuple[str, str], Sequence[str]]
+) -> list[Note]:
+    """Tell of masks that are missing, and of weak CAVs that were let through."""
+    found = []
+    if not all(len(cav.null) for cav in bank.cavs):
+        found.append(
+            Note(
+                None,
+                "no null",
+                "No null was drawn (nulls=0, or fewer than 4 random images), so that no location can be called "
+                "significant; fit with --nulls 199.",
+            )
+        )
+    found += [
+        Note(
+            layer,
+            "another grid",
+            f"The mask of presence was calibrated on a grid of {bank.layers[layer].grid}, and the pictures have "
+            f"{given.relevance.shape[2:]}: it is left out. Explain pictures of the size that the bank was fitted on.",
+        )
+        for layer, given in maps.items()
+        if given.relevance.shape[2:] != bank.layers[layer].grid
+        and any(bank.cav(layer, concept).presence.threshold is not None for concept in bank.concepts)
+    ]
+    return found + [
+        Note(layer, "weak CAV", f"{concept!r} is too weak to rely on: {', and '.join(told)}.", concept)
+        for (layer, concept), told in weak.items()
+    ]

@@ -1,0 +1,60 @@
+"""How much of a forward pass follows each layer, counted and not timed, so that it is the same on every machine.
+
+    work = multiplications and additions + 50 times the values that leaf modules give
+
+The operations are those that PyTorch's own counter knows (convolutions, products of matrices, attention); the values
+stand for what moves memory more than it computes, such as depthwise convolutions, normalisation and bends.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from sacv.model.outputs import main_tensor
+
+PER_VALUE = 50
+"""Operations that a CPU's core does in the time in which a module writes a value (MobileNetV2 against DINOv2)."""
+
+
+def shares_after(net: nn.Module, inputs: torch.Tensor) -> dict[str, float]:
+    """Run the network once and give the share of its work that follows each layer, by name.
+
+    Parameters
+    ----------
+    net
+        The network; inside `as_it_was`.
+    inputs
+        Float `(n, channels, *size)`.
+
+    Returns
+    -------
+    From 0 for the last layer to nearly 1; 1 for layers that do not run, and where there is no work to count.
+    """
+    modules = {name: module for name, module in net.named_modules() if name}
+    counter = FlopCounterMode(display=False)
+    done: dict[str, float] = {}
+    values = 0
+
+    def record(name: str, module: nn.Module, output: Any) -> None:
+        nonlocal values
+        tensor = main_tensor(output)
+        if tensor is not None and not any(True for _ in module.children()):
+            values += tensor.numel()
+        done[name] = counter.get_total_flops() + PER_VALUE * values
+
+    handles = [
+        module.register_forward_hook(lambda m, _given, output, name=name: record(name, m, output))
+        for name, module in modules.items()
+    ]
+    try:
+        with torch.no_grad(), counter:
+            net(inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    whole = counter.get_total_flops() + PER_VALUE * values
+    return {name: 1 - done[name] / whole if name in done and whole else 1.0 for name in modules}
