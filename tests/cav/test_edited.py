@@ -26,7 +26,7 @@ GONE = object()
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     """A bank with marked concepts, rests, absent pictures and a context that one CAV has taken."""
-    bank = rich_fit(absent=noise(20, 3, 4, 9).float(), solver=DEFAULT)
+    bank = rich_fit(absent=noise(24, 3, 4, 9).float(), solver=DEFAULT)
     bank = replace(bank, model={**bank.model, "window": {"low": -160, "high": 240}})
     seen = BankContext(
         (("photo.png", "12ab"),),
@@ -87,6 +87,7 @@ EDITS = {
     (*CAV, "statistics", "detector_shrinkage"): NUMBER,
     (*CAV, "presence", "kind"): [*TEXT, "5 % of them", GONE],
     (*CAV, "presence", "offered"): [*WHOLE, GONE],
+    (*CAV, "presence", "negatives"): WHOLE,
     (*CAV, "presence"): [None, 3, "text", []],
     **{(*CAV, "quality", name): [*SHARE, GONE] for name in ("accuracy", "auroc", "image_accuracy", "image_auroc")},
     **{
@@ -245,6 +246,7 @@ ARRAYS = {
     ("cavs", "0/a"): FLOATS,
     ("cavs", "0/a/evidence"): [*FLOATS, spoiled(1e9), lambda array: array.astype(np.float32)],
     ("cavs", "0/a/presence"): [*NOT_FINITE, *CUT[1:], spoiled(1e9), lambda array: np.r_[array, array[-1:]]],
+    ("cavs", "0/a/presence_direction"): FLOATS,
     ("cavs", "0/a/detector"): FLOATS,
     **{
         ("cavs", f"0/a/{drawn}/{part}"): FLOATS

@@ -11,16 +11,23 @@ from hypothesis import strategies as st
 
 import sacv
 from cav.planted import cells, noise, planted_model
+from reference import presence as reference
 from sacv.cav import calibration
 from sacv.cav.along import along
 from sacv.cav.calibration import Calibration, calibrated
-from sacv.cav.presence import CHANGED, GIVEN, HELD_OUT, NONE, Presence
+from sacv.cav.hard import Problem, sharpened
+from sacv.cav.presence import CHANGED, GIVEN, HELD_OUT, NONE, Presence, negatives_of
 from sacv.concepts import image_set
 from sacv.errors import CorruptFileError, ImageSetError
 from sacv.files import read_json, write_json
-from sacv.solvers import LDA, MeanDifference, UnitLength
+from sacv.solvers import LDA, Logistic, MeanDifference, UnitLength
+from sacv.stats import Moments
 
 MODEL = planted_model(3)
+PROBLEM = Problem(
+    MeanDifference(),
+    *(Moments.of(np.concatenate(cells(noise(6, 3, 4, seed, mean=mean)))) for seed, mean in ((0, 1), (1, 0))),
+)
 
 
 def presence(values):
@@ -111,7 +118,7 @@ def test_of_80_random_images_some_are_held_out(count, held):
     random = noise(count, 3, 4, 1)
     bank = fit(random)
     cav, pool = bank.cav("layer", "c"), bank.sets[-1]
-    assert len(cav.presence) == held and cav.presence.kind == (HELD_OUT if held else NONE)
+    assert len(cav.presence) + cav.presence.negatives == held and cav.presence.kind == (HELD_OUT if held else NONE)
     assert len(pool.images) == count - held == cav.quality.random_images
     assert not names(pool) & names(bank.absent)
     assert names(pool) | names(bank.absent) == {item.digest for item in image_set("r", random)}
@@ -134,7 +141,8 @@ def test_as_many_are_kept_as_memory_allows(monkeypatch):
     monkeypatch.setattr(calibration, "MOST_VALUES", 25 * 16 * 3)
     bank = fit(absent=noise(40, 3, 4, 5))
     cav = bank.cav("layer", "c")
-    assert (len(cav.presence), cav.presence.offered, len(bank.absent.images)) == (25, 40, 25)
+    assert (len(cav.presence), cav.presence.negatives, cav.presence.offered) == (19, 6, 40)
+    assert len(bank.absent.images) == 25
     assert "(of 40: more do not fit into memory)" in cav.presence.told
     assert names(bank.absent) == set(sorted(item.digest for item in image_set("a", noise(40, 3, 4, 5)))[:25])
 
@@ -165,22 +173,120 @@ def test_repeats_and_unreadable_files_are_listed(tmp_path, small_model, guidance
     assert len(twice.absent.images) == 7 == len(twice.absent.repeats)
 
 
-@pytest.mark.parametrize(("count", "above"), [(19, 1), (30, 1), (39, 2)])
-def test_of_pictures_without_the_concept_at_most_5_percent_are_marked(count, above):
+@pytest.mark.parametrize(("count", "calibrate", "above"), [(19, 19, 1), (30, 19, 1), (39, 20, 1), (80, 40, 2)])
+def test_of_pictures_without_the_concept_at_most_5_percent_are_marked(count, calibrate, above):
     """Drawn alike, whatever they look like: here with heavy tails and an offset of each. The share is known exactly."""
-    (cav,) = fit(runs=1, nulls=0).cavs
+    (cav,), problem = fit(runs=1, nulls=0).cavs, PROBLEM
     rng = np.random.default_rng(count)
     plan = Calibration(GIVEN, image_set("absent", noise(count, 3, 4, 5)), offered=count)
     marked = []
     for _ in range(400):
         scale = rng.standard_t(2, (count + 1, 1, 1))
         pictures = scale * (rng.standard_normal((count + 1, 16, 3)) + rng.standard_normal((count + 1, 1, 3)))
-        (found,) = calibrated([cav], plan, {"layer": list(pictures[1:])}, {"layer": (4, 4)})
-        reached = along(torch.from_numpy(pictures[:1]), [cav.detector]).numpy()
+        (found,) = calibrated([cav], plan, {"layer": list(pictures[1:])}, {"layer": (4, 4)}, {("layer", "c"): problem})
+        assert len(found.presence) == calibrate and found.presence.negatives == count - calibrate
+        reached = along(torch.from_numpy(pictures[:1]), [found.presence_direction]).numpy()
         marked.append(bool((reached > np.float32(found.presence.threshold)).any()))
-    share, want = np.mean(marked), above / (count + 1)
+    share, want = np.mean(marked), above / (calibrate + 1)
     error = np.sqrt(want * (1 - want) / len(marked))
     assert want <= 0.05 and share <= 0.05 + 2 * error and abs(share - want) < 3 * error
+
+
+# Hard negatives
+
+
+@given(st.integers(0, 700))
+def test_at_most_half_give_hard_negatives_and_enough_are_left_to_calibrate(count):
+    found = negatives_of(count)
+    assert 0 <= found <= count / 2 and (found == 0 or min(found, count - found - 14) >= 5)
+    assert (found > 0) == (count >= 24) and (count < 38 or found == count // 2)
+
+
+@pytest.mark.parametrize("solver", [MeanDifference(), MeanDifference(0.3), LDA(0.2)], ids=repr)
+@pytest.mark.parametrize("count", [24, 41])
+def test_the_direction_agrees_with_the_reference(solver, count):
+    """Which pictures give hard negatives, their hashes say; the rest calibrate."""
+    absent = noise(count, 3, 4, 5)
+    bank = fit(absent=absent, solver=solver)
+    (cav,) = bank.cavs
+    digests = [item.digest for item in image_set("a", absent)]
+    order = sorted(range(count), key=lambda number: digests[number])
+    kept, learned = order[: count - negatives_of(count)], order[count - negatives_of(count) :]
+    shown, random, pictures = (cells(images) for images in (noise(6, 3, 4, 0, mean=1), noise(8, 3, 4, 1), absent))
+
+    def solve(concept, others, weights):
+        sides = Moments.of(concept), Moments.of(others, np.array(weights))
+        return solver.solve(*sides).detector
+
+    want = reference.direction(solve, cav.detector, shown, random, pictures[learned])
+    np.testing.assert_allclose(cav.presence_direction, want, atol=1e-9)
+    np.testing.assert_allclose(cav.presence.maxima, np.sort((pictures[kept] @ want).max(axis=1)), rtol=1e-5)
+    assert (len(cav.presence), cav.presence.negatives, cav.presence.offered) == (len(kept), len(learned), count)
+    assert f"with {len(learned)} more as hard negatives;" in cav.presence.told
+    assert not np.allclose(cav.presence_direction, cav.detector, atol=1e-3)
+
+
+def test_what_other_pictures_show_does_not_hide_the_concept():
+    """Spots that reach farther than the concept along its vector, and differ from it otherwise."""
+
+    def spotted(count, seed, spot):
+        pictures = 0.05 * noise(count, 3, 4, seed)
+        pictures[:, :, 1, 2] += torch.tensor(spot, dtype=torch.float64)
+        return pictures
+
+    concept, random = 0.3 * noise(12, 3, 4, 0) + torch.tensor([1.0, 0, 0])[:, None, None], 0.3 * noise(12, 3, 4, 1)
+    shown = cells(spotted(20, 2, (1.0, 0.0, 0.0)))
+
+    def found(count):
+        absent = spotted(count, 3, (1.2, 2.0, 0.0))
+        (cav,) = sacv.fit(
+            MODEL, ["layer"], {"c": concept}, random, solver=MeanDifference(), nulls=0, absent=absent
+        ).cavs
+        return float(((shown @ cav.presence_direction).max(axis=1) > cav.presence.threshold).mean())
+
+    assert found(23) == 0 and found(60) > 0.9
+
+
+def test_a_solver_that_needs_samples_has_no_hard_negatives():
+    (cav,) = fit(absent=noise(40, 3, 4, 5), solver=Logistic(), runs=1, nulls=0).cavs
+    assert (len(cav.presence), cav.presence.negatives) == (40, 0)
+    np.testing.assert_array_equal(cav.presence_direction, cav.detector)
+
+
+def test_a_concept_that_does_not_vary_has_no_hard_negatives():
+    constant = Moments.of(np.ones((4, 3)))
+    problem = Problem(MeanDifference(), constant, Moments.of(np.eye(3)))
+    assert sharpened(np.ones(3) / np.sqrt(3), problem, list(cells(noise(5, 3, 4, 0)))) is None
+
+
+def test_hard_negatives_change_neither_vector_nor_relevance():
+    one, other = (fit(absent=absent).cavs[0] for absent in ((), noise(40, 3, 4, 5)))
+    np.testing.assert_array_equal(one.detector, other.detector)
+    assert one.threshold == other.threshold and other.presence.negatives == 20
+
+
+def test_the_direction_is_kept_on_disk(tmp_path):
+    bank = fit(absent=noise(40, 3, 4, 5))
+    bank.save(tmp_path / "bank")
+    found = sacv.ConceptBank.load(tmp_path / "bank").cavs[0]
+    np.testing.assert_array_equal(found.presence_direction, bank.cavs[0].presence_direction)
+    assert (found.presence.negatives, found.presence.told) == (20, bank.cavs[0].presence.told)
+    labels = read_json(tmp_path / "bank" / "bank.json", kind="concept bank", format_version=2)
+    for wrong in (0, 21):
+        labels["cavs"][0]["presence"]["negatives"] = wrong
+        write_json(tmp_path / "bank" / "bank.json", labels)
+        with pytest.raises(CorruptFileError, match="presence"):
+            sacv.ConceptBank.load(tmp_path / "bank")
+
+
+def test_a_bank_from_before_there_were_hard_negatives_reads_along_the_detector(tmp_path):
+    fit(absent=noise(20, 3, 4, 5)).save(tmp_path / "bank")
+    labels = read_json(tmp_path / "bank" / "bank.json", kind="concept bank", format_version=2)
+    del labels["cavs"][0]["presence"]["negatives"]
+    write_json(tmp_path / "bank" / "bank.json", labels)
+    (found,) = sacv.ConceptBank.load(tmp_path / "bank").cavs
+    assert len(found.presence) == 20
+    np.testing.assert_array_equal(found.presence_direction, found.detector)
 
 
 # On disk, merged and fitted anew

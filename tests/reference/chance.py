@@ -6,8 +6,9 @@ that of the means of the random images, along v::
 
     e(p) = s (v . a(p) - h) / sd^2        c(p) = v . g(p)
 
-Each deal gives the greatest e over all locations of all images, and each null vector the greatest |c|. Of n maxima the
-ceil(0.95 (n + 1))-th smallest is the threshold; where there is none so large, nothing exceeds it.
+Each deal gives the greatest e over all locations of all images, and the greatest s |c|; each null vector the greatest
+|c|. Of n maxima the ceil(0.95 (n + 1))-th smallest is the threshold; where there is none so large, nothing exceeds it.
+Contribution must exceed both of its thresholds.
 """
 
 import math
@@ -77,6 +78,8 @@ def marks(cav, deals, nulls, activations, gradients, concept, random):
     mean, _ = mean_and_covariance(random)
     greatest = [evidence(*deal, activations).max() for deal in deals]
     strongest = [np.abs(along(null, gradients)).max() for null in nulls]
+    steps = [deal[1] * np.abs(along(deal[0], gradients)).max() for deal in deals]
     sd = spread(vector, concept, random)
     seen = evidence(vector, separation, vector @ mean + separation / 2, sd, activations) > threshold(greatest)
-    return seen, np.abs(along(vector, gradients)) > threshold(strongest)
+    size = np.abs(along(vector, gradients))
+    return seen, (size > threshold(strongest)) & (separation * size > threshold(steps))

@@ -7,7 +7,26 @@ stand among the highest alpha (n + 1) of the row.
 
 from fractions import Fraction
 
+import numpy as np
+
 ALPHA = Fraction(1, 20)
+
+
+def direction(solve, detector, concept, random, learned):
+    """The direction u along which presence is read.
+
+    `concept`, `random` and `learned` are activations `(pictures, locations, channels)`; `solve` gives a detector of the
+    locations of the concept, and of others with their weights.
+    """
+    hard = []
+    for picture in learned:
+        by_reach = sorted(picture, key=lambda place: -(place @ detector))
+        hard += by_reach[: max(1, round(0.1 * len(picture)))]
+    shown, others = np.concatenate(concept), np.concatenate(random)
+    weights = [1.0] * len(others) + [len(others) / len(hard)] * len(hard)
+    other = solve(shown, np.concatenate([others, hard]), weights)
+    found = detector / np.std(shown @ detector) + other / np.std(shown @ other)
+    return found / np.linalg.norm(found)
 
 
 def greatest(detector, picture):

@@ -34,6 +34,8 @@ def pack_cavs(cavs: Sequence[CAV]) -> dict[str, Array]:
         arrays |= {name: cav.vector, f"{name}/evidence": cav.evidence}
         if len(cav.presence):
             arrays[f"{name}/presence"] = cav.presence.maxima
+        if cav.presence.direction is not None:
+            arrays[f"{name}/presence_direction"] = cav.presence.direction
         if cav.own_detector is not None:
             arrays[f"{name}/detector"] = cav.own_detector
         named = {f"{name}/runs": cav.runs, null_name(cav): cav.null, f"{name}/dealt": cav.dealt}
@@ -76,7 +78,7 @@ def unpack_cavs(bank: Mapping[str, Any], arrays: Mapping[str, Array], channels: 
                 entry["statistics"],
                 _direction(detector, arrays, size) if detector in arrays else None,
                 _drawn(f"{name}/dealt", arrays, size, chance) if f"{name}/dealt/vectors" in arrays else None,
-                _presence(f"{name}/presence", entry.get("presence"), arrays),
+                _presence(f"{name}/presence", entry.get("presence"), arrays, size),
             )
         )
     return tuple(found)
@@ -119,18 +121,23 @@ def _direction(name: str, arrays: Mapping[str, Array], channels: int) -> Array:
     return array
 
 
-def _presence(name: str, label: Mapping[str, Any] | None, arrays: Mapping[str, Array]) -> Presence:
+def _presence(name: str, label: Mapping[str, Any] | None, arrays: Mapping[str, Array], channels: int) -> Presence:
     if label is None:  # a bank from before there was such a mask
         return Presence.without(NONE)
-    pictures, offered = label["kind"] in (GIVEN, HELD_OUT), label["offered"]
+    pictures, offered, negatives = label["kind"] in (GIVEN, HELD_OUT), label["offered"], label.get("negatives", 0)
     if name not in arrays and not offered:
         return Presence.without(label["kind"])
     maxima = _array(name, arrays, (None,), np.float32, ascending=True)
-    if not pictures or offered < len(maxima):
+    if not pictures or offered < len(maxima) + negatives:
         raise ValueError(
-            f"{name} is of {len(maxima)} pictures, and bank.json tells of {offered} of kind {label['kind']!r}"
+            f"{name} is of {len(maxima) + negatives} pictures, and bank.json tells of {offered} of kind "
+            f"{label['kind']!r}"
         )
-    return Presence(maxima, label["kind"], offered)
+    direction = f"{name}_direction"
+    if not negatives and direction in arrays:
+        raise ValueError(f"{direction} is there, and bank.json tells of no pictures that gave it")
+    learned = _direction(direction, arrays, channels) if negatives else None
+    return Presence(maxima, label["kind"], offered, negatives, learned)
 
 
 def _drawn(name: str, arrays: Mapping[str, Array], channels: int, counts: Sequence[int]) -> DrawnCAVs:

@@ -6,8 +6,8 @@ A bank is a folder:
     Model, layers, sets of images, solver, figures of each CAV, `format_version`, checksums.
 `cavs.safetensors`
     `LAYER/CONCEPT`: float64 `(channels,)`; beside it `LAYER/CONCEPT/evidence`, `LAYER/CONCEPT/presence` (what pictures
-    without the concept reach), and the vectors and thresholds of its random runs, of its deals and of its null, which
-    concepts of as many images share.
+    without the concept reach) and, where it is not the detector, `LAYER/CONCEPT/presence_direction`; and the vectors
+    and thresholds of its random runs, of its deals and of its null, which concepts of as many images share.
 `moments.safetensors`
     For each layer and set (`LAYER/concept/NAME`, `LAYER/rest/NAME`, `LAYER/random`): `count`, `mean` and the upper
     triangle of the scatter of each fold; the mean, weight and fold of each image; a sample of locations. The pool's
@@ -258,7 +258,11 @@ class ConceptBank:
                     "separation": cav.separation,
                     "quality": asdict(cav.quality),
                     "null": null_name(cav),
-                    "presence": {"kind": cav.presence.kind, "offered": cav.presence.offered},
+                    "presence": {
+                        "kind": cav.presence.kind,
+                        "offered": cav.presence.offered,
+                        "negatives": cav.presence.negatives,
+                    },
                     "statistics": dict(cav.statistics),
                 }
                 for cav in self.cavs

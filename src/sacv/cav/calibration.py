@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from sacv.cav.along import along
-from sacv.cav.presence import GIVEN, HELD_OUT, NONE, POOL, Presence
+from sacv.cav.hard import Problem, sharpened
+from sacv.cav.presence import GIVEN, HELD_OUT, NONE, POOL, Presence, negatives_of
 from sacv.cav.vector import CAV
 from sacv.concepts import ImageItem, ImageSet, Source, image_set, shared_images, without_repeats
 from sacv.errors import ImageSetError
@@ -26,7 +27,7 @@ MOST_HELD_OUT = 100
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Pictures that are used for nothing but calibration.
+    """Pictures that are used for nothing but the mask of presence.
 
     Parameters
     ----------
@@ -99,8 +100,11 @@ def calibrated(
     calibration: Calibration,
     activations: Mapping[str, Sequence[NDArray[np.floating]]],
     grids: Mapping[str, tuple[int, ...]],
+    problems: Mapping[tuple[str, str], Problem],
 ) -> tuple[CAV, ...]:
     """Give the CAVs with what the pictures reach.
+
+    Where there are enough, some give hard negatives and the others calibrate; which, their content decides.
 
     Parameters
     ----------
@@ -112,12 +116,19 @@ def calibrated(
         By layer, for each picture `(locations, channels)`, as the CAVs read them.
     grids
         Of each layer.
+    problems
+        By layer and concept, what the detector was found from, where hard negatives can be added to it.
 
     Raises
     ------
     ImageSetError
         If a picture gives another number of locations than the grid has.
+    SolverError
+        If the solver finds no direction with the hard negatives.
     """
+    items = calibration.images.items
+    least = {item.digest for item in _some(items, len(items) - negatives_of(len(items)))}
+    calibrates = [item.digest in least for item in items]
     found = []
     for cav in cavs:
         pictures = activations.get(cav.layer, ())
@@ -127,7 +138,20 @@ def calibrated(
                     f"{item.name} gives {len(cells)} locations at layer {cav.layer!r}, and the concepts' images "
                     f"{prod(grids[cav.layer])}; what calibrates the mask of presence must be of the same size"
                 )
-        maxima = [float(along(torch.from_numpy(cells)[None], [cav.detector]).max()) for cells in pictures]
-        ordered = np.sort(np.array(maxima, dtype=np.float32))
-        found.append(replace(cav, presence=Presence(ordered, calibration.kind, calibration.offered)))
+        problem = problems.get((cav.layer, cav.concept))
+        hard = [cells for cells, calibrating in zip(pictures, calibrates, strict=True) if not calibrating]
+        direction = sharpened(cav.detector, problem, hard) if problem is not None and hard else None
+        if direction is None:
+            presence = Presence(_maxima(cav.detector, pictures), calibration.kind, calibration.offered)
+        else:
+            rest = [cells for cells, calibrating in zip(pictures, calibrates, strict=True) if calibrating]
+            maxima = _maxima(direction, rest)
+            presence = Presence(maxima, calibration.kind, calibration.offered, len(hard), direction)
+        found.append(replace(cav, presence=presence))
     return tuple(found)
+
+
+def _maxima(direction: NDArray[np.float64], pictures: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
+    """Give the greatest evidence of each picture, ascending."""
+    found = [float(along(torch.from_numpy(cells)[None], [direction]).max()) for cells in pictures]
+    return np.sort(np.array(found, dtype=np.float32))

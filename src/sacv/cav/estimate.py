@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from sacv.cav.context import mixed
 from sacv.cav.contrast import Contrast, contrast, kind_auroc
+from sacv.cav.hard import Problem
 from sacv.cav.looks import LOOKS
 from sacv.cav.quality import HeldOut, accuracy, area, auroc, best_threshold
 from sacv.cav.runs import DrawnCAVs, dealt_cavs, null_cavs, random_runs
@@ -155,10 +157,11 @@ class _Layer:
         self, entry: BankSet, against: Contrast, concept: SetStatistics, seen_through: ImageMeans | None
     ) -> _Fitted:
         name, random = str(entry.concept), against.statistics
-        evidence = Evidence(entry.count, against.same_pictures, kind_auroc(concept, random))
-        solver = self.solver.settled(evidence) if isinstance(self.solver, MomentSolver) else self.solver
+        solver = (
+            _settled(self.solver, entry, against, concept) if isinstance(self.solver, MomentSolver) else self.solver
+        )
         try:
-            learned = self._learned(entry.key, concept, random)
+            learned = _learned((self.layer, entry.key), concept, random, self.pasted)
             held_out, by_image = _held_out(solver, (concept, random), learned)
             solution = _solve(solver, *learned, None)
             rng = self._rng(f"runs/{name}")
@@ -206,12 +209,6 @@ class _Layer:
         )
         return _Fitted(cav, held_out[0])
 
-    def _learned(self, key: str, concept: SetStatistics, random: SetStatistics) -> tuple[SetStatistics, SetStatistics]:
-        """Give what the direction is learned from: with the pasted locations, where they are taken."""
-        if (self.layer, key) not in self.pasted:
-            return concept, random
-        return mixed(concept, self.pasted[self.layer, key]), mixed(random, self.pasted[self.layer, RANDOM])
-
     def _null(self, name: str, images: int, seen_through: ImageMeans | None) -> DrawnCAVs:
         """Draw the null, once for all concepts of as many images."""
         pool = self.random.count
@@ -233,6 +230,49 @@ class _Layer:
         """Give a generator that depends on the seed and the purpose alone, not on what else is fitted."""
         digest = hashlib.sha256(f"{self.layer}/{purpose}".encode()).digest()
         return np.random.default_rng([self.seed, int.from_bytes(digest[:8], "little")])
+
+
+def problems(
+    layers: Sequence[str],
+    sets: Sequence[BankSet],
+    rests: Sequence[BankSet],
+    statistics: Mapping[tuple[str, str], SetStatistics],
+    *,
+    solver: Solver,
+    pasted: Mapping[tuple[str, str], SetStatistics],
+) -> dict[tuple[str, str], Problem]:
+    """Give what each CAV's detector is found from, by layer and concept; none for solvers that need samples.
+
+    The arguments are those of `estimate`.
+    """
+    found: dict[tuple[str, str], Problem] = {}
+    moments = inner(solver)
+    if not isinstance(moments, MomentSolver):
+        return found
+    for layer, entry in product(layers, sets[:-1]):
+        concept, against = statistics[layer, entry.key], contrast(layer, entry, sets[-1], rests, statistics)
+        learned = _learned((layer, entry.key), concept, against.statistics, pasted)
+        settled = _settled(moments, entry, against, concept)
+        found[layer, str(entry.concept)] = Problem(settled, *(side.total() for side in learned))
+    return found
+
+
+def _settled(solver: MomentSolver, entry: BankSet, against: Contrast, concept: SetStatistics) -> MomentSolver:
+    """Give the solver with what it leaves to the evidence decided."""
+    evidence = Evidence(entry.count, against.same_pictures, kind_auroc(concept, against.statistics))
+    return solver.settled(evidence)
+
+
+def _learned(
+    key: tuple[str, str],
+    concept: SetStatistics,
+    random: SetStatistics,
+    pasted: Mapping[tuple[str, str], SetStatistics],
+) -> tuple[SetStatistics, SetStatistics]:
+    """Give what the direction is learned from: with the pasted locations, where they are taken."""
+    if key not in pasted:
+        return concept, random
+    return mixed(concept, pasted[key]), mixed(random, pasted[key[0], RANDOM])
 
 
 def _solve(

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from sacv.cav.bank import ConceptBank, LayerShape
 from sacv.cav.calibration import Calibration, calibrated
 from sacv.cav.context import BankContext
-from sacv.cav.estimate import draws, estimate, inner
+from sacv.cav.estimate import draws, estimate, inner, problems
 from sacv.cav.gather import gather
 from sacv.cav.membership import Units, plan
 from sacv.cav.pasting import ByLayer, context_photos, plan_pasting, settle
 from sacv.cav.plans import plan_sets
+from sacv.cav.presence import negatives_of
 from sacv.cav.reading import Reading
 from sacv.cav.sets import DIGITS, BankImage, BankSet
 from sacv.cav.sources import FitSource, hold_apart, read_sources
@@ -83,10 +84,11 @@ def fit(
         Tell each marked concept from what is not marked of its photos, and from the whole photos that show nothing of
         it (see `Region`). Without it, from the random images alone; photos that show nothing are left out and counted.
     absent
-        Pictures that show none of the concepts, used for nothing but to calibrate the mask of presence
-        (`sacv.cav.presence`); 19 or more. They should be like those to be explained. Without them, of 80 random images
-        or more some are held out of everything else for it; an empty sequence holds out none. As many are used as give
-        2^27 values of activation over all layers, which are in memory until the CAVs are known.
+        Pictures that show none of the concepts, used for nothing but the mask of presence (`sacv.cav.presence`); 19 or
+        more. Of 24 or more, up to half give hard negatives (`sacv.cav.hard`) and the others calibrate. They should be
+        like those to be explained. Without them, of 80 random images or more some are held out of everything else for
+        it; an empty sequence holds out none. As many are used as give 2^27 values of activation over all layers, which
+        are in memory until the CAVs are known.
     context
         Photos that show none of the concepts, in the same ways. Concepts and random images that are whole pictures,
         such as textures, are pasted into them, one composite for every ten images, and a layer learns from these where
@@ -215,6 +217,9 @@ def fit(
         seed=seed,
         pasted=taken,
     )
+    found_from = {}
+    if negatives_of(len(calibration.images)):
+        found_from = problems(layers, bank_sets, rests, statistics, solver=solver, pasted=taken)
     return ConceptBank(
         model=model.describe(),
         layers=shapes,
@@ -226,7 +231,7 @@ def fit(
         runs=wanted.runs,
         nulls=wanted.nulls,
         rests=rests,
-        cavs=calibrated(cavs, calibration, found.kept, grids),
+        cavs=calibrated(cavs, calibration, found.kept, grids, found_from),
         statistics=statistics,
         seen_through=seen_through,
         absent=_absent_set(calibration, found.kept_looks),

@@ -95,7 +95,7 @@ _cav = record(
         "null": text,
         "statistics": table(number()),
     },
-    {"presence": record({"kind": _presence_kind, "offered": whole()})},
+    {"presence": record({"kind": _presence_kind, "offered": whole()}, {"negatives": whole()})},
 )
 
 _context = record(

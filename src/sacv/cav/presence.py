@@ -1,15 +1,15 @@
 """Present: the concept is in this picture, here; by split conformal calibration on pictures that lack it.
 
-Of each of n pictures without the concept, of which no CAV was made, the greatest evidence anywhere is taken; of these
-n maxima the one of rank k is the threshold::
+Of each of n pictures without the concept, of which no direction was made, the greatest evidence anywhere is taken; of
+these n maxima the one of rank k is the threshold::
 
-    m_i = max over p of w . a_i(p)        k = ceil((n + 1) (1 - alpha))        present(p): w . a(p) > m_(k)
+    m_i = max over p of u . a_i(p)        k = ceil((n + 1) (1 - alpha))        present(p): u . a(p) > m_(k)
 
-A further picture without the concept, exchangeable with the n, is marked anywhere at all with a probability of at most
-alpha, for each layer and concept, whatever the distribution: its own maximum is as likely to have any rank among the
-n + 1 as any other (Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005). The probability is over
-the n pictures and the new one together. It says nothing of pictures of another kind. Below n = 19 there is no
-such rank.
+with u the detector w, or what further pictures without the concept make of it (`sacv.cav.hard`). A new picture without
+the concept, exchangeable with the n, is marked anywhere at all with a probability of at most alpha, for each layer and
+concept, whatever the distribution: its own maximum is as likely to have any rank among the n + 1 as any other (Vovk,
+Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005). The probability is over the n pictures and the
+new one together. It says nothing of pictures of another kind. Below n = 19 there is no such rank.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ LEVEL = 0.05
 LEAST = 19
 """Pictures below which there is no mask: the least n with n + 1 >= 1 / alpha."""
 
+LEAST_NEGATIVES = 5
+"""Pictures below which none gives hard negatives."""
+
 GIVEN = "given"
 HELD_OUT = "held out"
 NONE = "none"
@@ -36,24 +39,36 @@ POOL = 80
 """Random images from which on some are held out where no other pictures are given."""
 
 
+def negatives_of(count: int) -> int:
+    """Give how many of so many pictures give hard negatives: half of them, while `LEAST` are left to calibrate."""
+    found = min(count // 2, count - LEAST)
+    return found if found >= LEAST_NEGATIVES else 0
+
+
 @dataclass(frozen=True, eq=False)
 class Presence:
-    """What pictures without a concept reach along its detector.
+    """What pictures without a concept reach.
 
     Parameters
     ----------
     maxima
-        Float32 `(n,)`, ascending: the greatest `w . a(p)` of each picture, in units of activation.
+        Float32 `(n,)`, ascending: the greatest `u . a(p)` of each picture, in units of activation.
     kind
         Where the pictures come from: `GIVEN` as showing none of the concepts, or `HELD_OUT` of the random set; or why
         there are none: `NONE` were to be had, or the CAV has `CHANGED` since.
     offered
-        Number of pictures that n were taken from.
+        Number of pictures that those used were taken from.
+    negatives
+        Number of further pictures, which gave hard negatives.
+    direction
+        u, float64 `(channels,)`, L2 norm 1, where it is not the detector.
     """
 
     maxima: NDArray[np.float32]
     kind: str
     offered: int
+    negatives: int = 0
+    direction: NDArray[np.float64] | None = None
 
     @classmethod
     def without(cls, kind: str) -> Presence:
@@ -84,7 +99,9 @@ class Presence:
             )
         source = "given as showing none of the concepts" if self.kind == GIVEN else "of the random set, held out"
         many = f"{len(self)} picture{'s' * (len(self) != 1)} {source}"
-        if self.offered != len(self):
+        if self.negatives:
+            many += f", with {self.negatives} more as hard negatives"
+        if self.offered != len(self) + self.negatives:
             many += f" (of {self.offered}: more do not fit into memory)"
         if self.threshold is None:
             return f"no mask: {many}, and {LEAST} or more are needed; give more with --absent DIR"

@@ -120,3 +120,8 @@ class CAV:
     def detector(self) -> Float64:
         """The direction w along which relevance is read, float64 `(channels,)`, L2 norm 1."""
         return self.vector if self.own_detector is None else self.own_detector
+
+    @property
+    def presence_direction(self) -> Float64:
+        """The direction u along which presence is read, float64 `(channels,)`, L2 norm 1 (`sacv.cav.hard`)."""
+        return self.detector if self.presence.direction is None else self.presence.direction

@@ -218,6 +218,7 @@ def summary(bank: ConceptBank) -> dict[str, Any]:
                 "presence": {
                     "threshold": cav.presence.threshold,
                     "pictures": len(cav.presence),
+                    "negatives": cav.presence.negatives,
                     "kind": cav.presence.kind,
                 },
                 "quality": asdict(cav.quality),

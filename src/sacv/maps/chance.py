@@ -10,18 +10,24 @@ e is the log-likelihood ratio of concept against random for two normal distribut
 beyond the middle h of the two means.
 
 Relevance is held against m deals: the images of concept and random together, their labels dealt at random, each with
-its own v, s, h and sd. Contribution is held against m null CAVs, some random images against others. Of each the
-greatest e, or |c|, over all locations of all images explained together is taken, and a location beats chance where b of
-the m reach as high and (b + 1) / (m + 1) <= 5 %: without any concept the chance that even one location of one map does
-so is 5 %, for each layer and concept (Nichols and Holmes, "Nonparametric permutation tests for functional
-neuroimaging", 2002). If the concept's images are but random images, the m + 1 greatest e are exchangeable, so that the
-5 % are exact: sd is of the images that stand for random alone, and the scatter within images, which no deal changes, of
-all.
+its own v, s, h and sd. Of each the greatest e over all locations of all images explained together is taken, and a
+location beats chance where b of the m reach as high and (b + 1) / (m + 1) <= 5 %: without any concept the chance that
+even one location of one map does so is 5 %, for each layer and concept (Nichols and Holmes, "Nonparametric permutation
+tests for functional neuroimaging", 2002). If the concept's images are but random images, the m + 1 greatest e are
+exchangeable, so that the 5 % are exact: sd is of the images that stand for random alone, and the scatter within images,
+which no deal changes, of all.
+
+Contribution is held against two, and must beat both: by its greatest |c|, m null CAVs, some random images against
+others, which are of norm 1 too; and by its greatest s |c|, the change of the logit by the step between its own two
+sets, the deals. The first asks whether the network uses this direction more than those of chance, the second whether
+there is a concept behind it. The first alone is not exact, since the null knows the variation of the random images
+only as far as these few show it; the second is, so that both together keep the 5 %.
 
 A direction that hardly separates its sets, as those of the deals, is hardly evidence of anything, although with a
-strong concept it leans towards that. Its contribution would be as great as the concept's, and so is not asked.
+strong concept it leans towards that. So it is its step, which is short, that contribution is held against; per unit of
+v it would be as great as the concept's.
 
-Concepts of marked regions have no deals, since their images and the random ones are not seen alike: relevance is held
+Concepts of marked regions have no deals, since their images and the random ones are not seen alike: both are held
 against their null CAVs, whose sets are all of random images.
 """
 
@@ -57,13 +63,14 @@ class Chance:
     cavs: Sequence[CAV]
     highest: dict[int, Float64] = field(default_factory=dict)
     strongest: dict[int, Float64] = field(default_factory=dict)
+    """The greatest |c| of each, of null CAVs and of deals."""
 
     def add(self, cells: torch.Tensor, gradients: torch.Tensor) -> None:
         """Take in the activations, as the CAVs read them, and gradients of a batch, `(n, *grid, channels)`."""
         nulls = [cav for cav in self.cavs if len(cav.null)]
         for drawn in {id(drawn): drawn for drawn in map(_against, nulls)}.values():
             self._keep(self.highest, id(drawn), _along(cells, drawn).amax(dim=0))
-        for drawn in {id(cav.null): cav.null for cav in nulls}.values():
+        for drawn in {id(drawn): drawn for cav in nulls for drawn in (cav.null, _against(cav))}.values():
             self._keep(self.strongest, id(drawn), _along(gradients, drawn).abs().amax(dim=0))
 
     @staticmethod
@@ -83,7 +90,10 @@ class Chance:
         maxima = drawn.separations / spreads**2 * (self.highest[id(drawn)] - drawn.thresholds)
         middle = cav.vector @ self.bank.random(self.layer, cav.concept).total().mean + cav.separation / 2
         limit = critical(maxima) * own_spread**2 / cav.separation + middle
-        return position > limit, np.abs(contribution) > critical(self.strongest[id(cav.null)])
+        least = critical(self.strongest[id(cav.null)])
+        if cav.dealt is not None:
+            least = max(least, critical(drawn.separations * self.strongest[id(drawn)]) / cav.separation)
+        return position > limit, np.abs(contribution) > least
 
     def spreads(self, cav: CAV, drawn: DrawnCAVs) -> tuple[Float64, float]:
         """Give the spread of each drawn CAV and of the CAV itself, measured alike."""

@@ -197,7 +197,7 @@ class Explanation:
         return maps.relevance_significant[:, number], maps.contribution_significant[:, number]
 
     def present(self, layer: str, concept: str) -> NDArray[np.bool_]:
-        """Mark where the concept is present, bool `(images, *grid)`: `w . a(p)` beats pictures that lack it.
+        """Mark where the concept is present, bool `(images, *grid)`: `u . a(p)` beats pictures that lack it.
 
         A picture without the concept, of the kind that the mask was calibrated on, is marked anywhere with a
         probability of at most 5 %, for each layer and concept; see `sacv.cav.presence`.
@@ -339,6 +339,7 @@ class Explanation:
         return {
             "threshold": presence.threshold,
             "pictures": len(presence),
+            "negatives": presence.negatives,
             "kind": presence.kind,
             "told": self.presence_told(layer, concept),
         }

@@ -36,5 +36,5 @@ def derivative(gradients: torch.Tensor, cavs: Sequence[CAV]) -> torch.Tensor:
 
 
 def evidence(cells: torch.Tensor, cavs: Sequence[CAV]) -> torch.Tensor:
-    """Give how far activations `(n, *grid, channels)` lie along each detector, `(n, concepts, *grid)`: w . a(p)."""
-    return along(cells, [cav.detector for cav in cavs])
+    """Give how far activations `(n, *grid, channels)` speak for presence, `(n, concepts, *grid)`: u . a(p)."""
+    return along(cells, [cav.presence_direction for cav in cavs])
