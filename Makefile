@@ -1,14 +1,16 @@
-# Commands for a bare machine: `make demo`, `make bench`, `make test` and `make test-zoo`. Each may be run again.
+# Commands for a bare machine: `make demo`, `make bench`, `make test`, `make test-ray` and `make test-zoo`. Each may be run again.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+RAY_READY := $(VENV)/.ray-ready
+
 ZOO := .venv-peers
 ZOO_READY := $(ZOO)/.ready
 
-.PHONY: help demo bench bench-quick bench-real test test-zoo lint format clean
+.PHONY: help demo bench bench-quick bench-real test test-ray test-zoo lint format clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -34,6 +36,13 @@ bench-real: $(READY) ## the bench on the real photographs of SACV_REAL_DATA, by 
 
 test: lint ## check the style and types, then run the tests
 	$(BIN)/python -m pytest -n auto
+
+$(RAY_READY): $(READY) pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,ray]'
+	@touch $@
+
+test-ray: $(RAY_READY) ## test the engine that spreads work over workers, with Ray on this machine and on a simulated cluster
+	$(BIN)/python -m pytest tests/spread
 
 $(ZOO_READY): pyproject.toml constraints-zoo.txt
 	$(PYTHON) -m venv $(ZOO)
