@@ -1,5 +1,7 @@
 """Small networks and pictures that many tests share."""
 
+import resource
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,17 @@ from torch import nn
 import sacv
 
 pytest_plugins = ("bench.real.fixtures",)
+
+
+@contextmanager
+def nearly_full_disk(most: int = 1000):
+    """Let no file grow beyond so many bytes, which is an error as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 class SmallNet(nn.Module):

@@ -5,6 +5,7 @@ folder next to its destination and swaps it in by renaming, so that a full disk 
 as it was.
 """
 
+import hashlib
 import json
 import shutil
 import tempfile
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load as parse_arrays
-from safetensors.numpy import save as format_arrays
+from safetensors.numpy import save_file
 
 from sacv.errors import CorruptFileError, StorageError
 
@@ -131,10 +132,29 @@ def read_json(path: Path, *, kind: str, format_version: int) -> dict[str, Any]:
     return content
 
 
-def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
-    """Write named arrays as safetensors, sorted by name."""
-    # Not save_file: its errors on a full disk are no OSError, and a plain write fails in one place.
-    path.write_bytes(format_arrays({name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}))
+def write_arrays(path: Path, arrays: Mapping[str, Array], labels: Mapping[str, str] | None = None) -> None:
+    """Write named arrays as safetensors, sorted by name, and texts beside them.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    named = {name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}
+    try:
+        save_file(named, path, metadata=None if labels is None else dict(labels))
+    except SafetensorError as error:  # as of a full disk
+        raise OSError(str(error)) from error
+
+
+def digest_of(arrays: Mapping[str, Array]) -> str:
+    """Give a SHA-256, in hexadecimal, of the names, types, shapes and values of arrays."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name}:{array.dtype}:{array.shape}:".encode())
+        digest.update(array.data)
+    return digest.hexdigest()
 
 
 def read_arrays(path: Path) -> dict[str, Array]:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conftest import nearly_full_disk
 from sacv.engine import ShardStore
 from sacv.errors import StorageError
 
@@ -58,14 +59,10 @@ def test_a_folder_that_cannot_be_written_is_one_error(tmp_path):
         ShardStore(tmp_path / "file").write(KEY, ARRAYS)
 
 
-def test_a_full_disk_leaves_no_part(tmp_path, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
+def test_a_full_disk_leaves_no_part(tmp_path):
     store = ShardStore(tmp_path / "shards")
-    monkeypatch.setattr("sacv.engine.store.Path.replace", full)
-    with pytest.raises(StorageError, match="No space left on device"):
-        store.write(KEY, ARRAYS)
+    with nearly_full_disk(), pytest.raises(StorageError, match="File too large"):
+        store.write(KEY, ARRAYS | {"large": np.zeros(1000)})
     assert list(store.folder.iterdir()) == []
 
 

@@ -45,7 +45,7 @@ from sacv.cav.sets import RANDOM, BankSet
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV
 from sacv.errors import CorruptFileError, LayerError, MismatchError, OptionError
-from sacv.files import Array, read_arrays, read_json, write_arrays, write_folder, write_json
+from sacv.files import Array, digest_of, read_arrays, read_json, write_arrays, write_folder, write_json
 from sacv.model import ImageTransform, VisionModel, Window
 
 FORMAT_VERSION = 2
@@ -169,11 +169,8 @@ class ConceptBank:
     @property
     def fingerprint(self) -> str:
         """SHA-256 over the labels and the arrays of the CAVs: what an explanation or a search depends on."""
-        digest = hashlib.sha256(json.dumps(self._labels(), sort_keys=True).encode())
-        for name, array in sorted(pack_cavs(self.cavs).items()):
-            digest.update(f"{name}:{array.dtype}:{array.shape}".encode())
-            digest.update(array.tobytes())
-        return digest.hexdigest()
+        labels = json.dumps(self._labels(), sort_keys=True)
+        return hashlib.sha256((labels + digest_of(pack_cavs(self.cavs))).encode()).hexdigest()
 
     def require(self, model: VisionModel) -> None:
         """Check that the bank was made with this model.

@@ -7,21 +7,17 @@ so that one that is cut short or changed is not taken for a part.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
-import numpy as np
 from safetensors.numpy import load as parse_arrays
-from safetensors.numpy import save as format_arrays
 
 from sacv.errors import StorageError
-from sacv.files import Array
+from sacv.files import Array, digest_of, write_arrays
 
 SUFFIX = ".part"
 _OURS = re.compile(r"[0-9a-f]{64}\.part|\.[0-9a-f]{64}-.*")
@@ -52,11 +48,9 @@ class ShardStore:
         """Give the arrays of a part; None where there is none, or a damaged one."""
         try:
             content = (self.folder / f"{key}{SUFFIX}").read_bytes()
-            length = int.from_bytes(content[:8], "little")
-            labels = json.loads(content[8 : 8 + length])["__metadata__"]
-            if labels["sha256"] != hashlib.sha256(content[8 + length :]).hexdigest() or labels["key"] != key:
-                return None
-            return dict(parse_arrays(content))
+            labels = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
+            arrays = dict(parse_arrays(content))
+            return arrays if labels == _labels(key, arrays) else None
         except Exception:  # of a damaged file anything may be raised, and the shard is done again
             return None
 
@@ -68,20 +62,14 @@ class ShardStore:
         StorageError
             If the folder cannot be written to.
         """
-        named = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        plain = format_arrays(named)
-        body = plain[8 + int.from_bytes(plain[:8], "little") :]
-        labels = {"key": key, "sha256": hashlib.sha256(body).hexdigest()}
-        fresh: str | None = None
+        fresh = self.folder / f".{key}-{os.getpid()}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            handle, fresh = tempfile.mkstemp(prefix=f".{key}-", dir=self.folder)
-            with os.fdopen(handle, "wb") as file:
-                file.write(format_arrays(named, metadata=labels))
-            Path(fresh).replace(self.folder / f"{key}{SUFFIX}")
+            write_arrays(fresh, arrays, _labels(key, arrays))
+            fresh.replace(self.folder / f"{key}{SUFFIX}")
         except OSError as error:
-            if fresh is not None:
-                Path(fresh).unlink(missing_ok=True)
+            if self.folder.is_dir():
+                fresh.unlink(missing_ok=True)
             raise StorageError(
                 f"{self.folder} could not be written: {error.strerror or error}; what is finished stays, and the same "
                 "command goes on from there"
@@ -105,3 +93,7 @@ class ShardStore:
     ) -> None:
         if kind is None:
             self.clear()
+
+
+def _labels(key: str, arrays: Mapping[str, Array]) -> dict[str, str]:
+    return {"key": key, "sha256": digest_of(arrays)}
