@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -15,7 +16,7 @@ from PIL import Image, ImageOps
 from sacv.errors import UnreadableImageError
 
 
-def check_picture(path: Path) -> None:
+def check_picture(path: str | Path) -> None:
     """Check that a file begins as a picture does, without decoding it.
 
     Raises
@@ -23,19 +24,26 @@ def check_picture(path: Path) -> None:
     UnreadableImageError
         If it is no image, or announces more pixels than are safe.
     """
-    with _open(path):
+    with _open(path, None):
         pass
 
 
-def read_picture(path: Path) -> Image.Image:
+def read_picture(path: str | Path, file: BinaryIO | None = None) -> Image.Image:
     """Read a picture as upright RGB.
+
+    Parameters
+    ----------
+    path
+        Of the file; or, where it lies in something else, a name for people.
+    file
+        The picture's bytes, where they are not those of the file at `path`.
 
     Raises
     ------
     UnreadableImageError
         If it is no image, is truncated, announces more pixels than are safe, or has pixel values without a range.
     """
-    with _open(path) as picture:
+    with _open(path, file) as picture:
         try:
             picture.load()
             return to_rgb(ImageOps.exif_transpose(picture))
@@ -69,11 +77,11 @@ def to_rgb(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
-def _open(path: Path) -> Image.Image:
+def _open(path: str | Path, file: BinaryIO | None) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            return Image.open(path)
+            return Image.open(path if file is None else file)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnreadableImageError(
             f"{path} announces more than {Image.MAX_IMAGE_PIXELS} pixels and could exhaust the memory when decoded; "

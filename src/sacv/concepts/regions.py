@@ -15,7 +15,8 @@ from typing import TypeAlias
 import numpy as np
 
 from sacv.concepts.coco import coco_masks, coco_rule, file_name, split_category
-from sacv.concepts.image_set import ImageItem, ImageSet, Skipped, Source, image_set
+from sacv.concepts.image_set import ImageSet, Source, image_set
+from sacv.concepts.item import ImageItem, Skipped
 from sacv.concepts.masks import Candidate, Mask, MaskItem, brightness, mask_from_array, mask_from_file, nothing
 from sacv.concepts.reading import check_picture
 from sacv.errors import ImageSetError, UnreadableImageError

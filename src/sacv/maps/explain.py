@@ -12,7 +12,7 @@ import torch
 
 from sacv.cav import CAV, ConceptBank, require_strong
 from sacv.concepts import Source, batches, image_set
-from sacv.concepts.image_set import Loaded
+from sacv.concepts.item import Loaded
 from sacv.errors import ActivationError, LayerError, OptionError, TargetError
 from sacv.maps import methods
 from sacv.maps.chance import Chance

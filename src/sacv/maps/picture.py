@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from sacv.concepts.image_set import Loaded
+from sacv.concepts.item import Loaded
 from sacv.model import Box, Framed, VisionModel
 
 
