@@ -24,7 +24,16 @@ from PIL import Image
 
 import sacv
 from concepts.stored import stand_in, table, tar_bytes, write_folder, write_parquet, write_tar
-from sacv.concepts import ImageItem, Skipped, count_images, image_set, stream_images, without_repeats
+from sacv.concepts import (
+    ImageItem,
+    Region,
+    Skipped,
+    count_images,
+    image_set,
+    region_set,
+    stream_images,
+    without_repeats,
+)
 from sacv.concepts.sources import parquet, remote, tables, tars
 from sacv.concepts.sources.patterns import expand
 from sacv.errors import ImageSetError, MissingExtraError, UnreadableImageError
@@ -279,6 +288,28 @@ def test_a_search_goes_through_shards(small_model, small_bank, tmp_path, memory,
         source = everywhere(tmp_path, memory, hugging, PICTURES)[kind]
         found = sacv.search(small_model, source, small_bank, batch_size=2, allow_weak=True)
         assert found.images["image"].to_pylist() == [item.name for item in image_set("x", source)]
+
+
+def test_regions_of_photos_in_a_tar(tmp_path, memory, hugging):
+    pictures = {name: content for name, content in PICTURES.items() if "/" not in name}
+    sources = everywhere(tmp_path, memory, hugging, pictures)
+    inside = np.zeros((20, 24), np.uint8)
+    inside[3:9, 4:12] = 255
+    (tmp_path / "masks").mkdir()
+    for name in pictures:
+        Image.fromarray(inside).save(tmp_path / "masks" / f"{Path(name).stem}.png")
+    for kind in ("tar", "shards", "memory", "memory tar", "zip"):
+        found = region_set("x", Region(sources[kind], tmp_path / "masks"))
+        assert [item.digest for item in found.images] == [hashlib.sha256(one).hexdigest() for one in pictures.values()]
+        assert all((mask.load((24, 20)) == (inside > 0)).all() for mask in found.masks)
+    entries = [{"id": number, "file_name": f"any/{name}"} for number, name in enumerate(pictures)]
+    boxes = [{"image_id": number, "category_id": 1, "bbox": [4, 3, 8, 6]} for number in range(3)]
+    (tmp_path / "coco.json").write_text(json.dumps({"images": entries, "annotations": boxes}))
+    for kind in ("tar", "zip"):
+        found = region_set("x", Region(sources[kind], tmp_path / "coco.json"))
+        assert all((mask.load((24, 20)) == (inside > 0)).all() for mask in found.masks) and len(found.masks) == 3
+    found = region_set("x", Region(sources["parquet"], [inside > 0] * 3))
+    assert len(found.masks) == 3
 
 
 # What cannot be taken

@@ -19,6 +19,7 @@ from sacv.concepts.image_set import ImageSet, Source, image_set
 from sacv.concepts.item import ImageItem, Skipped
 from sacv.concepts.masks import Candidate, Mask, MaskItem, brightness, mask_from_array, mask_from_file, nothing
 from sacv.concepts.reading import check_picture
+from sacv.concepts.sources.places import own_path
 from sacv.errors import ImageSetError, UnreadableImageError
 
 
@@ -308,4 +309,4 @@ def _without_lost(images: ImageSet, lost: set[str]) -> ImageSet:
 
 
 def _stem(name: str) -> str:
-    return Path(name).stem
+    return Path(own_path(name)).stem

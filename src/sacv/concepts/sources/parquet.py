@@ -27,6 +27,9 @@ FORM = re.compile(
 )
 WHAT = "Parquet file"
 
+BUFFER = 2**20
+"""Bytes of a column that are read at a time."""
+
 
 class _Held(threading.local):
     """The row group that a thread has read last."""
@@ -50,8 +53,10 @@ class Table:
         """Give the column's values in a row group."""
         if _held.key != (self, number):
             _held.key, _held.column = None, None  # first, so that there are never two in memory
-            with opened(self.file, WHAT) as file:
-                _held.column = pq.ParquetFile(file).read_row_group(number, columns=[self.column])[self.column]
+            # Read in small parts, so that beside its values a row group takes little memory.
+            with opened(self.file, WHAT) as file, pq.ParquetFile(file, buffer_size=BUFFER, pre_buffer=False) as table:
+                read = table.read_row_group(number, columns=[self.column], use_threads=False)
+            _held.column = read[self.column]
             _held.key = (self, number)
         return _held.column
 

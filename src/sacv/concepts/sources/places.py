@@ -29,10 +29,15 @@ def is_place(source: object) -> bool:
     return isinstance(source, Path) or (isinstance(source, str) and "://" not in source.rpartition("::")[0])
 
 
+def own_path(name: str) -> str:
+    """Give the path of a URL, or name of an image; of a chain of URLs that of what it names, not of what that is in."""
+    return next(link for link in name.split("::") if "://" in link) if is_url(name) else name
+
+
 def below(url: str, path: str) -> str:
     """Give the URL of what lies at `path` in the folder of a URL; in that of the first file system of a chain."""
     links = url.split("::")
-    first = next(number for number, link in enumerate(links) if "://" in link)
+    first = links.index(own_path(url))
     scheme, _, folder = links[first].partition("://")
     links[first] = f"{scheme}://{folder.rstrip('/')}/{path}" if folder else f"{scheme}://{path}"
     return "::".join(links)
@@ -126,4 +131,6 @@ def stamp(place: str) -> str:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -7,7 +7,7 @@ from typing import Any
 
 from sacv.concepts.sources.base import Kind, Stored
 from sacv.concepts.sources.endings import has_image_ending
-from sacv.concepts.sources.places import below, fetch, file_system, is_url
+from sacv.concepts.sources.places import below, fetch, file_system, is_url, own_path
 from sacv.errors import ImageSetError, SacvError
 
 
@@ -22,7 +22,7 @@ class RemoteFile(Stored):
 
 
 def _images(url: str, name: str) -> Iterator[Stored]:
-    if has_image_ending(url.partition("::")[0]):
+    if has_image_ending(own_path(url)):
         yield RemoteFile(url)
         return
     files, root = file_system(url)
