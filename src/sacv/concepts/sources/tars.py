@@ -87,8 +87,9 @@ def _read_index(tar: str, _stamp: str) -> tuple[Place, ...]:
             if member.isdir():
                 continue
             if has_image_ending(member.name):
+                label = member.name.removeprefix("./")
                 plain = member.isreg() and member.sparse is None
-                found.append((member.name, member.offset_data, member.size) if plain else (member.name, -1, 0))
+                found.append((label, member.offset_data, member.size) if plain else (label, -1, 0))
             else:
                 others.add(Path(member.name).suffix or member.name)
         # tarfile takes damage after the first member for the end; a whole tar ends in blocks of zeros
