@@ -252,9 +252,14 @@ def test_regions_are_split_where_a_path_ends(tmp_path, monkeypatch):
         "c=D:x:masks": ("D:x", "masks"),
         "d=gone:file.json:cat": ("gone", "file.json:cat"),
         " e =photos:odd=name": ("photos", "odd=name"),
+        "f=s3://bucket/photos:masks": ("s3://bucket/photos", "masks"),
+        "g=http://host:8080/photos/:2024/file.json:cat": ("http://host:8080/photos/", "2024/file.json:cat"),
+        "h=zip://photos::s3://bucket/all.zip:masks": ("zip://photos::s3://bucket/all.zip", "masks"),
+        "i=gone:2024/masks": ("gone", "2024/masks"),
+        "j=shards/{00..03}.tar:masks": ("shards/{00..03}.tar", "masks"),
     }
     found = parse_regions(list(wanted))
-    assert list(found) == ["a", "b", "c", "d", "e"]
+    assert "".join(found) == "abcdefghij"
     assert [(region.images, region.masks) for region in found.values()] == list(wanted.values())
     for text in ("a", "a=photos", "a=photos:", "a=:masks", "=photos:masks", "photos:masks"):
         with pytest.raises(OptionError, match=r"give NAME=IMAGES:MASKS"):

@@ -1,10 +1,12 @@
 """`sacv score`, `sacv audit` and `sacv bank` as a user runs them."""
 
 import json
+import shutil
 
 import pandas as pd
 import pytest
 
+from concepts.stored import write_parquet, write_tar
 from conftest import make_pictures
 from sacv.cli import main
 
@@ -48,6 +50,28 @@ def test_score(run, tmp_path):
     status, out, _ = run(*asked, "--out", "scores", "--json")
     found = json.loads(out)
     assert status == 0 and len(found["scores"]) == 10 and found["runs"] == 20 and found["nulls"] == 199
+
+
+def test_images_in_tars_and_tables_go_through_every_command(run, tmp_path):
+    for name in ("bright", "other", "photos"):
+        pictures = {file.name: file.read_bytes() for file in sorted((tmp_path / name).iterdir())}
+        write_tar(tmp_path / f"{name}-0.tar", pictures)
+        write_parquet(tmp_path / f"{name}.parquet", pictures)
+        shutil.rmtree(tmp_path / name)
+    fit = [word.replace("other", "other-{0..0}.tar") for word in FIT]
+    status, _, err = run(*fit, "--concept", "bright=bright.parquet:image", "--out", "stored")
+    assert (status, err) == (0, "")
+    on = ["--bank", "stored", "--model", "net.py:load"]
+    for images in ("photos-*.tar", "photos.parquet", f"file://{tmp_path}/photos-0.tar", "photos-0.tar/1.png"):
+        for command in (["score", "--target", "1"], ["explain", "--target", "1"], ["search"]):
+            status, _, err = run(*command, *on, images, "--out", command[0])
+            assert (status, err) == (0, "")
+        found = pd.read_parquet(tmp_path / "search" / "images.parquet")
+        assert len(found) == (1 if "1.png" in images else 5)
+    # by the names that the bank holds, where they are here
+    before = run("audit", *on)[1]
+    (tmp_path / "other-0.tar").unlink()
+    assert run("audit", *on)[1] != before
 
 
 def test_weak_concepts_are_refused_and_marked(run):

@@ -44,7 +44,8 @@ REMARKABLE_KIND = 0.75
     "concepts",
     multiple=True,
     metavar="NAME=DIR",
-    help="A concept and the folder of images that show it all over; may be repeated.",
+    help="A concept and the images that show it all over: a folder, a URL, tars or Parquet files (docs/data.md); may "
+    "be repeated.",
 )
 @click.option(
     "--region",
@@ -60,7 +61,7 @@ REMARKABLE_KIND = 0.75
     multiple=True,
     type=click.Path(),
     metavar="DIR",
-    help="A folder of images that do not show the concepts; several are one pool.",
+    help="Images that do not show the concepts, given likewise; several are one pool.",
 )
 @click.option(
     "--rest/--no-rest",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from sacv.model import VisionModel, Window
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+OF_URL = re.compile(r"\w[\w+.-]*://[^/:]*(?::\d+(?=/))?|::")
+"""Where the colons of a URL stand."""
 
 device_option = click.option(
     "--device",
@@ -219,7 +223,7 @@ def _parse_layouts(texts: Sequence[str]) -> dict[str, str]:
 
 
 def parse_concepts(texts: Sequence[str]) -> dict[str, list[str]]:
-    """Read `NAME=DIR`; a name that comes again adds a folder to the concept."""
+    """Read `NAME=DIR`; a name that comes again adds a folder to the concept. What stands for images may be a URL."""
     found: dict[str, list[str]] = {}
     for text in texts:
         name, equals, folder = text.partition("=")
@@ -230,17 +234,18 @@ def parse_concepts(texts: Sequence[str]) -> dict[str, list[str]]:
 
 
 def parse_regions(texts: Sequence[str], unmasked_negative: bool = False) -> dict[str, Region]:
-    """Read `NAME=IMAGES:MASKS`, where either path may hold a colon.
+    """Read `NAME=IMAGES:MASKS`, where either path may hold a colon, and IMAGES may be a URL.
 
-    It is split at the first colon after which the part to its left is a path that exists, else at the first; so
-    `NAME=photos:file.json:CATEGORY` keeps its category.
+    It is split at the first colon after which the part to its left is a path that exists, else at the first that is not
+    of a URL (`://`, `host:80/`, or `::` of a chain); so `NAME=photos:file.json:CATEGORY` keeps its category.
     """
     from sacv.concepts import Region
 
     found: dict[str, Region] = {}
     for text in texts:
         name, equals, paths = text.partition("=")
-        ends = [end for end, letter in enumerate(paths) if letter == ":" and 0 < end < len(paths) - 1]
+        taken = {end for url in OF_URL.finditer(paths) for end in range(*url.span())} | {0, len(paths) - 1}
+        ends = [end for end, letter in enumerate(paths) if letter == ":" and end not in taken]
         if not (equals and name.strip() and ends):
             raise OptionError(f"--region {text}: give NAME=IMAGES:MASKS, such as striped=photos:masks")
         if name.strip() in found:

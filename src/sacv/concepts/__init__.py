@@ -4,15 +4,14 @@ from sacv.concepts.batches import Batch, batches
 from sacv.concepts.composites import Composite, Placed, draw_composites
 from sacv.concepts.coverage import cell_means
 from sacv.concepts.image_set import (
-    ImageItem,
     ImageSet,
-    Skipped,
     Source,
     image_set,
     require_disjoint,
     shared_images,
     without_repeats,
 )
+from sacv.concepts.item import ImageItem, Skipped
 from sacv.concepts.masks import MaskItem, mask_weights
 from sacv.concepts.regions import MarkedPhotos, Region, region_set
 from sacv.concepts.stream import count_images, stream_images

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sacv.concepts.formats import Loaded
-from sacv.concepts.image_set import ImageItem
+from sacv.concepts.item import ImageItem, Loaded
 
 
 @dataclass(frozen=True)

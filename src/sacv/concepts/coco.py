@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from sacv.concepts.masks import Candidate, Mask, MaskItem, Size, checked_mask, nothing, require_size
 from sacv.concepts.run_lengths import decompressed
+from sacv.concepts.sources.places import own_path
 from sacv.errors import ImageSetError, UnreadableImageError
 
 
@@ -43,7 +44,7 @@ def coco_rule(path: Path, category: str | None) -> str:
 
 def file_name(name: str) -> str:
     """Give a path's last part, by which photos and entries are matched."""
-    return PureWindowsPath(name).name  # divides at / and at \, as COCO files of either system need
+    return PureWindowsPath(own_path(name)).name  # divides at / and at \, as COCO files of either system need
 
 
 def coco_masks(path: Path, category: str | None) -> list[Candidate]:

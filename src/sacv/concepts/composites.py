@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from sacv.concepts.image_set import ImageItem
+from sacv.concepts.item import ImageItem
 from sacv.errors import ImageSetError
 
 Labels = NDArray[np.int64]

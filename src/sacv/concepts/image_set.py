@@ -7,9 +7,10 @@ two sets share an image, also under two names, and lets an image that stands in 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,84 +18,18 @@ import numpy as np
 import torch
 from PIL import Image
 
-from sacv.concepts.formats import Loaded, check_image, format_of, read_image
+from sacv.concepts.item import ImageItem, Loaded, Skipped
 from sacv.concepts.reading import legible, to_rgb
+from sacv.concepts.sources import Stored, is_stored, stored_images
+from sacv.engine.ahead import ahead
 from sacv.errors import ImageSetError, UnreadableImageError
 from sacv.model.window import Window
 
 Source: TypeAlias = Any
-"""A path or folder, a picture, a uint8 array, a float tensor, an `ImageSet`, or a sequence of these."""
+"""What `image_set` takes, or an `ImageSet`."""
 
-
-class ImageItem:
-    """One image: its name for people, the SHA-256 of its content, and how to load it.
-
-    Parameters
-    ----------
-    name
-        Its path, or where it stands among what was given.
-    digest
-        SHA-256 of its content, in hexadecimal; or a function that gives it, called when it is first needed.
-    load
-        Gives the image.
-    ras
-        Whether it is a volume that runs to superior, to anterior and to the right.
-    """
-
-    __slots__ = ("_digest", "load", "name", "ras")
-
-    def __init__(
-        self, name: str, digest: str | Callable[[], str], load: Callable[[], Loaded], ras: bool = False
-    ) -> None:
-        self.name = name
-        self._digest = digest
-        self.load = load
-        self.ras = ras
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the content, in hexadecimal.
-
-        Raises
-        ------
-        UnreadableImageError
-            If the file is there no more.
-        """
-        if not isinstance(self._digest, str):
-            self._digest = self._digest()
-        return self._digest
-
-    def __repr__(self) -> str:
-        return f"ImageItem({self.name!r})"
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    """Loads an image, and hashes its file."""
-
-    path: str
-    window: Window | None
-
-    def __call__(self) -> Loaded:
-        return read_image(Path(self.path), self.window)
-
-    def digest(self) -> str:
-        """Give the SHA-256 of the file."""
-        try:
-            with open(self.path, "rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise UnreadableImageError(
-                f"{legible(self.path)} cannot be read any more ({error.strerror or error})"
-            ) from error
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A file that was left out because it cannot be read, and why."""
-
-    name: str
-    reason: str
+READERS = 8
+"""Threads that read images; most of their time they wait."""
 
 
 @dataclass(frozen=True)
@@ -130,11 +65,18 @@ def image_set(name: str, source: Source, *, skip_unreadable: bool = False, windo
     name
         For people.
     source
-        A folder (searched to its depths, sorted by name), a file, a `PIL.Image`, a uint8 array `(height, width)`,
-        `(height, width, 3 or 4)` or a batch `(n, height, width, 3 or 4)`, or a sequence of these. Float
-        tensors are taken as already transformed: with two axes a signal `(channels, length)`, with three a picture
-        `(channels, height, width)`, with four a batch of pictures, with five a batch of volumes
-        `(n, channels, depth, height, width)`.
+        Any of these, or a sequence of them:
+
+        - A folder (searched to its depths, sorted by name) or a file, by its path or URL (`s3://bucket/folder`).
+        - A tar of images, or a member of it: `photos.tar`, `photos.tar/cat.jpg`.
+        - A Parquet file, one of its columns, one row: `data.parquet`, `data.parquet:photo`, `data.parquet[17]`. In the
+          names of files `{00..07}` and `{a,b}` stand for each, `*` for what is there.
+        - A `datasets.Dataset`.
+        - A `PIL.Image`, a uint8 array `(height, width)`, `(height, width, 3 or 4)` or a batch
+          `(n, height, width, 3 or 4)`.
+        - A float tensor, taken as already transformed: with two axes a signal `(channels, length)`, with three a
+          picture `(channels, height, width)`, with four a batch of pictures, with five a batch of volumes
+          `(n, channels, depth, height, width)`.
     skip_unreadable
         Leave out files that cannot be read and list them in `skipped`; otherwise they are an error.
     window
@@ -146,10 +88,14 @@ def image_set(name: str, source: Source, *, skip_unreadable: bool = False, windo
     ImageSetError
         If nothing is found, or the same image comes twice in a way that hides it.
     UnreadableImageError
-        If files cannot be read; the message names them all, up to ten.
+        If files cannot be read; the message names them all, up to ten. Images elsewhere, in tars and in tables are not
+        read here, save where `skip_unreadable` is set: the error then comes when they are loaded.
+    MissingExtraError
+        If the package that a URL needs is not installed.
     """
-    skipped: list[Skipped] = []
-    items = list(items_of(source, name, skipped, skip_unreadable, window))
+    found = list(items_of(source, name, decode=skip_unreadable, window=window))
+    items = tuple(item for item in found if isinstance(item, ImageItem))
+    skipped = tuple(item for item in found if isinstance(item, Skipped))
     if skipped and not skip_unreadable:
         named = "; ".join(entry.reason for entry in skipped[:10])
         more = f"; and {len(skipped) - 10} more" if len(skipped) > 10 else ""
@@ -158,18 +104,16 @@ def image_set(name: str, source: Source, *, skip_unreadable: bool = False, windo
         )
     if not items:
         raise ImageSetError(f"{name}: no image in {_describe(source)}")
-    return ImageSet(name, tuple(items), tuple(skipped))
+    return ImageSet(name, items, skipped)
 
 
-def items_of(
-    source: Source, name: str, skipped: list[Skipped], decode: bool, window: Window | None
-) -> Iterator[ImageItem]:
-    """Go through the images of a source; what cannot be read is added to `skipped`, found by decoding where asked."""
+def items_of(source: Source, name: str, *, decode: bool, window: Window | None = None) -> Iterator[ImageItem | Skipped]:
+    """Go through the images of a source, and through what cannot be read, which is found by decoding where asked."""
     if isinstance(source, ImageSet):
-        skipped.extend(source.skipped)
+        yield from source.skipped
         yield from source.items
-    elif isinstance(source, str | Path):
-        yield from _from_path(Path(source), name, skipped, decode, window)
+    elif is_stored(source):
+        yield from _from_storage(source, name, decode, window)
     elif isinstance(source, Image.Image):
         picture = to_rgb(source)
         yield ImageItem(f"{name}[picture]", _digest(np.asarray(picture)), partial(_keep, picture))
@@ -180,38 +124,31 @@ def items_of(
     elif isinstance(source, Sequence):
         for index, part in enumerate(source):
             label = name if isinstance(part, str | Path) else f"{name}[{index}]"
-            yield from items_of(part, label, skipped, decode, window)
+            yield from items_of(part, label, decode=decode, window=window)
     else:
         raise ImageSetError(
             f"{name}: cannot take images from {type(source).__name__}; give a folder, files, PIL images, uint8 "
-            "arrays or float tensors"
+            "arrays, float tensors or a datasets.Dataset"
         )
 
 
-def _from_path(
-    path: Path, name: str, skipped: list[Skipped], decode: bool, window: Window | None
-) -> Iterator[ImageItem]:
-    if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.is_file())
-        if not files:
-            raise ImageSetError(f"{name}: the folder {path} is empty")
-    elif path.exists():
-        files = [path]
-    else:
-        raise ImageSetError(f"{name}: there is no file or folder {path}")
-    for file in files:
-        try:
-            # What may be left out is decoded here once more, so that every later count and fold is final.
-            if decode:
-                read_image(file, window)
-            else:
-                check_image(file)
-            chosen = format_of(file)
-        except (UnreadableImageError, OSError) as error:
-            skipped.append(Skipped(legible(file), legible(error)))
-            continue
-        one = _File(str(file), window)
-        yield ImageItem(legible(one.path), one.digest, one, chosen is not None and chosen.ras)
+def _from_storage(source: Source, name: str, decode: bool, window: Window | None) -> Iterator[ImageItem | Skipped]:
+    stored = stored_images(source, name)
+    # What may be left out is decoded here once more, so that every later count and fold is final.
+    tried = partial(_tried, decode=decode, window=window)
+    yield from ahead(tried, stored, READERS) if decode else map(tried, stored)
+
+
+def _tried(one: Stored, *, decode: bool, window: Window | None) -> ImageItem | Skipped:
+    try:
+        if decode:
+            one.load(window)
+        else:
+            one.check()
+    except (UnreadableImageError, OSError) as error:
+        return Skipped(legible(one.name), legible(error))
+    load = one.load if window is None else partial(one.load, window)
+    return ImageItem(legible(one.name), one.digest, load, one.ras)
 
 
 def _from_tensor(tensor: torch.Tensor, name: str) -> Iterator[ImageItem]:
@@ -265,8 +202,9 @@ def without_repeats(images: ImageSet) -> tuple[ImageSet, tuple[tuple[str, str], 
     """
     first: dict[str, ImageItem] = {}
     repeats: list[tuple[str, str]] = []
-    for item in images:
-        kept = first.setdefault(item.digest, item)
+    digests = ahead(attrgetter("digest"), images, READERS)  # reads them all
+    for item, digest in zip(images, digests, strict=True):
+        kept = first.setdefault(digest, item)
         if kept is not item:
             repeats.append((item.name, kept.name))
     return ImageSet(images.name, tuple(first.values()), images.skipped), tuple(repeats)

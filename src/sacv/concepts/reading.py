@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -19,7 +20,7 @@ from sacv.errors import UnreadableImageError
 from sacv.model.window import Window
 
 
-def check_picture(path: Path) -> None:
+def check_picture(path: str | Path) -> None:
     """Check that a file begins as a picture does, without decoding it.
 
     Raises
@@ -27,26 +28,28 @@ def check_picture(path: Path) -> None:
     UnreadableImageError
         If it is no image, or announces more pixels than are safe.
     """
-    with _open(path):
+    with _open(path, None):
         pass
 
 
-def read_picture(path: Path, window: Window | None = None) -> Image.Image:
+def read_picture(path: str | Path, window: Window | None = None, file: BinaryIO | None = None) -> Image.Image:
     """Read a picture as upright RGB.
 
     Parameters
     ----------
     path
-        The file.
+        Of the file; or, where it lies in something else, a name for people.
     window
         Which values become black and white, for grey deeper than 8 bits.
+    file
+        The picture's bytes, where they are not those of the file at `path`.
 
     Raises
     ------
     UnreadableImageError
         If it is no image, is truncated, announces more pixels than are safe, or has pixel values without a range.
     """
-    with _open(path) as picture, quiet():
+    with _open(path, file) as picture, quiet():
         try:
             picture.load()
             return to_rgb(ImageOps.exif_transpose(picture), window)
@@ -102,10 +105,10 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def _open(path: Path) -> Image.Image:
+def _open(path: str | Path, file: BinaryIO | None) -> Image.Image:
     try:
         with quiet():
-            return Image.open(path)
+            return Image.open(path if file is None else file)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnreadableImageError(
             f"{path} announces more than {Image.MAX_IMAGE_PIXELS} pixels and could exhaust the memory when decoded; "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from sacv.concepts.formats import Loaded
+from sacv.concepts.item import Loaded
 from sacv.maps.planes import as_input, stretched
 from sacv.model import Box, Framed, VisionModel
 

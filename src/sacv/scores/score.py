@@ -12,7 +12,7 @@ import torch
 
 from sacv.cav import CAV, ConceptBank, require_strong
 from sacv.concepts import ImageItem, Source, image_set
-from sacv.concepts.formats import Loaded
+from sacv.concepts.item import Loaded
 from sacv.engine import Engine, LocalEngine, ShardStore, cut
 from sacv.errors import OptionError
 from sacv.model import OutputTarget, Select, VisionModel

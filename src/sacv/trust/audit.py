@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,8 @@ from sacv.cav import CAV, RANDOM, ConceptBank, weaknesses
 from sacv.cav.estimate import inner
 from sacv.cav.runs import null_cavs
 from sacv.concepts import ImageItem, Source, image_set
-from sacv.errors import OptionError, SacvError
+from sacv.concepts.sources import Stored, image_here
+from sacv.errors import OptionError, SacvError, UnreadableImageError
 from sacv.model import VisionModel
 from sacv.scores.kinds import CENTRES, evaluate, image_terms
 from sacv.scores.significance import p_value
@@ -196,11 +196,17 @@ def _items(model: VisionModel, bank: ConceptBank, images: Source | None) -> list
         return list(image_set("the images to audit on", images, window=model.window))[:IMAGES]
     found: list[ImageItem] = []
     for image in bank.sets[-1].images:
-        if len(found) < IMAGES and Path(image.name).is_file():
-            item = image_set("random", image.name, window=model.window).items[0]
-            if item.digest == image.digest:
-                found.append(item)
+        one = image_here(image.name) if len(found) < IMAGES else None
+        if one is not None and _has(one, image.digest):
+            found.append(ImageItem(image.name, image.digest, partial(one.load, model.window)))
     return found
+
+
+def _has(one: Stored, digest: str) -> bool:
+    try:
+        return one.digest() == digest
+    except UnreadableImageError:
+        return False
 
 
 def _on_images(

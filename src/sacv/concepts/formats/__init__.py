@@ -6,7 +6,9 @@ package, which is imported when a file is read.
 
 from __future__ import annotations
 
+import io
 import logging
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -78,6 +80,34 @@ def read_image(path: Path, window: Window | None = None) -> Loaded:
     return _guarded(chosen, path, partial(chosen.read, path, window))
 
 
+def read_bytes(name: str, content: bytes, window: Window | None = None) -> Loaded:
+    """Read an image from its bytes, which lie in something else under this name.
+
+    What no package reads but from a file is written to one for a moment.
+
+    Raises
+    ------
+    UnreadableImageError, MissingExtraError
+        As `read_image`; the message has the name.
+    """
+    chosen = next((one for one in FORMATS if one.claims(Path(name), content[:HEAD])), None)
+    if chosen is None:
+        return read_picture(name, window, io.BytesIO(content))
+    ending = next((ending for ending in chosen.endings if name.lower().endswith(ending)), Path(name).suffix)
+    with tempfile.TemporaryDirectory(prefix="sacv-") as folder:
+        file = Path(folder) / f"image{ending}"
+        file.write_bytes(content)
+        try:
+            return read_image(file, window)
+        except (UnreadableImageError, MissingExtraError) as error:
+            raise type(error)(str(error).replace(str(file), name)) from error
+
+
+def gives_ras(name: str) -> bool:
+    """Tell by its name whether a file gives volumes that run to superior, to anterior and to the right."""
+    return any(one.ras and name.lower().endswith(one.endings) for one in FORMATS)
+
+
 def _guarded(chosen: Format, path: Path, action: Callable[[], Found]) -> Found:
     """Turn whatever a reader raises into the one error, and keep what it says besides off the screen."""
     try:
@@ -108,4 +138,4 @@ def _quiet(name: str) -> Iterator[None]:
         logger.disabled = before
 
 
-__all__ = ["FORMATS", "Format", "Loaded", "check_image", "format_of", "read_image"]
+__all__ = ["FORMATS", "Format", "Loaded", "check_image", "format_of", "gives_ras", "read_bytes", "read_image"]

@@ -42,6 +42,8 @@ class Format:
         Checks a file without decoding it; raises `UnreadableImageError`, or anything where it is damaged.
     read
         Reads a file, with a window that the user gave or none; raises as `check`.
+    endings
+        Of the names of its files, in small letters.
     ras
         Whether it gives volumes `(1, depth, height, width)` that run to superior, to anterior and to the right.
     """
@@ -51,6 +53,7 @@ class Format:
     claims: Callable[[Path, bytes], bool]
     check: Callable[[Path], None]
     read: Callable[[Path, Window | None], Loaded]
+    endings: tuple[str, ...] = ()
     ras: bool = False
 
 

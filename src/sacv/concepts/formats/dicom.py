@@ -51,7 +51,7 @@ def _read(path: Path, window: Window | None) -> Image.Image:
     return Image.fromarray((stored >> max(bits - 8, 0)).astype(np.uint8)[..., :3])
 
 
-DICOM = Format("DICOM", "pydicom", _claims, _check, _read)
+DICOM = Format("DICOM", "pydicom", _claims, _check, _read, SUFFIXES)
 
 
 def _pydicom(module: str) -> ModuleType:

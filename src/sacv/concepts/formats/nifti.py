@@ -48,7 +48,7 @@ def _read(path: Path, window: Window | None) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(shares.T, dtype=np.float32))[None]
 
 
-NIFTI = Format("NIfTI", "nibabel.global", _claims, _check, _read, ras=True)
+NIFTI = Format("NIfTI", "nibabel.global", _claims, _check, _read, SUFFIXES, ras=True)
 
 
 def _open(path: Path) -> Any:

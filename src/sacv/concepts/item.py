@@ -1,0 +1,61 @@
+"""One image of a set, or what stands in its place where it cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sacv.concepts.formats import Loaded
+
+
+class ImageItem:
+    """One image: its name for people, the SHA-256 of its content, and how to load it.
+
+    Parameters
+    ----------
+    name
+        Its path, or where it stands among what was given.
+    digest
+        SHA-256 of its content, in hexadecimal; or a function that gives it, called when it is first needed.
+    load
+        Gives the image.
+    ras
+        Whether it is a volume that runs to superior, to anterior and to the right.
+    """
+
+    __slots__ = ("_digest", "load", "name", "ras")
+
+    def __init__(
+        self, name: str, digest: str | Callable[[], str], load: Callable[[], Loaded], ras: bool = False
+    ) -> None:
+        self.name = name
+        self._digest = digest
+        self.load = load
+        self.ras = ras
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content, in hexadecimal.
+
+        Raises
+        ------
+        UnreadableImageError
+            If the file is there no more.
+        """
+        if not isinstance(self._digest, str):
+            self._digest = self._digest()
+        return self._digest
+
+    def __repr__(self) -> str:
+        return f"ImageItem({self.name!r})"
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that was left out because it cannot be read, and why."""
+
+    name: str
+    reason: str
+
+
+__all__ = ["ImageItem", "Loaded", "Skipped"]

@@ -1,0 +1,86 @@
+"""Folders and files of this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sacv.concepts.formats import Loaded, check_image, read_image
+from sacv.concepts.reading import legible
+from sacv.concepts.sources.base import Kind, Stored
+from sacv.errors import ImageSetError, UnreadableImageError
+from sacv.model.window import Window
+
+
+class File(Stored):
+    """A file."""
+
+    __slots__ = ()
+
+    def read(self) -> bytes:
+        """Give what is in the file."""
+        return Path(self.name).read_bytes()
+
+    def load(self, window: Window | None = None) -> Loaded:
+        """Give the image."""
+        return read_image(Path(self.name), window)
+
+    def check(self) -> None:
+        """Check that the file begins as an image does."""
+        check_image(Path(self.name))
+
+    def digest(self) -> str:
+        """Give the SHA-256 of the file."""
+        try:
+            with open(self.name, "rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise UnreadableImageError(
+                f"{legible(self.name)} cannot be read any more ({error.strerror or error})"
+            ) from error
+
+
+def _images(source: str | Path, name: str) -> Iterator[Stored]:
+    path = Path(source)
+    if not path.is_dir():
+        if not path.exists():
+            raise ImageSetError(f"{name}: there is no file or folder {path}")
+        yield File(str(path))
+        return
+    empty = True
+    for file in _files(path):
+        empty = False
+        yield File(file)
+    if empty:
+        raise ImageSetError(f"{name}: the folder {path} is empty")
+
+
+def _count(source: str | Path) -> int:
+    return sum(1 for _ in _files(Path(source))) if Path(source).is_dir() else 1
+
+
+def _files(folder: str | Path) -> Iterator[str]:
+    """Go through the files of a folder to its depths, in the order of their paths.
+
+    No more than the names of one directory, and of those above it, are in memory.
+    """
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except OSError as error:
+        raise ImageSetError(f"the folder {folder} cannot be read: {error.strerror or error}") from error
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files(entry.path)
+        elif entry.is_file():
+            yield entry.path
+
+
+def _claims(source: Any) -> bool:
+    return isinstance(source, str | Path)
+
+
+FOLDER = Kind(_claims, _images, _count)
