@@ -28,6 +28,7 @@ from sacv.model.capture import (
     holds_all,
     resume,
 )
+from sacv.model.halves import in_halves
 from sacv.model.layout import parse_layout
 from sacv.model.outputs import class_logits
 from sacv.model.receptive_field import ReceptiveFields, effective_fields, receptive_fields
@@ -156,12 +157,18 @@ class VisionModel:
         # Convolutions on a CPU are about twice as fast with the channels last in memory; the shape stays.
         flat = tensors[0].ndim == 3
         layout = torch.channels_last if flat else torch.contiguous_format
+        # Pinned memory is copied to a GPU while that computes.
+        pinned = self.device.type == "cuda" and all(tensor.device.type == "cpu" for tensor in tensors)
         batch = torch.empty(
-            (len(tensors), *tensors[0].shape), dtype=self.dtype, device=self.device, memory_format=layout
+            (len(tensors), *tensors[0].shape),
+            dtype=self.dtype,
+            device="cpu" if pinned else self.device,
+            memory_format=layout,
+            pin_memory=pinned,
         )
         for row, tensor in enumerate(tensors):
             batch[row].copy_(tensor)
-        return batch
+        return batch.to(self.device, non_blocking=True) if pinned else batch
 
     def seen(self, image: Image.Image | torch.Tensor) -> tuple[tuple[int, int], Box | None]:
         """Give an image's size (width, height) and the part of it that the network sees, which a layer's grid divides.
@@ -217,14 +224,22 @@ class VisionModel:
         return {name: Layer(modules[name], layout) for name, layout in found.items() if layout is not None}
 
     def activations(self, inputs: torch.Tensor, layers: Sequence[str]) -> dict[str, LayerRecord]:
-        """Give the activations of layers, by name, for a batch; see `sacv.model.capture.activations`."""
+        """Give the activations of layers, by name, for a batch; see `sacv.model.capture.activations`.
+
+        A batch that does not fit into the device's memory is run in halves.
+        """
+        known = self._layers(inputs, layers)
         with as_it_was(self.net):
-            return activations(self.net, inputs, self._layers(inputs, layers))
+            return in_halves(lambda part: activations(self.net, part, known), inputs)
 
     def trace(self, inputs: torch.Tensor, layers: Sequence[str], selects: Sequence[Select]) -> Trace:
-        """Give logits, activations and gradients for a batch; see `sacv.model.capture.gradients`."""
+        """Give logits, activations and gradients for a batch; see `sacv.model.capture.gradients`.
+
+        A batch that does not fit into the device's memory is run in halves.
+        """
+        known = self._layers(inputs, layers)
         with as_it_was(self.net):
-            return gradients(self.net, inputs, self._layers(inputs, layers), selects)
+            return in_halves(lambda part: gradients(self.net, part, known, selects), inputs)
 
     def resume(
         self,
