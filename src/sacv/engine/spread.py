@@ -172,8 +172,10 @@ class _Spread:
                 raise error.cause from None
             raise
         except self._ray.exceptions.RayActorError as error:
+            why = str(error).strip().splitlines()[-1]
             raise EngineError(
-                f"a worker was lost {RETRIES + 1} times ({error}); give it more memory, or take fewer --workers"
+                f"a worker of Ray could not start, or was lost {RETRIES + 1} times ({why}); see that sacv and the "
+                "network's code can be imported there, give it more memory, or take fewer --workers"
             ) from error
         return found
 
