@@ -1,4 +1,4 @@
-"""One piece of work in a process of its own; prints its peak memory as JSON: `python -m speed.child fit 500 DIR`."""
+"""One piece of work in its own process; prints its peak memory as JSON: `python -m speed.child fit 500 DIR BANK`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ import resource
 import sys
 import time
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import sacv
 from speed.networks import light
 
 KINDS = ("fit", "score", "explain")
-GUIDANCE = 60
-"""Images of the small bank that scores and explanations take."""
 
 
 def peak_mb() -> float:
@@ -29,29 +26,32 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
-def run(kind: str, count: int, folder: Path) -> dict[str, float]:
-    """Do it, and give what it took."""
-    files = sorted(folder.iterdir())[:count]
-    model = light()
-    first = min(count if kind == "fit" else GUIDANCE, len(files))
+def run(kind: str, count: int, folder: Path, place: Path) -> dict[str, float]:
+    """Do it, and give what it took.
 
-    def fit() -> sacv.ConceptBank:
-        return sacv.fit(model, ["layer"], {"concept": files[: first // 2]}, files[first // 2 : first])
-
-    bank = None if kind == "fit" else fit()
+    Parameters
+    ----------
+    kind
+        One of `KINDS`.
+    count, folder
+        How many of the pictures of a folder are used; a fit takes the second half for random ones.
+    place
+        The bank that scores and explanations take, and that a fit writes.
+    """
+    files, model = sorted(folder.iterdir())[:count], light()
+    bank = None if kind == "fit" else sacv.ConceptBank.load(place)
     before, start = peak_mb(), time.perf_counter()
     if bank is None:
-        bank = fit()
+        bank = sacv.fit(model, ["layer"], {"concept": files[: count // 2]}, files[count // 2 :])
     elif kind == "score":
         sacv.score(model, files, bank, 1, allow_weak=True)
     else:
         sacv.explain(model, files, bank, 1, allow_weak=True)
     found = {"before_mb": before, "peak_mb": peak_mb(), "seconds": time.perf_counter() - start}
-    with TemporaryDirectory() as place:
-        bank.save(Path(place) / "bank")
-        size = sum(file.stat().st_size for file in Path(place).rglob("*") if file.is_file())
-    return found | {"bank_mb": size / (1 << 20)}
+    if kind == "fit":
+        bank.save(place)
+    return found | {"bank_mb": sum(file.stat().st_size for file in place.rglob("*") if file.is_file()) / (1 << 20)}
 
 
 if __name__ == "__main__":
-    print(json.dumps(run(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))))
+    print(json.dumps(run(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4]))))

@@ -12,9 +12,9 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from speed import material
-from speed.child import KINDS
 from speed.rows import AtMost, Row
 from speed.sizes import Sizes
 
@@ -26,8 +26,12 @@ LEVEL = 2_000
 
 def measure(sizes: Sizes) -> Iterator[Row]:
     """Measure a fit, scores and explanations."""
-    with material.photos(max(sizes.memory), PICTURE) as files:
-        found = {kind: {count: _child(kind, count, files[0].parent) for count in sizes.memory} for kind in KINDS}
+    with material.photos(max(sizes.memory), PICTURE) as files, TemporaryDirectory() as place:
+        folder, banks = files[0].parent, {count: Path(place) / str(count) for count in sizes.memory}
+        small = banks[min(sizes.memory)]
+        found = {"fit": {count: _child("fit", count, folder, banks[count]) for count in sizes.memory}}
+        for kind in ("score", "explain"):
+            found[kind] = {count: _child(kind, count, folder, small) for count in sizes.memory}
     yield from rows(found)
     for count, one in found["fit"].items():
         yield Row(NAME, f"{count:,} images", "size of the bank", one["bank_mb"], "MB")
@@ -45,8 +49,8 @@ def rows(found: Mapping[str, Mapping[int, Mapping[str, float]]]) -> Iterator[Row
             yield Row(NAME, f"{most:,} over {count:,}", what, peaks[most] / peaks[count], "x", AtMost(1.05))
 
 
-def _child(kind: str, count: int, folder: Path) -> dict[str, float]:
-    command = [sys.executable, "-m", "speed.child", kind, str(count), str(folder)]
+def _child(kind: str, count: int, folder: Path, bank: Path) -> dict[str, float]:
+    command = [sys.executable, "-m", "speed.child", kind, str(count), str(folder), str(bank)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=_path())
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
