@@ -55,7 +55,7 @@ class Sizes:
 FULL = Sizes()
 
 QUICK = Sizes(
-    rounds=2,
+    rounds=1,
     networks=("squeezenet",),
     extracted=32,
     concepts=3,
