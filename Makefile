@@ -10,7 +10,7 @@ RAY_READY := $(VENV)/.ray-ready
 ZOO := .venv-peers
 ZOO_READY := $(ZOO)/.ready
 
-.PHONY: help demo bench bench-quick bench-real test test-ray test-zoo lint format clean
+.PHONY: help demo bench bench-quick bench-real bench-speed test test-ray test-zoo lint format clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -33,6 +33,9 @@ bench-quick: $(READY) ## the same on fewer scenes (about two minutes)
 
 bench-real: $(READY) ## the bench on the real photographs of SACV_REAL_DATA, by default ../shared/real (about half an hour)
 	$(BIN)/sacv bench --real "$${SACV_REAL_DATA:-../shared/real}" --out bench-real-out
+
+bench-speed: $(READY) ## what everything costs beside what it cannot do without (hours); with captum where make test-zoo has been
+	PYTHONPATH=benchmarks $(if $(wildcard $(ZOO_READY)),$(ZOO),$(VENV))/bin/python -m speed --out speed-out $(SPEED)
 
 test: lint ## check the style and types, then run the tests
 	$(BIN)/python -m pytest -n auto
@@ -63,4 +66,4 @@ format: $(READY) ## rewrite the code in the house style
 	$(BIN)/ruff format .
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) $(ZOO) demo-out bench-out bench-real-out
+	rm -rf $(VENV) $(ZOO) demo-out bench-out bench-real-out speed-out

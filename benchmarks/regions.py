@@ -13,8 +13,8 @@ import argparse
 import json
 
 import numpy as np
-from shapes import real_data
 from sklearn.linear_model import SGDClassifier
+from speed.networks import real_data
 
 import sacv
 from sacv.bench.metrics import auroc, coverage, read_mask

@@ -1,0 +1,62 @@
+"""The same on a GPU, and beside it what the GPU itself can do: copies, the forward pass, and that in bfloat16."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+import sacv
+from speed import explaining, extraction, fitting, material, passes
+from speed.networks import Case, cases
+from speed.rows import Row, not_measured
+from speed.sizes import Sizes
+from speed.timing import Times, interleaved
+
+NAME = "gpu"
+
+
+def measure(sizes: Sizes) -> Iterator[Row]:
+    """Measure each network, where there is a GPU."""
+    if not torch.cuda.is_available():
+        yield not_measured(NAME, "", "PyTorch finds no GPU")
+        return
+    yield Row(
+        NAME, torch.cuda.get_device_name(), "its memory", torch.cuda.get_device_properties(0).total_memory / 1e9, "GB"
+    )
+    for case in cases(sizes):
+        if case.lacks:
+            yield not_measured(NAME, case.title, case.lacks)
+            continue
+        yield from limits(case, sizes)
+        yield from extraction.of(case, sizes, "cuda", NAME)
+        yield from fitting.of(case, sizes, "cuda", NAME)
+        yield from explaining.explained(case, sizes, "cuda", NAME)
+        yield from explaining.scored(case, sizes, "cuda", NAME)
+
+
+def limits(case: Case, sizes: Sizes) -> Iterator[Row]:
+    """Measure what no pass over images on this GPU can be faster than."""
+    first = case.load().to("cuda")
+    net = passes.frozen(first)
+    short = passes.frozen(first).bfloat16()
+    images = material.inputs(sizes.extracted)
+    size = sacv.VisionModel(net).batch_size(None)
+    pinned, parts = images.pin_memory(), passes.batches(images, size, "cuda")
+    first_parts, short_parts = [part.contiguous() for part in parts], [part.bfloat16() for part in parts]
+    there = torch.empty_like(images, device="cuda")
+    work = {
+        "copies of pinned inputs": lambda: there.copy_(pinned, non_blocking=True),
+        "copies of inputs that are not pinned": lambda: there.copy_(images),
+        "forward, channels first": lambda: passes.forward(first, case.layer, first_parts),
+        "forward, channels last": lambda: passes.forward(net, case.layer, parts),
+        "forward, channels last, bfloat16": lambda: passes.forward(short, case.layer, short_parts),
+    }
+    interleaved(work, 2)  # the first runs choose kernels
+    yield from throughputs(case, interleaved(work, sizes.rounds), sizes.extracted)
+
+
+def throughputs(case: Case, times: Times, images: int) -> Iterator[Row]:
+    """Give images a second of each thing."""
+    for name in times.rounds[0]:
+        yield Row(NAME, case.title, name, images / times.median(name), "images a second", None, len(times))
