@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sacv.errors import OptionError
-from sacv.stats import Moments
+from sacv.stats import Moments, MomentSums
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -243,3 +243,19 @@ def test_float32_mean_of_a_constant_channel_is_the_constant(value):
     found = [Moments.of(np.full((count, 1), value, np.float32)) for count in (80, 89, 1000, 2000)]
     assert {float(part.mean[0]) for part in found} == {float(np.float32(value))}
     assert all(part.scatter[0, 0] == 0 for part in found)
+
+
+def test_taking_sums_is_joining_their_moments_to_the_bit():
+    sides = []
+    for taken in (True, False):
+        rng = np.random.default_rng(0)
+        one, other = MomentSums(300), MomentSums(300)
+        for sums in (one, other, other):
+            centred = rng.standard_normal((40, 300)).astype(np.float32)
+            sums.add(centred, rng.standard_normal(300), centred.mean(axis=0, dtype=np.float64), 40.0)
+        one.take(other) if taken else one.join(other.moments())
+        one.take(MomentSums(300))
+        sides.append(one.moments())
+    assert sides[0].count == sides[1].count == 120
+    np.testing.assert_array_equal(sides[0].mean, sides[1].mean)
+    np.testing.assert_array_equal(sides[0].scatter, sides[1].scatter)

@@ -266,7 +266,7 @@ class Gather:
         return BoundedSample.of_image(values[chosen], shares, self.seed, item.digest)
 
     def merge(self, left: State, right: State) -> State:
-        """Join the statistics of two parts of the images, the first of which is reused."""
+        """Join the statistics of two parts of the images, both of which are reused."""
         for place, found in right.looks.items():
             left.add_looks(place, found)
         left.kept.update(right.kept)
@@ -277,8 +277,11 @@ class Gather:
             for unit, sample in other.sample.items():
                 mine.add_sample(unit, sample, self._most(key[1]))
             for number, sums in other.folds.items():
-                moments = sums.moments()
-                mine.sums(number, moments.channels).join(moments)
+                if number in mine.folds:
+                    mine.folds[number].take(sums)
+                else:
+                    sums.settle()
+                    mine.folds[number] = sums
         return left
 
     def pack(self, part: State) -> dict[str, Array]:

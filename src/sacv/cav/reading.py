@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, prod
 from typing import Any
 
 import torch
@@ -60,11 +60,13 @@ class Reading:
         """Read activations `(n, *grid, channels)`, of the same shape; in float32 at least, unless as they are."""
         if not self.normalised:
             return cells
-        read = unit_length(cells if cells.dtype == torch.float64 else cells.float())
+        read = unit_length(cells if cells.dtype == torch.float64 else cells.float()).contiguous()
+        shape = read.shape
         for axis in range(1, cells.ndim - 1) if self.smoothing else ():
-            weights = _weights(cells.shape[axis], self.smoothing).to(read)
-            read = torch.tensordot(weights, read, dims=([1], [axis])).movedim(0, axis)
-        return read.contiguous()
+            weights = _weights(shape[axis], self.smoothing).to(read)
+            rows = read.reshape(prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :]))
+            read = (weights @ rows).reshape(shape)
+        return read
 
 
 def unit_length(cells: torch.Tensor) -> torch.Tensor:

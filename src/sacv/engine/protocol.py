@@ -57,7 +57,7 @@ class Reducer(Protocol[Loaded, Part]):
         ...
 
     def merge(self, left: Part, right: Part) -> Part:
-        """Give the part of the pieces of both; `left` may be reused."""
+        """Give the part of the pieces of both, which may be reused."""
         ...
 
     def pack(self, part: Part) -> Mapping[str, Array]:

@@ -204,9 +204,16 @@ class MomentSums:
             self._upper += moments.scatter
             self._move(moments.mean, moments.count)
 
+    def take(self, other: MomentSums) -> None:
+        """Take in what another has; as `join` does, to the bit, without a copy of it."""
+        if other._count:
+            other.settle()
+            self._upper += other._upper
+            self._move(other._mean, other._count)
+
     def moments(self) -> Moments:
         """Give the moments of all that was taken in."""
-        self._settle()
+        self.settle()
         scatter = self._upper.copy()
         for start in range(0, len(scatter), STRIP):
             end = min(start + STRIP, len(scatter))
@@ -226,9 +233,10 @@ class MomentSums:
         self._vectors.append(vector)
         self._factors.append(factor)
         if len(self._factors) >= STRIP:
-            self._settle()
+            self.settle()
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
+        """Work in the corrections that were put off; the moments do not change."""
         if self._vectors:
             stacked = torch.from_numpy(np.stack(self._vectors))
             self._upper += ((stacked.T * torch.tensor(self._factors, dtype=torch.float64)) @ stacked).numpy()
