@@ -192,7 +192,7 @@ class ExplainReducer:
         """Give a part as arrays."""
         arrays: dict[str, Array] = {f"rows/{kind}": np.concatenate(each) for kind, each in part.rows.items()}
         if part.start is not None:
-            arrays["start"] = np.array(part.start)
+            arrays["start"] = np.array([part.start])
         for number, found in enumerate(part.layers.values()):
             arrays |= {f"layers/{number}/{name}": values for name, values in found.pack().items()}
         return arrays
@@ -200,7 +200,7 @@ class ExplainReducer:
     def unpack(self, arrays: Mapping[str, Array]) -> Part:
         """Undo `pack`."""
         part = self.empty()
-        part.start = int(arrays["start"]) if "start" in arrays else None
+        part.start = int(arrays["start"][0]) if "start" in arrays else None
         part.rows = {kind: [values] for kind, values in _under("rows/", arrays).items()}
         for number, found in enumerate(part.layers.values()):
             found.unpack(_under(f"layers/{number}/", arrays))
