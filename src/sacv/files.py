@@ -10,7 +10,8 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from math import isfinite
+from dataclasses import dataclass
+from math import isfinite, prod
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ from safetensors.numpy import save_file
 from sacv.errors import CorruptFileError, StorageError
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+_SAFE = {"i8": "I64", "f8": "F64", "f4": "F32", "b1": "BOOL"}
+"""What safetensors calls the types of numbers that are streamed, in the order in which they stand in a file."""
 
 
 def write_folder(folder: Path, marker: str, fill: Callable[[Path], None]) -> None:
@@ -155,6 +159,38 @@ def digest_of(arrays: Mapping[str, Array]) -> str:
         digest.update(f"{name}:{array.dtype}:{array.shape}:".encode())
         digest.update(array.data)
     return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """An array that is written piece by piece; `pieces` gives them along its first axis."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    pieces: Callable[[], Iterable[Array]]
+
+
+def stream_arrays(path: Path, arrays: Mapping[str, Streamed]) -> None:
+    """Write named arrays as `write_arrays` does, byte for byte, with no more than a piece in memory.
+
+    The format is the length of a JSON header, 8 bytes, the header, and the arrays one after the other, the widest
+    numbers first (https://github.com/huggingface/safetensors).
+    """
+    kinds = {name: one.dtype.str[1:] for name, one in arrays.items()}
+    ordered = sorted(arrays, key=lambda name: (list(_SAFE).index(kinds[name]), name))
+    header: dict[str, Any] = {}
+    end = 0
+    for name in ordered:
+        one = arrays[name]
+        start, end = end, end + one.dtype.itemsize * prod(one.shape)
+        header[name] = {"dtype": _SAFE[kinds[name]], "shape": list(one.shape), "data_offsets": [start, end]}
+    labels = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    labels += b" " * (-len(labels) % 8)
+    with path.open("wb") as file:
+        file.write(len(labels).to_bytes(8, "little") + labels)
+        for name in ordered:
+            for piece in arrays[name].pieces():
+                file.write(np.ascontiguousarray(piece, dtype=arrays[name].dtype.newbyteorder("<")).data)
 
 
 def read_arrays(path: Path) -> dict[str, Array]:

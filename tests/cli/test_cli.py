@@ -19,7 +19,7 @@ from sacv.cli.fit import remarks, show_bank
 from sacv.cli.layers import worth_asking
 from sacv.cli.methods import parse_method
 from sacv.cli.options import parse_regions
-from sacv.errors import OptionError
+from sacv.errors import OptionError, StorageError
 from sacv.maps import methods
 from sacv.model import LayerInfo, contributing
 from sacv.solvers import DEFAULT
@@ -69,6 +69,45 @@ def test_fit_and_explain(run, place):
     found = json.loads(out)
     assert found["images"][0]["target_name"] == "bee" and len(found["scores"]) == 5
     assert (place / "found" / "index.html").exists()
+
+
+def test_an_explanation_goes_on_where_it_was_interrupted(run, place, monkeypatch):
+    monkeypatch.setattr("sacv.engine.shards.LEAST_IMAGES", 2)
+    assert run(*FIT)[0] == 0
+    explain = ("explain", "--bank", "bank", "--model", "mine.py:net", "--target", "bee", "--batch-size", "2", "bright",
+               "--method", "gradient", "--json", "--out")  # fmt: skip
+    assert run(*explain, "whole")[0] == 0 and not (place / "whole.shards").exists()
+
+    def full(self, folder):
+        raise StorageError(f"{folder} could not be written: No space left on device")
+
+    for fresh, went_on in (((), True), (("--fresh",), False)):
+        with monkeypatch.context() as patch:
+            patch.setattr("sacv.maps.Explanation.save", full)
+            status, _, err = run(*explain, "found")
+        assert status == 2 and "No space left" in err and len(list((place / "found.shards").iterdir())) == 3
+        status, out, err = run(*explain, "found", *fresh, "--engine", "local")
+        assert status == 0 and json.loads(out)["count"] == 5
+        assert ("Going on from 3 finished parts in found.shards; --fresh begins anew" in err) == went_on
+        assert not (place / "found.shards").exists()
+        for file in (place / "whole").iterdir():
+            assert (place / "found" / file.name).read_bytes() == file.read_bytes()
+
+
+def test_workers_are_of_ray(run, place):
+    assert run(*FIT)[0] == 0
+    status, _, err = run("explain", "--bank", "bank", "--model", "mine.py:net", "--target", "bee", "bright",
+                         "--workers", "2", "--out", "found")  # fmt: skip
+    assert status == 2 and "--workers 2 is for workers of Ray" in err
+
+
+def test_of_many_images_the_command_lists_a_choice(run, place, monkeypatch):
+    monkeypatch.setattr("sacv.maps.choice.SHOWN", 2)
+    assert run(*FIT)[0] == 0
+    status, out, _ = run("explain", "--bank", "bank", "--model", "mine.py:net", "--target", "bee", "bright",
+                         "--method", "gradient", "--out", "found")  # fmt: skip
+    assert status == 0 and out.count("bright/") == 2
+    assert "2 of 5 images are listed, as on the page; scores.parquet has a row for each image" in out
 
 
 def test_the_defaults_are_those_of_the_package(run, place):

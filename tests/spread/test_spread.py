@@ -64,6 +64,17 @@ def test_scores_are_those_of_the_local_engine(tmp_path):
         assert mine.equals(theirs)
 
 
+def test_explanations_are_those_of_the_local_engine_also_of_a_function(tmp_path):
+    bank = sacv.fit(MODEL, *GIVEN, nulls=19)
+    shown, half = noise(10, 3, 3, 5), 0.5
+    method = sacv.methods.Gradient()
+    for number, target in enumerate((0, lambda output: half * output[:, 1].square())):
+        for name, engine in (("local", LocalEngine()), ("ray", RayEngine(workers=2))):
+            options = {"batch_size": 2, "engine": engine, "method": method, "allow_weak": True}
+            sacv.explain(MODEL, shown, bank, target, **options).save(tmp_path / f"{name} {number}")
+        assert content(tmp_path / f"ray {number}") == content(tmp_path / f"local {number}")
+
+
 def test_what_ray_has_finished_the_local_engine_goes_on_with(tmp_path):
     store = ShardStore(tmp_path / "shards")
 

@@ -19,6 +19,7 @@ from sacv.cli.options import (
     weak_option,
     window_option,
 )
+from sacv.cli.working import open_engine, unfinished, work_options
 
 if TYPE_CHECKING:
     from sacv.maps import Explanation
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 @click.option("--method", default="default", show_default=True, help=f"How contribution is measured: {LEGAL}.")
 @batch_size_option
 @device_option
+@work_options
 @skip_option
 @weak_option
 @click.option("--no-checks", is_flag=True, help="Leave out the trust line of each image, which takes forward passes.")
@@ -48,6 +50,10 @@ def explain_command(
     method: str,
     batch_size: int | None,
     device: str,
+    engine_name: str,
+    workers: int | None,
+    ray_address: str | None,
+    fresh: bool,
     skip_unreadable: bool,
     allow_weak: bool,
     no_checks: bool,
@@ -62,7 +68,8 @@ def explain_command(
     how = parse_method(method)
     bank = ConceptBank.load(bank_folder)
     model = open_bank_model(bank, spec, class_names, device, window)
-    with progress("explain") as advance:
+    engine = open_engine(engine_name, workers, ray_address)
+    with progress("explain") as advance, unfinished(out, fresh) as shards:
         found = explain(
             model,
             list(images),
@@ -73,9 +80,11 @@ def explain_command(
             checks=not no_checks,
             allow_weak=allow_weak,
             skip_unreadable=skip_unreadable,
+            engine=engine,
+            shards=shards,
             progress=advance,
         )
-    found.save(out)
+        found.save(out)
     if as_json:
         say_json({"out": str(out), **found.to_json()})
         return
@@ -84,8 +93,8 @@ def explain_command(
 
 
 def show_explanation(found: Explanation) -> None:
-    """Print the scores of an explanation for people."""
-    rows = found.scores().to_dict(orient="records")
+    """Print the scores of an explanation for people; of many images those that its page shows."""
+    rows = found.of(found.shown).scores().to_dict(orient="records")
     say_table(
         [
             "image",
@@ -126,6 +135,11 @@ def show_explanation(found: Explanation) -> None:
         "\n'Beats chance' is the share of places whose relevance exceeds what CAVs of dealt labels reach (5 % "
         "family-wise);\n'taken out' is the change of the logit when the concept is removed where it is relevant."
     )
+    if len(found.shown) < len(found.images):
+        say(
+            f"{len(found.shown)} of {len(found.images)} images are listed, as on the page; scores.parquet has a row "
+            "for each image, layer and concept."
+        )
     for layer in found.layers:
         for concept in found.concepts:
             say(f"Mask of presence, {layer}, {concept}: {found.presence_told(layer, concept)}")

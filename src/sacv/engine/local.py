@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -40,7 +40,7 @@ class LocalEngine:
         shards: Sequence[Shard],
         store: ShardStore | None = None,
         progress: Progress | None = None,
-    ) -> Iterator[Part]:
+    ) -> Generator[Part, None, None]:
         """Give the part of each shard, in their order; see `Engine`."""
         keys = [None if store is None else reducer.key(shard) for shard in shards]
         done = [store is not None and key is not None and store.read(key) is not None for key in keys]

@@ -7,7 +7,7 @@ shard, nor on how often the work was interrupted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, TypeVar
@@ -78,8 +78,8 @@ class Engine(Protocol):
         shards: Sequence[Shard],
         store: ShardStore | None = None,
         progress: Progress | None = None,
-    ) -> Iterator[Part]:
-        """Give the part of each shard, in the order of the shards.
+    ) -> Generator[Part, None, None]:
+        """Give the part of each shard, in the order of the shards; it is closed where not all are taken.
 
         Parameters
         ----------

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -63,7 +63,7 @@ class RayEngine:
         shards: Sequence[Shard],
         store: ShardStore | None = None,
         progress: Progress | None = None,
-    ) -> Iterator[Part]:
+    ) -> Generator[Part, None, None]:
         """Give the part of each shard, in their order; see `Engine`.
 
         Raises
@@ -186,10 +186,11 @@ class _Spread:
 
 
 def _carry(ray: Any, reducer: Reducer[Any, Any]) -> None:
-    """Send the code of networks that workers cannot import, such as that of a file, along with them."""
+    """Send the code of networks, targets and methods that workers cannot import, such as that of a file, along."""
     model = getattr(reducer, "model", None)
     net, transform = getattr(model, "net", None), getattr(model, "transform", None)
-    used = [*(net.modules() if isinstance(net, torch.nn.Module) else ()), transform]
+    given = (getattr(reducer, name, None) for name in ("target", "method"))
+    used = [*(net.modules() if isinstance(net, torch.nn.Module) else ()), transform, *given]
     for name in {name for one in used for name in (type(one).__module__, getattr(one, "__module__", None))}:
         module = sys.modules.get(str(name))
         if module is not None and not _everywhere(module):

@@ -33,7 +33,7 @@ against their null CAVs, whose sets are all of random images.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -42,6 +42,7 @@ from numpy.typing import NDArray
 
 from sacv.cav import CAV, RANDOM, ConceptBank, DrawnCAVs
 from sacv.cav.runs import spread_along
+from sacv.files import Array
 
 Float64 = NDArray[np.float64]
 Map = NDArray[np.float32]
@@ -83,6 +84,11 @@ class Chance:
 
         `position` is v . a(p): evidence is read along v, whose null is known, also where a detector reads relevance.
         """
+        limits = self.limits(cav)
+        return None if limits is None else (position > limits[0], np.abs(contribution) > limits[1])
+
+    def limits(self, cav: CAV) -> tuple[np.float64, float] | None:
+        """Give what `position`, and what the size of `contribution`, must exceed; None where no null was drawn."""
         if not len(cav.null):
             return None
         drawn = _against(cav)
@@ -93,7 +99,31 @@ class Chance:
         least = critical(self.strongest[id(cav.null)])
         if cav.dealt is not None:
             least = max(least, critical(drawn.separations * self.strongest[id(drawn)]) / cav.separation)
-        return position > limit, np.abs(contribution) > least
+        return np.float64(limit), least
+
+    def join(self, other: Chance) -> None:
+        """Take in what was reached over other images."""
+        for mine, found in ((self.highest, other.highest), (self.strongest, other.strongest)):
+            for key, values in found.items():
+                mine[key] = np.maximum(mine[key], values) if key in mine else values
+
+    def pack(self) -> dict[str, Array]:
+        """Give the maxima as arrays, by the number of the concept."""
+        arrays: dict[str, Array] = {}
+        for number, cav in enumerate(self.cavs):
+            for kind, drawn in _drawn(cav).items():
+                for what, found in (("highest", self.highest), ("strongest", self.strongest)):
+                    if id(drawn) in found:
+                        arrays[f"{what}/{number}/{kind}"] = found[id(drawn)]
+        return arrays
+
+    def unpack(self, arrays: Mapping[str, Array]) -> None:
+        """Undo `pack`, of the maxima over no image yet."""
+        for number, cav in enumerate(self.cavs):
+            for kind, drawn in _drawn(cav).items():
+                for what, found in (("highest", self.highest), ("strongest", self.strongest)):
+                    if f"{what}/{number}/{kind}" in arrays:
+                        found[id(drawn)] = arrays[f"{what}/{number}/{kind}"]
 
     def spreads(self, cav: CAV, drawn: DrawnCAVs) -> tuple[Float64, float]:
         """Give the spread of each drawn CAV and of the CAV itself, measured alike."""
@@ -113,6 +143,11 @@ class Chance:
 def _against(cav: CAV) -> DrawnCAVs:
     """Give what relevance is held against."""
     return cav.null if cav.dealt is None else cav.dealt
+
+
+def _drawn(cav: CAV) -> dict[str, DrawnCAVs]:
+    """Give all that a CAV is held against."""
+    return {"null": cav.null} if cav.dealt is None else {"null": cav.null, "dealt": cav.dealt}
 
 
 def _along(values: torch.Tensor, drawn: DrawnCAVs) -> torch.Tensor:

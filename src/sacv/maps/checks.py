@@ -15,8 +15,9 @@ for each image, layer and concept.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -91,6 +92,35 @@ class Checks:
         if self.neighbours is not None and self.neighbours < 0.2:
             found.append(f"neighbouring layers see the concept elsewhere (Spearman {self.neighbours:.2f})")
         return found
+
+
+FIELDS = tuple(one.name for one in fields(Checks))
+TRUTHS = ("beyond", "moved")
+OPTIONAL = ("sign_agreement", "rank_agreement", "neighbours")
+
+
+def as_table(lines: Sequence[Sequence[Checks]]) -> Float64:
+    """Give lines, by image and concept, as numbers `(images, concepts, fields)`; what there is none of is NaN."""
+    return np.array(
+        [
+            [[np.nan if (one := getattr(line, name)) is None else one for name in FIELDS] for line in row]
+            for row in lines
+        ],
+        dtype=np.float64,
+    )
+
+
+def from_table(row: Float64) -> tuple[Checks, ...]:
+    """Undo `as_table` for one image, `(concepts, fields)`."""
+    return tuple(
+        Checks(**{name: _value(name, one) for name, one in zip(FIELDS, line, strict=True)}) for line in row.tolist()
+    )
+
+
+def _value(name: str, number: float) -> Any:
+    if name in TRUTHS:
+        return bool(number)
+    return None if name in OPTIONAL and np.isnan(number) else number
 
 
 def check(scene: Scene) -> list[list[Checks]]:

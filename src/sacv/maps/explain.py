@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sacv.cav import ConceptBank, require_strong
-from sacv.concepts import Source, batches, image_set
+from sacv.concepts import Source, image_set
+from sacv.engine import Engine, LocalEngine, ShardStore, cut
 from sacv.errors import OptionError
-from sacv.maps.explainer import Explainer
 from sacv.maps.explanation import Explanation
+from sacv.maps.finish import collect, finish
 from sacv.maps.methods import DEFAULT, Method
+from sacv.maps.reducer import ExplainReducer
 from sacv.maps.targets import Target
 from sacv.model import VisionModel
 
@@ -28,6 +30,8 @@ def explain(
     checks: bool = True,
     allow_weak: bool = False,
     skip_unreadable: bool = False,
+    engine: Engine | None = None,
+    shards: ShardStore | None = None,
     progress: Progress | None = None,
 ) -> Explanation:
     """Tell where images show the bank's concepts, and how much each place contributes to a class.
@@ -41,7 +45,8 @@ def explain(
     model
         The model that the bank was made with.
     images
-        Files, folders, pictures, uint8 arrays or float tensors.
+        Files, folders, pictures, uint8 arrays or float tensors. They are read batch by batch, and any number of them
+        takes no more memory: their maps go to disk (`TMPDIR`), and are read from there when they are used.
     bank
         The CAVs.
     target
@@ -60,6 +65,10 @@ def explain(
         Explain also with CAVs whose held-out figures are below the bars (`sacv.cav.bars`), and mark every output.
     skip_unreadable
         Leave out files that cannot be read and list them, rather than stop.
+    engine
+        Who does the work (`sacv.engine`); this process by default.
+    shards
+        Where finished parts are written, and those that are there already are read from; see `sacv.fit`.
     progress
         Called with the number of batches done and of all.
 
@@ -77,6 +86,8 @@ def explain(
         If activations, logits or gradients are not finite.
     LayerError
         If a layer has another number of channels than the bank says, or its grid changes between images.
+    StorageError
+        If there is no room for the maps.
     """
     bank.require(model)
     method = DEFAULT if method is None else method
@@ -85,12 +96,16 @@ def explain(
     weak = require_strong(bank.cavs, allow_weak=allow_weak)
     pictures = image_set("the images to explain", images, skip_unreadable=skip_unreadable, window=model.window)
     size = model.batch_size(batch_size)
-    total = -(-len(pictures) // size)
-    explainer = Explainer(model, bank, target, method, size, checks=checks)
-    with model.borrowed():
-        for done, batch in enumerate(batches(pictures.items, size), start=1):
-            names = [item.name for item in pictures.items[batch.start : batch.start + len(batch.images)]]
-            explainer.add(names, batch.images)
-            if progress is not None:
-                progress(done, total)
-        return explainer.finish(pictures, weak)
+    total, done = -(-len(pictures) // size), 0
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        if progress is not None:
+            progress(done, total)
+
+    reducer = ExplainReducer(model, bank, target, method, size, checks, pictures.items)
+    work = cut(len(pictures), size, most=None)
+    parts = (LocalEngine() if engine is None else engine).parts(reducer, work, shards, advance)
+    rows, whole = collect(reducer, parts)
+    return finish(reducer, rows, whole, pictures, weak, last=work[-1].pieces[-1])

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from sacv.cav import ConceptBank
 from sacv.errors import LayerError
+from sacv.files import Array
 from sacv.maps.chance import Chance
-from sacv.maps.checks import Checks, check
-from sacv.maps.explanation import LayerMaps, Map
 from sacv.maps.methods import Method, Scene
 from sacv.maps.relevance import derivative, evidence, position, relevance
+from sacv.maps.slopes import Slopes
 from sacv.model import Rest
-
-KINDS = ("relevance", "position", "derivative", "contribution", "evidence")
 
 
 class ExplainedLayer:
-    """The maps of a layer, what chance reaches there, and its trust lines, batch by batch.
+    """What chance reaches at a layer, and how the logit depends on it: few numbers, whatever the number of images.
+
+    The maps themselves are given out batch by batch.
 
     Parameters
     ----------
@@ -31,27 +32,35 @@ class ExplainedLayer:
         self.bank, self.layer = bank, layer
         self.cavs = [bank.cav(layer, concept) for concept in bank.concepts]
         self.chance = Chance(bank, layer, self.cavs)
-        self.lines: list[list[Checks]] = []
-        self._parts: dict[str, list[Map]] = {kind: [] for kind in KINDS}
+        self.slopes = Slopes()
 
-    def require_grid(self, cells: torch.Tensor, name: str) -> None:
-        """Require activations `(n, *grid, channels)`, the first of image `name`, to be as the bank's and those before.
+    def require_channels(self, cells: torch.Tensor) -> None:
+        """Require activations `(n, *grid, channels)` to have the bank's channels.
 
         Raises
         ------
         LayerError
-            If they have other channels, or another grid.
+            If they have others.
         """
         channels = self.bank.layers[self.layer].channels
         if cells.shape[-1] != channels:
             raise LayerError(
                 f"layer {self.layer!r} has {cells.shape[-1]} channels, but the bank was made with {channels}"
             )
-        before = self._parts["relevance"]
-        if before and before[0].shape[2:] != cells.shape[1:-1]:
+
+    def require_grid(self, grid: tuple[int, ...], name: str) -> None:
+        """Require the grid of image `name` to be that of the images before.
+
+        Raises
+        ------
+        LayerError
+            If it is another.
+        """
+        before = self.slopes.grid
+        if before is not None and before != grid:
             raise LayerError(
-                f"layer {self.layer!r} has a grid of {tuple(cells.shape[1:-1])} for {name}, but of "
-                f"{before[0].shape[2:]} for the images before; explain images of one size at a time"
+                f"layer {self.layer!r} has a grid of {grid} for {name}, but of {before} for the images before; "
+                "explain images of one size at a time"
             )
 
     def scene(self, rest: Rest, values: torch.Tensor, gradients: torch.Tensor) -> Scene:
@@ -69,47 +78,49 @@ class ExplainedLayer:
             bank=self.bank,
         )
 
-    def add(self, scene: Scene, method: Method, *, checks: bool) -> None:
-        """Take in a batch."""
-        given = {
-            "relevance": scene.relevance,
-            "position": scene.position,
-            "derivative": scene.derivative,
-            "contribution": method.maps(scene),
-            "evidence": evidence(scene.read, self.cavs),
-        }
-        for kind, values in given.items():
-            self._parts[kind].append(values.cpu().numpy())
+    def add(self, scene: Scene, method: Method) -> dict[str, Array]:
+        """Take in a batch, and give its maps by their kind, the images first.
+
+        These are relevance and contribution; position and derivative, where a null was drawn that they will be held
+        against; and for each concept, by its number, where it is present.
+        """
+        given = {"relevance": scene.relevance, "contribution": method.maps(scene)}
+        if all(len(cav.null) for cav in self.cavs):
+            given |= {"position": scene.position, "derivative": scene.derivative}
+        found: dict[str, Array] = {kind: values.cpu().numpy() for kind, values in given.items()}
+        slopes, values = scene.derivative.cpu().numpy(), scene.values.double().cpu().numpy()
+        self.slopes.add(slopes, found["contribution"], values, self.cavs)
         self.chance.add(scene.read, scene.gradients)
-        if checks:
-            self.lines += check(scene)
+        return found | self._present(scene)
 
-    @property
-    def derivatives(self) -> Map:
-        """The derivative along v of all images, `(images, concepts, *grid)`."""
-        return np.concatenate(self._parts["derivative"])
-
-    def maps(self) -> LayerMaps:
-        """Give the maps of all images."""
-        joined = {kind: np.concatenate(parts) for kind, parts in self._parts.items()}
-        seen, given, slope = joined["relevance"], joined["contribution"], joined["derivative"]
-        marks = [
-            self.chance.marks(cav, joined["position"][:, number], slope[:, number])
-            for number, cav in enumerate(self.cavs)
-        ]
-        present = self._present(joined["evidence"])
-        if any(pair is None for pair in marks):
-            return LayerMaps(seen, given, None, None, present)
-        relevant, contributing = (
-            np.stack(kind, axis=1) for kind in zip(*(pair for pair in marks if pair), strict=True)
-        )
-        return LayerMaps(seen, given, relevant, contributing, present)
-
-    def _present(self, evident: Map) -> dict[str, NDArray[np.bool_]]:
+    def _present(self, scene: Scene) -> dict[str, Array]:
+        evident = evidence(scene.read, self.cavs).cpu().numpy()
         if evident.shape[2:] != self.bank.layers[self.layer].grid:
             return {}
         return {
-            cav.concept: evident[:, number] > np.float32(cav.presence.threshold)
+            f"present/{number}": evident[:, number] > np.float32(cav.presence.threshold)
             for number, cav in enumerate(self.cavs)
             if cav.presence.threshold is not None
         }
+
+    def join(self, other: ExplainedLayer, name: str) -> None:
+        """Take in other images, the first of which is `name`.
+
+        Raises
+        ------
+        LayerError
+            If they have another grid.
+        """
+        if other.slopes.grid is not None:
+            self.require_grid(other.slopes.grid, name)
+        self.slopes.join(other.slopes)
+        self.chance.join(other.chance)
+
+    def pack(self) -> dict[str, Array]:
+        """Give what was gathered as arrays."""
+        return self.chance.pack() | self.slopes.pack()
+
+    def unpack(self, arrays: Mapping[str, Array]) -> None:
+        """Undo `pack`, of no image yet."""
+        self.chance.unpack(arrays)
+        self.slopes = Slopes.unpack(arrays)

@@ -1,21 +1,28 @@
 """`Explanation`: the maps of a batch of images, with what they were made from.
 
-An explanation is saved as a folder:
+An explanation is saved as a folder, whose size is all that grows with the images:
 
 `explanation.json`
-    Images, concepts, layers, target, logits, scores, settings, notes, `format_version`.
+    Number of images, concepts, layers, target, settings, notes, `format_version`; and the images that the page shows
+    (all, if there are no more than 24), with their scores.
+`images.parquet`
+    A row for each image: its size, what the network saw of it, target, logit and prediction.
+`scores.parquet`
+    A row for each layer, concept and image, as `Explanation.scores` gives them.
 `maps.safetensors`
-    `LAYER/relevance` and `LAYER/contribution`: float32 `(images, concepts, *grid)`, in the order of the JSON; beside
+    `LAYER/relevance` and `LAYER/contribution`: float32 `(images, concepts, *grid)`, in the order of the tables; beside
     them `LAYER/relevance_significant` and `LAYER/contribution_significant`, bool, where a null was drawn; and
-    `LAYER/present/CONCEPT`, bool `(images, *grid)`, for each concept whose mask of presence is calibrated.
+    `LAYER/present/CONCEPT`, bool `(images, *grid)`, for each concept whose mask of presence is calibrated. Single
+    images are read without the others by `safetensors.safe_open(...).get_slice(NAME)[number]`.
 `index.html`
-    A page with everything inline.
+    A page with everything inline, of the images chosen by `sacv.maps.choice`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -26,48 +33,19 @@ from numpy.typing import NDArray
 from sacv.cav import ConceptBank
 from sacv.concepts import ImageSet
 from sacv.errors import LayerError, OptionError
-from sacv.files import Array, write_arrays, write_folder, write_json
+from sacv.files import Array, Streamed, stream_arrays, write_folder, write_json
 from sacv.maps.checks import Checks
+from sacv.maps.choice import choose
+from sacv.maps.images import ExplainedImage
+from sacv.maps.layer_maps import LayerMaps, Map
 from sacv.maps.page import draw
-from sacv.model import Box, VisionModel
+from sacv.maps.tables import IMAGES, image_row, scores_schema, write_table
+from sacv.maps.views import chunks
+from sacv.model import VisionModel
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 KIND = "explanation"
 MARKER = "explanation.json"
-
-Map = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class ExplainedImage:
-    """One image of an explanation.
-
-    Parameters
-    ----------
-    path
-        Its name: a path, or where it stands among the images given.
-    size
-        Width and height of the original picture in pixels, or of the input where a tensor was given.
-    region
-        The part of the picture that the network saw: left, top, right, bottom in pixels. The grid of every map
-        divides it evenly. None where the transform does not tell.
-    target, target_name
-        The class explained; without an index where the target is a function of the user's own.
-    logit
-        Of the class explained, or what the function gave.
-    predicted, predicted_name, probability
-        The class with the greatest logit, and its softmax probability; none where the network gives no logits.
-    """
-
-    path: str
-    size: tuple[int, int]
-    region: Box | None
-    target: int | None
-    target_name: str
-    logit: float
-    predicted: int | None
-    predicted_name: str | None
-    probability: float | None
 
 
 @dataclass(frozen=True)
@@ -78,40 +56,6 @@ class Note:
     kind: str
     text: str
     concept: str | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class LayerMaps:
-    """The maps of one layer.
-
-    Parameters
-    ----------
-    relevance, contribution
-        Float32 `(images, concepts, *grid)`.
-    relevance_significant, contribution_significant
-        Bool, of the same shape: where the relevance, and where the derivative of the logit along v, beat chance
-        (`sacv.maps.chance`); none where no null was drawn. The derivative is judged whatever the method.
-    present
-        By concept, bool `(images, *grid)`: where the concept is present (`sacv.cav.presence`); without those concepts
-        whose mask is not calibrated.
-    """
-
-    relevance: Map
-    contribution: Map
-    relevance_significant: NDArray[np.bool_] | None
-    contribution_significant: NDArray[np.bool_] | None
-    present: Mapping[str, NDArray[np.bool_]]
-
-    def arrays(self, layer: str) -> dict[str, Array]:
-        """Give the arrays by their names in the file."""
-        named: dict[str, Array | None] = {
-            "relevance": self.relevance,
-            "contribution": self.contribution,
-            "relevance_significant": self.relevance_significant,
-            "contribution_significant": self.contribution_significant,
-        }
-        named |= {f"present/{concept}": values for concept, values in self.present.items()}
-        return {f"{layer}/{kind}": values for kind, values in named.items() if values is not None}
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,9 +71,9 @@ class Explanation:
     concepts
         Names, in the order of the maps.
     maps
-        By layer.
+        By layer. The arrays lie on disk and are read when they are used; they cannot be written to.
     checks
-        The trust lines, by layer, image and concept; none if they were not asked for.
+        The trust lines, by layer, image and concept; none if they were not made.
     notes
         What the reader must know.
     bank
@@ -142,10 +86,10 @@ class Explanation:
         Target and other arguments.
     """
 
-    images: tuple[ExplainedImage, ...]
+    images: Sequence[ExplainedImage]
     concepts: tuple[str, ...]
     maps: Mapping[str, LayerMaps]
-    checks: Mapping[str, tuple[tuple[Checks, ...], ...]] | None
+    checks: Mapping[str, Sequence[tuple[Checks, ...]]] | None
     notes: tuple[Note, ...]
     bank: ConceptBank
     model: VisionModel
@@ -156,6 +100,24 @@ class Explanation:
     def layers(self) -> list[str]:
         """Names of the layers."""
         return list(self.maps)
+
+    @cached_property
+    def shown(self) -> tuple[int, ...]:
+        """Numbers of the images that the page shows: all, or a choice of them (`sacv.maps.choice`)."""
+        return choose(self.maps, len(self.concepts), len(self.images))
+
+    def of(self, numbers: Sequence[int]) -> Explanation:
+        """Give the explanation of some of the images, by their numbers, in memory; its marks and notes stay."""
+        lines = None
+        if self.checks is not None:
+            lines = {layer: tuple(rows[number] for number in numbers) for layer, rows in self.checks.items()}
+        return replace(
+            self,
+            images=tuple(self.images[number] for number in numbers),
+            maps={layer: maps.of(numbers) for layer, maps in self.maps.items()},
+            checks=lines,
+            pictures=replace(self.pictures, items=tuple(self.pictures.items[number] for number in numbers)),
+        )
 
     def relevance(self, layer: str, concept: str) -> Map:
         """Give `w . a(p) - t`, float32 `(images, *grid)`, in units of activation; above 0 the concept is seen.
@@ -216,7 +178,7 @@ class Explanation:
         """Say what the mask of presence is calibrated on, or why there is none."""
         maps, presence = self._maps(layer), self.bank.cav(layer, concept).presence
         if presence.threshold is not None and concept not in maps.present:
-            return f"no mask: the grid is {maps.relevance.shape[2:]}, not {self.bank.layers[layer].grid} as in the bank"
+            return f"no mask: the grid is {maps.grid}, not {self.bank.layers[layer].grid} as in the bank"
         return presence.told
 
     def _maps(self, layer: str) -> LayerMaps:
@@ -258,17 +220,30 @@ class Explanation:
         weak
             Whether the CAV is below the bars and was let through.
         """
-        return pd.DataFrame(
-            [
-                self._row(layer, number, concept, row)
-                for layer in self.layers
-                for number, concept in enumerate(self.concepts)
-                for row in range(len(self.images))
-            ]
-        )
+        return pd.DataFrame([row for rows in self._score_rows() for row in rows])
 
-    def _row(self, layer: str, number: int, concept: str, row: int) -> dict[str, Any]:
-        image, maps = self.images[row], self.maps[layer]
+    def _score_rows(self) -> Iterator[list[dict[str, Any]]]:
+        """Give the rows of the scores, some images at a time."""
+        for layer in self.layers:
+            for number in range(len(self.concepts)):
+                for some in chunks(len(self.images)):
+                    maps, images = self.maps[layer], self.images[some]
+                    lines = [None] * len(images) if self.checks is None else self.checks[layer][some]
+                    yield [
+                        self._row(layer, number, image, maps, some.start + row, line)
+                        for row, (image, line) in enumerate(zip(images, lines, strict=True))
+                    ]
+
+    def _row(
+        self,
+        layer: str,
+        number: int,
+        image: ExplainedImage,
+        maps: LayerMaps,
+        row: int,
+        lines: tuple[Checks, ...] | None,
+    ) -> dict[str, Any]:
+        concept = self.concepts[number]
         shown, given = maps.relevance[row, number], maps.contribution[row, number]
         gated = np.where(shown > 0, given, 0).astype(np.float64)
         told: dict[str, Any] = {}
@@ -278,9 +253,8 @@ class Explanation:
             told["contribution_significant"] = float(maps.contribution_significant[row, number].mean())
         if concept in maps.present:
             told["present"] = float(maps.present[concept][row].mean())
-        if self.checks is not None:
-            line = self.checks[layer][row][number]
-            told |= asdict(line) | {"doubts": "; ".join(line.doubts)}
+        if lines is not None:
+            told |= asdict(lines[number]) | {"doubts": "; ".join(lines[number].doubts)}
         return {
             "image": image.path,
             "layer": layer,
@@ -299,15 +273,18 @@ class Explanation:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Give everything but the maps, as the label file holds it."""
+        """Give everything but the maps, as the label file holds it; of many images those that the page shows."""
+        shown = self.of(self.shown)
         return {
             "kind": KIND,
             "format_version": FORMAT_VERSION,
-            "images": [asdict(image) for image in self.images],
+            "count": len(self.images),
+            "numbers": list(self.shown),
+            "images": [asdict(image) for image in shown.images],
             "concepts": list(self.concepts),
             "layers": {
                 name: {
-                    "grid": list(self.maps[name].relevance.shape[2:]),
+                    "grid": list(self.maps[name].grid),
                     "channels": self.bank.layers[name].channels,
                 }
                 for name in self.layers
@@ -328,7 +305,7 @@ class Explanation:
             "solver": dict(self.bank.solver),
             "scores": [
                 {key: None if isinstance(value, float) and np.isnan(value) else value for key, value in row.items()}
-                for row in self.scores().to_dict(orient="records")
+                for row in shown.scores().to_dict(orient="records")
             ],
             "notes": [asdict(note) for note in self.notes],
             "skipped": [asdict(entry) for entry in self.pictures.skipped],
@@ -352,13 +329,29 @@ class Explanation:
         StorageError
             If the folder holds something else or cannot be written.
         """
-        arrays: dict[str, Array] = {}
-        for layer, maps in self.maps.items():
-            arrays |= maps.arrays(layer)
 
         def fill(fresh: Path) -> None:
             write_json(fresh / MARKER, self.to_json())
-            write_arrays(fresh / "maps.safetensors", arrays)
+            stream_arrays(fresh / "maps.safetensors", self._streamed())
+            images = ([image_row(image) for image in self.images[some]] for some in chunks(len(self.images)))
+            write_table(fresh / "images.parquet", IMAGES, images)
+            write_table(fresh / "scores.parquet", scores_schema(self._columns()), self._score_rows())
             (fresh / "index.html").write_text(draw(self), encoding="utf-8")
 
         write_folder(Path(folder), MARKER, fill)
+
+    def _columns(self) -> list[str]:
+        """Name the columns of the scores."""
+        first = self.of([0])
+        return list(dict.fromkeys(name for rows in first._score_rows() for row in rows for name in row))
+
+    def _streamed(self) -> dict[str, Streamed]:
+        def pieces(layer: str, name: str) -> Iterator[Array]:
+            for some in chunks(len(self.images)):
+                yield self.maps[layer].arrays(layer)[name][some]
+
+        return {
+            name: Streamed(values.dtype, values.shape, partial(pieces, layer, name))
+            for layer, maps in self.maps.items()
+            for name, values in maps.arrays(layer).items()
+        }

@@ -4,47 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
 import torch
 
-from sacv.cav import CAV, ConceptBank
+from sacv.cav import ConceptBank
 from sacv.errors import TargetError
 from sacv.maps import methods
-from sacv.maps.explanation import ExplainedImage, LayerMaps, Map, Note
+from sacv.maps.explanation import Note
 from sacv.maps.methods import Method
+from sacv.maps.slopes import Slopes
 from sacv.model import VARIES, VisionModel, contributing
 
 CANDIDATES = 12
 """Layers tried to find one to ask about instead."""
 
-SATURATED = 1e-6
-"""Share of a target's value below which the change that a concept makes is none."""
 
+def layer_notes(layer: str, slopes: Slopes, one_class: bool, method: Method, advice: Callable[[], str]) -> list[Note]:
+    """Tell of maps that say nothing by construction, and what to ask about instead, by `advice`.
 
-def layer_notes(
-    layer: str,
-    derivatives: Map,
-    given: Map,
-    images: Sequence[ExplainedImage],
-    cavs: Sequence[CAV],
-    method: Method,
-    advice: Callable[[], str],
-) -> list[Note]:
-    """Tell of maps that say nothing by construction, and what to ask about instead, by `advice`."""
-    flat = derivatives.reshape(*derivatives.shape[:2], -1)
-    largest = np.abs(flat).max(axis=-1)
-    if not largest.any():
+    Parameters
+    ----------
+    layer
+        The layer.
+    slopes
+        What its derivatives are over all images.
+    one_class
+        Whether there are several images, and the same class is explained of all.
+    method
+        How contribution was measured.
+    advice
+        Names another layer.
+    """
+    if not slopes.largest:
         return [
             Note(
                 layer,
-                "zero derivative" if given.any() else "zero contribution",
+                "zero derivative" if slopes.gives else "zero contribution",
                 "The gradient is zero everywhere: the logit does not change with this layer's locations, as where only "
                 f"a class token is read after it. Ask about {advice()}.",
             )
         ]
-    steps = np.array([cav.separation for cav in cavs])
-    moved = np.abs(flat).sum(axis=-1, dtype=np.float64) * steps
-    if np.all(moved <= SATURATED * np.abs([[image.logit] for image in images])):
+    if slopes.saturated:
         return [
             Note(
                 layer,
@@ -54,9 +53,9 @@ def layer_notes(
                 "probability, or measure with Ablation().",
             )
         ]
-    if np.all(np.ptp(flat, axis=-1) <= 1e-5 * largest):
+    if slopes.constant:
         return [_constant(layer, method, advice)]
-    if len(images) > 1 and len({image.target for image in images}) == 1 and _alike(derivatives):
+    if one_class and slopes.alike:
         return [
             Note(
                 layer,
@@ -84,10 +83,6 @@ def instead(model: VisionModel, inputs: torch.Tensor, layer: str) -> str:
     return f"an earlier layer, such as {chosen[-1]!r}" if chosen else "an earlier layer"
 
 
-def _alike(derivatives: Map) -> bool:
-    return bool(np.all(np.ptp(derivatives, axis=0) <= 1e-5 * np.abs(derivatives).max()))
-
-
 def _constant(layer: str, method: Method, advice: Callable[[], str]) -> Note:
     if not isinstance(method, methods.Gradient | methods.Gated):
         return Note(
@@ -106,9 +101,9 @@ def _constant(layer: str, method: Method, advice: Callable[[], str]) -> Note:
 
 
 def bank_notes(
-    bank: ConceptBank, maps: Mapping[str, LayerMaps], weak: Mapping[tuple[str, str], Sequence[str]]
+    bank: ConceptBank, grids: Mapping[str, tuple[int, ...]], weak: Mapping[tuple[str, str], Sequence[str]]
 ) -> list[Note]:
-    """Tell of masks that are missing, and of weak CAVs that were let through."""
+    """Tell of masks that are missing, by the `grids` of the maps, and of weak CAVs that were let through."""
     found = []
     if not all(len(cav.null) for cav in bank.cavs):
         found.append(
@@ -124,10 +119,10 @@ def bank_notes(
             layer,
             "another grid",
             f"The mask of presence was calibrated on a grid of {bank.layers[layer].grid}, and the pictures have "
-            f"{given.relevance.shape[2:]}: it is left out. Explain pictures of the size that the bank was fitted on.",
+            f"{grid}: it is left out. Explain pictures of the size that the bank was fitted on.",
         )
-        for layer, given in maps.items()
-        if given.relevance.shape[2:] != bank.layers[layer].grid
+        for layer, grid in grids.items()
+        if grid != bank.layers[layer].grid
         and any(bank.cav(layer, concept).presence.threshold is not None for concept in bank.concepts)
     ]
     return found + [

@@ -10,14 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sacv.concepts import Skipped
 from sacv.concepts.formats import Loaded, format_of
+from sacv.maps.choice import RULE
 from sacv.maps.picture import picture_seen
 from sacv.maps.planes import ANATOMICAL, PLAIN, Maps, as_input, of_image, volume_planes
 from sacv.model import ReceptiveFields
 from sacv.report import PageImage, PageMap, PagePatch, PagePlane, PageTrust, render_page
 
 if TYPE_CHECKING:
-    from sacv.maps.explanation import Explanation, LayerMaps
+    from sacv.maps.explanation import Explanation
+    from sacv.maps.layer_maps import LayerMaps
 
 SILENT = ("zero contribution", "constant contribution")
 """Kinds of notes on maps of contribution that say nothing about places."""
@@ -25,9 +28,19 @@ SILENT = ("zero contribution", "constant contribution")
 PATCHES = 8
 """Receptive fields shown at each end of a layer's and concept's locations."""
 
+NAMED = 10
+"""Files left out that the page names."""
+
+CHOSEN = (
+    f"images are shown: {RULE}. Colours and the strips of places are of these; scores.parquet has a row for each image."
+)
+
 
 def draw(found: Explanation) -> str:
-    """Give the page of an explanation, with everything inline."""
+    """Give the page of an explanation, with everything inline; of many images a choice is shown."""
+    chosen = [] if len(found.shown) == len(found.images) else [f"{len(found.shown)} of {len(found.images)} {CHOSEN}"]
+    skipped = found.pictures.skipped
+    found = found.of(found.shown)
     loaded = [item.load() for item in found.pictures]
     shown = [picture_seen(found.model, image, 0.5) for image in loaded]
     input_shape = found.model.inputs(loaded[:1]).shape[1:]
@@ -95,8 +108,12 @@ def draw(found: Explanation) -> str:
         images=images,
         maps=maps,
         facts=_facts(found),
-        warnings=[f"Left out: {entry.reason}" for entry in found.pictures.skipped],
+        warnings=[*chosen, *(f"Left out: {entry.reason}" for entry in skipped[:NAMED]), *_more(skipped)],
     )
+
+
+def _more(skipped: Sequence[Skipped]) -> list[str]:
+    return [f"Left out: {len(skipped) - NAMED} more, named in explanation.json"] if len(skipped) > NAMED else []
 
 
 def _numbers(row: Mapping[Hashable, Any]) -> dict[str, float]:

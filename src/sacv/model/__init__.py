@@ -3,6 +3,7 @@
 from sacv.model.capture import LayerRecord, Select, Trace
 from sacv.model.contributing import VARIES, contributing
 from sacv.model.loading import load_model, runs_code
+from sacv.model.mark import target_mark
 from sacv.model.outputs import OutputTarget
 from sacv.model.receptive_field import ReceptiveFields
 from sacv.model.rest import Aim, Rest
@@ -29,4 +30,5 @@ __all__ = [
     "contributing",
     "load_model",
     "runs_code",
+    "target_mark",
 ]

@@ -7,9 +7,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property, partial
-from types import BuiltinFunctionType, CodeType, FunctionType
-from typing import Any, TypeAlias
+from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ from sacv.concepts import ImageItem
 from sacv.engine import Shard
 from sacv.errors import ActivationError
 from sacv.files import Array
-from sacv.model import OutputTarget, Select, Trace, VisionModel
+from sacv.model import Select, Trace, VisionModel, target_mark
 from sacv.scores.kinds import COLUMNS, image_terms
 
 Float64 = NDArray[np.float64]
@@ -129,7 +128,7 @@ class ScoreReducer:
     @cached_property
     def _basis(self) -> str:
         """What every part depends on."""
-        targets = [(name, _mark(select)) for name, select in self.targets.items()]
+        targets = [(name, target_mark(select)) for name, select in self.targets.items()]
         return json.dumps([PART_VERSION, self.model.identity(), self.bank.fingerprint, targets])
 
     def key(self, shard: Shard) -> str:
@@ -236,22 +235,3 @@ class ScoreReducer:
             for name in self.targets
             for concept in self.bank.concepts
         ]
-
-
-def _mark(select: Any) -> str:
-    """Say what a target is: the same text only for the same target, also in another process."""
-    if isinstance(select, OutputTarget):
-        return _mark(select.function)
-    if isinstance(select, partial):
-        return repr((_mark(select.func), select.args, sorted(select.keywords.items())))
-    if isinstance(select, BuiltinFunctionType):
-        return select.__qualname__
-    if isinstance(select, FunctionType):
-        closed = [_mark(cell.cell_contents) for cell in select.__closure__ or ()]
-        return repr((select.__qualname__, _code(select.__code__), closed, select.__defaults__, select.__kwdefaults__))
-    return repr(select)
-
-
-def _code(code: CodeType) -> tuple[object, ...]:
-    constants = [_code(one) if isinstance(one, CodeType) else repr(one) for one in code.co_consts]
-    return code.co_code, code.co_names, constants

@@ -1,0 +1,81 @@
+"""Which images of many are shown: a bounded number, the most telling of each layer and concept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sacv.maps.layer_maps import LayerMaps
+from sacv.maps.views import chunks
+
+Float64 = NDArray[np.float64]
+
+SHOWN = 24
+"""Images that a page shows at most."""
+
+RULE = (
+    "of each layer and concept in turn the image with the greatest relevance anywhere; then that with the greatest SACV"
+    " score, with the least, and with the least of all greatest relevances; then the next of each"
+)
+"""How they are chosen, in words."""
+
+
+def choose(maps: Mapping[str, LayerMaps], concepts: int, images: int) -> tuple[int, ...]:
+    """Give the numbers of the images that are shown, in their order: all, if there are no more than `SHOWN`.
+
+    Otherwise `SHOWN` of them, by `RULE`; of equals the first comes first.
+    """
+    if images <= SHOWN:
+        return tuple(range(images))
+    orders = [orders for layer in maps for orders in _orders(maps, layer, concepts, images)]
+    chosen: dict[int, None] = {}
+    for number in chain.from_iterable(_in_turn(orders)):
+        chosen[number] = None
+        if len(chosen) == SHOWN:
+            break
+    return tuple(sorted(chosen))
+
+
+def _in_turn(orders: list[list[NDArray[np.int64]]]) -> Iterator[list[int]]:
+    """Go through the ranks, the measures, and the layers and concepts."""
+    for rank in range(SHOWN):
+        for measure in zip(*orders, strict=True):
+            yield [int(order[rank]) for order in measure]
+
+
+def _orders(maps: Mapping[str, LayerMaps], layer: str, concepts: int, images: int) -> list[list[NDArray[np.int64]]]:
+    """Give for each concept the first images by each measure, in the order of the rule."""
+    best = [[_First() for _ in range(4)] for _ in range(concepts)]
+    for rows in chunks(images):
+        some = maps[layer].of(rows)
+        greatest, score = measures(some)
+        for number, firsts in enumerate(best):
+            given = (greatest[:, number], score[:, number], -score[:, number], -greatest[:, number])
+            for first, values in zip(firsts, given, strict=True):
+                first.add(rows.start, values)
+    return [[first.numbers for first in firsts] for firsts in best]
+
+
+def measures(maps: LayerMaps) -> tuple[Float64, Float64]:
+    """Give of each image and concept the greatest relevance, and the SACV score, float64 `(images, concepts)`."""
+    shown, given = (each.reshape(*each.shape[:2], -1) for each in (maps.relevance, maps.contribution))
+    gated = np.where(shown > 0, given, 0).astype(np.float64)
+    return shown.max(axis=-1).astype(np.float64), gated.sum(axis=-1)
+
+
+class _First:
+    """The images of the greatest values so far, of equals the first."""
+
+    def __init__(self) -> None:
+        self.numbers = np.empty(0, dtype=np.int64)
+        self._values = np.empty(0)
+
+    def add(self, start: int, values: Float64) -> None:
+        """Take in the values of images from number `start` on."""
+        numbers = np.concatenate([self.numbers, np.arange(start, start + len(values))])
+        both = np.concatenate([self._values, values])
+        order = np.argsort(-both, kind="stable")[:SHOWN]
+        self.numbers, self._values = numbers[order], both[order]

@@ -1,0 +1,120 @@
+"""From parts to an explanation: what is known once all images were seen."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
+from functools import partial
+
+import numpy as np
+
+from sacv.concepts import ImageSet
+from sacv.maps.explained_layer import ExplainedLayer
+from sacv.maps.explanation import Explanation, Note
+from sacv.maps.images import COLUMNS
+from sacv.maps.notes import bank_notes, instead, layer_notes
+from sacv.maps.reducer import ExplainReducer, Part
+from sacv.maps.stored import StoredRows
+from sacv.maps.targets import name_of
+from sacv.maps.views import StoredImages, StoredLines, StoredMaps, chunks
+
+
+def collect(reducer: ExplainReducer, parts: Generator[Part, None, None]) -> tuple[StoredRows, Part]:
+    """Write the rows of parts to disk as they come, and merge what they gathered of all images.
+
+    Raises
+    ------
+    LayerError
+        If a layer's grid changes between parts.
+    StorageError
+        If there is no room for the rows.
+    """
+    rows, whole = StoredRows(), reducer.empty()
+    with closing(parts):
+        for part in parts:
+            rows.append(part.take_rows())
+            whole = reducer.merge(whole, part)
+    return rows, whole
+
+
+def finish(
+    reducer: ExplainReducer,
+    rows: StoredRows,
+    whole: Part,
+    pictures: ImageSet,
+    weak: Mapping[tuple[str, str], Sequence[str]],
+    last: range,
+) -> Explanation:
+    """Give the explanation of all images.
+
+    Parameters
+    ----------
+    reducer
+        What was done.
+    rows
+        The maps of the images.
+    whole
+        What was gathered of all.
+    pictures
+        Where they came from.
+    weak
+        By layer and concept, what is too weak about the CAVs that were let through.
+    last
+        Images to try other layers on, where a layer says nothing.
+    """
+    for number, found in enumerate(whole.layers.values()):
+        _mark(rows, number, found, len(pictures))
+    layers, concepts = list(whole.layers), tuple(reducer.bank.concepts)
+    maps = StoredMaps(rows, layers, concepts)
+    lines = {layer: StoredLines(rows, f"{number}/checks") for number, layer in enumerate(layers)}
+    return Explanation(
+        images=StoredImages(rows, pictures.items, reducer.model, reducer.target),
+        concepts=concepts,
+        maps=maps,
+        checks=lines if reducer.checks else None,
+        notes=(
+            *_notes(reducer, whole, _one_class(rows, len(pictures)), last),
+            *bank_notes(reducer.bank, {layer: each.grid for layer, each in maps.items()}, weak),
+        ),
+        bank=reducer.bank,
+        model=reducer.model,
+        pictures=pictures,
+        settings={"target": name_of(reducer.target), "method": reducer.method.describe()},
+    )
+
+
+def _mark(rows: StoredRows, number: int, found: ExplainedLayer, images: int) -> None:
+    """Add the marks of what beats chance, and remove the maps that were needed for them alone."""
+    limits = [limit for cav in found.cavs if (limit := found.chance.limits(cav)) is not None]
+    if len(limits) < len(found.cavs):
+        return
+    for some in chunks(images):
+        position, derivative = (rows.read(f"{number}/{kind}")[some] for kind in ("position", "derivative"))
+        relevant = [position[:, place] > limit for place, (limit, _) in enumerate(limits)]
+        contributing = [np.abs(derivative[:, place]) > least for place, (_, least) in enumerate(limits)]
+        rows.append(
+            {
+                f"{number}/relevance_significant": np.stack(relevant, axis=1),
+                f"{number}/contribution_significant": np.stack(contributing, axis=1),
+            }
+        )
+    for kind in ("position", "derivative"):
+        rows.remove(f"{number}/{kind}")
+
+
+def _one_class(rows: StoredRows, images: int) -> bool:
+    """Tell whether there are several images, and one class is explained of all, or a function."""
+    targets = rows.read("images")[:, COLUMNS.index("target")]
+    return images > 1 and (bool(np.isnan(targets).all()) or bool((targets == targets[0]).all()))
+
+
+def _notes(reducer: ExplainReducer, whole: Part, one_class: bool, last: range) -> list[Note]:
+    def advice(layer: str) -> str:
+        return instead(reducer.model, reducer.load(last).inputs, layer)
+
+    with reducer.running():
+        return [
+            note
+            for layer, found in whole.layers.items()
+            for note in layer_notes(layer, found.slopes, one_class, reducer.method, partial(advice, layer))
+        ]

@@ -1,0 +1,101 @@
+"""One image of an explanation, and its figures as a row of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sacv.maps.targets import Target, name_of
+from sacv.model import Box, VisionModel
+
+Float64 = NDArray[np.float64]
+
+COLUMNS = (
+    "logit", "target", "predicted", "probability", "width", "height", "left", "top", "right", "bottom",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ExplainedImage:
+    """One image of an explanation.
+
+    Parameters
+    ----------
+    path
+        Its name: a path, or where it stands among the images given.
+    size
+        Width and height of the original picture in pixels, or of the input where a tensor was given.
+    region
+        The part of the picture that the network saw: left, top, right, bottom in pixels. The grid of every map
+        divides it evenly. None where the transform does not tell.
+    target, target_name
+        The class explained; without an index where the target is a function of the user's own.
+    logit
+        Of the class explained, or what the function gave.
+    predicted, predicted_name, probability
+        The class with the greatest logit, and its softmax probability; none where the network gives no logits.
+    """
+
+    path: str
+    size: tuple[int, int]
+    region: Box | None
+    target: int | None
+    target_name: str
+    logit: float
+    predicted: int | None
+    predicted_name: str | None
+    probability: float | None
+
+
+def figures(
+    values: torch.Tensor,
+    logits: torch.Tensor | None,
+    classes: NDArray[np.int64] | None,
+    seen: Sequence[tuple[tuple[int, int], Box | None]],
+) -> Float64:
+    """Give the figures of a batch, float64 `(n, len(COLUMNS))`; what there is none of is NaN.
+
+    Parameters
+    ----------
+    values
+        What is explained of each image, `(n,)`.
+    logits
+        `(n, classes)`, if the network gives any.
+    classes
+        The class explained of each, if it is a class.
+    seen
+        The size of each, and the part that the network sees.
+    """
+    found = np.full((len(values), len(COLUMNS)), np.nan)
+    found[:, 0] = values.double().cpu().numpy()
+    if classes is not None:
+        found[:, 1] = classes
+    for row, (size, region) in enumerate(seen):
+        if logits is not None:
+            probabilities = logits[row].double().softmax(dim=0)
+            found[row, 2:4] = int(probabilities.argmax()), float(probabilities.max())
+        found[row, 4:6] = size
+        if region is not None:
+            found[row, 6:] = region
+    return found
+
+
+def explained_image(path: str, row: Float64, model: VisionModel, target: Target) -> ExplainedImage:
+    """Give an image from its figures."""
+    told = {name: None if np.isnan(value) else float(value) for name, value in zip(COLUMNS, row, strict=True)}
+    index, best = (None if told[name] is None else int(told[name] or 0) for name in ("target", "predicted"))
+    return ExplainedImage(
+        path=path,
+        size=(int(row[4]), int(row[5])),
+        region=None if told["left"] is None else (float(row[6]), float(row[7]), float(row[8]), float(row[9])),
+        target=index,
+        target_name=str(name_of(target)) if index is None else model.class_name(index),
+        logit=float(row[0]),
+        predicted=best,
+        predicted_name=None if best is None else model.class_name(best),
+        probability=told["probability"],
+    )

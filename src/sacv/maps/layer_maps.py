@@ -1,0 +1,64 @@
+"""The maps of one layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sacv.files import Array
+
+Map = NDArray[np.float32]
+Marks = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class LayerMaps:
+    """The maps of one layer.
+
+    Parameters
+    ----------
+    relevance, contribution
+        Float32 `(images, concepts, *grid)`.
+    relevance_significant, contribution_significant
+        Bool, of the same shape: where the relevance, and where the derivative of the logit along v, beat chance
+        (`sacv.maps.chance`); none where no null was drawn. The derivative is judged whatever the method.
+    present
+        By concept, bool `(images, *grid)`: where the concept is present (`sacv.cav.presence`); without those concepts
+        whose mask is not calibrated.
+    """
+
+    relevance: Map
+    contribution: Map
+    relevance_significant: Marks | None
+    contribution_significant: Marks | None
+    present: Mapping[str, Marks]
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """The grid of every map."""
+        return self.relevance.shape[2:]
+
+    def of(self, images: Sequence[int] | slice) -> LayerMaps:
+        """Give the maps of some images, by their numbers, in memory of their own."""
+        rows = images if isinstance(images, slice) else list(images)
+        return LayerMaps(
+            np.array(self.relevance[rows]),
+            np.array(self.contribution[rows]),
+            None if self.relevance_significant is None else np.array(self.relevance_significant[rows]),
+            None if self.contribution_significant is None else np.array(self.contribution_significant[rows]),
+            {concept: np.array(marks[rows]) for concept, marks in self.present.items()},
+        )
+
+    def arrays(self, layer: str) -> dict[str, Array]:
+        """Give the arrays by their names in the file."""
+        named: dict[str, Array | None] = {
+            "relevance": self.relevance,
+            "contribution": self.contribution,
+            "relevance_significant": self.relevance_significant,
+            "contribution_significant": self.contribution_significant,
+        }
+        named |= {f"present/{concept}": values for concept, values in self.present.items()}
+        return {f"{layer}/{kind}": values for kind, values in named.items() if values is not None}

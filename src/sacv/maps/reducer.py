@@ -1,0 +1,225 @@
+"""From batches of images to parts of an explanation: what `explain` does, a shard at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sacv.cav import ConceptBank
+from sacv.concepts import ImageItem
+from sacv.engine import Shard
+from sacv.errors import ActivationError
+from sacv.files import Array
+from sacv.maps.checks import as_table, check, with_neighbours
+from sacv.maps.explained_layer import ExplainedLayer
+from sacv.maps.images import figures
+from sacv.maps.methods import Method
+from sacv.maps.targets import Target, aim_of, classes_of, select_of
+from sacv.model import Box, Rest, Trace, VisionModel, target_mark
+
+PART_VERSION = 1
+"""Of what a shard's part holds."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A batch as the network's input.
+
+    Parameters
+    ----------
+    start
+        Number of its first image.
+    inputs
+        Of the network.
+    seen
+        The size of each image, and the part of it that the network sees.
+    """
+
+    start: int
+    inputs: torch.Tensor
+    seen: tuple[tuple[tuple[int, int], Box | None], ...]
+
+
+@dataclass
+class Part:
+    """What some images give.
+
+    Parameters
+    ----------
+    start
+        Number of the first image; none of no images.
+    rows
+        By kind, arrays whose first axis is the images: `images` (`sacv.maps.images`), and of each layer, by its number,
+        the maps and the trust lines, such as `0/relevance` and `0/checks`.
+    layers
+        What is gathered of all images together.
+    """
+
+    start: int | None
+    rows: dict[str, list[Array]]
+    layers: dict[str, ExplainedLayer]
+
+    def take_rows(self) -> dict[str, Array]:
+        """Give the rows, and let go of them."""
+        joined = {kind: np.concatenate(arrays) for kind, arrays in self.rows.items()}
+        self.rows = {}
+        return joined
+
+
+@dataclass(frozen=True)
+class ExplainReducer:
+    """From batches of images to their maps and trust lines, and to what is known of all images only.
+
+    Parameters
+    ----------
+    model, bank, target, method
+        As `sacv.explain` takes them, checked.
+    batch_size
+        Activations run at a time.
+    checks
+        Make the trust lines.
+    items
+        The images.
+    """
+
+    model: VisionModel
+    bank: ConceptBank
+    target: Target
+    method: Method
+    batch_size: int
+    checks: bool
+    items: Sequence[ImageItem] = field(repr=False)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Hold the network."""
+        with self.model.borrowed():
+            yield
+
+    @cached_property
+    def _basis(self) -> str:
+        """What every part depends on."""
+        names = None if callable(self.target) else self.model.class_names
+        return json.dumps(
+            [
+                PART_VERSION,
+                self.model.identity(),
+                self.bank.fingerprint,
+                target_mark(self.target),
+                None if names is None else [str(name) for name in names],
+                repr(self.method.describe()),
+                target_mark(type(self.method).maps),
+                self.batch_size,
+                self.checks,
+            ]
+        )
+
+    def key(self, shard: Shard) -> str:
+        """Give a SHA-256 of the network, the bank, the target, the method, the checks, and the shard's images."""
+        digest = hashlib.sha256(self._basis.encode())
+        for piece in shard.pieces:
+            digest.update(repr(piece).encode())
+            for number in piece:
+                digest.update(self.items[number].digest.encode())
+        return digest.hexdigest()
+
+    def load(self, piece: range) -> Loaded:
+        """Read and transform a batch of images."""
+        images = [self.items[number].load() for number in piece]
+        return Loaded(piece.start, self.model.inputs(images), tuple(map(self.model.seen, images)))
+
+    def empty(self) -> Part:
+        """Give the part of no images."""
+        return Part(None, {}, {layer: ExplainedLayer(self.bank, layer) for layer in self.bank.layers})
+
+    def add(self, part: Part, loaded: Loaded) -> Part:
+        """Run a batch and add what it gives.
+
+        Raises
+        ------
+        ActivationError, LayerError, TargetError
+            As `sacv.explain` raises them.
+        """
+        names = [self.items[loaded.start + row].name for row in range(len(loaded.seen))]
+        trace = self.model.trace(loaded.inputs, list(part.layers), [select_of(self.model, self.target)])
+        _require_finite(trace, names)
+        rows: dict[str, Array] = {"images": figures(trace.scalars[0], trace.logits, self._classes(trace), loaded.seen)}
+        aim = aim_of(self.model, self.target, trace.logits)
+        lines, seen = {}, {}
+        for number, (layer, found) in enumerate(part.layers.items()):
+            record = trace.activations[layer]
+            found.require_channels(record.cells)
+            found.require_grid(tuple(record.cells.shape[1:-1]), names[0])
+            rest = Rest(self.model, loaded.inputs, layer, record, aim, self.batch_size)
+            scene = found.scene(rest, trace.scalars[0], trace.gradients[0][layer])
+            rows |= {f"{number}/{kind}": values for kind, values in found.add(scene, self.method).items()}
+            if self.checks:
+                lines[layer], seen[layer] = check(scene), scene.relevance.cpu().numpy()
+        if self.checks:
+            whole = with_neighbours(lines, seen).values()
+            rows |= {f"{number}/checks": as_table(each) for number, each in enumerate(whole)}
+        for kind, values in rows.items():
+            part.rows.setdefault(kind, []).append(values)
+        part.start = loaded.start if part.start is None else part.start
+        return part
+
+    def _classes(self, trace: Trace) -> NDArray[np.int64] | None:
+        if trace.logits is None or callable(self.target):
+            return None
+        found: NDArray[np.int64] = classes_of(self.model, self.target, trace.logits).cpu().numpy()
+        return found
+
+    def merge(self, left: Part, right: Part) -> Part:
+        """Join two parts, the first of which is reused; the images of the second come after."""
+        if right.start is None:
+            return left
+        for layer, found in right.layers.items():
+            left.layers[layer].join(found, self.items[right.start].name)
+        for kind, arrays in right.rows.items():
+            left.rows.setdefault(kind, []).extend(arrays)
+        left.start = right.start if left.start is None else left.start
+        return left
+
+    def pack(self, part: Part) -> dict[str, Array]:
+        """Give a part as arrays."""
+        arrays: dict[str, Array] = {f"rows/{kind}": np.concatenate(each) for kind, each in part.rows.items()}
+        if part.start is not None:
+            arrays["start"] = np.array([part.start])
+        for number, found in enumerate(part.layers.values()):
+            arrays |= {f"layers/{number}/{name}": values for name, values in found.pack().items()}
+        return arrays
+
+    def unpack(self, arrays: Mapping[str, Array]) -> Part:
+        """Undo `pack`."""
+        part = self.empty()
+        part.start = int(arrays["start"][0]) if "start" in arrays else None
+        part.rows = {kind: [values] for kind, values in _under("rows/", arrays).items()}
+        for number, found in enumerate(part.layers.values()):
+            found.unpack(_under(f"layers/{number}/", arrays))
+        return part
+
+
+def _under(start: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    return {name.removeprefix(start): values for name, values in arrays.items() if name.startswith(start)}
+
+
+def _require_finite(trace: Trace, names: Sequence[str]) -> None:
+    told: dict[str, torch.Tensor] = {} if trace.logits is None else {"the logits": trace.logits}
+    told |= {"the values explained": trace.scalars[0][:, None]}
+    told |= {f"the activations of layer {layer!r}": record.cells for layer, record in trace.activations.items()}
+    told |= {f"the gradients at layer {layer!r}": cells for layer, cells in trace.gradients[0].items()}
+    for what, values in told.items():
+        finite = torch.isfinite(values).flatten(1).all(dim=1)
+        if not bool(finite.all()):
+            raise ActivationError(
+                f"{what} are not finite for {names[int((~finite).nonzero()[0])]}; "
+                "check the network's weights and the transform, or run it in float32"
+            )

@@ -1,0 +1,96 @@
+"""What the notes on a layer need of the derivatives of all images: few numbers, whatever the number of images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sacv.cav import CAV
+from sacv.files import Array
+
+Map = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+
+SATURATED = 1e-6
+"""Share of a target's value below which the change that a concept makes is none."""
+
+ALIKE = 1e-5
+"""Share of the largest derivative below which differences are rounding."""
+
+
+@dataclass
+class Slopes:
+    """The derivatives along v of some images of a layer, and whether their contributions say anything.
+
+    Parameters
+    ----------
+    low, high
+        The least and the greatest of each concept and location, `(concepts, *grid)`; none of no image.
+    gives
+        Whether any contribution is not zero.
+    saturated
+        Whether no concept can move the target of any image by more than `SATURATED` of it, to first order.
+    constant
+        Whether the map of each image and concept is the same at every location.
+    """
+
+    low: Map | None = None
+    high: Map | None = None
+    gives: bool = False
+    saturated: bool = True
+    constant: bool = True
+
+    def add(self, derivatives: Map, contributions: Map, values: Float64, cavs: Sequence[CAV]) -> None:
+        """Take in maps `(n, concepts, *grid)`, and what is explained of each image `(n,)`."""
+        flat = derivatives.reshape(*derivatives.shape[:2], -1)
+        moved = np.abs(flat).sum(axis=-1, dtype=np.float64) * np.array([cav.separation for cav in cavs])
+        self.join(
+            Slopes(
+                derivatives.min(axis=0),
+                derivatives.max(axis=0),
+                bool(contributions.any()),
+                bool(np.all(moved <= SATURATED * np.abs(values[:, None]))),
+                bool(np.all(np.ptp(flat, axis=-1) <= ALIKE * np.abs(flat).max(axis=-1))),
+            )
+        )
+
+    def join(self, other: Slopes) -> None:
+        """Take in other images, on the same grid."""
+        if other.low is None or other.high is None:
+            return
+        self.low = other.low if self.low is None else np.minimum(self.low, other.low)
+        self.high = other.high if self.high is None else np.maximum(self.high, other.high)
+        self.gives |= other.gives
+        self.saturated &= other.saturated
+        self.constant &= other.constant
+
+    @property
+    def grid(self) -> tuple[int, ...] | None:
+        """The grid of the maps; none of no image."""
+        return None if self.low is None else self.low.shape[1:]
+
+    @property
+    def largest(self) -> float:
+        """The greatest size of a derivative."""
+        return 0.0 if self.low is None or self.high is None else float(max(-self.low.min(), self.high.max()))
+
+    @property
+    def alike(self) -> bool:
+        """Whether the map of each concept is that of every image."""
+        return self.low is None or self.high is None or bool(np.all(self.high - self.low <= ALIKE * self.largest))
+
+    def pack(self) -> dict[str, Array]:
+        """Give this as arrays."""
+        if self.low is None or self.high is None:
+            return {}
+        return {"low": self.low, "high": self.high, "flags": np.array([self.gives, self.saturated, self.constant])}
+
+    @classmethod
+    def unpack(cls, arrays: Mapping[str, Array]) -> Slopes:
+        """Undo `pack`."""
+        if "flags" not in arrays:
+            return cls()
+        return cls(arrays["low"], arrays["high"], *map(bool, arrays["flags"]))
