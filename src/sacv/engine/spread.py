@@ -8,6 +8,7 @@ result is that of the local engine, byte for byte, on machines of the same kind.
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ from sacv.optional import require
 
 RETRIES = 10
 """How often a worker that was lost is started again."""
+
+REACH = 10.0
+"""Seconds in which a cluster must answer."""
 
 AHEAD = 2
 """Shards that each worker is given at a time, so that it need not wait."""
@@ -109,8 +113,9 @@ class RayEngine:
         if self.address is None:
             local = {"include_dashboard": False, "num_cpus": max(self.workers or 1, os.cpu_count() or 1)}
         try:
+            _reach(self.address)  # Ray itself would try for minutes
             ray.init(address=self.address, log_to_driver=False, logging_level="error", configure_logging=True, **local)
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             raise EngineError(
                 f"there is no Ray cluster at {self.address or 'this machine'} ({error}); start one with 'ray start "
                 "--head', or leave the address out to work on this machine"
@@ -183,6 +188,13 @@ class _Spread:
         """Let the workers go."""
         for worker in self._workers:
             self._ray.kill(worker)
+
+
+def _reach(address: str | None) -> None:
+    """Check that something answers at `host:port` or `ray://host:port`; OSError if not."""
+    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=REACH).close()
 
 
 def _carry(ray: Any, reducer: Reducer[Any, Any]) -> None:
