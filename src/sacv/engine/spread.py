@@ -81,7 +81,8 @@ class RayEngine:
         keys = [None if store is None else reducer.key(shard) for shard in shards]
         done = [store is not None and key is not None and store.read(key) is not None for key in keys]
         waiting = [shard for shard, there in zip(shards, done, strict=True) if not there]
-        spread = _Spread(ray, self._workers(ray, reducer, waiting), waiting)
+        held, workers = self._workers(ray, reducer, waiting)
+        spread = _Spread(ray, held, workers, waiting)
         try:
             for shard, key, there in zip(shards, keys, done, strict=True):
                 found = store.read(key) if store is not None and key is not None and there else None
@@ -94,16 +95,17 @@ class RayEngine:
         finally:
             spread.close()
 
-    def _workers(self, ray: Any, reducer: Reducer[Any, Any], shards: Sequence[Shard]) -> list[Any]:
+    def _workers(self, ray: Any, reducer: Reducer[Any, Any], shards: Sequence[Shard]) -> tuple[list[Any], list[Any]]:
+        """Give the reducer, held by Ray, and workers that hold it."""
         if not shards:
-            return []
+            return [], []
         self._connect(ray)
         threads = torch.get_num_threads()
         count = self.workers or max(int(ray.cluster_resources().get("CPU", 1)) // threads, 1)
         _carry(ray, reducer)
         held = [ray.put(reducer)]  # within a list, for an actor that starts again takes its arguments once more
         actor = ray.remote(num_cpus=1, max_restarts=RETRIES, max_task_retries=RETRIES)(Worker)
-        return [actor.remote(held, threads) for _ in range(min(count, len(shards)))]
+        return held, [actor.remote(held, threads) for _ in range(min(count, len(shards)))]
 
     def _connect(self, ray: Any) -> None:
         if ray.is_initialized():
@@ -141,8 +143,9 @@ class Worker:
 class _Spread:
     """Shards under way: a bounded number, and their results until they are asked for."""
 
-    def __init__(self, ray: Any, workers: Sequence[Any], shards: Sequence[Shard]) -> None:
+    def __init__(self, ray: Any, held: Sequence[Any], workers: Sequence[Any], shards: Sequence[Shard]) -> None:
         self._ray = ray
+        self._held = held  # Ray lets go of what nobody here holds, and a worker that starts again takes it once more
         self._workers = list(workers)
         self._shards = list(shards)[::-1]
         self._under_way: dict[Any, tuple[Shard, Any]] = {}
