@@ -65,9 +65,12 @@ class StoredRows:
             self._lengths[name] += len(values)
 
     def read(self, name: str) -> Array:
-        """Give an array, mapped into memory to be read: what is never touched takes none, nor what is let go."""
+        """Give an array, mapped into memory: what is never touched takes none, nor what is let go.
+
+        What is written to it stays with it, and does not reach the disk.
+        """
         kind = self._kinds[name]
-        return np.asarray(np.memmap(kind.file, kind.dtype, "r", shape=(self._lengths[name], *kind.row)))
+        return np.asarray(np.memmap(kind.file, kind.dtype, "c", shape=(self._lengths[name], *kind.row)))
 
     def remove(self, name: str) -> None:
         """Remove an array."""
