@@ -131,6 +131,17 @@ def test_an_explanation_does_not_depend_on_the_shards(bank, sizes, tmp_path):
     assert content(tmp_path / "found") == content(tmp_path / "want")
 
 
+def test_a_map_may_be_written_to_and_stays_what_it_was(bank, tmp_path):
+    found = explained(bank)
+    concept = found.concepts[0]
+    before = found.relevance("1", concept).copy()
+    torch.from_numpy(found.relevance("1", concept)).zero_()  # no warning, as of arrays that are only to be read
+    np.testing.assert_array_equal(found.relevance("1", concept), before)
+    found.save(tmp_path / "out")
+    saved = load_file(tmp_path / "out" / "maps.safetensors").values()
+    assert any(np.array_equal(values[:, 0], before) for values in saved if values.ndim == 4)
+
+
 def test_what_is_merged_holds_nothing_of_single_images(bank):
     def size(count):
         reducer = reducer_of(bank, noise(count, 3, 4, 7))
