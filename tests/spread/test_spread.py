@@ -151,6 +151,19 @@ def test_a_worker_that_dies_again_and_again_is_one_error(tmp_path, monkeypatch):
         list(RayEngine(workers=1).parts(Deadly(tmp_path, 99), cut(20, 2)))
 
 
+def test_a_part_that_goes_in_between_is_done_again(tmp_path, monkeypatch):
+    shards, store = cut(20, 2), ShardStore(tmp_path / "shards")
+    want = list(LocalEngine().parts(Deadly(tmp_path, 0), shards, store))
+    read, seen = store.read, []
+
+    def once(key):
+        seen.append(key)
+        return read(key) if seen.count(key) == 1 else None
+
+    monkeypatch.setattr(store, "read", once)
+    assert list(RayEngine(workers=1).parts(Deadly(tmp_path, 0), shards, store)) == want
+
+
 def test_a_worker_counts_with_as_many_threads_as_this_process():
     reducer = Deadly(Path("nowhere"), 0)
     before = torch.get_num_threads()

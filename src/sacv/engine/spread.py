@@ -86,7 +86,10 @@ class RayEngine:
         try:
             for shard, key, there in zip(shards, keys, done, strict=True):
                 found = store.read(key) if store is not None and key is not None and there else None
-                made = spread.result(shard) if found is None else found
+                if found is not None:
+                    made: Mapping[str, Array] = found
+                else:  # what was there a moment ago may have gone since, and was given to no worker
+                    made = packed_part(reducer, shard) if there else spread.result(shard)
                 if found is None and store is not None and key is not None:
                     store.write(key, made)
                 if progress is not None:
@@ -133,11 +136,16 @@ class Worker:
 
     def part(self, shard: Shard) -> dict[str, Array]:
         """Give the part of a shard, packed."""
-        with self.reducer.running():
-            part = self.reducer.empty()
-            for loaded in ahead(self.reducer.load, shard.pieces, 2):
-                part = self.reducer.add(part, loaded)
-            return dict(self.reducer.pack(part))
+        return packed_part(self.reducer, shard)
+
+
+def packed_part(reducer: Reducer[Any, Any], shard: Shard) -> dict[str, Array]:
+    """Make the part of a shard in this process, and pack it."""
+    with reducer.running():
+        part = reducer.empty()
+        for loaded in ahead(reducer.load, shard.pieces, 2):
+            part = reducer.add(part, loaded)
+        return dict(reducer.pack(part))
 
 
 class _Spread:
