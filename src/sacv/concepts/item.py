@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sacv.concepts.formats import Loaded
@@ -21,17 +21,29 @@ class ImageItem:
         Gives the image.
     ras
         Whether it is a volume that runs to superior, to anterior and to the right.
+    group
+        What it belongs with, such as a patient: images of one group are not independent. Its own content by default.
+    strata
+        Its value in each column that a concept may be confounded with, such as a diagnosis.
     """
 
-    __slots__ = ("_digest", "load", "name", "ras")
+    __slots__ = ("_digest", "group", "load", "name", "ras", "strata")
 
     def __init__(
-        self, name: str, digest: str | Callable[[], str], load: Callable[[], Loaded], ras: bool = False
+        self,
+        name: str,
+        digest: str | Callable[[], str],
+        load: Callable[[], Loaded],
+        ras: bool = False,
+        group: str | None = None,
+        strata: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self._digest = digest
         self.load = load
         self.ras = ras
+        self.group = group
+        self.strata = {} if strata is None else dict(strata)
 
     @property
     def digest(self) -> str:
