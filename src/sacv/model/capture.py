@@ -57,6 +57,10 @@ class Trace:
     """For each target, by layer: `(n, *grid, channels)`, the derivative of the target's logit."""
 
 
+_HELD: dict[int, list[int]] = {}
+"""By the identity of each network that is held by `as_it_was`: its CUDA devices."""
+
+
 class _Stop(Exception):
     """Ends a forward pass once every layer asked for has answered."""
 
@@ -66,16 +70,24 @@ def as_it_was(net: nn.Module) -> Iterator[None]:
     """Put the network in eval mode with frozen parameters, and everything back on leaving.
 
     The mode of every submodule, `requires_grad` of every parameter, the gradient mode and the random state of torch
-    return as they were, also after an exception.
+    return as they were, also after an exception. Within another one of the same network only the last two do, so that
+    a batch does not pay for going through all modules.
     """
+    if id(net) in _HELD:
+        with torch.random.fork_rng(devices=_HELD[id(net)]), torch.enable_grad():
+            yield
+        return
     modes = [(module, module.training) for module in net.modules()]
     flags = [(parameter, parameter.requires_grad) for parameter in net.parameters()]
     # Compiled code does not see hooks; what `module.compile()` made waits while the module runs as it was written.
     compiled = [(module, call) for module in net.modules() if (call := module._compiled_call_impl) is not None]
+    devices = _cuda_devices(net)
     with ExitStack() as stack:
-        stack.enter_context(torch.random.fork_rng(devices=_cuda_devices(net)))
+        stack.enter_context(torch.random.fork_rng(devices=devices))
         stack.enter_context(torch.enable_grad())  # restores the mode found, whatever a hook sets inside
         stack.callback(_restore, modes, flags, compiled)
+        _HELD[id(net)] = devices
+        stack.callback(_HELD.pop, id(net))
         net.eval()
         for module, _ in compiled:
             module._compiled_call_impl = None
