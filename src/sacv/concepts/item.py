@@ -27,7 +27,7 @@ class ImageItem:
         Its value in each column that a concept may be confounded with, such as a diagnosis.
     """
 
-    __slots__ = ("_digest", "group", "load", "name", "ras", "strata")
+    __slots__ = ("_digest", "_strata", "group", "load", "name", "ras")
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class ImageItem:
         self.load = load
         self.ras = ras
         self.group = group
-        self.strata = {} if strata is None else dict(strata)
+        self._strata = strata or None  # an empty table for each of a million images would be felt
 
     @property
     def digest(self) -> str:
@@ -57,6 +57,11 @@ class ImageItem:
         if not isinstance(self._digest, str):
             self._digest = self._digest()
         return self._digest
+
+    @property
+    def strata(self) -> Mapping[str, str]:
+        """Value in each column."""
+        return self._strata or {}
 
     def __repr__(self) -> str:
         return f"ImageItem({self.name!r})"
