@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from sacv.concepts.formats import Loaded
 
 
+_NONE: Mapping[str, str] = {}
+
+
 class ImageItem:
     """One image: its name for people, the SHA-256 of its content, and how to load it.
 
@@ -27,7 +30,7 @@ class ImageItem:
         Its value in each column that a concept may be confounded with, such as a diagnosis.
     """
 
-    __slots__ = ("_digest", "_strata", "group", "load", "name", "ras")
+    __slots__ = ("_digest", "group", "load", "name", "ras", "strata")
 
     def __init__(
         self,
@@ -43,7 +46,7 @@ class ImageItem:
         self.load = load
         self.ras = ras
         self.group = group
-        self._strata = strata or None  # an empty table for each of a million images would be felt
+        self.strata = strata or _NONE
 
     @property
     def digest(self) -> str:
@@ -57,11 +60,6 @@ class ImageItem:
         if not isinstance(self._digest, str):
             self._digest = self._digest()
         return self._digest
-
-    @property
-    def strata(self) -> Mapping[str, str]:
-        """Value in each column."""
-        return self._strata or {}
 
     def __repr__(self) -> str:
         return f"ImageItem({self.name!r})"
