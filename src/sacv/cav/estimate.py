@@ -379,16 +379,21 @@ def _entangled(one: _Fitted, fitted: Sequence[_Fitted], statistics: Mapping[tupl
 def _told_from(one: _Fitted, other: _Fitted, statistics: Mapping[tuple[str, str], SetStatistics]) -> float:
     """Give the AUROC of a concept against another.
 
-    Where pictures of the other are random images of the one, as those of one table are, it is against these, held out:
-    they show the other and lack the one. There are none where the one is in every picture of the other.
+    Concepts of tables share pictures: there it is against those that show the other and lack the one, held out where
+    they are its random images. It is 0.5 where there are none.
     """
     concept, random = one.held_out
-    theirs = {image.digest for image in other.entry.images}
-    lacking = [number for number, image in enumerate(one.against.images) if image.count == 1 and image.digest in theirs]
-    chosen = random.part(np.isin(random.image, lacking))
-    if len(chosen.scores) and not one.entry.regions:
-        return area(concept.scores, chosen.scores, concept.weights, chosen.weights)
-    if theirs <= {image.digest for image in one.entry.images} and not one.entry.regions:
-        return 0.5
     found = statistics[one.cav.layer, other.entry.key].sample
-    return area(concept.scores, found.vectors @ one.cav.detector, concept.weights, found.weights)
+    scores, weights = found.vectors @ one.cav.detector, found.weights
+    if one.entry.missing is not None:
+        theirs, own = ({image.digest for image in side.entry.images} for side in (other, one))
+        images = one.against.images
+        lacking = [number for number, image in enumerate(images) if image.count == 1 and image.digest in theirs]
+        if lacking:
+            held = random.part(np.isin(random.image, lacking))
+            scores, weights = held.scores, held.weights
+        else:
+            apart = [number for number, image in enumerate(other.entry.images) if image.digest not in own]
+            kept = np.isin(found.image, apart)
+            scores, weights = scores[kept], weights[kept]
+    return area(concept.scores, scores, concept.weights, weights) if len(scores) else 0.5

@@ -7,13 +7,13 @@ for nothing. Of typed columns a whole number is `1`, also where missing values h
 
 from __future__ import annotations
 
+import csv
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -133,25 +133,22 @@ def _from_parquet(path: Path) -> Cells:
 
 
 def _from_text(path: Path, *, tabs: bool) -> Cells:
-    import pandas as pd
-
     try:
-        separator = "\t" if tabs else _separator(path)
-        found = pd.read_csv(path, sep=separator, header=None, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:  # of pandas, and of what is no text
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            first = file.readline()
+            file.seek(0)
+            # the semicolon, where only that stands in the header
+            separator = "\t" if tabs else ";" if ";" in first and "," not in first else ","
+            header, *rows = [row for row in csv.reader(file, delimiter=separator, strict=True) if row]
+    except (OSError, ValueError, csv.Error) as error:  # of what is no text, or has no line
         raise _unreadable(path, error) from error
-    short = np.flatnonzero(found.isna().any(axis=1))
-    if len(short):
-        raise OptionError(f"row {short[0]} of {path} has fewer cells than the header; write it with all its separators")
-    names = tuple(map(text, found.iloc[0].tolist()))
-    return Cells(str(path), names, len(found) - 1, lambda number: _texts(found.iloc[1:, number].tolist()))
-
-
-def _separator(path: Path) -> str:
-    """Give the separator of a CSV: the semicolon, where only that stands in the header."""
-    with path.open(encoding="utf-8-sig") as file:
-        header = file.readline()
-    return ";" if ";" in header and "," not in header else ","
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(header):
+            raise OptionError(
+                f"row {number} of {path} has {len(row)} cells and the header {len(header)}; write it with all its "
+                "separators, and cells that hold one in quotes"
+            )
+    return Cells(str(path), tuple(map(text, header)), len(rows), lambda column: _texts(row[column] for row in rows))
 
 
 def _from_frame(source: Any) -> Cells:
