@@ -193,7 +193,9 @@ def test_sites_with_tables_of_their_own_are_merged():
 
 def test_another_random_set_takes_the_place_of_the_other_rows():
     bank = planted(TWO)
-    random = sacv.fit(MODEL, ["layer"], {"c": noise(4, 3, 3, 7)}, noise(9, 3, 3, 5), solver=MeanDifference(), nulls=9)
+    random = sacv.fit(
+        MODEL, ["layer"], {"c": noise(4, 3, 3, 7)}, noise(9, 3, 3, 5), solver=MeanDifference(), locations=99
+    )
     found = sacv.refit(bank, random=random)
     assert not found.rests and (found.sets[0].negatives, found.sets[0].unused) == (0, 19)
     assert found.random("layer", "a").count == 9
