@@ -203,6 +203,8 @@ BAD = [
     (lambda: veil(values=["P", "P"]), OptionError, "the value 'P' of the column 'veil' is given twice"),
     (lambda: veil(values=[]), OptionError, "give a list of one or more values of the column 'veil', not []"),
     (lambda: sacv.from_table("rows.csv", "photos", {"veil": ("veil", "P")}), OptionError, "not 'P'"),
+    (lambda: sacv.from_table("rows.csv", "photos", {"veil": "veil"}), OptionError,
+     "concept 'veil': give its column and a list of values, such as ('veil', ['P']), not 'veil'"),
     (lambda: veil(rows={"site": ["z"]}), OptionError, "rows 'site': no row of rows.csv has 'z' in the column 'site'"),
     (lambda: veil(rows={"site": ["y"], "patient": ["b"]}), OptionError,
      "rows.csv has no row whose site is y and patient is b"),

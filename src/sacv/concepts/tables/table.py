@@ -120,7 +120,7 @@ def from_table(
     """
     cells = cells_of(source)
     chosen = _selected(cells, rows or {})
-    shows = {name: _labels(cells, name, column, values, chosen) for name, (column, values) in (columns or {}).items()}
+    shows = {name: _labels(cells, name, given, chosen) for name, given in (columns or {}).items()}
     groups = None if group is None else _groups(cells, group, chosen)
     strata_cells = {column: _cells(cells, column, chosen, {}) for column in strata}
     stored = _stored(source, cells, images, key, chosen)
@@ -160,8 +160,13 @@ def _selected(cells: Cells, rows: Mapping[str, Values]) -> list[int]:
     return found
 
 
-def _labels(cells: Cells, name: str, column: str, values: Values, chosen: Sequence[int]) -> list[bool | None]:
+def _labels(cells: Cells, name: str, given: tuple[str, Values], chosen: Sequence[int]) -> list[bool | None]:
     """Tell of each row chosen whether it shows a concept; None where it has no value."""
+    if isinstance(given, str) or len(given) != 2:
+        raise OptionError(
+            f"concept {name!r}: give its column and a list of values, such as ('veil', ['P']), not {given!r}"
+        )
+    column, values = given
     wanted = _wanted(cells, f"concept {name!r}", column, values)
     found = [None if cell == "" else cell in wanted for cell in _cells(cells, column, chosen, wanted)]
     if True not in found:
