@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sacv import stats as stats
     from sacv import trust as trust
     from sacv.cav import CAV, ConceptBank, Quality, fit, merge, refit
-    from sacv.concepts import Region
+    from sacv.concepts import Labelled, Region, Table, from_table
     from sacv.engine import LocalEngine, RayEngine, ShardStore
     from sacv.index import Found, Like, search
     from sacv.maps import Explanation, explain, methods
@@ -46,6 +46,7 @@ __all__ = [
     "Explanation",
     "Found",
     "ImageTransform",
+    "Labelled",
     "Like",
     "LocalEngine",
     "Quality",
@@ -53,6 +54,7 @@ __all__ = [
     "Region",
     "SacvError",
     "ShardStore",
+    "Table",
     "VisionModel",
     "Window",
     "__version__",
@@ -60,6 +62,7 @@ __all__ = [
     "errors",
     "explain",
     "fit",
+    "from_table",
     "load_model",
     "merge",
     "methods",
@@ -71,7 +74,7 @@ __all__ = [
 
 _ROOMS = {
     "cav": ("CAV", "ConceptBank", "Quality", "fit", "merge", "refit"),
-    "concepts": ("Region",),
+    "concepts": ("Labelled", "Region", "Table", "from_table"),
     "engine": ("LocalEngine", "RayEngine", "ShardStore"),
     "files": (),
     "index": ("Found", "Like", "search"),

@@ -135,7 +135,7 @@ EDITS = {
     (*SET, "regions"): [None, 3, "yes", GONE],
     (*SET, "skipped"): [*LIST, [["one"]], [["one", 2]], ["ab"], GONE],
     (*SET, "repeats"): [*LIST, [["one"]], ["ab"], GONE],
-    **{(*SET, name): WHOLE for name in ("negatives", "unused", "unmatched")},
+    **{(*SET, name): WHOLE for name in ("negatives", "unused", "unmatched", "missing")},
     (*SET, "rest"): [None, -1, "yes"],
     ("rests",): LIST,
     ("rests", 0, "concept"): [np.nan, 3, "9", "y"],

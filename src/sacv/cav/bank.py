@@ -38,7 +38,7 @@ from sacv.cav.arrays import (
 )
 from sacv.cav.checksums import CAVS, LABELS, MOMENTS, require_whole, with_checksums
 from sacv.cav.context import BankContext
-from sacv.cav.contrast import contrast
+from sacv.cav.contrast import contrast, pool_key
 from sacv.cav.labels import check_labels
 from sacv.cav.reading import Reading
 from sacv.cav.sets import RANDOM, BankSet
@@ -92,7 +92,8 @@ class ConceptBank:
     seen_through
         By layer and concept of marked regions (`BankSet.key`): the pool's means under its masks.
     rests
-        What is not marked of the photos of each concept that is told from it.
+        The random set of its own of each concept that has one: what is not marked of its photos, or the other rows of
+        its table.
     absent
         The pictures that calibrate the mask of presence; they stand in none of the sets.
     context
@@ -155,6 +156,18 @@ class ConceptBank:
             found = contrast(layer, entry, self.sets[-1], self.rests, self.statistics)
             known[layer, concept] = found.statistics
         return known[layer, concept]
+
+    def pool(self, layer: str, concept: str) -> SetStatistics:
+        """Give what the null and the deals of a concept are drawn from at a layer.
+
+        Raises
+        ------
+        LayerError, OptionError
+            As `cav`.
+        """
+        self.cav(layer, concept)
+        entry = next(entry for entry in self.sets if entry.concept == concept)
+        return self.statistics[layer, pool_key(entry, self.rests)]
 
     @property
     def reading(self) -> Reading:

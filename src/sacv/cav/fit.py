@@ -65,7 +65,8 @@ def fit(
     A concept's images are taken to show it everywhere, or where they are marked; a random image, nowhere. Each concept
     is told from its random set, location by location; folds, and so all figures, are grouped by image. The random set
     of a concept that is marked on photos is the rest of these photos; `sacv.cav.contrast` says how much random images
-    beside it count.
+    beside it count. Of a concept from a table (`sacv.from_table`) it is the pictures of the rows that do not show it,
+    unless random images are given.
 
     Parameters
     ----------
@@ -75,7 +76,7 @@ def fit(
         Dotted names of layers.
     concepts
         Images of each concept by its name: a folder, files, pictures, uint8 arrays or float tensors
-        (see `sacv.concepts.image_set`).
+        (see `sacv.concepts.image_set`), or a `sacv.Labelled` from a table (`sacv.from_table(...).concepts`).
     random
         Images that do not show the concepts, in the same ways; several folders are one pool.
     regions
@@ -87,7 +88,8 @@ def fit(
         Pictures that show none of the concepts, used for nothing but the mask of presence (`sacv.cav.presence`); 19 or
         more. Of 24 or more, up to half give hard negatives (`sacv.cav.hard`) and the others calibrate. They should be
         like those to be explained. Without them, of 80 random images or more some are held out of everything else for
-        it; an empty sequence holds out none. As many are used as give 2^27 values of activation over all layers, which
+        it, also of 80 pictures or more of tables that show no concept, if all concepts come from tables; an empty
+        sequence holds out none. As many are used as give 2^27 values of activation over all layers, which
         are in memory until the CAVs are known.
     context
         Photos that show none of the concepts, in the same ways. Concepts and random images that are whole pictures,
@@ -252,16 +254,18 @@ def _bank_images(items: Sequence[ImageItem], units: Units, looks: NDArray[np.flo
 
 
 def _bank_set(source: FitSource, images: _Images, used: Set[str]) -> BankSet:
-    negatives = sum(item.digest in used for item in source.negatives)
+    lacking = source.others or source.negatives
+    negatives = sum(item.digest in used for item in lacking)
     return BankSet(
         source.concept,
         regions=source.masks is not None,
         skipped=tuple((skipped.name, skipped.reason) for skipped in source.images.skipped),
         repeats=source.repeats,
         negatives=negatives,
-        unused=len(source.negatives) - negatives,
+        unused=source.unused + len(lacking) - negatives,
         unmatched=source.unmatched,
         rest=source.concept is None and not source.images.items,
+        missing=source.missing,
         **images,
     )
 

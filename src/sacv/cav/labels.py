@@ -67,7 +67,7 @@ _set = record(
         "skipped": _pairs,
         "repeats": _pairs,
     },
-    {"negatives": whole(), "unused": whole(), "unmatched": whole(), "rest": truth, "joined": text},
+    {"negatives": whole(), "unused": whole(), "unmatched": whole(), "rest": truth, "joined": text, "missing": whole()},
 )
 
 _quality = record(

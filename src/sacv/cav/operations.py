@@ -68,6 +68,7 @@ def merge(banks: Sequence[ConceptBank], *, solver: Solver | None = None) -> Conc
                 unused=sum(part.unused for _, part in chosen),
                 unmatched=sum(part.unmatched for _, part in chosen),
                 rest=any(part.rest for _, part in chosen),
+                missing=_sum([part.missing for _, part in chosen]),
             )
         )
         kept[entry.key] = [bank for bank, _ in chosen]
@@ -172,7 +173,7 @@ def _again(bank: ConceptBank, solver: Solver | None, runs: int, nulls: int, befo
             f"the bank is learned from textures in context too, which {solver!r} cannot take; "
             "take a solver that works from moments, or fit without a context"
         )
-    _require_apart(bank.sets)
+    _require_apart(bank.sets, bank.rests)
     wanted = draws(solver, runs, nulls)
     cavs = estimate(
         list(bank.layers),
@@ -199,6 +200,11 @@ def _presence(cav: CAV, before: Sequence[CAV]) -> Presence:
     return Presence.without(CHANGED if asked else same[0].presence.kind)
 
 
+def _sum(counts: Sequence[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
+
+
 def _joined_absent(sets: Sequence[BankSet]) -> BankSet:
     images = {image.digest: image for entry in sets for image in entry.images}
     skipped, repeats = (
@@ -212,8 +218,10 @@ def _joined_absent(sets: Sequence[BankSet]) -> BankSet:
 
 
 def _with_random(bank: ConceptBank, pool: BankSet, statistics: dict[str, SetStatistics]) -> ConceptBank:
-    held = {entry.key for entry in (*bank.sets[:-1], *bank.rests)}
-    resting = {rest.concept for rest in bank.rests}
+    marked = {entry.concept for entry in bank.sets if entry.regions}
+    rests = tuple(rest for rest in bank.rests if rest.concept in marked)  # of tables it is the random set that is left
+    held = {entry.key for entry in (*bank.sets[:-1], *rests)}
+    resting = {rest.concept for rest in rests}
     kept = {key: found for key, found in bank.statistics.items() if key[1] in held}
     unseen = {
         (layer, entry.key): _unseen(statistics[layer]) for layer in bank.layers for entry in bank.sets if entry.regions
@@ -221,6 +229,7 @@ def _with_random(bank: ConceptBank, pool: BankSet, statistics: dict[str, SetStat
     return replace(
         bank,
         sets=(*(entry if entry.concept in resting else _without_negatives(entry) for entry in bank.sets[:-1]), pool),
+        rests=rests,
         statistics=kept | {(layer, RANDOM): found for layer, found in statistics.items()},
         seen_through=unseen,
         context=None,
@@ -234,7 +243,7 @@ def _without_negatives(entry: BankSet) -> BankSet:
 
 
 def _joined_rests(sets: Sequence[BankSet], kept: Mapping[str, Sequence[ConceptBank]]) -> tuple[BankSet, ...]:
-    """Join the rest of the photos of each concept."""
+    """Join the random set of its own of each concept that has one."""
     found = []
     for entry in sets:
         holders = kept[entry.key]
@@ -243,8 +252,7 @@ def _joined_rests(sets: Sequence[BankSet], kept: Mapping[str, Sequence[ConceptBa
             continue
         if len(rests) < len(holders):
             raise MismatchError(
-                f"concept {entry.concept!r} is told from the rest of its photos in one bank and not in another; "
-                "fit both alike"
+                f"concept {entry.concept!r} has a random set of its own in one bank and not in another; fit both alike"
             )
         twice = sum(len(rest.hashes) for rest in rests) - len(frozenset[str]().union(*(rest.hashes for rest in rests)))
         if twice:
@@ -313,11 +321,12 @@ def _different(holders: Sequence[tuple[ConceptBank, BankSet]]) -> list[tuple[Con
     return chosen
 
 
-def _require_apart(sets: Sequence[BankSet]) -> None:
+def _require_apart(sets: Sequence[BankSet], rests: Sequence[BankSet]) -> None:
     for entry in sets[:-1]:
-        shared = entry.hashes & sets[-1].hashes
+        against = next((rest for rest in rests if rest.concept == entry.concept), sets[-1])
+        shared = entry.hashes & against.hashes
         if shared and not entry.regions:
             raise ImageSetError(
-                f"concept {entry.concept!r} and the random set share {len(shared)} images ({entry.some(shared)}); "
-                "an image cannot stand for the concept and against it"
+                f"concept {entry.concept!r} and {'its' if against.rest else 'the'} random set share {len(shared)} "
+                f"images ({entry.some(shared)}); an image cannot stand for the concept and against it"
             )

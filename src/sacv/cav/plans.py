@@ -1,4 +1,8 @@
-"""Which locations of which images stand in which set: concepts, random images, and the rest of marked photos."""
+"""Which locations of which images stand in which set: concepts, random images, and the random sets of single concepts.
+
+A concept has a random set of its own, its *rest*, if it is marked on photos (what is not marked of them) or stands in a
+table (the pictures of the rows that do not show it).
+"""
 
 from __future__ import annotations
 
@@ -15,10 +19,11 @@ from sacv.model import VisionModel
 def plan_sets(
     model: VisionModel, grids: Grids, sources: Sequence[FitSource], rest: bool
 ) -> tuple[list[SetPlan], dict[str, int]]:
-    """Plan the sets, and give the place among them of the rest of each marked concept's photos, if it is wanted.
+    """Plan the sets, and give the place among them of the rest of each concept that has one.
 
     First come the sets of the sources, then the rests, then for each marked concept the random set as seen through its
-    masks. Where no random images are given, the random set is the rest that no concept marks.
+    masks. Where no random images are given, the random set is the rest that no concept marks, and all pictures of
+    tables.
     """
     plans: list[SetPlan] = []
     marked: dict[int, tuple[Weights, ...]] = {}
@@ -31,7 +36,7 @@ def plan_sets(
         plans.append(SetPlan(entry.images.items, weights))
     pool: list[tuple[ImageItem, Weights | None]] = [(item, None) for item in sources[-1].images]
     if not pool:
-        pool = _rest(model, grids, sources, None)
+        pool = _pool(model, grids, sources, rest)
     if len(pool) < 2:
         named = f" ({pool[0][0].name})" if pool else ""
         raise ImageSetError(
@@ -42,10 +47,13 @@ def plan_sets(
     plans.append(SetPlan(items, pool_weights))
     resting: dict[str, int] = {}
     for number, entry in enumerate(sources[:-1]):
-        if rest and entry.masks is not None:
-            if not sources[-1].images.items and len(sources) == 2:  # the random set is this rest
-                resting[str(entry.concept)] = len(sources) - 1
-                continue
+        own = entry.others is not None or (rest and entry.masks is not None)
+        if own and not sources[-1].images.items and len(sources) == 2:  # the random set is this rest
+            resting[str(entry.concept)] = len(sources) - 1
+        elif entry.others is not None:
+            resting[str(entry.concept)] = len(plans)
+            plans.append(SetPlan(entry.others, (None,) * len(entry.others)))
+        elif own:
             found = _rest(model, grids, sources, entry)
             if len(found) > 1:
                 resting[str(entry.concept)] = len(plans)
@@ -56,6 +64,21 @@ def plan_sets(
         through = _seen_through([item.digest for item in sources[number].images], weights, pool)
         plans.append(SetPlan(items, through, means_only=True, follows=len(sources) - 1))
     return plans, resting
+
+
+def _pool(
+    model: VisionModel, grids: Grids, sources: Sequence[FitSource], rest: bool
+) -> list[tuple[ImageItem, Weights | None]]:
+    """Give the random set of a fit without random images: of a single concept from a table, its own."""
+    found = _rest(model, grids, sources, None) if rest else []
+    if len(sources) == 2 and sources[0].others is not None:
+        return [(item, None) for item in sources[0].others]
+    taken = {item.digest for item, _ in found}
+    taken |= {item.digest for entry in sources if entry.others is None for item in entry.images}
+    tables = {
+        item.digest: item for entry in sources if entry.others is not None for item in (*entry.images, *entry.others)
+    }
+    return found + [(item, None) for digest, item in tables.items() if digest not in taken]
 
 
 def _seen_through(
@@ -89,7 +112,9 @@ def _rest(
     """
     own = {item.digest for item in concept.images} if concept is not None else set()
     whole = (
-        {item.digest for entry in sources if entry.masks is None for item in entry.images} if concept is None else set()
+        {item.digest for entry in sources if entry.masks is None and entry.others is None for item in entry.images}
+        if concept is None
+        else set()
     )
     items: dict[str, ImageItem] = {}
     masks: dict[str, list[MaskItem]] = {}

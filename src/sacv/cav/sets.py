@@ -54,14 +54,17 @@ class BankSet:
     repeats
         Name of each image left out because the set holds it already, and the name of that one.
     negatives, unused
-        How many of the photos given with the regions show nothing of the concept and are in the random set, or were
-        left out.
+        How many of the photos given with the regions, or of the rows of a table, show nothing of the concept and are in
+        the random set, or were left out.
     unmatched
         How many masks, or entries of a COCO file, had no photo and were ignored.
     rest
-        Whether it is what is not marked of the concept's photos; of the random set, of all marked photos.
+        Whether it is what is not marked of the concept's photos, or the other rows of its table; of the random set, of
+        all marked photos and tables.
     joined
         Of the images that no unit is named by, the first 16 digits of the SHA-256 of each.
+    missing
+        Of a concept from a table, how many rows have no value and were left out; none for others.
     """
 
     concept: str | None
@@ -74,6 +77,7 @@ class BankSet:
     unmatched: int = 0
     rest: bool = False
     joined: tuple[str, ...] = ()
+    missing: int | None = None
 
     @property
     def count(self) -> int:
@@ -101,6 +105,8 @@ class BankSet:
         """Give the fields for a label file."""
         fields = asdict(self)
         fields["joined"] = b64encode(bytes.fromhex("".join(self.joined))).decode("ascii")
+        if self.missing is None:
+            del fields["missing"]
         return fields
 
     @classmethod
@@ -120,6 +126,7 @@ class BankSet:
             unmatched=int(fields.get("unmatched", 0)),
             rest=bool(fields.get("rest", False)),
             joined=_hashes(fields.get("joined", "")),
+            missing=fields.get("missing"),
         )
 
 

@@ -10,6 +10,7 @@ from sacv.cav.sets import RANDOM
 from sacv.concepts import (
     ImageItem,
     ImageSet,
+    Labelled,
     MarkedPhotos,
     MaskItem,
     Region,
@@ -17,6 +18,7 @@ from sacv.concepts import (
     image_set,
     region_set,
     require_disjoint,
+    shared_images,
     without_repeats,
 )
 from sacv.errors import ImageSetError, OptionError
@@ -25,7 +27,25 @@ from sacv.model import Window
 
 @dataclass(frozen=True, eq=False)
 class FitSource:
-    """Images of one set; if it is made of marked regions, a mask for each, the negatives and the masks of no photo."""
+    """Images of one set, and what is known of them.
+
+    Parameters
+    ----------
+    concept
+        What they show; none for the random set.
+    images
+        The images.
+    repeats
+        Names of each one left out because it was given twice, and of that one.
+    masks
+        A mask for each, if it is made of marked regions.
+    negatives, unmatched
+        Of marked regions: the photos that show nothing of the concept, and the number of masks of no photo.
+    others
+        Of a concept from a table: the random set of its own, if it is told from that.
+    unused, missing
+        Of a concept from a table: how many rows that do not show it are not used, and how many have no value.
+    """
 
     concept: str | None
     images: ImageSet
@@ -33,6 +53,9 @@ class FitSource:
     masks: tuple[MaskItem, ...] | None = None
     negatives: tuple[ImageItem, ...] = ()
     unmatched: int = 0
+    others: tuple[ImageItem, ...] | None = None
+    unused: int = 0
+    missing: int | None = None
 
 
 def read_sources(
@@ -54,14 +77,18 @@ def read_sources(
             raise OptionError(
                 f"a concept cannot be named {name!r}; give a name of printable letters without '/', and not {RANDOM!r}"
             )
+    bare = isinstance(random, Sequence) and not isinstance(random, str) and len(random) == 0
     found = []
     for name, source in concepts.items():
+        if isinstance(source, Labelled):
+            found.append(_labelled(name, source, own=bare))
+            continue
         images, repeats = without_repeats(image_set(name, source, skip_unreadable=skip_unreadable, window=window))
         found.append(FitSource(name, images, repeats))
     for name, region in regions.items():
         found.append(_marked(name, region_set(name, region, skip_unreadable=skip_unreadable, window=window)))
-    if isinstance(random, Sequence) and not isinstance(random, str) and len(random) == 0:
-        if not (rest and regions):
+    if bare:
+        if not (rest and regions) and all(entry.others is None for entry in found):
             raise OptionError("no random images are given; give a folder of images that do not show the concepts")
         found.append(FitSource(None, ImageSet("random", ()), ()))
     else:
@@ -79,6 +106,34 @@ def read_sources(
     return found
 
 
+def _labelled(name: str, source: Labelled, *, own: bool) -> FitSource:
+    """Take a concept from a table, with the random set of its own or without.
+
+    Raises
+    ------
+    ImageSetError
+        If that has fewer than two pictures, or one of the concept's.
+    """
+    images, repeats = without_repeats(replace(source.images, name=name))
+    if not own:
+        return FitSource(name, images, repeats, unused=len(source.others), missing=source.missing)
+    others, more = without_repeats(source.others)
+    if shared := shared_images(images, others):
+        raise ImageSetError(
+            f"concept {name!r}: the table says of the same picture that it shows the concept and that it does not, "
+            f"{shared}; correct one of the rows, or take one out"
+        )
+    if len(others) < 2:
+        raise ImageSetError(
+            f"concept {name!r} has a random set of {len(others)} image{'s' * (len(others) != 1)}: so many rows have "
+            "another value; at least 2 are needed, so select more rows, or give random images"
+        )
+    skipped = (*images.skipped, *others.skipped)
+    return FitSource(
+        name, replace(images, skipped=skipped), repeats + more, others=others.items, missing=source.missing
+    )
+
+
 def _marked(name: str, photos: MarkedPhotos) -> FitSource:
     images, repeats = without_repeats(photos.images)
     negatives, more = without_repeats(replace(photos.images, items=photos.negatives))
@@ -94,10 +149,46 @@ def hold_apart(
     skip_unreadable: bool,
     window: Window | None = None,
 ) -> tuple[list[FitSource], Calibration]:
-    """Give the sets without the pictures that are used for calibration alone, and these; `photos` are the context."""
+    """Give the sets without the pictures that are used for calibration alone, and these; `photos` are the context.
+
+    Raises
+    ------
+    OptionError
+        If there is a context for concepts from a table that have random sets of their own.
+    ImageSetError
+        If a picture is used for calibration and for something else.
+    """
+    labelled = [entry.concept for entry in sources if entry.others is not None]
+    if photos is not None and labelled:
+        raise OptionError(
+            f"a context is for textures that are told from random ones, and concept {labelled[0]!r} is told from other "
+            "rows of its table; leave the context out, or give random images"
+        )
     if absent is not None:
-        others = [replace(entry.images, items=(*entry.images.items, *entry.negatives)) for entry in sources]
+        others = [
+            replace(entry.images, items=(*entry.images.items, *entry.negatives, *(entry.others or ())))
+            for entry in sources
+        ]
         others += [] if photos is None else [photos]
         return sources, given(absent, others, skip_unreadable=skip_unreadable, window=window)
+    if not sources[-1].images.items:
+        return _held_out_of_tables(sources)
     calibration, rest = held_out(sources[-1].images)
     return [*sources[:-1], replace(sources[-1], images=rest)], calibration
+
+
+def _held_out_of_tables(sources: list[FitSource]) -> tuple[list[FitSource], Calibration]:
+    """Hold out pictures that stand in the random set of every concept; none where some concept has no such set."""
+    *concepts, random = sources
+    others = [{item.digest for item in entry.others or ()} for entry in concepts]
+    every = set.intersection(*others)
+    common = tuple(item for item in concepts[0].others or () if item.digest in every)
+    calibration, _ = held_out(replace(random.images, items=common))
+    apart = {item.digest for item in calibration.images}
+    left = [
+        entry
+        if entry.others is None
+        else replace(entry, others=tuple(item for item in entry.others if item.digest not in apart))
+        for entry in concepts
+    ]
+    return [*left, random], calibration

@@ -16,6 +16,7 @@ from sacv.cli.options import (
     seed_option,
     window_option,
 )
+from sacv.cli.table import pictures_of, table_options
 
 FAILED = 1
 """Exit status when a check fails."""
@@ -32,6 +33,7 @@ WORDS = {True: "pass", False: "FAIL", None: "not run"}
 @seed_option
 @device_option
 @json_option
+@table_options
 @click.argument("images", nargs=-1, type=click.Path())
 def audit_command(
     bank_folder: Path,
@@ -42,6 +44,10 @@ def audit_command(
     seed: int,
     device: str,
     as_json: bool,
+    table_file: Path | None,
+    pictures: Path | None,
+    key: str | None,
+    rows: tuple[str, ...],
     images: tuple[str, ...],
 ) -> int:
     """Try to refute a bank, on IMAGES or on its own random images; exit with status 1 if a check fails."""
@@ -50,7 +56,8 @@ def audit_command(
 
     bank = ConceptBank.load(bank_folder)
     model = open_bank_model(bank, spec, class_names, device, window)
-    found = audit(model, bank, list(images) or None, target, seed=seed)
+    shown = pictures_of(images, table_file, pictures, key, rows, window=model.window) or None
+    found = audit(model, bank, shown, target, seed=seed)
     if as_json:
         say_json({"passed": found.passed, "findings": [asdict(finding) for finding in found.findings]})
     else:

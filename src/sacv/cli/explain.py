@@ -19,6 +19,7 @@ from sacv.cli.options import (
     weak_option,
     window_option,
 )
+from sacv.cli.table import pictures_of, require_pictures, table_options
 from sacv.cli.working import open_engine, unfinished, work_options
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
 @click.option("--no-checks", is_flag=True, help="Leave out the trust line of each image, which takes forward passes.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write the explanation to.")
 @json_option
-@click.argument("images", nargs=-1, required=True, type=click.Path())
+@table_options
+@click.argument("images", nargs=-1, type=click.Path())
 def explain_command(
     bank_folder: Path,
     target: str,
@@ -59,6 +61,10 @@ def explain_command(
     no_checks: bool,
     out: Path,
     as_json: bool,
+    table_file: Path | None,
+    pictures: Path | None,
+    key: str | None,
+    rows: tuple[str, ...],
     images: tuple[str, ...],
 ) -> None:
     """Tell where IMAGES (files or folders) show the bank's concepts, and how much each place contributes."""
@@ -66,13 +72,15 @@ def explain_command(
     from sacv.maps import explain
 
     how = parse_method(method)
+    require_pictures(images, table_file)
     bank = ConceptBank.load(bank_folder)
     model = open_bank_model(bank, spec, class_names, device, window)
+    shown = pictures_of(images, table_file, pictures, key, rows, skip_unreadable=skip_unreadable, window=model.window)
     engine = open_engine(engine_name, workers, ray_address)
     with progress("explain") as advance, unfinished(out, fresh) as shards:
         found = explain(
             model,
-            list(images),
+            shown,
             bank,
             target,
             method=how,

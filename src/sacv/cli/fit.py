@@ -23,6 +23,7 @@ from sacv.cli.options import (
     window_option,
 )
 from sacv.cli.solvers import LEGAL, parse_solver
+from sacv.cli.table import concept_options, open_table, parse_columns, require_table, table_options
 from sacv.cli.working import open_engine, unfinished, work_options
 from sacv.errors import OptionError
 
@@ -56,6 +57,8 @@ REMARKABLE_KIND = 0.75
     "images of the same file names, one such image, or a COCO file.json, of which file.json:CATEGORY takes one "
     "category.",
 )
+@table_options
+@concept_options
 @click.option(
     "--random",
     multiple=True,
@@ -141,6 +144,13 @@ def fit_command(
     layers: tuple[str, ...],
     concepts: tuple[str, ...],
     regions: tuple[str, ...],
+    table_file: Path | None,
+    pictures: Path | None,
+    key: str | None,
+    rows: tuple[str, ...],
+    columns: tuple[str, ...],
+    group: str | None,
+    strata: tuple[str, ...],
     random: tuple[str, ...],
     rest: bool,
     context: tuple[str, ...],
@@ -168,20 +178,45 @@ def fit_command(
 
     named, marked = parse_concepts(concepts), parse_regions(regions, unmasked_negative)
     how = parse_solver(solver)
-    if not (named or marked):
-        raise OptionError("no concept is given; give --concept NAME=DIR or --region NAME=IMAGES:MASKS")
+    require_table(table_file, images=pictures, key=key, rows=rows, column=columns, group=group, strata=strata)
+    tabled = parse_columns(columns)
+    if table_file is not None and not tabled:
+        raise OptionError(f"--table {table_file}: give --column NAME=COLUMN:VALUE, a concept of the table")
+    if not (named or marked or tabled):
+        raise OptionError(
+            "no concept is given; give --concept NAME=DIR, --region NAME=IMAGES:MASKS, or --table FILE and --column "
+            "NAME=COLUMN:VALUE"
+        )
+    both = sorted(set(named) & set(tabled))
+    if both:
+        raise OptionError(f"concept {both[0]!r} is given with --concept and with --column; give one of them")
     if unmasked_negative and not marked:
         raise OptionError("--unmasked-negative is about photos of regions; give --region NAME=IMAGES:MASKS")
-    if not (random or (rest and marked)):
+    if not (random or (rest and marked) or tabled):
         instead = ", or leave out --no-rest, so that the rest of the region photos is the random set" if marked else ""
         raise OptionError(f"no random images are given; give --random DIR{instead}")
     model = open_model(spec, weights, class_names, resize, crop, layouts, device, window)
+    labelled = {}
+    if table_file is not None:
+        labelled = dict(
+            open_table(
+                table_file,
+                pictures,
+                key=key,
+                rows=rows,
+                columns=columns,
+                group=group,
+                strata=strata,
+                skip_unreadable=skip_unreadable,
+                window=model.window,
+            ).concepts
+        )
     engine = open_engine(engine_name, workers, ray_address)
     with progress("fit") as advance, unfinished(out, fresh) as shards:
         bank = fit(
             model,
             layers,
-            named,
+            {**named, **labelled},
             list(random),
             regions=marked,
             rest=rest,
@@ -241,6 +276,18 @@ def summary(bank: ConceptBank) -> dict[str, Any]:
             for entry in bank.sets
             if entry.regions
         ],
+        "rows": [
+            {
+                "concept": entry.concept,
+                "shown": entry.count,
+                "random": entry.negatives,
+                "held_out": held_out_rows(bank, entry),
+                "unused": entry.unused,
+                "missing": entry.missing,
+            }
+            for entry in bank.sets
+            if entry.missing is not None
+        ],
     }
 
 
@@ -272,7 +319,7 @@ def show_bank(bank: ConceptBank) -> None:
     if bank.context is not None:
         say("\n" + "\n".join(context_remarks(bank.context)))
     for entry in (*bank.sets, bank.absent):
-        for remark in marked_remarks(entry):
+        for remark in marked_remarks(entry) if entry.missing is None else [rows_told(bank, entry)]:
             say(f"{entry.concept}: {remark}")
         for _, reason in entry.skipped:
             say(f"Left out, unreadable: {reason}")
@@ -346,6 +393,31 @@ def marked_remarks(entry: BankSet) -> Iterator[str]:
         yield "1 mask or entry of the COCO file has no photo here and was ignored"
     elif entry.unmatched:
         yield f"{entry.unmatched} masks or entries of the COCO file have no photo here and were ignored"
+
+
+def rows_told(bank: ConceptBank, entry: BankSet) -> str:
+    """Tell what became of the rows of a concept from a table."""
+    parts = [f"{_rows(entry.count)} it"]
+    if entry.negatives:
+        parts.append(f"{entry.negatives} without it are its random set")
+    if held := held_out_rows(bank, entry):
+        parts.append(f"{held} without it are held out for the mask of presence")
+    if entry.unused:
+        parts.append(f"{entry.unused} without it are not used, since random images are given")
+    parts.append(f"{entry.missing} without a value are left out")
+    return "; ".join(parts)
+
+
+def held_out_rows(bank: ConceptBank, entry: BankSet) -> int:
+    """Count the rows that calibrate the mask of presence of a concept from a table."""
+    from sacv.cav.presence import HELD_OUT
+
+    kinds = {cav.presence.kind for cav in bank.cavs if cav.concept == entry.concept}
+    return bank.absent.count if entry.negatives and kinds == {HELD_OUT} else 0
+
+
+def _rows(count: int) -> str:
+    return "1 row shows" if count == 1 else f"{count} rows show"
 
 
 def _photos(count: int) -> str:

@@ -20,6 +20,7 @@ from sacv.cli.options import (
     weak_option,
     window_option,
 )
+from sacv.cli.table import pictures_of, require_pictures, table_options
 from sacv.cli.working import open_engine, unfinished, work_options
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
 @weak_option
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write the scores to.")
 @json_option
-@click.argument("images", nargs=-1, required=True, type=click.Path())
+@table_options
+@click.argument("images", nargs=-1, type=click.Path())
 def score_command(
     bank_folder: Path,
     targets: tuple[str, ...],
@@ -60,19 +62,25 @@ def score_command(
     allow_weak: bool,
     out: Path,
     as_json: bool,
+    table_file: Path | None,
+    pictures: Path | None,
+    key: str | None,
+    rows: tuple[str, ...],
     images: tuple[str, ...],
 ) -> None:
     """Score how much the bank's concepts matter to a class, over IMAGES of it (files or folders)."""
     from sacv.cav import ConceptBank
     from sacv.scores import score
 
+    require_pictures(images, table_file)
     bank = ConceptBank.load(bank_folder)
     model = open_bank_model(bank, spec, class_names, device, window)
+    shown = pictures_of(images, table_file, pictures, key, rows, skip_unreadable=skip_unreadable, window=model.window)
     engine = open_engine(engine_name, workers, ray_address)
     with progress("score") as advance, unfinished(out, fresh) as shards:
         found = score(
             model,
-            list(images),
+            shown,
             bank,
             list(targets),
             seed=seed,

@@ -15,22 +15,26 @@ from sacv.concepts.item import ImageItem, Skipped
 from sacv.concepts.masks import MaskItem, mask_weights
 from sacv.concepts.regions import MarkedPhotos, Region, region_set
 from sacv.concepts.stream import count_images, stream_images
+from sacv.concepts.tables import Labelled, Table, from_table
 
 __all__ = [
     "Batch",
     "Composite",
     "ImageItem",
     "ImageSet",
+    "Labelled",
     "MarkedPhotos",
     "MaskItem",
     "Placed",
     "Region",
     "Skipped",
     "Source",
+    "Table",
     "batches",
     "cell_means",
     "count_images",
     "draw_composites",
+    "from_table",
     "image_set",
     "mask_weights",
     "region_set",

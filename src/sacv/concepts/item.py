@@ -61,6 +61,11 @@ class ImageItem:
             self._digest = self._digest()
         return self._digest
 
+    @property
+    def hashed(self) -> bool:
+        """Whether the hash is known, so that it costs nothing."""
+        return isinstance(self._digest, str)
+
     def __repr__(self) -> str:
         return f"ImageItem({self.name!r})"
 

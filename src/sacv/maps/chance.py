@@ -40,7 +40,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sacv.cav import CAV, RANDOM, ConceptBank, DrawnCAVs
+from sacv.cav import CAV, ConceptBank, DrawnCAVs
 from sacv.cav.runs import spread_along
 from sacv.files import Array
 
@@ -127,7 +127,7 @@ class Chance:
 
     def spreads(self, cav: CAV, drawn: DrawnCAVs) -> tuple[Float64, float]:
         """Give the spread of each drawn CAV and of the CAV itself, measured alike."""
-        pool = self.bank.statistics[self.layer, RANDOM]
+        pool = self.bank.pool(self.layer, cav.concept)
         if drawn.spreads is None:  # a bank from before they were kept: all along the whole pool
             covariance = pool.total().covariance
             variances = [vector @ covariance @ vector for vector in (*drawn.vectors, cav.vector)]

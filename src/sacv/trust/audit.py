@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from sacv.cav import CAV, RANDOM, ConceptBank, weaknesses
+from sacv.cav import CAV, ConceptBank, weaknesses
 from sacv.cav.estimate import inner
 from sacv.cav.runs import null_cavs
 from sacv.concepts import ImageItem, Source, image_set
@@ -265,7 +265,7 @@ def _varies(layer: str, gradients: torch.Tensor, target: str) -> Finding:
 def _false_alarms(bank: ConceptBank, layer: str, cells: torch.Tensor, gradients: torch.Tensor, seed: int) -> Finding:
     """Count how often fresh random concepts are called significant against the bank's null."""
     null = bank.cav(layer, bank.concepts[0]).null
-    pool = bank.statistics[layer, RANDOM]
+    pool = bank.pool(layer, bank.concepts[0])
     name = "random concepts"
     if not len(null):
         return Finding(name, layer, None, None, "not run: the bank has no null; fit with nulls=199")
