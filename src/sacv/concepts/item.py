@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from sacv.concepts.formats import Loaded
 
-
 _NONE: Mapping[str, str] = {}
 
 
