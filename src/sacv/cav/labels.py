@@ -61,13 +61,23 @@ _set = record(
     {
         "concept": optional(text),
         "images": each(
-            record({"name": text, "digest": text, "looks": each(number(), len(LOOKS))}, {"count": whole(1)})
+            record(
+                {"name": text, "digest": text, "looks": each(number(), len(LOOKS))},
+                {"count": whole(1), "group": text, "groups": whole(1)},
+            )
         ),
         "regions": truth,
         "skipped": _pairs,
         "repeats": _pairs,
     },
-    {"negatives": whole(), "unused": whole(), "unmatched": whole(), "rest": truth, "joined": text},
+    {
+        "negatives": whole(),
+        "unused": whole(),
+        "unmatched": whole(),
+        "rest": truth,
+        "joined": text,
+        "joined_groups": text,
+    },
 )
 
 _quality = record(
@@ -82,7 +92,7 @@ _quality = record(
         "conditional_auroc": table(_share),
         "absent": each(text),
     },
-    {"place_auroc": optional(_share)},
+    {"place_auroc": optional(_share), "groups": whole(1), "random_groups": whole(1)},
 )
 
 _cav = record(

@@ -14,11 +14,15 @@ from sacv.concepts import (
     MaskItem,
     Region,
     Source,
+    agreeing,
     image_set,
+    independent,
     region_set,
     require_disjoint,
+    with_groups,
     without_repeats,
 )
+from sacv.concepts.groups import Rule
 from sacv.errors import ImageSetError, OptionError
 from sacv.model import Window
 
@@ -87,17 +91,43 @@ def _marked(name: str, photos: MarkedPhotos) -> FitSource:
     return FitSource(name, images, repeats + more, masks, negatives.items, photos.unmatched)
 
 
+def with_source_groups(sources: Sequence[FitSource], rule: Rule | None) -> list[FitSource]:
+    """Give the sets, each image with its group where there are any, and check that no set is of one group alone."""
+    flat = [items for entry in sources for items in (entry.images.items, entry.negatives)]
+    if rule is not None:
+        flat = [with_groups(items, rule) for items in flat]
+    agreed = agreeing(flat)
+    found = [
+        replace(entry, images=replace(entry.images, items=items), negatives=negatives)
+        for entry, items, negatives in zip(sources, agreed[::2], agreed[1::2], strict=True)
+    ]
+    for entry in found:
+        require_groups(entry.images)
+    return found
+
+
+def require_groups(images: ImageSet) -> None:
+    """Check that the images of a set, if there are any, are of two groups at least."""
+    if len(images) > 1 and independent(images) == 1:
+        raise ImageSetError(
+            f"{images.name} has {len(images)} images, all of group {images.items[0].group!r}; at least 2 groups are "
+            "needed to judge a vector on images that it was not fitted on: give images of other groups"
+        )
+
+
 def hold_apart(
     sources: list[FitSource],
     photos: ImageSet | None,
     absent: Source | None,
     skip_unreadable: bool,
     window: Window | None = None,
+    rule: Rule | None = None,
 ) -> tuple[list[FitSource], Calibration]:
     """Give the sets without the pictures that are used for calibration alone, and these; `photos` are the context."""
     if absent is not None:
         others = [replace(entry.images, items=(*entry.images.items, *entry.negatives)) for entry in sources]
         others += [] if photos is None else [photos]
-        return sources, given(absent, others, skip_unreadable=skip_unreadable, window=window)
-    calibration, rest = held_out(sources[-1].images)
+        return sources, given(absent, others, skip_unreadable=skip_unreadable, window=window, rule=rule)
+    elsewhere = {item.group for entry in sources[:-1] for item in (*entry.images, *entry.negatives)}
+    calibration, rest = held_out(sources[-1].images, elsewhere)
     return [*sources[:-1], replace(sources[-1], images=rest)], calibration

@@ -3,6 +3,7 @@
 from sacv.concepts.batches import Batch, batches
 from sacv.concepts.composites import Composite, Placed, draw_composites
 from sacv.concepts.coverage import cell_means
+from sacv.concepts.groups import Groups, agreeing, group_rule, independent, with_groups
 from sacv.concepts.image_set import (
     ImageSet,
     Source,
@@ -19,6 +20,7 @@ from sacv.concepts.stream import count_images, stream_images
 __all__ = [
     "Batch",
     "Composite",
+    "Groups",
     "ImageItem",
     "ImageSet",
     "MarkedPhotos",
@@ -27,15 +29,19 @@ __all__ = [
     "Region",
     "Skipped",
     "Source",
+    "agreeing",
     "batches",
     "cell_means",
     "count_images",
     "draw_composites",
+    "group_rule",
     "image_set",
+    "independent",
     "mask_weights",
     "region_set",
     "require_disjoint",
     "shared_images",
     "stream_images",
+    "with_groups",
     "without_repeats",
 ]

@@ -58,6 +58,10 @@ class ImageItem:
             self._digest = self._digest()
         return self._digest
 
+    def of_group(self, group: str) -> ImageItem:
+        """Give the same image as one of a group."""
+        return ImageItem(self.name, self._digest, self.load, self.ras, group, self.strata)
+
     def __repr__(self) -> str:
         return f"ImageItem({self.name!r})"
 
