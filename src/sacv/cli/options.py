@@ -52,7 +52,8 @@ group_option = click.option(
     "--group",
     metavar="REGEX",
     help="Which images belong together, such as those of one patient: a regular expression on their names, of which "
-    "the first parentheses, or else the whole match, are the group. Folds, intervals and calibration are then over groups.",
+    "the first parentheses, or else the whole match, are the group. Folds, intervals and calibration are then over "
+    "groups.",
 )
 weak_option = click.option(
     "--allow-weak",
