@@ -58,9 +58,8 @@ def test_what_gives_no_groups_is_an_error():
 
 
 def test_an_image_has_one_group():
-    one, two, none = (
-        ImageItem(name, "same", lambda: None, group=group) for name, group in zip("abc", ("p", "q", None))
-    )
+    groups = {"a": "p", "b": "q", "c": None}
+    one, two, none = (ImageItem(name, "same", lambda: None, group=group) for name, group in groups.items())
     with pytest.raises(ImageSetError, match="b is of group 'q', and the same image as a, which is of group 'p'"):
         agreeing([[one], [none, two]])
     assert [groups_of(found) for found in agreeing([[none], [one], [none]])] == [["p"], ["p"], ["p"]]

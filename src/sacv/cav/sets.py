@@ -179,8 +179,8 @@ class BankSet:
             unused=int(fields.get("unused", 0)),
             unmatched=int(fields.get("unmatched", 0)),
             rest=bool(fields.get("rest", False)),
-            joined=_hashes(fields.get("joined", "")),
-            joined_groups=_hashes(fields.get("joined_groups", "")),
+            joined=_hashes(fields, "joined"),
+            joined_groups=_hashes(fields, "joined_groups"),
         )
 
 
@@ -188,10 +188,13 @@ def _text(hashes: Sequence[str]) -> str:
     return b64encode(bytes.fromhex("".join(hashes))).decode("ascii")
 
 
-def _hashes(text: str) -> tuple[str, ...]:
-    digits = b64decode(text, validate=True).hex()
+def _hashes(fields: dict[str, Any], name: str) -> tuple[str, ...]:
+    try:
+        digits = b64decode(fields.get(name, ""), validate=True).hex()
+    except ValueError as error:
+        raise ValueError(f"{name} is no base64: {error}") from error
     if len(digits) % DIGITS:
-        raise ValueError(f"joined holds {len(digits) // 2} bytes, not {DIGITS // 2} for each image")
+        raise ValueError(f"{name} holds {len(digits) // 2} bytes, not {DIGITS // 2} for each image")
     return tuple(digits[start : start + DIGITS] for start in range(0, len(digits), DIGITS))
 
 
