@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -227,7 +228,7 @@ def summary(bank: ConceptBank) -> dict[str, Any]:
                     "negatives": cav.presence.negatives,
                     "kind": cav.presence.kind,
                 },
-                "quality": cav.quality.to_json(),
+                "quality": asdict(cav.quality),
                 "statistics": dict(cav.statistics),
             }
             for cav in bank.cavs
