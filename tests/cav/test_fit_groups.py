@@ -116,8 +116,8 @@ def test_a_group_has_one_fold_in_every_set():
         mask[0, 0], mask[3, 3] = True, False
     patient = lambda name: f"p{int(name.split('[')[1][:-1]) % 8}"  # noqa: E731
     bank = sacv.fit(
-        MODEL, ["layer"], {"c": noise(16, 3, 4, 0, mean=2)}, noise(40, 3, 4, 1, mean=1), groups=patient, runs=2, nulls=9,
-        regions={"x": Region(photos[:12], masks[:12]), "y": Region(photos[12:], masks[12:])},
+        MODEL, ["layer"], {"c": noise(16, 3, 4, 0, mean=2)}, noise(40, 3, 4, 1, mean=1), groups=patient, runs=2,
+        nulls=9, regions={"x": Region(photos[:12], masks[:12]), "y": Region(photos[12:], masks[12:])},
     )  # fmt: skip
     known = {}
     for entry in (*bank.sets, *bank.rests):
