@@ -6,7 +6,8 @@ A bank is a folder:
     Model, layers, sets of images, solver, figures of each CAV, `format_version`, checksums.
 `cavs.safetensors`
     `LAYER/CONCEPT`: float64 `(channels,)`; beside it `LAYER/CONCEPT/evidence`, `LAYER/CONCEPT/presence` (what pictures
-    without the concept reach) and, where it is not the detector, `LAYER/CONCEPT/presence_direction`; and the vectors
+    without the concept reach), `LAYER/CONCEPT/presence_shares` where these are of groups, and, where it is not the
+    detector, `LAYER/CONCEPT/presence_direction`; and the vectors
     and thresholds of its random runs, of its deals and of its null, which concepts of as many images share.
 `moments.safetensors`
     For each layer and set (`LAYER/concept/NAME`, `LAYER/rest/NAME`, `LAYER/random`): `count`, `mean` and the upper
@@ -38,7 +39,7 @@ from sacv.cav.arrays import (
 )
 from sacv.cav.checksums import CAVS, LABELS, MOMENTS, require_whole, with_checksums
 from sacv.cav.context import BankContext
-from sacv.cav.contrast import contrast, pool_key
+from sacv.cav.contrast import Contrast, contrast, pool_key
 from sacv.cav.labels import check_labels
 from sacv.cav.reading import Reading
 from sacv.cav.sets import RANDOM, BankSet
@@ -149,12 +150,21 @@ class ConceptBank:
         LayerError, OptionError
             As `cav`.
         """
+        return self.against(layer, concept).statistics
+
+    def against(self, layer: str, concept: str) -> Contrast:
+        """Give what a concept is told from at a layer, with its images.
+
+        Raises
+        ------
+        LayerError, OptionError
+            As `cav`.
+        """
         self.cav(layer, concept)
-        known: dict[tuple[str, str], SetStatistics] = self.__dict__.setdefault("_contrasts", {})
+        known: dict[tuple[str, str], Contrast] = self.__dict__.setdefault("_contrasts", {})
         if (layer, concept) not in known:
             entry = next(entry for entry in self.sets if entry.concept == concept)
-            found = contrast(layer, entry, self.sets[-1], self.rests, self.statistics)
-            known[layer, concept] = found.statistics
+            known[layer, concept] = contrast(layer, entry, self.sets[-1], self.rests, self.statistics)
         return known[layer, concept]
 
     def pool(self, layer: str, concept: str) -> SetStatistics:
@@ -266,7 +276,7 @@ class ConceptBank:
                     "concept": cav.concept,
                     "threshold": cav.threshold,
                     "separation": cav.separation,
-                    "quality": asdict(cav.quality),
+                    "quality": cav.quality.to_json(),
                     "null": null_name(cav),
                     "presence": {
                         "kind": cav.presence.kind,

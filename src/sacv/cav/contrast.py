@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sacv.cav.quality import area
-from sacv.cav.sets import RANDOM, BankImage, BankSet
+from sacv.cav.sets import RANDOM, BankImage, BankSet, things
 from sacv.cav.statistics import SetStatistics
 
 Float64 = NDArray[np.float64]
@@ -56,6 +56,11 @@ class Contrast:
     parts: tuple[int, ...]
     same_pictures: bool = False
     figures: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def things(self) -> NDArray[np.int64]:
+        """What is independent, int `(units,)`: a group that stands in the rest and in the pool has one number."""
+        return things(self.images)
 
 
 def pool_key(entry: BankSet, rests: Sequence[BankSet]) -> str:
@@ -97,7 +102,7 @@ def contrast(
     if random.rest or not entry.regions:
         return Contrast(found, rest.images, (len(rest.images),), same)
     apart = kind_auroc(found, pool)
-    weight = float(np.clip(2 * (1 - apart), 0, 1)) * rest.count / (rest.count + 2)
+    weight = float(np.clip(2 * (1 - apart), 0, 1)) * found.count / (found.count + 2)
     if weight < LEAST_WEIGHT:
         weight = 0.0
     figures = {"pool_auroc": apart, "pool_weight": weight, "pool_cosine": 1.0}

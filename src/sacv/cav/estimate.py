@@ -17,7 +17,7 @@ from sacv.cav.hard import Problem
 from sacv.cav.looks import LOOKS
 from sacv.cav.quality import HeldOut, accuracy, area, auroc, best_threshold
 from sacv.cav.runs import DrawnCAVs, dealt_cavs, null_cavs, random_runs
-from sacv.cav.sets import RANDOM, BankImage, BankSet
+from sacv.cav.sets import RANDOM, BankImage, BankSet, count_groups
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV, Quality
 from sacv.errors import OptionError, SolverError
@@ -175,13 +175,15 @@ class _Layer:
             solution = _solve(solver, *learned, None)
             rng = self._rng(f"runs/{name}")
             runs = random_runs(solver, *learned, self.wanted.runs - 1, rng, against.parts)
-            null = self._null(name, entry.count, pool, seen_through)
+            null = self._null(name, concept.count, pool, seen_through)
             dealt = None if seen_through is not None or not len(null) else self._dealt(name, concept, pool)
         except SolverError as error:
             raise SolverError(f"concept {name!r} at layer {self.layer!r}: {error}") from error
         rng = self._rng(f"quality/{name}")
-        share, share_interval = accuracy(*held_out, rng)
-        under, under_interval = auroc(*held_out, rng)
+        grouped = any(image.group is not None for image in (*entry.images, *against.images))
+        judged = held_out[0], held_out[1].of_things(against.things)
+        share, share_interval = accuracy(*judged, rng)
+        under, under_interval = auroc(*judged, rng)
         quality = Quality(
             accuracy=share,
             auroc=under,
@@ -190,17 +192,19 @@ class _Layer:
             image_accuracy=accuracy(*by_image, rng)[0],
             image_auroc=auroc(*by_image, rng)[0],
             images=entry.count,
-            random_images=random.count,
+            random_images=sum(image.count for image in against.images),
             locations=concept.total().count,
             random_locations=random.total().count,
             run_cosine=_mean_cosine(runs),
             looks_auroc=_looks(entry.images, against.images),
             absent=tuple(
-                image.name
+                _named(image)
                 for image, score in zip(_alone(entry.images, concept), by_image[0].scores, strict=True)
                 if score < np.median(by_image[1].scores)
             ),
             place_auroc=_place(entry, against, *held_out) if against.same_pictures else None,
+            groups=count_groups(entry.images) if grouped else None,
+            random_groups=count_groups(against.images) if grouped else None,
         )
         cav = CAV(
             self.layer,
@@ -218,12 +222,12 @@ class _Layer:
         )
         return _Fitted(cav, entry, against, held_out)
 
-    def _null(self, name: str, images: int, random: SetStatistics, seen_through: ImageMeans | None) -> DrawnCAVs:
-        """Draw the null, once for all concepts of as many images and the same random set."""
+    def _null(self, name: str, size: int, random: SetStatistics, seen_through: ImageMeans | None) -> DrawnCAVs:
+        """Draw the null, once for all concepts of as many images or groups and the same random set."""
         pool = random.count
         if pool < MINIMUM_POOL or self.wanted.nulls == 0:
             return DrawnCAVs.none(random.total().channels)
-        size = min(images, pool // 2)
+        size = min(size, pool // 2)
         if seen_through is not None:
             rng = self._rng(f"null/{name}")
             return null_cavs(self.solver, random, seen_through, size, self.wanted.nulls, rng)
@@ -268,7 +272,7 @@ def problems(
 
 def _settled(solver: MomentSolver, entry: BankSet, against: Contrast, concept: SetStatistics) -> MomentSolver:
     """Give the solver with what it leaves to the evidence decided."""
-    evidence = Evidence(entry.count, against.same_pictures, kind_auroc(concept, against.statistics))
+    evidence = Evidence(concept.count, against.same_pictures, kind_auroc(concept, against.statistics))
     return solver.settled(evidence)
 
 
@@ -323,20 +327,27 @@ def _held_out(
 
 
 def _alone(images: Sequence[BankImage], found: SetStatistics) -> list[BankImage]:
-    """Give the images that are judged by themselves."""
+    """Give the images or groups that are judged by themselves."""
     return [image for image, alone in zip(images, found.images.alone, strict=True) if alone]
 
 
+def _named(image: BankImage) -> str:
+    """Name an image; where a unit holds several, its group."""
+    return image.name if image.group is None or image.count == 1 else image.group
+
+
 def _place(entry: BankSet, against: Contrast, concept: HeldOut, random: HeldOut) -> float | None:
-    """Tell how well each photo's marked locations are told from its others, on held-out photos: the mean AUROC."""
-    where = {
-        image.digest: number for number, image in reversed(list(enumerate(against.images)))
-    }  # the rest comes first
+    """Tell how well each photo's marked locations are told from its others, on held-out photos: the mean AUROC.
+
+    Where photos are joined to groups, the locations are those of a group's photos.
+    """
+    rest = against.images[: against.parts[0]]
+    where = {image.group or image.digest: number for number, image in enumerate(rest)}
     found = []
     for number, image in enumerate(entry.images):
         inside, outside = (
             concept.part(concept.image == number),
-            random.part(random.image == where.get(image.digest, -1)),
+            random.part(random.image == where.get(image.group or image.digest, -1)),
         )
         if inside.weights.any() and outside.weights.any():
             found.append(area(inside.scores, outside.scores, inside.weights, outside.weights))

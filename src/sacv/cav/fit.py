@@ -19,9 +19,9 @@ from sacv.cav.pasting import ByLayer, context_photos, plan_pasting, settle
 from sacv.cav.plans import plan_sets
 from sacv.cav.presence import negatives_of
 from sacv.cav.reading import Reading
-from sacv.cav.sets import DIGITS, BankImage, BankSet
-from sacv.cav.sources import FitSource, hold_apart, read_sources
-from sacv.concepts import ImageItem, Region, Source, batches
+from sacv.cav.sets import DIGITS, BankImage, BankSet, group_hash
+from sacv.cav.sources import FitSource, hold_apart, read_sources, with_source_groups
+from sacv.concepts import Groups, ImageItem, Region, Source, batches, group_rule
 from sacv.engine import Engine, ShardStore
 from sacv.errors import OptionError
 from sacv.model import VisionModel
@@ -36,6 +36,7 @@ class _Images(TypedDict):
 
     images: tuple[BankImage, ...]
     joined: tuple[str, ...]
+    joined_groups: tuple[str, ...]
 
 
 def fit(
@@ -48,6 +49,7 @@ def fit(
     rest: bool = True,
     absent: Source | None = None,
     context: Source | None = None,
+    groups: Groups | None = None,
     solver: Solver | None = None,
     runs: int | None = None,
     nulls: int | None = None,
@@ -95,6 +97,11 @@ def fit(
         Photos that show none of the concepts, in the same ways. Concepts and random images that are whole pictures,
         such as textures, are pasted into them, one composite for every ten images, and a layer learns from these where
         held-out images show that it helps (`sacv.cav.context`).
+    groups
+        Which images belong together, such as those of one patient, and so are not independent: a regular expression on
+        their names, of which the first parentheses or else the whole match is the group; or a mapping or a function
+        from name to group. Images that have a group already keep it. Folds, intervals, draws and the calibration of
+        the mask of presence are then over groups, and a group has the same fold in every set.
     solver
         How a direction is found, and how activations are read; `sacv.solvers.DEFAULT` by default.
     runs
@@ -151,9 +158,11 @@ def fit(
         if value < least:
             raise OptionError(f"{name} must be at least {least}, not {value}")
     model.modules(layers)  # a wrong name is told before any image is read
+    rule = None if groups is None else group_rule(groups)
     sources = read_sources(concepts or {}, random, regions or {}, rest, skip_unreadable, model.window)
+    sources = with_source_groups(sources, rule)
     photos = None if context is None else context_photos(context, inner(solver), skip_unreadable, model.window)
-    sources, calibration = hold_apart(sources, photos, absent, skip_unreadable, model.window)
+    sources, calibration = hold_apart(sources, photos, absent, skip_unreadable, model.window, rule)
     first = next(batches(sources[0].images.items, 1))
     shapes = {
         name: LayerShape(info.layout.name, info.grid, info.channels)
@@ -220,7 +229,7 @@ def fit(
         pasted=taken,
     )
     found_from = {}
-    if negatives_of(len(calibration.images)):
+    if negatives_of(calibration.groups):
         found_from = problems(layers, bank_sets, rests, statistics, solver=solver, pasted=taken)
     return ConceptBank(
         model=model.describe(),
@@ -245,11 +254,17 @@ def fit(
 def _bank_images(items: Sequence[ImageItem], units: Units, looks: NDArray[np.float64]) -> _Images:
     """Give what a bank holds of the images of a set: a name for each unit, and the hashes of the others."""
     named = units.firsts.tolist()
-    rows = zip(named, units.sizes.tolist(), looks.tolist(), strict=True)
-    joined = set(range(len(items))).difference(named)
+    rows = zip(named, units.images.tolist(), units.sizes.tolist(), looks.tolist(), strict=True)
+    joined = sorted(set(range(len(items))).difference(named))
+    groups = dict.fromkeys(str(items[at].group) for at in joined if items[at].group is not None)
+    naming = {items[at].group for at in named}
     return {
-        "images": tuple(BankImage(items[at].name, items[at].digest, tuple(seen), size) for at, size, seen in rows),
-        "joined": tuple(items[at].digest[:DIGITS] for at in sorted(joined)),
+        "images": tuple(
+            BankImage(items[at].name, items[at].digest, tuple(seen), count, items[at].group, size)
+            for at, count, size, seen in rows
+        ),
+        "joined": tuple(items[at].digest[:DIGITS] for at in joined),
+        "joined_groups": tuple(group_hash(group) for group in groups if group not in naming),
     }
 
 

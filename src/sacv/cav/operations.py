@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sacv.cav.bank import ConceptBank
 from sacv.cav.estimate import draws, estimate, inner
 from sacv.cav.presence import CHANGED, Presence
 from sacv.cav.reading import Reading
-from sacv.cav.sets import RANDOM, BankSet
+from sacv.cav.sets import RANDOM, BankImage, BankSet, group_hash, things
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV
 from sacv.errors import ImageSetError, MismatchError, OptionError
@@ -41,7 +42,8 @@ def merge(banks: Sequence[ConceptBank], *, solver: Solver | None = None) -> Conc
     MismatchError
         If models, transforms, layers or kinds of activation differ.
     ImageSetError
-        If two sets share some images but not all, or a concept would share images with the random set.
+        If two sets share some images but not all, a concept would share images with the random set, or a group has
+        images in several banks.
     """
     if len(banks) < 2:
         raise OptionError(f"merging takes at least two banks, not {len(banks)}")
@@ -62,6 +64,7 @@ def merge(banks: Sequence[ConceptBank], *, solver: Solver | None = None) -> Conc
                 entry,
                 images=tuple(image for _, part in chosen for image in part.images),
                 joined=tuple(digits for _, part in chosen for digits in part.joined),
+                joined_groups=tuple(digits for _, part in chosen for digits in part.joined_groups),
                 skipped=tuple(pair for _, part in chosen for pair in part.skipped),
                 repeats=tuple(pair for _, part in chosen for pair in part.repeats),
                 negatives=sum(part.negatives for _, part in chosen),
@@ -73,6 +76,7 @@ def merge(banks: Sequence[ConceptBank], *, solver: Solver | None = None) -> Conc
         )
         kept[entry.key] = [bank for bank, _ in chosen]
     pool = kept[RANDOM]
+    _require_groups_apart(kept)
     rests = _joined_rests(sets[:-1], kept)
     joined = replace(
         first,
@@ -138,6 +142,8 @@ def refit(
     """
     if isinstance(random, ConceptBank):
         _require_alike(bank, random)
+        held = {"the bank": bank.sets[:-1] + bank.rests, "the other bank": random.sets[-1:]}
+        _require_groups_in_one(held)
         bank = _with_random(bank, random.sets[-1], {layer: random.statistics[layer, RANDOM] for layer in bank.layers})
     elif random is not None:
         unknown = [name for name in random if name not in bank.concepts]
@@ -147,18 +153,41 @@ def refit(
         left = tuple(entry for entry in bank.sets[:-1] if entry not in taken)
         if not left:
             raise OptionError("every concept of the bank would be random, and none is left to be told from it")
+        images = [image for entry in taken for image in entry.images]
+        of = things(images)
         pool = BankSet(
             None,
-            tuple(image for entry in taken for image in entry.images),
+            _one_for_each(images, of),
             joined=tuple(digits for entry in taken for digits in entry.joined),
+            joined_groups=tuple(digits for entry in taken for digits in entry.joined_groups),
         )
         statistics = {
-            layer: SetStatistics.union([bank.statistics[layer, entry.key] for entry in taken]) for layer in bank.layers
+            layer: _joined([bank.statistics[layer, entry.key] for entry in taken], of) for layer in bank.layers
         }
         rests = tuple(rest for rest in bank.rests if rest.concept not in random)
         bank = _with_random(replace(bank, sets=(*left, bank.sets[-1]), rests=rests), pool, statistics)
     wanted = (bank.runs if runs is None else runs, bank.nulls if nulls is None else nulls)
     return _again(bank, solver, *wanted, bank.cavs)
+
+
+def _joined(parts: Sequence[SetStatistics], of: NDArray[np.int64]) -> SetStatistics:
+    """Join several sets, and their units of the same number."""
+    found = SetStatistics.union(parts)
+    return found if len(set(of.tolist())) == len(of) else found.joined(of)
+
+
+def _one_for_each(images: Sequence[BankImage], of: NDArray[np.int64]) -> tuple[BankImage, ...]:
+    """Join the units of the same number, of one group each."""
+    parts: dict[int, list[BankImage]] = {}
+    for image, number in zip(images, of.tolist(), strict=True):
+        parts.setdefault(number, []).append(image)
+    return tuple(its[0] if len(its) == 1 else _of_one_group(its) for its in parts.values())
+
+
+def _of_one_group(units: Sequence[BankImage]) -> BankImage:
+    counts = np.array([unit.count for unit in units], dtype=np.float64)
+    looks = counts @ np.array([unit.looks for unit in units]) / counts.sum()
+    return replace(units[0], looks=tuple(looks.tolist()), count=int(counts.sum()))
 
 
 def _again(bank: ConceptBank, solver: Solver | None, runs: int, nulls: int, before: Sequence[CAV]) -> ConceptBank:
@@ -262,7 +291,8 @@ def _joined_rests(sets: Sequence[BankSet], kept: Mapping[str, Sequence[ConceptBa
             )
         images = tuple(image for rest in rests for image in rest.images)
         joined = tuple(digits for rest in rests for digits in rest.joined)
-        found.append(replace(rests[0], images=images, joined=joined))
+        groups = tuple(digits for rest in rests for digits in rest.joined_groups)
+        found.append(replace(rests[0], images=images, joined=joined, joined_groups=groups))
     return tuple(found)
 
 
@@ -319,6 +349,35 @@ def _different(holders: Sequence[tuple[ConceptBank, BankSet]]) -> list[tuple[Con
         else:
             chosen.append((bank, entry))
     return chosen
+
+
+def _require_groups_apart(kept: Mapping[str, Sequence[ConceptBank]]) -> None:
+    """Check that no group is told from another bank's images of it, whose folds differ, or counts twice."""
+    for key, holders in kept.items():
+        if key == RANDOM:
+            continue
+        concept = key.removeprefix("concept/")
+        held: dict[str, tuple[BankSet, ...]] = {}
+        for bank in {id(bank): bank for bank in (*holders, *kept[RANDOM])}.values():
+            own = [entry for entry in (*bank.sets, *bank.rests) if entry.concept == concept and bank in holders]
+            held[f"bank {len(held) + 1}"] = (*own, *(bank.sets[-1:] if bank in kept[RANDOM] else ()))
+        _require_groups_in_one(held)
+
+
+def _require_groups_in_one(held: Mapping[str, Sequence[BankSet]]) -> None:
+    """Check that no group stands in the sets of several banks."""
+    holder: dict[str, str] = {}
+    for bank, entries in held.items():
+        for digits in frozenset[str]().union(*(entry.group_hashes for entry in entries)):
+            other = holder.setdefault(digits, bank)
+            if other != bank:
+                sets = [entry for entries in held.values() for entry in entries]
+                named = {image.group for entry in sets for image in entry.images if image.group is not None}
+                name = next((group for group in sorted(named) if group_hash(group) == digits), digits)
+                raise ImageSetError(
+                    f"group {name!r} has images in both banks, which would stand in different folds and count as two "
+                    "groups; fit all of it in one bank"
+                )
 
 
 def _require_apart(sets: Sequence[BankSet], rests: Sequence[BankSet]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from sacv.cav.marked import Grids, Weights, covered, uncovered
 from sacv.cav.membership import SetPlan
 from sacv.cav.sources import FitSource
-from sacv.concepts import ImageItem, MaskItem
+from sacv.concepts import ImageItem, MaskItem, independent
 from sacv.errors import ImageSetError
 from sacv.model import VisionModel
 
@@ -43,6 +43,11 @@ def plan_sets(
             f"random has {len(pool)} image{'s' * (len(pool) != 1)}{named}; at least 2 are needed to judge a vector on "
             "images that it was not fitted on: give a folder of images that do not show the concepts"
         )
+    if independent(item for item, _ in pool) < 2:
+        raise ImageSetError(
+            f"random has {len(pool)} images, all of group {pool[0][0].group!r}; at least 2 groups are needed to judge "
+            "a vector on images that it was not fitted on: give images of other groups"
+        )
     items, pool_weights = zip(*pool, strict=True)
     plans.append(SetPlan(items, pool_weights))
     resting: dict[str, int] = {}
@@ -55,7 +60,7 @@ def plan_sets(
             plans.append(SetPlan(entry.others, (None,) * len(entry.others)))
         elif own:
             found = _rest(model, grids, sources, entry)
-            if len(found) > 1:
+            if independent(item for item, _ in found) > 1:
                 resting[str(entry.concept)] = len(plans)
                 plans.append(
                     SetPlan(tuple(item for item, _ in found), tuple(weights for _, weights in found), follows=number)

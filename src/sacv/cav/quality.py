@@ -26,7 +26,7 @@ class HeldOut:
     fold
         Int `(n,)`: the fold whose direction gave the score.
     image
-        Int `(n,)`: which image it belongs to.
+        Int `(n,)`: which image it belongs to, or which group of images.
     weights
         Float64 `(n,)`.
     """
@@ -40,6 +40,10 @@ class HeldOut:
     def of_images(cls, scores: Float64, fold: NDArray[np.int64]) -> HeldOut:
         """Take one score for each image."""
         return cls(scores, fold, np.arange(len(scores)), np.ones(len(scores)))
+
+    def of_things(self, things: NDArray[np.int64]) -> HeldOut:
+        """Give the same scores, each of the independent thing that its image belongs to; `things` is `(images,)`."""
+        return HeldOut(self.scores, self.fold, things[self.image], self.weights)
 
     def part(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> HeldOut:
         """Give some of the scores, by mask or by index."""

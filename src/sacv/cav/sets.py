@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from base64 import b64decode, b64encode
 from collections.abc import Sequence, Set
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 RANDOM = "random"
 """Key of the pool of random images."""
@@ -17,7 +21,7 @@ DIGITS = 16
 
 @dataclass(frozen=True)
 class BankImage:
-    """One image of a set; of a very large set, a unit of images (`sacv.cav.membership`), named by one of them.
+    """One unit of a set (`sacv.cav.membership`): an image, or a group or a bundle of images, named by one of them.
 
     Parameters
     ----------
@@ -29,12 +33,57 @@ class BankImage:
         Its brightness, saturation and edge energy as the network sees it (`sacv.cav.looks`); the mean of several.
     count
         Number of images.
+    group
+        What the image that names it belongs to, such as a patient, if groups were given.
+    groups
+        Number of groups; an image without one counts as a group by itself.
     """
 
     name: str
     digest: str
     looks: tuple[float, ...]
     count: int = 1
+    group: str | None = None
+    groups: int = 1
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the fields for a label file; what says nothing is left out."""
+        fields = asdict(self)
+        if self.group is None:
+            del fields["group"]
+        if self.groups == self.count:
+            del fields["groups"]
+        return fields
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> BankImage:
+        """Read the fields of a label file."""
+        count = fields.get("count", 1)  # older banks have none
+        groups = fields.get("groups", count)
+        return cls(fields["name"], fields["digest"], tuple(fields["looks"]), count, fields.get("group"), groups)
+
+
+def group_hash(group: str) -> str:
+    """Give the first 16 digits of the SHA-256 of the name of a group."""
+    return hashlib.sha256(group.encode()).hexdigest()[:DIGITS]
+
+
+def things(images: Sequence[BankImage]) -> NDArray[np.int64]:
+    """Give each independent thing a number, int `(units,)`: units of the same group have one number."""
+    numbers: dict[object, int] = {}
+    return np.array(
+        [
+            numbers.setdefault(place if image.group is None or image.groups > 1 else image.group, len(numbers))
+            for place, image in enumerate(images)
+        ],
+        dtype=np.int64,
+    )
+
+
+def count_groups(images: Sequence[BankImage]) -> int:
+    """Count the groups of units; an image without one counts as a group by itself."""
+    first = np.unique(things(images), return_index=True)[1]
+    return sum(images[place].groups for place in first.tolist())
 
 
 @dataclass(frozen=True)
@@ -65,6 +114,8 @@ class BankSet:
         Of the images that no unit is named by, the first 16 digits of the SHA-256 of each.
     missing
         Of a concept from a table, how many rows have no value and were left out; none for others.
+    joined_groups
+        Of the groups that no unit is named by, the first 16 digits of the SHA-256 of the name of each.
     """
 
     concept: str | None
@@ -78,6 +129,7 @@ class BankSet:
     rest: bool = False
     joined: tuple[str, ...] = ()
     missing: int | None = None
+    joined_groups: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
@@ -88,6 +140,12 @@ class BankSet:
     def hashes(self) -> frozenset[str]:
         """The first 16 digits of the SHA-256 of each image."""
         return frozenset([*(image.digest[:DIGITS] for image in self.images), *self.joined])
+
+    @cached_property
+    def group_hashes(self) -> frozenset[str]:
+        """The first 16 digits of the SHA-256 of the name of each group."""
+        named = (group_hash(image.group) for image in self.images if image.group is not None)
+        return frozenset([*named, *self.joined_groups])
 
     def some(self, hashes: Set[str]) -> str:
         """Name up to three of the images of these hashes."""
@@ -104,9 +162,14 @@ class BankSet:
     def to_json(self) -> dict[str, Any]:
         """Give the fields for a label file."""
         fields = asdict(self)
-        fields["joined"] = b64encode(bytes.fromhex("".join(self.joined))).decode("ascii")
         if self.missing is None:
             del fields["missing"]
+        fields["images"] = [image.to_json() for image in self.images]
+        fields["joined"] = _text(self.joined)
+        if self.joined_groups:
+            fields["joined_groups"] = _text(self.joined_groups)
+        else:
+            del fields["joined_groups"]
         return fields
 
     @classmethod
@@ -114,10 +177,7 @@ class BankSet:
         """Read the fields of a label file."""
         return cls(
             fields["concept"],
-            tuple(
-                BankImage(image["name"], image["digest"], tuple(image["looks"]), image.get("count", 1))
-                for image in fields["images"]
-            ),
+            tuple(BankImage.from_json(image) for image in fields["images"]),
             fields["regions"],
             _pairs(fields["skipped"]),
             _pairs(fields["repeats"]),
@@ -125,15 +185,23 @@ class BankSet:
             unused=int(fields.get("unused", 0)),
             unmatched=int(fields.get("unmatched", 0)),
             rest=bool(fields.get("rest", False)),
-            joined=_hashes(fields.get("joined", "")),
             missing=fields.get("missing"),
+            joined=_hashes(fields, "joined"),
+            joined_groups=_hashes(fields, "joined_groups"),
         )
 
 
-def _hashes(text: str) -> tuple[str, ...]:
-    digits = b64decode(text, validate=True).hex()
+def _text(hashes: Sequence[str]) -> str:
+    return b64encode(bytes.fromhex("".join(hashes))).decode("ascii")
+
+
+def _hashes(fields: dict[str, Any], name: str) -> tuple[str, ...]:
+    try:
+        digits = b64decode(fields.get(name, ""), validate=True).hex()
+    except ValueError as error:
+        raise ValueError(f"{name} is no base64: {error}") from error
     if len(digits) % DIGITS:
-        raise ValueError(f"joined holds {len(digits) // 2} bytes, not {DIGITS // 2} for each image")
+        raise ValueError(f"{name} holds {len(digits) // 2} bytes, not {DIGITS // 2} for each image")
     return tuple(digits[start : start + DIGITS] for start in range(0, len(digits), DIGITS))
 
 

@@ -15,12 +15,16 @@ from sacv.concepts import (
     MaskItem,
     Region,
     Source,
+    agreeing,
     image_set,
+    independent,
     region_set,
     require_disjoint,
     shared_images,
+    with_groups,
     without_repeats,
 )
+from sacv.concepts.groups import Rule
 from sacv.errors import ImageSetError, OptionError
 from sacv.model import Window
 
@@ -142,12 +146,43 @@ def _marked(name: str, photos: MarkedPhotos) -> FitSource:
     return FitSource(name, images, repeats + more, masks, negatives.items, photos.unmatched)
 
 
+def with_source_groups(sources: Sequence[FitSource], rule: Rule | None) -> list[FitSource]:
+    """Give the sets, each image with its group where there are any, and check that no set is of one group alone."""
+    flat = [items for entry in sources for items in (entry.images.items, entry.negatives, entry.others or ())]
+    if rule is not None:
+        flat = [with_groups(items, rule) for items in flat]
+    agreed = agreeing(flat)
+    found = [
+        replace(
+            entry,
+            images=replace(entry.images, items=items),
+            negatives=negatives,
+            others=None if entry.others is None else others,
+        )
+        for entry, items, negatives, others in zip(sources, agreed[::3], agreed[1::3], agreed[2::3], strict=True)
+    ]
+    for entry in found:
+        require_groups(entry.images)
+        require_groups(ImageSet(f"the random set of {entry.images.name}", entry.others or ()))
+    return found
+
+
+def require_groups(images: ImageSet) -> None:
+    """Check that the images of a set, if there are any, are of two groups at least."""
+    if len(images) > 1 and independent(images) == 1:
+        raise ImageSetError(
+            f"{images.name} has {len(images)} images, all of group {images.items[0].group!r}; at least 2 groups are "
+            "needed to judge a vector on images that it was not fitted on: give images of other groups"
+        )
+
+
 def hold_apart(
     sources: list[FitSource],
     photos: ImageSet | None,
     absent: Source | None,
     skip_unreadable: bool,
     window: Window | None = None,
+    rule: Rule | None = None,
 ) -> tuple[list[FitSource], Calibration]:
     """Give the sets without the pictures that are used for calibration alone, and these; `photos` are the context.
 
@@ -170,25 +205,9 @@ def hold_apart(
             for entry in sources
         ]
         others += [] if photos is None else [photos]
-        return sources, given(absent, others, skip_unreadable=skip_unreadable, window=window)
-    if not sources[-1].images.items:
-        return _held_out_of_tables(sources)
-    calibration, rest = held_out(sources[-1].images)
+        return sources, given(absent, others, skip_unreadable=skip_unreadable, window=window, rule=rule)
+    elsewhere = {
+        item.group for entry in sources[:-1] for item in (*entry.images, *entry.negatives, *(entry.others or ()))
+    }
+    calibration, rest = held_out(sources[-1].images, elsewhere)
     return [*sources[:-1], replace(sources[-1], images=rest)], calibration
-
-
-def _held_out_of_tables(sources: list[FitSource]) -> tuple[list[FitSource], Calibration]:
-    """Hold out pictures that stand in the random set of every concept; none where some concept has no such set."""
-    *concepts, random = sources
-    others = [{item.digest for item in entry.others or ()} for entry in concepts]
-    every = set.intersection(*others)
-    common = tuple(item for item in concepts[0].others or () if item.digest in every)
-    calibration, _ = held_out(replace(random.images, items=common))
-    apart = {item.digest for item in calibration.images}
-    left = [
-        entry
-        if entry.others is None
-        else replace(entry, others=tuple(item for item in entry.others if item.digest not in apart))
-        for entry in concepts
-    ]
-    return [*left, random], calibration

@@ -13,6 +13,7 @@ from sacv.cli.console import progress, say, say_json, say_table
 from sacv.cli.options import (
     batch_size_option,
     device_option,
+    group_option,
     json_option,
     model_options,
     open_model,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 REMARKABLE_LOOKS = 0.9
 REMARKABLE_COSINE = 0.7
 REMARKABLE_KIND = 0.75
+FEW_GROUPS = 10
 
 
 @click.command("fit")
@@ -132,6 +134,7 @@ REMARKABLE_KIND = 0.75
 @work_options
 @window_option
 @skip_option
+@group_option
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write the bank to.")
 @json_option
 def fit_command(
@@ -149,7 +152,6 @@ def fit_command(
     key: str | None,
     rows: tuple[str, ...],
     columns: tuple[str, ...],
-    group: str | None,
     strata: tuple[str, ...],
     random: tuple[str, ...],
     rest: bool,
@@ -170,6 +172,7 @@ def fit_command(
     fresh: bool,
     window: str | None,
     skip_unreadable: bool,
+    group: str | None,
     out: Path,
     as_json: bool,
 ) -> None:
@@ -178,7 +181,7 @@ def fit_command(
 
     named, marked = parse_concepts(concepts), parse_regions(regions, unmasked_negative)
     how = parse_solver(solver)
-    require_table(table_file, images=pictures, key=key, rows=rows, column=columns, group=group, strata=strata)
+    require_table(table_file, images=pictures, key=key, rows=rows, column=columns, strata=strata)
     tabled = parse_columns(columns)
     if table_file is not None and not tabled:
         raise OptionError(f"--table {table_file}: give --column NAME=COLUMN:VALUE, a concept of the table")
@@ -222,6 +225,7 @@ def fit_command(
             rest=rest,
             absent=list(absent) or None,
             context=list(context) or None,
+            groups=group if table_file is None else None,
             solver=how,
             runs=runs,
             nulls=nulls,
@@ -254,6 +258,7 @@ def summary(bank: ConceptBank) -> dict[str, Any]:
                 "presence": {
                     "threshold": cav.presence.threshold,
                     "pictures": len(cav.presence),
+                    **({} if cav.presence.shares is None else {"groups": cav.presence.groups}),
                     "negatives": cav.presence.negatives,
                     "kind": cav.presence.kind,
                 },
@@ -268,7 +273,7 @@ def summary(bank: ConceptBank) -> dict[str, Any]:
         "regions": [
             {
                 "concept": entry.concept,
-                "marked": len(entry.images),
+                "marked": entry.count,
                 "negatives": entry.negatives,
                 "unused": entry.unused,
                 "unmatched": entry.unmatched,
@@ -293,15 +298,22 @@ def summary(bank: ConceptBank) -> dict[str, Any]:
 
 def show_bank(bank: ConceptBank) -> None:
     """Print the figures of a bank for people."""
+    grouped = any(cav.quality.groups is not None for cav in bank.cavs)
     say("Told from random on held-out images, with 95 % intervals (accuracy is balanced; chance is 0.5):\n")
     say_table(
-        ["layer", "concept", "images", "random", "accuracy", "AUROC", "image AUROC", "run cosine"],
+        [
+            *("layer", "concept", "images", "random"),
+            *(("groups", "random groups") if grouped else ()),
+            *("accuracy", "AUROC", "image AUROC", "run cosine"),
+        ],
         [
             {
                 "layer": cav.layer,
                 "concept": cav.concept,
                 "images": cav.quality.images,
                 "random": cav.quality.random_images,
+                "groups": cav.quality.groups or "-",
+                "random groups": cav.quality.random_groups or "-",
                 "accuracy": _with_interval(cav.quality.accuracy, cav.quality.accuracy_interval),
                 "AUROC": _with_interval(cav.quality.auroc, cav.quality.auroc_interval),
                 "image AUROC": f"{cav.quality.image_auroc:.3f}",
@@ -354,6 +366,7 @@ def remarks(cav: CAV) -> Iterator[str]:
                 f"{name} alone tells the sets apart (AUROC {area:.2f}), so that the CAV may stand for it; "
                 "take random images that do not differ in it"
             )
+    yield from group_remarks(cav)
     yield from random_remarks(cav)
     absent = cav.quality.absent
     if absent:
@@ -365,6 +378,19 @@ def remarks(cav: CAV) -> Iterator[str]:
         if abs(cosine) > REMARKABLE_COSINE:
             meaning = "hardly tells the two apart" if cosine > 0 else "takes one for the opposite of the other"
             yield f"the cosine with {other!r} is {cosine:.2f}: this layer {meaning}"
+
+
+def group_remarks(cav: CAV) -> Iterator[str]:
+    """Tell that there are few groups, on which no figure is sure."""
+    for groups, images in (
+        (cav.quality.groups, f"{cav.quality.images} images"),
+        (cav.quality.random_groups, f"{cav.quality.random_images} random images"),
+    ):
+        if groups is not None and groups < FEW_GROUPS:
+            yield (
+                f"the {images} are of {groups} groups only, such as patients, so that held-out figures and intervals "
+                f"are unsure; give images of {FEW_GROUPS} groups or more"
+            )
 
 
 def random_remarks(cav: CAV) -> Iterator[str]:

@@ -48,6 +48,13 @@ window_option = click.option(
     help="Values of deep pictures and volumes (DICOM, 16 bits, NIfTI) that become black and white, in the file's unit. "
     "[default: as the bank was made, or else as each file says]",
 )
+group_option = click.option(
+    "--group",
+    metavar="REGEX|COLUMN",
+    help="Which images belong together, such as those of one patient: a column of --table, or, without a table, a "
+    "regular expression on their names, of which the first parentheses, or else the whole match, are the group. Folds, "
+    "intervals and calibration are then over groups.",
+)
 weak_option = click.option(
     "--allow-weak",
     is_flag=True,

@@ -13,6 +13,7 @@ from sacv.cli.options import (
     batch_size_option,
     class_names_option,
     device_option,
+    group_option,
     json_option,
     open_bank_model,
     seed_option,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 @batch_size_option
 @device_option
 @work_options
+@group_option
 @skip_option
 @weak_option
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write the scores to.")
@@ -58,6 +60,7 @@ def score_command(
     workers: int | None,
     ray_address: str | None,
     fresh: bool,
+    group: str | None,
     skip_unreadable: bool,
     allow_weak: bool,
     out: Path,
@@ -75,7 +78,9 @@ def score_command(
     require_pictures(images, table_file)
     bank = ConceptBank.load(bank_folder)
     model = open_bank_model(bank, spec, class_names, device, window)
-    shown = pictures_of(images, table_file, pictures, key, rows, skip_unreadable=skip_unreadable, window=model.window)
+    shown = pictures_of(
+        images, table_file, pictures, key, rows, group=group, skip_unreadable=skip_unreadable, window=model.window
+    )
     engine = open_engine(engine_name, workers, ray_address)
     with progress("score") as advance, unfinished(out, fresh) as shards:
         found = score(
@@ -83,6 +88,7 @@ def score_command(
             shown,
             bank,
             list(targets),
+            groups=group if table_file is None else None,
             seed=seed,
             batch_size=batch_size,
             allow_weak=allow_weak,
@@ -122,7 +128,7 @@ def show_scores(found: ClassScores) -> None:
     )
     tests = int(found.table["p"].notna().sum()) // max(found.table["score"].nunique(), 1)
     say(
-        f"\nOver {found.settings['images']} images. tcav, magnitude and smooth: no effect at 0.5. sacv: logits per "
+        f"\nOver {_counted(found)}. tcav, magnitude and smooth: no effect at 0.5. sacv: logits per "
         "unit of the concept's vector, summed\nwhere it is relevant; sacv_density: the same for an average relevant "
         "place; no effect at 0 for both. The effect is in standard deviations\nof the null of random CAVs; p is "
         f"two-sided, Holm and BH correct it for {tests} tests of each score."
@@ -137,6 +143,11 @@ def show_scores(found: ClassScores) -> None:
         say(note)
     for entry in found.skipped:
         say(f"Left out, unreadable: {entry.reason}")
+
+
+def _counted(found: ClassScores) -> str:
+    groups = found.settings.get("groups")
+    return f"{found.settings['images']} images" + ("" if groups is None else f" of {groups} groups")
 
 
 def _number(value: Any, form: str) -> str:

@@ -54,7 +54,7 @@ def table_options(command: Command) -> Command:
 
 
 def concept_options(command: Command) -> Command:
-    """Add the options that say which columns of a table are concepts, groups and strata."""
+    """Add the options that say which columns of a table are concepts and strata."""
     for option in reversed(
         [
             click.option(
@@ -64,9 +64,6 @@ def concept_options(command: Command) -> Command:
                 metavar="NAME=COLUMN:VALUE[,VALUE]",
                 help="A concept, and the values of a column of --table that show it; may be repeated. Rows with other "
                 "values are its random set, unless --random is given; those without a value are left out and counted.",
-            ),
-            click.option(
-                "--group", metavar="COLUMN", help="The column of --table that says which patient, or the like."
             ),
             click.option(
                 "--strata",
@@ -184,6 +181,7 @@ def pictures_of(
     key: str | None,
     rows: Sequence[str],
     *,
+    group: str | None = None,
     skip_unreadable: bool = False,
     window: Window | None = None,
 ) -> Any:
@@ -199,7 +197,9 @@ def pictures_of(
         return list(images)
     if images:
         raise OptionError(f"IMAGES ({images[0]}) and --table {file} are given; give one of them")
-    return open_table(file, pictures, key=key, rows=rows, skip_unreadable=skip_unreadable, window=window).images
+    return open_table(
+        file, pictures, key=key, rows=rows, group=group, skip_unreadable=skip_unreadable, window=window
+    ).images
 
 
 def require_pictures(images: Sequence[str], file: Path | None) -> None:

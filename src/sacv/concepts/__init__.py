@@ -3,6 +3,7 @@
 from sacv.concepts.batches import Batch, batches
 from sacv.concepts.composites import Composite, Placed, draw_composites
 from sacv.concepts.coverage import cell_means
+from sacv.concepts.groups import Groups, agreeing, group_rule, independent, with_groups
 from sacv.concepts.image_set import (
     ImageSet,
     Source,
@@ -20,6 +21,7 @@ from sacv.concepts.tables import Labelled, Table, from_table
 __all__ = [
     "Batch",
     "Composite",
+    "Groups",
     "ImageItem",
     "ImageSet",
     "Labelled",
@@ -30,16 +32,20 @@ __all__ = [
     "Skipped",
     "Source",
     "Table",
+    "agreeing",
     "batches",
     "cell_means",
     "count_images",
     "draw_composites",
     "from_table",
+    "group_rule",
     "image_set",
+    "independent",
     "mask_weights",
     "region_set",
     "require_disjoint",
     "shared_images",
     "stream_images",
+    "with_groups",
     "without_repeats",
 ]

@@ -65,6 +65,10 @@ class ImageItem:
         """Whether the hash is known, so that it costs nothing."""
         return isinstance(self._digest, str)
 
+    def of_group(self, group: str) -> ImageItem:
+        """Give the same image as one of a group."""
+        return ImageItem(self.name, self._digest, self.load, self.ras, group, self.strata)
+
     def __repr__(self) -> str:
         return f"ImageItem({self.name!r})"
 

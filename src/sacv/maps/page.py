@@ -179,11 +179,15 @@ def _quality(found: Explanation, layer: str, concept: str) -> dict[str, str]:
         "AUROC, locations": f"{quality.auroc:.3f} ({quality.auroc_interval[0]:.3f} to {quality.auroc_interval[1]:.3f})",
         "accuracy, images": f"{quality.image_accuracy:.3f}",
         "AUROC, images": f"{quality.image_auroc:.3f}",
-        "concept": f"{quality.images} images, {quality.locations:.0f} locations",
+        "concept": f"{_many(quality.images, quality.groups)}, {quality.locations:.0f} locations",
         **({} if quality.run_cosine is None else {"cosine between runs": f"{quality.run_cosine:.3f}"}),
-        "random": f"{quality.random_images} images, {quality.random_locations:.0f} locations",
+        "random": f"{_many(quality.random_images, quality.random_groups)}, {quality.random_locations:.0f} locations",
         "mask of presence": found.presence_told(layer, concept),
     }
+
+
+def _many(images: int, groups: int | None) -> str:
+    return f"{images} images" if groups is None else f"{images} images of {groups} groups"
 
 
 def _facts(found: Explanation) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,7 @@ import pandas as pd
 import torch
 
 from sacv.cav import CAV, ConceptBank, require_strong
-from sacv.concepts import ImageItem, Source, image_set
+from sacv.concepts import Groups, ImageItem, Source, group_rule, image_set, independent, with_groups
 from sacv.concepts.item import Loaded
 from sacv.engine import Engine, LocalEngine, ShardStore, cut
 from sacv.errors import OptionError
@@ -35,6 +36,7 @@ def score(
     bank: ConceptBank,
     target: Target | Sequence[Target],
     *,
+    groups: Groups | None = None,
     seed: int = 0,
     batch_size: int | None = None,
     allow_weak: bool = False,
@@ -55,13 +57,15 @@ def score(
         The model that the bank was made with.
     images
         Images of the class: files, folders, pictures, uint8 arrays or float tensors. They are read batch by batch, and
-        nothing of each is kept in memory: rows of images go to disk, and intervals are over at most 1,024 groups of
+        nothing of each is kept in memory: rows of images go to disk, and intervals are over at most 1,024 bundles of
         them.
     bank
         The CAVs, their runs and their null.
     target
         The class by index or name; or a function from the network's output, as it is, to a float tensor `(n,)`, one
         scalar for each image; or several of these.
+    groups
+        Which images belong together, such as those of one patient, as in `sacv.fit`: intervals are then over groups.
     seed
         Of the intervals.
     batch_size
@@ -99,6 +103,9 @@ def score(
     if not targets:
         raise OptionError("no target is given; name a class by its name or index")
     pictures = image_set("the images to score", images, skip_unreadable=skip_unreadable, window=model.window)
+    if groups is not None:
+        pictures = replace(pictures, items=with_groups(pictures.items, group_rule(groups)))
+    grouped = any(item.group is not None for item in pictures)
     explained = _explained(model, pictures.items[0].load(), targets)
     if len(explained) < len(targets):
         raise OptionError(f"a target is given twice: {', '.join(map(str, targets))}")
@@ -136,7 +143,12 @@ def score(
         notes=tuple(_notes(sums, weak, bank)),
         bank=bank,
         skipped=pictures.skipped,
-        settings={"targets": list(explained), "seed": seed, "images": len(pictures)},
+        settings={
+            "targets": list(explained),
+            "seed": seed,
+            "images": len(pictures),
+            **({"groups": independent(pictures)} if grouped else {}),
+        },
     )
 
 

@@ -27,8 +27,8 @@ Float64 = NDArray[np.float64]
 PART_VERSION = 1
 """Of what a shard's part holds."""
 
-GROUPS = 1024
-"""Groups of images that intervals are over; as long as there are no more images, each stands alone."""
+BUNDLES = 1024
+"""Bundles that intervals are over; as long as there are no more images, or groups of them, each stands alone."""
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Sums:
     derivative
         Of each of them, float64 `(images,)`.
     groups
-        By group of images, the sums of the terms of those that were merged, float64 `(columns,)`.
+        By bundle of images, the sums of the terms of those that were merged, float64 `(columns,)`.
     drawn
         Sums over images for the runs and then the null, `(runs + nulls, columns)`.
     constant
@@ -70,10 +70,10 @@ class Sums:
         self.constant &= constant
         self.moves |= bool(derivative.any())
 
-    def take(self, part: Sums) -> None:
-        """Take in the sums of a part, and nothing of its single images."""
-        for number, row in zip(part.numbers, part.terms, strict=True):
-            self._grow(number % GROUPS, row)
+    def take(self, part: Sums, things: NDArray[np.int64]) -> None:
+        """Take in the sums of a part, and nothing of its single images; `things` numbers what is independent."""
+        for thing, row in zip(things[part.numbers].tolist(), part.terms, strict=True):
+            self._grow(thing % BUNDLES, row)
         for group, row in part.groups.items():
             self._grow(group, row)
         self.drawn = self.drawn + part.drawn
@@ -130,6 +130,13 @@ class ScoreReducer:
         """What every part depends on."""
         targets = [(name, target_mark(select)) for name, select in self.targets.items()]
         return json.dumps([PART_VERSION, self.model.identity(), self.bank.fingerprint, targets])
+
+    @cached_property
+    def _things(self) -> NDArray[np.int64]:
+        """Of each image, the number of its group, or of itself, in the order in which they come."""
+        numbers: dict[object, int] = {}
+        names = (place if item.group is None else item.group for place, item in enumerate(self.items))
+        return np.fromiter((numbers.setdefault(name, len(numbers)) for name in names), np.int64, len(self.items))
 
     def key(self, shard: Shard) -> str:
         """Give a SHA-256 of the network, the bank, the targets and the shard's images."""
@@ -199,7 +206,7 @@ class ScoreReducer:
     def merge(self, left: State, right: State) -> State:
         """Join the sums of two parts, the first of which is reused; single images are let go."""
         for key, part in right.items():
-            left.setdefault(key, Sums()).take(part)
+            left.setdefault(key, Sums()).take(part, self._things)
         return left
 
     def pack(self, part: State) -> dict[str, Array]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sacv.cav import CAV, ConceptBank, weaknesses
 from sacv.cav.estimate import inner
 from sacv.cav.runs import null_cavs
+from sacv.cav.vector import Quality
 from sacv.concepts import ImageItem, Source, image_set
 from sacv.concepts.sources import Stored, image_here
 from sacv.errors import OptionError, SacvError, UnreadableImageError
@@ -140,13 +141,14 @@ def _on_cav(bank: ConceptBank, cav: CAV, seed: int) -> Iterator[Finding]:
     quality = cav.quality
     told = weaknesses(cav)
     figures = f"AUROC {quality.auroc:.2f} ({quality.auroc_interval[0]:.2f} to {quality.auroc_interval[1]:.2f})"
-    yield tell("quality", not told, "; ".join(told) or f"held-out {figures}, {quality.images} images")
+    yield tell("quality", not told, "; ".join(told) or f"held-out {figures}, {_counted(quality)}")
     yield _on_permutation(bank, cav, seed)
-    share = len(quality.absent) / quality.images
+    what = "image" if quality.groups is None else "group"
+    share = len(quality.absent) / (quality.groups or quality.images)
     yield tell(
         "images show the concept",
         share <= LARGEST_ABSENT,
-        f"{share:.0%} of the concept's images score below the median random image"
+        f"{share:.0%} of the concept's {what}s score below the median random {what}"
         + (
             f" ({', '.join(quality.absent[:5])}): look at them and remove what does not show it"
             if quality.absent
@@ -169,6 +171,10 @@ def _on_cav(bank: ConceptBank, cav: CAV, seed: int) -> Iterator[Finding]:
             f"cosine {cosine:.2f} with {other!r}; told from it with AUROC {conditional:.2f}"
             + ("" if apart else f": add images of {other!r} to the random set to tell the two apart"),
         )
+
+
+def _counted(quality: Quality) -> str:
+    return f"{quality.images} images" + ("" if quality.groups is None else f" of {quality.groups} groups")
 
 
 def _on_permutation(bank: ConceptBank, cav: CAV, seed: int) -> Finding:
