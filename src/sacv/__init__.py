@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sacv import stats as stats
     from sacv import trust as trust
     from sacv.cav import CAV, ConceptBank, Quality, fit, merge, refit
-    from sacv.concepts import Region
+    from sacv.concepts import Region, Within
     from sacv.engine import LocalEngine, RayEngine, ShardStore
     from sacv.index import Found, Like, search
     from sacv.maps import Explanation, explain, methods
@@ -55,6 +55,7 @@ __all__ = [
     "ShardStore",
     "VisionModel",
     "Window",
+    "Within",
     "__version__",
     "audit",
     "errors",
@@ -71,7 +72,7 @@ __all__ = [
 
 _ROOMS = {
     "cav": ("CAV", "ConceptBank", "Quality", "fit", "merge", "refit"),
-    "concepts": ("Region",),
+    "concepts": ("Region", "Within"),
     "engine": ("LocalEngine", "RayEngine", "ShardStore"),
     "files": (),
     "index": ("Found", "Like", "search"),

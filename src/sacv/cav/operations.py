@@ -14,6 +14,7 @@ from sacv.cav.reading import Reading
 from sacv.cav.sets import RANDOM, BankSet
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV
+from sacv.cav.within import BankWithin
 from sacv.errors import ImageSetError, MismatchError, OptionError
 from sacv.solvers import SampleSolver, Solver, rebuild
 
@@ -99,6 +100,7 @@ def merge(banks: Sequence[ConceptBank], *, solver: Solver | None = None) -> Conc
         absent=_joined_absent([bank.absent for bank in banks]),
         context=None,
         pasted={},
+        within=_joined_within(banks),
     )
     return _again(joined, solver, first.runs, first.nulls, [cav for bank in banks for cav in bank.cavs])
 
@@ -199,6 +201,11 @@ def _presence(cav: CAV, before: Sequence[CAV]) -> Presence:
     return Presence.without(CHANGED if asked else same[0].presence.kind)
 
 
+def _joined_within(banks: Sequence[ConceptBank]) -> BankWithin | None:
+    parts = [bank.within for bank in banks if bank.within is not None]
+    return BankWithin.joined(parts) if parts else None
+
+
 def _joined_absent(sets: Sequence[BankSet]) -> BankSet:
     images = {image.digest: image for entry in sets for image in entry.images}
     skipped, repeats = (
@@ -225,6 +232,7 @@ def _with_random(bank: ConceptBank, pool: BankSet, statistics: dict[str, SetStat
         seen_through=unseen,
         context=None,
         pasted={},
+        within=None if bank.within is None else replace(bank.within, compared=()),
     )
 
 
@@ -285,6 +293,10 @@ def _require_alike(one: ConceptBank, other: ConceptBank) -> None:
         raise MismatchError(
             f"the banks have different layers: {', '.join(one.layers)}; and {', '.join(other.layers)}; "
             "fit both at the same layers"
+        )
+    if (one.within is None) != (other.within is None):
+        raise MismatchError(
+            "one bank was fitted within masks and the other on whole pictures; fit both with --within, or neither"
         )
     if one.reading != other.reading or one.locations != other.locations:
         raise MismatchError(

@@ -15,6 +15,7 @@ from sacv.cli.options import (
     open_bank_model,
     seed_option,
     window_option,
+    within_option,
 )
 
 FAILED = 1
@@ -29,6 +30,7 @@ WORDS = {True: "pass", False: "FAIL", None: "not run"}
 @click.option("--target", help="Class asked about. [default: the one predicted most often]")
 @class_names_option
 @window_option
+@within_option
 @seed_option
 @device_option
 @json_option
@@ -39,6 +41,7 @@ def audit_command(
     target: str | None,
     class_names: Path | None,
     window: str | None,
+    within: str | None,
     seed: int,
     device: str,
     as_json: bool,
@@ -50,7 +53,7 @@ def audit_command(
 
     bank = ConceptBank.load(bank_folder)
     model = open_bank_model(bank, spec, class_names, device, window)
-    found = audit(model, bank, list(images) or None, target, seed=seed)
+    found = audit(model, bank, list(images) or None, target, within=within, seed=seed)
     if as_json:
         say_json({"passed": found.passed, "findings": [asdict(finding) for finding in found.findings]})
     else:

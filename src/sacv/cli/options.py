@@ -48,6 +48,13 @@ window_option = click.option(
     help="Values of deep pictures and volumes (DICOM, 16 bits, NIfTI) that become black and white, in the file's unit. "
     "[default: as the bank was made, or else as each file says]",
 )
+within_option = click.option(
+    "--within",
+    type=click.Path(),
+    metavar="MASKS",
+    help="Only what lies inside a mask of each picture counts: a folder of mask images of the same file names, one mask "
+    "image for all pictures, or a COCO file.json, of which file.json:CATEGORY takes one category.",
+)
 weak_option = click.option(
     "--allow-weak",
     is_flag=True,

@@ -19,6 +19,7 @@ from sacv.cli.options import (
     skip_option,
     weak_option,
     window_option,
+    within_option,
 )
 from sacv.cli.working import open_engine, unfinished, work_options
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 @batch_size_option
 @device_option
 @work_options
+@within_option
 @skip_option
 @weak_option
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write the scores to.")
@@ -56,6 +58,7 @@ def score_command(
     workers: int | None,
     ray_address: str | None,
     fresh: bool,
+    within: str | None,
     skip_unreadable: bool,
     allow_weak: bool,
     out: Path,
@@ -78,6 +81,7 @@ def score_command(
             seed=seed,
             batch_size=batch_size,
             allow_weak=allow_weak,
+            within=within,
             skip_unreadable=skip_unreadable,
             engine=engine,
             shards=shards,
@@ -125,6 +129,8 @@ def show_scores(found: ClassScores) -> None:
             f"With {found.bank.nulls} null CAVs p is at least {least:.3f}, so that Holm's correction of {tests} tests "
             "cannot reach 0.05; fit with more --nulls."
         )
+    for layer, counted in found.within.items():
+        say(f"Within masks, {layer}: {counted} of the places of each image count.")
     for note in found.notes:
         say(note)
     for entry in found.skipped:

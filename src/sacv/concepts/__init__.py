@@ -15,6 +15,7 @@ from sacv.concepts.item import ImageItem, Skipped
 from sacv.concepts.masks import MaskItem, mask_weights
 from sacv.concepts.regions import MarkedPhotos, Region, region_set
 from sacv.concepts.stream import count_images, stream_images
+from sacv.concepts.within import Within, WithinSource
 
 __all__ = [
     "Batch",
@@ -27,6 +28,8 @@ __all__ = [
     "Region",
     "Skipped",
     "Source",
+    "Within",
+    "WithinSource",
     "batches",
     "cell_means",
     "count_images",
