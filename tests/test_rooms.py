@@ -49,8 +49,8 @@ def test_every_room_is_known():
 def test_public_names():
     assert sacv.__all__ == [
         "CAV", "Audit", "ClassScores", "ConceptBank", "Explanation", "Found", "ImageTransform", "Like", "LocalEngine",
-        "Quality", "RayEngine", "Region", "SacvError", "ShardStore", "VisionModel", "Window", "__version__", "audit",
-        "errors", "explain", "fit", "load_model", "merge", "methods", "refit", "score", "search", "solvers",
+        "Quality", "RayEngine", "Region", "SacvError", "ShardStore", "VisionModel", "Window", "Within", "__version__",
+        "audit", "errors", "explain", "fit", "load_model", "merge", "methods", "refit", "score", "search", "solvers",
     ]  # fmt: skip
     assert all(hasattr(sacv, name) for name in sacv.__all__)
 

@@ -52,8 +52,8 @@ within_option = click.option(
     "--within",
     type=click.Path(),
     metavar="MASKS",
-    help="Only what lies inside a mask of each picture counts: a folder of mask images of the same file names, one mask "
-    "image for all pictures, or a COCO file.json, of which file.json:CATEGORY takes one category.",
+    help="Only what lies inside a mask of each picture counts: a folder of mask images of the same file names, one "
+    "mask image for all pictures, or a COCO file.json, of which file.json:CATEGORY takes one category.",
 )
 weak_option = click.option(
     "--allow-weak",
