@@ -67,7 +67,7 @@ def draw(found: Explanation) -> str:
             beats, number = found.maps[layer], found.concepts.index(concept)
             relevance = _lines(beats.relevance[:, number])
             contribution = _lines(beats.contribution[:, number])
-            counted = np.ones(relevance.shape, dtype=bool) if beats.inside is None else _lines(beats.inside)
+            counted = None if beats.inside is None else _lines(beats.inside)
             rows = scores[(scores["layer"] == layer) & (scores["concept"] == concept)]
             patches = [
                 _patches(order, fields[layer] if len(grid) == 2 else None, images, relevance, contribution, input_shape)
@@ -101,7 +101,7 @@ def draw(found: Explanation) -> str:
                     least=patches[1],
                     receptive_field=_describe(fields[layer]),
                     planes=_planes(found, loaded, drawn) if len(grid) == 3 else (),
-                    inside=None if beats.inside is None else counted,
+                    inside=counted,
                 )
             )
     return render_page(
@@ -126,8 +126,10 @@ def _numbers(row: Mapping[Hashable, Any]) -> dict[str, float]:
         "negative part": "sacv_negative",
         "sum over all places": "contribution_sum",
     }
-    found = {label: float(row[key]) for label, key in named.items()}
-    return found | {"share that counts": float(row["inside"])} if "inside" in row else found
+    if "inside" in row:
+        named["sum over the places that count"] = named.pop("sum over all places")
+        named["share of places that count"] = "inside"
+    return {label: float(row[key]) for label, key in named.items()}
 
 
 def _of_concept(values: NDArray[np.bool_] | None, number: int) -> NDArray[np.bool_] | None:
@@ -226,15 +228,15 @@ def _describe(fields: ReceptiveFields | None) -> str:
     return f"{' x '.join(map(str, fields.size))} px of the network's input"
 
 
-def _extremes(values: NDArray[np.float32], counted: NDArray[np.bool_]) -> Iterator[tuple[int, int, int]]:
+def _extremes(values: NDArray[np.float32], counted: NDArray[np.bool_] | None = None) -> Iterator[tuple[int, int, int]]:
     """Go through the locations (image, row, column) from the greatest value, passing over neighbours of those taken.
 
-    Only those that are counted are taken.
+    Only those that are counted are taken; all by default.
     """
     taken: list[tuple[int, int, int]] = []
     for flat in np.argsort(-values, axis=None, kind="stable"):
         image, row, column = (int(part) for part in np.unravel_index(flat, values.shape))
-        if not counted[image, row, column]:
+        if counted is not None and not counted[image, row, column]:
             continue
         if any(i == image and abs(r - row) <= 1 and abs(c - column) <= 1 for i, r, c in taken):
             continue

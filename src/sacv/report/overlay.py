@@ -123,7 +123,7 @@ def lay_over(
     marks
         Bool `(h, w)`: draw the border of these cells, in black.
     inside
-        Bool `(h, w)`: the cells that count; the others are faded, and the border between them is drawn in amber.
+        Bool `(h, w)`: the cells that count; the others are faded, and the line around what counts is drawn in amber.
     """
     width, height = size
     left, top, right, bottom = (round(value) for value in region)
@@ -135,7 +135,7 @@ def lay_over(
     counts = np.ones(large.shape, dtype=bool) if inside is None else _cells(inside, large.shape)
     painted[~counts, 3] = (painted[~counts, 3] * FADED).astype(np.uint8)
     if inside is not None:
-        painted[_border(counts)] = AMBER
+        painted[_around(counts)] = AMBER
     if outline_at is not None:
         painted[_border((large > outline_at) & counts)] = (255, 255, 255, 255)
     if marks is not None:
@@ -155,6 +155,13 @@ def _border(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     padded = np.pad(inside, 1)  # what reaches the edge of the map ends there
     whole = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
     return inside & ~whole
+
+
+def _around(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mark the pixels that are not inside and touch one that is."""
+    padded = np.pad(inside, 1)
+    near = padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
+    return near & ~inside
 
 
 def bar(scale: Scale) -> Image.Image:
