@@ -1,5 +1,6 @@
 """Fits within masks: only what is inside counts, for concept and random images alike."""
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from torch import nn
 
 import sacv
@@ -14,7 +16,8 @@ from cav.planted import assert_same_cav, mean_of, noise, planted_model, unit
 from cav.test_fit_regions import pooled, shares, some_masks
 from sacv.cav.inside import counting
 from sacv.cav.plans import plan_sets
-from sacv.concepts import Region
+from sacv.cav.sources import FitSource
+from sacv.concepts import Region, image_set
 from sacv.errors import ImageSetError, MismatchError, OptionError
 from sacv.solvers import LDA, MeanDifference
 
@@ -242,7 +245,24 @@ def test_plans_are_those_of_today_without_masks():
 
 
 def _source(name, count):
-    from sacv.cav.sources import FitSource
-    from sacv.concepts import image_set
-
     return FitSource(name, image_set(name or "random", noise(count, 4, 6, count)), ())
+
+
+def test_photos_that_stand_in_no_set_need_no_mask():
+    images, random = noise(6, 4, 6, 0, mean=1), noise(8, 4, 6, 1)
+    full = np.ones((6, 6), bool)
+    regions = {"x": Region(images, [*some_masks(4, 6), ~full, ~full])}
+    within = named([full] * 4) | named([full] * 8, "random")
+    assert fit(None, random, regions=regions, rest=False, within=within).within.pictures == 12
+    with pytest.raises(ImageSetError, match=r"without a mask: x\[4\], x\[5\]"):
+        fit(None, random, regions=regions, within=within)
+
+
+def test_masks_travel_to_other_processes(tmp_path):
+    values = np.zeros((6, 6), np.uint8)
+    values[:3] = 255
+    Image.fromarray(values).save(tmp_path / "m.png")
+    (item,) = image_set("x", noise(1, 4, 6, 0)).items
+    for given_masks in (tmp_path / "m.png", values > 0, {"x[0]": values > 0}):
+        mask = pickle.loads(pickle.dumps(sacv.Within(given_masks).mask(item)))
+        np.testing.assert_array_equal(mask.load((6, 6)), values > 0)

@@ -171,7 +171,7 @@ def fit(
     calibration = calibration.within(sum(prod(shape.grid) * shape.channels for shape in shapes.values()))
     masked: Masked | None = None
     if within is not None:
-        masked = read_masks(model, grids, [*_all_items(sources), *calibration.images], Within.taken(within))
+        masked = read_masks(model, grids, [*_counted(sources, rest), *calibration.images], Within.taken(within))
     sets, resting = plan_sets(model, grids, sources, rest, masked)
     planned = len(sets)
     whole = whole_pictures(sets)
@@ -269,8 +269,9 @@ def fit(
     )
 
 
-def _all_items(sources: Sequence[FitSource]) -> list[ImageItem]:
-    return [item for entry in sources for item in (*entry.images, *entry.negatives)]
+def _counted(sources: Sequence[FitSource], rest: bool) -> list[ImageItem]:
+    """Give the pictures that stand in a set."""
+    return [item for entry in sources for item in (*entry.images, *(entry.negatives if rest else ()))]
 
 
 def _bank_images(items: Sequence[ImageItem], units: Units, looks: NDArray[np.float64]) -> _Images:

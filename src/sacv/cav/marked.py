@@ -32,21 +32,19 @@ def covered(
     OptionError
         If the way from the picture to the grid is not known.
     """
-    found = _weights(model, grids, item, [mask], inside=True)
-    if not all(part.any() for part in found.values()):
-        raise ImageSetError(
-            f"what {mask.name} marks on {item.name} lies outside the part that the network sees; "
-            "resize without a crop, or leave the photo out"
-        )
-    if within is None:
+    found = _weights(model, grids, item, [mask], inside=True, within=within)
+    if all(part.any() for part in found.values()):
         return found
-    both = _weights(model, grids, item, [mask], inside=True, within=within)
-    if not all(part.any() for part in both.values()):
+    if within is not None:
+        covered(model, grids, item, mask)  # tells whether the mask itself is to blame
         raise ImageSetError(
             f"what {mask.name} marks on {item.name} lies outside {within.name}, so that nothing of the concept counts "
             "there; correct one of the two masks, or leave the photo out"
         )
-    return both
+    raise ImageSetError(
+        f"what {mask.name} marks on {item.name} lies outside the part that the network sees; "
+        "resize without a crop, or leave the photo out"
+    )
 
 
 def uncovered(

@@ -77,11 +77,11 @@ def _laid(model: VisionModel, grids: Grids, masks: Mapping[str, MaskItem], item:
     return inside_weights(model, grids, item, masks[item.digest])
 
 
-def without_masks(bank: BankWithin) -> str:
-    """Say that a bank was fitted within masks, where what it is used on has none."""
+def without_masks(bank: BankWithin, way_out: str = "Give their masks with --within (within=).") -> str:
+    """Say that a bank was fitted within masks, where what it is used on has none, and what to do."""
     return (
         f"The bank was fitted within masks, which leave {bank.told}, and these images are taken as a whole: places "
-        "that the fit left out count here. Give their masks with --within (within=)."
+        f"that the fit left out count here. {way_out}"
     )
 
 
