@@ -1,5 +1,6 @@
 """Fits within masks: only what is inside counts, for concept and random images alike."""
 
+import json
 import pickle
 from dataclasses import replace
 
@@ -18,7 +19,7 @@ from sacv.cav.inside import counting
 from sacv.cav.plans import plan_sets
 from sacv.cav.sources import FitSource
 from sacv.concepts import Region, image_set
-from sacv.errors import ImageSetError, MismatchError, OptionError
+from sacv.errors import CorruptFileError, ImageSetError, MismatchError, OptionError
 from sacv.solvers import LDA, MeanDifference
 
 
@@ -266,3 +267,14 @@ def test_masks_travel_to_other_processes(tmp_path):
     for given_masks in (tmp_path / "m.png", values > 0, {"x[0]": values > 0}):
         mask = pickle.loads(pickle.dumps(sacv.Within(given_masks).mask(item)))
         np.testing.assert_array_equal(mask.load((6, 6)), values > 0)
+
+
+@pytest.mark.parametrize(("field", "value"), [("mean", 1.5), ("compared", [{"layer": "layer"}]), ("pictures", 0)])
+def test_damage_to_what_the_bank_keeps_is_told(tmp_path, field, value):
+    images, random = noise(6, 4, 6, 0, mean=1), noise(8, 4, 6, 1)
+    fit({"x": images}, random, within=np.ones((6, 6), bool), nulls=0).save(tmp_path / "bank")
+    labels = json.loads((tmp_path / "bank" / "bank.json").read_text())
+    labels["within"][field] = value
+    (tmp_path / "bank" / "bank.json").write_text(json.dumps(labels))
+    with pytest.raises(CorruptFileError, match=rf"within\.{field}"):
+        sacv.ConceptBank.load(tmp_path / "bank")
