@@ -50,8 +50,8 @@ def test_public_names():
     assert sacv.__all__ == [
         "CAV", "Audit", "ClassScores", "ConceptBank", "Explanation", "Found", "ImageTransform", "Labelled", "Like",
         "LocalEngine", "Quality", "RayEngine", "Region", "SacvError", "ShardStore", "Table", "VisionModel", "Window",
-        "__version__", "audit", "errors", "explain", "fit", "from_table", "load_model", "merge", "methods", "refit",
-        "score", "search", "solvers",
+        "Within", "__version__", "audit", "errors", "explain", "fit", "from_table", "load_model", "merge", "methods",
+        "refit", "score", "search", "solvers",
     ]  # fmt: skip
     assert all(hasattr(sacv, name) for name in sacv.__all__)
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sacv import stats as stats
     from sacv import trust as trust
     from sacv.cav import CAV, ConceptBank, Quality, fit, merge, refit
-    from sacv.concepts import Labelled, Region, Table, from_table
+    from sacv.concepts import Labelled, Region, Table, Within, from_table
     from sacv.engine import LocalEngine, RayEngine, ShardStore
     from sacv.index import Found, Like, search
     from sacv.maps import Explanation, explain, methods
@@ -57,6 +57,7 @@ __all__ = [
     "Table",
     "VisionModel",
     "Window",
+    "Within",
     "__version__",
     "audit",
     "errors",
@@ -74,7 +75,7 @@ __all__ = [
 
 _ROOMS = {
     "cav": ("CAV", "ConceptBank", "Quality", "fit", "merge", "refit"),
-    "concepts": ("Labelled", "Region", "Table", "from_table"),
+    "concepts": ("Labelled", "Region", "Table", "Within", "from_table"),
     "engine": ("LocalEngine", "RayEngine", "ShardStore"),
     "files": (),
     "index": ("Found", "Like", "search"),

@@ -147,7 +147,7 @@ def test_the_saved_folder(found, tmp_path):
         "explanation.json", "images.parquet", "index.html", "maps.safetensors", "scores.parquet",
     ]  # fmt: skip
     labels = json.loads((tmp_path / "out" / "explanation.json").read_text())
-    assert labels["format_version"] == 6 and labels["count"] == 3 and labels["numbers"] == [0, 1, 2]
+    assert labels["format_version"] == 7 and labels["count"] == 3 and labels["numbers"] == [0, 1, 2]
     assert [image["path"] for image in labels["images"]] == [image.path for image in found.images]
     assert labels["concepts"] == ["bright"] and list(labels["layers"]) == ["features.2"]
     maps = load_file(tmp_path / "out" / "maps.safetensors")

@@ -45,6 +45,7 @@ from sacv.cav.reading import Reading
 from sacv.cav.sets import RANDOM, BankSet
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV
+from sacv.cav.within import BankWithin
 from sacv.errors import CorruptFileError, LayerError, MismatchError, OptionError
 from sacv.files import Array, digest_of, read_arrays, read_json, write_arrays, write_folder, write_json
 from sacv.model import ImageTransform, VisionModel, Window
@@ -101,6 +102,8 @@ class ConceptBank:
         How textures were seen as parts of photos, if they were.
     pasted
         By layer and set, what is taken of that (`sacv.cav.context`).
+    within
+        The masks that all pictures were taken within, if they were.
     """
 
     model: Mapping[str, Any]
@@ -119,6 +122,7 @@ class ConceptBank:
     absent: BankSet = NO_SET
     context: BankContext | None = None
     pasted: Mapping[tuple[str, str], SetStatistics] = field(default_factory=dict)
+    within: BankWithin | None = None
 
     @property
     def concepts(self) -> list[str]:
@@ -291,6 +295,7 @@ class ConceptBank:
             "rests": [entry.to_json() for entry in self.rests],
             "absent": self.absent.to_json(),
             "context": None if self.context is None else self.context.to_json(),
+            **({} if self.within is None else {"within": self.within.to_json()}),
         }
 
     @classmethod
@@ -362,6 +367,7 @@ class ConceptBank:
                 (layer, key): unpack_statistics(f"{layer}/pasted/{key}", arrays, channels[layer])
                 for layer, key in (() if context is None else context.taken())
             },
+            within=BankWithin.from_json(labels["within"]) if "within" in labels else None,
         )
 
 

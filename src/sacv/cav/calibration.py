@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from sacv.cav.along import along
 from sacv.cav.hard import Problem, sharpened
+from sacv.cav.inside import Counts
 from sacv.cav.presence import GIVEN, HELD_OUT, NONE, POOL, Presence, negatives_of
 from sacv.cav.vector import CAV
 from sacv.concepts import (
@@ -154,6 +155,7 @@ def calibrated(
     activations: Mapping[str, Sequence[NDArray[np.floating]]],
     grids: Mapping[str, tuple[int, ...]],
     problems: Mapping[tuple[str, str], Problem],
+    inside: Mapping[str, Sequence[Counts]] | None = None,
 ) -> tuple[CAV, ...]:
     """Give the CAVs with what the pictures reach.
 
@@ -172,6 +174,8 @@ def calibrated(
         Of each layer.
     problems
         By layer and concept, what the detector was found from, where hard negatives can be added to it.
+    inside
+        By layer, bool `(locations,)` of each picture: the locations that count; all by default.
 
     Raises
     ------
@@ -193,6 +197,8 @@ def calibrated(
                     f"{item.name} gives {len(cells)} locations at layer {cav.layer!r}, and the concepts' images "
                     f"{prod(grids[cav.layer])}; what calibrates the mask of presence must be of the same size"
                 )
+        if inside is not None and pictures:
+            pictures = [cells[counts] for cells, counts in zip(pictures, inside[cav.layer], strict=True)]
         problem = problems.get((cav.layer, cav.concept))
         hard = [cells for cells, calibrating in zip(pictures, calibrates, strict=True) if not calibrating]
         direction = sharpened(cav.detector, problem, hard) if problem is not None and hard else None

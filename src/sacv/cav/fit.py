@@ -16,12 +16,13 @@ from sacv.cav.estimate import draws, estimate, inner, problems
 from sacv.cav.gather import gather
 from sacv.cav.membership import Units, plan
 from sacv.cav.pasting import ByLayer, context_photos, plan_pasting, settle
-from sacv.cav.plans import plan_sets
+from sacv.cav.plans import plan_sets, whole_pictures
 from sacv.cav.presence import negatives_of
 from sacv.cav.reading import Reading
 from sacv.cav.sets import DIGITS, BankImage, BankSet, group_hash
 from sacv.cav.sources import FitSource, hold_apart, read_sources, with_source_groups
-from sacv.concepts import Groups, ImageItem, Region, Source, batches, group_rule
+from sacv.cav.within import BankWithin, Masked, compare, read_masks
+from sacv.concepts import Groups, ImageItem, Region, Source, Within, WithinSource, batches, group_rule
 from sacv.engine import Engine, ShardStore
 from sacv.errors import OptionError
 from sacv.model import VisionModel
@@ -50,6 +51,7 @@ def fit(
     absent: Source | None = None,
     context: Source | None = None,
     groups: Groups | None = None,
+    within: WithinSource | None = None,
     solver: Solver | None = None,
     runs: int | None = None,
     nulls: int | None = None,
@@ -102,6 +104,11 @@ def fit(
         their names, of which the first parentheses or else the whole match is the group; or a mapping or a function
         from name to group. Images that have a group already keep it. Folds, intervals, draws and the calibration of
         the mask of presence are then over groups, and a group has the same fold in every set.
+    within
+        What of each picture counts, by masks (`sacv.Within`, or what one is made from): of the concepts' images, of
+        marked regions and of what is not marked, of the random set and of `absent` alike. A location weighs the share
+        of its cell that is inside; evidence of presence is the greatest over the locations that count
+        (`sacv.cav.inside`). The network still sees the whole picture.
     solver
         How a direction is found, and how activations are read; `sacv.solvers.DEFAULT` by default.
     runs
@@ -140,12 +147,12 @@ def fit(
     Raises
     ------
     OptionError
-        If an argument is outside what is legal.
+        If an argument is outside what is legal, or `context` and `within` are given together.
     LayerError
         If a layer does not exist or cannot be asked about.
     ImageError
-        If images or masks cannot be read, a set has fewer than two, a concept shares images with the random set, or
-        `absent` or a context shares pictures with any other.
+        If images or masks cannot be read, a picture has no mask to stay within or nothing inside it, a set has fewer
+        than two, a concept shares images with the random set, or `absent` or a context shares pictures with any other.
     ActivationError
         If an activation is not finite.
     SolverError
@@ -157,6 +164,8 @@ def fit(
     for name, value, least in (("folds", folds, 2), ("locations", locations, 1), ("seed", seed, 0)):
         if value < least:
             raise OptionError(f"{name} must be at least {least}, not {value}")
+    if context is not None and within is not None:
+        raise OptionError("context pastes pictures into photos and within takes a part of each; give one of the two")
     model.modules(layers)  # a wrong name is told before any image is read
     rule = None if groups is None else group_rule(groups)
     sources = read_sources(concepts or {}, random, regions or {}, rest, skip_unreadable, model.window)
@@ -170,9 +179,14 @@ def fit(
         if info.layout is not None
     }
     grids = {name: shape.grid for name, shape in shapes.items()}
-    sets, resting = plan_sets(model, grids, sources, rest)
     calibration = calibration.within(sum(prod(shape.grid) * shape.channels for shape in shapes.values()))
+    masked: Masked | None = None
+    if within is not None:
+        masked = read_masks(model, grids, [*_counted(sources, rest), *calibration.images], Within.taken(within))
+    sets, resting = plan_sets(model, grids, sources, rest, masked)
     planned = len(sets)
+    whole = whole_pictures(sets)
+    sets += whole.values()
     pasting = None
     if photos is not None:
         pasting = plan_pasting(model, grids, photos, [entry.concept for entry in sources], sets, folds, seed)
@@ -199,6 +213,7 @@ def fit(
         progress=advance,
         engine=engine,
         shards=shards,
+        masks=None if masked is None else masked.masks,
     )
     images = [
         _bank_images(entry.items, units, looks)
@@ -212,7 +227,9 @@ def fit(
     statistics = {(layer, key): found.sets[layer, number] for layer in layers for key, number in numbers.items()}
     marked = [entry.key for entry in bank_sets if entry.regions]
     start = planned - len(marked)
-    seen_through = {(layer, marked[number - start]): kept for (layer, number), kept in found.means.items()}
+    seen_through = {
+        (layer, marked[number - start]): kept for (layer, number), kept in found.means.items() if number < planned
+    }
     seen: BankContext | None = None
     taken: ByLayer = {}
     if pasting is not None:
@@ -231,6 +248,17 @@ def fit(
     found_from = {}
     if negatives_of(calibration.groups):
         found_from = problems(layers, bank_sets, rests, statistics, solver=solver, pasted=taken)
+    counts, held_within = None, None
+    if masked is not None:
+        counts = masked.counts(calibration.images)
+        places = {number: planned + place for place, number in enumerate(whole)}
+        outer = {
+            (layer, key): found.means[layer, places[number]]
+            for layer in layers
+            for key, number in numbers.items()
+            if number in places
+        }
+        held_within = BankWithin.of(masked, compare(layers, bank_sets, statistics, outer))
     return ConceptBank(
         model=model.describe(),
         layers=shapes,
@@ -242,13 +270,21 @@ def fit(
         runs=wanted.runs,
         nulls=wanted.nulls,
         rests=rests,
-        cavs=calibrated(cavs, calibration, found.kept, grids, found_from),
+        cavs=calibrated(cavs, calibration, found.kept, grids, found_from, counts),
         statistics=statistics,
         seen_through=seen_through,
         absent=_absent_set(calibration, found.kept_looks),
         context=seen,
         pasted=taken,
+        within=held_within,
     )
+
+
+def _counted(sources: Sequence[FitSource], rest: bool) -> list[ImageItem]:
+    """Give the pictures that stand in a set."""
+    return [
+        item for entry in sources for item in (*entry.images, *(entry.negatives if rest else ()), *(entry.others or ()))
+    ]
 
 
 def _bank_images(items: Sequence[ImageItem], units: Units, looks: NDArray[np.float64]) -> _Images:

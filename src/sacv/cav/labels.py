@@ -141,6 +141,18 @@ _context = record(
     }
 )
 
+_within = record(
+    {
+        "digest": text,
+        "pictures": whole(1),
+        **dict.fromkeys(("mean", "least", "greatest"), _share),
+        "median": optional(_share),
+        "compared": each(
+            record({"layer": text, "concept": text, "inside": _share, "whole": _share, "cosine": _cosine})
+        ),
+    }
+)
+
 _bank = record(
     {
         "model": record(
@@ -163,7 +175,13 @@ _bank = record(
         "cavs": each(_cav, least=1),
         "sets": each(_set, least=2),
     },
-    {"rests": each(_set), "absent": _set, "context": optional(_context), FIELD: record(dict.fromkeys(FILES, text))},
+    {
+        "rests": each(_set),
+        "absent": _set,
+        "context": optional(_context),
+        "within": _within,
+        FIELD: record(dict.fromkeys(FILES, text)),
+    },
 )
 
 

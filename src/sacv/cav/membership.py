@@ -53,6 +53,9 @@ class SetPlan:
         Number of an earlier set whose photos have the same folds here, and, with `means_only`, the same units.
     folds
         The fold of each image, where it is not to be drawn.
+    inside
+        Where the fit is within masks: for each image, by layer, float64 `(locations,)`, how much of each location is
+        inside. What `weights` gives is inside already.
     """
 
     items: tuple[ImageItem, ...]
@@ -60,6 +63,12 @@ class SetPlan:
     means_only: bool = False
     follows: int | None = None
     folds: tuple[int, ...] | None = None
+    inside: tuple[Mapping[str, Float64], ...] = ()
+
+    def cover(self, image: int) -> Mapping[str, Float64] | None:
+        """Give how much of each location of an image counts, by layer; none where all of it does."""
+        marked = self.weights[image]
+        return self.inside[image] if marked is None and self.inside else marked
 
 
 class Member(NamedTuple):

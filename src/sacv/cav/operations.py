@@ -15,6 +15,7 @@ from sacv.cav.reading import Reading
 from sacv.cav.sets import RANDOM, BankImage, BankSet, group_hash, things
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV
+from sacv.cav.within import BankWithin
 from sacv.errors import ImageSetError, MismatchError, OptionError
 from sacv.solvers import SampleSolver, Solver, rebuild
 
@@ -104,6 +105,7 @@ def merge(banks: Sequence[ConceptBank], *, solver: Solver | None = None) -> Conc
         absent=_joined_absent([bank.absent for bank in banks]),
         context=None,
         pasted={},
+        within=_joined_within(banks),
     )
     return _again(joined, solver, first.runs, first.nulls, [cav for bank in banks for cav in bank.cavs])
 
@@ -234,6 +236,11 @@ def _sum(counts: Sequence[int | None]) -> int | None:
     return sum(known) if known else None
 
 
+def _joined_within(banks: Sequence[ConceptBank]) -> BankWithin | None:
+    parts = [bank.within for bank in banks if bank.within is not None]
+    return BankWithin.joined(parts) if parts else None
+
+
 def _joined_absent(sets: Sequence[BankSet]) -> BankSet:
     images = {image.digest: image for entry in sets for image in entry.images}
     skipped, repeats = (
@@ -263,6 +270,7 @@ def _with_random(bank: ConceptBank, pool: BankSet, statistics: dict[str, SetStat
         seen_through=unseen,
         context=None,
         pasted={},
+        within=None if bank.within is None else replace(bank.within, compared=()),
     )
 
 
@@ -323,6 +331,10 @@ def _require_alike(one: ConceptBank, other: ConceptBank) -> None:
         raise MismatchError(
             f"the banks have different layers: {', '.join(one.layers)}; and {', '.join(other.layers)}; "
             "fit both at the same layers"
+        )
+    if (one.within is None) != (other.within is None):
+        raise MismatchError(
+            "one bank was fitted within masks and the other on whole pictures; fit both with --within, or neither"
         )
     if one.reading != other.reading or one.locations != other.locations:
         raise MismatchError(

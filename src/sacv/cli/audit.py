@@ -15,6 +15,7 @@ from sacv.cli.options import (
     open_bank_model,
     seed_option,
     window_option,
+    within_option,
 )
 from sacv.cli.table import pictures_of, table_options
 
@@ -30,6 +31,7 @@ WORDS = {True: "pass", False: "FAIL", None: "not run"}
 @click.option("--target", help="Class asked about. [default: the one predicted most often]")
 @class_names_option
 @window_option
+@within_option
 @seed_option
 @device_option
 @json_option
@@ -41,6 +43,7 @@ def audit_command(
     target: str | None,
     class_names: Path | None,
     window: str | None,
+    within: str | None,
     seed: int,
     device: str,
     as_json: bool,
@@ -57,7 +60,7 @@ def audit_command(
     bank = ConceptBank.load(bank_folder)
     model = open_bank_model(bank, spec, class_names, device, window)
     shown = pictures_of(images, table_file, pictures, key, rows, window=model.window) or None
-    found = audit(model, bank, shown, target, seed=seed)
+    found = audit(model, bank, shown, target, within=within, seed=seed)
     if as_json:
         say_json({"passed": found.passed, "findings": [asdict(finding) for finding in found.findings]})
     else:

@@ -18,6 +18,7 @@ from sacv.cli.options import (
     skip_option,
     weak_option,
     window_option,
+    within_option,
 )
 from sacv.cli.table import pictures_of, require_pictures, table_options
 from sacv.cli.working import open_engine, unfinished, work_options
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 @batch_size_option
 @device_option
 @work_options
+@within_option
 @skip_option
 @weak_option
 @click.option("--no-checks", is_flag=True, help="Leave out the trust line of each image, which takes forward passes.")
@@ -56,6 +58,7 @@ def explain_command(
     workers: int | None,
     ray_address: str | None,
     fresh: bool,
+    within: str | None,
     skip_unreadable: bool,
     allow_weak: bool,
     no_checks: bool,
@@ -87,6 +90,7 @@ def explain_command(
             batch_size=batch_size,
             checks=not no_checks,
             allow_weak=allow_weak,
+            within=within,
             skip_unreadable=skip_unreadable,
             engine=engine,
             shards=shards,
@@ -151,6 +155,10 @@ def show_explanation(found: Explanation) -> None:
     for layer in found.layers:
         for concept in found.concepts:
             say(f"Mask of presence, {layer}, {concept}: {found.presence_told(layer, concept)}")
+    if found.within is not None:
+        for layer in found.layers:
+            for concept in found.concepts:
+                say(f"Within masks, {layer}, {concept}: {found.within.told(layer, concept)}")
     for row in rows:
         if row.get("doubts"):
             say(f"Doubt {row['concept']!r} at {row['layer']} in {row['image']}: {row['doubts']}")

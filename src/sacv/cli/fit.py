@@ -22,6 +22,7 @@ from sacv.cli.options import (
     seed_option,
     skip_option,
     window_option,
+    within_option,
 )
 from sacv.cli.solvers import LEGAL, parse_solver
 from sacv.cli.table import concept_options, open_table, parse_columns, require_table, table_options
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from sacv.cav import CAV, ConceptBank
     from sacv.cav.context import BankContext
     from sacv.cav.sets import BankSet
+    from sacv.cav.within import BankWithin
 
 REMARKABLE_LOOKS = 0.9
 REMARKABLE_COSINE = 0.7
@@ -133,6 +135,7 @@ FEW_GROUPS = 10
 @device_option
 @work_options
 @window_option
+@within_option
 @skip_option
 @group_option
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write the bank to.")
@@ -171,6 +174,7 @@ def fit_command(
     ray_address: str | None,
     fresh: bool,
     window: str | None,
+    within: str | None,
     skip_unreadable: bool,
     group: str | None,
     out: Path,
@@ -233,6 +237,7 @@ def fit_command(
             locations=locations,
             seed=seed,
             batch_size=batch_size,
+            within=within,
             skip_unreadable=skip_unreadable,
             engine=engine,
             shards=shards,
@@ -270,6 +275,7 @@ def summary(bank: ConceptBank) -> dict[str, Any]:
         "skipped": [{"name": name, "reason": reason} for entry in sets for name, reason in entry.skipped],
         "repeats": [{"left_out": name, "kept": kept} for entry in sets for name, kept in entry.repeats],
         **({} if bank.context is None else {"context": bank.context.to_json()}),
+        **({} if bank.within is None else {"within": bank.within.to_json()}),
         "regions": [
             {
                 "concept": entry.concept,
@@ -328,6 +334,8 @@ def show_bank(bank: ConceptBank) -> None:
     told = [f"{cav.layer}, {cav.concept}: {remark}" for cav in bank.cavs for remark in remarks(cav)]
     if told:
         say("\n" + "\n".join(told))
+    if bank.within is not None:
+        say("\n" + "\n".join(within_remarks(bank.within)))
     if bank.context is not None:
         say("\n" + "\n".join(context_remarks(bank.context)))
     for entry in (*bank.sets, bank.absent):
@@ -345,6 +353,13 @@ def presence_told(bank: ConceptBank) -> dict[str, str]:
     for cav in bank.cavs:
         found.setdefault(cav.presence.told, []).append(f"{cav.layer}, {cav.concept}")
     return {text: "all" if len(found) == 1 else "; ".join(where) for text, where in found.items()}
+
+
+def within_remarks(within: BankWithin) -> Iterator[str]:
+    """Tell how much of the pictures counts, and what the whole pictures would say, for each layer and concept."""
+    yield f"Within masks: {within.told}"
+    for one in within.compared:
+        yield f"{one.layer}, {one.concept}: {one}"
 
 
 def context_remarks(context: BankContext) -> Iterator[str]:

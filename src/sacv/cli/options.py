@@ -55,6 +55,13 @@ group_option = click.option(
     "regular expression on their names, of which the first parentheses, or else the whole match, are the group. Folds, "
     "intervals and calibration are then over groups.",
 )
+within_option = click.option(
+    "--within",
+    type=click.Path(),
+    metavar="MASKS",
+    help="Only what lies inside a mask of each picture counts: a folder of mask images of the same file names, one "
+    "mask image for all pictures, or a COCO file.json, of which file.json:CATEGORY takes one category.",
+)
 weak_option = click.option(
     "--allow-weak",
     is_flag=True,

@@ -20,6 +20,7 @@ from sacv.cli.options import (
     skip_option,
     weak_option,
     window_option,
+    within_option,
 )
 from sacv.cli.table import pictures_of, require_pictures, table_options
 from sacv.cli.working import open_engine, unfinished, work_options
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 @device_option
 @work_options
 @group_option
+@within_option
 @skip_option
 @weak_option
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write the scores to.")
@@ -61,6 +63,7 @@ def score_command(
     ray_address: str | None,
     fresh: bool,
     group: str | None,
+    within: str | None,
     skip_unreadable: bool,
     allow_weak: bool,
     out: Path,
@@ -92,6 +95,7 @@ def score_command(
             seed=seed,
             batch_size=batch_size,
             allow_weak=allow_weak,
+            within=within,
             skip_unreadable=skip_unreadable,
             engine=engine,
             shards=shards,
@@ -139,6 +143,8 @@ def show_scores(found: ClassScores) -> None:
             f"With {found.bank.nulls} null CAVs p is at least {least:.3f}, so that Holm's correction of {tests} tests "
             "cannot reach 0.05; fit with more --nulls."
         )
+    for layer, counted in found.within.items():
+        say(f"Within masks, {layer}: {counted} of the places of each image count.")
     for note in found.notes:
         say(note)
     for entry in found.skipped:

@@ -17,6 +17,7 @@ from sacv.concepts.masks import MaskItem, mask_weights
 from sacv.concepts.regions import MarkedPhotos, Region, region_set
 from sacv.concepts.stream import count_images, stream_images
 from sacv.concepts.tables import Labelled, Table, from_table
+from sacv.concepts.within import Within, WithinSource
 
 __all__ = [
     "Batch",
@@ -32,6 +33,8 @@ __all__ = [
     "Skipped",
     "Source",
     "Table",
+    "Within",
+    "WithinSource",
     "agreeing",
     "batches",
     "cell_means",

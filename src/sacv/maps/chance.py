@@ -66,8 +66,14 @@ class Chance:
     strongest: dict[int, Float64] = field(default_factory=dict)
     """The greatest |c| of each, of null CAVs and of deals."""
 
-    def add(self, cells: torch.Tensor, gradients: torch.Tensor) -> None:
-        """Take in the activations, as the CAVs read them, and gradients of a batch, `(n, *grid, channels)`."""
+    def add(self, cells: torch.Tensor, gradients: torch.Tensor, inside: Marks | None = None) -> None:
+        """Take in the activations, as the CAVs read them, and gradients of a batch, `(n, *grid, channels)`.
+
+        `inside`, bool `(n, *grid)`, marks the locations that count; all by default.
+        """
+        if inside is not None:
+            counts = torch.from_numpy(inside).to(cells.device)
+            cells, gradients = cells[counts], gradients[counts]
         nulls = [cav for cav in self.cavs if len(cav.null)]
         for drawn in {id(drawn): drawn for drawn in map(_against, nulls)}.values():
             self._keep(self.highest, id(drawn), _along(cells, drawn).amax(dim=0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sacv.cav import ConceptBank, require_strong
-from sacv.concepts import Source, image_set
+from sacv.concepts import Source, Within, WithinSource, image_set
 from sacv.engine import Engine, LocalEngine, ShardStore, cut
 from sacv.errors import OptionError
 from sacv.maps.explanation import Explanation
@@ -28,6 +28,7 @@ def explain(
     method: Method | None = None,
     batch_size: int | None = None,
     checks: bool = True,
+    within: WithinSource | None = None,
     allow_weak: bool = False,
     skip_unreadable: bool = False,
     engine: Engine | None = None,
@@ -61,6 +62,11 @@ def explain(
         (`VisionModel.batch_size`).
     checks
         Make the trust line of each image, layer and concept (`sacv.maps.checks`).
+    within
+        What of each image counts, by masks (`sacv.Within`, or what one is made from). A location counts if at least
+        half of its cell is inside (`sacv.cav.inside`). Those outside count for nothing: not in scores, marks, chance,
+        the evidence of trust lines, the images and places that the page shows, where they are drawn faded. The network
+        still sees the whole image, and what is taken out for the trust line is taken out everywhere.
     allow_weak
         Explain also with CAVs whose held-out figures are below the bars (`sacv.cav.bars`), and mark every output.
     skip_unreadable
@@ -81,7 +87,7 @@ def explain(
     TargetError
         If there is no such class.
     ImageError
-        If images cannot be read.
+        If images cannot be read, or have no mask to stay within.
     ActivationError
         If activations, logits or gradients are not finite.
     LayerError
@@ -95,6 +101,7 @@ def explain(
         raise OptionError(f"method must be an object such as sacv.methods.Gradient(), not {method!r}")
     weak = require_strong(bank.cavs, allow_weak=allow_weak)
     pictures = image_set("the images to explain", images, skip_unreadable=skip_unreadable, window=model.window)
+    masks = None if within is None else Within.taken(within).of(pictures.items)
     size = model.batch_size(batch_size)
     total, done = -(-len(pictures) // size), 0
 
@@ -104,7 +111,7 @@ def explain(
         if progress is not None:
             progress(done, total)
 
-    reducer = ExplainReducer(model, bank, target, method, size, checks, pictures.items)
+    reducer = ExplainReducer(model, bank, target, method, size, checks, pictures.items, masks)
     work = cut(len(pictures), size, most=None)
     parts = (LocalEngine() if engine is None else engine).parts(reducer, work, shards, advance)
     rows, whole = collect(reducer, parts)

@@ -12,8 +12,10 @@ An explanation is saved as a folder, whose size is all that grows with the image
 `maps.safetensors`
     `LAYER/relevance` and `LAYER/contribution`: float32 `(images, concepts, *grid)`, in the order of the tables; beside
     them `LAYER/relevance_significant` and `LAYER/contribution_significant`, bool, where a null was drawn; and
-    `LAYER/present/CONCEPT`, bool `(images, *grid)`, for each concept whose mask of presence is calibrated. Single
-    images are read without the others by `safetensors.safe_open(...).get_slice(NAME)[number]`.
+    `LAYER/present/CONCEPT`, bool `(images, *grid)`, for each concept whose mask of presence is calibrated. Where the
+    images are explained within masks, `LAYER/inside`, bool `(images, *grid)`, marks the locations that count: relevance
+    and contribution are of all locations, and the other marks lie inside alone. Single images are read without the
+    others by `safetensors.safe_open(...).get_slice(NAME)[number]`.
 `index.html`
     A page with everything inline, of the images chosen by `sacv.maps.choice`.
 """
@@ -41,9 +43,10 @@ from sacv.maps.layer_maps import LayerMaps, Map
 from sacv.maps.page import draw
 from sacv.maps.tables import IMAGES, image_row, scores_schema, write_table
 from sacv.maps.views import chunks
+from sacv.maps.within import ExplainedWithin, relevant_sums, share
 from sacv.model import VisionModel
 
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 KIND = "explanation"
 MARKER = "explanation.json"
 
@@ -84,6 +87,8 @@ class Explanation:
         Where the images came from, to draw them.
     settings
         Target and other arguments.
+    within
+        What masks change, where the images are explained within masks.
     """
 
     images: Sequence[ExplainedImage]
@@ -95,6 +100,7 @@ class Explanation:
     model: VisionModel
     pictures: ImageSet
     settings: Mapping[str, Any]
+    within: ExplainedWithin | None = None
 
     @property
     def layers(self) -> list[str]:
@@ -122,24 +128,29 @@ class Explanation:
     def relevance(self, layer: str, concept: str) -> Map:
         """Give `w . a(p) - t`, float32 `(images, *grid)`, in units of activation; above 0 the concept is seen.
 
+        NaN where locations do not count; `maps[layer].relevance` has all.
+
         Raises
         ------
         LayerError, OptionError
             If the explanation has no such layer or concept.
         """
-        return self._maps(layer).relevance[:, self._number(concept)]
+        maps, number = self._maps(layer), self._number(concept)
+        return maps.counting(maps.relevance[:, number])
 
     def contribution(self, layer: str, concept: str) -> Map:
         """Give the contribution, float32 `(images, *grid)`; signed, in the unit of the method (`settings["method"]`).
 
-        By default `v . dz/da(p)`, in logits per unit of v.
+        By default `v . dz/da(p)`, in logits per unit of v. NaN where locations do not count;
+        `maps[layer].contribution` has all.
 
         Raises
         ------
         LayerError, OptionError
             If the explanation has no such layer or concept.
         """
-        return self._maps(layer).contribution[:, self._number(concept)]
+        maps, number = self._maps(layer), self._number(concept)
+        return maps.counting(maps.contribution[:, number])
 
     def significant(self, layer: str, concept: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Mark where relevance, and where the logit's derivative along v, beats chance, bool `(images, *grid)` each.
@@ -192,7 +203,7 @@ class Explanation:
         return self.concepts.index(concept)
 
     def scores(self) -> pd.DataFrame:
-        """Give a row for each image, layer and concept.
+        """Give a row for each image, layer and concept; all of the locations that count.
 
         Columns
         -------
@@ -213,6 +224,11 @@ class Explanation:
             where no null was drawn.
         present
             Share of the locations where the concept is present; missing where that mask is not calibrated.
+        inside
+            Share of the locations that count, where the images are explained within masks.
+        relevant_outside, contribution_outside
+            Beside it, the share of the relevant locations that lies outside, and that of the size of their
+            contribution; missing where there is none.
         evidence, beyond, ablation, ablation_by_gradient, sign_agreement, rank_agreement, neighbours, moved
             The trust line (`sacv.maps.Checks`), if it was asked for.
         doubts
@@ -244,15 +260,24 @@ class Explanation:
         lines: tuple[Checks, ...] | None,
     ) -> dict[str, Any]:
         concept = self.concepts[number]
-        shown, given = maps.relevance[row, number], maps.contribution[row, number]
+        everywhere = np.ones(maps.grid, dtype=bool)
+        counts = everywhere if maps.inside is None else np.array(maps.inside[row])
+        shown, given = maps.relevance[row, number][counts], maps.contribution[row, number][counts]
         gated = np.where(shown > 0, given, 0).astype(np.float64)
         told: dict[str, Any] = {}
         if maps.relevance_significant is not None:
-            told["relevance_significant"] = float(maps.relevance_significant[row, number].mean())
+            told["relevance_significant"] = float(maps.relevance_significant[row, number][counts].mean())
         if maps.contribution_significant is not None:
-            told["contribution_significant"] = float(maps.contribution_significant[row, number].mean())
+            told["contribution_significant"] = float(maps.contribution_significant[row, number][counts].mean())
         if concept in maps.present:
-            told["present"] = float(maps.present[concept][row].mean())
+            told["present"] = float(maps.present[concept][row][counts].mean())
+        if maps.inside is not None:
+            sums = relevant_sums(maps.of([row]))[:, 0, number]
+            told |= {
+                "inside": float(counts.mean()),
+                "relevant_outside": share(*sums[:2]),
+                "contribution_outside": share(*sums[2:]),
+            }
         if lines is not None:
             told |= asdict(lines[number]) | {"doubts": "; ".join(lines[number].doubts)}
         return {
@@ -307,6 +332,7 @@ class Explanation:
                 {key: None if isinstance(value, float) and np.isnan(value) else value for key, value in row.items()}
                 for row in shown.scores().to_dict(orient="records")
             ],
+            "within": None if self.within is None else self.within.to_json(),
             "notes": [asdict(note) for note in self.notes],
             "skipped": [asdict(entry) for entry in self.pictures.skipped],
         }

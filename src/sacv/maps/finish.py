@@ -17,6 +17,7 @@ from sacv.maps.reducer import ExplainReducer, Part
 from sacv.maps.stored import StoredRows
 from sacv.maps.targets import name_of
 from sacv.maps.views import StoredImages, StoredLines, StoredMaps, chunks
+from sacv.maps.within import ExplainedWithin
 
 
 def collect(reducer: ExplainReducer, parts: Generator[Part, None, None]) -> tuple[StoredRows, Part]:
@@ -66,6 +67,7 @@ def finish(
         _mark(rows, number, found, len(pictures))
     layers, concepts = list(whole.layers), tuple(reducer.bank.concepts)
     maps = StoredMaps(rows, layers, concepts)
+    grids = {layer: each.grid for layer, each in maps.items()}
     lines = {layer: StoredLines(rows, f"{number}/checks") for number, layer in enumerate(layers)}
     return Explanation(
         images=StoredImages(rows, pictures.items, reducer.model, reducer.target),
@@ -74,12 +76,13 @@ def finish(
         checks=lines if reducer.checks else None,
         notes=(
             *_notes(reducer, whole, _one_class(rows, len(pictures)), last),
-            *bank_notes(reducer.bank, {layer: each.grid for layer, each in maps.items()}, weak),
+            *bank_notes(reducer.bank, grids, weak, within=reducer.masks is not None),
         ),
         bank=reducer.bank,
         model=reducer.model,
         pictures=pictures,
         settings={"target": name_of(reducer.target), "method": reducer.method.describe()},
+        within=None if reducer.masks is None else ExplainedWithin.of(reducer.masks, maps, concepts, len(pictures)),
     )
 
 
@@ -92,6 +95,9 @@ def _mark(rows: StoredRows, number: int, found: ExplainedLayer, images: int) -> 
         position, derivative = (rows.read(f"{number}/{kind}")[some] for kind in ("position", "derivative"))
         relevant = [position[:, place] > limit for place, (limit, _) in enumerate(limits)]
         contributing = [np.abs(derivative[:, place]) > least for place, (_, least) in enumerate(limits)]
+        if f"{number}/inside" in rows:
+            inside = rows.read(f"{number}/inside")[some]
+            relevant, contributing = ([marks & inside for marks in each] for each in (relevant, contributing))
         rows.append(
             {
                 f"{number}/relevance_significant": np.stack(relevant, axis=1),

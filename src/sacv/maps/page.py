@@ -64,15 +64,15 @@ def draw(found: Explanation) -> str:
         silent = any(note.layer == layer and note.kind in SILENT for note in found.notes)
         for concept in found.concepts:
             grid = found.relevance(layer, concept).shape[1:]
-            relevance = _lines(found.relevance(layer, concept))
-            contribution = _lines(found.contribution(layer, concept))
+            beats, number = found.maps[layer], found.concepts.index(concept)
+            relevance = _lines(beats.relevance[:, number])
+            contribution = _lines(beats.contribution[:, number])
+            counted = None if beats.inside is None else _lines(beats.inside)
             rows = scores[(scores["layer"] == layer) & (scores["concept"] == concept)]
             patches = [
                 _patches(order, fields[layer] if len(grid) == 2 else None, images, relevance, contribution, input_shape)
-                for order in (_extremes(relevance), _extremes(-relevance))
+                for order in (_extremes(relevance, counted), _extremes(-relevance, counted))
             ]
-            beats = found.maps[layer]
-            number = found.concepts.index(concept)
             told = [
                 note.text for note in found.notes if note.layer in (layer, None) and note.concept in (concept, None)
             ]
@@ -101,6 +101,7 @@ def draw(found: Explanation) -> str:
                     least=patches[1],
                     receptive_field=_describe(fields[layer]),
                     planes=_planes(found, loaded, drawn) if len(grid) == 3 else (),
+                    inside=counted,
                 )
             )
     return render_page(
@@ -125,6 +126,9 @@ def _numbers(row: Mapping[Hashable, Any]) -> dict[str, float]:
         "negative part": "sacv_negative",
         "sum over all places": "contribution_sum",
     }
+    if "inside" in row:
+        named["sum over the places that count"] = named.pop("sum over all places")
+        named["share of places that count"] = "inside"
     return {label: float(row[key]) for label, key in named.items()}
 
 
@@ -183,6 +187,7 @@ def _quality(found: Explanation, layer: str, concept: str) -> dict[str, str]:
         **({} if quality.run_cosine is None else {"cosine between runs": f"{quality.run_cosine:.3f}"}),
         "random": f"{_many(quality.random_images, quality.random_groups)}, {quality.random_locations:.0f} locations",
         "mask of presence": found.presence_told(layer, concept),
+        **({} if found.within is None else {"within masks": found.within.told(layer, concept)}),
     }
 
 
@@ -227,11 +232,16 @@ def _describe(fields: ReceptiveFields | None) -> str:
     return f"{' x '.join(map(str, fields.size))} px of the network's input"
 
 
-def _extremes(values: NDArray[np.float32]) -> Iterator[tuple[int, int, int]]:
-    """Go through the locations (image, row, column) from the greatest value, passing over neighbours of those taken."""
+def _extremes(values: NDArray[np.float32], counted: NDArray[np.bool_] | None = None) -> Iterator[tuple[int, int, int]]:
+    """Go through the locations (image, row, column) from the greatest value, passing over neighbours of those taken.
+
+    Only those that are counted are taken; all by default.
+    """
     taken: list[tuple[int, int, int]] = []
     for flat in np.argsort(-values, axis=None, kind="stable"):
         image, row, column = (int(part) for part in np.unravel_index(flat, values.shape))
+        if counted is not None and not counted[image, row, column]:
+            continue
         if any(i == image and abs(r - row) <= 1 and abs(c - column) <= 1 for i, r, c in taken):
             continue
         taken.append((image, row, column))

@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from sacv.cav import ConceptBank
-from sacv.concepts import ImageItem
+from sacv.cav.inside import Counts, Inside, counts_of, inside_of
+from sacv.concepts import ImageItem, MaskItem
 from sacv.engine import Shard
 from sacv.errors import ActivationError
 from sacv.files import Array
@@ -41,11 +42,18 @@ class Loaded:
         Of the network.
     seen
         The size of each image, and the part of it that the network sees.
+    insides
+        What counts of each; none where all of them does.
     """
 
     start: int
     inputs: torch.Tensor
     seen: tuple[tuple[tuple[int, int], Box | None], ...]
+    insides: tuple[Inside, ...] | None = None
+
+    def counts(self, grid: tuple[int, ...], layer: str) -> Counts | None:
+        """Mark the locations of a layer that count, bool `(n, *grid)`; none where all do."""
+        return None if self.insides is None else counts_of(self.insides, grid, layer)
 
 
 @dataclass
@@ -88,6 +96,8 @@ class ExplainReducer:
         Make the trust lines.
     items
         The images.
+    masks
+        The mask that each is taken within; none where all of them count as a whole.
     """
 
     model: VisionModel
@@ -97,6 +107,7 @@ class ExplainReducer:
     batch_size: int
     checks: bool
     items: Sequence[ImageItem] = field(repr=False)
+    masks: Sequence[MaskItem] | None = field(default=None, repr=False)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -129,12 +140,20 @@ class ExplainReducer:
             digest.update(repr(piece).encode())
             for number in piece:
                 digest.update(self.items[number].digest.encode())
+                if self.masks is not None:
+                    digest.update(self.masks[number].digest.encode())
         return digest.hexdigest()
 
     def load(self, piece: range) -> Loaded:
         """Read and transform a batch of images."""
         images = [self.items[number].load() for number in piece]
-        return Loaded(piece.start, self.model.inputs(images), tuple(map(self.model.seen, images)))
+        insides = None
+        if self.masks is not None:
+            insides = tuple(
+                inside_of(self.model, self.items[number], image, self.masks[number])
+                for number, image in zip(piece, images, strict=True)
+            )
+        return Loaded(piece.start, self.model.inputs(images), tuple(map(self.model.seen, images)), insides)
 
     def empty(self) -> Part:
         """Give the part of no images."""
@@ -153,18 +172,22 @@ class ExplainReducer:
         _require_finite(trace, names)
         rows: dict[str, Array] = {"images": figures(trace.scalars[0], trace.logits, self._classes(trace), loaded.seen)}
         aim = aim_of(self.model, self.target, trace.logits)
-        lines, seen = {}, {}
+        lines, seen, inside = {}, {}, {}
         for number, (layer, found) in enumerate(part.layers.items()):
             record = trace.activations[layer]
             found.require_channels(record.cells)
-            found.require_grid(tuple(record.cells.shape[1:-1]), names[0])
+            grid = tuple(record.cells.shape[1:-1])
+            found.require_grid(grid, names[0])
+            counts = loaded.counts(grid, layer)
+            if counts is not None:
+                inside[layer] = counts
             rest = Rest(self.model, loaded.inputs, layer, record, aim, self.batch_size)
             scene = found.scene(rest, trace.scalars[0], trace.gradients[0][layer])
-            rows |= {f"{number}/{kind}": values for kind, values in found.add(scene, self.method).items()}
+            rows |= {f"{number}/{kind}": values for kind, values in found.add(scene, self.method, counts).items()}
             if self.checks:
-                lines[layer], seen[layer] = check(scene), scene.relevance.cpu().numpy()
+                lines[layer], seen[layer] = check(scene, counts), scene.relevance.cpu().numpy()
         if self.checks:
-            whole = with_neighbours(lines, seen).values()
+            whole = with_neighbours(lines, seen, inside or None).values()
             rows |= {f"{number}/checks": as_table(each) for number, each in enumerate(whole)}
         for kind, values in rows.items():
             part.rows.setdefault(kind, []).append(values)

@@ -107,6 +107,7 @@ class StoredMaps(Mapping[str, LayerMaps]):
                 for number, concept in enumerate(self.concepts)
                 if f"present/{number}" in arrays
             },
+            arrays.get("inside"),
         )
 
     def __iter__(self) -> Iterator[str]:

@@ -121,6 +121,9 @@ class PageMap:
         Its size in words.
     planes
         Of volumes: for each image, the planes that are drawn.
+    inside
+        Bool `(images, h, w)`: the locations that count; none where all do. The others are drawn faded, and do not
+        stretch the scale.
     """
 
     layer: str
@@ -140,6 +143,7 @@ class PageMap:
     least: Sequence[PagePatch]
     receptive_field: str
     planes: Sequence[Sequence[PagePlane]] = ()
+    inside: NDArray[np.bool_] | None = None
 
 
 def render_page(
@@ -188,14 +192,19 @@ def render_page(
         ],
         pictures=list(pictures.values()),
         sections=sections,
+        within=any(one.inside is not None for one in maps),
     )
 
 
 def _scales(maps: Sequence[PageMap]) -> tuple[Scale, Scale]:
     return (
-        sequential([one.relevance for one in maps]),
-        diverging([np.zeros(1), *(one.contribution for one in maps if one.contribution is not None)]),
+        sequential([_counting(one, one.relevance) for one in maps]),
+        diverging([np.zeros(1), *(_counting(one, one.contribution) for one in maps if one.contribution is not None)]),
     )
+
+
+def _counting(one: PageMap, values: NDArray[np.floating]) -> NDArray[np.floating]:
+    return values if one.inside is None else values[one.inside]
 
 
 def _section(
@@ -213,10 +222,20 @@ def _section(
                     {
                         "caption": plane.caption,
                         "photo": _photo(plane.picture, pictures),
-                        "relevance": _layer(plane.relevance, relevant, plane, region, 0.0, plane.relevance_marks),
+                        "relevance": _layer(
+                            plane.relevance, relevant, plane, region, 0.0, plane.relevance_marks, _of(one.inside, index)
+                        ),
                         "contribution": None
                         if plane.contribution is None
-                        else _layer(plane.contribution, given, plane, region, None, plane.contribution_marks),
+                        else _layer(
+                            plane.contribution,
+                            given,
+                            plane,
+                            region,
+                            None,
+                            plane.contribution_marks,
+                            _of(one.inside, index),
+                        ),
                     }
                     for plane, region in _planes(one, image, index)
                 ],
@@ -269,12 +288,13 @@ def _layer(
     region: tuple[float, float, float, float] | None,
     outline_at: float | None,
     marks: NDArray[np.bool_] | None,
+    inside: NDArray[np.bool_] | None,
 ) -> str:
     size = drawn_size(plane.picture)
     across, down = size[0] / plane.picture.width, size[1] / plane.picture.height
     left, top, right, bottom = region or (0.0, 0.0, *plane.picture.size)
     place = (left * across, top * down, right * across, bottom * down)
-    return _png(lay_over(values, scale, size, place, outline_at, marks))
+    return _png(lay_over(values, scale, size, place, outline_at, marks, inside))
 
 
 def _patch(patch: PagePatch) -> dict[str, Any]:

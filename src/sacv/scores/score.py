@@ -10,9 +10,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 
 from sacv.cav import CAV, ConceptBank, require_strong
-from sacv.concepts import Groups, ImageItem, Source, group_rule, image_set, independent, with_groups
+from sacv.cav.inside import Counted
+from sacv.cav.within import without_masks
+from sacv.concepts import (
+    Groups,
+    ImageItem,
+    Source,
+    Within,
+    WithinSource,
+    group_rule,
+    image_set,
+    independent,
+    with_groups,
+)
 from sacv.concepts.item import Loaded
 from sacv.engine import Engine, LocalEngine, ShardStore, cut
 from sacv.errors import OptionError
@@ -25,6 +38,8 @@ from sacv.scores.summing import ScoreReducer, State, Sums
 
 Target = int | str | Callable[[Any], torch.Tensor]
 """A class by index or name, or a function from the network's output to a scalar of each image."""
+
+Float64 = NDArray[np.float64]
 
 Progress = Callable[[int, int], None]
 """Called with the number of batches done and of all."""
@@ -39,6 +54,7 @@ def score(
     groups: Groups | None = None,
     seed: int = 0,
     batch_size: int | None = None,
+    within: WithinSource | None = None,
     allow_weak: bool = False,
     skip_unreadable: bool = False,
     engine: Engine | None = None,
@@ -71,6 +87,10 @@ def score(
     batch_size
         Images a pass; it changes memory and speed only. The model's own choice by default
         (`VisionModel.batch_size`).
+    within
+        What of each image counts, by masks (`sacv.Within`, or what one is made from). Every sum over locations is over
+        those of which at least half is inside (`sacv.cav.inside`), also of the runs and of the null. The network still
+        sees the whole image.
     allow_weak
         Score also with CAVs whose held-out figures are below the bars (`sacv.cav.bars`), and mark every output.
     skip_unreadable
@@ -91,7 +111,7 @@ def score(
     TargetError
         If there is no such class.
     ImageError
-        If images cannot be read.
+        If images cannot be read, or have no mask to stay within.
     ActivationError
         If activations or gradients are not finite.
     """
@@ -118,13 +138,17 @@ def score(
         if progress is not None:
             progress(done, total)
 
-    reducer = ScoreReducer(model, bank, explained, pictures.items)
+    masks = None if within is None else Within.taken(within).of(pictures.items)
+    reducer = ScoreReducer(model, bank, explained, pictures.items, masks)
     work, rows = cut(len(pictures), size), ImageRows()
+    counted: dict[str, list[Float64]] = {}
     sums = reducer.empty()
     for part in (LocalEngine() if engine is None else engine).parts(reducer, work, shards, advance):
         for (layer, concept, name), found in part.items():
             mark = {"layer": layer, "concept": concept, "target": name, "weak": (layer, concept) in weak}
             rows.write(_image_rows(pictures.items, found) | mark)
+            if masks is not None and (concept, name) == (bank.concepts[0], next(iter(explained))):
+                counted.setdefault(layer, []).append(found.counted)
         sums = reducer.merge(sums, part)
     rows.close()
     tested = [
@@ -140,7 +164,7 @@ def score(
     return ClassScores(
         table=table[[name for name in table.columns if name != "weak"] + ["weak"]],
         rows=rows,
-        notes=tuple(_notes(sums, weak, bank)),
+        notes=(*_notes(sums, weak, bank), *_within_notes(bank, masks is not None)),
         bank=bank,
         skipped=pictures.skipped,
         settings={
@@ -149,7 +173,12 @@ def score(
             "images": len(pictures),
             **({"groups": independent(pictures)} if grouped else {}),
         },
+        within={layer: Counted.of(np.concatenate(shares)) for layer, shares in counted.items()},
     )
+
+
+def _within_notes(bank: ConceptBank, within: bool) -> list[str]:
+    return [] if bank.within is None or within else [without_masks(bank.within)]
 
 
 def _explained(model: VisionModel, image: Loaded, targets: Sequence[Target]) -> dict[str, Select]:

@@ -15,7 +15,8 @@ import torch
 from numpy.typing import NDArray
 
 from sacv.cav import ConceptBank
-from sacv.concepts import ImageItem
+from sacv.cav.inside import Counts, Inside, counts_of, inside_of
+from sacv.concepts import ImageItem, MaskItem
 from sacv.engine import Shard
 from sacv.errors import ActivationError
 from sacv.files import Array
@@ -51,6 +52,8 @@ class Sums:
         Whether every contribution map so far is the same at every location.
     moves
         Whether any derivative so far is not zero.
+    counted
+        Of each of the images of a part, the share of the locations that count, float64 `(images,)`; none without masks.
     """
 
     numbers: list[int] = field(default_factory=list)
@@ -60,9 +63,20 @@ class Sums:
     drawn: Float64 = field(default_factory=lambda: np.zeros(()))
     constant: bool = True
     moves: bool = False
+    counted: Float64 = field(default_factory=lambda: np.empty(0))
 
-    def add(self, start: int, terms: Float64, derivative: Float64, drawn: Float64, constant: bool) -> None:
-        """Take in a batch whose first image has the number `start`."""
+    def add(
+        self,
+        start: int,
+        terms: Float64,
+        derivative: Float64,
+        drawn: Float64,
+        constant: bool,
+        counts: Counts | None = None,
+    ) -> None:
+        """Take in a batch whose first image has the number `start`; `counts`, bool `(n, *grid)`, marks what counts."""
+        if counts is not None:
+            self.counted = np.concatenate([self.counted, counts.reshape(len(counts), -1).mean(axis=1)])
         self.numbers += range(start, start + len(terms))
         self.terms = np.concatenate([self.terms, terms])
         self.derivative = np.concatenate([self.derivative, derivative])
@@ -94,10 +108,11 @@ State: TypeAlias = dict[tuple[str, str, str], Sums]
 
 @dataclass(frozen=True)
 class Loaded:
-    """A batch as the network's input, and the number of its first image."""
+    """A batch as the network's input, the number of its first image, and what counts of each, if not all does."""
 
     start: int
     inputs: torch.Tensor
+    insides: tuple[Inside, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -112,12 +127,15 @@ class ScoreReducer:
         What is explained, by name.
     items
         The images.
+    masks
+        The mask that each is taken within; none where all of them count as a whole.
     """
 
     model: VisionModel
     bank: ConceptBank
     targets: Mapping[str, Select]
     items: Sequence[ImageItem]
+    masks: Sequence[MaskItem] | None = None
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -139,17 +157,26 @@ class ScoreReducer:
         return np.fromiter((numbers.setdefault(name, len(numbers)) for name in names), np.int64, len(self.items))
 
     def key(self, shard: Shard) -> str:
-        """Give a SHA-256 of the network, the bank, the targets and the shard's images."""
+        """Give a SHA-256 of the network, the bank, the targets and the shard's images and masks."""
         digest = hashlib.sha256(self._basis.encode())
         for piece in shard.pieces:
             digest.update(repr(piece).encode())
             for number in piece:
                 digest.update(self.items[number].digest.encode())
+                if self.masks is not None:
+                    digest.update(self.masks[number].digest.encode())
         return digest.hexdigest()
 
     def load(self, piece: range) -> Loaded:
         """Read and transform a batch of images."""
-        return Loaded(piece.start, self.model.inputs([self.items[number].load() for number in piece]))
+        images = [self.items[number].load() for number in piece]
+        if self.masks is None:
+            return Loaded(piece.start, self.model.inputs(images))
+        insides = tuple(
+            inside_of(self.model, self.items[number], image, self.masks[number])
+            for number, image in zip(piece, images, strict=True)
+        )
+        return Loaded(piece.start, self.model.inputs(images), insides)
 
     def empty(self) -> State:
         """Give the sums of no images."""
@@ -161,21 +188,27 @@ class ScoreReducer:
         self._require_finite(trace, loaded.start)
         for layer, record in trace.activations.items():
             read = self.bank.reading(record.cells)
+            grid = tuple(read.shape[1:-1])
+            counts = None if loaded.insides is None else counts_of(loaded.insides, grid, layer)
             for number, name in enumerate(self.targets):
                 gradients = trace.gradients[number][layer]
                 flat = gradients.flatten(1, -2)
                 constant = bool((flat - flat[:, :1]).abs().max() <= 1e-5 * flat.abs().max())
-                for concept, (columns, derivative) in self._terms(layer, read, gradients).items():
+                for concept, (columns, derivative) in self._terms(layer, read, gradients, counts).items():
                     sums = part.setdefault((layer, concept, name), Sums())
-                    sums.add(loaded.start, columns[:, 0], derivative[:, 0], columns[:, 1:].sum(axis=0), constant)
+                    drawn = columns[:, 1:].sum(axis=0)
+                    sums.add(loaded.start, columns[:, 0], derivative[:, 0], drawn, constant, counts)
         return part
 
-    def _terms(self, layer: str, read: torch.Tensor, gradients: torch.Tensor) -> dict[str, tuple[Float64, Float64]]:
+    def _terms(
+        self, layer: str, read: torch.Tensor, gradients: torch.Tensor, counts: Counts | None
+    ) -> dict[str, tuple[Float64, Float64]]:
         """Give columns and derivatives of each concept for its CAV, its runs and its null; a shared null runs once."""
         cavs = [self.bank.cav(layer, concept) for concept in self.bank.concepts]
         nulls = {id(cav.null): cav.null for cav in cavs}
         shared = {
-            key: image_terms(read, gradients, null.vectors, null.thresholds).columns() for key, null in nulls.items()
+            key: image_terms(read, gradients, null.vectors, null.thresholds, inside=counts).columns()
+            for key, null in nulls.items()
         }
         found = {}
         for cav in cavs:
@@ -185,6 +218,7 @@ class ScoreReducer:
                 np.concatenate([cav.vector[None], cav.runs.vectors]),
                 np.concatenate([[cav.threshold], cav.runs.thresholds]),
                 np.concatenate([cav.detector[None], cav.runs.vectors]),
+                counts,
             )
             found[cav.concept] = (
                 np.concatenate([own.columns(), shared[id(cav.null)]], axis=1),
@@ -222,6 +256,8 @@ class ScoreReducer:
                     f"{number}/drawn": sums.drawn,
                     f"{number}/flags": np.array([sums.constant, sums.moves]),
                 }
+                if self.masks is not None:
+                    arrays[f"{number}/counted"] = sums.counted
         return arrays
 
     def unpack(self, arrays: Mapping[str, Array]) -> State:
@@ -232,7 +268,10 @@ class ScoreReducer:
                 numbers, terms, derivative, drawn, flags = (
                     arrays[f"{number}/{what}"] for what in ("numbers", "terms", "derivative", "drawn", "flags")
                 )
-                found[key] = Sums(numbers.tolist(), terms, derivative, {}, drawn, bool(flags[0]), bool(flags[1]))
+                counted = arrays.get(f"{number}/counted", np.empty(0))
+                found[key] = Sums(
+                    numbers.tolist(), terms, derivative, {}, drawn, bool(flags[0]), bool(flags[1]), counted
+                )
         return found
 
     def _keys(self) -> list[tuple[str, str, str]]:

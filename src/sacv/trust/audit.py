@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 
@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from sacv.cav import CAV, ConceptBank, weaknesses
 from sacv.cav.estimate import inner
+from sacv.cav.inside import Counts, counts_of, inside_of
 from sacv.cav.runs import null_cavs
 from sacv.cav.vector import Quality
-from sacv.concepts import ImageItem, Source, image_set
+from sacv.cav.within import without_masks
+from sacv.concepts import ImageItem, MaskItem, Source, Within, WithinSource, image_set
 from sacv.concepts.sources import Stored, image_here
 from sacv.errors import OptionError, SacvError, UnreadableImageError
 from sacv.model import VisionModel
@@ -91,13 +93,15 @@ def audit(
     images: Source | None = None,
     target: int | str | None = None,
     *,
+    within: WithinSource | None = None,
     seed: int = 0,
 ) -> Audit:
     """Try to refute a bank.
 
     Checks: the quality bars; label permutation; whether every concept image shows the concept; whether a trivial
     statistic tells the sets apart; entanglement with other concepts; false alarms of fresh random concepts; randomised
-    weights; layers where the contribution is constant or zero.
+    weights; layers where the contribution is constant or zero. Of a bank fitted within masks, how much of the pictures
+    counted, and what the whole pictures would have said.
 
     Parameters
     ----------
@@ -110,6 +114,8 @@ def audit(
         were. At most 24 are taken.
     target
         The class whose logit is asked about; by default the one predicted most often on these images.
+    within
+        What of each of these images counts, by masks (`sacv.Within`, or what one is made from).
     seed
         Of what is drawn.
 
@@ -117,13 +123,17 @@ def audit(
     ------
     MismatchError
         If the bank was made with another model.
+    ImageError
+        If an image has no mask to stay within.
     """
     bank.require(model)
     findings = [finding for cav in bank.cavs for finding in _on_cav(bank, cav, seed)]
     items = _items(model, bank, images)
+    masks = None if within is None else Within.taken(within).of(items)
+    findings += _on_masks(bank, masks is not None)
     for layer in bank.layers:
         if items:
-            findings += _on_images(model, bank, layer, items, target, seed)
+            findings += _on_images(model, bank, layer, items, masks, target, seed)
         else:
             findings += [
                 Finding(
@@ -215,19 +225,43 @@ def _has(one: Stored, digest: str) -> bool:
         return False
 
 
+def _on_masks(bank: ConceptBank, within: bool) -> Iterator[Finding]:
+    """Tell of the masks that a bank was fitted within, and whether the audit has some too."""
+    if bank.within is None:
+        return
+    for layer in bank.layers:
+        if not within:
+            yield Finding("within masks", layer, None, None, f"not run: {without_masks(bank.within)}")
+        else:
+            yield Finding("within masks", layer, None, True, f"the fit counted {bank.within.told}")
+    for one in bank.within.compared:
+        yield Finding("outside the masks", one.layer, one.concept, True, str(one))
+
+
 def _on_images(
-    model: VisionModel, bank: ConceptBank, layer: str, items: list[ImageItem], target: int | str | None, seed: int
+    model: VisionModel,
+    bank: ConceptBank,
+    layer: str,
+    items: list[ImageItem],
+    masks: Sequence[MaskItem] | None,
+    target: int | str | None,
+    seed: int,
 ) -> Iterator[Finding]:
-    inputs = model.inputs([item.load() for item in items])
+    images = [item.load() for item in items]
+    inputs = model.inputs(images)
     logits = model.logits(inputs)
     index = int(logits.argmax(dim=1).mode().values) if target is None else model.class_index(target, logits.shape[1])
     trace = model.trace(inputs, [layer], [partial(torch.select, dim=1, index=index)])
     gradients, cells = trace.gradients[0][layer], trace.activations[layer].cells
     yield _varies(layer, gradients, model.class_name(index))
-    yield _false_alarms(bank, layer, bank.reading(cells), gradients, seed)
+    counts: Counts | None = None
+    if masks is not None:
+        insides = [inside_of(model, *pair) for pair in zip(items, images, masks, strict=True)]
+        counts = counts_of(insides, tuple(cells.shape[1:-1]), layer)
+    yield _false_alarms(bank, layer, bank.reading(cells), gradients, counts, seed)
     cavs = [bank.cav(layer, concept) for concept in bank.concepts]
     try:
-        alike = similarity(model, shuffled(model, seed), inputs, layer, cavs, bank.reading)
+        alike = similarity(model, shuffled(model, seed), inputs, layer, cavs, bank.reading, counts)
     except SacvError as error:
         yield Finding("randomised weights", layer, None, None, f"not run: the shuffled network fails ({error})")
         return
@@ -268,7 +302,14 @@ def _varies(layer: str, gradients: torch.Tensor, target: str) -> Finding:
     )
 
 
-def _false_alarms(bank: ConceptBank, layer: str, cells: torch.Tensor, gradients: torch.Tensor, seed: int) -> Finding:
+def _false_alarms(
+    bank: ConceptBank,
+    layer: str,
+    cells: torch.Tensor,
+    gradients: torch.Tensor,
+    counts: Counts | None,
+    seed: int,
+) -> Finding:
     """Count how often fresh random concepts are called significant against the bank's null."""
     null = bank.cav(layer, bank.concepts[0]).null
     pool = bank.pool(layer, bank.concepts[0])
@@ -283,7 +324,8 @@ def _false_alarms(bank: ConceptBank, layer: str, cells: torch.Tensor, gradients:
     size = bank.statistics[layer, f"concept/{bank.concepts[0]}"].count
     fresh = null_cavs(solver, pool, None, size, count, np.random.default_rng([seed, 2]))
     sums = [
-        image_terms(cells, gradients, drawn.vectors, drawn.thresholds).columns().sum(axis=0) for drawn in (fresh, null)
+        image_terms(cells, gradients, drawn.vectors, drawn.thresholds, inside=counts).columns().sum(axis=0)
+        for drawn in (fresh, null)
     ]
     shares = {}
     for kind, centre in CENTRES.items():
