@@ -59,7 +59,7 @@ def test_the_network_is_as_it_was_after_halving():
 
 
 def test_an_input_that_does_not_fit_alone_is_one_error():
-    def full(part):
+    def full(part, rows):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     with pytest.warns(UserWarning), pytest.raises(OptionError, match=r"one input of shape \(3, 12, 10\) does not fit"):
@@ -71,5 +71,5 @@ def test_another_error_is_raised_as_it_is():
         in_halves(_fail, inputs(4))
 
 
-def _fail(part):
+def _fail(part, rows):
     raise RuntimeError("other")

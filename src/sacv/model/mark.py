@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from functools import partial
 from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Any
@@ -18,8 +19,8 @@ def target_mark(target: Any) -> str:
     """Say what a target is: the same text only for the same target, also in another process.
 
     Of a function that is its code, what it closes over, its defaults, and the values and functions of its own module
-    that it reads. An object of another kind has the text of its `repr`; where that holds an address, parts of another
-    process are never taken.
+    that it reads; of a data class, such as those of `sacv.targets`, its fields. An object of another kind has the text
+    of its `repr`; where that holds an address, parts of another process are never taken.
     """
     return _mark(target, set())
 
@@ -40,6 +41,9 @@ def _mark(value: Any, seen: set[int]) -> str:
         return repr((repr(value), [(name, _mark(one, seen)) for name, one in value.state_dict().items()]))
     if isinstance(value, BuiltinFunctionType):
         return value.__qualname__
+    if is_dataclass(value) and not isinstance(value, type):
+        inside = [(field.name, _mark(getattr(value, field.name), seen)) for field in fields(value)]
+        return repr((type(value).__module__, type(value).__qualname__, inside))
     return _function(value, seen) if isinstance(value, FunctionType) else repr(value)
 
 

@@ -21,6 +21,7 @@ from sacv.model import VisionModel
 from sacv.scores.kinds import CENTRES, evaluate, image_terms
 from sacv.scores.significance import p_value
 from sacv.solvers import SampleSolver, rebuild
+from sacv.targets import Aimed, Class, Given, Target, names_of, require_images, target_of
 from sacv.trust.permutation import permute
 from sacv.trust.randomised import shuffled, similarity
 
@@ -88,7 +89,7 @@ def audit(
     model: VisionModel,
     bank: ConceptBank,
     images: Source | None = None,
-    target: int | str | None = None,
+    target: Given | None = None,
     *,
     seed: int = 0,
 ) -> Audit:
@@ -108,7 +109,8 @@ def audit(
         Images to run the last three checks on; by default those of the bank's random set that are still where they
         were. At most 24 are taken.
     target
-        The class whose logit is asked about; by default the one predicted most often on these images.
+        The class whose logit is asked about, or another of `sacv.targets`; by default the class predicted most often on
+        these images.
     seed
         Of what is drawn.
 
@@ -210,14 +212,15 @@ def _has(one: Stored, digest: str) -> bool:
 
 
 def _on_images(
-    model: VisionModel, bank: ConceptBank, layer: str, items: list[ImageItem], target: int | str | None, seed: int
+    model: VisionModel, bank: ConceptBank, layer: str, items: list[ImageItem], target: Given | None, seed: int
 ) -> Iterator[Finding]:
     inputs = model.inputs([item.load() for item in items])
-    logits = model.logits(inputs)
-    index = int(logits.argmax(dim=1).mode().values) if target is None else model.class_index(target, logits.shape[1])
-    trace = model.trace(inputs, [layer], [partial(torch.select, dim=1, index=index)])
+    aim = Class(_likeliest(model, inputs)) if target is None else _asked(target)
+    aim = aim.named(names_of(model))
+    require_images(aim, len(items))
+    trace = model.trace(inputs, [layer], [Aimed(aim)])
     gradients, cells = trace.gradients[0][layer], trace.activations[layer].cells
-    yield _varies(layer, gradients, model.class_name(index))
+    yield _varies(layer, gradients, str(aim), f"the logit of {aim}" if isinstance(aim, Class) else aim.value)
     yield _false_alarms(bank, layer, bank.reading(cells), gradients, seed)
     cavs = [bank.cav(layer, concept) for concept in bank.concepts]
     try:
@@ -237,7 +240,16 @@ def _on_images(
         )
 
 
-def _varies(layer: str, gradients: torch.Tensor, target: str) -> Finding:
+def _likeliest(model: VisionModel, inputs: torch.Tensor) -> int:
+    return int(model.logits(inputs).argmax(dim=1).mode().values)
+
+
+def _asked(target: Given) -> Target:
+    """Give the target; an audit asks about one, so that no class is the one predicted of each image."""
+    return Class(target) if isinstance(target, str) else target_of(target, None)
+
+
+def _varies(layer: str, gradients: torch.Tensor, target: str, value: str) -> Finding:
     flat = gradients.flatten(1, -2)
     largest = float(flat.abs().max())
     if largest == 0:
@@ -246,7 +258,7 @@ def _varies(layer: str, gradients: torch.Tensor, target: str) -> Finding:
             layer,
             None,
             False,
-            f"the logit of {target} does not change with this layer's locations; ask an earlier layer",
+            f"{value} does not change with this layer's locations; ask an earlier layer",
         )
     spread = float((flat - flat[:, :1]).abs().max()) / largest
     passed = spread > 1e-5
