@@ -16,6 +16,8 @@ from sacv.cli.options import (
     seed_option,
     window_option,
 )
+from sacv.cli.targets import against_option, output_option
+from sacv.errors import OptionError
 
 FAILED = 1
 """Exit status when a check fails."""
@@ -27,7 +29,9 @@ WORDS = {True: "pass", False: "FAIL", None: "not run"}
 @click.option("--bank", "bank_folder", required=True, type=click.Path(path_type=Path), help="Folder of the bank.")
 @click.option("--model", "spec", help="As in 'sacv fit'; needed again where the model is the user's own code.")
 @click.option("--target", help="Class asked about. [default: the one predicted most often]")
+@against_option
 @class_names_option
+@output_option
 @window_option
 @seed_option
 @device_option
@@ -37,7 +41,9 @@ def audit_command(
     bank_folder: Path,
     spec: str | None,
     target: str | None,
+    against: str | None,
     class_names: Path | None,
+    output: str | None,
     window: str | None,
     seed: int,
     device: str,
@@ -46,11 +52,15 @@ def audit_command(
 ) -> int:
     """Try to refute a bank, on IMAGES or on its own random images; exit with status 1 if a check fails."""
     from sacv.cav import ConceptBank
+    from sacv.targets import Difference
     from sacv.trust import audit
 
+    if target is None and against is not None:
+        raise OptionError(f"--against {against} needs a --target to hold against it")
     bank = ConceptBank.load(bank_folder)
-    model = open_bank_model(bank, spec, class_names, device, window)
-    found = audit(model, bank, list(images) or None, target, seed=seed)
+    model = open_bank_model(bank, spec, class_names, device, window, output)
+    asked = target if target is None or against is None else Difference(target, against)
+    found = audit(model, bank, list(images) or None, asked, seed=seed)
     if as_json:
         say_json({"passed": found.passed, "findings": [asdict(finding) for finding in found.findings]})
     else:

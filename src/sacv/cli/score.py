@@ -20,6 +20,7 @@ from sacv.cli.options import (
     weak_option,
     window_option,
 )
+from sacv.cli.targets import against_option, output_option, parse_targets
 from sacv.cli.working import open_engine, unfinished, work_options
 
 if TYPE_CHECKING:
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
 @click.option(
     "--target", "targets", required=True, multiple=True, help="A class: its name or its index. May be repeated."
 )
+@against_option
 @click.option("--model", "spec", help="As in 'sacv fit'; needed again where the model is the user's own code.")
 @class_names_option
+@output_option
 @window_option
 @seed_option
 @batch_size_option
@@ -46,8 +49,10 @@ if TYPE_CHECKING:
 def score_command(
     bank_folder: Path,
     targets: tuple[str, ...],
+    against: str | None,
     spec: str | None,
     class_names: Path | None,
+    output: str | None,
     window: str | None,
     seed: int,
     batch_size: int | None,
@@ -66,15 +71,16 @@ def score_command(
     from sacv.cav import ConceptBank
     from sacv.scores import score
 
+    asked = parse_targets(targets, against)
     bank = ConceptBank.load(bank_folder)
-    model = open_bank_model(bank, spec, class_names, device, window)
+    model = open_bank_model(bank, spec, class_names, device, window, output)
     engine = open_engine(engine_name, workers, ray_address)
     with progress("score") as advance, unfinished(out, fresh) as shards:
         found = score(
             model,
             list(images),
             bank,
-            list(targets),
+            asked,
             seed=seed,
             batch_size=batch_size,
             allow_weak=allow_weak,
