@@ -102,8 +102,9 @@ def test_the_contribution_to_a_difference_is_the_difference_of_the_contributions
         for target in ("cat", "ant", Difference("cat", "ant"))
     }
     difference = told.pop(Difference("cat", "ant"))
-    np.testing.assert_allclose(difference, told["cat"] - told["ant"], rtol=1e-4, atol=1e-5)
-    assert np.abs(difference).max() > 1e-3
+    largest = np.abs(difference).max()
+    np.testing.assert_allclose(difference, told["cat"] - told["ant"], rtol=1e-4, atol=1e-4 * largest)
+    assert largest > 1e-4
 
 
 def test_a_path_sums_to_the_change_of_the_difference(plain):
@@ -125,12 +126,12 @@ EVERY = [
 ]
 
 
-@pytest.mark.parametrize("which", ["plain", "tokens"])
-def test_several_targets_in_one_pass_equal_one_by_one(which, request, tmp_path):
+@pytest.mark.parametrize(("which", "targets"), [("plain", EVERY), ("tokens", EVERY[2:4])])
+def test_several_targets_in_one_pass_equal_one_by_one(which, targets, request):
     model, bank = request.getfixturevalue(which)
-    together = sacv.explain(model, SHOWN, bank, EVERY, **OPTIONS)
-    assert isinstance(together, Explanations) and len(together) == len(EVERY)
-    for target, found in zip(EVERY, together.values(), strict=True):
+    together = sacv.explain(model, SHOWN, bank, targets, **OPTIONS)
+    assert isinstance(together, Explanations) and len(together) == len(targets)
+    for target, found in zip(targets, together.values(), strict=True):
         alone = sacv.explain(model, SHOWN, bank, target, **OPTIONS)
         assert (
             list(found.images) == list(alone.images) and found.settings == alone.settings and found.notes == alone.notes
@@ -179,17 +180,15 @@ def test_finished_parts_of_several_targets_are_taken_again(plain, tmp_path):
     model, bank = plain
     targets, store = ["cat", Difference("cat", "ant")], ShardStore(tmp_path / "shards")
 
-    def stop(done, _total):
-        if done == 2:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        sacv.explain(model, SHOWN, bank, targets, shards=store, progress=stop, **OPTIONS)
-    assert len(store)
-    resumed = sacv.explain(model, SHOWN, bank, targets, shards=store, **OPTIONS)
-    whole = sacv.explain(model, SHOWN, bank, targets, **OPTIONS)
+    whole = sacv.explain(model, SHOWN, bank, targets, shards=store, **OPTIONS)
+    ran = []
+    handle = model.net.stem.register_forward_hook(lambda *given: ran.append(given))
+    again = sacv.explain(model, SHOWN, bank, targets, shards=store, **OPTIONS)
+    handle.remove()
+    assert len(store) and not ran
     for name in whole:
-        np.testing.assert_array_equal(maps_of(resumed[name]), maps_of(whole[name]))
+        np.testing.assert_array_equal(maps_of(again[name]), maps_of(whole[name]))
+        pd.testing.assert_frame_equal(again[name].scores(), whole[name].scores())
 
 
 def test_a_network_that_gives_a_dict_equals_the_plain_one(plain):
@@ -215,7 +214,7 @@ def test_a_network_that_gives_a_dict_equals_the_plain_one(plain):
         sacv.score(*who, target=["cat"], allow_weak=True, seed=0) for who in ((model, SHOWN, bank), (held, SHOWN, own))
     )
     pd.testing.assert_frame_equal(one.table, other.table)
-    with pytest.raises(TargetError, match=r"with other \(\d, 3\), aux\.0 \(\d, 4\); name the field"):
+    with pytest.raises(TargetError, match=r"with other \(\d, 3\), aux\.0 \(\d, 4\) \(name one"):
         sacv.explain(sacv.VisionModel(held.net), SHOWN, own, 2, **OPTIONS)
 
 
@@ -229,13 +228,10 @@ def test_scores_have_a_row_for_each_target(plain):
     assert any("cat rather than ant" in note for note in found.notes)
     own = sacv.score(model, SHOWN, bank, Each(["ant", "bee", "cat", 1, 2]), allow_weak=True, batch_size=2)
     whole = sacv.score(model, SHOWN, bank, NAMES[:3], allow_weak=True).images.set_index(["concept", "image", "target"])
+    names = dict(zip(dict.fromkeys(own.images["image"]), ["ant", "bee", "cat", "bee", "cat"], strict=True))
     for row in own.images.to_dict(orient="records"):
-        number = int(row["image"].rsplit(" ", 1)[-1]) if row["image"][-1].isdigit() else None
-        assert number is not None
-        name = ["ant", "bee", "cat", "bee", "cat"][number - 1 if "0" not in own.images["image"].iloc[0] else number]
-        assert row["derivative"] == pytest.approx(
-            whole.loc[(row["concept"], row["image"], name), "derivative"], abs=1e-5
-        )
+        want = whole.loc[(row["concept"], row["image"], names[row["image"]]), "derivative"]
+        assert row["derivative"] == pytest.approx(want, abs=1e-5)
 
 
 @pytest.mark.parametrize(

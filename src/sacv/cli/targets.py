@@ -19,7 +19,7 @@ output_option = click.option(
     "--output",
     metavar="FIELD",
     help="Field of the network's output that is explained, where it gives a dict, a tuple or a data class: such as "
-    "logits or aux.0. [default: logits, out, the first of a tuple, or the only one that may hold logits]",
+    "logits or aux.0. [default: logits, out, or the first of a tuple]",
 )
 
 

@@ -5,7 +5,7 @@ from sacv.model.classes import class_index
 from sacv.model.contributing import VARIES, contributing
 from sacv.model.loading import load_model, runs_code
 from sacv.model.mark import target_mark
-from sacv.model.outputs import OutputTarget, class_logits, tensor_of
+from sacv.model.outputs import OutputTarget, class_logits, described, tensor_of
 from sacv.model.receptive_field import ReceptiveFields
 from sacv.model.rest import Aim, Rest
 from sacv.model.survey import LayerInfo
@@ -31,6 +31,7 @@ __all__ = [
     "class_index",
     "class_logits",
     "contributing",
+    "described",
     "load_model",
     "runs_code",
     "target_mark",

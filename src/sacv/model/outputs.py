@@ -1,13 +1,13 @@
 """What layers and networks give besides a plain tensor: tuples, dictionaries and the zoos' output objects.
 
 The first tensor of a tuple is the activation (what follows are attention weights or caches), as is `last_hidden_state`
-of an output object. Logits are `logits` of an output object, `out` of torchvision's segmentation networks, or the only
-tensor that has their shape; any other field of an output is named by its path, such as `aux.0`.
+of an output object. Logits are `logits` of an output object, `out` of torchvision's segmentation networks; any other
+field of an output is named by its path, such as `aux.0`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
@@ -87,39 +87,32 @@ def class_logits(output: Any) -> torch.Tensor:
     Raises
     ------
     TargetError
-        If there are none, or several fields may hold them.
+        If there are none; the message lists the fields that are there.
     """
-    tensor = tensor_of(output, (2, 4, 5))
+    tensor = tensor_of(output)
     if tensor is not None and tensor.ndim == 2:
         return tensor
     if tensor is not None and tensor.ndim in (4, 5):
         return tensor.flatten(2).mean(dim=2)
-    shape = type(output).__name__ if tensor is None else f"a tensor of shape {tuple(tensor.shape)}"
     raise TargetError(
-        f"the network gives {shape}; sacv needs logits of shape (images, classes), or of each place (images, classes, "
-        "height, width); for any other output give an object of sacv.targets, or a function to a scalar of each image, "
-        "as the target"
+        f"the network gives {described(output)}; sacv needs logits of shape (images, classes), or of each place "
+        "(images, classes, height, width); for any other output give a function to a scalar of each image, or an "
+        "object of sacv.targets, as the target"
     )
 
 
-def tensor_of(output: Any, axes: Collection[int]) -> torch.Tensor | None:
-    """Give the tensor of a network's output: the main one, or the only one with a number of axes out of `axes`.
+def tensor_of(output: Any) -> torch.Tensor | None:
+    """Give the main tensor of a network's output, also of a data class; none if it is not known which that is."""
+    return main_tensor(_fields(output) if is_dataclass(output) and not isinstance(output, Mapping) else output)
 
-    Raises
-    ------
-    TargetError
-        If several have.
-    """
-    inside = _fields(output) if is_dataclass(output) and not isinstance(output, Mapping) else output
-    if (tensor := main_tensor(inside)) is not None:
-        return tensor
-    known = {path: found for path, found in _tensors(output) if found.is_floating_point() and found.ndim in axes}
-    if len(known) < 2:
-        return next(iter(known.values()), None)
-    raise TargetError(
-        f"the network gives {type(output).__name__} with {_listed(output)}; name the field that is explained: "
-        f"VisionModel(output={next(iter(known))!r}), --output {next(iter(known))}"
-    )
+
+def described(output: Any) -> str:
+    """Say what an output is, and how a field of it is named."""
+    if isinstance(output, torch.Tensor):
+        return f"a tensor of shape {tuple(output.shape)}"
+    known = [path for path, _ in _tensors(output)]
+    named = f" (name one: VisionModel(output={known[0]!r}), --output {known[0]})" if known else ""
+    return f"{type(output).__name__} with {_listed(output)}{named}"
 
 
 def field_of(output: Any, path: str | None) -> Any:

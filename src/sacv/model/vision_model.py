@@ -68,8 +68,8 @@ class VisionModel:
         files are read for this model; each file's own by default (docs/medical.md).
     output
         Which field of the network's output is explained, where it gives a dict, a tuple or a data class: keys,
-        attributes and indices with dots between, such as `logits` or `aux.0`. By default `logits`, `out`, the first
-        tensor of a tuple, or the only tensor that may hold logits.
+        attributes and indices with dots between, such as `logits` or `aux.0`. By default `logits`, `out`, or the
+        first tensor of a tuple.
 
     Raises
     ------

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import torch
 
 from sacv.errors import TargetError
-from sacv.model import class_index
+from sacv.model import class_index, described
 from sacv.targets.base import Target
 
 FIELDS = ("boxes", "scores", "labels")
@@ -62,7 +62,7 @@ class BoxScore(Target):
         """Give the scores; see `Target.values`."""
         if not (isinstance(output, list | tuple) and output and all(map(_detected, output))):
             raise TargetError(
-                f"the network gives {type(output).__name__}; a box's score needs detections: for each image a dict of "
+                f"the network gives {described(output)}; a box's score needs detections: for each image a dict of "
                 "boxes, scores and labels"
             )
         return torch.stack([self._score(found) for found in output])

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 
 from sacv.errors import TargetError
-from sacv.model import tensor_of
+from sacv.model import described, tensor_of
 from sacv.targets.base import Target
 
 
@@ -28,10 +28,9 @@ class Output(Target):
 
     def values(self, output: Any) -> torch.Tensor:
         """Give the numbers; see `Target.values`."""
-        found = tensor_of(output, (1, 2))
+        found = tensor_of(output)
         if found is None or found.ndim not in (1, 2):
-            what = type(output).__name__ if found is None else f"a tensor of shape {tuple(found.shape)}"
-            raise TargetError(f"the network gives {what}; sacv.targets.Output needs (images, numbers) or (images,)")
+            raise TargetError(f"the network gives {described(output)}; {self} needs (images, numbers) or (images,)")
         columns = found[:, None] if found.ndim == 1 else found
         if not 0 <= self.index < columns.shape[1]:
             raise TargetError(f"output {self.index} is out of range; the network's go from 0 to {columns.shape[1] - 1}")

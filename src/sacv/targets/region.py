@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from sacv.errors import TargetError
-from sacv.model import tensor_of
+from sacv.model import described, tensor_of
 from sacv.targets.base import Target
 from sacv.targets.classes import Class
 
@@ -60,11 +60,11 @@ class Region(Target):
 
     def values(self, output: Any) -> torch.Tensor:
         """Give the mean logits; see `Target.values`."""
-        logits = tensor_of(output, (4, 5))
+        logits = tensor_of(output)
         if logits is None or logits.ndim not in (4, 5):
-            what = type(output).__name__ if logits is None else f"a tensor of shape {tuple(logits.shape)}"
             raise TargetError(
-                f"the network gives {what}; a region needs logits of each place, (images, classes, height, width)"
+                f"the network gives {described(output)}; a region needs logits of each place, (images, classes, "
+                "height, width)"
             )
         cover = self._cover(logits)
         chosen = logits[:, self._class.index(logits.shape[1])]
