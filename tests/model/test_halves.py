@@ -9,6 +9,7 @@ import sacv
 from conftest import SmallNet
 from sacv.errors import OptionError
 from sacv.model.halves import in_halves
+from sacv.targets import Aimed, Each
 
 
 class Narrow(SmallNet):
@@ -73,3 +74,15 @@ def test_another_error_is_raised_as_it_is():
 
 def _fail(part, rows):
     raise RuntimeError("other")
+
+
+def test_each_image_keeps_its_own_target_in_halves():
+    whole, narrow = (sacv.VisionModel(net) for net in (SmallNet(), Narrow(2)))
+    aim = Aimed(Each([row % 4 for row in range(7)]))
+    narrow.survey(inputs(1))
+    with pytest.warns(UserWarning, match="is run in halves"):
+        found = narrow.trace(inputs(7), ["features.2"], [aim])
+    want = whole.trace(inputs(7), ["features.2"], [aim])
+    torch.testing.assert_close(found.scalars[0], want.scalars[0])
+    torch.testing.assert_close(found.gradients[0]["features.2"], want.gradients[0]["features.2"])
+    torch.testing.assert_close(found.scalars[0], whole.logits(inputs(7))[range(7), [row % 4 for row in range(7)]])

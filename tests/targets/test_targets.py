@@ -51,7 +51,39 @@ def test_names_identities_and_copies(name):
     copy = pickle.loads(pickle.dumps(target))
     assert copy == target and hash(copy) == hash(target) and target_mark(copy) == target_mark(target)
     assert [str(other) for other in EVERY.values() if target_mark(other) == target_mark(target)] == [name]
-    assert "0x" not in target_mark(target), "an identity holds no address"
+    assert "0x" not in target_mark(target) + repr(target), "what is stored holds no address"
+
+
+class Mine(targets.Target):
+    """A target that is no data class of its own."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def values(self, output):
+        return output[:, 0] * self.factor
+
+
+def test_ones_own_targets_are_told_apart_by_what_they_hold_and_do():
+    class Other(Mine):
+        def values(self, output):
+            return output[:, 1] * self.factor
+
+    Other.__qualname__ = "Mine"
+    marks = [target_mark(one) for one in (Mine(1), Mine(2), Other(1), Difference(Mine(1), 0), Difference(Mine(2), 0))]
+    assert len(set(marks)) == len(marks) and target_mark(Mine(1)) == marks[0]
+    assert Difference(lambda output: output[:, 0], 0) != Difference(lambda output: output[:, 1], 0)
+
+
+def test_a_mark_does_not_change_when_a_target_is_used():
+    target = Region(HALF, "bee").named(NAMES)
+    before = target_mark(target)
+    assert repr(target).startswith("Region(mask=<bool 4 x 6, sha256 ") and target_mark(target) == before
+
+
+def test_many_targets_have_a_short_text():
+    texts = {repr(Each([Class(row) for row in range(start, start + 1000)])) for start in (0, 1)}
+    assert len(texts) == 2 and all(len(text) < 60 for text in texts)
 
 
 def test_a_class():

@@ -17,7 +17,6 @@ from sacv.maps.notes import bank_notes, instead, layer_notes
 from sacv.maps.reducer import ExplainReducer, Part
 from sacv.maps.stored import StoredRows
 from sacv.maps.views import StoredImages, StoredLines, StoredMaps, chunks
-from sacv.model import target_mark
 from sacv.targets import Class, Predicted, name_of, names_of
 
 
@@ -100,7 +99,7 @@ def _settings(reducer: ExplainReducer) -> dict[str, Any]:
     target, method = reducer.aimed, reducer.method.describe()
     told = {"target": name_of(reducer.target, names_of(reducer.model))}
     if not isinstance(target, Class | Predicted):
-        told |= {"value": target.value, "identity": target_mark(target)}
+        told |= {"value": target.value, "identity": repr(target)}
         method["unit"] = method["unit"].replace("logits", target.unit)
     output = {} if reducer.model.output is None else {"output": reducer.model.output}
     return told | {"method": method} | output

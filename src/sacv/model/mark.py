@@ -42,8 +42,7 @@ def _mark(value: Any, seen: set[int]) -> str:
     if isinstance(value, BuiltinFunctionType):
         return value.__qualname__
     if is_dataclass(value) and not isinstance(value, type):
-        inside = [(field.name, _mark(getattr(value, field.name), seen)) for field in fields(value)]
-        return repr((type(value).__module__, type(value).__qualname__, inside))
+        return _object(value, seen)
     return _function(value, seen) if isinstance(value, FunctionType) else repr(value)
 
 
@@ -59,6 +58,21 @@ def _function(function: FunctionType, seen: set[int]) -> str:
         if _own(function, function.__globals__.get(name))
     ]
     return repr((function.__qualname__, _code(function.__code__), closed, given, read))
+
+
+def _object(value: Any, seen: set[int]) -> str:
+    """Give the mark of a data class: its fields, its other public attributes, and the methods of one of the user's."""
+    kind = type(value)
+    names = [field.name for field in fields(value)]
+    names += sorted(name for name in getattr(value, "__dict__", {}) if name not in names and not name.startswith("_"))
+    inside = [(name, _mark(getattr(value, name), seen)) for name in names]
+    methods = [
+        _mark(method, seen)
+        for name, method in sorted(vars(kind).items())
+        if isinstance(method, FunctionType) and (name == "__call__" or not name.startswith("__"))
+    ]
+    code = [] if kind.__module__.partition(".")[0] == __name__.partition(".")[0] else methods
+    return repr((kind.__module__, kind.__qualname__, inside, code))
 
 
 def _own(function: FunctionType, value: object) -> bool:

@@ -14,7 +14,7 @@ from sacv.concepts import ImageItem, Source, image_set
 from sacv.concepts.item import Loaded
 from sacv.engine import Engine, LocalEngine, ShardStore, cut
 from sacv.errors import OptionError
-from sacv.model import VisionModel, target_mark
+from sacv.model import VisionModel
 from sacv.scores.class_scores import ClassScores
 from sacv.scores.kinds import CENTRES, evaluate
 from sacv.scores.rows import ImageRows
@@ -162,7 +162,7 @@ def _score_target(given: Given, names: Sequence[str] | None) -> Target:
 
 def _identities(model: VisionModel, targets: Mapping[str, Target]) -> dict[str, Any]:
     """Say which field of the output is explained, and what targets are that are no classes, where there are any."""
-    found = {name: target_mark(target) for name, target in targets.items() if not isinstance(target, Class)}
+    found = {name: repr(target) for name, target in targets.items() if not isinstance(target, Class)}
     output = {} if model.output is None else {"output": model.output}
     return ({"identities": found} if found else {}) | output
 

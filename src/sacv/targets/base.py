@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from sacv.model import OutputTarget
+from sacv.model import OutputTarget, target_mark
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -17,7 +17,7 @@ class Target(ABC):
     """What is explained: a scalar of each image, from the network's output.
 
     One's own target is a frozen data class with `values`. Its fields are what finished work is known by, and `str` is
-    its name for people. Two targets are equal if they have the same `repr`.
+    its name for people. Two targets are equal if they are of one class and their fields are the same.
     """
 
     of_classes: ClassVar[bool] = True
@@ -70,10 +70,10 @@ class Target(ABC):
         return None
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and repr(self) == repr(other)
+        return type(self) is type(other) and target_mark(self) == target_mark(other)
 
     def __hash__(self) -> int:
-        return hash(repr(self))
+        return hash(target_mark(self))
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,10 @@ class Difference(Target):
             "speaks for both alike gives nothing."
         )
 
+    def __repr__(self) -> str:
+        one, other = self._parts
+        return f"Difference({one!r}, {other!r})"
+
     def __str__(self) -> str:
         one, other = self._parts
         return f"{one} - {other}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +10,12 @@ from typing import Any
 import torch
 
 from sacv.errors import TargetError
+from sacv.model import target_mark
 from sacv.targets.base import Target
 from sacv.targets.given import Given, target_of
+
+SHOWN = 8
+"""Targets whose own text stands in that of `Each`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +97,12 @@ class Each(Target):
     def __str__(self) -> str:
         shared = self._shared([str(one) for one in self._parts])
         return shared if shared is not None else f"what is given for each of {len(self.targets)} images"
+
+    def __repr__(self) -> str:
+        if len(self.targets) <= SHOWN:
+            return f"Each({list(self._parts)!r})"
+        marks = "".join(map(target_mark, self._parts))
+        return f"Each(<{len(self.targets)} targets, sha256 {hashlib.sha256(marks.encode()).hexdigest()[:16]}>)"
 
     @staticmethod
     def _shared(texts: Sequence[str | None]) -> str | None:

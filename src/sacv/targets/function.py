@@ -21,5 +21,8 @@ class Function(Target):
         """Give what the function gives; see `Target.values`."""
         return self.function(output)
 
+    def __repr__(self) -> str:
+        return f"Function({self})"
+
     def __str__(self) -> str:
         return str(getattr(self.function, "__name__", type(self.function).__name__))
