@@ -82,7 +82,7 @@ class Explanations(Mapping[str, Explanation]):
         first = next(iter(self.values()))
         folders = self.folders()
         return render_targets(
-            title=f"{', '.join(first.concepts)}: what {first.bank.model['kind']} takes for {len(self)} targets",
+            title=f"{', '.join(first.concepts)}: contributions to {len(self)} targets of {first.bank.model['kind']}",
             measure=f"Mean SACV score of {len(first.images)} images, in {first.settings['method']['unit']}",
             columns=[f"{layer}, {concept}" for layer in first.layers for concept in first.concepts],
             rows=[
