@@ -6,8 +6,8 @@ from pathlib import Path
 import sacv
 
 ROOMS = [
-    "errors", "optional", "files", "engine", "model", "concepts", "stats", "solvers", "cav", "report", "maps",
-    "scores", "trust", "index", "bench", "app", "cli",
+    "errors", "optional", "files", "engine", "model", "targets", "concepts", "stats", "solvers", "cav", "report",
+    "maps", "scores", "trust", "index", "bench", "app", "cli",
 ]  # fmt: skip
 SOURCE = Path(sacv.__file__).parent
 
@@ -51,7 +51,7 @@ def test_public_names():
         "CAV", "Audit", "ClassScores", "ConceptBank", "Explanation", "Found", "ImageTransform", "Labelled", "Like",
         "LocalEngine", "Quality", "RayEngine", "Region", "SacvError", "ShardStore", "Table", "VisionModel", "Window",
         "Within", "__version__", "audit", "errors", "explain", "fit", "from_table", "load_model", "merge", "methods",
-        "refit", "score", "search", "solvers",
+        "refit", "score", "search", "solvers", "targets",
     ]  # fmt: skip
     assert all(hasattr(sacv, name) for name in sacv.__all__)
 

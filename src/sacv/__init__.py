@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sacv import optional as optional
     from sacv import report as report
     from sacv import scores as scores
-    from sacv import solvers
+    from sacv import solvers, targets
     from sacv import stats as stats
     from sacv import trust as trust
     from sacv.cav import CAV, ConceptBank, Quality, fit, merge, refit
@@ -71,6 +71,7 @@ __all__ = [
     "score",
     "search",
     "solvers",
+    "targets",
 ]
 
 _ROOMS = {
@@ -86,6 +87,7 @@ _ROOMS = {
     "scores": ("ClassScores", "score"),
     "solvers": (),
     "stats": (),
+    "targets": (),
     "trust": ("Audit", "audit"),
 }
 """The rooms that are loaded at the first use, for they load PyTorch, and the public names that each gives."""

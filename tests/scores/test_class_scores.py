@@ -1,6 +1,5 @@
 import json
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -29,6 +28,7 @@ from sacv.maps.methods import Gradient
 from sacv.scores.kinds import CENTRES
 from sacv.scores.summing import ScoreReducer
 from sacv.solvers import MeanDifference, UnitLength
+from sacv.targets import Class
 
 LAYERS = ["features.0", "features.2"]
 KEYS = ["layer", "concept", "target"]
@@ -285,7 +285,7 @@ def test_a_bank_read_from_disk_scores_the_same(model, bank, tmp_path):
 
 
 def selected(*indices):
-    return {str(index): partial(torch.select, dim=1, index=index) for index in indices}
+    return {str(index): Class(index) for index in indices}
 
 
 def parts_of(reducer, shards):

@@ -18,6 +18,8 @@ from sacv.cli.options import (
     within_option,
 )
 from sacv.cli.table import pictures_of, table_options
+from sacv.cli.targets import against_option, output_option
+from sacv.errors import OptionError
 
 FAILED = 1
 """Exit status when a check fails."""
@@ -29,7 +31,9 @@ WORDS = {True: "pass", False: "FAIL", None: "not run"}
 @click.option("--bank", "bank_folder", required=True, type=click.Path(path_type=Path), help="Folder of the bank.")
 @click.option("--model", "spec", help="As in 'sacv fit'; needed again where the model is the user's own code.")
 @click.option("--target", help="Class asked about. [default: the one predicted most often]")
+@against_option
 @class_names_option
+@output_option
 @window_option
 @within_option
 @seed_option
@@ -41,7 +45,9 @@ def audit_command(
     bank_folder: Path,
     spec: str | None,
     target: str | None,
+    against: str | None,
     class_names: Path | None,
+    output: str | None,
     window: str | None,
     within: str | None,
     seed: int,
@@ -55,12 +61,16 @@ def audit_command(
 ) -> int:
     """Try to refute a bank, on IMAGES or on its own random images; exit with status 1 if a check fails."""
     from sacv.cav import ConceptBank
+    from sacv.targets import Difference
     from sacv.trust import audit
 
+    if target is None and against is not None:
+        raise OptionError(f"--against {against} needs a --target to hold against it")
     bank = ConceptBank.load(bank_folder)
-    model = open_bank_model(bank, spec, class_names, device, window)
+    model = open_bank_model(bank, spec, class_names, device, window, output)
+    asked = target if target is None or against is None else Difference(target, against)
     shown = pictures_of(images, table_file, pictures, key, rows, window=model.window) or None
-    found = audit(model, bank, shown, target, within=within, seed=seed)
+    found = audit(model, bank, shown, asked, within=within, seed=seed)
     if as_json:
         say_json({"passed": found.passed, "findings": [asdict(finding) for finding in found.findings]})
     else:

@@ -21,6 +21,7 @@ from sacv.cli.options import (
     within_option,
 )
 from sacv.cli.table import pictures_of, require_pictures, table_options
+from sacv.cli.targets import against_option, output_option, parse_targets
 from sacv.cli.working import open_engine, unfinished, work_options
 
 if TYPE_CHECKING:
@@ -29,9 +30,18 @@ if TYPE_CHECKING:
 
 @click.command("explain")
 @click.option("--bank", "bank_folder", required=True, type=click.Path(path_type=Path), help="Folder of the bank.")
-@click.option("--target", required=True, help="The class explained: its name, its index, or 'predicted'.")
+@click.option(
+    "--target",
+    "targets",
+    required=True,
+    multiple=True,
+    help="The class explained: its name, its index, or 'predicted'. May be repeated: a folder of OUT for each, in one "
+    "pass over the images.",
+)
+@against_option
 @click.option("--model", "spec", help="As in 'sacv fit'; needed again where the model is the user's own code.")
 @class_names_option
+@output_option
 @window_option
 @click.option("--method", default="default", show_default=True, help=f"How contribution is measured: {LEGAL}.")
 @batch_size_option
@@ -47,9 +57,11 @@ if TYPE_CHECKING:
 @click.argument("images", nargs=-1, type=click.Path())
 def explain_command(
     bank_folder: Path,
-    target: str,
+    targets: tuple[str, ...],
+    against: str | None,
     spec: str | None,
     class_names: Path | None,
+    output: str | None,
     window: str | None,
     method: str,
     batch_size: int | None,
@@ -72,12 +84,12 @@ def explain_command(
 ) -> None:
     """Tell where IMAGES (files or folders) show the bank's concepts, and how much each place contributes."""
     from sacv.cav import ConceptBank
-    from sacv.maps import explain
+    from sacv.maps import Explanation, explain
 
-    how = parse_method(method)
+    how, asked = parse_method(method), parse_targets(targets, against)
     require_pictures(images, table_file)
     bank = ConceptBank.load(bank_folder)
-    model = open_bank_model(bank, spec, class_names, device, window)
+    model = open_bank_model(bank, spec, class_names, device, window, output)
     shown = pictures_of(images, table_file, pictures, key, rows, skip_unreadable=skip_unreadable, window=model.window)
     engine = open_engine(engine_name, workers, ray_address)
     with progress("explain") as advance, unfinished(out, fresh) as shards:
@@ -85,7 +97,7 @@ def explain_command(
             model,
             shown,
             bank,
-            target,
+            asked[0] if len(asked) == 1 else asked,
             method=how,
             batch_size=batch_size,
             checks=not no_checks,
@@ -98,9 +110,15 @@ def explain_command(
         )
         found.save(out)
     if as_json:
-        say_json({"out": str(out), **found.to_json()})
+        each = {} if isinstance(found, Explanation) else {"explanations": [one.to_json() for one in found.values()]}
+        say_json({"out": str(out), **found.to_json(), **each})
         return
-    show_explanation(found)
+    if isinstance(found, Explanation):
+        show_explanation(found)
+    else:
+        for name, one in found.items():
+            say(f"\n{name}\n")
+            show_explanation(one)
     say(f"\nOpen {out / 'index.html'}")
 
 
@@ -145,7 +163,7 @@ def show_explanation(found: Explanation) -> None:
         "relevant."
         "\n'Present' is the share of places whose evidence exceeds what pictures without the concept reach anywhere."
         "\n'Beats chance' is the share of places whose relevance exceeds what CAVs of dealt labels reach (5 % "
-        "family-wise);\n'taken out' is the change of the logit when the concept is removed where it is relevant."
+        f"family-wise);\n'taken out' is the change of {found.value} when the concept is removed where it is relevant."
     )
     if len(found.shown) < len(found.images):
         say(

@@ -136,9 +136,16 @@ def open_model(
 
 
 def open_bank_model(
-    bank: ConceptBank, spec: str | None, class_names: Path | None, device: str, window: str | None = None
+    bank: ConceptBank,
+    spec: str | None,
+    class_names: Path | None,
+    device: str,
+    window: str | None = None,
+    output: str | None = None,
 ) -> VisionModel:
     """Load the model of a bank, with the bank's transform and class names, and its window if none is given.
+
+    `output` names the field of its output that is explained, instead of the model's own.
 
     Raises
     ------
@@ -163,6 +170,7 @@ def open_bank_model(
     if bank.model.get("layouts"):
         model = replace(model, layouts=bank.model["layouts"])
     model = replace(model, window=bank.window if window is None else parse_window(window))
+    model = replace(model, output=model.output if output is None else output)
     return to_device(model, device)
 
 

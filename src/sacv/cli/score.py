@@ -23,6 +23,7 @@ from sacv.cli.options import (
     within_option,
 )
 from sacv.cli.table import pictures_of, require_pictures, table_options
+from sacv.cli.targets import against_option, output_option, parse_targets
 from sacv.cli.working import open_engine, unfinished, work_options
 
 if TYPE_CHECKING:
@@ -34,8 +35,10 @@ if TYPE_CHECKING:
 @click.option(
     "--target", "targets", required=True, multiple=True, help="A class: its name or its index. May be repeated."
 )
+@against_option
 @click.option("--model", "spec", help="As in 'sacv fit'; needed again where the model is the user's own code.")
 @class_names_option
+@output_option
 @window_option
 @seed_option
 @batch_size_option
@@ -52,8 +55,10 @@ if TYPE_CHECKING:
 def score_command(
     bank_folder: Path,
     targets: tuple[str, ...],
+    against: str | None,
     spec: str | None,
     class_names: Path | None,
+    output: str | None,
     window: str | None,
     seed: int,
     batch_size: int | None,
@@ -79,8 +84,9 @@ def score_command(
     from sacv.scores import score
 
     require_pictures(images, table_file)
+    asked = parse_targets(targets, against)
     bank = ConceptBank.load(bank_folder)
-    model = open_bank_model(bank, spec, class_names, device, window)
+    model = open_bank_model(bank, spec, class_names, device, window, output)
     shown = pictures_of(
         images, table_file, pictures, key, rows, group=group, skip_unreadable=skip_unreadable, window=model.window
     )
@@ -90,7 +96,7 @@ def score_command(
             model,
             shown,
             bank,
-            list(targets),
+            asked,
             groups=group if table_file is None else None,
             seed=seed,
             batch_size=batch_size,

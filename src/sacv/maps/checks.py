@@ -72,6 +72,10 @@ class Checks:
     @property
     def doubts(self) -> list[str]:
         """Tell what speaks against the maps."""
+        return self.doubts_of("the logit")
+
+    def doubts_of(self, value: str) -> list[str]:
+        """Tell what speaks against the maps, where `value` says what is explained."""
         found = []
         if self.evidence < 5:
             found.append(
@@ -80,7 +84,7 @@ class Checks:
         if self.beyond:
             found.append("the image's strongest evidence lies far beyond that of all guidance images")
         if not self.moved:
-            found.append("taking the concept out does not move the logit")
+            found.append(f"taking the concept out does not move {value}")
         elif np.sign(self.ablation) != np.sign(self.ablation_by_gradient):
             found.append(
                 f"the gradient foretells {self.ablation_by_gradient:+.3g} where taking the concept out gives "

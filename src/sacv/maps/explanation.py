@@ -86,9 +86,7 @@ class Explanation:
     pictures
         Where the images came from, to draw them.
     settings
-        Target and other arguments.
-    within
-        What masks change, where the images are explained within masks.
+        Target and other arguments; of a target that is no class what it is, and its identity.
     """
 
     images: Sequence[ExplainedImage]
@@ -106,6 +104,11 @@ class Explanation:
     def layers(self) -> list[str]:
         """Names of the layers."""
         return list(self.maps)
+
+    @property
+    def value(self) -> str:
+        """What is explained of each image, in words: "the logit", unless the target is no class."""
+        return str(self.settings.get("value", "the logit"))
 
     @cached_property
     def shown(self) -> tuple[int, ...]:
@@ -279,7 +282,7 @@ class Explanation:
                 "contribution_outside": share(*sums[2:]),
             }
         if lines is not None:
-            told |= asdict(lines[number]) | {"doubts": "; ".join(lines[number].doubts)}
+            told |= asdict(lines[number]) | {"doubts": "; ".join(lines[number].doubts_of(self.value))}
         return {
             "image": image.path,
             "layer": layer,

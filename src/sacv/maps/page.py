@@ -167,13 +167,13 @@ def _trust(found: Explanation, layer: str, number: int, row: int) -> PageTrust:
         return PageTrust("The checks of this image were not asked for.", ())
     line = found.checks[layer][row][number]
     told = f"Its strongest evidence stands at percentile {line.evidence:.0f} of the held-out guidance."
-    told += f" Taking the concept out everywhere changes the logit by {line.ablation:+.3g}"
+    told += f" Taking the concept out everywhere changes {found.value} by {line.ablation:+.3g}"
     told += f" (by the gradient {line.ablation_by_gradient:+.3g})"
     if line.sign_agreement is not None:
         told += f"; both agree in sign for {line.sign_agreement:.0%} of the concepts in this image"
     if line.neighbours is not None:
         told += f"; neighbouring layers' maps correlate with it by {line.neighbours:.2f}"
-    return PageTrust(told + ".", tuple(line.doubts))
+    return PageTrust(told + ".", tuple(line.doubts_of(found.value)))
 
 
 def _quality(found: Explanation, layer: str, concept: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from sacv.report.page import PageImage, PageMap, PagePatch, PagePlane, PageTrust, render_page
 from sacv.report.patches import Patch, PatchList, render_patches
+from sacv.report.targets import TargetRow, render_targets
 
 __all__ = [
     "PageImage",
@@ -11,6 +12,8 @@ __all__ = [
     "PageTrust",
     "Patch",
     "PatchList",
+    "TargetRow",
     "render_page",
     "render_patches",
+    "render_targets",
 ]

@@ -20,8 +20,9 @@ from sacv.concepts import ImageItem, MaskItem
 from sacv.engine import Shard
 from sacv.errors import ActivationError
 from sacv.files import Array
-from sacv.model import Select, Trace, VisionModel, target_mark
+from sacv.model import Trace, VisionModel, target_mark
 from sacv.scores.kinds import COLUMNS, image_terms
+from sacv.targets import Aimed, Target
 
 Float64 = NDArray[np.float64]
 
@@ -133,7 +134,7 @@ class ScoreReducer:
 
     model: VisionModel
     bank: ConceptBank
-    targets: Mapping[str, Select]
+    targets: Mapping[str, Target]
     items: Sequence[ImageItem]
     masks: Sequence[MaskItem] | None = None
 
@@ -146,8 +147,9 @@ class ScoreReducer:
     @cached_property
     def _basis(self) -> str:
         """What every part depends on."""
-        targets = [(name, target_mark(select)) for name, select in self.targets.items()]
-        return json.dumps([PART_VERSION, self.model.identity(), self.bank.fingerprint, targets])
+        targets = [(name, target_mark(target)) for name, target in self.targets.items()]
+        output = [] if self.model.output is None else [self.model.output]
+        return json.dumps([PART_VERSION, self.model.identity(), self.bank.fingerprint, targets, *output])
 
     @cached_property
     def _things(self) -> NDArray[np.int64]:
@@ -184,7 +186,9 @@ class ScoreReducer:
 
     def add(self, part: State, loaded: Loaded) -> State:
         """Run a batch forward and backward and add what it gives."""
-        trace = self.model.trace(loaded.inputs, list(self.bank.layers), list(self.targets.values()))
+        rows = range(loaded.start, loaded.start + len(loaded.inputs))
+        selects = [Aimed(target.at(rows)) for target in self.targets.values()]
+        trace = self.model.trace(loaded.inputs, list(self.bank.layers), selects)
         self._require_finite(trace, loaded.start)
         for layer, record in trace.activations.items():
             read = self.bank.reading(record.cells)

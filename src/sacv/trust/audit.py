@@ -24,6 +24,7 @@ from sacv.model import VisionModel
 from sacv.scores.kinds import CENTRES, evaluate, image_terms
 from sacv.scores.significance import p_value
 from sacv.solvers import SampleSolver, rebuild
+from sacv.targets import Aimed, Class, Given, Target, names_of, require_images, target_of
 from sacv.trust.permutation import permute
 from sacv.trust.randomised import shuffled, similarity
 
@@ -91,7 +92,7 @@ def audit(
     model: VisionModel,
     bank: ConceptBank,
     images: Source | None = None,
-    target: int | str | None = None,
+    target: Given | None = None,
     *,
     within: WithinSource | None = None,
     seed: int = 0,
@@ -113,7 +114,8 @@ def audit(
         Images to run the last three checks on; by default those of the bank's random set that are still where they
         were. At most 24 are taken.
     target
-        The class whose logit is asked about; by default the one predicted most often on these images.
+        The class whose logit is asked about, or another of `sacv.targets`; by default the class predicted most often on
+        these images.
     within
         What of each of these images counts, by masks (`sacv.Within`, or what one is made from).
     seed
@@ -244,16 +246,17 @@ def _on_images(
     layer: str,
     items: list[ImageItem],
     masks: Sequence[MaskItem] | None,
-    target: int | str | None,
+    target: Given | None,
     seed: int,
 ) -> Iterator[Finding]:
     images = [item.load() for item in items]
     inputs = model.inputs(images)
-    logits = model.logits(inputs)
-    index = int(logits.argmax(dim=1).mode().values) if target is None else model.class_index(target, logits.shape[1])
-    trace = model.trace(inputs, [layer], [partial(torch.select, dim=1, index=index)])
+    aim = Class(_likeliest(model, inputs)) if target is None else _asked(target)
+    aim = aim.named(names_of(model))
+    require_images(aim, len(items))
+    trace = model.trace(inputs, [layer], [Aimed(aim)])
     gradients, cells = trace.gradients[0][layer], trace.activations[layer].cells
-    yield _varies(layer, gradients, model.class_name(index))
+    yield _varies(layer, gradients, str(aim), f"the logit of {aim}" if isinstance(aim, Class) else aim.value)
     counts: Counts | None = None
     if masks is not None:
         insides = [inside_of(model, *pair) for pair in zip(items, images, masks, strict=True)]
@@ -277,7 +280,16 @@ def _on_images(
         )
 
 
-def _varies(layer: str, gradients: torch.Tensor, target: str) -> Finding:
+def _likeliest(model: VisionModel, inputs: torch.Tensor) -> int:
+    return int(model.logits(inputs).argmax(dim=1).mode().values)
+
+
+def _asked(target: Given) -> Target:
+    """Give the target; an audit asks about one, so that no class is the one predicted of each image."""
+    return Class(target) if isinstance(target, str) else target_of(target, None)
+
+
+def _varies(layer: str, gradients: torch.Tensor, target: str, value: str) -> Finding:
     flat = gradients.flatten(1, -2)
     largest = float(flat.abs().max())
     if largest == 0:
@@ -286,7 +298,7 @@ def _varies(layer: str, gradients: torch.Tensor, target: str) -> Finding:
             layer,
             None,
             False,
-            f"the logit of {target} does not change with this layer's locations; ask an earlier layer",
+            f"{value} does not change with this layer's locations; ask an earlier layer",
         )
     spread = float((flat - flat[:, :1]).abs().max()) / largest
     passed = spread > 1e-5
