@@ -52,9 +52,9 @@ TWO = {"a": [0, 1, 2, 3, 4], "b": [3, 4, 5, 6]}
 
 @pytest.fixture
 def rows(tmp_path):
-    """Ninety pictures of which the first ten are bright, and their table."""
+    """Seventy pictures of which the first ten are bright, and their table."""
     make_pictures(tmp_path / "photos", 10, 1, low=180)
-    for index, file in enumerate(sorted(make_pictures(tmp_path / "dark", 90, 2).iterdir())):
+    for index, file in enumerate(sorted(make_pictures(tmp_path / "dark", 60, 2).iterdir())):
         file.rename(tmp_path / "photos" / f"dark{index:02}.png")
     files = sorted(file.name for file in (tmp_path / "photos").iterdir())
     frame = pd.DataFrame({"file": files, "bright": ["0" if "dark" in file else "1" for file in files]})
@@ -75,10 +75,9 @@ def test_one_concept_is_what_folders_give(rows, small_model):
     for drawn in ("runs", "null", "dealt"):
         np.testing.assert_array_equal(getattr(mine, drawn).vectors, getattr(theirs, drawn).vectors)
     assert replace(mine.quality, absent=()) == replace(theirs.quality, absent=())
-    assert mine.presence.kind == "held out" and len(mine.presence) == len(theirs.presence) == 22
-    np.testing.assert_array_equal(mine.presence.maxima, theirs.presence.maxima)
+    assert mine.presence.kind == theirs.presence.kind == "none"
     (entry, _) = one.sets
-    assert (entry.count, entry.negatives, one.absent.count, entry.missing, entry.unused) == (10, 68, 22, 0, 0)
+    assert (entry.count, entry.negatives, one.absent.count, entry.missing, entry.unused) == (10, 60, 0, 0, 0)
 
 
 def test_the_order_of_the_rows_changes_nothing(rows, small_model, tmp_path):
@@ -115,12 +114,10 @@ def test_a_concept_s_null_does_not_depend_on_the_other_concepts():
         np.testing.assert_allclose(one, other, rtol=1e-9)
 
 
-def test_pictures_held_out_for_presence_stand_in_no_set():
+def test_every_row_is_used_and_presence_needs_pictures_of_its_own():
     bank = planted({"a": [0, 1, 2], "b": [2, 3, 4]}, count=100)
-    held = bank.absent.hashes
-    assert {cav.presence.kind for cav in bank.cavs} == {"held out"} and len(held) == 23
-    assert not any(held & entry.hashes for entry in (*bank.sets, *bank.rests))
-    assert {cav.presence.kind for cav in planted({"a": range(30), "b": range(20, 60)}, count=100).cavs} == {"none"}
+    assert {cav.presence.kind for cav in bank.cavs} == {"none"} and not bank.absent.count
+    assert [rest.count for rest in bank.rests] == [97, 97]
     given = noise(20, 3, 3, 9)
     assert {cav.presence.kind for cav in planted(TWO, absent=given).cavs} == {"given"}
     with pytest.raises(ImageSetError, match="the absent pictures and 'a' share 1 images"):

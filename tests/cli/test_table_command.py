@@ -31,8 +31,8 @@ def test_fit_takes_concepts_of_a_table(run, rows):  # noqa: F811
     assert "x: 8 rows show it; 7 without it are its random set; 0 without a value are left out" in out
     shown = json.loads(run("bank", "show", "bank", "--json")[1])
     assert shown["rows"] == [
-        {"concept": "bright", "shown": 6, "random": 8, "held_out": 0, "unused": 0, "missing": 1},
-        {"concept": "x", "shown": 8, "random": 7, "held_out": 0, "unused": 0, "missing": 0},
+        {"concept": "bright", "shown": 6, "random": 8, "unused": 0, "missing": 1},
+        {"concept": "x", "shown": 8, "random": 7, "unused": 0, "missing": 0},
     ]
     assert [cav["quality"]["random_images"] for cav in shown["cavs"]] == [8, 7]
 

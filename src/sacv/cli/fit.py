@@ -292,7 +292,6 @@ def summary(bank: ConceptBank) -> dict[str, Any]:
                 "concept": entry.concept,
                 "shown": entry.count,
                 "random": entry.negatives,
-                "held_out": held_out_rows(bank, entry),
                 "unused": entry.unused,
                 "missing": entry.missing,
             }
@@ -339,7 +338,7 @@ def show_bank(bank: ConceptBank) -> None:
     if bank.context is not None:
         say("\n" + "\n".join(context_remarks(bank.context)))
     for entry in (*bank.sets, bank.absent):
-        for remark in marked_remarks(entry) if entry.missing is None else [rows_told(bank, entry)]:
+        for remark in marked_remarks(entry) if entry.missing is None else [rows_told(entry)]:
             say(f"{entry.concept}: {remark}")
         for _, reason in entry.skipped:
             say(f"Left out, unreadable: {reason}")
@@ -436,25 +435,15 @@ def marked_remarks(entry: BankSet) -> Iterator[str]:
         yield f"{entry.unmatched} masks or entries of the COCO file have no photo here and were ignored"
 
 
-def rows_told(bank: ConceptBank, entry: BankSet) -> str:
+def rows_told(entry: BankSet) -> str:
     """Tell what became of the rows of a concept from a table."""
     parts = [f"{_rows(entry.count)} it"]
     if entry.negatives:
         parts.append(f"{entry.negatives} without it are its random set")
-    if held := held_out_rows(bank, entry):
-        parts.append(f"{held} without it are held out for the mask of presence")
     if entry.unused:
         parts.append(f"{entry.unused} without it are not used, since random images are given")
     parts.append(f"{entry.missing} without a value are left out")
     return "; ".join(parts)
-
-
-def held_out_rows(bank: ConceptBank, entry: BankSet) -> int:
-    """Count the rows that calibrate the mask of presence of a concept from a table."""
-    from sacv.cav.presence import HELD_OUT
-
-    kinds = {cav.presence.kind for cav in bank.cavs if cav.concept == entry.concept}
-    return bank.absent.count if entry.negatives and kinds == {HELD_OUT} else 0
 
 
 def _rows(count: int) -> str:
