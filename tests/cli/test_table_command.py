@@ -64,7 +64,6 @@ def test_rows_are_scored_explained_and_audited(run, rows):  # noqa: F811
 BAD = [
     ((*FIT, "--random", "other", *COLUMN), "--column is of a table; give --table FILE"),
     ((*FIT, "--random", "other", "--concept", "a=bright", "--rows", "site:x"), "--rows is of a table"),
-    ((*FIT, "--random", "other", "--concept", "a=bright", "--group", "who"), "--group is of a table"),
     ((*FIT, *TABLE), "--table rows.csv: give --column NAME=COLUMN:VALUE"),
     ((*FIT, "--table", "rows.csv", *COLUMN), "--table rows.csv: give the folder of its pictures with --images DIR"),
     ((*FIT, *TABLE, "--column", "bright"), "--column bright: give NAME=COLUMN:VALUE, such as veil=blue_whitish_veil:P"),

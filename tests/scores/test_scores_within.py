@@ -10,6 +10,7 @@ from sacv.concepts import image_set
 from sacv.engine import cut
 from sacv.scores.kinds import image_terms
 from sacv.scores.summing import ScoreReducer
+from sacv.targets import Class
 from sacv.trust.randomised import similarity
 
 LAYER = "features.2"
@@ -57,7 +58,7 @@ def test_a_shard_is_of_its_masks_and_packs(small_model, small_bank, shown):
 
     def reducer(within):
         masks = None if within is None else sacv.Within(within).of(items)
-        return ScoreReducer(small_model, small_bank, {"cat": _third}, items, masks)
+        return ScoreReducer(small_model, small_bank, {"cat": Class(2)}, items, masks)
 
     keys = {reducer(within).key(cut(4, 2)[0]) for within in (None, HALF, ~HALF)}
     assert len(keys) == 3
@@ -67,10 +68,6 @@ def test_a_shard_is_of_its_masks_and_packs(small_model, small_bank, shown):
     for key, sums in part.items():
         np.testing.assert_array_equal(again[key].counted, sums.counted)
         np.testing.assert_array_equal(again[key].terms, sums.terms)
-
-
-def _third(logits):
-    return logits[:, 2]
 
 
 def test_maps_of_shuffled_weights_are_held_against_what_counts(small_model, small_bank, shown):
