@@ -74,7 +74,9 @@ def test_one_concept_is_what_folders_give(rows, small_model):
     np.testing.assert_array_equal(mine.vector, theirs.vector)
     for drawn in ("runs", "null", "dealt"):
         np.testing.assert_array_equal(getattr(mine, drawn).vectors, getattr(theirs, drawn).vectors)
-    assert replace(mine.quality, absent=()) == replace(theirs.quality, absent=())
+    assert mine.image_scores is not None and theirs.image_scores is None
+    bare = {"absent": (), "image_score_auroc": None, "image_score_interval": None}
+    assert replace(mine.quality, **bare) == replace(theirs.quality, absent=())
     assert mine.presence.kind == theirs.presence.kind == "none"
     (entry, _) = one.sets
     assert (entry.count, entry.negatives, one.absent.count, entry.missing, entry.unused) == (10, 60, 0, 0, 0)

@@ -241,7 +241,7 @@ def test_a_part_packs_and_unpacks_to_the_bit(units, request):
         set_plan(images[8:], [{"layer": np.ones(9)}] * 12),
         set_plan(images, means_only=True),
     ]
-    made = plan(plans, 3, 0, kept=image_set("kept", noise(2, 3, 3, 5)).items)
+    made = plan(plans, 3, 0, apart=image_set("kept", noise(2, 3, 3, 5)).items)
     reducer = Gather(planted_model(3), ("layer",), made, Reading(), 3, 0)
     part = reducer.empty()
     for start in range(0, 22, 4):

@@ -107,7 +107,7 @@ def test_each_picture_is_scored_along_the_direction_of_its_fold():
     rng = np.random.default_rng(0)
     directions = np.linalg.qr(rng.normal(size=(CHANNELS, FOLDS)))[0].T
     pictures = [rng.normal(size=(locations, CHANNELS)).astype(np.float32) for locations in (5, 2, 7)]
-    found = image_scores(directions, pictures, [2, 0, 1], [True, False, False], ["a", "b", "b"])
+    found = image_scores(dict(enumerate(directions)), pictures, [2, 0, 1], [True, False, False], ["a", "b", "b"])
     expected = [
         max(float(cell @ directions[fold]) for cell in cells) for cells, fold in zip(pictures, (2, 0, 1), strict=True)
     ]

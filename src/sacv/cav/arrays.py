@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from sacv.cav.image_scores import ImageScores
 from sacv.cav.presence import GIVEN, HELD_OUT, NONE, Presence
 from sacv.cav.runs import DrawnCAVs
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV, Quality
 from sacv.files import Array
 from sacv.stats import LocationSample, Moments
+
+IMAGE_SCORES = ("directions", "scores", "fold", "shows", "group")
 
 
 def null_name(cav: CAV) -> str:
@@ -40,6 +43,8 @@ def pack_cavs(cavs: Sequence[CAV]) -> dict[str, Array]:
             arrays[f"{name}/presence_direction"] = cav.presence.direction
         if cav.own_detector is not None:
             arrays[f"{name}/detector"] = cav.own_detector
+        if cav.image_scores is not None:
+            arrays |= {f"{name}/image_scores/{what}": getattr(cav.image_scores, what) for what in IMAGE_SCORES}
         named = {f"{name}/runs": cav.runs, null_name(cav): cav.null, f"{name}/dealt": cav.dealt}
         for place, drawn in named.items():
             if drawn is not None:
@@ -81,6 +86,7 @@ def unpack_cavs(bank: Mapping[str, Any], arrays: Mapping[str, Array], channels: 
                 _direction(detector, arrays, size) if detector in arrays else None,
                 _drawn(f"{name}/dealt", arrays, size, chance) if f"{name}/dealt/vectors" in arrays else None,
                 _presence(f"{name}/presence", entry.get("presence"), arrays, size),
+                _image_scores(f"{name}/image_scores", entry.get("image_scores"), arrays, size),
             )
         )
     return tuple(found)
@@ -170,8 +176,32 @@ def _drawn(name: str, arrays: Mapping[str, Array], channels: int, counts: Sequen
     )
 
 
+def _image_scores(
+    name: str, label: Mapping[str, Any] | None, arrays: Mapping[str, Array], channels: int
+) -> ImageScores | None:
+    if label is None:
+        return None
+    count = label["pictures"]
+    directions = _array(f"{name}/directions", arrays, (None, channels), np.float64)
+    lengths = np.linalg.norm(directions, axis=1)
+    if not len(lengths) or np.any(np.abs(lengths - 1) > 1e-9):
+        raise ValueError(f"{name}/directions has norms that are not 1, or none")
+    found = ImageScores(
+        directions,
+        _array(f"{name}/scores", arrays, (count,), np.float32),
+        _array(f"{name}/fold", arrays, (count,), np.int64, least=0, below=len(directions)),
+        _array(f"{name}/shows", arrays, (count,), np.bool_),
+        _array(f"{name}/group", arrays, (count,), np.int64, least=0),
+        label["left_out"],
+    )
+    if found.shows.all() or not found.shows.any():
+        raise ValueError(f"{name}/shows is the same for all pictures, where some must show the concept and some not")
+    return found
+
+
 def _quality(fields: Mapping[str, Any]) -> Quality:
-    pairs = {name: tuple(fields[name]) for name in ("accuracy_interval", "auroc_interval", "absent")}
+    names = ("accuracy_interval", "auroc_interval", "absent", "image_score_interval")
+    pairs = {name: tuple(fields[name]) for name in names if name in fields}
     return Quality(**{**fields, **pairs})
 
 

@@ -7,7 +7,8 @@ A bank is a folder:
 `cavs.safetensors`
     `LAYER/CONCEPT`: float64 `(channels,)`; beside it `LAYER/CONCEPT/evidence`, `LAYER/CONCEPT/presence` (what pictures
     without the concept reach), `LAYER/CONCEPT/presence_shares` where these are of groups, and, where it is not the
-    detector, `LAYER/CONCEPT/presence_direction`; and the vectors
+    detector, `LAYER/CONCEPT/presence_direction`; `LAYER/CONCEPT/image_scores/` with `directions`, `scores`, `fold`,
+    `shows` and `group` of the pictures of a table (`sacv.cav.image_scores`); and the vectors
     and thresholds of its random runs, of its deals and of its null, which concepts of as many images share.
 `moments.safetensors`
     For each layer and set (`LAYER/concept/NAME`, `LAYER/rest/NAME`, `LAYER/random`): `count`, `mean` and the upper
@@ -23,6 +24,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +185,11 @@ class ConceptBank:
         entry = next(entry for entry in self.sets if entry.concept == concept)
         return self.statistics[layer, pool_key(entry, self.rests)]
 
+    @cached_property
+    def hashes(self) -> frozenset[str]:
+        """The first 16 digits of the SHA-256 of each image that it was made from."""
+        return frozenset[str]().union(*(entry.hashes for entry in (*self.sets, *self.rests, self.absent)))
+
     @property
     def reading(self) -> Reading:
         """How the CAVs are read."""
@@ -288,6 +295,7 @@ class ConceptBank:
                         "negatives": cav.presence.negatives,
                     },
                     "statistics": dict(cav.statistics),
+                    **_image_scores_told(cav),
                 }
                 for cav in self.cavs
             ],
@@ -385,6 +393,11 @@ def _damage_told(file: Path) -> Iterator[None]:
 
 def _window_told(window: Window | None) -> str:
     return "each file's own window" if window is None else f"the window {window}"
+
+
+def _image_scores_told(cav: CAV) -> dict[str, Any]:
+    scores = cav.image_scores
+    return {} if scores is None else {"image_scores": {"pictures": len(scores), "left_out": scores.left_out}}
 
 
 def _seen_through(layer: str, key: str) -> str:

@@ -38,6 +38,14 @@ def weaknesses(cav: CAV) -> tuple[str, ...]:
             f"its held-out AUROC is {quality.auroc:.2f}, 95 % interval from {low:.2f} (at least {LEAST_AUROC}, and the "
             "interval above 0.5): add images, take random images that differ in the concept alone, or ask another layer"
         )
+    if quality.image_score_auroc is not None and quality.image_score_interval is not None:
+        low = quality.image_score_interval[0]
+        if quality.image_score_auroc < LEAST_AUROC or low <= 0.5:
+            found.append(
+                "its image score tells held-out pictures with it from those without it with AUROC "
+                f"{quality.image_score_auroc:.2f}, 95 % interval from {low:.2f} (at least {LEAST_AUROC}, and the "
+                "interval above 0.5): the layer may not hold it, so ask another, or add pictures"
+            )
     if quality.run_cosine is not None and quality.run_cosine < LEAST_COSINE:
         found.append(
             f"its direction changes with the random set, mean cosine between runs {quality.run_cosine:.2f} (at least "

@@ -66,7 +66,7 @@ class Calibration:
 
     def within(self, values: int) -> Calibration:
         """Keep as many as memory allows where each gives so many values of activation; which, their content decides."""
-        keys = _keys(self.images.items)
+        keys = content_keys(self.images.items)
         order = sorted(zip(keys, (item.digest for item in self.images), strict=True))
         least = {digest for _, digest in order[: max(MOST_VALUES // max(values, 1), 1)]}
         kept = tuple(item for item in self.images if item.digest in least)
@@ -135,12 +135,12 @@ def held_out(random: ImageSet, elsewhere: Set[str | None] = frozenset()) -> tupl
 
 def _some(items: Sequence[ImageItem], count: int) -> tuple[ImageItem, ...]:
     """Give the items of so many groups, in their order: those whose hashes are least."""
-    keys = _keys(items)
+    keys = content_keys(items)
     least = set(sorted(set(keys))[:count])
     return tuple(item for item, key in zip(items, keys, strict=True) if key in least)
 
 
-def _keys(items: Sequence[ImageItem]) -> list[str]:
+def content_keys(items: Sequence[ImageItem]) -> list[str]:
     """Give what tells the groups apart, by their content: the least hash of their pictures."""
     least: dict[str, str] = {}
     for item in items:
@@ -223,7 +223,7 @@ def _reached(
     """Give the greatest evidence of each picture, ascending, and its share of its group, where groups have several."""
     found = np.array([_greatest(direction, cells) for cells in pictures], dtype=np.float32)
     order = np.argsort(found, kind="stable")
-    keys = _keys(items)
+    keys = content_keys(items)
     counts = Counter(keys)
     if len(counts) == len(keys):
         return found[order], None

@@ -14,9 +14,11 @@ from threadpoolctl import threadpool_limits
 from sacv.cav.context import mixed
 from sacv.cav.contrast import Contrast, contrast, kind_auroc, pool_key
 from sacv.cav.hard import Problem
+from sacv.cav.image_scores import image_scores
 from sacv.cav.looks import LOOKS
 from sacv.cav.quality import HeldOut, accuracy, area, auroc, best_threshold
 from sacv.cav.runs import DrawnCAVs, dealt_cavs, null_cavs, random_runs
+from sacv.cav.scored import Scored
 from sacv.cav.sets import RANDOM, BankImage, BankSet, count_groups
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV, Quality
@@ -89,6 +91,7 @@ def estimate(
     wanted: Draws,
     seed: int,
     pasted: Mapping[tuple[str, str], SetStatistics] | None = None,
+    scored: Mapping[str, Scored] | None = None,
 ) -> tuple[CAV, ...]:
     """Give a CAV for each layer and concept.
 
@@ -112,6 +115,8 @@ def estimate(
         Of the draws.
     pasted
         By layer and key of the set: what is taken of textures in context (`sacv.cav.context`).
+    scored
+        By concept, the pictures whose image scores are wanted.
 
     Raises
     ------
@@ -121,7 +126,7 @@ def estimate(
     found: list[CAV] = []
     with threadpool_limits(1, user_api="blas"):  # see sacv.cav.gather
         for layer in layers:
-            work = _Layer(layer, inner(solver), wanted, seed, {}, pasted or {})
+            work = _Layer(layer, inner(solver), wanted, seed, {}, pasted or {}, scored or {})
             fitted = [
                 work.fit(
                     entry,
@@ -156,6 +161,7 @@ class _Layer:
     seed: int
     nulls: dict[tuple[int, int], DrawnCAVs]
     pasted: Mapping[tuple[str, str], SetStatistics]
+    scored: Mapping[str, Scored]
 
     def fit(
         self,
@@ -171,7 +177,8 @@ class _Layer:
         )
         try:
             learned = _learned((self.layer, entry.key), concept, random, self.pasted)
-            held_out, by_image = _held_out(solver, (concept, random), learned)
+            without = _without_folds(solver, (concept, random), learned)
+            held_out, by_image = _held_out(without, (concept, random))
             solution = _solve(solver, *learned, None)
             rng = self._rng(f"runs/{name}")
             runs = random_runs(solver, *learned, self.wanted.runs - 1, rng, against.parts)
@@ -184,6 +191,10 @@ class _Layer:
         judged = held_out[0], held_out[1].of_things(against.things)
         share, share_interval = accuracy(*judged, rng)
         under, under_interval = auroc(*judged, rng)
+        its = self.scored.get(name)
+        scores = None
+        if its is not None:
+            scores = image_scores(without, its.cells[self.layer], its.fold, its.shows, its.group, its.left_out)
         quality = Quality(
             accuracy=share,
             auroc=under,
@@ -205,6 +216,8 @@ class _Layer:
             place_auroc=_place(entry, against, *held_out) if against.same_pictures else None,
             groups=count_groups(entry.images) if grouped else None,
             random_groups=count_groups(against.images) if grouped else None,
+            image_score_auroc=None if scores is None else scores.auroc,
+            image_score_interval=None if scores is None else scores.auroc_interval(self._rng(f"image scores/{name}")),
         )
         cav = CAV(
             self.layer,
@@ -219,6 +232,7 @@ class _Layer:
             {**solution.statistics, **against.figures},
             solution.own_detector,
             dealt,
+            image_scores=scores,
         )
         return _Fitted(cav, entry, against, held_out)
 
@@ -298,18 +312,26 @@ def _solve(
     return solver.solve(*(side.sample.of_images(side.image_fold != held) for side in sides))
 
 
-def _held_out(
+def _without_folds(
     solver: MomentSolver | SampleSolver,
     sides: tuple[SetStatistics, SetStatistics],
     learned: tuple[SetStatistics, SetStatistics],
+) -> dict[int, Float64]:
+    """Give the detector learned without each fold that has images."""
+    return {
+        fold: _solve(solver, *learned, fold).detector
+        for fold in range(max(len(side.folds) for side in sides))
+        if any((side.image_fold == fold).any() for side in sides)
+    }
+
+
+def _held_out(
+    without: Mapping[int, Float64], sides: tuple[SetStatistics, SetStatistics]
 ) -> tuple[tuple[HeldOut, HeldOut], tuple[HeldOut, HeldOut]]:
-    """Score locations and single images of the sides, each by the direction learned without its fold."""
+    """Score locations and single images of the sides, each by the detector learned without its fold."""
     by_location = [np.empty(len(side.sample.vectors)) for side in sides]
     by_image = [np.empty(len(side.image_fold)) for side in sides]
-    for fold in range(max(len(side.folds) for side in sides)):
-        if not any((side.image_fold == fold).any() for side in sides):
-            continue
-        vector = _solve(solver, *learned, fold).detector
+    for fold, vector in without.items():
         for side, locations, images in zip(sides, by_location, by_image, strict=True):
             chosen = side.image_fold == fold
             marks = chosen[side.sample.image]

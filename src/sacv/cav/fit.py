@@ -19,6 +19,7 @@ from sacv.cav.pasting import ByLayer, context_photos, plan_pasting, settle
 from sacv.cav.plans import plan_sets, whole_pictures
 from sacv.cav.presence import negatives_of
 from sacv.cav.reading import Reading
+from sacv.cav.scored import choose, room, scored
 from sacv.cav.sets import DIGITS, BankImage, BankSet, group_hash
 from sacv.cav.sources import FitSource, hold_apart, read_sources, with_source_groups
 from sacv.cav.within import BankWithin, Masked, compare, read_masks
@@ -192,8 +193,15 @@ def fit(
         pasting = plan_pasting(model, grids, photos, [entry.concept for entry in sources], sets, folds, seed)
         sets += pasting.plans
     size = model.batch_size(batch_size)
-    made = plan(sets, folds, seed, calibration.images.items)
-    total = -(-(len(made.items) - made.kept) // size) + -(-made.kept // size)
+    tables = {
+        str(entry.concept): (number, resting[str(entry.concept)])
+        for number, entry in enumerate(sources)
+        if entry.others is not None
+    }
+    most = room([(*shape.grid, shape.channels) for shape in shapes.values()], len(calibration.images))
+    whole_items = choose([(sets[shown].items, sets[others].items) for shown, others in tables.values()], most)
+    made = plan(sets, folds, seed, calibration.images.items, whole_items)
+    total = -(-(len(made.items) - made.apart) // size) + -(-made.apart // size)
     done = 0
 
     def advance(count: int) -> None:
@@ -234,6 +242,7 @@ def fit(
     taken: ByLayer = {}
     if pasting is not None:
         seen, taken = settle(pasting, inner(solver), layers, statistics, found.sets, planned)
+    pictures = {name: scored(made, places, found.whole, masked) for name, places in tables.items()}
     cavs = estimate(
         list(layers),
         bank_sets,
@@ -244,6 +253,7 @@ def fit(
         wanted=wanted,
         seed=seed,
         pasted=taken,
+        scored={name: its for name, its in pictures.items() if its is not None},
     )
     found_from = {}
     if negatives_of(calibration.groups):

@@ -81,7 +81,7 @@ class State:
         By set and unit, float64 `(4,)`: the sum of the images' looks, and their number; by -1 and the number of the
         image, where it stands in no set.
     kept
-        By layer and number of the image, the activations of each image that stands in no set.
+        By layer and number of the image, the activations of each image of which they are wanted whole.
     """
 
     partial: dict[tuple[str, int], _Partial] = field(default_factory=dict)
@@ -109,6 +109,8 @@ class Gathered:
         By layer, the activations `(locations, channels)` of each image that stands in no set, as they are read.
     kept_looks
         Float64 `(images, 3)`.
+    whole
+        By layer and hash, the activations of those images of sets of which they are wanted whole.
     """
 
     sets: Mapping[tuple[str, int], SetStatistics]
@@ -116,6 +118,7 @@ class Gathered:
     looks: Sequence[Float64]
     kept: Mapping[str, Sequence[NDArray[np.floating]]]
     kept_looks: Float64
+    whole: Mapping[str, Mapping[str, NDArray[np.floating]]]
 
 
 @dataclass(frozen=True)
@@ -182,6 +185,8 @@ class Gather:
                 digest.update(picture.encode())
                 if self.masks is not None:
                     digest.update(self.masks[picture].digest.encode())
+                if number in self.plan.whole:
+                    digest.update(b"whole")
                 for member in self.plan.members[number]:
                     entry = self.plan.sets[member.set]
                     most = self._most(member.set)
@@ -242,7 +247,7 @@ class Gather:
         values, off = cells.cpu().numpy(), centred.cpu().numpy()
         whole: dict[tuple[int, int], list[int]] = {}
         for offset in range(len(values)):
-            if not self.plan.members[start + offset]:
+            if start + offset in self.plan.whole or not self.plan.members[start + offset]:
                 state.kept[layer, start + offset] = values[offset].copy()
             for member in self.plan.members[start + offset]:
                 entry = self.plan.sets[member.set]
@@ -351,16 +356,19 @@ class Gather:
                 images,
                 LocationSample.union(samples, [0] * len(samples)),
             )
-        kept = {
-            layer: [values for (name, _), values in sorted(state.kept.items(), key=itemgetter(0)) if name == layer]
-            for layer in self.layers
-        }
+        kept: dict[str, list[NDArray[np.floating]]] = {layer: [] for layer in self.layers}
+        whole: dict[str, dict[str, NDArray[np.floating]]] = {layer: {} for layer in self.layers}
+        for (layer, number), values in sorted(state.kept.items(), key=itemgetter(0)):
+            if number in self.plan.whole:
+                whole[layer][self.plan.items[number].digest] = values
+            else:
+                kept[layer].append(values)
         by_set = [
             _mean_looks([state.looks[number, unit] for unit in range(len(its.folds))])
             for number, its in enumerate(self.plan.units)
         ]
         apart = [found for (number, _), found in sorted(state.looks.items(), key=itemgetter(0)) if number < 0]
-        return Gathered(sets, means, by_set, kept, _mean_looks(apart))
+        return Gathered(sets, means, by_set, kept, _mean_looks(apart), whole)
 
 
 def _mean_looks(sums: Sequence[Float64]) -> Float64:
@@ -421,10 +429,10 @@ def gather(
     shards: ShardStore | None = None,
     masks: Mapping[str, MaskItem] | None = None,
 ) -> Gathered:
-    """Run every image once and give the statistics of every layer and set, and the activations of those in no set."""
+    """Run every image once and give the statistics of every layer and set, and the activations wanted whole."""
     reducer = Gather(model, tuple(layers), made, reading, locations, seed, masks)
-    first = len(made.items) - made.kept
+    first = len(made.items) - made.apart
     # Apart, so that what is in no set has no part in how the batches of the sets round.
-    work = cut(first, batch_size) + cut(made.kept, batch_size, after=first)
+    work = cut(first, batch_size) + cut(made.apart, batch_size, after=first)
     parts = (LocalEngine() if engine is None else engine).parts(reducer, work, shards, progress)
     return reducer.finish(fold(parts, reducer))

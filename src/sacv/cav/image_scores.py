@@ -13,25 +13,28 @@ Where others come in groups, such as patients, a group's pictures share its weig
 picture without the concept, exchangeable with the others, p is close to uniform: cross-conformal prediction (Vovk,
 "Cross-conformal predictors", Annals of Mathematics and Artificial Intelligence 74, 2015; P(p <= a) is at most 2 a
 whatever the distribution). It says nothing of pictures of another kind, nor of those that the bank was fitted on.
+
+A location has a p-value in the same way, from its own evidence along each direction; where it is at most .05, the
+concept is present there. A picture with such a location has p <= .05 itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from scipy.stats import beta
 
+from sacv.cav.along import along
+from sacv.cav.conformal import p_interval, p_values, reaching
+from sacv.cav.presence import LEAST, LEVEL
 from sacv.cav.quality import area, resamples
 from sacv.cav.vector import Interval
 
 Float64 = NDArray[np.float64]
-
-LEAST_OTHERS = 19
-"""Pictures or groups without the concept below which there are no p-values: the least n with 1 / (n + 1) <= .05."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +53,8 @@ class ImageScores:
         Bool `(n,)`: whether it shows the concept.
     group
         Int `(n,)`: pictures of one number belong together.
+    left_out
+        Number of further pictures of the table that do not fit into memory.
     """
 
     directions: Float64
@@ -57,6 +62,10 @@ class ImageScores:
     fold: NDArray[np.int64]
     shows: NDArray[np.bool_]
     group: NDArray[np.int64]
+    left_out: int = 0
+
+    def __len__(self) -> int:
+        return len(self.scores)
 
     @property
     def others(self) -> int:
@@ -71,31 +80,47 @@ class ImageScores:
         shares: Float64 = 1.0 / counts[number]
         return shares
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether the others are enough for p-values."""
+        return self.others >= LEAST
+
     def p_values(self, reached: NDArray[np.floating]) -> Float64 | None:
-        """Give the p-value of new pictures.
+        """Give the p-value of new pictures, or of locations.
 
         Parameters
         ----------
         reached
-            `(m, folds)`: the greatest evidence of each along each of the directions.
+            `(m, folds, ...)`: the greatest evidence of each along each of the directions.
 
         Returns
         -------
-        Float64 `(m,)`, from 1 / (n + 1) to 1; none where there are fewer than `LEAST_OTHERS` others.
+        Float64 `(m, ...)`, from 1 / (n + 1) to 1; none where there are fewer than `LEAST` others.
         """
-        if self.others < LEAST_OTHERS:
+        if not self.calibrated:
             return None
-        mine = self.scores[~self.shows]
-        beaten = mine >= np.asarray(reached, dtype=np.float32)[:, self.fold[~self.shows]]
-        found: Float64 = (1 + beaten @ self._shares[~self.shows]) / (self.others + 1)
-        return np.minimum(found, 1.0)
+        beaten = np.zeros((len(reached), *reached.shape[2:]))
+        for fold in np.unique(self.fold[~self.shows]).tolist():
+            its = ~self.shows & (self.fold == fold)
+            beaten += reaching(reached[:, fold], self.scores[its], self._shares[its])
+        return p_values(beaten, self.others)
 
     def interval(self, p_value: float) -> Interval:
-        """Give the 95 % interval of a p-value for the others being a sample, by Clopper and Pearson (1934)."""
-        reached = p_value * (self.others + 1) - 1
-        low = 0.0 if reached < 1e-9 else float(beta.ppf(0.025, reached, self.others - reached + 1))
-        high = 1.0 if reached > self.others - 1e-9 else float(beta.ppf(0.975, reached + 1, self.others - reached))
-        return low, high
+        """Give the 95 % interval of a p-value."""
+        return p_interval(p_value, self.others)
+
+    @property
+    def told(self) -> str:
+        """Say for people what the mask of presence is calibrated on."""
+        count = int((~self.shows).sum())
+        many = f"{count} pictures"
+        if self.others != count:
+            many += f" of {self.others} groups"
+        many += " of the table without it"
+        if self.left_out:
+            many += f" ({self.left_out} of the table's pictures do not fit into memory)"
+        such = "such a picture" if self.others == count else "such a picture, of a new group,"
+        return f"cross-conformal on {many}; {such} is marked anywhere with a probability close to {LEVEL:.0%}"
 
     @property
     def auroc(self) -> float:
@@ -125,35 +150,39 @@ class ImageScores:
         return sides[0], sides[1]
 
 
-def greatest(directions: Float64, cells: NDArray[np.floating]) -> Float64:
-    """Give the greatest evidence of locations `(locations, channels)` along each of `k` directions, `(k,)`."""
-    found: Float64 = (cells.astype(np.float64) @ directions.T).max(axis=0)
-    return found
+def greatest(directions: Float64, cells: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Give the greatest evidence of locations `(locations, channels)` along each of `k` directions, float32 `(k,)`."""
+    return along(torch.from_numpy(cells)[None], list(directions))[0].amax(dim=1).numpy()
 
 
 def image_scores(
-    directions: Float64,
+    directions: Mapping[int, Float64],
     pictures: Sequence[NDArray[np.floating]],
     fold: Sequence[int],
     shows: Sequence[bool],
     group: Sequence[str],
+    left_out: int = 0,
 ) -> ImageScores:
     """Score pictures, each along the direction that was found without its fold.
 
     Parameters
     ----------
     directions
-        Float64 `(folds, channels)`.
+        By fold, float64 `(channels,)`.
     pictures
         Of each picture the locations that count, `(locations, channels)`.
     fold, shows, group
         Of each picture: its fold, whether it shows the concept, and what it belongs with.
+    left_out
+        Number of pictures that do not fit into memory.
     """
     found = [greatest(directions[at][None], cells)[0] for cells, at in zip(pictures, fold, strict=True)]
+    places = {at: place for place, at in enumerate(directions)}
     return ImageScores(
-        directions,
+        np.stack(list(directions.values())),
         np.array(found, dtype=np.float32),
-        np.array(fold, dtype=np.int64),
+        np.array([places[at] for at in fold], dtype=np.int64),
         np.array(shows, dtype=bool),
         np.unique(np.array(group), return_inverse=True)[1].astype(np.int64),
+        left_out,
     )

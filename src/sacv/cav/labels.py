@@ -102,7 +102,13 @@ _quality = record(
         "conditional_auroc": table(_share),
         "absent": each(text),
     },
-    {"place_auroc": optional(_share), "groups": whole(1), "random_groups": whole(1)},
+    {
+        "place_auroc": optional(_share),
+        "groups": whole(1),
+        "random_groups": whole(1),
+        "image_score_auroc": _share,
+        "image_score_interval": _interval,
+    },
 )
 
 _cav = record(
@@ -115,7 +121,10 @@ _cav = record(
         "null": text,
         "statistics": table(number()),
     },
-    {"presence": record({"kind": _presence_kind, "offered": whole()}, {"negatives": whole()})},
+    {
+        "presence": record({"kind": _presence_kind, "offered": whole()}, {"negatives": whole()}),
+        "image_scores": record({"pictures": whole(2), "left_out": whole()}),
+    },
 )
 
 _context = record(
@@ -214,6 +223,11 @@ def check_labels(labels: Mapping[str, Any]) -> None:
         for name, most in (("groups", quality["images"]), ("random_groups", quality["random_images"])):
             if not quality.get(name, most) <= most or ("groups" in quality) != (name in quality):
                 refuse(quality.get(name), f"{where}.quality.{name}", f"groups of both sets or of none, at most {most}")
+        for name in ("image_score_auroc", "image_score_interval"):
+            if (name in quality) != ("image_scores" in cav):
+                refuse(
+                    quality.get(name), f"{where}.quality.{name}", "there where the CAV has image_scores, and only there"
+                )
         for name in ("cosine", "conditional_auroc"):
             if set(quality[name]) != set(concepts) - {cav["concept"]}:
                 refuse(list(quality[name]), f"{where}.quality.{name}", "of the other concepts")

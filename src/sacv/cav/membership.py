@@ -11,7 +11,7 @@ or, of a set of more than `MOST_UNITS` groups, a bundle of them; and a group has
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, overload
@@ -182,19 +182,31 @@ class Plan:
         Of each image.
     units
         Of each set.
-    kept
-        How many of the items, the last ones, stand in no set: their activations are kept whole.
+    apart
+        How many of the items, the last ones, stand in no set.
+    whole
+        Numbers of the items whose activations are wanted whole, beside those that stand in no set.
     """
 
     sets: tuple[SetPlan, ...]
     items: tuple[ImageItem, ...]
     members: Members
     units: tuple[Units, ...]
-    kept: int = 0
+    apart: int = 0
+    whole: frozenset[int] = frozenset()
 
 
-def plan(sets: Sequence[SetPlan], folds: int, seed: int, kept: Sequence[ImageItem] = ()) -> Plan:
-    """Assign folds and list each image once, fold by fold, so that a batch has few of them; then those of no set."""
+def plan(
+    sets: Sequence[SetPlan],
+    folds: int,
+    seed: int,
+    apart: Sequence[ImageItem] = (),
+    whole: Set[str] = frozenset(),
+) -> Plan:
+    """Assign folds and list each image once, fold by fold, so that a batch has few of them; then those of no set.
+
+    `whole` are the hashes of images of sets whose activations are wanted whole.
+    """
     units = all_units(sets, folds, seed)
     items: dict[str, ImageItem] = {}
     places: dict[str, list[tuple[int, int]]] = {}
@@ -203,8 +215,9 @@ def plan(sets: Sequence[SetPlan], folds: int, seed: int, kept: Sequence[ImageIte
             item = entry.items[index]
             items.setdefault(item.digest, item)
             places.setdefault(item.digest, []).append((number, index))
-    members = Members.of(units, places, len(kept))
-    return Plan(tuple(sets), (*items.values(), *kept), members, units, len(kept))
+    members = Members.of(units, places, len(apart))
+    wanted = frozenset(number for number, digest in enumerate(items) if digest in whole)
+    return Plan(tuple(sets), (*items.values(), *apart), members, units, len(apart), wanted)
 
 
 def all_units(sets: Sequence[SetPlan], folds: int, seed: int) -> tuple[Units, ...]:

@@ -27,7 +27,7 @@ def merge(banks: Sequence[ConceptBank], *, solver: Solver | None = None) -> Conc
     together without showing one to each other. What was taken of textures in context is left out. A set that both
     hold, image for image, is taken once, so that a concept fitted later against the same random set can be added. The
     held-out figures keep each bank's own folds. A CAV that comes out the same keeps the calibration of its mask of
-    presence; another has none.
+    presence and its image scores; another has none.
 
     Parameters
     ----------
@@ -120,7 +120,8 @@ def refit(
 ) -> ConceptBank:
     """Find the directions anew from what the bank holds.
 
-    What was taken of textures in context stays so with another solver, and is left out with another random set.
+    What was taken of textures in context stays so with another solver, and is left out with another random set. A CAV
+    that changes loses the calibration of its mask of presence and its image scores, which need the images.
 
     Parameters
     ----------
@@ -217,18 +218,32 @@ def _again(bank: ConceptBank, solver: Solver | None, runs: int, nulls: int, befo
         seed=bank.seed,
         pasted=bank.pasted,
     )
-    cavs = tuple(replace(cav, presence=_presence(cav, before)) for cav in cavs)
+    cavs = tuple(_with_pictures(cav, before) for cav in cavs)
     return replace(bank, solver=solver.describe(), runs=wanted.runs, nulls=wanted.nulls, cavs=cavs)
 
 
-def _presence(cav: CAV, before: Sequence[CAV]) -> Presence:
-    """Keep what pictures without the concept reach where the detector has not changed by a bit."""
+def _with_pictures(cav: CAV, before: Sequence[CAV]) -> CAV:
+    """Keep what single pictures reach where the detector has not changed by a bit."""
     same = [one for one in before if (one.layer, one.concept) == (cav.layer, cav.concept)]
-    asked = [one for one in same if len(one.presence)]
-    exact = [one.presence for one in asked if np.array_equal(one.detector, cav.detector)]
-    if exact:
-        return max(exact, key=len)
-    return Presence.without(CHANGED if asked else same[0].presence.kind)
+    exact = [one for one in same if np.array_equal(one.detector, cav.detector)]
+    found = replace(cav, presence=_presence(same, exact))
+    scored = [one for one in exact if one.image_scores is not None]
+    if not scored:
+        return found
+    quality = replace(
+        cav.quality,
+        image_score_auroc=scored[0].quality.image_score_auroc,
+        image_score_interval=scored[0].quality.image_score_interval,
+    )
+    return replace(found, quality=quality, image_scores=scored[0].image_scores)
+
+
+def _presence(same: Sequence[CAV], exact: Sequence[CAV]) -> Presence:
+    held = [one.presence for one in exact if len(one.presence)]
+    if held:
+        return max(held, key=len)
+    lost = any(len(one.presence) or one.image_scores is not None for one in same if one not in exact)
+    return Presence.without(CHANGED if lost else same[0].presence.kind)
 
 
 def _sum(counts: Sequence[int | None]) -> int | None:

@@ -29,6 +29,8 @@ from math import floor
 import numpy as np
 from numpy.typing import NDArray
 
+from sacv.cav.conformal import p_interval, p_values, reaching
+
 LEVEL = 0.05
 """alpha: the share of pictures without the concept that may be marked."""
 
@@ -109,6 +111,17 @@ class Presence:
         above = np.append(np.cumsum(shares[::-1])[::-1], 0.0)[np.searchsorted(self.maxima, self.maxima, side="right")]
         legal = np.flatnonzero(above <= most)
         return float(self.maxima[legal[0]]) if len(legal) else None
+
+    def p_values(self, reached: NDArray[np.floating]) -> NDArray[np.float64] | None:
+        """Give the p-values of new pictures that reach so far along u, float64 of that shape; none without a mask."""
+        if self.threshold is None:
+            return None
+        shares = np.ones(len(self)) if self.shares is None else self.shares
+        return p_values(reaching(reached, self.maxima, shares), self.groups)
+
+    def interval(self, p_value: float) -> tuple[float, float]:
+        """Give the 95 % interval of a p-value."""
+        return p_interval(p_value, self.groups)
 
     @property
     def told(self) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sacv.cav.presence import NONE, Presence
 from sacv.cav.runs import DrawnCAVs
+
+if TYPE_CHECKING:
+    from sacv.cav.image_scores import ImageScores
 
 Float64 = NDArray[np.float64]
 Interval = tuple[float, float]
@@ -52,6 +55,9 @@ class Quality:
         locations over its others.
     groups, random_groups
         Number of groups of both sets; none where no groups were given.
+    image_score_auroc, image_score_interval
+        How well the image score, the greatest evidence anywhere in a picture, tells pictures with the concept from
+        those without it (`sacv.cav.image_scores`), with its 95 % interval; none where there are no image scores.
     """
 
     accuracy: float
@@ -72,12 +78,16 @@ class Quality:
     place_auroc: float | None = None
     groups: int | None = None
     random_groups: int | None = None
+    image_score_auroc: float | None = None
+    image_score_interval: Interval | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Give the fields; groups only where they were given."""
+        """Give the fields; those of groups and of image scores only where there are any."""
         fields = asdict(self)
         if self.groups is None:
             del fields["groups"], fields["random_groups"]
+        if self.image_score_auroc is None:
+            del fields["image_score_auroc"], fields["image_score_interval"]
         return fields
 
 
@@ -113,6 +123,9 @@ class CAV:
         for a concept of marked regions, whose images and the random ones are not seen alike.
     presence
         What pictures without the concept reach, of which the mask of presence is made.
+    image_scores
+        Of a concept from a table, the held-out scores of its pictures and of its random set of its own; none for
+        others, and where merging or fitting anew has changed the CAV.
     """
 
     layer: str
@@ -128,6 +141,7 @@ class CAV:
     own_detector: Float64 | None = None
     dealt: DrawnCAVs | None = None
     presence: Presence = field(default_factory=lambda: Presence.without(NONE))
+    image_scores: ImageScores | None = None
 
     @property
     def detector(self) -> Float64:
@@ -138,3 +152,16 @@ class CAV:
     def presence_direction(self) -> Float64:
         """The direction u along which presence is read, float64 `(channels,)`, L2 norm 1 (`sacv.cav.hard`)."""
         return self.detector if self.presence.direction is None else self.presence.direction
+
+    @property
+    def calibration(self) -> Presence | ImageScores:
+        """What presence and p-values are from: pictures kept for it, or else the others of the concept's table."""
+        scores = self.image_scores
+        if self.presence.threshold is None and scores is not None and scores.calibrated:
+            return scores
+        return self.presence
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether there is a mask of presence, and p-values of pictures."""
+        return self.calibration is not self.presence or self.presence.threshold is not None

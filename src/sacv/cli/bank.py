@@ -24,17 +24,55 @@ def bank_group() -> None:
 
 
 @bank_group.command("show")
+@click.option(
+    "--roc",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the held-out ROC curve of the image score of each concept from a table, as CSV.",
+)
 @json_option
 @click.argument("bank", type=click.Path(path_type=Path))
-def show_command(bank: Path, as_json: bool) -> None:
+def show_command(bank: Path, roc: Path | None, as_json: bool) -> None:
     """Show the figures of BANK."""
     from sacv.cav import ConceptBank
 
     found = ConceptBank.load(bank)
+    if roc is not None:
+        write_roc(found, roc)
     if as_json:
         say_json({"bank": str(bank), **summary(found)})
     else:
         show_bank(found)
+
+
+def write_roc(bank: ConceptBank, file: Path) -> None:
+    """Write the held-out ROC curves of a bank's image scores, a row for each threshold.
+
+    Raises
+    ------
+    OptionError
+        If no concept has image scores.
+    StorageError
+        If the file cannot be written.
+    """
+    import pandas as pd
+
+    from sacv.errors import OptionError, StorageError
+
+    curves = []
+    for cav in bank.cavs:
+        if cav.image_scores is not None:
+            without, shown = cav.image_scores.roc()
+            columns = {"layer": cav.layer, "concept": cav.concept, "without": without, "with": shown}
+            curves.append(pd.DataFrame(columns))
+    if not curves:
+        raise OptionError(
+            "--roc needs image scores, and the bank has none: fit concepts from a table (--table), without --random"
+        )
+    try:
+        pd.concat(curves).to_csv(file, index=False)
+    except OSError as error:
+        raise StorageError(f"{file} cannot be written: {error.strerror or error}; name another file") from error
 
 
 @bank_group.command("merge")

@@ -124,6 +124,8 @@ def explain_command(
 
 def show_explanation(found: Explanation) -> None:
     """Print the scores of an explanation for people; of many images those that its page shows."""
+    from sacv.maps.tables import image_p_told
+
     rows = found.of(found.shown).scores().to_dict(orient="records")
     say_table(
         [
@@ -133,6 +135,8 @@ def show_explanation(found: Explanation) -> None:
             "target",
             "logit",
             "relevant",
+            "image score",
+            "image p",
             "present",
             "beats chance",
             "SACV score",
@@ -148,6 +152,8 @@ def show_explanation(found: Explanation) -> None:
                 "target": row["target"],
                 "logit": row["logit"],
                 "relevant": f"{row['relevant']:.0%}",
+                "image score": row["image_score"],
+                "image p": image_p_told(row),
                 "present": _share(row.get("present")),
                 "beats chance": _share(row.get("relevance_significant")),
                 "SACV score": row["sacv_score"],
@@ -161,6 +167,8 @@ def show_explanation(found: Explanation) -> None:
     say(
         f"\nContributions are in {found.settings['method']['unit']}; the SACV score sums them where the concept is "
         "relevant."
+        "\nThe image score is the greatest evidence anywhere, and 'image p' how likely a picture without the concept "
+        "reaches as far."
         "\n'Present' is the share of places whose evidence exceeds what pictures without the concept reach anywhere."
         "\n'Beats chance' is the share of places whose relevance exceeds what CAVs of dealt labels reach (5 % "
         f"family-wise);\n'taken out' is the change of {found.value} when the concept is removed where it is relevant."

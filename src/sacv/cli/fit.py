@@ -30,8 +30,9 @@ from sacv.cli.working import open_engine, unfinished, work_options
 from sacv.errors import OptionError
 
 if TYPE_CHECKING:
-    from sacv.cav import CAV, ConceptBank
+    from sacv.cav import CAV, ConceptBank, Quality
     from sacv.cav.context import BankContext
+    from sacv.cav.image_scores import ImageScores
     from sacv.cav.sets import BankSet
     from sacv.cav.within import BankWithin
 
@@ -266,7 +267,9 @@ def summary(bank: ConceptBank) -> dict[str, Any]:
                     **({} if cav.presence.shares is None else {"groups": cav.presence.groups}),
                     "negatives": cav.presence.negatives,
                     "kind": cav.presence.kind,
+                    "told": cav.calibration.told,
                 },
+                **({} if cav.image_scores is None else {"image_scores": image_scores_summary(cav.image_scores)}),
                 "quality": asdict(cav.quality),
                 "statistics": dict(cav.statistics),
             }
@@ -301,15 +304,29 @@ def summary(bank: ConceptBank) -> dict[str, Any]:
     }
 
 
+def image_scores_summary(scores: ImageScores) -> dict[str, Any]:
+    """Give the counts of image scores; their figures stand in the quality."""
+    return {
+        "pictures": len(scores),
+        "shown": int(scores.shows.sum()),
+        "others": scores.others,
+        "left_out": scores.left_out,
+        "calibrated": scores.calibrated,
+    }
+
+
 def show_bank(bank: ConceptBank) -> None:
     """Print the figures of a bank for people."""
     grouped = any(cav.quality.groups is not None for cav in bank.cavs)
+    scored = any(cav.image_scores is not None for cav in bank.cavs)
     say("Told from random on held-out images, with 95 % intervals (accuracy is balanced; chance is 0.5):\n")
     say_table(
         [
             *("layer", "concept", "images", "random"),
             *(("groups", "random groups") if grouped else ()),
-            *("accuracy", "AUROC", "image AUROC", "run cosine"),
+            *("accuracy", "AUROC", "image AUROC"),
+            *(("image score AUROC",) if scored else ()),
+            "run cosine",
         ],
         [
             {
@@ -322,12 +339,18 @@ def show_bank(bank: ConceptBank) -> None:
                 "accuracy": _with_interval(cav.quality.accuracy, cav.quality.accuracy_interval),
                 "AUROC": _with_interval(cav.quality.auroc, cav.quality.auroc_interval),
                 "image AUROC": f"{cav.quality.image_auroc:.3f}",
+                "image score AUROC": _image_score_told(cav.quality),
                 "run cosine": "-" if cav.quality.run_cosine is None else f"{cav.quality.run_cosine:.3f}",
             }
             for cav in bank.cavs
         ],
     )
     say()
+    if scored:
+        say(
+            "The image score is the greatest evidence anywhere in a picture; 'image AUROC' is of the means over "
+            "pictures.\n"
+        )
     for text, where in presence_told(bank).items():
         say(f"Mask of presence, {where}: {text}")
     told = [f"{cav.layer}, {cav.concept}: {remark}" for cav in bank.cavs for remark in remarks(cav)]
@@ -350,7 +373,7 @@ def presence_told(bank: ConceptBank) -> dict[str, str]:
     """Tell what the masks of presence are calibrated on, and where; all, if they are alike."""
     found: dict[str, list[str]] = {}
     for cav in bank.cavs:
-        found.setdefault(cav.presence.told, []).append(f"{cav.layer}, {cav.concept}")
+        found.setdefault(cav.calibration.told, []).append(f"{cav.layer}, {cav.concept}")
     return {text: "all" if len(found) == 1 else "; ".join(where) for text, where in found.items()}
 
 
@@ -452,6 +475,12 @@ def _rows(count: int) -> str:
 
 def _photos(count: int) -> str:
     return "1 photo shows" if count == 1 else f"{count} photos show"
+
+
+def _image_score_told(quality: Quality) -> str:
+    if quality.image_score_auroc is None or quality.image_score_interval is None:
+        return "-"
+    return _with_interval(quality.image_score_auroc, quality.image_score_interval)
 
 
 def _with_interval(value: float, interval: tuple[float, float]) -> str:

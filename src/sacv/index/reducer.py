@@ -11,7 +11,8 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
-from sacv.cav import CAV, ConceptBank
+from sacv.cav import ConceptBank
+from sacv.cav.present import present
 from sacv.concepts import ImageItem, Skipped
 from sacv.errors import LayerError, UnreadableImageError
 from sacv.index.finite import require_finite
@@ -175,7 +176,8 @@ class Search:
             cavs = [self.bank.cav(layer, concept) for concept in self.bank.concepts]
             shown, along = (found.cpu().numpy() for found in (relevance(read, cavs), evidence(read, cavs)))
             for number, cav in enumerate(cavs):
-                marks = self._present(cav, draft.grid, along[:, number])
+                told = present(cav, read, along[:, number]) if draft.grid == self.bank.layers[layer].grid else None
+                marks = None if told is None else told.marks
                 columns |= greatest(layer, cav.concept, shown[:, number], _anywhere(marks, len(shown)))
                 key = (layer, cav.concept)
                 state.best[key] = draft.joined(state.best[key], shown[:, number], along[:, number], marks)
@@ -196,14 +198,6 @@ class Search:
             )
         if grid != shape.grid:
             state.other_grids[layer] = min(grid, state.other_grids.get(layer, grid))
-
-    def _present(self, cav: CAV, grid: tuple[int, ...], along: Map) -> NDArray[np.bool_] | None:
-        """Mark where a concept is present, as `sacv.explain` does; none where its mask is not calibrated."""
-        threshold = cav.presence.threshold
-        if threshold is None or grid != self.bank.layers[cav.layer].grid:
-            return None
-        marks: NDArray[np.bool_] = along > np.float32(threshold)
-        return marks
 
 
 @dataclass(frozen=True)

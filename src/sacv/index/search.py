@@ -231,13 +231,13 @@ def _notes(bank: ConceptBank, state: State, weak: dict[tuple[str, str], tuple[st
     for (layer, concept), told in weak.items():
         yield f"{concept!r} at {layer!r} is too weak to rely on: {', and '.join(told)}."
     for layer, grid in state.other_grids.items():
-        if any(bank.cav(layer, concept).presence.threshold is not None for concept in bank.concepts):
+        if any(bank.cav(layer, concept).calibrated for concept in bank.concepts):
             yield (
                 f"At {layer!r} presence was calibrated on a grid of {bank.layers[layer].grid}, and some images have "
                 f"{grid}: it is not told of them. Search images of the size that the bank was fitted on."
             )
     for layer in bank.layers:
         for concept in bank.concepts:
-            presence = bank.cav(layer, concept).presence
-            if presence.threshold is None:
-                yield f"Presence of {concept!r} at {layer!r} is not told: {presence.told}."
+            cav = bank.cav(layer, concept)
+            if not cav.calibrated:
+                yield f"Presence of {concept!r} at {layer!r} is not told: {cav.calibration.told}."

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from sacv.cav import ConceptBank
+from sacv.cav.present import present
 from sacv.errors import LayerError
 from sacv.files import Array
 from sacv.maps.chance import Chance
@@ -88,7 +89,7 @@ class ExplainedLayer:
         there, and a concept is present nowhere else.
 
         These are relevance and contribution; position and derivative, where a null was drawn that they will be held
-        against; and for each concept, by its number, where it is present.
+        against; and for each concept, by its number, where it is present and the p-value of each picture.
         """
         given = {"relevance": scene.relevance, "contribution": method.maps(scene)}
         if all(len(cav.null) for cav in self.cavs):
@@ -97,20 +98,16 @@ class ExplainedLayer:
         slopes, values = scene.derivative.cpu().numpy(), scene.values.double().cpu().numpy()
         self.slopes.add(slopes, found["contribution"], values, self.cavs)
         self.chance.add(scene.read, scene.gradients, inside)
-        present = self._present(scene)
-        if inside is None:
-            return found | present
-        return found | {kind: marks & inside for kind, marks in present.items()} | {"inside": inside}
+        found |= self._present(scene, inside)
+        return found if inside is None else found | {"inside": inside}
 
-    def _present(self, scene: Scene) -> dict[str, Array]:
+    def _present(self, scene: Scene, inside: Marks | None) -> dict[str, Array]:
         evident = evidence(scene.read, self.cavs).cpu().numpy()
         if evident.shape[2:] != self.bank.layers[self.layer].grid:
             return {}
-        return {
-            f"present/{number}": evident[:, number] > np.float32(cav.presence.threshold)
-            for number, cav in enumerate(self.cavs)
-            if cav.presence.threshold is not None
-        }
+        told = [present(cav, scene.read, evident[:, number], inside) for number, cav in enumerate(self.cavs)]
+        marks = {f"present/{number}": one.marks for number, one in enumerate(told) if one is not None}
+        return marks | {f"p_value/{number}": one.p_values for number, one in enumerate(told) if one is not None}
 
     def join(self, other: ExplainedLayer, name: str) -> None:
         """Take in other images, the first of which is `name`.

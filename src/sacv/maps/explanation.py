@@ -33,6 +33,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sacv.cav import ConceptBank
+from sacv.cav.sets import DIGITS
 from sacv.concepts import ImageSet
 from sacv.errors import LayerError, OptionError
 from sacv.files import Array, Streamed, stream_arrays, write_folder, write_json
@@ -176,7 +177,9 @@ class Explanation:
         """Mark where the concept is present, bool `(images, *grid)`: `u . a(p)` beats pictures that lack it.
 
         A picture without the concept, of the kind that the mask was calibrated on, is marked anywhere with a
-        probability of at most 5 %, for each layer and concept; see `sacv.cav.presence`.
+        probability of at most 5 %, for each layer and concept; see `sacv.cav.presence`. Where a concept from a table
+        has no pictures of its own for it, the other pictures of the table are taken, and the probability is close to
+        5 %; see `sacv.cav.image_scores`.
 
         Raises
         ------
@@ -190,10 +193,10 @@ class Explanation:
 
     def presence_told(self, layer: str, concept: str) -> str:
         """Say what the mask of presence is calibrated on, or why there is none."""
-        maps, presence = self._maps(layer), self.bank.cav(layer, concept).presence
-        if presence.threshold is not None and concept not in maps.present:
+        maps, cav = self._maps(layer), self.bank.cav(layer, concept)
+        if cav.calibrated and concept not in maps.present:
             return f"no mask: the grid is {maps.grid}, not {self.bank.layers[layer].grid} as in the bank"
-        return presence.told
+        return cav.calibration.told
 
     def _maps(self, layer: str) -> LayerMaps:
         if layer not in self.maps:
@@ -225,6 +228,14 @@ class Explanation:
         relevance_significant, contribution_significant
             Share of the locations whose relevance, and whose derivative of the logit along v, beat chance; missing
             where no null was drawn.
+        image_score
+            The greatest evidence `w . a(p)` anywhere, in units of activation.
+        image_p, image_p_low, image_p_high
+            How likely a picture without the concept reaches as far, a p-value against those that the bank is calibrated
+            on (`sacv.cav.image_scores`, `sacv.cav.presence`), with its 95 % interval; missing where there are too few
+            of these, and for pictures that the bank was fitted on.
+        in_fit
+            Whether the bank was fitted or calibrated on the picture, so that its score is too good.
         present
             Share of the locations where the concept is present; missing where that mask is not calibrated.
         inside
@@ -272,6 +283,7 @@ class Explanation:
             told["relevance_significant"] = float(maps.relevance_significant[row, number][counts].mean())
         if maps.contribution_significant is not None:
             told["contribution_significant"] = float(maps.contribution_significant[row, number][counts].mean())
+        told |= self._image_p(layer, concept, row)
         if concept in maps.present:
             told["present"] = float(maps.present[concept][row][counts].mean())
         if maps.inside is not None:
@@ -292,6 +304,8 @@ class Explanation:
             "relevant": float(np.mean(shown > 0)),
             "relevance_max": float(shown.max()),
             "relevance_mean": float(shown.mean(dtype=np.float64)),
+            "image_score": float(shown.max()) + self.bank.cav(layer, concept).threshold,
+            "in_fit": self._in_fit(row),
             "sacv_score": float(gated.sum()),
             "sacv_positive": float(gated.clip(min=0).sum()),
             "sacv_negative": float(gated.clip(max=0).sum()),
@@ -299,6 +313,19 @@ class Explanation:
             **told,
             "weak": any((note.kind, note.layer, note.concept) == ("weak CAV", layer, concept) for note in self.notes),
         }
+
+    def _in_fit(self, row: int) -> bool:
+        return self.pictures.items[row].digest[:DIGITS] in self.bank.hashes
+
+    def _image_p(self, layer: str, concept: str, row: int) -> dict[str, float]:
+        values = self.maps[layer].p_values
+        if concept not in values:
+            return {}
+        names = ("image_p", "image_p_low", "image_p_high")
+        if self._in_fit(row):
+            return dict.fromkeys(names, float("nan"))
+        value = float(values[concept][row])
+        return dict(zip(names, (value, *self.bank.cav(layer, concept).calibration.interval(value)), strict=True))
 
     def to_json(self) -> dict[str, Any]:
         """Give everything but the maps, as the label file holds it; of many images those that the page shows."""

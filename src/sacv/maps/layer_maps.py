@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,9 @@ class LayerMaps:
     inside
         Bool `(images, *grid)`: the locations that count, where the images are explained within masks; none where all
         do. Relevance and contribution are those of all locations; what is marked counts.
+    p_values
+        By concept, float64 `(images,)`: how likely a picture without the concept reaches as far somewhere; without
+        those concepts that are not calibrated.
     """
 
     relevance: Map
@@ -39,6 +42,7 @@ class LayerMaps:
     contribution_significant: Marks | None
     present: Mapping[str, Marks]
     inside: Marks | None = None
+    p_values: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     @property
     def grid(self) -> tuple[int, ...]:
@@ -55,6 +59,7 @@ class LayerMaps:
             None if self.contribution_significant is None else np.array(self.contribution_significant[rows]),
             {concept: np.array(marks[rows]) for concept, marks in self.present.items()},
             None if self.inside is None else np.array(self.inside[rows]),
+            {concept: np.array(values[rows]) for concept, values in self.p_values.items()},
         )
 
     def counting(self, values: Map) -> Map:

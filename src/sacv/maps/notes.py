@@ -131,8 +131,7 @@ def bank_notes(
             f"{grid}: it is left out. Explain pictures of the size that the bank was fitted on.",
         )
         for layer, grid in grids.items()
-        if grid != bank.layers[layer].grid
-        and any(bank.cav(layer, concept).presence.threshold is not None for concept in bank.concepts)
+        if grid != bank.layers[layer].grid and any(bank.cav(layer, concept).calibrated for concept in bank.concepts)
     ]
     return found + [
         Note(layer, "weak CAV", f"{concept!r} is too weak to rely on: {', and '.join(told)}.", concept)

@@ -15,6 +15,7 @@ from sacv.concepts.formats import Loaded, format_of
 from sacv.maps.choice import RULE
 from sacv.maps.picture import picture_seen
 from sacv.maps.planes import ANATOMICAL, PLAIN, Maps, as_input, of_image, volume_planes
+from sacv.maps.tables import image_p_told
 from sacv.model import ReceptiveFields
 from sacv.report import PageImage, PageMap, PagePatch, PagePlane, PageTrust, render_page
 
@@ -117,10 +118,11 @@ def _more(skipped: Sequence[Skipped]) -> list[str]:
     return [f"Left out: {len(skipped) - NAMED} more, named in explanation.json"] if len(skipped) > NAMED else []
 
 
-def _numbers(row: Mapping[Hashable, Any]) -> dict[str, float]:
+def _numbers(row: Mapping[Hashable, Any]) -> dict[str, float | str]:
     named = {
         "relevant share": "relevant",
         "largest relevance": "relevance_max",
+        "image score": "image_score",
         "SACV score": "sacv_score",
         "positive part": "sacv_positive",
         "negative part": "sacv_negative",
@@ -129,7 +131,7 @@ def _numbers(row: Mapping[Hashable, Any]) -> dict[str, float]:
     if "inside" in row:
         named["sum over the places that count"] = named.pop("sum over all places")
         named["share of places that count"] = "inside"
-    return {label: float(row[key]) for label, key in named.items()}
+    return {label: float(row[key]) for label, key in named.items()} | {"image p": image_p_told(row)}
 
 
 def _of_concept(values: NDArray[np.bool_] | None, number: int) -> NDArray[np.bool_] | None:

@@ -25,7 +25,7 @@ from sacv.maps.methods import Method
 from sacv.model import Box, Rest, Select, Trace, VisionModel, target_mark
 from sacv.targets import Aimed, Given, Target, aim_of, names_of, target_of
 
-PART_VERSION = 1
+PART_VERSION = 2
 """Of what a shard's part holds."""
 
 

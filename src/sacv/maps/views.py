@@ -102,13 +102,14 @@ class StoredMaps(Mapping[str, LayerMaps]):
             arrays["contribution"],
             arrays.get("relevance_significant"),
             arrays.get("contribution_significant"),
-            {
-                concept: arrays[f"present/{number}"]
-                for number, concept in enumerate(self.concepts)
-                if f"present/{number}" in arrays
-            },
+            self._by_concept("present", arrays),
             arrays.get("inside"),
+            self._by_concept("p_value", arrays),
         )
+
+    def _by_concept(self, kind: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        named = {concept: f"{kind}/{number}" for number, concept in enumerate(self.concepts)}
+        return {concept: arrays[name] for concept, name in named.items() if name in arrays}
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.layers)

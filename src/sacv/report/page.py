@@ -108,7 +108,7 @@ class PageMap:
     relevance_line
         What the marks of relevance say: "present", "beats chance", or nothing.
     numbers
-        For each image, values by their label.
+        For each image, values by their label, as numbers or in words.
     trust
         For each image.
     quality
@@ -135,7 +135,7 @@ class PageMap:
     relevance_marks: NDArray[np.bool_] | None
     contribution_marks: NDArray[np.bool_] | None
     relevance_line: str
-    numbers: Sequence[Mapping[str, float]]
+    numbers: Sequence[Mapping[str, float | str]]
     trust: Sequence[PageTrust]
     quality: Mapping[str, str]
     notes: Sequence[str]
