@@ -51,7 +51,7 @@ def test_public_names():
         "CAV", "Audit", "ClassScores", "ConceptBank", "Explanation", "Found", "ImageTransform", "Labelled", "Like",
         "LocalEngine", "Quality", "RayEngine", "Region", "SacvError", "ShardStore", "Table", "VisionModel", "Window",
         "Within", "__version__", "audit", "errors", "explain", "fit", "from_table", "load_model", "merge", "methods",
-        "refit", "score", "search", "solvers", "targets",
+        "refit", "score", "score_images", "search", "solvers", "targets",
     ]  # fmt: skip
     assert all(hasattr(sacv, name) for name in sacv.__all__)
 

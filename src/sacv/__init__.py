@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sacv.index import Found, Like, search
     from sacv.maps import Explanation, explain, methods
     from sacv.model import ImageTransform, VisionModel, Window, load_model
-    from sacv.scores import ClassScores, score
+    from sacv.scores import ClassScores, score, score_images
     from sacv.trust import Audit, audit
 
 __version__ = "0.1.0"
@@ -69,6 +69,7 @@ __all__ = [
     "methods",
     "refit",
     "score",
+    "score_images",
     "search",
     "solvers",
     "targets",
@@ -84,7 +85,7 @@ _ROOMS = {
     "model": ("ImageTransform", "VisionModel", "Window", "load_model"),
     "optional": (),
     "report": (),
-    "scores": ("ClassScores", "score"),
+    "scores": ("ClassScores", "score", "score_images"),
     "solvers": (),
     "stats": (),
     "targets": (),

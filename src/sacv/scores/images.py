@@ -1,0 +1,224 @@
+"""`score_images`: how much of each concept is in each picture, from one pass without gradients."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import product
+from typing import TypeAlias
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from sacv.cav import ConceptBank, require_strong
+from sacv.cav.inside import Inside, counts_of, inside_of
+from sacv.cav.present import present
+from sacv.cav.sets import DIGITS
+from sacv.concepts import ImageItem, MaskItem, Source, Within, WithinSource, image_set
+from sacv.engine import Engine, LocalEngine, Shard, ShardStore, cut, fold
+from sacv.errors import ActivationError, LayerError
+from sacv.files import Array
+from sacv.maps.relevance import evidence, relevance
+from sacv.model import VisionModel
+
+Float64 = NDArray[np.float64]
+Part: TypeAlias = dict[int, Float64]
+"""By number of the image, float64 `(layers, concepts, 3)`: image score, p-value, share of places with it."""
+
+PART_VERSION = 1
+"""Of what a shard's part holds."""
+
+
+def score_images(
+    model: VisionModel,
+    images: Source,
+    bank: ConceptBank,
+    *,
+    within: WithinSource | None = None,
+    batch_size: int | None = None,
+    allow_weak: bool = False,
+    skip_unreadable: bool = False,
+    engine: Engine | None = None,
+    shards: ShardStore | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> pd.DataFrame:
+    """Say how much of each concept is in each picture, with p-values against pictures without it.
+
+    Parameters
+    ----------
+    model
+        The model that the bank was made with.
+    images
+        Files, folders, pictures, uint8 arrays or float tensors; they are read batch by batch.
+    bank
+        The CAVs, and what they are calibrated on.
+    within, batch_size, allow_weak, skip_unreadable, engine, shards, progress
+        As in `sacv.explain`.
+
+    Returns
+    -------
+    A row for each layer, concept and image, with the columns `layer`, `concept`, `image`, `image_score`, `image_p`,
+    `image_p_low`, `image_p_high`, `in_fit`, `present` and `weak`, as `Explanation.scores` has them; NaN where there is no
+    p-value. Images that could not be read have no row.
+
+    Raises
+    ------
+    WeakConceptError, MismatchError, ImageError, ActivationError, LayerError
+        As `sacv.explain`.
+    """
+    bank.require(model)
+    weak = require_strong(bank.cavs, allow_weak=allow_weak)
+    pictures = image_set("the images to score", images, skip_unreadable=skip_unreadable, window=model.window)
+    masks = None if within is None else Within.taken(within).of(pictures.items)
+    size = model.batch_size(batch_size)
+    total, done = -(-len(pictures) // size), 0
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        if progress is not None:
+            progress(done, total)
+
+    reducer = ImageScorer(model, bank, pictures.items, masks)
+    chosen: Engine = LocalEngine() if engine is None else engine
+    found = fold(chosen.parts(reducer, cut(len(pictures), size), shards, advance), reducer)
+    rows = []
+    for (place, layer), (number, concept) in product(enumerate(bank.layers), enumerate(bank.concepts)):
+        for at, item in enumerate(pictures):
+            score, p_value, share = found[at][place, number].tolist()
+            in_fit = item.digest[:DIGITS] in bank.hashes
+            known = not (in_fit or np.isnan(p_value))
+            ends = bank.cav(layer, concept).calibration.interval(p_value) if known else (np.nan, np.nan)
+            rows.append(
+                {
+                    "layer": layer,
+                    "concept": concept,
+                    "image": item.name,
+                    "image_score": score,
+                    "image_p": p_value if known else np.nan,
+                    "image_p_low": ends[0],
+                    "image_p_high": ends[1],
+                    "in_fit": in_fit,
+                    "present": share,
+                    "weak": (layer, concept) in weak,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A batch as the network's input, the number of its first image, and what counts of each, if not all does."""
+
+    start: int
+    inputs: torch.Tensor
+    insides: tuple[Inside, ...] | None
+
+
+@dataclass(frozen=True)
+class ImageScorer:
+    """The reducer: from batches of images to their scores.
+
+    Parameters
+    ----------
+    model, bank
+        As `score_images` takes them, checked.
+    items
+        The images.
+    masks
+        The mask that each is taken within; none where all of them count as a whole.
+    """
+
+    model: VisionModel
+    bank: ConceptBank
+    items: Sequence[ImageItem] = field(repr=False)
+    masks: Sequence[MaskItem] | None = field(default=None, repr=False)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Hold the network."""
+        with self.model.borrowed():
+            yield
+
+    @cached_property
+    def _basis(self) -> str:
+        return json.dumps(["image scores", PART_VERSION, self.model.identity(), self.bank.fingerprint])
+
+    def key(self, shard: Shard) -> str:
+        """Give a SHA-256 of the network, the bank and the shard's images."""
+        digest = hashlib.sha256(self._basis.encode())
+        for piece in shard.pieces:
+            digest.update(repr(piece).encode())
+            for number in piece:
+                digest.update(self.items[number].digest.encode())
+                if self.masks is not None:
+                    digest.update(self.masks[number].digest.encode())
+        return digest.hexdigest()
+
+    def load(self, piece: range) -> Loaded:
+        """Read and transform a batch of images."""
+        images = [self.items[number].load() for number in piece]
+        insides = None
+        if self.masks is not None:
+            insides = tuple(
+                inside_of(self.model, self.items[number], image, self.masks[number])
+                for number, image in zip(piece, images, strict=True)
+            )
+        return Loaded(piece.start, self.model.inputs(images), insides)
+
+    def empty(self) -> Part:
+        """Give the scores of no images."""
+        return {}
+
+    def add(self, part: Part, loaded: Loaded) -> Part:
+        """Run a batch and add its scores."""
+        count, concepts = len(loaded.inputs), self.bank.concepts
+        found = np.full((count, len(self.bank.layers), len(concepts), 3), np.nan)
+        records = self.model.activations(loaded.inputs, list(self.bank.layers))
+        for place, layer in enumerate(self.bank.layers):
+            cells = records[layer].cells
+            self._require(layer, cells, loaded.start)
+            grid, read = tuple(cells.shape[1:-1]), self.bank.reading(cells)
+            cavs = [self.bank.cav(layer, concept) for concept in concepts]
+            inside = None if loaded.insides is None else counts_of(loaded.insides, grid, layer)
+            counts = np.ones((count, *grid), dtype=bool) if inside is None else inside
+            shown, evident = (each.cpu().numpy() for each in (relevance(read, cavs), evidence(read, cavs)))
+            for number, cav in enumerate(cavs):
+                its = np.where(counts, shown[:, number], np.float32(-np.inf)).reshape(count, -1)
+                found[:, place, number, 0] = its.max(axis=1).astype(np.float64) + cav.threshold
+                told = present(cav, read, evident[:, number], inside) if grid == self.bank.layers[layer].grid else None
+                if told is not None:
+                    found[:, place, number, 1] = told.p_values
+                    marked = told.marks.reshape(count, -1).sum(axis=1)
+                    found[:, place, number, 2] = marked / counts.reshape(count, -1).sum(axis=1)
+        return part | {loaded.start + row: found[row] for row in range(count)}
+
+    def _require(self, layer: str, cells: torch.Tensor, start: int) -> None:
+        channels = self.bank.layers[layer].channels
+        if cells.shape[-1] != channels:
+            raise LayerError(f"layer {layer!r} has {cells.shape[-1]} channels, but the bank was made with {channels}")
+        finite = torch.isfinite(cells).flatten(1).all(dim=1)
+        if not bool(finite.all()):
+            raise ActivationError(
+                f"layer {layer!r} gives values that are not finite for "
+                f"{self.items[start + int((~finite).nonzero()[0])].name}; check the network's weights and the "
+                "transform, or run it in float32"
+            )
+
+    def merge(self, left: Part, right: Part) -> Part:
+        """Join the scores of different images."""
+        return left | right
+
+    def pack(self, part: Part) -> dict[str, Array]:
+        """Give a part as arrays."""
+        return {str(number): values for number, values in part.items()}
+
+    def unpack(self, arrays: Mapping[str, Array]) -> Part:
+        """Undo `pack`."""
+        return {int(name): values for name, values in arrays.items()}
