@@ -2,6 +2,8 @@
 
 import json
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from cli.test_cli import place, run  # noqa: F401
@@ -59,6 +61,33 @@ def test_rows_are_scored_explained_and_audited(run, rows):  # noqa: F811
     assert status == 0 and all(f"photos/{n}.png" in out for n in (1, 3, 5, 7)) and "photos/0.png" not in out, err
     status, out, err = run("audit", *of)
     assert status in (0, 1) and "contribution varies" in out, err
+
+
+def test_the_card_and_the_explanation_say_how_much_is_in_a_picture(run, rows):  # noqa: F811
+    make_pictures(rows / "photos", 40, 2)
+    lines = ["name,light", *(f"{n},0" for n in range(40)), *(f"bright{n},1" for n in range(6))]
+    (rows / "rows.csv").write_text("\n".join(lines))
+    status, out, err = run(*FIT, *TABLE, "--column", "bright=light:1")
+    assert status == 0 and "image score AUROC" in out, err
+    assert "cross-conformal on 40 pictures of the table without it" in out
+    status, out, _ = run("bank", "show", "bank", "--json", "--roc", "roc.csv")
+    (cav,) = json.loads(out)["cavs"]
+    assert cav["image_scores"] == {"pictures": 46, "shown": 6, "others": 40, "left_out": 0, "calibrated": True}
+    assert cav["quality"]["image_score_auroc"] > 0.9 and cav["presence"]["calibrated"]
+    curve = pd.read_csv(rows / "roc.csv")
+    assert list(curve) == ["layer", "concept", "without", "with"] and curve.iloc[-1]["with"] == 1
+    assert np.trapezoid(curve["with"], curve["without"]) == pytest.approx(cav["quality"]["image_score_auroc"])
+    of = ("--bank", "bank", "--model", "mine.py:net", "--target", "2", "--no-checks", "--allow-weak")
+    status, out, err = run("explain", *of, "--out", "found", "photos/3.png", "bright/0.png")
+    assert status == 0 and "image score" in out and "in the fit" in out and " to " in out, err
+    page = (rows / "found" / "index.html").read_text()
+    assert "image score" in page and "in the fit" in page
+
+
+def test_a_bank_without_image_scores_has_no_curve(run, rows):  # noqa: F811
+    assert run(*FIT, "--concept", "bright=bright", "--random", "other")[0] == 0
+    status, _, err = run("bank", "show", "bank", "--roc", "roc.csv")
+    assert status == 2 and "--roc needs image scores, and the bank has none: fit concepts from a table" in err
 
 
 BAD = [

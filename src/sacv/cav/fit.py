@@ -93,9 +93,9 @@ def fit(
         Pictures that show none of the concepts, used for nothing but the mask of presence (`sacv.cav.presence`); 19 or
         more. Of 24 or more, up to half give hard negatives (`sacv.cav.hard`) and the others calibrate. They should be
         like those to be explained. Without them, of 80 random images or more some are held out of everything else for
-        it, also of 80 pictures or more of tables that show no concept, if all concepts come from tables; an empty
-        sequence holds out none. As many are used as give 2^27 values of activation over all layers, which
-        are in memory until the CAVs are known.
+        it; an empty sequence holds out none. Concepts of tables use every row: without `absent` their mask is
+        cross-conformal on the pictures that do not show them (`sacv.cav.image_scores`). As many are used as give 2^27
+        values of activation over all layers, which are in memory until the CAVs are known.
     context
         Photos that show none of the concepts, in the same ways. Concepts and random images that are whole pictures,
         such as textures, are pasted into them, one composite for every ten images, and a layer learns from these where

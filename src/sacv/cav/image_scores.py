@@ -146,7 +146,7 @@ class ImageScores:
         sides = []
         for side in (~self.shows, self.shows):
             weights = self._shares[side] / self._shares[side].sum()
-            sides.append(((self.scores[side][None] >= cuts[:, None]) * weights).sum(axis=1))
+            sides.append(np.minimum(((self.scores[side][None] >= cuts[:, None]) * weights).sum(axis=1), 1.0))
         return sides[0], sides[1]
 
 

@@ -267,6 +267,7 @@ def summary(bank: ConceptBank) -> dict[str, Any]:
                     **({} if cav.presence.shares is None else {"groups": cav.presence.groups}),
                     "negatives": cav.presence.negatives,
                     "kind": cav.presence.kind,
+                    "calibrated": cav.calibrated,
                     "told": cav.calibration.told,
                 },
                 **({} if cav.image_scores is None else {"image_scores": image_scores_summary(cav.image_scores)}),

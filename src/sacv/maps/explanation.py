@@ -374,6 +374,7 @@ class Explanation:
             "pictures": len(presence),
             "negatives": presence.negatives,
             "kind": presence.kind,
+            "calibrated": self.bank.cav(layer, concept).calibrated,
             "told": self.presence_told(layer, concept),
         }
 

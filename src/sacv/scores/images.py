@@ -64,8 +64,8 @@ def score_images(
     Returns
     -------
     A row for each layer, concept and image, with the columns `layer`, `concept`, `image`, `image_score`, `image_p`,
-    `image_p_low`, `image_p_high`, `in_fit`, `present` and `weak`, as `Explanation.scores` has them; NaN where there is no
-    p-value. Images that could not be read have no row.
+    `image_p_low`, `image_p_high`, `in_fit`, `present` and `weak`, as `Explanation.scores` has them; NaN where there is
+    no p-value. Images that could not be read have no row.
 
     Raises
     ------
