@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest
 from sklearn.metrics import roc_auc_score, roc_curve
@@ -34,6 +34,7 @@ def slow_p_value(scores, reached):
     return min(total / (len({scores.group[number] for number in others}) + 1), 1.0)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 4))
 def test_p_values_are_as_defined(seed, size):
     rng = np.random.default_rng(seed)
@@ -73,6 +74,7 @@ def test_too_few_others_give_no_p_value():
     assert made(np.random.default_rng(0), others=19).p_values(np.full((1, FOLDS), 9.0)) == pytest.approx([0.05])
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1000))
 def test_the_roc_curve_and_its_area_are_scikit_learns(seed):
     scores = made(np.random.default_rng(seed), others=15, shows=7)

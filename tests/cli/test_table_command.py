@@ -76,7 +76,7 @@ def test_the_card_and_the_explanation_say_how_much_is_in_a_picture(run, rows):  
     assert cav["quality"]["image_score_auroc"] > 0.9 and cav["presence"]["calibrated"]
     curve = pd.read_csv(rows / "roc.csv")
     assert list(curve) == ["layer", "concept", "without", "with"] and curve.iloc[-1]["with"] == 1
-    assert np.trapezoid(curve["with"], curve["without"]) == pytest.approx(cav["quality"]["image_score_auroc"])
+    assert np.trapezoid(curve["with"], curve["without"]) == pytest.approx(cav["quality"]["image_score_auroc"], abs=1e-9)
     of = ("--bank", "bank", "--model", "mine.py:net", "--target", "2", "--no-checks", "--allow-weak")
     status, out, err = run("explain", *of, "--out", "found", "photos/3.png", "bright/0.png")
     assert status == 0 and "image score" in out and "in the fit" in out and " to " in out, err

@@ -145,8 +145,8 @@ class ImageScores:
         cuts = np.concatenate([[np.inf], np.unique(self.scores)[::-1]])
         sides = []
         for side in (~self.shows, self.shows):
-            weights = self._shares[side] / self._shares[side].sum()
-            sides.append(np.minimum(((self.scores[side][None] >= cuts[:, None]) * weights).sum(axis=1), 1.0))
+            above = ((self.scores[side][None] >= cuts[:, None]) * self._shares[side]).sum(axis=1)
+            sides.append(above / above[-1])
         return sides[0], sides[1]
 
 
