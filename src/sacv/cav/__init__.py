@@ -3,6 +3,7 @@
 from sacv.cav.bank import ConceptBank
 from sacv.cav.bars import require_strong, weaknesses
 from sacv.cav.fit import fit
+from sacv.cav.image_scores import ImageScores
 from sacv.cav.operations import merge, refit
 from sacv.cav.reading import Reading
 from sacv.cav.runs import DrawnCAVs
@@ -14,6 +15,7 @@ __all__ = [
     "RANDOM",
     "ConceptBank",
     "DrawnCAVs",
+    "ImageScores",
     "Quality",
     "Reading",
     "fit",

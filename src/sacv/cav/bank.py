@@ -44,7 +44,7 @@ from sacv.cav.context import BankContext
 from sacv.cav.contrast import Contrast, contrast, pool_key
 from sacv.cav.labels import check_labels
 from sacv.cav.reading import Reading
-from sacv.cav.sets import RANDOM, BankSet
+from sacv.cav.sets import DIGITS, RANDOM, BankSet
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV
 from sacv.cav.within import BankWithin
@@ -189,6 +189,10 @@ class ConceptBank:
     def hashes(self) -> frozenset[str]:
         """The first 16 digits of the SHA-256 of each image that it was made from."""
         return frozenset[str]().union(*(entry.hashes for entry in (*self.sets, *self.rests, self.absent)))
+
+    def made_from(self, digest: str) -> bool:
+        """Tell whether an image, by its SHA-256, is among those that the bank was fitted or calibrated on."""
+        return digest[:DIGITS] in self.hashes
 
     @property
     def reading(self) -> Reading:

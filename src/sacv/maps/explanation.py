@@ -33,7 +33,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sacv.cav import ConceptBank
-from sacv.cav.sets import DIGITS
 from sacv.concepts import ImageSet
 from sacv.errors import LayerError, OptionError
 from sacv.files import Array, Streamed, stream_arrays, write_folder, write_json
@@ -283,7 +282,7 @@ class Explanation:
             told["relevance_significant"] = float(maps.relevance_significant[row, number][counts].mean())
         if maps.contribution_significant is not None:
             told["contribution_significant"] = float(maps.contribution_significant[row, number][counts].mean())
-        told |= self._image_p(layer, concept, row)
+        told |= self._image_p(layer, concept, row, image.in_fit)
         if concept in maps.present:
             told["present"] = float(maps.present[concept][row][counts].mean())
         if maps.inside is not None:
@@ -305,7 +304,7 @@ class Explanation:
             "relevance_max": float(shown.max()),
             "relevance_mean": float(shown.mean(dtype=np.float64)),
             "image_score": float(shown.max()) + self.bank.cav(layer, concept).threshold,
-            "in_fit": self._in_fit(row),
+            "in_fit": image.in_fit,
             "sacv_score": float(gated.sum()),
             "sacv_positive": float(gated.clip(min=0).sum()),
             "sacv_negative": float(gated.clip(max=0).sum()),
@@ -314,15 +313,12 @@ class Explanation:
             "weak": any((note.kind, note.layer, note.concept) == ("weak CAV", layer, concept) for note in self.notes),
         }
 
-    def _in_fit(self, row: int) -> bool:
-        return self.pictures.items[row].digest[:DIGITS] in self.bank.hashes
-
-    def _image_p(self, layer: str, concept: str, row: int) -> dict[str, float]:
+    def _image_p(self, layer: str, concept: str, row: int, in_fit: bool) -> dict[str, float]:
         values = self.maps[layer].p_values
         if concept not in values:
             return {}
         names = ("image_p", "image_p_low", "image_p_high")
-        if self._in_fit(row):
+        if in_fit:
             return dict.fromkeys(names, float("nan"))
         value = float(values[concept][row])
         return dict(zip(names, (value, *self.bank.cav(layer, concept).calibration.interval(value)), strict=True))

@@ -15,7 +15,7 @@ from sacv.targets import Target
 Float64 = NDArray[np.float64]
 
 COLUMNS = (
-    "logit", "target", "predicted", "probability", "width", "height", "left", "top", "right", "bottom",
+    "logit", "target", "predicted", "probability", "width", "height", "left", "top", "right", "bottom", "in_fit",
 )  # fmt: skip
 
 
@@ -38,6 +38,8 @@ class ExplainedImage:
         Of the class explained, or what the target gave.
     predicted, predicted_name, probability
         The class with the greatest logit, and its softmax probability; none where the network gives no logits.
+    in_fit
+        Whether the bank was fitted or calibrated on it.
     """
 
     path: str
@@ -49,6 +51,7 @@ class ExplainedImage:
     predicted: int | None
     predicted_name: str | None
     probability: float | None
+    in_fit: bool
 
 
 def figures(
@@ -56,6 +59,7 @@ def figures(
     logits: torch.Tensor | None,
     classes: torch.Tensor | None,
     seen: Sequence[tuple[tuple[int, int], Box | None]],
+    in_fit: Sequence[bool],
 ) -> Float64:
     """Give the figures of a batch, float64 `(n, len(COLUMNS))`; what there is none of is NaN.
 
@@ -69,6 +73,8 @@ def figures(
         The class explained of each, int `(n,)`, if it is a class.
     seen
         The size of each, and the part that the network sees.
+    in_fit
+        Whether the bank was fitted or calibrated on each.
     """
     found = np.full((len(values), len(COLUMNS)), np.nan)
     found[:, 0] = values.double().cpu().numpy()
@@ -80,7 +86,8 @@ def figures(
             found[row, 2:4] = int(probabilities.argmax()), float(probabilities.max())
         found[row, 4:6] = size
         if region is not None:
-            found[row, 6:] = region
+            found[row, 6:10] = region
+    found[:, 10] = in_fit
     return found
 
 
@@ -98,4 +105,5 @@ def explained_image(path: str, row: Float64, model: VisionModel, target: Target)
         predicted=best,
         predicted_name=None if best is None else model.class_name(best),
         probability=told["probability"],
+        in_fit=bool(row[10]),
     )

@@ -41,6 +41,8 @@ class Loaded:
         Of the network.
     seen
         The size of each image, and the part of it that the network sees.
+    in_fit
+        Whether the bank was fitted or calibrated on each.
     insides
         What counts of each; none where all of them does.
     """
@@ -48,6 +50,7 @@ class Loaded:
     start: int
     inputs: torch.Tensor
     seen: tuple[tuple[tuple[int, int], Box | None], ...]
+    in_fit: tuple[bool, ...]
     insides: tuple[Inside, ...] | None = None
 
     def counts(self, grid: tuple[int, ...], layer: str) -> Counts | None:
@@ -157,7 +160,8 @@ class ExplainReducer:
                 inside_of(self.model, self.items[number], image, self.masks[number])
                 for number, image in zip(piece, images, strict=True)
             )
-        return Loaded(piece.start, self.model.inputs(images), tuple(map(self.model.seen, images)), insides)
+        in_fit = tuple(self.bank.made_from(self.items[number].digest) for number in piece)
+        return Loaded(piece.start, self.model.inputs(images), tuple(map(self.model.seen, images)), in_fit, insides)
 
     def empty(self) -> Part:
         """Give the part of no images."""
@@ -193,7 +197,7 @@ class ExplainReducer:
         target, values = self._target(loaded), trace.scalars[at]
         logits = trace.logits if target.of_classes else None
         classes = None if logits is None else target.classes(logits)
-        rows: dict[str, Array] = {"images": figures(values, logits, classes, loaded.seen)}
+        rows: dict[str, Array] = {"images": figures(values, logits, classes, loaded.seen, loaded.in_fit)}
         aim = aim_of(target, trace.logits)
         lines, seen, inside = {}, {}, {}
         for number, (layer, found) in enumerate(part.layers.items()):

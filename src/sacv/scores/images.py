@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from sacv.cav import ConceptBank, require_strong
 from sacv.cav.inside import Inside, counts_of, inside_of
 from sacv.cav.present import present
-from sacv.cav.sets import DIGITS
 from sacv.concepts import ImageItem, MaskItem, Source, Within, WithinSource, image_set
 from sacv.engine import Engine, LocalEngine, Shard, ShardStore, cut, fold
 from sacv.errors import ActivationError, LayerError
@@ -29,7 +28,7 @@ from sacv.model import VisionModel
 
 Float64 = NDArray[np.float64]
 Part: TypeAlias = dict[int, Float64]
-"""By number of the image, float64 `(layers, concepts, 3)`: image score, p-value, share of places with it."""
+"""By number of the image, float64 `(layers, concepts, 4)`: image score, p-value, share of places with it, in fit."""
 
 PART_VERSION = 1
 """Of what a shard's part holds."""
@@ -91,8 +90,7 @@ def score_images(
     rows = []
     for (place, layer), (number, concept) in product(enumerate(bank.layers), enumerate(bank.concepts)):
         for at, item in enumerate(pictures):
-            score, p_value, share = found[at][place, number].tolist()
-            in_fit = item.digest[:DIGITS] in bank.hashes
+            score, p_value, share, in_fit = found[at][place, number].tolist()
             known = not (in_fit or np.isnan(p_value))
             ends = bank.cav(layer, concept).calibration.interval(p_value) if known else (np.nan, np.nan)
             rows.append(
@@ -104,7 +102,7 @@ def score_images(
                     "image_p": p_value if known else np.nan,
                     "image_p_low": ends[0],
                     "image_p_high": ends[1],
-                    "in_fit": in_fit,
+                    "in_fit": bool(in_fit),
                     "present": share,
                     "weak": (layer, concept) in weak,
                 }
@@ -114,10 +112,23 @@ def score_images(
 
 @dataclass(frozen=True)
 class Loaded:
-    """A batch as the network's input, the number of its first image, and what counts of each, if not all does."""
+    """A batch as the network's input.
+
+    Parameters
+    ----------
+    start
+        Number of its first image.
+    inputs
+        Of the network.
+    in_fit
+        Whether the bank was fitted or calibrated on each.
+    insides
+        What counts of each; none where all of them does.
+    """
 
     start: int
     inputs: torch.Tensor
+    in_fit: tuple[bool, ...]
     insides: tuple[Inside, ...] | None
 
 
@@ -170,7 +181,8 @@ class ImageScorer:
                 inside_of(self.model, self.items[number], image, self.masks[number])
                 for number, image in zip(piece, images, strict=True)
             )
-        return Loaded(piece.start, self.model.inputs(images), insides)
+        in_fit = tuple(self.bank.made_from(self.items[number].digest) for number in piece)
+        return Loaded(piece.start, self.model.inputs(images), in_fit, insides)
 
     def empty(self) -> Part:
         """Give the scores of no images."""
@@ -179,7 +191,8 @@ class ImageScorer:
     def add(self, part: Part, loaded: Loaded) -> Part:
         """Run a batch and add its scores."""
         count, concepts = len(loaded.inputs), self.bank.concepts
-        found = np.full((count, len(self.bank.layers), len(concepts), 3), np.nan)
+        found = np.full((count, len(self.bank.layers), len(concepts), 4), np.nan)
+        found[..., 3] = np.array(loaded.in_fit)[:, None, None]
         records = self.model.activations(loaded.inputs, list(self.bank.layers))
         for place, layer in enumerate(self.bank.layers):
             cells = records[layer].cells
