@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,6 +85,7 @@ def explain_command(
             shards=shards,
             progress=advance,
         )
+        found = replace(found, settings={**found.settings, "command": click.get_current_context().find_root().obj})
         found.save(out)
     if as_json:
         say_json({"out": str(out), **found.to_json()})

@@ -79,6 +79,7 @@ def page_data(explanations: Sequence[Explanation], numbers: Sequence[int], pictu
     _add_scores(blocks, shown)
     blocks.add_figures("summary", np.stack([_summary(found) for found in explanations]))
     few = [] if len(numbers) == len(whole.images) else [f"{len(numbers)} of {len(whole.images)} {CHOSEN}"]
+    command = whole.settings.get("command")
     method, skipped = whole.settings["method"], whole.pictures.skipped
     header = {
         "kind": "explanation",
@@ -103,7 +104,7 @@ def page_data(explanations: Sequence[Explanation], numbers: Sequence[int], pictu
             for found in shown
         ],
         "warnings": [*few, *(f"Left out: {entry.reason}" for entry in skipped[:NAMED]), *_more(skipped)],
-        "facts": [[label, text] for label, text in whole.made["facts"].items()],
+        "facts": [*map(list, whole.made["facts"].items()), *([["command", command]] if command else [])],
     }
     return blocks.data(header)
 

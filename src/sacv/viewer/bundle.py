@@ -1,8 +1,8 @@
 """The sources of the viewer as one ES module, for a page, a notebook or a server.
 
-Each file of `js/` is a module that imports others of them by name, `import { x } from "./y.js";` or `import "./y.js";`, a line each. Put one
-after the other, each after those that it imports, with these lines and the word `export` left out, they are one module:
-so no two may have the same name for what stands at their top.
+Each file of `js/` is a module that imports others of them by name, a line each: `import { x } from "./y.js";` or
+`import "./y.js";`. Put one after the other, each after those that it imports, with these lines and the word `export`
+left out, they are one module: so no two may have the same name for what stands at their top.
 """
 
 from __future__ import annotations

@@ -29,15 +29,20 @@ _BLOCK = '<script type="application/octet-stream" data-name="'
 
 
 def write_page(file: Path, data: ViewerData) -> None:
-    """Write the page.
+    """Write the page; one that was there survives any failure.
 
     Raises
     ------
     OSError
         If the file cannot be written.
     """
-    with file.open("w", encoding="utf-8", newline="\n") as opened:
-        opened.writelines(_parts(data))
+    fresh = file.with_name(f".{file.name}-fresh")
+    try:
+        with fresh.open("w", encoding="utf-8", newline="\n") as opened:
+            opened.writelines(_parts(data))
+        fresh.replace(file)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def _parts(data: ViewerData) -> Iterator[str]:

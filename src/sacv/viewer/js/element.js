@@ -11,7 +11,7 @@ import { MEANING, number, percent, sentence, shortName } from "./words.js";
 const KINDS = [
   ["relevance", "where it is seen", MEANING.relevance],
   ["contribution", "what it counts for", MEANING.contribution],
-  ["present", "surely there", MEANING.present],
+  ["present", "clearly seen", MEANING.present],
   ["chance", "not by chance", MEANING.chance],
 ];
 
@@ -61,17 +61,24 @@ class SacvViewer extends HTMLElement {
     this.found?.close();
     this.given = data;
     this.found = new Found(data);
-    const { found } = this, concepts = found.concepts.map((_, concept) => concept);
+    const { found } = this;
     const start = { image: 0, concept: 0, layer: found.layers.length - 1, target: 0, kind: "relevance", plane: 0 };
-    // The first screen shows what counts most.
-    const weight = (concept) => found.header.cards[start.layer][concept].weak ? -1 : found.share({ ...start, concept });
-    start.concept = concepts.reduce((best, one) => (weight(one) > weight(best) ? one : best), 0);
+    Object.assign(start, this.first(start));
     start.slice = found.bestSlice(start);
     this.state = {
       views: [start], active: 0, opacity: 0.75, thresholds: { relevance: 0, contribution: 0 }, own: false, pin: null, hover: null,
     };
     this.build();
     this.render();
+  }
+
+  /** What the first screen shows: the most seen concept of the first picture, or of all where nothing is seen there. */
+  first(start) {
+    const { found } = this, each = found.images.flatMap((_, image) => found.concepts.map((_, concept) => ({ image, concept })));
+    const weight = (one) => (found.header.cards[start.layer][one.concept].weak ? -1 : found.share({ ...start, ...one }) || 0);
+    const most = (some) => some.reduce((best, one) => (weight(one) > weight(best) ? one : best));
+    const here = most(each.slice(0, found.concepts.length));
+    return weight(here) > 0 ? here : most(each);
   }
 
   build() {
@@ -116,7 +123,7 @@ class SacvViewer extends HTMLElement {
         make("div", { class: "group" }, button("◐", "light or dark", () => this.toggleTheme()), button("?", "help: keys", () => this.help.showModal()))),
       make("main", {},
         make("div", { class: "bar", role: "group", "aria-label": "what is shown" },
-          step(-1), this.pickers.image.element, step(1), this.pickers.concept.element, this.pickers.layer.element, this.pickers.target.element,
+          make("div", { class: "steps" }, step(-1), this.pickers.image.element, step(1)), this.pickers.concept.element, this.pickers.layer.element, this.pickers.target.element,
           make("div", { class: "group", role: "group", "aria-label": "map" }, this.kinds), this.compare),
         make("div", { class: "work" }, this.frames,
           make("div", { class: "side" },

@@ -64,19 +64,21 @@ export class Legend {
       const context = this.bar.getContext("2d"), pixels = context.createImageData(256, 1);
       for (let at = 0; at < 256; at++) pixels.data.set([...scale.colours.subarray(at * 3, at * 3 + 3), 255], at * 4);
       context.putImageData(pixels, 0, 0);
-      const middle = scale.signed ? 0 : (scale.low + scale.high) / 2;
-      this.ticks.replaceChildren(...[scale.low, middle, scale.high].map((value) => make("span", {}, (scale.signed ? signed : number)(value))));
+      const zero = make("span", { class: "zero" }, "0"), share = -scale.low / (scale.high - scale.low);
+      zero.style.left = `${100 * share}%`;
+      zero.hidden = !(share > 0.12 && share < 0.88);
+      this.ticks.replaceChildren(make("span", {}, signed(scale.low)), zero, make("span", {}, signed(scale.high)));
     }
     const swatch = (mark, text) => make("span", { class: `swatch mark-${mark}` }, text);
     if (!found.offers(view.kind, view)) this.words.replaceChildren("not drawn: see the note below");
     else if (view.kind === "relevance") {
       this.words.replaceChildren(help("how strongly the concept is seen", MEANING.relevance), "; white line: seen",
-        ...(line ? ["; ", help(`black line: ${line}`, line === "present" ? MEANING.present : MEANING.chance)] : []));
+        ...(line ? ["; ", help(`black line: clearly seen (${line})`, line === "present" ? MEANING.present : MEANING.chance)] : []));
     } else if (view.kind === "contribution") {
       this.words.replaceChildren("blue: against ", target, "; orange: for it, in ",
         help(found.header.unit, MEANING.contribution + found.header.meaning + "."),
         ...(found.nameOf("contribution_marks", view.layer, view.target) ? ["; ", help("black line: beats chance", MEANING.lines)] : []));
-    } else if (view.kind === "present") this.words.replaceChildren(swatch(1, ""), help("present", MEANING.present));
+    } else if (view.kind === "present") this.words.replaceChildren(swatch(1, ""), help("clearly seen (present)", MEANING.present));
     else {
       this.words.replaceChildren(swatch(1, ""), "seen, ", swatch(2, ""), "counts, ", swatch(3, ""), "both: ", help("more than chance", MEANING.chance));
     }
@@ -94,7 +96,7 @@ export class Scores {
     this.element = make("section", { class: "scores", "aria-label": "scores of all concepts and layers" },
       make("h2", {}, "All concepts and layers"),
       make("p", { class: "soft" }, `How much each concept counts ${some}: `, term("mean score", MEANING.score, show),
-        `, in ${found.header.unit}, with its 95 % interval; circles: `, term("how sure the concept is told", MEANING.quality, show), "."),
+        `, in ${found.header.unit}, with its 95 % interval; circles: `, term("how well the concept is recognised", MEANING.quality, show), "."),
       make("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "table of scores" },
         make("table", {}, make("thead", {}, make("tr", {}, make("td"), head)), this.body)));
   }
@@ -145,7 +147,7 @@ export class Details {
     const facts = found.header.facts.map(([label, text]) => entry(label, text));
     this.element = make("section", { class: "details", "aria-label": "details" },
       make("details", { class: "of-picture" }, make("summary", {}, "This picture in numbers"), this.picture),
-      make("details", { class: "of-concept" }, make("summary", {}, "How well the concept is told here"), this.direction),
+      make("details", { class: "of-concept" }, make("summary", {}, "How well the concept is recognised here"), this.direction),
       make("details", { class: "made" }, make("summary", {}, "How this was made"), make("dl", {}, facts),
         found.header.warnings.map((text) => make("p", {}, text))));
   }
@@ -161,7 +163,7 @@ export class Details {
     make("p", { class: "trust" }, line));
     this.direction.replaceChildren(make("p", {}, `${found.concepts[view.concept]} at ${layer.name}`),
       make("dl", {}, card.figures.map(([label, text]) => entry(label, text)), entry("receptive field", layer.field)),
-      [...card.notes, ...layer.notes].map((text) => make("p", { class: "note" }, text)));
+      ...[...card.notes, ...layer.notes].map((text) => make("p", { class: "note" }, text)));
   }
 }
 

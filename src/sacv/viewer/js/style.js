@@ -22,14 +22,15 @@ p { margin: .3rem 0; }
 .soft { color: var(--soft); }
 .doubt, .note { background: var(--warn-ground); color: var(--warn); padding: .35rem .7rem; border-radius: .4rem; font-size: .92rem; }
 button, select, input { font: inherit; color: inherit; }
-button { cursor: pointer; background: var(--card); border: 1px solid var(--line); border-radius: .4rem; padding: .3rem .65rem; }
+button { cursor: pointer; background: var(--card); border: 1px solid var(--line); border-radius: .4rem; padding: .3rem .55rem; }
 button:hover { border-color: var(--accent); }
 button[aria-pressed="true"] { background: var(--accent); color: var(--on-accent); border-color: var(--accent); }
 button:disabled { opacity: .55; cursor: default; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 .plain { background: none; border: 0; padding: 0; text-align: inherit; }
 .term { background: none; border: 0; padding: 0; border-radius: 0; text-decoration: underline dotted; text-underline-offset: .2em; }
-.bar { display: flex; flex-wrap: wrap; gap: .6rem .9rem; align-items: end; margin: .8rem 0; }
+.bar { display: flex; flex-wrap: wrap; gap: .6rem .7rem; align-items: end; margin: .8rem 0; }
+.steps { display: flex; gap: .3rem; align-items: end; min-width: 0; } .steps .picker { flex: 1; } .steps select { max-width: 10.5rem; }
 .group { display: flex; flex-wrap: wrap; gap: .3rem; }
 .picker { display: grid; gap: .1rem; font-size: .95rem; min-width: 0; }
 .picker span { font-size: .8rem; color: var(--soft); }
@@ -51,7 +52,8 @@ select, input[type="search"] { background: var(--ground); border: 1px solid var(
 .slider span:first-child { width: 5rem; }
 .slider output { width: 4rem; text-align: right; font-variant-numeric: tabular-nums; }
 .ramp { width: 100%; height: .8rem; border-radius: .2rem; display: block; }
-.ticks { display: flex; justify-content: space-between; font-size: .85rem; font-variant-numeric: tabular-nums; }
+.ticks { position: relative; display: flex; justify-content: space-between; font-size: .85rem; font-variant-numeric: tabular-nums; }
+.ticks .zero { position: absolute; transform: translateX(-50%); }
 .legend-words { font-size: .9rem; }
 .swatch { display: inline-block; width: .9em; height: .9em; margin-right: .3em; border-radius: .15em; vertical-align: -.1em; }
 .mark-1 { background: #0072b2; } .mark-2 { background: #e69f00; } .mark-3 { background: #cc79a7; }
@@ -90,7 +92,7 @@ kbd { font: inherit; border: 1px solid var(--line); border-radius: .25rem; paddi
 @media (max-width: 860px) { .work { grid-template-columns: minmax(0, 1fr); } }
 @media (max-width: 560px) {
   main, header { padding-left: .8rem; padding-right: .8rem; } h1 { font-size: 1.2rem; } .panes { grid-auto-flow: row; }
-  .bar .picker { flex: 1 1 40%; } select { max-width: 100%; width: 100%; } .values th, .values td { padding-right: .3rem; }
+  .bar .picker { flex: 1 1 40%; } .steps { width: 100%; } .bar select { max-width: 100%; width: 100%; } .values th, .values td { padding-right: .3rem; }
 }
 @media (prefers-reduced-motion: no-preference) { .stage img { transition: filter .15s; } }
 @media print { .bar, .side .slider { display: none; } .thumbs { max-height: none; } }

@@ -28,9 +28,9 @@ export function shortName(path) {
   return parts.length ? parts[parts.length - 1] : path;
 }
 
-/** What a unit is of, in the middle of a sentence: "of the logit" where it is logits. */
-function inUnit(value, unit) {
-  return unit === "logits" ? `${signed(value)} of the class\u2019s score` : `${signed(value)} ${unit}`;
+/** What a place or picture gives; beside it the score of the class, where both are logits. */
+function given({ score, unit, logit }) {
+  return unit === "logits" ? `${signed(score)}; its score is ${number(logit)}` : `${signed(score)} ${unit}`;
 }
 
 /**
@@ -43,7 +43,7 @@ export function sentence(seen) {
   const pieces = [{ text: seen.concept, name: true }];
   const there = seen.share > 0;
   if (!there) pieces.push({ text: seen.kind ? " is not found in this picture" : " is not seen in this picture" });
-  else pieces.push({ text: ` is seen in ${percent(seen.share)} of this picture` });
+  else pieces.push({ text: ` is ${seen.kind ? "clearly " : ""}seen in ${percent(seen.share)} of this picture` });
   if (seen.silent) {
     pieces.push({ text: "; what it means for " }, { text: seen.target, name: true }, { text: " cannot be told here." });
     return pieces;
@@ -57,7 +57,7 @@ export function sentence(seen) {
   pieces.push(
     { text: there ? ` and ${verb} ` : `; what little there is ${verb} ` },
     { text: seen.target, name: true },
-    { text: ` (${inUnit(seen.score, seen.unit)}).` },
+    { text: ` (${given(seen)}).` },
   );
   return pieces;
 }
