@@ -13,6 +13,7 @@ from viewer.made import made, one_cell
 
 HARMFUL = "</script><img src=x onerror=alert(1)>"
 
+
 @pytest.fixture
 def page_of(open_page, tmp_path):
     def page(data=None, *, width=1280, height=900, options=(), **changes):
@@ -20,6 +21,9 @@ def page_of(open_page, tmp_path):
         return open_page(tmp_path / "index.html", width, height, **dict(options))
 
     return page
+
+
+FOCUSED = "({shadowRoot: {activeElement: one}}) => one && (one.id || one.className)"
 
 
 def viewer(page):
@@ -336,7 +340,8 @@ def test_the_sentence_says_whether_it_counts(page_of):
     present = np.zeros((3, 2, 4, 6), bool)
     present[..., :3] = True
     page = page_of(relevance=np.ones((3, 2, 4, 6)), contribution=contribution, present=present)
-    assert said(page) == "striped is clearly seen in 50\xa0% of this picture and speaks for zebra (+24; its score is 3.2)."
+    for part in ("striped is clearly seen in 50\xa0% of this picture", "and speaks for zebra (+24; its score is 3.2)."):
+        assert part in said(page)
     page = page_of(relevance=np.ones((3, 2, 4, 6)), contribution=-contribution, present=present, unit="logits per unit")
     assert "speaks against zebra (\N{MINUS SIGN}24 logits per unit)" in said(page)
 
@@ -352,7 +357,7 @@ def test_names_are_text_everywhere(page_of, tmp_path):
     page.mouse.move(*stage_at(page, 0.4, 0.4))
     for summary in page.locator("summary").all():
         summary.click()
-    assert page.locator("img[src=x]").count() == page.locator("h1 i").count() == page.locator("sacv-viewer b b").count() == 0
+    assert [page.locator(markup).count() for markup in ("img[src=x]", "h1 i", "b b")] == [0, 0, 0]
     assert HARMFUL in everything(page)
     assert read_page(tmp_path / "index.html").header["concepts"] == [HARMFUL, "<i>d</i>"]
 
@@ -380,7 +385,7 @@ def test_the_focus_goes_through_everything_in_order(page_of):
     seen = []
     for _ in range(16):
         page.keyboard.press("Tab")
-        seen.append(viewer(page).evaluate("element => element.shadowRoot.activeElement?.id || element.shadowRoot.activeElement?.className"))
+        seen.append(viewer(page).evaluate(FOCUSED))
     assert seen.index("image") < seen.index("concept") < seen.index("layer") < seen.index("stage")
 
 

@@ -95,7 +95,7 @@ def explain_command(
 
 
 def show_explanation(found: Explanation) -> None:
-    """Print the scores of an explanation for people; of many images those that its page shows."""
+    """Print the scores of an explanation for people; of many images a choice."""
     rows = found.of(found.shown).scores().to_dict(orient="records")
     say_table(
         [
@@ -139,8 +139,8 @@ def show_explanation(found: Explanation) -> None:
     )
     if len(found.shown) < len(found.images):
         say(
-            f"{len(found.shown)} of {len(found.images)} images are listed, as on the page; scores.parquet has a row "
-            "for each image, layer and concept."
+            f"{len(found.shown)} of {len(found.images)} images are listed; scores.parquet has a row for each image, "
+            "layer and concept."
         )
     for layer in found.layers:
         for concept in found.concepts:

@@ -23,11 +23,12 @@ RULE = (
 """How they are chosen, in words."""
 
 
-def choose(maps: Mapping[str, LayerMaps], concepts: int, images: int, most: int = SHOWN) -> tuple[int, ...]:
-    """Give the numbers of the images that are shown, in their order: all, if there are no more than `most`.
+def choose(maps: Mapping[str, LayerMaps], concepts: int, images: int, most: int | None = None) -> tuple[int, ...]:
+    """Give the numbers of the images that are shown, in their order: all, if there are no more than `most` (`SHOWN`).
 
-    Otherwise `most` of them, by `RULE`; of equals the first comes first.
+    Otherwise so many of them, by `RULE`; of equals the first comes first.
     """
+    most = SHOWN if most is None else most
     if images <= most:
         return tuple(range(images))
     orders = [orders for layer in maps for orders in _orders(maps, layer, concepts, images, most)]

@@ -3,8 +3,8 @@
 An explanation is saved as a folder, whose size is all that grows with the images:
 
 `explanation.json`
-    Number of images, concepts, layers, target, settings, notes, `format_version`; and the images that the page shows
-    (all, if there are no more than 24), with their scores.
+    Number of images, concepts, layers, target, settings, notes, `format_version`; the images that are listed (all, if
+    there are no more than 24), with their scores; and what the page shows and says of bank and model.
 `images.parquet`
     A row for each image: its size, what the network saw of it, target, logit and prediction.
 `scores.parquet`
@@ -307,7 +307,7 @@ class Explanation:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Give everything but the maps, as the label file holds it; of many images those that the page shows."""
+        """Give everything but the maps, as the label file holds it; of many images those that are listed."""
         shown = self.of(self.shown)
         return {
             "kind": KIND,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -41,7 +41,11 @@ def damage_told(folder: Path) -> Iterator[None]:
 
 def load_parts(folder: Path, labels: Mapping[str, Any]) -> dict[str, Any]:
     """Give the fields of an explanation that lie in its folder."""
-    concepts, layers = tuple(labels["concepts"]), list(labels["layers"])
+    concepts, layers = _texts(labels["concepts"]), _texts(labels["layers"])
+    known = {(cav["layer"], cav["concept"]): cav["presence"]["told"] for cav in labels["cavs"]}
+    missing = [(layer, concept) for layer in layers for concept in concepts if (layer, concept) not in known]
+    if missing or not {"target", "method"} <= set(labels["settings"]):
+        raise ValueError(f"nothing is said of {', '.join(map(str, missing)) or 'target and method'}")
     images = [_image(row) for row in pq.read_table(folder / "images.parquet").to_pylist()]
     items = tuple(ImageItem(one.path, partial(_gone, one.path), partial(_gone, one.path)) for one in images)
     pictures: list[Drawn | None] = [None] * len(images)
@@ -57,6 +61,13 @@ def load_parts(folder: Path, labels: Mapping[str, Any]) -> dict[str, Any]:
         "origin": {name: labels[name] for name in ORIGIN},
         "drawn": pictures,
     }
+
+
+def _texts(names: Iterable[Any]) -> tuple[str, ...]:
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"{name!r} is no name")
+    return tuple(names)
 
 
 def _gone(path: str) -> NoReturn:
