@@ -137,9 +137,33 @@ def test_signs_have_their_own_colours_and_zero_none(page_of):
 def test_what_lies_outside_a_mask_is_faded(page_of):
     inside = np.zeros((3, 4, 6), bool)
     inside[:, :, :3] = True
-    pixels = canvas(page_of(relevance=np.ones((3, 2, 4, 6)), inside=inside))
+    page = page_of(relevance=np.ones((3, 2, 4, 6)), inside=inside, present=np.zeros((3, 2, 4, 6), bool))
+    pixels = canvas(page)
     half = pixels.shape[1] // 2
+    lines = canvas(page, "lines")
+    amber = np.nonzero((lines[..., :3] == (255, 191, 0)).all(axis=-1))[1]
+    assert abs(amber.max() - half) < 3 and not (lines[5:-5, half + 5 :, :3] == 255).all(axis=-1).any()
     assert (pixels[:, : half - 2, 3] == 255).all() and (pixels[:, half + 2 :, 3] < 60).all()
+
+
+def test_what_does_not_count_stretches_no_scale_and_is_no_patch(page_of):
+    inside = np.ones((3, 4, 6), bool)
+    inside[:, 0, 0] = False
+    relevance = np.random.default_rng(0).uniform(0, 1, (3, 2, 4, 6))
+    relevance[..., 0, 0] = 100
+    page = page_of(relevance=relevance, inside=inside)
+    assert float(page.locator(".ticks").inner_text().split()[-1]) <= 1
+    patches = page.locator(".patches .strip").first.locator(".figure").all_inner_texts()
+    assert all(float(text) <= 1 for text in patches)
+
+
+def test_several_targets_stand_side_by_side_in_the_table(page_of):
+    page = page_of(targets=("zebra", "horse"))
+    assert page.locator(".scores thead th").all_inner_texts() == [
+        f"layer{layer}, {target}" for layer in range(2) for target in ("zebra", "horse")
+    ]
+    page.locator(".scores td button").nth(1).click()
+    assert (selection(page)["layer"], selection(page)["target"]) == (0, 1) and "horse" in said(page)
 
 
 def test_a_constant_map_and_missing_values_do_not_fail(page_of):
@@ -274,11 +298,11 @@ def test_patches_lead_to_their_place(page_of):
     relevance[2, :, 3, 5] = 9
     page = page_of(relevance=relevance)
     first = page.locator(".patches .strip").first.locator("button").first
-    assert re.match("9 in 2.jpg, row 4 of 4, column 6 of 6", first.get_attribute("aria-label"))
+    assert re.match("9 in 2.jpg, row 4 of 4, column 6 of 6", first.get_attribute("title"))
     first.click()
     found = selection(page)
     assert found["image"] == 2 and found["location"] == [3, 5]
-    last = page.locator(".patches .strip").last.locator("button").first.get_attribute("aria-label")
+    last = page.locator(".patches .strip").last.locator("button").first.get_attribute("title")
     at = selection(page)
     least = relevance[:, at["concept"]].min()
     assert abs(float(last.split()[0].replace("\N{MINUS SIGN}", "-")) - least) < 0.01 * abs(least)

@@ -110,7 +110,7 @@ class SacvViewer extends HTMLElement {
     this.legend = new Legend(found, show);
     this.gallery = new Gallery(found, (image) => choose({ image }));
     this.patches = new Patches(found, (image, pin) => { choose({ image }); this.set({ pin }); this.panes[0].stage.scrollIntoView({ block: "nearest" }); });
-    this.scores = new Scores(found, (concept, layer) => choose({ concept, layer }), show);
+    this.scores = new Scores(found, (at) => choose(at), show);
     this.details = new Details(found);
     this.panes = [];
     this.frames = make("div", { class: "panes" });

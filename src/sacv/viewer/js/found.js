@@ -122,11 +122,18 @@ export class Found {
     return this.header.trust[target][layer][concept][image];
   }
 
-  /** The least and greatest value of a kind of map: at a layer for all, or of one map alone. */
+  /** The least and greatest value of the locations that count: at a layer for all, or of one map alone. */
   range(kind, at, own) {
-    if (own) return extent(this.flat(kind, at).values);
-    const key = `range ${this.nameOf(kind, at.layer, at.target)}`;
-    if (!this.cache.has(key)) this.cache.set(key, extent(this.whole(this.nameOf(kind, at.layer, at.target))));
+    if (own) return extent(this.flat(kind, at).values, this.flat("inside", at)?.values);
+    const name = this.nameOf(kind, at.layer, at.target), key = `range ${name}`;
+    if (!this.cache.has(key)) {
+      const each = this.images.map((_, image) => this.concepts.map((_, concept) => {
+        const here = { ...at, image, concept };
+        return extent(this.map(kind, here).values, this.inside(here)?.values);
+      })).flat().filter((ends) => ends !== NOTHING);
+      const ends = [Math.min(...each.map(([low]) => low)), Math.max(...each.map(([, high]) => high))];
+      this.cache.set(key, each.length ? ends : NOTHING);
+    }
     return this.cache.get(key);
   }
 
@@ -166,14 +173,18 @@ export class Found {
   }
 }
 
-/** Least and greatest finite value. */
-export function extent(values) {
+const NOTHING = [0, 1];
+
+/** Least and greatest finite value, of those that count. */
+export function extent(values, counted) {
   let low = Infinity, high = -Infinity;
-  for (const value of values) {
+  for (let at = 0; at < values.length; at++) {
+    if (counted && !counted[at]) continue;
+    const value = values[at];
     if (value < low && value > -Infinity) low = value;
     if (value > high && value < Infinity) high = value;
   }
-  return low <= high ? [low, high] : [0, 1];
+  return low <= high ? [low, high] : NOTHING;
 }
 
 function sides(grid, plane) {

@@ -107,9 +107,10 @@ export class Patches {
     if (this.element.hidden) return;
     const maps = found.images.map((_, image) => found.flat(kind, { ...view, image }));
     const counted = found.images.map((_, image) => found.flat("inside", { ...view, image }));
-    const words = kind === "contribution" ? ["Most for", "Most against"] : ["Most relevant", "Least relevant"];
+    const words = kind === "contribution" ? ["Places most for it", "Places most against it"]
+      : ["Most relevant places", "Least relevant places"];
     [this.most, this.least].forEach((strip, end) => {
-      this.titles[end].textContent = `${words[end]} places in all pictures`;
+      this.titles[end].textContent = `${words[end]}, in all pictures`;
       const places = extremes(maps, PATCHES, end ? -1 : 1, counted);
       strip.replaceChildren(...places.map((one) => this.patch({ ...view, image: one.map }, one)));
     });
@@ -123,7 +124,7 @@ export class Patches {
     const more = view.kind !== "contribution" && other ? `; contribution ${number(other.values[row * columns + column])}` : "";
     crop(found.picture(view.image), canvas, field ?? around(cell), cell);
     const go = () => this.choose(view.image, { x: (column + 0.5) / columns, y: (row + 0.5) / rows });
-    return make("button", { type: "button", title: `${told}${more}\n${image.path}`, "aria-label": told, on: { click: go } },
+    return make("button", { type: "button", title: `${told}${more}\n${image.path}`, on: { click: go } },
       canvas, make("span", { class: "figure" }, number(value)), make("span", { class: "name" }, shortName(image.path)));
   }
 }

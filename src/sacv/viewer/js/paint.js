@@ -72,7 +72,7 @@ function fade(pixels, { values, rows, columns }, height, width) {
 }
 
 /** Draw the border of marked cells, each edge between a cell that is marked and one that is not. */
-export function outline(context, { values, rows, columns }, height, width) {
+export function outline(context, { values, rows, columns }, height, width, colour = "#000") {
   const path = new Path2D();
   const is = (row, column) => row >= 0 && row < rows && column >= 0 && column < columns && values[row * columns + column];
   const x = (column) => (column * width) / columns, y = (row) => (row * height) / rows;
@@ -87,14 +87,15 @@ export function outline(context, { values, rows, columns }, height, width) {
       }
     }
   }
-  stroke(context, path, "#fff", 3.5);
-  stroke(context, path, "#000", 2);
+  stroke(context, path, colour === "#000" ? "#fff" : "#000", 3.5);
+  stroke(context, path, colour, 2);
 }
 
-/** Draw where a map crosses a value, by marching along its enlarged pixels. */
-export function contour(context, map, value, height, width) {
-  const large = enlarge(map, height, width), image = context.getImageData(0, 0, width, height);
-  const above = (x, y) => large[y * width + x] > value;
+/** Draw in white where a map crosses a value, of the locations that count; by its enlarged pixels. */
+export function contour(context, map, value, inside, height, width) {
+  const large = enlarge(map, height, width), image = context.createImageData(width, height), { rows, columns } = map;
+  const counts = (x, y) => !inside || inside.values[Math.floor((y * rows) / height) * columns + Math.floor((x * columns) / width)];
+  const above = (x, y) => large[y * width + x] > value && counts(x, y);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       if (!above(x, y)) continue;

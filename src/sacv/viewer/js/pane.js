@@ -5,6 +5,8 @@ import { make } from "./dom.js";
 import { box, coloured, contour, marked, outline } from "./paint.js";
 
 const LONGEST = 640;
+/** Around what counts, where masks say so. */
+const AMBER = "#ffbf00";
 
 /**
  * A pane calls `moved(place)` as the pointer goes, with {x, y} in shares of the region or null, and `pinned(place)` on a
@@ -82,7 +84,7 @@ export class Pane {
       this.scale = scaleOf(view.kind, found.range(view.kind, view, own));
       const map = found.flat(view.kind, view);
       context.putImageData(new ImageData(coloured(map, this.scale, thresholds[view.kind], inside, h, w), w, h), x, y);
-      if (view.kind === "relevance") contour(pen, map, 0, h, w);
+      if (view.kind === "relevance") contour(pen, map, 0, inside, h, w);
       const marks = this.marks(view);
       if (marks) outline(pen, marks, h, w);
     } else {
@@ -90,6 +92,7 @@ export class Pane {
       context.putImageData(new ImageData(marked(marks, inside, h, w), w, h), x, y);
       outline(pen, marks, h, w);
     }
+    if (inside) outline(pen, inside, h, w, AMBER);
     lines.drawImage(sheet, x, y);
   }
 

@@ -69,6 +69,7 @@ export class Legend {
       zero.hidden = !(share > 0.12 && share < 0.88);
       this.ticks.replaceChildren(make("span", {}, signed(scale.low)), zero, make("span", {}, signed(scale.high)));
     }
+    const amber = found.has(`maps/${view.layer}/inside`) ? "; inside the amber line: what counts" : "";
     const swatch = (mark, text) => make("span", { class: `swatch mark-${mark}` }, text);
     if (!found.offers(view.kind, view)) this.words.replaceChildren("not drawn: see the note below");
     else if (view.kind === "relevance") {
@@ -82,6 +83,7 @@ export class Legend {
     else {
       this.words.replaceChildren(swatch(1, ""), "seen, ", swatch(2, ""), "counts, ", swatch(3, ""), "both: ", help("more than chance", MEANING.chance));
     }
+    this.words.append(amber);
   }
 }
 
@@ -91,7 +93,9 @@ export class Scores {
     this.found = found;
     this.choose = choose;
     this.body = make("tbody");
-    const head = found.layers.map((layer) => make("th", { scope: "col" }, layer.name));
+    this.columns = found.layers.flatMap((_, layer) => found.targets.map((_, target) => ({ layer, target })));
+    const head = this.columns.map(({ layer, target }) =>
+      make("th", { scope: "col" }, found.layers[layer].name + (found.targets.length > 1 ? `, ${found.targets[target]}` : "")));
     const some = found.header.count > 1 ? `over ${found.header.count} pictures` : "in this picture";
     this.element = make("section", { class: "scores", "aria-label": "scores of all concepts and layers" },
       make("h2", {}, "All concepts and layers"),
@@ -102,18 +106,16 @@ export class Scores {
   }
 
   render(view) {
-    const { found } = this, key = JSON.stringify([view.target]);
-    if (key !== this.shown) {
-      this.shown = key;
+    const { found } = this;
+    if (!this.cells) {
       this.cells = [];
-      const means = found.concepts.flatMap((_, concept) => found.layers.map((_, layer) =>
-        Math.abs(found.summary({ concept, layer, target: view.target })[0])));
+      const means = found.concepts.flatMap((_, concept) => this.columns.map((at) => Math.abs(found.summary({ concept, ...at })[0])));
       const most = Math.max(...means) || 1;
-      this.body.replaceChildren(...found.concepts.map((name, concept) => make("tr", {}, make("th", { scope: "row" }, name),
-        found.layers.map((_, layer) => make("td", {}, this.cell({ concept, layer, target: view.target }, most))))));
+      this.body.replaceChildren(...found.concepts.map((name, concept) => make("tr", {}, make("th", { scope: "row", title: name }, name),
+        this.columns.map((at) => make("td", {}, this.cell({ concept, ...at }, most))))));
     }
     for (const { at, element } of this.cells) {
-      element.setAttribute("aria-pressed", String(at.concept === view.concept && at.layer === view.layer));
+      element.setAttribute("aria-pressed", String(["concept", "layer", "target"].every((name) => at[name] === view[name])));
     }
   }
 
@@ -124,7 +126,7 @@ export class Scores {
     const interval = Number.isFinite(low) ? ` ${number(low)} to ${number(high)}` : "";
     const silent = found.layers[at.layer].silent, bar = make("span", { class: mean > 0 ? "meter for" : "meter against" });
     bar.style.width = silent ? "0" : `${(100 * Math.abs(mean)) / most}%`;
-    const element = make("button", { type: "button", class: "plain", title: told, on: { click: () => this.choose(at.concept, at.layer) } },
+    const element = make("button", { type: "button", class: "plain", title: told, on: { click: () => this.choose(at) } },
       make("span", { class: "mean" }, silent ? "none" : signed(mean)), make("span", { class: "soft" }, interval),
       make("span", { class: "quality" }, ` ${circle}`), bar);
     this.cells.push({ at, element });
@@ -135,8 +137,10 @@ export class Scores {
 const NUMBERS = [
   ["relevant share", "relevant"], ["largest relevance", "relevance_max"], ["SACV score", "sacv_score"],
   ["positive part", "sacv_positive"], ["negative part", "sacv_negative"], ["sum over all places", "contribution_sum"],
-  ["present", "present"], ["beats chance", "relevance_significant"],
+  ["present", "present"], ["beats chance", "relevance_significant"], ["share of places that count", "inside"],
 ];
+
+const SHARES = ["relevant share", "present", "beats chance", "share of places that count"];
 
 /** Everything else: figures of the picture, of the concept's direction, and how all was made. */
 export class Details {
@@ -159,7 +163,7 @@ export class Details {
     this.picture.replaceChildren(make("dl", {}, entry("picture", image.path),
       image.predicted === null ? null : entry("predicted", `${image.predicted} (${percent(image.probability)})`),
       entry(`logit of ${target}`, number(value)),
-      known.map(([label, one]) => entry(label, ["relevant share", "present", "beats chance"].includes(label) ? percent(one) : number(one)))),
+      known.map(([label, one]) => entry(label, SHARES.includes(label) ? percent(one) : number(one)))),
     make("p", { class: "trust" }, line));
     this.direction.replaceChildren(make("p", {}, `${found.concepts[view.concept]} at ${layer.name}`),
       make("dl", {}, card.figures.map(([label, text]) => entry(label, text)), entry("receptive field", layer.field)),

@@ -59,6 +59,7 @@ select, input[type="search"] { background: var(--ground); border: 1px solid var(
 .mark-1 { background: #0072b2; } .mark-2 { background: #e69f00; } .mark-3 { background: #cc79a7; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th { text-align: left; font-weight: 500; padding: .2rem .6rem .2rem 0; }
+.scores tbody th { white-space: nowrap; overflow-wrap: normal; max-width: 9rem; overflow: hidden; text-overflow: ellipsis; }
 td { padding: .2rem .6rem .2rem 0; vertical-align: top; }
 thead th { font-size: .82rem; color: var(--soft); }
 .values { width: 100%; font-size: .9rem; }
@@ -85,14 +86,15 @@ thead th { font-size: .82rem; color: var(--soft); }
 details { border-bottom: 1px solid var(--line); padding: .5rem 0; }
 summary { cursor: pointer; font-weight: 600; }
 dl { display: flex; flex-wrap: wrap; gap: .3rem 1.6rem; margin: .6rem 0; }
-dl div { display: flex; gap: .4rem; min-width: 0; } dt { color: var(--soft); } dd { margin: 0; font-variant-numeric: tabular-nums; }
+dl div { display: flex; gap: .4rem; min-width: 0; } dt { color: var(--soft); flex: 0 0 auto; max-width: 45%; } dd { margin: 0; font-variant-numeric: tabular-nums; }
 dialog, [popover] { max-width: min(36rem, 92vw); border: 1px solid var(--line); border-radius: .6rem; background: var(--ground); color: var(--ink); padding: 1rem 1.2rem; box-shadow: 0 .5rem 2rem #0005; }
 dialog::backdrop { background: #0006; }
 kbd { font: inherit; border: 1px solid var(--line); border-radius: .25rem; padding: 0 .35rem; background: var(--card); }
 @media (max-width: 860px) { .work { grid-template-columns: minmax(0, 1fr); } }
 @media (max-width: 560px) {
   main, header { padding-left: .8rem; padding-right: .8rem; } h1 { font-size: 1.2rem; } .panes { grid-auto-flow: row; }
-  .bar .picker { flex: 1 1 40%; } .steps { width: 100%; } .bar select { max-width: 100%; width: 100%; } .values th, .values td { padding-right: .3rem; }
+  .bar .picker { flex: 1 1 40%; } .steps { width: 100%; } .bar select { max-width: 100%; width: 100%; } .values th, .values .scores tbody th { white-space: nowrap; overflow-wrap: normal; max-width: 9rem; overflow: hidden; text-overflow: ellipsis; }
+td { padding-right: .3rem; }
 }
 @media (prefers-reduced-motion: no-preference) { .stage img { transition: filter .15s; } }
 @media print { .bar, .side .slider { display: none; } .thumbs { max-height: none; } }
