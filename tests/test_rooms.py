@@ -6,7 +6,8 @@ from pathlib import Path
 import sacv
 
 ROOMS = [
-    "errors", "optional", "files", "engine", "model", "concepts", "stats", "solvers", "cav", "report", "viewer",
+    "errors", "optional", "files", "engine", "model", "targets", "concepts", "stats", "solvers", "cav", "report",
+    "viewer",
     "maps", "scores", "trust", "index", "bench", "app", "cli",
 ]  # fmt: skip
 SOURCE = Path(sacv.__file__).parent

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from sacv import optional as optional
     from sacv import report as report
     from sacv import scores as scores
-    from sacv import solvers
+    from sacv import solvers, targets
     from sacv import stats as stats
     from sacv import trust as trust
     from sacv import viewer as viewer
     from sacv.cav import CAV, ConceptBank, Quality, fit, merge, refit
-    from sacv.concepts import Region
+    from sacv.concepts import Labelled, Region, Table, Within, from_table
     from sacv.engine import LocalEngine, RayEngine, ShardStore
     from sacv.index import Found, Like, search
     from sacv.maps import Explanation, explain, methods
@@ -47,6 +47,7 @@ __all__ = [
     "Explanation",
     "Found",
     "ImageTransform",
+    "Labelled",
     "Like",
     "LocalEngine",
     "Quality",
@@ -54,13 +55,16 @@ __all__ = [
     "Region",
     "SacvError",
     "ShardStore",
+    "Table",
     "VisionModel",
     "Window",
+    "Within",
     "__version__",
     "audit",
     "errors",
     "explain",
     "fit",
+    "from_table",
     "load_model",
     "merge",
     "methods",
@@ -68,11 +72,12 @@ __all__ = [
     "score",
     "search",
     "solvers",
+    "targets",
 ]
 
 _ROOMS = {
     "cav": ("CAV", "ConceptBank", "Quality", "fit", "merge", "refit"),
-    "concepts": ("Region",),
+    "concepts": ("Labelled", "Region", "Table", "Within", "from_table"),
     "engine": ("LocalEngine", "RayEngine", "ShardStore"),
     "files": (),
     "index": ("Found", "Like", "search"),
@@ -83,6 +88,7 @@ _ROOMS = {
     "scores": ("ClassScores", "score"),
     "solvers": (),
     "stats": (),
+    "targets": (),
     "trust": ("Audit", "audit"),
     "viewer": (),
 }

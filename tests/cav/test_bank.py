@@ -56,7 +56,7 @@ def assert_same_means(one, other):
 def assert_same_bank(one, other):
     """Every field, exactly, but for the lower triangle of a scatter: the upper one is kept, and stands for both."""
     compared = {"layers", "sets", "rests", "solver", "seed", "folds", "locations", "runs", "nulls", "model"}
-    compared |= {"absent", "context"}
+    compared |= {"absent", "context", "within"}
     assert compared | {"cavs", "statistics", "seen_through", "pasted"} == {field.name for field in fields(ConceptBank)}
     for name in compared:
         assert getattr(one, name) == getattr(other, name)

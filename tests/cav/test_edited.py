@@ -95,6 +95,10 @@ EDITS = {
         for name in ("accuracy_interval", "auroc_interval")
     },
     **{(*CAV, "quality", name): [*WHOLE, 0, GONE] for name in ("images", "random_images")},
+    **{(*CAV, "quality", name): [*WHOLE, 0, 1, 10**6] for name in ("groups", "random_groups")},  # both or none
+    (*SET, "images", 0, "group"): [*TEXT, ""],
+    (*SET, "images", 0, "groups"): [*WHOLE, 0, 2],
+    (*SET, "joined_groups"): [np.nan, None, 3, [], {}, "no base64", "AAAA"],
     **{(*CAV, "quality", name): [*NUMBER, 0, -1, GONE] for name in ("locations", "random_locations")},
     (*CAV, "quality", "run_cosine"): [np.nan, "1e999", "high", 1.1, -1.1, GONE],
     (*CAV, "quality", "place_auroc"): [np.nan, "1e999", "high", 1.1, -1],
@@ -135,7 +139,7 @@ EDITS = {
     (*SET, "regions"): [None, 3, "yes", GONE],
     (*SET, "skipped"): [*LIST, [["one"]], [["one", 2]], ["ab"], GONE],
     (*SET, "repeats"): [*LIST, [["one"]], ["ab"], GONE],
-    **{(*SET, name): WHOLE for name in ("negatives", "unused", "unmatched")},
+    **{(*SET, name): WHOLE for name in ("negatives", "unused", "unmatched", "missing")},
     (*SET, "rest"): [None, -1, "yes"],
     ("rests",): LIST,
     ("rests", 0, "concept"): [np.nan, 3, "9", "y"],

@@ -177,7 +177,7 @@ def test_activations_that_are_not_finite_name_layer_and_image():
 @pytest.fixture
 def few_units(monkeypatch):
     """Sets of more than eight images have units: four images alone, and three groups."""
-    for name, value in (("MOST_UNITS", 8), ("ALONE", 4), ("GROUPS", 3)):
+    for name, value in (("MOST_UNITS", 8), ("ALONE", 4), ("BUNDLES", 3)):
         monkeypatch.setattr(membership, name, value)
 
 

@@ -5,12 +5,13 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sacv.cav import membership
 from sacv.cav.membership import SetPlan, Units, all_units, set_units
 from sacv.concepts import ImageItem
+from sacv.errors import ImageSetError
 
 
 def digests(count, first=0):
@@ -88,3 +89,90 @@ def test_groups_are_of_about_one_size():
     sizes = Counter(units.sizes.tolist())
     assert sizes[1] == membership.ALONE
     assert 15 < min(size for size in sizes if size > 1) and max(sizes) < 75
+
+
+# Groups
+
+
+def of_groups(hashes, groups, marked=False, **options):
+    items = tuple(
+        ImageItem(digest[:6], digest, lambda: None, group=group) for digest, group in zip(hashes, groups, strict=True)
+    )
+    return SetPlan(items, ({"layer": np.ones(1)} if marked else None,) * len(items), **options)
+
+
+def unit_of(entry, units):
+    return dict(zip((item.digest for item in entry.items), units.of_image.tolist(), strict=True))
+
+
+@given(st.data())
+def test_folds_never_split_a_group_in_all_sets(data):
+    """Nor units, of whatever sizes, with images of no group among them."""
+    pool = [(digest, data.draw(st.sampled_from([None, *"abcdefghij"]))) for digest in digests(40)]
+    sets = []
+    for marked in (True, False, False):
+        chosen = data.draw(st.lists(st.sampled_from(pool), min_size=4, max_size=30, unique=True))
+        sets.append(of_groups(*zip(*chosen, strict=True), marked=marked))
+    sets.append(of_groups(*zip(*[(item.digest, item.group) for item in sets[0].items], strict=True), follows=0))
+    sets.append(of_groups(*zip(*[(i.digest, i.group) for i in sets[1].items], strict=True), means_only=True, follows=1))
+    assume(all(len({item.group or item.digest for item in entry.items}) > 1 for entry in sets))
+    fold_of, found = {}, all_units(sets, 5, data.draw(st.integers(0, 3)))
+    for entry, its in zip(sets, found, strict=True):
+        things = [item.group or item.digest for item in entry.items]
+        assert len(set(its.folds.tolist())) > 1
+        assert its.sizes.sum() == len(set(things)) and its.images.sum() == len(things)
+        assert len(set(zip(things, its.of_image.tolist(), strict=True))) == len(set(things)) == len(its.folds)
+        # images of no group, where there are groups of several, are held to one fold as well
+        if membership.group_keys(sets):
+            for thing, fold in zip(things, its.folds[its.of_image].tolist(), strict=True):
+                assert fold_of.setdefault(thing, fold) == fold
+    assert found[4] is found[1]
+
+
+@pytest.mark.parametrize("counts", [(40, 60), (200, 1500)])
+def test_groups_of_one_image_each_are_no_groups(counts):
+    hashes = digests(sum(counts))
+    parts = [hashes[: counts[0]], hashes[counts[0] :], hashes[5 : counts[0]]]
+    options = [{"marked": True}, {}, {"follows": 0}]
+    plain = all_units([set_plan(its, **one) for its, one in zip(parts, options, strict=True)], 5, 0)
+    named = all_units(
+        [of_groups(its, [f"of {x}" for x in its], **one) for its, one in zip(parts, options, strict=True)], 5, 0
+    )
+    for one, other in zip(plain, named, strict=True):
+        np.testing.assert_array_equal(one.of_image, other.of_image)
+        np.testing.assert_array_equal(one.folds, other.folds)
+        np.testing.assert_array_equal(one.sizes, other.sizes)
+
+
+def test_the_order_of_images_within_a_group_changes_nothing():
+    hashes, groups = digests(60), [str(number % 13) for number in range(60)]
+    swapped = list(hashes)
+    swapped[0], swapped[13], swapped[5], swapped[57] = hashes[13], hashes[0], hashes[57], hashes[5]
+    one, other = (
+        all_units([of_groups(its, groups), of_groups(its[:30], groups[:30])], 5, 0) for its in (hashes, swapped)
+    )
+    for left, right in zip(one, other, strict=True):
+        np.testing.assert_array_equal(left.of_image, right.of_image)
+        np.testing.assert_array_equal(left.folds, right.folds)
+
+
+def test_very_many_groups_are_bundled_by_their_hash_and_fold():
+    hashes = digests(6000)
+    groups = [f"patient {number // 3}" for number in range(6000)]
+    sets = [of_groups(hashes[:90], groups[:90]), of_groups(hashes, groups)]
+    few, many = all_units(sets, 5, 0)
+    assert few.sizes.tolist() == [1] * 30 and few.images.tolist() == [3] * 30
+    assert len(many.folds) <= 1024 and many.sizes.sum() == 2000 and many.images.sum() == 6000
+    assert (many.sizes == 1).sum() >= 512
+    np.testing.assert_array_equal(many.of_image[::3], many.of_image[2::3])
+    assert np.bincount(many.folds[many.of_image]).min() > 0.9 * 1200
+    np.testing.assert_array_equal(few.folds[few.of_image], many.folds[many.of_image][:90])
+
+
+def test_groups_that_no_folds_can_part_are_an_error():
+    hashes = digests(6)
+    sets = [of_groups([hashes[a], hashes[b]], "xyz"[a] + "xyz"[b]) for a, b in ((0, 1), (1, 2))]
+    sets += [of_groups([hashes[3], hashes[5]], "xz")]
+    with pytest.raises(ImageSetError, match=r"groups of a set \(., .\) stand in other sets too, and 2 folds cannot"):
+        all_units(sets, 2, 0)
+    assert all(len(set(its.folds.tolist())) == 2 for its in all_units(sets, 3, 0))

@@ -271,7 +271,7 @@ def test_a_concept_told_from_its_rest_in_one_bank_alone_is_refused(model):
         for seed in (1, 2)
     ]
     for pair in (banks, banks[::-1]):
-        with pytest.raises(MismatchError, match="'spot' is told from the rest of its photos in one bank and not in an"):
+        with pytest.raises(MismatchError, match="'spot' has a random set of its own in one bank and not in an"):
             sacv.merge(pair)
     # A bank that lacks the concept says nothing of it.
     assert sacv.merge([banks[0], fit(model, {"c": pictures(6, 9)}, pictures(8, 11))]).rests == banks[0].rests

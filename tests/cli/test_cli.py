@@ -143,6 +143,27 @@ def test_json_of_fit_carries_the_whole_quality(run, place, small_bank):
     assert set(found["looks_auroc"]) == {"brightness", "saturation", "edge energy"}
 
 
+def test_groups_of_images(run, place):
+    """By their names, in the table, in what is remarked and refused, and in the scores."""
+    for name in ("bright", "other"):
+        for path in (place / name).iterdir():
+            path.rename(place / name / f"{name}-{int(path.stem) // 2}-{path.name}")
+    status, out, err = run(*FIT, "--group", r"(\w+-\d)-")
+    assert status == 0, err
+    head, row = out.splitlines()[2:4]
+    assert head.split()[2:7] == ["images", "random", "groups", "random", "groups"] and row.split()[2:6] == list("5633")
+    assert "2, bright: the 6 random images are of 3 groups only, such as patients" in out
+    found = json.loads(run("bank", "show", "bank", "--json")[1])["cavs"][0]["quality"]
+    assert (found["groups"], found["random_groups"]) == (3, 3)
+    status, _, err = run(*changed("--out", "again"), "--group", r"x(\d)")
+    assert status == 2 and "no group is found for" in err and err.count("\n") == 1
+    asked = ("score", "--bank", "bank", "--model", "mine.py:net", "--target", "0", "--out", "scores", "other")
+    status, _, err = run(*asked)
+    assert status == 2 and "its 5 images are of 3 groups, such as patients (at least 5)" in err
+    _, out, _ = run(*asked, "--allow-weak", "--group", r"-(\d)-")
+    assert "Over 6 images of 3 groups." in out
+
+
 def test_table_of_fit(run, place):
     _, out, _ = run(*FIT)
     found = json.loads(run(*changed("--out", "again"), "--json")[1])["cavs"][0]["quality"]
@@ -396,7 +417,7 @@ def changed(option, value):
         ((*FIT, "--region", "lit=other"), "--region lit=other: give NAME=IMAGES:MASKS"),
         ((*FIT, "--region", "lit=other:gone"), "no file or folder gone of masks"),
         ((*FIT, "--region", "bright=other:gone"), "'bright' is given with whole images and with marked regions"),
-        ((*BANK, "--random", "other"), "give --concept NAME=DIR or --region"),
+        ((*BANK, "--random", "other"), "give --concept NAME=DIR, --region NAME=IMAGES:MASKS, or --table FILE"),
         ((*BANK, "--concept", "bright=bright"), "no random images are given; give --random DIR"),
         ((*BANK, "--concept", "bright=bright", "--no-rest"), "no random images are given; give --random DIR"),
         (

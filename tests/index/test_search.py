@@ -474,3 +474,9 @@ def test_the_page_has_names_as_text_and_is_bounded(tmp_path, monkeypatch):
 def test_batch_size_changes_nothing_but_rounding():
     one, other = search(batch_size=1), search(batch_size=13)
     assert one.locations.equals(other.locations) and one.images.to_pylist() == other.images.to_pylist()
+
+
+def test_a_bank_fitted_within_masks_is_told_of():
+    bank = bank_of(within=np.ones(tuple(SHOWN.shape[2:]), bool))
+    assert [note for note in search(bank=bank).notes if "fitted within masks" in note and "takes no masks" in note]
+    assert not [note for note in search().notes if "masks" in note and "within" in note]

@@ -166,7 +166,7 @@ def by_hand(
     vector, nulls = np.array(vector), np.array(nulls)
     pool = Moments(1.0, np.array(mean), np.array(covariance))
     random = SimpleNamespace(total=lambda: pool)
-    bank = SimpleNamespace(statistics={("x", "random"): random}, random=lambda layer, concept: random)
+    bank = SimpleNamespace(pool=lambda layer, concept: random, random=lambda layer, concept: random)
     null = DrawnCAVs(nulls, np.full(len(nulls), middle), np.full(len(nulls), separations[1]))
     cav = SimpleNamespace(
         concept="c", vector=vector, threshold=threshold, separation=separations[0], null=null, dealt=None
@@ -239,7 +239,7 @@ def test_contribution_is_held_against_the_steps_of_deals_too():
 
 def marks_of(step, null, dealt, gradients):
     pool = SimpleNamespace(total=lambda: Moments(1.0, np.zeros(len(step)), np.eye(len(step))))
-    bank = SimpleNamespace(statistics={("x", "random"): pool}, random=lambda layer, concept: pool)
+    bank = SimpleNamespace(pool=lambda layer, concept: pool, random=lambda layer, concept: pool)
     length = float(np.linalg.norm(step))
     cav = SimpleNamespace(concept="c", vector=step / length, separation=length, null=null, dealt=dealt)
     chance = Chance(bank, "x", [cav])

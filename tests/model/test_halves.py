@@ -9,6 +9,7 @@ import sacv
 from conftest import SmallNet
 from sacv.errors import OptionError
 from sacv.model.halves import in_halves
+from sacv.targets import Aimed, Each
 
 
 class Narrow(SmallNet):
@@ -59,7 +60,7 @@ def test_the_network_is_as_it_was_after_halving():
 
 
 def test_an_input_that_does_not_fit_alone_is_one_error():
-    def full(part):
+    def full(part, rows):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     with pytest.warns(UserWarning), pytest.raises(OptionError, match=r"one input of shape \(3, 12, 10\) does not fit"):
@@ -71,5 +72,17 @@ def test_another_error_is_raised_as_it_is():
         in_halves(_fail, inputs(4))
 
 
-def _fail(part):
+def _fail(part, rows):
     raise RuntimeError("other")
+
+
+def test_each_image_keeps_its_own_target_in_halves():
+    whole, narrow = (sacv.VisionModel(net) for net in (SmallNet(), Narrow(2)))
+    aim = Aimed(Each([row % 4 for row in range(7)]))
+    narrow.survey(inputs(1))
+    with pytest.warns(UserWarning, match="is run in halves"):
+        found = narrow.trace(inputs(7), ["features.2"], [aim])
+    want = whole.trace(inputs(7), ["features.2"], [aim])
+    torch.testing.assert_close(found.scalars[0], want.scalars[0])
+    torch.testing.assert_close(found.gradients[0]["features.2"], want.gradients[0]["features.2"])
+    torch.testing.assert_close(found.scalars[0], whole.logits(inputs(7))[range(7), [row % 4 for row in range(7)]])

@@ -34,6 +34,20 @@ def greatest(detector, picture):
     return max(sum(w * a for w, a in zip(detector, place, strict=True)) for row in picture for place in row)
 
 
+def p_value(reached, groups):
+    """The p-value of a picture that reaches so far, against groups of pictures without the concept.
+
+    `groups` holds for each group what its pictures reach. Each group has the weight of one picture, and so has the new
+    picture, which reaches itself.
+    """
+    weight = Fraction(1)
+    for its in groups:
+        for other in its:
+            if other >= reached:
+                weight += Fraction(1, len(its))
+    return weight / (len(groups) + 1)
+
+
 def present(detector, picture, absent):
     """For each location of a picture, as rows of bools."""
     reached = [greatest(detector, other) for other in absent]

@@ -234,3 +234,21 @@ def test_the_black_line_stands_beside_the_white_and_before_it():
 
 def test_no_mark_no_line():
     assert not outlined(np.zeros((5, 5), bool))[0].any()
+
+
+def test_what_does_not_count_is_faded_behind_an_amber_line():
+    inside = np.array([[True, False], [True, False]])
+    given = np.ones((2, 2)), Scale(0, 1, "viridis"), (20, 20), (0.0, 0.0, 20.0, 20.0), 0.5
+    faded, plain = (np.asarray(lay_over(*given, None, each)) for each in (inside, None))
+    assert (faded[:, 11:, 3] < 0.3 * plain[5, 5, 3]).all() and (faded[:, 11:, 3] > 0).all()
+    np.testing.assert_array_equal(faded[2:-2, 2:8], plain[2:-2, 2:8])
+    assert (faded[:, 9] == (255, 255, 255, 255)).all()  # the white line of what is seen ends there
+    assert (faded[:, 10] == (255, 191, 0, 255)).all()
+    assert not (plain[..., :3] == (255, 191, 0)).all(axis=-1).any()
+
+
+def test_what_does_not_count_stretches_no_scale():
+    values, inside = np.array([[[0.25, 0.5], [0.75, 99.0]]]), np.array([[[True, True], [True, False]]])
+    kept = page(relevance=values, contribution=values, inside=inside)
+    assert "<span>0.75</span>" in kept and "<span>99</span>" not in kept
+    assert "<span>99</span>" in page(relevance=values, contribution=values)

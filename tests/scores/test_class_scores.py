@@ -1,6 +1,5 @@
 import json
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -29,6 +28,7 @@ from sacv.maps.methods import Gradient
 from sacv.scores.kinds import CENTRES
 from sacv.scores.summing import ScoreReducer
 from sacv.solvers import MeanDifference, UnitLength
+from sacv.targets import Class
 
 LAYERS = ["features.0", "features.2"]
 KEYS = ["layer", "concept", "target"]
@@ -285,7 +285,7 @@ def test_a_bank_read_from_disk_scores_the_same(model, bank, tmp_path):
 
 
 def selected(*indices):
-    return {str(index): partial(torch.select, dim=1, index=index) for index in indices}
+    return {str(index): Class(index) for index in indices}
 
 
 def parts_of(reducer, shards):
@@ -321,7 +321,7 @@ def test_merging_parts_equals_one_pass(model, bank):
 
 
 def test_groups_bound_what_is_held_of_the_images(model, bank, monkeypatch):
-    monkeypatch.setattr("sacv.scores.summing.GROUPS", 4)
+    monkeypatch.setattr("sacv.scores.summing.BUNDLES", 4)
     reducer = ScoreReducer(model, bank, selected(1), image_set("x", SHOWN).items)
     parts = parts_of(reducer, shards_of([2, 3, 4]))
     rows = {key: np.concatenate([part[key].terms for part in parts]) for key in parts[0]}
@@ -329,10 +329,30 @@ def test_groups_bound_what_is_held_of_the_images(model, bank, monkeypatch):
         want = [rows[key][group::4].sum(axis=0) for group in range(4)]
         np.testing.assert_allclose(sums.by_group(), want, rtol=1e-12, atol=1e-12)
     one, other = sacv.score(model, SHOWN, bank, 1), None
-    monkeypatch.setattr("sacv.scores.summing.GROUPS", 1024)
+    monkeypatch.setattr("sacv.scores.summing.BUNDLES", 1024)
     other = sacv.score(model, SHOWN, bank, 1)
     np.testing.assert_allclose(one.table["value"], other.table["value"], rtol=1e-10, atol=1e-12)
     assert one.table["images"].tolist() == [9] * len(one.table) and len(one.images) == len(other.images)
+
+
+def test_intervals_are_over_groups(model, bank):
+    """What the images of a group sum to is drawn together, in whatever parts they come; the scores stay."""
+    patients = [0, 1, 0, 2, 2, 1, 0, 3, 3]
+    items = [item.of_group(f"p{one}") for item, one in zip(image_set("x", SHOWN), patients, strict=True)]
+    reducer = ScoreReducer(model, bank, selected(1), items)
+    parts = parts_of(reducer, shards_of([2, 3, 4]))
+    rows = {key: np.concatenate([part[key].terms for part in parts]) for key in parts[0]}
+    for key, sums in whole_of(reducer, parts).items():
+        want = [rows[key][np.array(patients) == one].sum(axis=0) for one in range(4)]
+        np.testing.assert_allclose(sums.by_group(), want, rtol=1e-12, atol=1e-12)
+    found = sacv.score(model, SHOWN, bank, 1, groups=lambda name: f"p{patients[int(name.split('[')[1][:-1])]}")
+    plain = sacv.score(model, SHOWN, bank, 1)
+    np.testing.assert_allclose(found.table["value"], plain.table["value"], rtol=1e-10, atol=1e-12)
+    np.testing.assert_array_equal(found.table["p"], plain.table["p"])
+    assert found.settings["groups"] == 4 and "groups" not in plain.settings
+    assert (found.table["low"] != plain.table["low"]).any()
+    alone = sacv.score(model, SHOWN, bank, 1, groups=lambda name: name)
+    pd.testing.assert_frame_equal(alone.table, plain.table)
 
 
 def test_a_part_packs_and_unpacks_to_the_bit(model, bank):

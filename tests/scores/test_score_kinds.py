@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference import scores as reference
@@ -69,6 +69,7 @@ def test_where_nothing_is_relevant_the_density_is_that_of_no_effect():
         np.testing.assert_array_equal(evaluate(kind, terms.columns().sum(axis=0)), np.zeros(4))
 
 
+@settings(deadline=None)  # the first call imports much
 @given(st.integers(1, 4), st.integers(1, 5), st.integers(1, 7), st.integers(0, 99))
 def test_agrees_with_the_reference(images, places, channels, seed):
     rng = np.random.default_rng(seed)

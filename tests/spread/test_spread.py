@@ -17,6 +17,7 @@ from cav.planted import noise, planted_model
 from sacv.engine import LocalEngine, RayEngine, ShardStore, cut
 from sacv.engine.spread import Worker
 from sacv.errors import EngineError, UnreadableImageError
+from sacv.targets import Difference, Each
 
 ray = pytest.importorskip("ray", reason="install it with: pip install 'sacv[ray]'")
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -73,6 +74,19 @@ def test_explanations_are_those_of_the_local_engine_also_of_a_function(tmp_path)
             options = {"batch_size": 2, "engine": engine, "method": method, "allow_weak": True}
             sacv.explain(MODEL, shown, bank, target, **options).save(tmp_path / f"{name} {number}")
         assert content(tmp_path / f"ray {number}") == content(tmp_path / f"local {number}")
+
+
+def test_several_targets_are_those_of_the_local_engine(tmp_path):
+    bank = sacv.fit(MODEL, *GIVEN, nulls=19)
+    shown, half = noise(10, 3, 3, 5), 0.5
+    targets = [Difference(0, 1), Each([0, 1] * 5), Difference(lambda output: half * output[:, 1].square(), 0)]
+    options = {"batch_size": 2, "method": sacv.methods.Gradient(), "allow_weak": True}
+    one, other = (
+        sacv.explain(MODEL, shown, bank, targets, engine=engine, **options)
+        for engine in (LocalEngine(), RayEngine(workers=2))
+    )
+    for name in one:
+        assert one[name].scores().equals(other[name].scores())
 
 
 def test_what_ray_has_finished_the_local_engine_goes_on_with(tmp_path):

@@ -10,7 +10,7 @@ import sacv
 from conftest import SmallNet
 from reference import reading as reference
 from sacv.cav import Reading
-from sacv.trust.permutation import permute
+from sacv.trust.permutation import _halves, permute
 from sacv.trust.randomised import shuffled, similarity
 
 LAYER = "features.2"
@@ -153,3 +153,29 @@ def test_another_model_is_refused(model):
     bank = sacv.fit(model, [LAYER], {"bright": pictures(12, 1, 1.0)}, [pictures(30, 2)])
     with pytest.raises(sacv.errors.MismatchError):
         sacv.audit(sacv.VisionModel(SmallNet(3).double()), bank)
+
+
+def test_halves_part_no_group_and_are_those_of_images_where_there_are_none(model):
+    sides = [np.array([0, 1, 2, 3, 4]), np.array([3, 4, 5, 6, 7, 8, 9])]
+    for seed in range(9):
+        halves = _halves(sides, np.random.default_rng(seed))
+        assert halves[3] == halves[5] and halves[4] == halves[6]
+        assert 2 <= halves[:5].sum() <= 3 and 3 <= halves[5:].sum() <= 4
+    apart = [np.arange(5), np.arange(5, 12)]
+    rng = np.random.default_rng(0)
+    want = np.concatenate([rng.permutation(np.arange(size) % 2) for size in (5, 7)])
+    np.testing.assert_array_equal(_halves(apart, np.random.default_rng(0)), want.astype(bool))
+
+
+def test_labels_of_groups_are_permuted_as_a_whole():
+    """A style of each patient passes for a concept where pictures are dealt, and not where patients are."""
+    rng = torch.Generator().manual_seed(3)
+    style = torch.randn(16, 1, 3, 1, 1, generator=rng, dtype=torch.float64)
+    shown = (style + 0.3 * torch.randn(16, 5, 3, 6, 5, generator=rng, dtype=torch.float64)).flatten(0, 1)
+    model = sacv.VisionModel(SmallNet().double())
+    outcomes = []
+    for groups in (None, lambda name: f"{name[0]}{int(name.split('[')[1][:-1]) // 5}"):
+        bank = sacv.fit(model, [LAYER], {"c": shown[:40]}, shown[40:], groups=groups, absent=())
+        outcomes.append(permute(bank, LAYER, "c", 99, np.random.default_rng(0)))
+    by_picture, by_patient = (found.true > np.quantile(found.dealt, 0.95) for found in outcomes)
+    assert by_picture and not by_patient

@@ -77,10 +77,11 @@ def made(
             "title": "made by hand",
             "subject": "Net",
             "count": images,
-            "unit": unit,
+            "units": [unit] * len(targets),
             "meaning": "what each place gives",
             "concepts": list(concepts),
             "targets": list(targets),
+            "values": ["the logit"] * len(targets),
             "images": [
                 {
                     "path": name,
@@ -99,8 +100,8 @@ def made(
                     "grid": list(grid),
                     "fields": lines if fields else None,
                     "field": "9 x 9 px of the network's input" if fields else "not known for this layer",
-                    "silent": silent,
-                    "notes": ["Beware of the layer."],
+                    "silent": [silent] * len(targets),
+                    "notes": [["Beware of the layer."]] * len(targets),
                 }
                 for number in range(layers)
             ],

@@ -11,6 +11,7 @@ import numpy as np
 from sacv.cav.presence import GIVEN, HELD_OUT, NONE, Presence
 from sacv.cav.runs import DrawnCAVs
 from sacv.cav.statistics import ImageMeans, SetStatistics
+from sacv.cav.strata import Association
 from sacv.cav.vector import CAV, Quality
 from sacv.files import Array
 from sacv.stats import LocationSample, Moments
@@ -34,6 +35,8 @@ def pack_cavs(cavs: Sequence[CAV]) -> dict[str, Array]:
         arrays |= {name: cav.vector, f"{name}/evidence": cav.evidence}
         if len(cav.presence):
             arrays[f"{name}/presence"] = cav.presence.maxima
+        if cav.presence.shares is not None:
+            arrays[f"{name}/presence_shares"] = cav.presence.shares
         if cav.presence.direction is not None:
             arrays[f"{name}/presence_direction"] = cav.presence.direction
         if cav.own_detector is not None:
@@ -137,7 +140,19 @@ def _presence(name: str, label: Mapping[str, Any] | None, arrays: Mapping[str, A
     if not negatives and direction in arrays:
         raise ValueError(f"{direction} is there, and bank.json tells of no pictures that gave it")
     learned = _direction(direction, arrays, channels) if negatives else None
-    return Presence(maxima, label["kind"], offered, negatives, learned)
+    shares = f"{name}_shares"
+    shared = _shares(shares, arrays, len(maxima)) if shares in arrays else None
+    return Presence(maxima, label["kind"], offered, negatives, learned, shared)
+
+
+def _shares(name: str, arrays: Mapping[str, Array], pictures: int) -> Array:
+    found = _array(name, arrays, (pictures,), np.float64, least=0, below=1 + 1e-12)
+    whole = float(found.sum())
+    if np.any(found == 0) or abs(whole - max(round(whole), 1)) > 1e-6:
+        raise ValueError(
+            f"{name} holds {found.min()} and sums to {whole}, not shares of groups that sum to their number"
+        )
+    return found
 
 
 def _drawn(name: str, arrays: Mapping[str, Array], channels: int, counts: Sequence[int]) -> DrawnCAVs:
@@ -158,7 +173,8 @@ def _drawn(name: str, arrays: Mapping[str, Array], channels: int, counts: Sequen
 
 def _quality(fields: Mapping[str, Any]) -> Quality:
     pairs = {name: tuple(fields[name]) for name in ("accuracy_interval", "auroc_interval", "absent")}
-    return Quality(**{**fields, **pairs})
+    strata = tuple(Association.from_json(one) for one in fields.get("strata", ()))
+    return Quality(**{**fields, **pairs, "strata": strata})
 
 
 def pack_statistics(name: str, found: SetStatistics) -> dict[str, Array]:

@@ -6,7 +6,8 @@ A bank is a folder:
     Model, layers, sets of images, solver, figures of each CAV, `format_version`, checksums.
 `cavs.safetensors`
     `LAYER/CONCEPT`: float64 `(channels,)`; beside it `LAYER/CONCEPT/evidence`, `LAYER/CONCEPT/presence` (what pictures
-    without the concept reach) and, where it is not the detector, `LAYER/CONCEPT/presence_direction`; and the vectors
+    without the concept reach), `LAYER/CONCEPT/presence_shares` where these are of groups, and, where it is not the
+    detector, `LAYER/CONCEPT/presence_direction`; and the vectors
     and thresholds of its random runs, of its deals and of its null, which concepts of as many images share.
 `moments.safetensors`
     For each layer and set (`LAYER/concept/NAME`, `LAYER/rest/NAME`, `LAYER/random`): `count`, `mean` and the upper
@@ -38,12 +39,13 @@ from sacv.cav.arrays import (
 )
 from sacv.cav.checksums import CAVS, LABELS, MOMENTS, require_whole, with_checksums
 from sacv.cav.context import BankContext
-from sacv.cav.contrast import contrast
+from sacv.cav.contrast import Contrast, contrast, pool_key
 from sacv.cav.labels import check_labels
 from sacv.cav.reading import Reading
 from sacv.cav.sets import RANDOM, BankSet
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV
+from sacv.cav.within import BankWithin
 from sacv.errors import CorruptFileError, LayerError, MismatchError, OptionError
 from sacv.files import Array, digest_of, read_arrays, read_json, write_arrays, write_folder, write_json
 from sacv.model import ImageTransform, VisionModel, Window
@@ -92,13 +94,16 @@ class ConceptBank:
     seen_through
         By layer and concept of marked regions (`BankSet.key`): the pool's means under its masks.
     rests
-        What is not marked of the photos of each concept that is told from it.
+        The random set of its own of each concept that has one: what is not marked of its photos, or the other rows of
+        its table.
     absent
         The pictures that calibrate the mask of presence; they stand in none of the sets.
     context
         How textures were seen as parts of photos, if they were.
     pasted
         By layer and set, what is taken of that (`sacv.cav.context`).
+    within
+        The masks that all pictures were taken within, if they were.
     """
 
     model: Mapping[str, Any]
@@ -117,6 +122,7 @@ class ConceptBank:
     absent: BankSet = NO_SET
     context: BankContext | None = None
     pasted: Mapping[tuple[str, str], SetStatistics] = field(default_factory=dict)
+    within: BankWithin | None = None
 
     @property
     def concepts(self) -> list[str]:
@@ -148,13 +154,34 @@ class ConceptBank:
         LayerError, OptionError
             As `cav`.
         """
+        return self.against(layer, concept).statistics
+
+    def against(self, layer: str, concept: str) -> Contrast:
+        """Give what a concept is told from at a layer, with its images.
+
+        Raises
+        ------
+        LayerError, OptionError
+            As `cav`.
+        """
         self.cav(layer, concept)
-        known: dict[tuple[str, str], SetStatistics] = self.__dict__.setdefault("_contrasts", {})
+        known: dict[tuple[str, str], Contrast] = self.__dict__.setdefault("_contrasts", {})
         if (layer, concept) not in known:
             entry = next(entry for entry in self.sets if entry.concept == concept)
-            found = contrast(layer, entry, self.sets[-1], self.rests, self.statistics)
-            known[layer, concept] = found.statistics
+            known[layer, concept] = contrast(layer, entry, self.sets[-1], self.rests, self.statistics)
         return known[layer, concept]
+
+    def pool(self, layer: str, concept: str) -> SetStatistics:
+        """Give what the null and the deals of a concept are drawn from at a layer.
+
+        Raises
+        ------
+        LayerError, OptionError
+            As `cav`.
+        """
+        self.cav(layer, concept)
+        entry = next(entry for entry in self.sets if entry.concept == concept)
+        return self.statistics[layer, pool_key(entry, self.rests)]
 
     @property
     def reading(self) -> Reading:
@@ -253,7 +280,7 @@ class ConceptBank:
                     "concept": cav.concept,
                     "threshold": cav.threshold,
                     "separation": cav.separation,
-                    "quality": asdict(cav.quality),
+                    "quality": cav.quality.to_json(),
                     "null": null_name(cav),
                     "presence": {
                         "kind": cav.presence.kind,
@@ -268,6 +295,7 @@ class ConceptBank:
             "rests": [entry.to_json() for entry in self.rests],
             "absent": self.absent.to_json(),
             "context": None if self.context is None else self.context.to_json(),
+            **({} if self.within is None else {"within": self.within.to_json()}),
         }
 
     @classmethod
@@ -339,6 +367,7 @@ class ConceptBank:
                 (layer, key): unpack_statistics(f"{layer}/pasted/{key}", arrays, channels[layer])
                 for layer, key in (() if context is None else context.taken())
             },
+            within=BankWithin.from_json(labels["within"]) if "within" in labels else None,
         )
 
 

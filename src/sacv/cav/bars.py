@@ -22,6 +22,16 @@ def weaknesses(cav: CAV) -> tuple[str, ...]:
     found = []
     if quality.images < LEAST_IMAGES:
         found.append(f"it has {quality.images} images (at least {LEAST_IMAGES}): add images of the concept")
+    elif quality.groups is not None and quality.groups < LEAST_IMAGES:
+        found.append(
+            f"its {quality.images} images are of {quality.groups} groups, such as patients (at least {LEAST_IMAGES}): "
+            "add images of other groups"
+        )
+    if quality.random_groups is not None and quality.random_groups < LEAST_IMAGES:
+        found.append(
+            f"its {quality.random_images} random images are of {quality.random_groups} groups, such as patients (at "
+            f"least {LEAST_IMAGES}): add random images of other groups"
+        )
     low = quality.auroc_interval[0]
     if quality.auroc < LEAST_AUROC or low <= 0.5:
         found.append(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -12,9 +13,21 @@ from numpy.typing import NDArray
 
 from sacv.cav.along import along
 from sacv.cav.hard import Problem, sharpened
+from sacv.cav.inside import Counts
 from sacv.cav.presence import GIVEN, HELD_OUT, NONE, POOL, Presence, negatives_of
 from sacv.cav.vector import CAV
-from sacv.concepts import ImageItem, ImageSet, Source, image_set, shared_images, without_repeats
+from sacv.concepts import (
+    ImageItem,
+    ImageSet,
+    Source,
+    agreeing,
+    image_set,
+    independent,
+    shared_images,
+    with_groups,
+    without_repeats,
+)
+from sacv.concepts.groups import Rule
 from sacv.errors import ImageSetError
 from sacv.model import Window
 
@@ -22,7 +35,7 @@ MOST_VALUES = 2**27
 """Values of activation kept until the CAVs are known, over all layers and pictures: 512 MiB in float32."""
 
 MOST_HELD_OUT = 100
-"""Random images held out at most."""
+"""Random images or groups held out at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +59,17 @@ class Calibration:
     repeats: tuple[tuple[str, str], ...] = ()
     offered: int = 0
 
+    @property
+    def groups(self) -> int:
+        """Number of groups, a picture without one counting as one."""
+        return independent(self.images)
+
     def within(self, values: int) -> Calibration:
         """Keep as many as memory allows where each gives so many values of activation; which, their content decides."""
-        kept = _some(self.images.items, max(MOST_VALUES // max(values, 1), 1))
+        keys = _keys(self.images.items)
+        order = sorted(zip(keys, (item.digest for item in self.images), strict=True))
+        least = {digest for _, digest in order[: max(MOST_VALUES // max(values, 1), 1)]}
+        kept = tuple(item for item in self.images if item.digest in least)
         return replace(self, images=replace(self.images, items=kept), offered=len(self.images))
 
 
@@ -58,14 +79,19 @@ def none() -> Calibration:
 
 
 def given(
-    source: Source, others: Sequence[ImageSet], *, skip_unreadable: bool, window: Window | None = None
+    source: Source,
+    others: Sequence[ImageSet],
+    *,
+    skip_unreadable: bool,
+    window: Window | None = None,
+    rule: Rule | None = None,
 ) -> Calibration:
     """Take pictures that the user says show none of the concepts.
 
     Raises
     ------
     ImageSetError
-        If one stands in another set too.
+        If one stands in another set too, or has no group where there is a rule, or one that stands in another set.
     """
     if isinstance(source, Sequence) and not isinstance(source, str) and len(source) == 0:
         return none()
@@ -76,23 +102,51 @@ def given(
                 f"the absent pictures and {other.name!r} share {shared}; what calibrates the mask of presence must "
                 "stand in no other set: take them out of one of the two"
             )
+    if rule is not None:
+        images = replace(images, items=with_groups(images.items, rule))
+    agreeing([images.items])
+    for other in others:
+        groups = {item.group for item in other if item.group is not None}
+        if shared_groups := sorted({item.group for item in images if item.group in groups}, key=str):
+            raise ImageSetError(
+                f"the absent pictures and {other.name!r} share {len(shared_groups)} groups "
+                f"({', '.join(map(str, shared_groups[:3]))}); the mask of presence is calibrated for pictures of new "
+                "groups: take these groups out of one of the two"
+            )
     return Calibration(GIVEN, images, repeats)
 
 
-def held_out(random: ImageSet) -> tuple[Calibration, ImageSet]:
-    """Part the random images into those held out, if they are enough, and the rest; their content decides which."""
-    if len(random) < POOL:
+def held_out(random: ImageSet, elsewhere: Set[str | None] = frozenset()) -> tuple[Calibration, ImageSet]:
+    """Part the random images into those held out, if they are enough, and the rest; their content decides which.
+
+    Groups are held out as a whole, and none of those that stand `elsewhere`.
+    """
+    count = independent(random)
+    if count < POOL:
         return none(), random
-    chosen = _some(random.items, min(MOST_HELD_OUT, len(random) // 4))
+    legal = tuple(item for item in random if item.group is None or item.group not in elsewhere)
+    chosen = _some(legal, min(MOST_HELD_OUT, count // 4))
+    if not chosen:
+        return none(), random
     apart = {item.digest for item in chosen}
     rest = tuple(item for item in random if item.digest not in apart)
     return Calibration(HELD_OUT, ImageSet("random", chosen)), replace(random, items=rest)
 
 
 def _some(items: Sequence[ImageItem], count: int) -> tuple[ImageItem, ...]:
-    """Give so many of the items, in their order: those whose hashes are least."""
-    least = {item.digest for item in sorted(items, key=lambda item: item.digest)[:count]}
-    return tuple(item for item in items if item.digest in least)
+    """Give the items of so many groups, in their order: those whose hashes are least."""
+    keys = _keys(items)
+    least = set(sorted(set(keys))[:count])
+    return tuple(item for item, key in zip(items, keys, strict=True) if key in least)
+
+
+def _keys(items: Sequence[ImageItem]) -> list[str]:
+    """Give what tells the groups apart, by their content: the least hash of their pictures."""
+    least: dict[str, str] = {}
+    for item in items:
+        if item.group is not None:
+            least[item.group] = min(least.get(item.group, item.digest), item.digest)
+    return [item.digest if item.group is None else least[item.group] for item in items]
 
 
 def calibrated(
@@ -101,10 +155,12 @@ def calibrated(
     activations: Mapping[str, Sequence[NDArray[np.floating]]],
     grids: Mapping[str, tuple[int, ...]],
     problems: Mapping[tuple[str, str], Problem],
+    inside: Mapping[str, Sequence[Counts]] | None = None,
 ) -> tuple[CAV, ...]:
     """Give the CAVs with what the pictures reach.
 
-    Where there are enough, some give hard negatives and the others calibrate; which, their content decides.
+    Where there are enough, some give hard negatives and the others calibrate; which, their content decides. Groups do
+    one or the other as a whole.
 
     Parameters
     ----------
@@ -118,6 +174,8 @@ def calibrated(
         Of each layer.
     problems
         By layer and concept, what the detector was found from, where hard negatives can be added to it.
+    inside
+        By layer, bool `(locations,)` of each picture: the locations that count; all by default.
 
     Raises
     ------
@@ -127,7 +185,8 @@ def calibrated(
         If the solver finds no direction with the hard negatives.
     """
     items = calibration.images.items
-    least = {item.digest for item in _some(items, len(items) - negatives_of(len(items)))}
+    groups = calibration.groups
+    least = {item.digest for item in _some(items, groups - negatives_of(groups))}
     calibrates = [item.digest in least for item in items]
     found = []
     for cav in cavs:
@@ -138,20 +197,38 @@ def calibrated(
                     f"{item.name} gives {len(cells)} locations at layer {cav.layer!r}, and the concepts' images "
                     f"{prod(grids[cav.layer])}; what calibrates the mask of presence must be of the same size"
                 )
+        if inside is not None and pictures:
+            pictures = [cells[counts] for cells, counts in zip(pictures, inside[cav.layer], strict=True)]
         problem = problems.get((cav.layer, cav.concept))
         hard = [cells for cells, calibrating in zip(pictures, calibrates, strict=True) if not calibrating]
         direction = sharpened(cav.detector, problem, hard) if problem is not None and hard else None
         if direction is None:
-            presence = Presence(_maxima(cav.detector, pictures), calibration.kind, calibration.offered)
+            maxima, shares = _reached(cav.detector, items, pictures)
+            presence = Presence(maxima, calibration.kind, calibration.offered, shares=shares)
         else:
-            rest = [cells for cells, calibrating in zip(pictures, calibrates, strict=True) if calibrating]
-            maxima = _maxima(direction, rest)
-            presence = Presence(maxima, calibration.kind, calibration.offered, len(hard), direction)
+            rest = [
+                pair
+                for pair, calibrating in zip(zip(items, pictures, strict=True), calibrates, strict=True)
+                if calibrating
+            ]
+            maxima, shares = _reached(direction, [item for item, _ in rest], [cells for _, cells in rest])
+            presence = Presence(maxima, calibration.kind, calibration.offered, len(hard), direction, shares)
         found.append(replace(cav, presence=presence))
     return tuple(found)
 
 
-def _maxima(direction: NDArray[np.float64], pictures: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
-    """Give the greatest evidence of each picture, ascending."""
-    found = [float(along(torch.from_numpy(cells)[None], [direction]).max()) for cells in pictures]
-    return np.sort(np.array(found, dtype=np.float32))
+def _reached(
+    direction: NDArray[np.float64], items: Sequence[ImageItem], pictures: Sequence[NDArray[np.floating]]
+) -> tuple[NDArray[np.float32], NDArray[np.float64] | None]:
+    """Give the greatest evidence of each picture, ascending, and its share of its group, where groups have several."""
+    found = np.array([_greatest(direction, cells) for cells in pictures], dtype=np.float32)
+    order = np.argsort(found, kind="stable")
+    keys = _keys(items)
+    counts = Counter(keys)
+    if len(counts) == len(keys):
+        return found[order], None
+    return found[order], np.array([1 / counts[key] for key in keys])[order]
+
+
+def _greatest(direction: NDArray[np.float64], cells: NDArray[np.floating]) -> float:
+    return float(along(torch.from_numpy(cells)[None], [direction]).max())

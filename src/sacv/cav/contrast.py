@@ -9,6 +9,9 @@ learned against it finds the kind. So the pool does not count by its number of l
 with A the AUROC, on held-out images, with which the difference of the means tells the n photos' rest from the pool.
 A is .5 where the two are of one kind and 1 where every picture can be told; n / (n + 2) says how far few photos can
 vouch for an A that is low. docs/bench.md has the figures that chose it.
+
+A concept from a table is told from the pictures of the other rows alone, and what is drawn of random images for it is
+drawn from these.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sacv.cav.quality import area
-from sacv.cav.sets import RANDOM, BankImage, BankSet
+from sacv.cav.sets import RANDOM, BankImage, BankSet, things
 from sacv.cav.statistics import SetStatistics
 
 Float64 = NDArray[np.float64]
@@ -54,6 +57,20 @@ class Contrast:
     same_pictures: bool = False
     figures: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def things(self) -> NDArray[np.int64]:
+        """What is independent, int `(units,)`: a group that stands in the rest and in the pool has one number."""
+        return things(self.images)
+
+
+def pool_key(entry: BankSet, rests: Sequence[BankSet]) -> str:
+    """Give the key of the set that the null and the deals of a concept are drawn from.
+
+    It is the random set, but for a concept of whole pictures that has one of its own.
+    """
+    own = [rest.key for rest in rests if rest.concept == entry.concept and not entry.regions]
+    return own[0] if own else RANDOM
+
 
 def contrast(
     layer: str,
@@ -71,7 +88,7 @@ def contrast(
     entry, random
         The concept's set and the random set.
     rests
-        The rest of the photos of each marked concept that has one.
+        The random set of its own of each concept that has one.
     statistics
         By layer and key of the set.
     """
@@ -82,10 +99,10 @@ def contrast(
     (rest,) = own
     found = statistics[layer, rest.key]
     same = not rest.hashes.isdisjoint(entry.hashes)
-    if random.rest:
+    if random.rest or not entry.regions:
         return Contrast(found, rest.images, (len(rest.images),), same)
     apart = kind_auroc(found, pool)
-    weight = float(np.clip(2 * (1 - apart), 0, 1)) * rest.count / (rest.count + 2)
+    weight = float(np.clip(2 * (1 - apart), 0, 1)) * found.count / (found.count + 2)
     if weight < LEAST_WEIGHT:
         weight = 0.0
     figures = {"pool_auroc": apart, "pool_weight": weight, "pool_cosine": 1.0}

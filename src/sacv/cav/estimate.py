@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from sacv.cav.context import mixed
-from sacv.cav.contrast import Contrast, contrast, kind_auroc
+from sacv.cav.contrast import Contrast, contrast, kind_auroc, pool_key
 from sacv.cav.hard import Problem
 from sacv.cav.looks import LOOKS
 from sacv.cav.quality import HeldOut, accuracy, area, auroc, best_threshold
 from sacv.cav.runs import DrawnCAVs, dealt_cavs, null_cavs, random_runs
-from sacv.cav.sets import RANDOM, BankImage, BankSet
+from sacv.cav.sets import RANDOM, BankImage, BankSet, count_groups
 from sacv.cav.statistics import ImageMeans, SetStatistics
+from sacv.cav.strata import NO_VALUE, Association, association
 from sacv.cav.vector import CAV, Quality
 from sacv.errors import OptionError, SolverError
 from sacv.solvers import Evidence, MomentSolver, SampleSolver, Solution, Solver, UnitLength
@@ -99,7 +100,7 @@ def estimate(
     sets
         The concepts and, last, the random set.
     rests
-        What is not marked of the photos of each concept that is told from it.
+        The random set of its own of each concept that has one.
     statistics
         By layer and key of the set.
     seen_through
@@ -121,12 +122,13 @@ def estimate(
     found: list[CAV] = []
     with threadpool_limits(1, user_api="blas"):  # see sacv.cav.gather
         for layer in layers:
-            work = _Layer(layer, inner(solver), wanted, seed, statistics[layer, RANDOM], {}, pasted or {})
+            work = _Layer(layer, inner(solver), wanted, seed, {}, pasted or {})
             fitted = [
                 work.fit(
                     entry,
                     contrast(layer, entry, sets[-1], rests, statistics),
                     statistics[layer, entry.key],
+                    statistics[layer, pool_key(entry, rests)],
                     seen_through.get((layer, entry.key)),
                 )
                 for entry in sets[:-1]
@@ -137,8 +139,12 @@ def estimate(
 
 @dataclass(frozen=True, eq=False)
 class _Fitted:
+    """A CAV, what it is of and told from, and the held-out scores of both sides."""
+
     cav: CAV
-    held_out: HeldOut
+    entry: BankSet
+    against: Contrast
+    held_out: tuple[HeldOut, HeldOut]
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,12 +155,16 @@ class _Layer:
     solver: MomentSolver | SampleSolver
     wanted: Draws
     seed: int
-    random: SetStatistics
-    nulls: dict[int, DrawnCAVs]
+    nulls: dict[tuple[int, int], DrawnCAVs]
     pasted: Mapping[tuple[str, str], SetStatistics]
 
     def fit(
-        self, entry: BankSet, against: Contrast, concept: SetStatistics, seen_through: ImageMeans | None
+        self,
+        entry: BankSet,
+        against: Contrast,
+        concept: SetStatistics,
+        pool: SetStatistics,
+        seen_through: ImageMeans | None,
     ) -> _Fitted:
         name, random = str(entry.concept), against.statistics
         solver = (
@@ -166,13 +176,15 @@ class _Layer:
             solution = _solve(solver, *learned, None)
             rng = self._rng(f"runs/{name}")
             runs = random_runs(solver, *learned, self.wanted.runs - 1, rng, against.parts)
-            null = self._null(name, entry.count, seen_through)
-            dealt = None if seen_through is not None or not len(null) else self._dealt(name, concept)
+            null = self._null(name, concept.count, pool, seen_through)
+            dealt = None if seen_through is not None or not len(null) else self._dealt(name, concept, pool)
         except SolverError as error:
             raise SolverError(f"concept {name!r} at layer {self.layer!r}: {error}") from error
         rng = self._rng(f"quality/{name}")
-        share, share_interval = accuracy(*held_out, rng)
-        under, under_interval = auroc(*held_out, rng)
+        grouped = any(image.group is not None for image in (*entry.images, *against.images))
+        judged = held_out[0], held_out[1].of_things(against.things)
+        share, share_interval = accuracy(*judged, rng)
+        under, under_interval = auroc(*judged, rng)
         quality = Quality(
             accuracy=share,
             auroc=under,
@@ -181,17 +193,20 @@ class _Layer:
             image_accuracy=accuracy(*by_image, rng)[0],
             image_auroc=auroc(*by_image, rng)[0],
             images=entry.count,
-            random_images=random.count,
+            random_images=sum(image.count for image in against.images),
             locations=concept.total().count,
             random_locations=random.total().count,
             run_cosine=_mean_cosine(runs),
             looks_auroc=_looks(entry.images, against.images),
             absent=tuple(
-                image.name
+                _named(image)
                 for image, score in zip(_alone(entry.images, concept), by_image[0].scores, strict=True)
                 if score < np.median(by_image[1].scores)
             ),
             place_auroc=_place(entry, against, *held_out) if against.same_pictures else None,
+            groups=count_groups(entry.images) if grouped else None,
+            random_groups=count_groups(against.images) if grouped else None,
+            strata=_associations((entry.images, against.images), (concept, random), by_image, rng),
         )
         cav = CAV(
             self.layer,
@@ -207,24 +222,24 @@ class _Layer:
             solution.own_detector,
             dealt,
         )
-        return _Fitted(cav, held_out[0])
+        return _Fitted(cav, entry, against, held_out)
 
-    def _null(self, name: str, images: int, seen_through: ImageMeans | None) -> DrawnCAVs:
-        """Draw the null, once for all concepts of as many images."""
-        pool = self.random.count
+    def _null(self, name: str, size: int, random: SetStatistics, seen_through: ImageMeans | None) -> DrawnCAVs:
+        """Draw the null, once for all concepts of as many images or groups and the same random set."""
+        pool = random.count
         if pool < MINIMUM_POOL or self.wanted.nulls == 0:
-            return DrawnCAVs.none(self.random.total().channels)
-        size = min(images, pool // 2)
+            return DrawnCAVs.none(random.total().channels)
+        size = min(size, pool // 2)
         if seen_through is not None:
             rng = self._rng(f"null/{name}")
-            return null_cavs(self.solver, self.random, seen_through, size, self.wanted.nulls, rng)
-        if size not in self.nulls:
+            return null_cavs(self.solver, random, seen_through, size, self.wanted.nulls, rng)
+        if (id(random), size) not in self.nulls:
             rng = self._rng(f"null/{size}")
-            self.nulls[size] = null_cavs(self.solver, self.random, None, size, self.wanted.nulls, rng)
-        return self.nulls[size]
+            self.nulls[id(random), size] = null_cavs(self.solver, random, None, size, self.wanted.nulls, rng)
+        return self.nulls[id(random), size]
 
-    def _dealt(self, name: str, concept: SetStatistics) -> DrawnCAVs:
-        return dealt_cavs(self.solver, concept, self.random, self.wanted.nulls, self._rng(f"dealt/{name}"))
+    def _dealt(self, name: str, concept: SetStatistics, random: SetStatistics) -> DrawnCAVs:
+        return dealt_cavs(self.solver, concept, random, self.wanted.nulls, self._rng(f"dealt/{name}"))
 
     def _rng(self, purpose: str) -> np.random.Generator:
         """Give a generator that depends on the seed and the purpose alone, not on what else is fitted."""
@@ -259,7 +274,7 @@ def problems(
 
 def _settled(solver: MomentSolver, entry: BankSet, against: Contrast, concept: SetStatistics) -> MomentSolver:
     """Give the solver with what it leaves to the evidence decided."""
-    evidence = Evidence(entry.count, against.same_pictures, kind_auroc(concept, against.statistics))
+    evidence = Evidence(concept.count, against.same_pictures, kind_auroc(concept, against.statistics))
     return solver.settled(evidence)
 
 
@@ -314,20 +329,45 @@ def _held_out(
 
 
 def _alone(images: Sequence[BankImage], found: SetStatistics) -> list[BankImage]:
-    """Give the images that are judged by themselves."""
+    """Give the images or groups that are judged by themselves."""
     return [image for image, alone in zip(images, found.images.alone, strict=True) if alone]
 
 
+def _associations(
+    images: tuple[Sequence[BankImage], Sequence[BankImage]],
+    sides: tuple[SetStatistics, SetStatistics],
+    by_image: tuple[HeldOut, HeldOut],
+    rng: np.random.Generator,
+) -> tuple[Association, ...]:
+    """Give how the concept goes with each column that all its images and some of the others have a value in."""
+    tables = [[dict(image.strata) for image in _alone(*side)] for side in zip(images, sides, strict=True)]
+    columns = [column for column in (tables[0][0] if tables[0] else {}) if any(column in row for row in tables[1])]
+    found = []
+    for column in columns:
+        known = [np.array([column in row for row in rows]) for rows in tables]
+        values = [[row[column] or NO_VALUE for row in rows if column in row] for rows in tables]
+        scores = [side.scores[marks] for side, marks in zip(by_image, known, strict=True)]
+        found.append(association(column, (values[0], values[1]), (scores[0], scores[1]), rng))
+    return tuple(found)
+
+
+def _named(image: BankImage) -> str:
+    """Name an image; where a unit holds several, its group."""
+    return image.name if image.group is None or image.count == 1 else image.group
+
+
 def _place(entry: BankSet, against: Contrast, concept: HeldOut, random: HeldOut) -> float | None:
-    """Tell how well each photo's marked locations are told from its others, on held-out photos: the mean AUROC."""
-    where = {
-        image.digest: number for number, image in reversed(list(enumerate(against.images)))
-    }  # the rest comes first
+    """Tell how well each photo's marked locations are told from its others, on held-out photos: the mean AUROC.
+
+    Where photos are joined to groups, the locations are those of a group's photos.
+    """
+    rest = against.images[: against.parts[0]]
+    where = {image.group or image.digest: number for number, image in enumerate(rest)}
     found = []
     for number, image in enumerate(entry.images):
         inside, outside = (
             concept.part(concept.image == number),
-            random.part(random.image == where.get(image.digest, -1)),
+            random.part(random.image == where.get(image.group or image.digest, -1)),
         )
         if inside.weights.any() and outside.weights.any():
             found.append(area(inside.scores, outside.scores, inside.weights, outside.weights))
@@ -358,14 +398,33 @@ def _looks(concept: Sequence[BankImage], random: Sequence[BankImage]) -> dict[st
 
 def _entangled(one: _Fitted, fitted: Sequence[_Fitted], statistics: Mapping[tuple[str, str], SetStatistics]) -> CAV:
     """Add how the CAV stands to the other concepts of its layer."""
-    cosine: dict[str, float] = {}
-    conditional: dict[str, float] = {}
-    for other in fitted:
-        if other is one:
-            continue
-        cosine[other.cav.concept] = float(one.cav.vector @ other.cav.vector)
-        found = statistics[one.cav.layer, f"concept/{other.cav.concept}"].sample
-        scores = found.vectors @ one.cav.detector
-        conditional[other.cav.concept] = area(one.held_out.scores, scores, one.held_out.weights, found.weights)
-    quality = replace(one.cav.quality, cosine=cosine, conditional_auroc=conditional)
+    others = [other for other in fitted if other is not one]
+    quality = replace(
+        one.cav.quality,
+        cosine={other.cav.concept: float(one.cav.vector @ other.cav.vector) for other in others},
+        conditional_auroc={other.cav.concept: _told_from(one, other, statistics) for other in others},
+    )
     return replace(one.cav, quality=quality)
+
+
+def _told_from(one: _Fitted, other: _Fitted, statistics: Mapping[tuple[str, str], SetStatistics]) -> float:
+    """Give the AUROC of a concept against another.
+
+    Concepts of tables share pictures: there it is against those that show the other and lack the one, held out where
+    they are its random images. It is 0.5 where there are none.
+    """
+    concept, random = one.held_out
+    found = statistics[one.cav.layer, other.entry.key].sample
+    scores, weights = found.vectors @ one.cav.detector, found.weights
+    if one.entry.missing is not None:
+        theirs, own = ({image.digest for image in side.entry.images} for side in (other, one))
+        images = one.against.images
+        lacking = [number for number, image in enumerate(images) if image.count == 1 and image.digest in theirs]
+        if lacking:
+            held = random.part(np.isin(random.image, lacking))
+            scores, weights = held.scores, held.weights
+        else:
+            apart = [number for number, image in enumerate(other.entry.images) if image.digest not in own]
+            kept = np.isin(found.image, apart)
+            scores, weights = scores[kept], weights[kept]
+    return area(concept.scores, scores, concept.weights, weights) if len(scores) else 0.5

@@ -16,12 +16,13 @@ from sacv.cav.estimate import draws, estimate, inner, problems
 from sacv.cav.gather import gather
 from sacv.cav.membership import Units, plan
 from sacv.cav.pasting import ByLayer, context_photos, plan_pasting, settle
-from sacv.cav.plans import plan_sets
+from sacv.cav.plans import plan_sets, whole_pictures
 from sacv.cav.presence import negatives_of
 from sacv.cav.reading import Reading
-from sacv.cav.sets import DIGITS, BankImage, BankSet
-from sacv.cav.sources import FitSource, hold_apart, read_sources
-from sacv.concepts import ImageItem, Region, Source, batches
+from sacv.cav.sets import DIGITS, SEVERAL, BankImage, BankSet, group_hash
+from sacv.cav.sources import FitSource, hold_apart, read_sources, with_source_groups, within_strata
+from sacv.cav.within import BankWithin, Masked, compare, read_masks
+from sacv.concepts import Groups, ImageItem, Region, Source, Within, WithinSource, batches, group_rule
 from sacv.engine import Engine, ShardStore
 from sacv.errors import OptionError
 from sacv.model import VisionModel
@@ -36,6 +37,7 @@ class _Images(TypedDict):
 
     images: tuple[BankImage, ...]
     joined: tuple[str, ...]
+    joined_groups: tuple[str, ...]
 
 
 def fit(
@@ -48,6 +50,9 @@ def fit(
     rest: bool = True,
     absent: Source | None = None,
     context: Source | None = None,
+    groups: Groups | None = None,
+    match: bool = False,
+    within: WithinSource | None = None,
     solver: Solver | None = None,
     runs: int | None = None,
     nulls: int | None = None,
@@ -65,7 +70,8 @@ def fit(
     A concept's images are taken to show it everywhere, or where they are marked; a random image, nowhere. Each concept
     is told from its random set, location by location; folds, and so all figures, are grouped by image. The random set
     of a concept that is marked on photos is the rest of these photos; `sacv.cav.contrast` says how much random images
-    beside it count.
+    beside it count. Of a concept from a table (`sacv.from_table`) it is the pictures of the rows that do not show it,
+    unless random images are given.
 
     Parameters
     ----------
@@ -75,7 +81,7 @@ def fit(
         Dotted names of layers.
     concepts
         Images of each concept by its name: a folder, files, pictures, uint8 arrays or float tensors
-        (see `sacv.concepts.image_set`).
+        (see `sacv.concepts.image_set`), or a `sacv.Labelled` from a table (`sacv.from_table(...).concepts`).
     random
         Images that do not show the concepts, in the same ways; several folders are one pool.
     regions
@@ -87,12 +93,27 @@ def fit(
         Pictures that show none of the concepts, used for nothing but the mask of presence (`sacv.cav.presence`); 19 or
         more. Of 24 or more, up to half give hard negatives (`sacv.cav.hard`) and the others calibrate. They should be
         like those to be explained. Without them, of 80 random images or more some are held out of everything else for
-        it; an empty sequence holds out none. As many are used as give 2^27 values of activation over all layers, which
+        it, also of 80 pictures or more of tables that show no concept, if all concepts come from tables; an empty
+        sequence holds out none. As many are used as give 2^27 values of activation over all layers, which
         are in memory until the CAVs are known.
     context
         Photos that show none of the concepts, in the same ways. Concepts and random images that are whole pictures,
         such as textures, are pasted into them, one composite for every ten images, and a layer learns from these where
         held-out images show that it helps (`sacv.cav.context`).
+    groups
+        Which images belong together, such as those of one patient, and so are not independent: a regular expression on
+        their names, of which the first parentheses or else the whole match is the group; or a mapping or a function
+        from name to group. Images that have a group already keep it. Folds, intervals, draws and the calibration of
+        the mask of presence are then over groups, and a group has the same fold in every set.
+    match
+        Compare each concept with its random set within the strata of the table's columns (`from_table(strata=)`), so
+        that what goes with a column does not part the two: images are weighted so that both have the same share of
+        every stratum (`sacv.cav.strata`), and those of a stratum that has one side only are left out and counted.
+    within
+        What of each picture counts, by masks (`sacv.Within`, or what one is made from): of the concepts' images, of
+        marked regions and of what is not marked, of the random set and of `absent` alike. A location weighs the share
+        of its cell that is inside; evidence of presence is the greatest over the locations that count
+        (`sacv.cav.inside`). The network still sees the whole picture.
     solver
         How a direction is found, and how activations are read; `sacv.solvers.DEFAULT` by default.
     runs
@@ -131,12 +152,12 @@ def fit(
     Raises
     ------
     OptionError
-        If an argument is outside what is legal.
+        If an argument is outside what is legal, or `context` and `within` are given together.
     LayerError
         If a layer does not exist or cannot be asked about.
     ImageError
-        If images or masks cannot be read, a set has fewer than two, a concept shares images with the random set, or
-        `absent` or a context shares pictures with any other.
+        If images or masks cannot be read, a picture has no mask to stay within or nothing inside it, a set has fewer
+        than two, a concept shares images with the random set, or `absent` or a context shares pictures with any other.
     ActivationError
         If an activation is not finite.
     SolverError
@@ -148,10 +169,16 @@ def fit(
     for name, value, least in (("folds", folds, 2), ("locations", locations, 1), ("seed", seed, 0)):
         if value < least:
             raise OptionError(f"{name} must be at least {least}, not {value}")
+    if context is not None and within is not None:
+        raise OptionError("context pastes pictures into photos and within takes a part of each; give one of the two")
     model.modules(layers)  # a wrong name is told before any image is read
+    rule = None if groups is None else group_rule(groups)
     sources = read_sources(concepts or {}, random, regions or {}, rest, skip_unreadable, model.window)
+    sources = with_source_groups(sources, rule)
+    if match:
+        sources = within_strata(sources)
     photos = None if context is None else context_photos(context, inner(solver), skip_unreadable, model.window)
-    sources, calibration = hold_apart(sources, photos, absent, skip_unreadable, model.window)
+    sources, calibration = hold_apart(sources, photos, absent, skip_unreadable, model.window, rule)
     first = next(batches(sources[0].images.items, 1))
     shapes = {
         name: LayerShape(info.layout.name, info.grid, info.channels)
@@ -159,9 +186,14 @@ def fit(
         if info.layout is not None
     }
     grids = {name: shape.grid for name, shape in shapes.items()}
-    sets, resting = plan_sets(model, grids, sources, rest)
     calibration = calibration.within(sum(prod(shape.grid) * shape.channels for shape in shapes.values()))
+    masked: Masked | None = None
+    if within is not None:
+        masked = read_masks(model, grids, [*_counted(sources, rest), *calibration.images], Within.taken(within))
+    sets, resting = plan_sets(model, grids, sources, rest, masked)
     planned = len(sets)
+    whole = whole_pictures(sets)
+    sets += whole.values()
     pasting = None
     if photos is not None:
         pasting = plan_pasting(model, grids, photos, [entry.concept for entry in sources], sets, folds, seed)
@@ -188,6 +220,7 @@ def fit(
         progress=advance,
         engine=engine,
         shards=shards,
+        masks=None if masked is None else masked.masks,
     )
     images = [
         _bank_images(entry.items, units, looks)
@@ -201,7 +234,9 @@ def fit(
     statistics = {(layer, key): found.sets[layer, number] for layer in layers for key, number in numbers.items()}
     marked = [entry.key for entry in bank_sets if entry.regions]
     start = planned - len(marked)
-    seen_through = {(layer, marked[number - start]): kept for (layer, number), kept in found.means.items()}
+    seen_through = {
+        (layer, marked[number - start]): kept for (layer, number), kept in found.means.items() if number < planned
+    }
     seen: BankContext | None = None
     taken: ByLayer = {}
     if pasting is not None:
@@ -218,8 +253,19 @@ def fit(
         pasted=taken,
     )
     found_from = {}
-    if negatives_of(len(calibration.images)):
+    if negatives_of(calibration.groups):
         found_from = problems(layers, bank_sets, rests, statistics, solver=solver, pasted=taken)
+    counts, held_within = None, None
+    if masked is not None:
+        counts = masked.counts(calibration.images)
+        places = {number: planned + place for place, number in enumerate(whole)}
+        outer = {
+            (layer, key): found.means[layer, places[number]]
+            for layer in layers
+            for key, number in numbers.items()
+            if number in places
+        }
+        held_within = BankWithin.of(masked, compare(layers, bank_sets, statistics, outer))
     return ConceptBank(
         model=model.describe(),
         layers=shapes,
@@ -231,37 +277,65 @@ def fit(
         runs=wanted.runs,
         nulls=wanted.nulls,
         rests=rests,
-        cavs=calibrated(cavs, calibration, found.kept, grids, found_from),
+        cavs=calibrated(cavs, calibration, found.kept, grids, found_from, counts),
         statistics=statistics,
         seen_through=seen_through,
         absent=_absent_set(calibration, found.kept_looks),
         context=seen,
         pasted=taken,
+        within=held_within,
     )
+
+
+def _counted(sources: Sequence[FitSource], rest: bool) -> list[ImageItem]:
+    """Give the pictures that stand in a set."""
+    return [
+        item for entry in sources for item in (*entry.images, *(entry.negatives if rest else ()), *(entry.others or ()))
+    ]
 
 
 def _bank_images(items: Sequence[ImageItem], units: Units, looks: NDArray[np.float64]) -> _Images:
     """Give what a bank holds of the images of a set: a name for each unit, and the hashes of the others."""
     named = units.firsts.tolist()
-    rows = zip(named, units.sizes.tolist(), looks.tolist(), strict=True)
-    joined = set(range(len(items))).difference(named)
+    rows = zip(named, units.images.tolist(), units.sizes.tolist(), looks.tolist(), strict=True)
+    joined = sorted(set(range(len(items))).difference(named))
+    groups = dict.fromkeys(str(items[at].group) for at in joined if items[at].group is not None)
+    naming = {items[at].group for at in named}
+    strata = _strata(items, units)
     return {
-        "images": tuple(BankImage(items[at].name, items[at].digest, tuple(seen), size) for at, size, seen in rows),
-        "joined": tuple(items[at].digest[:DIGITS] for at in sorted(joined)),
+        "images": tuple(
+            BankImage(items[at].name, items[at].digest, tuple(seen), count, items[at].group, size, its)
+            for (at, count, size, seen), its in zip(rows, strata, strict=True)
+        ),
+        "joined": tuple(items[at].digest[:DIGITS] for at in joined),
+        "joined_groups": tuple(group_hash(group) for group in groups if group not in naming),
     }
 
 
+def _strata(items: Sequence[ImageItem], units: Units) -> list[tuple[tuple[str, str], ...]]:
+    """Give the strata of each unit."""
+    found: list[dict[str, str]] = [{} for _ in units.firsts]
+    for item, unit in zip(items, units.of_image.tolist(), strict=True):
+        for column, value in item.strata.items():
+            if found[unit].setdefault(column, value) != value:
+                found[unit][column] = SEVERAL
+    return [tuple(its.items()) for its in found]
+
+
 def _bank_set(source: FitSource, images: _Images, used: Set[str]) -> BankSet:
-    negatives = sum(item.digest in used for item in source.negatives)
+    lacking = source.others or source.negatives
+    negatives = sum(item.digest in used for item in lacking)
     return BankSet(
         source.concept,
         regions=source.masks is not None,
         skipped=tuple((skipped.name, skipped.reason) for skipped in source.images.skipped),
         repeats=source.repeats,
         negatives=negatives,
-        unused=len(source.negatives) - negatives,
+        unused=source.unused + len(lacking) - negatives,
         unmatched=source.unmatched,
         rest=source.concept is None and not source.images.items,
+        missing=source.missing,
+        unpaired=source.unpaired,
         **images,
     )
 

@@ -19,11 +19,12 @@ import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from sacv.cav.inside import Counts, counts_of, inside_of
 from sacv.cav.looks import LOOKS, looks
 from sacv.cav.membership import Plan
 from sacv.cav.reading import Reading
 from sacv.cav.statistics import ImageMeans, SetStatistics
-from sacv.concepts import ImageItem
+from sacv.concepts import ImageItem, MaskItem
 from sacv.engine import Engine, LocalEngine, Progress, Shard, ShardStore, cut, fold
 from sacv.errors import ActivationError
 from sacv.files import Array
@@ -119,10 +120,11 @@ class Gathered:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A batch as the network's input, and the number of its first image."""
+    """A batch as the network's input, the number of its first image, and which pixels of it count, if not all do."""
 
     start: int
     inputs: torch.Tensor
+    inside: Counts | None = None
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,8 @@ class Gather:
         Locations sampled from each unit, if that does not make too many.
     seed
         Of the samples.
+    masks
+        By the hash of the image, the mask that it is taken within, where there are masks.
     """
 
     model: VisionModel
@@ -149,6 +153,7 @@ class Gather:
     reading: Reading
     locations: int
     seed: int
+    masks: Mapping[str, MaskItem] | None = None
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -173,19 +178,31 @@ class Gather:
         for piece in shard.pieces:
             digest.update(repr(piece).encode())
             for number in piece:
-                digest.update(self.plan.items[number].digest.encode())
+                picture = self.plan.items[number].digest
+                digest.update(picture.encode())
+                if self.masks is not None:
+                    digest.update(self.masks[picture].digest.encode())
                 for member in self.plan.members[number]:
                     entry = self.plan.sets[member.set]
                     most = self._most(member.set)
                     digest.update(repr((member.set, member.unit, member.fold, entry.means_only, most)).encode())
-                    weights = entry.weights[member.image]
+                    weights = entry.cover(member.image)
                     for values in () if weights is None else map(weights.__getitem__, self.layers):
                         digest.update(values.tobytes())
         return digest.hexdigest()
 
     def load(self, piece: range) -> Loaded:
         """Read and transform a batch of images."""
-        return Loaded(piece.start, self.model.inputs([self.plan.items[number].load() for number in piece]))
+        items = [self.plan.items[number] for number in piece]
+        images = [item.load() for item in items]
+        inputs = self.model.inputs(images)
+        if self.masks is None:
+            return Loaded(piece.start, inputs)
+        insides = [
+            inside_of(self.model, item, image, self.masks[item.digest])
+            for item, image in zip(items, images, strict=True)
+        ]
+        return Loaded(piece.start, inputs, counts_of(insides, tuple(inputs.shape[2:]), "the input"))
 
     def empty(self) -> State:
         """Give the statistics of no images."""
@@ -193,7 +210,7 @@ class Gather:
 
     def add(self, part: State, loaded: Loaded) -> State:
         """Run a batch and add what it gives."""
-        for number, found in enumerate(looks(loaded.inputs), start=loaded.start):
+        for number, found in enumerate(looks(loaded.inputs, loaded.inside), start=loaded.start):
             counted = np.append(found, 1.0)
             for member in self.plan.members[number]:
                 part.add_looks((member.set, member.unit), counted)
@@ -230,8 +247,8 @@ class Gather:
             for member in self.plan.members[start + offset]:
                 entry = self.plan.sets[member.set]
                 partial = state.partial.setdefault((layer, member.set), _Partial())
-                marked = entry.weights[member.image]
-                weights = None if marked is None else marked[layer]
+                cover = entry.cover(member.image)
+                weights = None if cover is None else cover[layer]
                 if weights is None:
                     partial.add_mean(member.unit, means[offset], values.shape[1])
                     if not entry.means_only:
@@ -402,9 +419,10 @@ def gather(
     progress: Progress | None,
     engine: Engine | None = None,
     shards: ShardStore | None = None,
+    masks: Mapping[str, MaskItem] | None = None,
 ) -> Gathered:
     """Run every image once and give the statistics of every layer and set, and the activations of those in no set."""
-    reducer = Gather(model, tuple(layers), made, reading, locations, seed)
+    reducer = Gather(model, tuple(layers), made, reading, locations, seed, masks)
     first = len(made.items) - made.kept
     # Apart, so that what is in no set has no part in how the batches of the sets round.
     work = cut(first, batch_size) + cut(made.kept, batch_size, after=first)

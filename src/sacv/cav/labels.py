@@ -57,17 +57,53 @@ def _solver(value: Any, where: str) -> None:
             ) from error
 
 
+def _unit(value: Any, where: str) -> None:
+    fields = {"name": text, "digest": text, "looks": each(number(), len(LOOKS))}
+    record(fields, {"count": whole(1), "group": _group, "groups": whole(1), "strata": _pairs})(value, where)
+    most = value.get("count", 1)
+    if value.get("groups", most) > most:
+        refuse(value["groups"], f"{where}.groups", f"at most as many as its {most} images")
+
+
+def _group(value: Any, where: str) -> None:
+    text(value, where)
+    if not value:
+        refuse(value, where, "the name of a group")
+
+
 _set = record(
     {
         "concept": optional(text),
-        "images": each(
-            record({"name": text, "digest": text, "looks": each(number(), len(LOOKS))}, {"count": whole(1)})
-        ),
+        "images": each(_unit),
         "regions": truth,
         "skipped": _pairs,
         "repeats": _pairs,
     },
-    {"negatives": whole(), "unused": whole(), "unmatched": whole(), "rest": truth, "joined": text},
+    {
+        "negatives": whole(),
+        "unused": whole(),
+        "unmatched": whole(),
+        "rest": truth,
+        "joined": text,
+        "joined_groups": text,
+        "missing": whole(),
+        "unpaired": whole(),
+    },
+)
+
+_stratum = record(
+    {"value": text, "images": whole(), "others": whole(), "auroc": optional(_share), "interval": optional(_interval)}
+)
+
+_association = record(
+    {
+        "column": text,
+        "cramers_v": _share,
+        "interval": _interval,
+        "strata": each(_stratum, least=1),
+        "auroc": optional(_share),
+        "auroc_interval": optional(_interval),
+    }
 )
 
 _quality = record(
@@ -82,7 +118,7 @@ _quality = record(
         "conditional_auroc": table(_share),
         "absent": each(text),
     },
-    {"place_auroc": optional(_share)},
+    {"place_auroc": optional(_share), "groups": whole(1), "random_groups": whole(1), "strata": each(_association)},
 )
 
 _cav = record(
@@ -121,6 +157,18 @@ _context = record(
     }
 )
 
+_within = record(
+    {
+        "digest": text,
+        "pictures": whole(1),
+        **dict.fromkeys(("mean", "least", "greatest"), _share),
+        "median": optional(_share),
+        "compared": each(
+            record({"layer": text, "concept": text, "inside": _share, "whole": _share, "cosine": _cosine})
+        ),
+    }
+)
+
 _bank = record(
     {
         "model": record(
@@ -143,7 +191,13 @@ _bank = record(
         "cavs": each(_cav, least=1),
         "sets": each(_set, least=2),
     },
-    {"rests": each(_set), "absent": _set, "context": optional(_context), FIELD: record(dict.fromkeys(FILES, text))},
+    {
+        "rests": each(_set),
+        "absent": _set,
+        "context": optional(_context),
+        "within": _within,
+        FIELD: record(dict.fromkeys(FILES, text)),
+    },
 )
 
 
@@ -173,6 +227,9 @@ def check_labels(labels: Mapping[str, Any]) -> None:
             pair = f"{cav['layer']}/{cav['concept']}"
             refuse(pair, f"{where}.layer/concept", "a layer and a concept of the bank that have no other CAV")
         wanted.remove((cav["layer"], cav["concept"]))
+        for name, most in (("groups", quality["images"]), ("random_groups", quality["random_images"])):
+            if not quality.get(name, most) <= most or ("groups" in quality) != (name in quality):
+                refuse(quality.get(name), f"{where}.quality.{name}", f"groups of both sets or of none, at most {most}")
         for name in ("cosine", "conditional_auroc"):
             if set(quality[name]) != set(concepts) - {cav["concept"]}:
                 refuse(list(quality[name]), f"{where}.quality.{name}", "of the other concepts")

@@ -1,12 +1,16 @@
 """Which images stand in which sets, and in which fold and unit of each.
 
 What is known of single images is bounded: of a set of more than `MOST_UNITS` images some stand alone, and the others
-are joined to groups. An image alone or a group is a *unit*; means, samples and folds are of units. The content of an
+are joined to bundles. An image alone or a bundle is a *unit*; means, samples and folds are of units. The content of an
 image decides which it belongs to, so that a photo has the same fold in all large sets.
+
+Where several images are of one group, such as a patient, the group stands in the place of the image: a unit is a group
+or, of a set of more than `MOST_UNITS` groups, a bundle of them; and a group has the same fold in every set.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,19 +20,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sacv.concepts import ImageItem
-from sacv.stats import assign_folds
+from sacv.errors import ImageSetError
+from sacv.stats import assign_folds, common_folds
 
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
 
 MOST_UNITS = 1024
-"""Images of a set that may all stand alone."""
+"""Images or groups of a set that may all stand alone."""
 
 ALONE = 512
 """Images of a larger set that stand alone; random sets as small as a concept's are drawn from them."""
 
-GROUPS = 512
-"""Groups of its other images."""
+BUNDLES = 512
+"""Bundles of its other images."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +53,9 @@ class SetPlan:
         Number of an earlier set whose photos have the same folds here, and, with `means_only`, the same units.
     folds
         The fold of each image, where it is not to be drawn.
+    inside
+        Where the fit is within masks: for each image, by layer, float64 `(locations,)`, how much of each location is
+        inside. What `weights` gives is inside already.
     """
 
     items: tuple[ImageItem, ...]
@@ -55,6 +63,12 @@ class SetPlan:
     means_only: bool = False
     follows: int | None = None
     folds: tuple[int, ...] | None = None
+    inside: tuple[Mapping[str, Float64], ...] = ()
+
+    def cover(self, image: int) -> Mapping[str, Float64] | None:
+        """Give how much of each location of an image counts, by layer; none where all of it does."""
+        marked = self.weights[image]
+        return self.inside[image] if marked is None and self.inside else marked
 
 
 class Member(NamedTuple):
@@ -76,10 +90,14 @@ class Units:
         Int `(images,)`: the unit of each image.
     folds
         Int `(units,)`: the fold of each unit.
+    groups
+        Int `(units,)`: number of groups of each unit, an image without a group counting as one; none where each image
+        is a group by itself.
     """
 
     of_image: Int64
     folds: Int64
+    groups: Int64 | None = None
 
     @classmethod
     def alone(cls, images: int) -> Units:
@@ -87,9 +105,14 @@ class Units:
         return cls(np.arange(images), np.zeros(images, dtype=np.int64))
 
     @cached_property
-    def sizes(self) -> Int64:
+    def images(self) -> Int64:
         """Number of images of each unit, `(units,)`."""
         return np.bincount(self.of_image, minlength=len(self.folds))
+
+    @property
+    def sizes(self) -> Int64:
+        """Number of independent things of each unit, groups or else images, `(units,)`."""
+        return self.images if self.groups is None else self.groups
 
     @property
     def firsts(self) -> Int64:
@@ -185,7 +208,15 @@ def plan(sets: Sequence[SetPlan], folds: int, seed: int, kept: Sequence[ImageIte
 
 
 def all_units(sets: Sequence[SetPlan], folds: int, seed: int) -> tuple[Units, ...]:
-    """Give the units of each set, with their folds."""
+    """Give the units of each set, with their folds.
+
+    Raises
+    ------
+    ImageSetError
+        If the groups of a set have to fall in one fold.
+    """
+    if keys := group_keys(sets):
+        return _units_of_groups(sets, keys, folds, seed)
     known: dict[str, int] = {}
     found: list[Units] = []
     for entry in sets:
@@ -220,15 +251,75 @@ def set_units(digests: Sequence[str], folds: int, seed: int, given: Mapping[str,
     if len(digests) <= MOST_UNITS:
         given = {digest: given[digest] for digest in digests if digest in given}
         return Units(np.arange(len(digests)), assign_folds(digests, folds, rng, given))
-    groups = [int(digest[16:32], 16) % GROUPS for digest in digests]
-    usual = [group % folds for group in groups]
+    bundles = [int(digest[16:32], 16) % BUNDLES for digest in digests]
+    usual = [bundle % folds for bundle in bundles]
     alone = {digest for digest, fold in zip(digests, usual, strict=True) if given.get(digest, fold) != fold}
     alone |= set(sorted(digests)[: max(ALONE - len(alone), 0)])
     numbers: dict[object, int] = {}
     of_image = [
-        numbers.setdefault(digest if digest in alone else group, len(numbers))
-        for digest, group in zip(digests, groups, strict=True)
+        numbers.setdefault(digest if digest in alone else bundle, len(numbers))
+        for digest, bundle in zip(digests, bundles, strict=True)
     ]
     unit_folds = np.zeros(len(numbers), dtype=np.int64)
     unit_folds[of_image] = [given.get(digest, fold) for digest, fold in zip(digests, usual, strict=True)]
     return Units(np.array(of_image), unit_folds)
+
+
+def group_keys(sets: Sequence[SetPlan]) -> dict[str, str]:
+    """Give, by the SHA-256 of each image whose group has others in any of the sets, one of the group."""
+    digests: dict[str, set[str]] = {}
+    for item in (item for entry in sets for item in entry.items if item.group is not None):
+        digests.setdefault(str(item.group), set()).add(item.digest)
+    return {
+        digest: hashlib.sha256(f"group/{group}".encode()).hexdigest()
+        for group, its in digests.items()
+        if len(its) > 1
+        for digest in its
+    }
+
+
+def _units_of_groups(sets: Sequence[SetPlan], keys: Mapping[str, str], folds: int, seed: int) -> tuple[Units, ...]:
+    """Give the units of each set where several images are of one group; what stands in several sets has one fold."""
+    things = [[keys.get(item.digest, item.digest) for item in entry.items] for entry in sets]
+    own = [
+        number
+        for number, entry in enumerate(sets)
+        if entry.folds is None and not (entry.means_only and entry.follows is not None)
+    ]
+    rng = np.random.default_rng([seed, sum(len(things[number]) for number in own)])
+    fold_of = common_folds([things[number] for number in own], folds, rng)
+    found: list[Units] = []
+    for entry, its in zip(sets, things, strict=True):
+        if entry.means_only and entry.follows is not None:
+            found.append(found[entry.follows])
+        elif entry.folds is not None:
+            digests = [item.digest for item in entry.items]
+            found.append(set_units(digests, folds, seed, dict(zip(digests, entry.folds, strict=True))))
+        else:
+            found.append(_units_of_things(its, fold_of, folds))
+            if np.ptp(found[-1].folds) == 0:
+                named = ", ".join(dict.fromkeys(item.group or item.name for item in entry.items[:3]))
+                raise ImageSetError(
+                    f"the groups of a set ({named}) stand in other sets too, and {folds} folds cannot part all of "
+                    "them; give more folds, or images of other groups"
+                )
+    return tuple(found)
+
+
+def _units_of_things(things: Sequence[str], fold_of: Mapping[str, int], folds: int) -> Units:
+    """Give a unit for each thing, a group or an image; of very many, bundles of those of one fold."""
+    distinct = list(dict.fromkeys(things))
+    alone = set(distinct if len(distinct) <= MOST_UNITS else sorted(distinct)[:ALONE])
+    numbers: dict[object, int] = {}
+    unit_of = {
+        thing: numbers.setdefault(
+            thing if thing in alone else (int(thing[16:32], 16) % max(BUNDLES // folds, 1), fold_of[thing]),
+            len(numbers),
+        )
+        for thing in distinct
+    }
+    groups = np.bincount(list(unit_of.values()), minlength=len(numbers))
+    unit_folds = np.zeros(len(numbers), dtype=np.int64)
+    for thing, unit in unit_of.items():
+        unit_folds[unit] = fold_of[thing]
+    return Units(np.array([unit_of[thing] for thing in things]), unit_folds, groups)

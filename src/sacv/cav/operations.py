@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sacv.cav.bank import ConceptBank
 from sacv.cav.estimate import draws, estimate, inner
 from sacv.cav.presence import CHANGED, Presence
 from sacv.cav.reading import Reading
-from sacv.cav.sets import RANDOM, BankSet
+from sacv.cav.sets import RANDOM, BankImage, BankSet, group_hash, things
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV
+from sacv.cav.within import BankWithin
 from sacv.errors import ImageSetError, MismatchError, OptionError
 from sacv.solvers import SampleSolver, Solver, rebuild
 
@@ -41,7 +43,8 @@ def merge(banks: Sequence[ConceptBank], *, solver: Solver | None = None) -> Conc
     MismatchError
         If models, transforms, layers or kinds of activation differ.
     ImageSetError
-        If two sets share some images but not all, or a concept would share images with the random set.
+        If two sets share some images but not all, a concept would share images with the random set, or a group has
+        images in several banks.
     """
     if len(banks) < 2:
         raise OptionError(f"merging takes at least two banks, not {len(banks)}")
@@ -62,16 +65,20 @@ def merge(banks: Sequence[ConceptBank], *, solver: Solver | None = None) -> Conc
                 entry,
                 images=tuple(image for _, part in chosen for image in part.images),
                 joined=tuple(digits for _, part in chosen for digits in part.joined),
+                joined_groups=tuple(digits for _, part in chosen for digits in part.joined_groups),
                 skipped=tuple(pair for _, part in chosen for pair in part.skipped),
                 repeats=tuple(pair for _, part in chosen for pair in part.repeats),
                 negatives=sum(part.negatives for _, part in chosen),
                 unused=sum(part.unused for _, part in chosen),
                 unmatched=sum(part.unmatched for _, part in chosen),
                 rest=any(part.rest for _, part in chosen),
+                missing=_sum([part.missing for _, part in chosen]),
+                unpaired=_sum([part.unpaired for _, part in chosen]),
             )
         )
         kept[entry.key] = [bank for bank, _ in chosen]
     pool = kept[RANDOM]
+    _require_groups_apart(kept)
     rests = _joined_rests(sets[:-1], kept)
     joined = replace(
         first,
@@ -99,6 +106,7 @@ def merge(banks: Sequence[ConceptBank], *, solver: Solver | None = None) -> Conc
         absent=_joined_absent([bank.absent for bank in banks]),
         context=None,
         pasted={},
+        within=_joined_within(banks),
     )
     return _again(joined, solver, first.runs, first.nulls, [cav for bank in banks for cav in bank.cavs])
 
@@ -137,6 +145,8 @@ def refit(
     """
     if isinstance(random, ConceptBank):
         _require_alike(bank, random)
+        held = {"the bank": bank.sets[:-1] + bank.rests, "the other bank": random.sets[-1:]}
+        _require_groups_in_one(held)
         bank = _with_random(bank, random.sets[-1], {layer: random.statistics[layer, RANDOM] for layer in bank.layers})
     elif random is not None:
         unknown = [name for name in random if name not in bank.concepts]
@@ -146,18 +156,41 @@ def refit(
         left = tuple(entry for entry in bank.sets[:-1] if entry not in taken)
         if not left:
             raise OptionError("every concept of the bank would be random, and none is left to be told from it")
+        images = [image for entry in taken for image in entry.images]
+        of = things(images)
         pool = BankSet(
             None,
-            tuple(image for entry in taken for image in entry.images),
+            _one_for_each(images, of),
             joined=tuple(digits for entry in taken for digits in entry.joined),
+            joined_groups=tuple(digits for entry in taken for digits in entry.joined_groups),
         )
         statistics = {
-            layer: SetStatistics.union([bank.statistics[layer, entry.key] for entry in taken]) for layer in bank.layers
+            layer: _joined([bank.statistics[layer, entry.key] for entry in taken], of) for layer in bank.layers
         }
         rests = tuple(rest for rest in bank.rests if rest.concept not in random)
         bank = _with_random(replace(bank, sets=(*left, bank.sets[-1]), rests=rests), pool, statistics)
     wanted = (bank.runs if runs is None else runs, bank.nulls if nulls is None else nulls)
     return _again(bank, solver, *wanted, bank.cavs)
+
+
+def _joined(parts: Sequence[SetStatistics], of: NDArray[np.int64]) -> SetStatistics:
+    """Join several sets, and their units of the same number."""
+    found = SetStatistics.union(parts)
+    return found if len(set(of.tolist())) == len(of) else found.joined(of)
+
+
+def _one_for_each(images: Sequence[BankImage], of: NDArray[np.int64]) -> tuple[BankImage, ...]:
+    """Join the units of the same number, of one group each."""
+    parts: dict[int, list[BankImage]] = {}
+    for image, number in zip(images, of.tolist(), strict=True):
+        parts.setdefault(number, []).append(image)
+    return tuple(its[0] if len(its) == 1 else _of_one_group(its) for its in parts.values())
+
+
+def _of_one_group(units: Sequence[BankImage]) -> BankImage:
+    counts = np.array([unit.count for unit in units], dtype=np.float64)
+    looks = counts @ np.array([unit.looks for unit in units]) / counts.sum()
+    return replace(units[0], looks=tuple(looks.tolist()), count=int(counts.sum()))
 
 
 def _again(bank: ConceptBank, solver: Solver | None, runs: int, nulls: int, before: Sequence[CAV]) -> ConceptBank:
@@ -172,7 +205,7 @@ def _again(bank: ConceptBank, solver: Solver | None, runs: int, nulls: int, befo
             f"the bank is learned from textures in context too, which {solver!r} cannot take; "
             "take a solver that works from moments, or fit without a context"
         )
-    _require_apart(bank.sets)
+    _require_apart(bank.sets, bank.rests)
     wanted = draws(solver, runs, nulls)
     cavs = estimate(
         list(bank.layers),
@@ -199,6 +232,16 @@ def _presence(cav: CAV, before: Sequence[CAV]) -> Presence:
     return Presence.without(CHANGED if asked else same[0].presence.kind)
 
 
+def _sum(counts: Sequence[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
+
+
+def _joined_within(banks: Sequence[ConceptBank]) -> BankWithin | None:
+    parts = [bank.within for bank in banks if bank.within is not None]
+    return BankWithin.joined(parts) if parts else None
+
+
 def _joined_absent(sets: Sequence[BankSet]) -> BankSet:
     images = {image.digest: image for entry in sets for image in entry.images}
     skipped, repeats = (
@@ -212,8 +255,10 @@ def _joined_absent(sets: Sequence[BankSet]) -> BankSet:
 
 
 def _with_random(bank: ConceptBank, pool: BankSet, statistics: dict[str, SetStatistics]) -> ConceptBank:
-    held = {entry.key for entry in (*bank.sets[:-1], *bank.rests)}
-    resting = {rest.concept for rest in bank.rests}
+    marked = {entry.concept for entry in bank.sets if entry.regions}
+    rests = tuple(rest for rest in bank.rests if rest.concept in marked)  # of tables it is the random set that is left
+    held = {entry.key for entry in (*bank.sets[:-1], *rests)}
+    resting = {rest.concept for rest in rests}
     kept = {key: found for key, found in bank.statistics.items() if key[1] in held}
     unseen = {
         (layer, entry.key): _unseen(statistics[layer]) for layer in bank.layers for entry in bank.sets if entry.regions
@@ -221,10 +266,12 @@ def _with_random(bank: ConceptBank, pool: BankSet, statistics: dict[str, SetStat
     return replace(
         bank,
         sets=(*(entry if entry.concept in resting else _without_negatives(entry) for entry in bank.sets[:-1]), pool),
+        rests=rests,
         statistics=kept | {(layer, RANDOM): found for layer, found in statistics.items()},
         seen_through=unseen,
         context=None,
         pasted={},
+        within=None if bank.within is None else replace(bank.within, compared=()),
     )
 
 
@@ -234,7 +281,7 @@ def _without_negatives(entry: BankSet) -> BankSet:
 
 
 def _joined_rests(sets: Sequence[BankSet], kept: Mapping[str, Sequence[ConceptBank]]) -> tuple[BankSet, ...]:
-    """Join the rest of the photos of each concept."""
+    """Join the random set of its own of each concept that has one."""
     found = []
     for entry in sets:
         holders = kept[entry.key]
@@ -243,8 +290,7 @@ def _joined_rests(sets: Sequence[BankSet], kept: Mapping[str, Sequence[ConceptBa
             continue
         if len(rests) < len(holders):
             raise MismatchError(
-                f"concept {entry.concept!r} is told from the rest of its photos in one bank and not in another; "
-                "fit both alike"
+                f"concept {entry.concept!r} has a random set of its own in one bank and not in another; fit both alike"
             )
         twice = sum(len(rest.hashes) for rest in rests) - len(frozenset[str]().union(*(rest.hashes for rest in rests)))
         if twice:
@@ -254,7 +300,8 @@ def _joined_rests(sets: Sequence[BankSet], kept: Mapping[str, Sequence[ConceptBa
             )
         images = tuple(image for rest in rests for image in rest.images)
         joined = tuple(digits for rest in rests for digits in rest.joined)
-        found.append(replace(rests[0], images=images, joined=joined))
+        groups = tuple(digits for rest in rests for digits in rest.joined_groups)
+        found.append(replace(rests[0], images=images, joined=joined, joined_groups=groups))
     return tuple(found)
 
 
@@ -286,6 +333,10 @@ def _require_alike(one: ConceptBank, other: ConceptBank) -> None:
             f"the banks have different layers: {', '.join(one.layers)}; and {', '.join(other.layers)}; "
             "fit both at the same layers"
         )
+    if (one.within is None) != (other.within is None):
+        raise MismatchError(
+            "one bank was fitted within masks and the other on whole pictures; fit both with --within, or neither"
+        )
     if one.reading != other.reading or one.locations != other.locations:
         raise MismatchError(
             f"one bank holds activations {one.reading} and the other {other.reading}; fit both with the same solver"
@@ -313,11 +364,41 @@ def _different(holders: Sequence[tuple[ConceptBank, BankSet]]) -> list[tuple[Con
     return chosen
 
 
-def _require_apart(sets: Sequence[BankSet]) -> None:
+def _require_groups_apart(kept: Mapping[str, Sequence[ConceptBank]]) -> None:
+    """Check that no group is told from another bank's images of it, whose folds differ, or counts twice."""
+    for key, holders in kept.items():
+        if key == RANDOM:
+            continue
+        concept = key.removeprefix("concept/")
+        held: dict[str, tuple[BankSet, ...]] = {}
+        for bank in {id(bank): bank for bank in (*holders, *kept[RANDOM])}.values():
+            own = [entry for entry in (*bank.sets, *bank.rests) if entry.concept == concept and bank in holders]
+            held[f"bank {len(held) + 1}"] = (*own, *(bank.sets[-1:] if bank in kept[RANDOM] else ()))
+        _require_groups_in_one(held)
+
+
+def _require_groups_in_one(held: Mapping[str, Sequence[BankSet]]) -> None:
+    """Check that no group stands in the sets of several banks."""
+    holder: dict[str, str] = {}
+    for bank, entries in held.items():
+        for digits in frozenset[str]().union(*(entry.group_hashes for entry in entries)):
+            other = holder.setdefault(digits, bank)
+            if other != bank:
+                sets = [entry for entries in held.values() for entry in entries]
+                named = {image.group for entry in sets for image in entry.images if image.group is not None}
+                name = next((group for group in sorted(named) if group_hash(group) == digits), digits)
+                raise ImageSetError(
+                    f"group {name!r} has images in both banks, which would stand in different folds and count as two "
+                    "groups; fit all of it in one bank"
+                )
+
+
+def _require_apart(sets: Sequence[BankSet], rests: Sequence[BankSet]) -> None:
     for entry in sets[:-1]:
-        shared = entry.hashes & sets[-1].hashes
+        against = next((rest for rest in rests if rest.concept == entry.concept), sets[-1])
+        shared = entry.hashes & against.hashes
         if shared and not entry.regions:
             raise ImageSetError(
-                f"concept {entry.concept!r} and the random set share {len(shared)} images ({entry.some(shared)}); "
-                "an image cannot stand for the concept and against it"
+                f"concept {entry.concept!r} and {'its' if against.rest else 'the'} random set share {len(shared)} "
+                f"images ({entry.some(shared)}); an image cannot stand for the concept and against it"
             )

@@ -10,6 +10,15 @@ the concept, exchangeable with the n, is marked anywhere at all with a probabili
 concept, whatever the distribution: its own maximum is as likely to have any rank among the n + 1 as any other (Vovk,
 Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005). The probability is over the n pictures and the
 new one together. It says nothing of pictures of another kind. Below n = 19 there is no such rank.
+
+Where pictures come in groups, such as patients, those of one group are not exchangeable with the others, and groups
+are. Each of G groups then weighs 1, which its n_g pictures share, and a picture that reaches m has ::
+
+    p(m) = (1 + sum over groups g of (share of the n_g pictures with m_gi >= m)) / (G + 1)        present: p <= alpha
+
+A new picture without the concept, of a new group exchangeable with the G, is marked with a probability of at most
+alpha (Lee, Barber and Willett, "Distribution-free inference with hierarchical data", arXiv 2306.06342, 2023). With
+groups of one picture each this is the rule above.
 """
 
 from __future__ import annotations
@@ -24,10 +33,10 @@ LEVEL = 0.05
 """alpha: the share of pictures without the concept that may be marked."""
 
 LEAST = 19
-"""Pictures below which there is no mask: the least n with n + 1 >= 1 / alpha."""
+"""Pictures or groups below which there is no mask: the least n with n + 1 >= 1 / alpha."""
 
 LEAST_NEGATIVES = 5
-"""Pictures below which none gives hard negatives."""
+"""Pictures or groups below which none gives hard negatives."""
 
 GIVEN = "given"
 HELD_OUT = "held out"
@@ -36,11 +45,11 @@ CHANGED = "changed"
 KINDS = (GIVEN, HELD_OUT, NONE, CHANGED)
 
 POOL = 80
-"""Random images from which on some are held out where no other pictures are given."""
+"""Random images or groups from which on some are held out where no other pictures are given."""
 
 
 def negatives_of(count: int) -> int:
-    """Give how many of so many pictures give hard negatives: half of them, while `LEAST` are left to calibrate."""
+    """Give how many of so many pictures or groups give hard negatives: half, while `LEAST` are left to calibrate."""
     found = min(count // 2, count - LEAST)
     return found if found >= LEAST_NEGATIVES else 0
 
@@ -62,6 +71,8 @@ class Presence:
         Number of further pictures, which gave hard negatives.
     direction
         u, float64 `(channels,)`, L2 norm 1, where it is not the detector.
+    shares
+        Float64 `(n,)`: of each picture, 1 / number of pictures of its group; none where each is a group by itself.
     """
 
     maxima: NDArray[np.float32]
@@ -69,6 +80,7 @@ class Presence:
     offered: int
     negatives: int = 0
     direction: NDArray[np.float64] | None = None
+    shares: NDArray[np.float64] | None = None
 
     @classmethod
     def without(cls, kind: str) -> Presence:
@@ -79,10 +91,24 @@ class Presence:
         return len(self.maxima)
 
     @property
+    def groups(self) -> int:
+        """Number of groups, a picture without one counting as one."""
+        return len(self) if self.shares is None else round(float(self.shares.sum()))
+
+    @property
     def threshold(self) -> float | None:
-        """What a location must exceed to be present; none where there are fewer than `LEAST` pictures."""
+        """What a location must exceed to be present; none where there are fewer than `LEAST` pictures or groups."""
+        if self.shares is not None:
+            return self._threshold_of_groups(self.shares)
         above = floor((len(self) + 1) * LEVEL + 1e-9)  # n + 1 - k, of products such as 60 * 0.05 that round
         return float(self.maxima[len(self) - above]) if above else None
+
+    def _threshold_of_groups(self, shares: NDArray[np.float64]) -> float | None:
+        """Give the least of the maxima above which a picture has p <= alpha."""
+        most = (self.groups + 1) * LEVEL - 1 + 1e-9  # what may lie above it
+        above = np.append(np.cumsum(shares[::-1])[::-1], 0.0)[np.searchsorted(self.maxima, self.maxima, side="right")]
+        legal = np.flatnonzero(above <= most)
+        return float(self.maxima[legal[0]]) if len(legal) else None
 
     @property
     def told(self) -> str:
@@ -98,11 +124,16 @@ class Presence:
                 "from the images with --absent DIR"
             )
         source = "given as showing none of the concepts" if self.kind == GIVEN else "of the random set, held out"
-        many = f"{len(self)} picture{'s' * (len(self) != 1)} {source}"
+        many = f"{len(self)} picture{'s' * (len(self) != 1)}"
+        if self.shares is not None:
+            many += f" of {self.groups} group{'s' * (self.groups != 1)}"
+        many += f" {source}"
         if self.negatives:
             many += f", with {self.negatives} more as hard negatives"
         if self.offered != len(self) + self.negatives:
             many += f" (of {self.offered}: more do not fit into memory)"
         if self.threshold is None:
-            return f"no mask: {many}, and {LEAST} or more are needed; give more with --absent DIR"
-        return f"calibrated on {many}; such a picture is marked anywhere with a probability of at most {LEVEL:.0%}"
+            what = "" if self.shares is None else " groups"
+            return f"no mask: {many}, and {LEAST}{what} or more are needed; give more with --absent DIR"
+        such = "such a picture" if self.shares is None else "such a picture, of a new group,"
+        return f"calibrated on {many}; {such} is marked anywhere with a probability of at most {LEVEL:.0%}"

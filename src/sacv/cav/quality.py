@@ -26,7 +26,7 @@ class HeldOut:
     fold
         Int `(n,)`: the fold whose direction gave the score.
     image
-        Int `(n,)`: which image it belongs to.
+        Int `(n,)`: which image it belongs to, or which group of images.
     weights
         Float64 `(n,)`.
     """
@@ -40,6 +40,10 @@ class HeldOut:
     def of_images(cls, scores: Float64, fold: NDArray[np.int64]) -> HeldOut:
         """Take one score for each image."""
         return cls(scores, fold, np.arange(len(scores)), np.ones(len(scores)))
+
+    def of_things(self, things: NDArray[np.int64]) -> HeldOut:
+        """Give the same scores, each of the independent thing that its image belongs to; `things` is `(images,)`."""
+        return HeldOut(self.scores, self.fold, things[self.image], self.weights)
 
     def part(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> HeldOut:
         """Give some of the scores, by mask or by index."""
@@ -89,7 +93,7 @@ def accuracy(concept: HeldOut, random: HeldOut, rng: np.random.Generator) -> tup
     value = float(np.mean([right.sum() / weight.sum() for right, weight in shares]))
     drawn = np.zeros(RESAMPLES)
     for right, weight in shares:
-        counts = _resamples(len(weight), rng)
+        counts = resamples(len(weight), rng)
         drawn += (counts @ right) / (counts @ weight) / 2
     return value, _interval(drawn)
 
@@ -99,7 +103,7 @@ def auroc(concept: HeldOut, random: HeldOut, rng: np.random.Generator) -> tuple[
     wins = _wins(concept, random)
     weights = [np.bincount(side.image, side.weights) for side in (concept, random)]
     value = float(weights[0] @ wins @ weights[1] / (weights[0].sum() * weights[1].sum()))
-    drawn = [_resamples(len(weight), rng) * weight for weight in weights]
+    drawn = [resamples(len(weight), rng) * weight for weight in weights]
     areas = np.einsum("ki,ij,kj->k", drawn[0], wins, drawn[1], optimize=True)
     return value, _interval(areas / (drawn[0].sum(axis=1) * drawn[1].sum(axis=1)))
 
@@ -134,7 +138,7 @@ def _wins(concept: HeldOut, random: HeldOut) -> Float64:
     return wins
 
 
-def _resamples(images: int, rng: np.random.Generator) -> Float64:
+def resamples(images: int, rng: np.random.Generator) -> Float64:
     """Give how often each image is drawn in each resample, `(resamples, images)`."""
     drawn = rng.integers(images, size=(RESAMPLES, images)) + images * np.arange(RESAMPLES)[:, None]
     return np.bincount(drawn.ravel(), minlength=RESAMPLES * images).reshape(RESAMPLES, images).astype(np.float64)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from base64 import b64decode, b64encode
 from collections.abc import Sequence, Set
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 RANDOM = "random"
 """Key of the pool of random images."""
@@ -15,9 +19,13 @@ DIGITS = 16
 """Digits of a hash that tell images apart."""
 
 
+SEVERAL = "several values"
+"""Stratum of a unit whose images have different values."""
+
+
 @dataclass(frozen=True)
 class BankImage:
-    """One image of a set; of a very large set, a unit of images (`sacv.cav.membership`), named by one of them.
+    """One unit of a set (`sacv.cav.membership`): an image, or a group or a bundle of images, named by one of them.
 
     Parameters
     ----------
@@ -29,12 +37,63 @@ class BankImage:
         Its brightness, saturation and edge energy as the network sees it (`sacv.cav.looks`); the mean of several.
     count
         Number of images.
+    group
+        What the image that names it belongs to, such as a patient, if groups were given.
+    groups
+        Number of groups; an image without one counts as a group by itself.
+    strata
+        Columns that the concept may be confounded with, and its value in each; `SEVERAL` where its images differ.
     """
 
     name: str
     digest: str
     looks: tuple[float, ...]
     count: int = 1
+    group: str | None = None
+    groups: int = 1
+    strata: tuple[tuple[str, str], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the fields for a label file; what says nothing is left out."""
+        fields = asdict(self)
+        if self.group is None:
+            del fields["group"]
+        if self.groups == self.count:
+            del fields["groups"]
+        if not self.strata:
+            del fields["strata"]
+        return fields
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> BankImage:
+        """Read the fields of a label file."""
+        count = fields.get("count", 1)  # older banks have none
+        groups = fields.get("groups", count)
+        strata = _pairs(fields.get("strata", ()))
+        return cls(fields["name"], fields["digest"], tuple(fields["looks"]), count, fields.get("group"), groups, strata)
+
+
+def group_hash(group: str) -> str:
+    """Give the first 16 digits of the SHA-256 of the name of a group."""
+    return hashlib.sha256(group.encode()).hexdigest()[:DIGITS]
+
+
+def things(images: Sequence[BankImage]) -> NDArray[np.int64]:
+    """Give each independent thing a number, int `(units,)`: units of the same group have one number."""
+    numbers: dict[object, int] = {}
+    return np.array(
+        [
+            numbers.setdefault(place if image.group is None or image.groups > 1 else image.group, len(numbers))
+            for place, image in enumerate(images)
+        ],
+        dtype=np.int64,
+    )
+
+
+def count_groups(images: Sequence[BankImage]) -> int:
+    """Count the groups of units; an image without one counts as a group by itself."""
+    first = np.unique(things(images), return_index=True)[1]
+    return sum(images[place].groups for place in first.tolist())
 
 
 @dataclass(frozen=True)
@@ -54,14 +113,22 @@ class BankSet:
     repeats
         Name of each image left out because the set holds it already, and the name of that one.
     negatives, unused
-        How many of the photos given with the regions show nothing of the concept and are in the random set, or were
-        left out.
+        How many of the photos given with the regions, or of the rows of a table, show nothing of the concept and are in
+        the random set, or were left out.
     unmatched
         How many masks, or entries of a COCO file, had no photo and were ignored.
     rest
-        Whether it is what is not marked of the concept's photos; of the random set, of all marked photos.
+        Whether it is what is not marked of the concept's photos, or the other rows of its table; of the random set, of
+        all marked photos and tables.
     joined
         Of the images that no unit is named by, the first 16 digits of the SHA-256 of each.
+    missing
+        Of a concept from a table, how many rows have no value and were left out; none for others.
+    unpaired
+        Where a concept is compared within strata, how many of its images and of its random set were left out, for their
+        stratum has only one of the two.
+    joined_groups
+        Of the groups that no unit is named by, the first 16 digits of the SHA-256 of the name of each.
     """
 
     concept: str | None
@@ -74,6 +141,9 @@ class BankSet:
     unmatched: int = 0
     rest: bool = False
     joined: tuple[str, ...] = ()
+    missing: int | None = None
+    unpaired: int | None = None
+    joined_groups: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
@@ -84,6 +154,12 @@ class BankSet:
     def hashes(self) -> frozenset[str]:
         """The first 16 digits of the SHA-256 of each image."""
         return frozenset([*(image.digest[:DIGITS] for image in self.images), *self.joined])
+
+    @cached_property
+    def group_hashes(self) -> frozenset[str]:
+        """The first 16 digits of the SHA-256 of the name of each group."""
+        named = (group_hash(image.group) for image in self.images if image.group is not None)
+        return frozenset([*named, *self.joined_groups])
 
     def some(self, hashes: Set[str]) -> str:
         """Name up to three of the images of these hashes."""
@@ -100,7 +176,15 @@ class BankSet:
     def to_json(self) -> dict[str, Any]:
         """Give the fields for a label file."""
         fields = asdict(self)
-        fields["joined"] = b64encode(bytes.fromhex("".join(self.joined))).decode("ascii")
+        for name in ("missing", "unpaired"):
+            if fields[name] is None:
+                del fields[name]
+        fields["images"] = [image.to_json() for image in self.images]
+        fields["joined"] = _text(self.joined)
+        if self.joined_groups:
+            fields["joined_groups"] = _text(self.joined_groups)
+        else:
+            del fields["joined_groups"]
         return fields
 
     @classmethod
@@ -108,10 +192,7 @@ class BankSet:
         """Read the fields of a label file."""
         return cls(
             fields["concept"],
-            tuple(
-                BankImage(image["name"], image["digest"], tuple(image["looks"]), image.get("count", 1))
-                for image in fields["images"]
-            ),
+            tuple(BankImage.from_json(image) for image in fields["images"]),
             fields["regions"],
             _pairs(fields["skipped"]),
             _pairs(fields["repeats"]),
@@ -119,14 +200,24 @@ class BankSet:
             unused=int(fields.get("unused", 0)),
             unmatched=int(fields.get("unmatched", 0)),
             rest=bool(fields.get("rest", False)),
-            joined=_hashes(fields.get("joined", "")),
+            missing=fields.get("missing"),
+            unpaired=fields.get("unpaired"),
+            joined=_hashes(fields, "joined"),
+            joined_groups=_hashes(fields, "joined_groups"),
         )
 
 
-def _hashes(text: str) -> tuple[str, ...]:
-    digits = b64decode(text, validate=True).hex()
+def _text(hashes: Sequence[str]) -> str:
+    return b64encode(bytes.fromhex("".join(hashes))).decode("ascii")
+
+
+def _hashes(fields: dict[str, Any], name: str) -> tuple[str, ...]:
+    try:
+        digits = b64decode(fields.get(name, ""), validate=True).hex()
+    except ValueError as error:
+        raise ValueError(f"{name} is no base64: {error}") from error
     if len(digits) % DIGITS:
-        raise ValueError(f"joined holds {len(digits) // 2} bytes, not {DIGITS // 2} for each image")
+        raise ValueError(f"{name} holds {len(digits) // 2} bytes, not {DIGITS // 2} for each image")
     return tuple(digits[start : start + DIGITS] for start in range(0, len(digits), DIGITS))
 
 

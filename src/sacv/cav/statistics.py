@@ -16,9 +16,9 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class ImageMeans:
-    """The mean over the locations of each image of a set; of each group of images where there are very many.
+    """The mean over the locations of each image of a set; of each group; of each bundle where there are very many.
 
-    An image or a group of them is a unit (`sacv.cav.membership`).
+    Each is a unit (`sacv.cav.membership`).
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class ImageMeans:
     weights
         Float64 `(units,)`: number of locations, or the sum of their weights.
     sizes
-        Int `(units,)`: number of images.
+        Int `(units,)`: number of independent things: of groups, or of images where these have no group.
     """
 
     means: Float64
@@ -46,7 +46,7 @@ class ImageMeans:
 
     @property
     def alone(self) -> NDArray[np.bool_]:
-        """Which units are single images, `(units,)`; all, where none is: figures of images are then of groups."""
+        """Which units are single images or groups, `(units,)`; all, where none is: figures are then of bundles."""
         single = self.sizes == 1
         return single if single.any() else np.ones(len(single), dtype=bool)
 
@@ -71,7 +71,7 @@ class SetStatistics:
     image_fold
         Int `(units,)`: the fold of each unit.
     images
-        The mean of each unit: an image, or a group of them where there are very many.
+        The mean of each unit: an image, a group, or a bundle of them where there are very many.
     sample
         A seeded sample of locations.
     """
@@ -96,6 +96,25 @@ class SetStatistics:
             LocationSample.union([part.sample for part in parts], [len(part.image_fold) for part in parts]),
         )
 
+    def joined(self, unit: NDArray[np.int64]) -> SetStatistics:
+        """Give the same set with units joined, each of one group alone.
+
+        Parameters
+        ----------
+        unit
+            Int `(units,)`: the new number of each unit; those of one number have the same fold.
+        """
+        _, first = np.unique(unit, return_index=True)
+        weights = np.bincount(unit, self.images.weights).astype(np.float64)
+        sums = np.zeros((len(weights), self.images.means.shape[1]))
+        np.add.at(sums, unit, self.images.means * self.images.weights[:, None])
+        return SetStatistics(
+            self.folds,
+            self.image_fold[first],
+            ImageMeans(sums / weights[:, None], weights, self.images.sizes[first]),
+            replace(self.sample, image=unit[self.sample.image]),
+        )
+
     def weighing(self, count: float) -> SetStatistics:
         """Give the same set, scaled so that all its locations together weigh `count`."""
         factor = count / self.total().count
@@ -116,7 +135,7 @@ class SetStatistics:
 
     @property
     def count(self) -> int:
-        """Number of images."""
+        """Number of independent things: of groups, or of images where these have no group."""
         return int(self.images.sizes.sum())
 
     def within_images(self) -> Moments:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,17 +12,21 @@ from numpy.typing import NDArray
 from sacv.cav.presence import NONE, Presence
 from sacv.cav.runs import DrawnCAVs
 
+if TYPE_CHECKING:
+    from sacv.cav.strata import Association
+
 Float64 = NDArray[np.float64]
 Interval = tuple[float, float]
-"""Lower and upper end of a 95 % bootstrap interval, images drawn with replacement."""
+"""Lower and upper end of a 95 % bootstrap interval, images or their groups drawn with replacement."""
 
 
 @dataclass(frozen=True)
 class Quality:
     """How well a CAV tells its concept from random on images that it was not fitted on.
 
-    The folds are grouped by image. Accuracies are balanced (the mean of the two sets' shares told right), at a
-    threshold chosen without the fold judged; chance is 0.5, also for AUROC.
+    The folds are grouped by image; where images have groups, such as patients, by these, and figures over images are
+    over groups, each of which counts as one. Accuracies are balanced (the mean of the two sets' shares told right), at
+    a threshold chosen without the fold judged; chance is 0.5, also for AUROC.
 
     Parameters
     ----------
@@ -48,6 +53,10 @@ class Quality:
     place_auroc
         For a concept told from the rest of its photos: the mean over photos, each held out, of the AUROC of its marked
         locations over its others.
+    groups, random_groups
+        Number of groups of both sets; none where no groups were given.
+    strata
+        How the concept goes with each column that was named as a possible confounder.
     """
 
     accuracy: float
@@ -66,6 +75,18 @@ class Quality:
     conditional_auroc: Mapping[str, float] = field(default_factory=dict)
     absent: tuple[str, ...] = ()
     place_auroc: float | None = None
+    groups: int | None = None
+    random_groups: int | None = None
+    strata: tuple[Association, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the fields; groups and strata only where they were given."""
+        fields = asdict(self)
+        if self.groups is None:
+            del fields["groups"], fields["random_groups"]
+        if not self.strata:
+            del fields["strata"]
+        return fields
 
 
 @dataclass(frozen=True, eq=False)

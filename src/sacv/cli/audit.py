@@ -15,7 +15,11 @@ from sacv.cli.options import (
     open_bank_model,
     seed_option,
     window_option,
+    within_option,
 )
+from sacv.cli.table import pictures_of, table_options
+from sacv.cli.targets import against_option, output_option
+from sacv.errors import OptionError
 
 FAILED = 1
 """Exit status when a check fails."""
@@ -27,30 +31,46 @@ WORDS = {True: "pass", False: "FAIL", None: "not run"}
 @click.option("--bank", "bank_folder", required=True, type=click.Path(path_type=Path), help="Folder of the bank.")
 @click.option("--model", "spec", help="As in 'sacv fit'; needed again where the model is the user's own code.")
 @click.option("--target", help="Class asked about. [default: the one predicted most often]")
+@against_option
 @class_names_option
+@output_option
 @window_option
+@within_option
 @seed_option
 @device_option
 @json_option
+@table_options
 @click.argument("images", nargs=-1, type=click.Path())
 def audit_command(
     bank_folder: Path,
     spec: str | None,
     target: str | None,
+    against: str | None,
     class_names: Path | None,
+    output: str | None,
     window: str | None,
+    within: str | None,
     seed: int,
     device: str,
     as_json: bool,
+    table_file: Path | None,
+    pictures: Path | None,
+    key: str | None,
+    rows: tuple[str, ...],
     images: tuple[str, ...],
 ) -> int:
     """Try to refute a bank, on IMAGES or on its own random images; exit with status 1 if a check fails."""
     from sacv.cav import ConceptBank
+    from sacv.targets import Difference
     from sacv.trust import audit
 
+    if target is None and against is not None:
+        raise OptionError(f"--against {against} needs a --target to hold against it")
     bank = ConceptBank.load(bank_folder)
-    model = open_bank_model(bank, spec, class_names, device, window)
-    found = audit(model, bank, list(images) or None, target, seed=seed)
+    model = open_bank_model(bank, spec, class_names, device, window, output)
+    asked = target if target is None or against is None else Difference(target, against)
+    shown = pictures_of(images, table_file, pictures, key, rows, window=model.window) or None
+    found = audit(model, bank, shown, asked, within=within, seed=seed)
     if as_json:
         say_json({"passed": found.passed, "findings": [asdict(finding) for finding in found.findings]})
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,10 @@ from sacv.cli.options import (
     skip_option,
     weak_option,
     window_option,
+    within_option,
 )
+from sacv.cli.table import pictures_of, require_pictures, table_options
+from sacv.cli.targets import against_option, output_option, parse_targets
 from sacv.cli.working import open_engine, unfinished, work_options
 
 if TYPE_CHECKING:
@@ -28,25 +30,38 @@ if TYPE_CHECKING:
 
 @click.command("explain")
 @click.option("--bank", "bank_folder", required=True, type=click.Path(path_type=Path), help="Folder of the bank.")
-@click.option("--target", required=True, help="The class explained: its name, its index, or 'predicted'.")
+@click.option(
+    "--target",
+    "targets",
+    required=True,
+    multiple=True,
+    help="The class explained: its name, its index, or 'predicted'. May be repeated: a folder of OUT for each, in one "
+    "pass over the images.",
+)
+@against_option
 @click.option("--model", "spec", help="As in 'sacv fit'; needed again where the model is the user's own code.")
 @class_names_option
+@output_option
 @window_option
 @click.option("--method", default="default", show_default=True, help=f"How contribution is measured: {LEGAL}.")
 @batch_size_option
 @device_option
 @work_options
+@within_option
 @skip_option
 @weak_option
 @click.option("--no-checks", is_flag=True, help="Leave out the trust line of each image, which takes forward passes.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write the explanation to.")
 @json_option
-@click.argument("images", nargs=-1, required=True, type=click.Path())
+@table_options
+@click.argument("images", nargs=-1, type=click.Path())
 def explain_command(
     bank_folder: Path,
-    target: str,
+    targets: tuple[str, ...],
+    against: str | None,
     spec: str | None,
     class_names: Path | None,
+    output: str | None,
     window: str | None,
     method: str,
     batch_size: int | None,
@@ -55,42 +70,55 @@ def explain_command(
     workers: int | None,
     ray_address: str | None,
     fresh: bool,
+    within: str | None,
     skip_unreadable: bool,
     allow_weak: bool,
     no_checks: bool,
     out: Path,
     as_json: bool,
+    table_file: Path | None,
+    pictures: Path | None,
+    key: str | None,
+    rows: tuple[str, ...],
     images: tuple[str, ...],
 ) -> None:
     """Tell where IMAGES (files or folders) show the bank's concepts, and how much each place contributes."""
     from sacv.cav import ConceptBank
-    from sacv.maps import explain
+    from sacv.maps import Explanation, explain
 
-    how = parse_method(method)
+    how, asked = parse_method(method), parse_targets(targets, against)
+    require_pictures(images, table_file)
     bank = ConceptBank.load(bank_folder)
-    model = open_bank_model(bank, spec, class_names, device, window)
+    model = open_bank_model(bank, spec, class_names, device, window, output)
+    shown = pictures_of(images, table_file, pictures, key, rows, skip_unreadable=skip_unreadable, window=model.window)
     engine = open_engine(engine_name, workers, ray_address)
     with progress("explain") as advance, unfinished(out, fresh) as shards:
         found = explain(
             model,
-            list(images),
+            shown,
             bank,
-            target,
+            asked[0] if len(asked) == 1 else asked,
             method=how,
             batch_size=batch_size,
             checks=not no_checks,
             allow_weak=allow_weak,
+            within=within,
             skip_unreadable=skip_unreadable,
             engine=engine,
             shards=shards,
             progress=advance,
         )
-        found = replace(found, settings={**found.settings, "command": click.get_current_context().find_root().obj})
-        found.save(out)
+        found.with_command(click.get_current_context().find_root().obj).save(out)
     if as_json:
-        say_json({"out": str(out), **found.to_json()})
+        each = {} if isinstance(found, Explanation) else {"explanations": [one.to_json() for one in found.values()]}
+        say_json({"out": str(out), **found.to_json(), **each})
         return
-    show_explanation(found)
+    if isinstance(found, Explanation):
+        show_explanation(found)
+    else:
+        for name, one in found.items():
+            say(f"\n{name}\n")
+            show_explanation(one)
     say(f"\nOpen {out / 'index.html'}")
 
 
@@ -135,7 +163,7 @@ def show_explanation(found: Explanation) -> None:
         "relevant."
         "\n'Present' is the share of places whose evidence exceeds what pictures without the concept reach anywhere."
         "\n'Beats chance' is the share of places whose relevance exceeds what CAVs of dealt labels reach (5 % "
-        "family-wise);\n'taken out' is the change of the logit when the concept is removed where it is relevant."
+        f"family-wise);\n'taken out' is the change of {found.value} when the concept is removed where it is relevant."
     )
     if len(found.shown) < len(found.images):
         say(
@@ -145,6 +173,10 @@ def show_explanation(found: Explanation) -> None:
     for layer in found.layers:
         for concept in found.concepts:
             say(f"Mask of presence, {layer}, {concept}: {found.presence_told(layer, concept)}")
+    if found.within is not None:
+        for layer in found.layers:
+            for concept in found.concepts:
+                say(f"Within masks, {layer}, {concept}: {found.within.told(layer, concept)}")
     for row in rows:
         if row.get("doubts"):
             say(f"Doubt {row['concept']!r} at {row['layer']} in {row['image']}: {row['doubts']}")

@@ -13,6 +13,7 @@ from sacv.cli.console import progress, say, say_json, say_table
 from sacv.cli.options import (
     batch_size_option,
     device_option,
+    group_option,
     json_option,
     model_options,
     open_model,
@@ -21,8 +22,10 @@ from sacv.cli.options import (
     seed_option,
     skip_option,
     window_option,
+    within_option,
 )
 from sacv.cli.solvers import LEGAL, parse_solver
+from sacv.cli.table import concept_options, open_table, parse_columns, require_table, table_options
 from sacv.cli.working import open_engine, unfinished, work_options
 from sacv.errors import OptionError
 
@@ -30,10 +33,12 @@ if TYPE_CHECKING:
     from sacv.cav import CAV, ConceptBank
     from sacv.cav.context import BankContext
     from sacv.cav.sets import BankSet
+    from sacv.cav.within import BankWithin
 
 REMARKABLE_LOOKS = 0.9
 REMARKABLE_COSINE = 0.7
 REMARKABLE_KIND = 0.75
+FEW_GROUPS = 10
 
 
 @click.command("fit")
@@ -56,6 +61,8 @@ REMARKABLE_KIND = 0.75
     "images of the same file names, one such image, or a COCO file.json, of which file.json:CATEGORY takes one "
     "category.",
 )
+@table_options
+@concept_options
 @click.option(
     "--random",
     multiple=True,
@@ -128,7 +135,9 @@ REMARKABLE_KIND = 0.75
 @device_option
 @work_options
 @window_option
+@within_option
 @skip_option
+@group_option
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write the bank to.")
 @json_option
 def fit_command(
@@ -141,6 +150,13 @@ def fit_command(
     layers: tuple[str, ...],
     concepts: tuple[str, ...],
     regions: tuple[str, ...],
+    table_file: Path | None,
+    pictures: Path | None,
+    key: str | None,
+    rows: tuple[str, ...],
+    columns: tuple[str, ...],
+    strata: tuple[str, ...],
+    match: bool,
     random: tuple[str, ...],
     rest: bool,
     context: tuple[str, ...],
@@ -159,7 +175,9 @@ def fit_command(
     ray_address: str | None,
     fresh: bool,
     window: str | None,
+    within: str | None,
     skip_unreadable: bool,
+    group: str | None,
     out: Path,
     as_json: bool,
 ) -> None:
@@ -168,25 +186,52 @@ def fit_command(
 
     named, marked = parse_concepts(concepts), parse_regions(regions, unmasked_negative)
     how = parse_solver(solver)
-    if not (named or marked):
-        raise OptionError("no concept is given; give --concept NAME=DIR or --region NAME=IMAGES:MASKS")
+    require_table(table_file, images=pictures, key=key, rows=rows, column=columns, strata=strata, match=match)
+    tabled = parse_columns(columns)
+    if table_file is not None and not tabled:
+        raise OptionError(f"--table {table_file}: give --column NAME=COLUMN:VALUE, a concept of the table")
+    if not (named or marked or tabled):
+        raise OptionError(
+            "no concept is given; give --concept NAME=DIR, --region NAME=IMAGES:MASKS, or --table FILE and --column "
+            "NAME=COLUMN:VALUE"
+        )
+    both = sorted(set(named) & set(tabled))
+    if both:
+        raise OptionError(f"concept {both[0]!r} is given with --concept and with --column; give one of them")
     if unmasked_negative and not marked:
         raise OptionError("--unmasked-negative is about photos of regions; give --region NAME=IMAGES:MASKS")
-    if not (random or (rest and marked)):
+    if not (random or (rest and marked) or tabled):
         instead = ", or leave out --no-rest, so that the rest of the region photos is the random set" if marked else ""
         raise OptionError(f"no random images are given; give --random DIR{instead}")
     model = open_model(spec, weights, class_names, resize, crop, layouts, device, window)
+    labelled = {}
+    if table_file is not None:
+        labelled = dict(
+            open_table(
+                table_file,
+                pictures,
+                key=key,
+                rows=rows,
+                columns=columns,
+                group=group,
+                strata=strata,
+                skip_unreadable=skip_unreadable,
+                window=model.window,
+            ).concepts
+        )
     engine = open_engine(engine_name, workers, ray_address)
     with progress("fit") as advance, unfinished(out, fresh) as shards:
         bank = fit(
             model,
             layers,
-            named,
+            {**named, **labelled},
             list(random),
             regions=marked,
             rest=rest,
             absent=list(absent) or None,
             context=list(context) or None,
+            groups=group if table_file is None else None,
+            match=match,
             solver=how,
             runs=runs,
             nulls=nulls,
@@ -194,6 +239,7 @@ def fit_command(
             locations=locations,
             seed=seed,
             batch_size=batch_size,
+            within=within,
             skip_unreadable=skip_unreadable,
             engine=engine,
             shards=shards,
@@ -219,6 +265,7 @@ def summary(bank: ConceptBank) -> dict[str, Any]:
                 "presence": {
                     "threshold": cav.presence.threshold,
                     "pictures": len(cav.presence),
+                    **({} if cav.presence.shares is None else {"groups": cav.presence.groups}),
                     "negatives": cav.presence.negatives,
                     "kind": cav.presence.kind,
                 },
@@ -230,10 +277,11 @@ def summary(bank: ConceptBank) -> dict[str, Any]:
         "skipped": [{"name": name, "reason": reason} for entry in sets for name, reason in entry.skipped],
         "repeats": [{"left_out": name, "kept": kept} for entry in sets for name, kept in entry.repeats],
         **({} if bank.context is None else {"context": bank.context.to_json()}),
+        **({} if bank.within is None else {"within": bank.within.to_json()}),
         "regions": [
             {
                 "concept": entry.concept,
-                "marked": len(entry.images),
+                "marked": entry.count,
                 "negatives": entry.negatives,
                 "unused": entry.unused,
                 "unmatched": entry.unmatched,
@@ -241,20 +289,39 @@ def summary(bank: ConceptBank) -> dict[str, Any]:
             for entry in bank.sets
             if entry.regions
         ],
+        "rows": [
+            {
+                "concept": entry.concept,
+                "shown": entry.count,
+                "random": entry.negatives,
+                "unused": entry.unused,
+                "missing": entry.missing,
+                **({} if entry.unpaired is None else {"unpaired": entry.unpaired}),
+            }
+            for entry in bank.sets
+            if entry.missing is not None
+        ],
     }
 
 
 def show_bank(bank: ConceptBank) -> None:
     """Print the figures of a bank for people."""
+    grouped = any(cav.quality.groups is not None for cav in bank.cavs)
     say("Told from random on held-out images, with 95 % intervals (accuracy is balanced; chance is 0.5):\n")
     say_table(
-        ["layer", "concept", "images", "random", "accuracy", "AUROC", "image AUROC", "run cosine"],
+        [
+            *("layer", "concept", "images", "random"),
+            *(("groups", "random groups") if grouped else ()),
+            *("accuracy", "AUROC", "image AUROC", "run cosine"),
+        ],
         [
             {
                 "layer": cav.layer,
                 "concept": cav.concept,
                 "images": cav.quality.images,
                 "random": cav.quality.random_images,
+                "groups": cav.quality.groups or "-",
+                "random groups": cav.quality.random_groups or "-",
                 "accuracy": _with_interval(cav.quality.accuracy, cav.quality.accuracy_interval),
                 "AUROC": _with_interval(cav.quality.auroc, cav.quality.auroc_interval),
                 "image AUROC": f"{cav.quality.image_auroc:.3f}",
@@ -269,10 +336,12 @@ def show_bank(bank: ConceptBank) -> None:
     told = [f"{cav.layer}, {cav.concept}: {remark}" for cav in bank.cavs for remark in remarks(cav)]
     if told:
         say("\n" + "\n".join(told))
+    if bank.within is not None:
+        say("\n" + "\n".join(within_remarks(bank.within)))
     if bank.context is not None:
         say("\n" + "\n".join(context_remarks(bank.context)))
     for entry in (*bank.sets, bank.absent):
-        for remark in marked_remarks(entry):
+        for remark in marked_remarks(entry) if entry.missing is None else [rows_told(entry)]:
             say(f"{entry.concept}: {remark}")
         for _, reason in entry.skipped:
             say(f"Left out, unreadable: {reason}")
@@ -286,6 +355,13 @@ def presence_told(bank: ConceptBank) -> dict[str, str]:
     for cav in bank.cavs:
         found.setdefault(cav.presence.told, []).append(f"{cav.layer}, {cav.concept}")
     return {text: "all" if len(found) == 1 else "; ".join(where) for text, where in found.items()}
+
+
+def within_remarks(within: BankWithin) -> Iterator[str]:
+    """Tell how much of the pictures counts, and what the whole pictures would say, for each layer and concept."""
+    yield f"Within masks: {within.told}"
+    for one in within.compared:
+        yield f"{one.layer}, {one.concept}: {one}"
 
 
 def context_remarks(context: BankContext) -> Iterator[str]:
@@ -307,6 +383,8 @@ def remarks(cav: CAV) -> Iterator[str]:
                 f"{name} alone tells the sets apart (AUROC {area:.2f}), so that the CAV may stand for it; "
                 "take random images that do not differ in it"
             )
+    yield from map(str, cav.quality.strata)
+    yield from group_remarks(cav)
     yield from random_remarks(cav)
     absent = cav.quality.absent
     if absent:
@@ -318,6 +396,19 @@ def remarks(cav: CAV) -> Iterator[str]:
         if abs(cosine) > REMARKABLE_COSINE:
             meaning = "hardly tells the two apart" if cosine > 0 else "takes one for the opposite of the other"
             yield f"the cosine with {other!r} is {cosine:.2f}: this layer {meaning}"
+
+
+def group_remarks(cav: CAV) -> Iterator[str]:
+    """Tell that there are few groups, on which no figure is sure."""
+    for groups, images in (
+        (cav.quality.groups, f"{cav.quality.images} images"),
+        (cav.quality.random_groups, f"{cav.quality.random_images} random images"),
+    ):
+        if groups is not None and groups < FEW_GROUPS:
+            yield (
+                f"the {images} are of {groups} groups only, such as patients, so that held-out figures and intervals "
+                f"are unsure; give images of {FEW_GROUPS} groups or more"
+            )
 
 
 def random_remarks(cav: CAV) -> Iterator[str]:
@@ -346,6 +437,23 @@ def marked_remarks(entry: BankSet) -> Iterator[str]:
         yield "1 mask or entry of the COCO file has no photo here and was ignored"
     elif entry.unmatched:
         yield f"{entry.unmatched} masks or entries of the COCO file have no photo here and were ignored"
+
+
+def rows_told(entry: BankSet) -> str:
+    """Tell what became of the rows of a concept from a table."""
+    parts = [f"{_rows(entry.count)} it"]
+    if entry.negatives:
+        parts.append(f"{entry.negatives} without it are its random set")
+    if entry.unused:
+        parts.append(f"{entry.unused} without it are not used, since random images are given")
+    if entry.unpaired:
+        parts.append(f"{entry.unpaired} are left out, for all of their stratum show it or none does")
+    parts.append(f"{entry.missing} without a value are left out")
+    return "; ".join(parts)
+
+
+def _rows(count: int) -> str:
+    return "1 row shows" if count == 1 else f"{count} rows show"
 
 
 def _photos(count: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import click
 
 from sacv.cli.console import say, say_json, say_table
 from sacv.cli.options import device_option, json_option, model_options, open_bank_model, open_model, parse_shape
+from sacv.cli.targets import output_option
 from sacv.errors import OptionError
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ def _model_may_be_left_out(command: click.Command) -> click.Command:
 @_model_may_be_left_out
 @click.command("layers")
 @model_options
+@output_option
 @device_option
 @click.option(
     "--bank",
@@ -72,6 +75,7 @@ def layers_command(
     resize: str | None,
     crop: int | None,
     layouts: tuple[str, ...],
+    output: str | None,
     device: str,
     bank_folder: Path | None,
     shape: str | None,
@@ -91,11 +95,12 @@ def layers_command(
                 "become inputs; leave it out"
             )
         bank = ConceptBank.load(bank_folder)
-        _rank(bank, open_bank_model(bank, spec, class_names, device), bank_folder, shape, as_json)
+        _rank(bank, open_bank_model(bank, spec, class_names, device, output=output), bank_folder, shape, as_json)
         return
     if spec is None:
         raise OptionError("give --model SPEC to list the layers of a model, or --bank DIR to rank those of a bank")
     model = open_model(spec, weights, class_names, resize, crop, layouts, device)
+    model = model if output is None else replace(model, output=output)
     inputs = _inputs(model, shape)
     found = list(model.survey(inputs).values())
     usable = [info.name for info in found if info.usable]

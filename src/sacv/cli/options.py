@@ -48,6 +48,20 @@ window_option = click.option(
     help="Values of deep pictures and volumes (DICOM, 16 bits, NIfTI) that become black and white, in the file's unit. "
     "[default: as the bank was made, or else as each file says]",
 )
+group_option = click.option(
+    "--group",
+    metavar="REGEX|COLUMN",
+    help="Which images belong together, such as those of one patient: a column of --table, or, without a table, a "
+    "regular expression on their names, of which the first parentheses, or else the whole match, are the group. Folds, "
+    "intervals and calibration are then over groups.",
+)
+within_option = click.option(
+    "--within",
+    type=click.Path(),
+    metavar="MASKS",
+    help="Only what lies inside a mask of each picture counts: a folder of mask images of the same file names, one "
+    "mask image for all pictures, or a COCO file.json, of which file.json:CATEGORY takes one category.",
+)
 weak_option = click.option(
     "--allow-weak",
     is_flag=True,
@@ -122,9 +136,16 @@ def open_model(
 
 
 def open_bank_model(
-    bank: ConceptBank, spec: str | None, class_names: Path | None, device: str, window: str | None = None
+    bank: ConceptBank,
+    spec: str | None,
+    class_names: Path | None,
+    device: str,
+    window: str | None = None,
+    output: str | None = None,
 ) -> VisionModel:
     """Load the model of a bank, with the bank's transform and class names, and its window if none is given.
+
+    `output` names the field of its output that is explained, instead of the model's own.
 
     Raises
     ------
@@ -149,6 +170,7 @@ def open_bank_model(
     if bank.model.get("layouts"):
         model = replace(model, layouts=bank.model["layouts"])
     model = replace(model, window=bank.window if window is None else parse_window(window))
+    model = replace(model, output=model.output if output is None else output)
     return to_device(model, device)
 
 

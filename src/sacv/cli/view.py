@@ -18,10 +18,10 @@ def view_command(folder: Path, out: Path | None, no_open: bool) -> None:
     import webbrowser
 
     from sacv.errors import StorageError
-    from sacv.maps import Explanation
+    from sacv.maps import open_saved
     from sacv.viewer import write_page
 
-    data = Explanation.load(folder).page_data()
+    data = open_saved(folder).page_data()
     file = folder / "index.html" if out is None else out
     try:
         write_page(file, data)

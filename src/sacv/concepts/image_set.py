@@ -96,15 +96,27 @@ def image_set(name: str, source: Source, *, skip_unreadable: bool = False, windo
     found = list(items_of(source, name, decode=skip_unreadable, window=window))
     items = tuple(item for item in found if isinstance(item, ImageItem))
     skipped = tuple(item for item in found if isinstance(item, Skipped))
-    if skipped and not skip_unreadable:
+    if not skip_unreadable:
+        require_readable(name, skipped)
+    if not items:
+        raise ImageSetError(f"{name}: no image in {_describe(source)}")
+    return ImageSet(name, items, skipped)
+
+
+def require_readable(name: str, skipped: Sequence[Skipped]) -> None:
+    """Check that no file was left out.
+
+    Raises
+    ------
+    UnreadableImageError
+        If some were; the message names them, up to ten.
+    """
+    if skipped:
         named = "; ".join(entry.reason for entry in skipped[:10])
         more = f"; and {len(skipped) - 10} more" if len(skipped) > 10 else ""
         raise UnreadableImageError(
             f"{name}: {named}{more}. Remove them, or leave them out with --skip-unreadable (skip_unreadable=True)"
         )
-    if not items:
-        raise ImageSetError(f"{name}: no image in {_describe(source)}")
-    return ImageSet(name, items, skipped)
 
 
 def items_of(source: Source, name: str, *, decode: bool, window: Window | None = None) -> Iterator[ImageItem | Skipped]:
@@ -113,7 +125,7 @@ def items_of(source: Source, name: str, *, decode: bool, window: Window | None =
         yield from source.skipped
         yield from source.items
     elif is_stored(source):
-        yield from _from_storage(source, name, decode, window)
+        yield from stored_items(stored_images(source, name), decode=decode, window=window)
     elif isinstance(source, Image.Image):
         picture = to_rgb(source)
         yield ImageItem(f"{name}[picture]", _digest(np.asarray(picture)), partial(_keep, picture))
@@ -132,8 +144,8 @@ def items_of(source: Source, name: str, *, decode: bool, window: Window | None =
         )
 
 
-def _from_storage(source: Source, name: str, decode: bool, window: Window | None) -> Iterator[ImageItem | Skipped]:
-    stored = stored_images(source, name)
+def stored_items(stored: Iterable[Stored], *, decode: bool, window: Window | None) -> Iterator[ImageItem | Skipped]:
+    """Go through stored images, and through what cannot be read, which is found by decoding where asked."""
     # What may be left out is decoded here once more, so that every later count and fold is final.
     tried = partial(_tried, decode=decode, window=window)
     yield from ahead(tried, stored, READERS) if decode else map(tried, stored)
@@ -202,9 +214,10 @@ def without_repeats(images: ImageSet) -> tuple[ImageSet, tuple[tuple[str, str], 
     """
     first: dict[str, ImageItem] = {}
     repeats: list[tuple[str, str]] = []
-    digests = ahead(attrgetter("digest"), images, READERS)  # reads them all
-    for item, digest in zip(images, digests, strict=True):
-        kept = first.setdefault(digest, item)
+    for _ in ahead(attrgetter("digest"), (item for item in images if not item.hashed), READERS):
+        pass  # reads them all
+    for item in images:
+        kept = first.setdefault(item.digest, item)
         if kept is not item:
             repeats.append((item.name, kept.name))
     return ImageSet(images.name, tuple(first.values()), images.skipped), tuple(repeats)

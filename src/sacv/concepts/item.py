@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from sacv.concepts.formats import Loaded
 
+_NONE: Mapping[str, str] = {}
+
 
 class ImageItem:
     """One image: its name for people, the SHA-256 of its content, and how to load it.
@@ -43,7 +45,7 @@ class ImageItem:
         self.load = load
         self.ras = ras
         self.group = group
-        self.strata = {} if strata is None else dict(strata)
+        self.strata = strata or _NONE
 
     @property
     def digest(self) -> str:
@@ -57,6 +59,15 @@ class ImageItem:
         if not isinstance(self._digest, str):
             self._digest = self._digest()
         return self._digest
+
+    @property
+    def hashed(self) -> bool:
+        """Whether the hash is known, so that it costs nothing."""
+        return isinstance(self._digest, str)
+
+    def of_group(self, group: str) -> ImageItem:
+        """Give the same image as one of a group."""
+        return ImageItem(self.name, self._digest, self.load, self.ras, group, self.strata)
 
     def __repr__(self) -> str:
         return f"ImageItem({self.name!r})"

@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -212,12 +213,28 @@ def _carry(ray: Any, reducer: Reducer[Any, Any]) -> None:
     """Send the code of networks, targets and methods that workers cannot import, such as that of a file, along."""
     model = getattr(reducer, "model", None)
     net, transform = getattr(model, "net", None), getattr(model, "transform", None)
-    given = (getattr(reducer, name, None) for name in ("target", "method"))
-    used = [*(net.modules() if isinstance(net, torch.nn.Module) else ()), transform, *given]
+    given = [getattr(reducer, name, None) for name in ("target", "targets", "method")]
+    used = [*(net.modules() if isinstance(net, torch.nn.Module) else ()), transform, *_inside(given)]
     for name in {name for one in used for name in (type(one).__module__, getattr(one, "__module__", None))}:
         module = sys.modules.get(str(name))
         if module is not None and not _everywhere(module):
             ray.cloudpickle.register_pickle_by_value(module)
+
+
+def _inside(value: object) -> Iterator[object]:
+    """Go through a value and what it holds: a target may be made of others, and those of functions."""
+    yield value
+    held: Iterable[object] = ()
+    if isinstance(value, Mapping):
+        held = value.values()
+    elif isinstance(value, list | tuple):
+        held = value
+    elif isinstance(value, partial):
+        held = value.func, *value.args, *value.keywords.values()
+    elif is_dataclass(value) and not isinstance(value, type):
+        held = [getattr(value, field.name) for field in fields(value)]
+    for one in held:
+        yield from _inside(one)
 
 
 def _everywhere(module: ModuleType) -> bool:

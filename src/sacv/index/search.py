@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from sacv.cav import ConceptBank, require_strong
+from sacv.cav.within import without_masks
 from sacv.concepts import ImageItem, Skipped, Source, count_images, stream_images
 from sacv.engine.ahead import ahead
 from sacv.errors import ImageSetError, OptionError, TargetError, UnreadableImageError
@@ -225,6 +226,8 @@ def _ranked(model: VisionModel, bank: ConceptBank, inputs: torch.Tensor) -> list
 
 
 def _notes(bank: ConceptBank, state: State, weak: dict[tuple[str, str], tuple[str, ...]]) -> Iterator[str]:
+    if bank.within is not None:
+        yield without_masks(bank.within, "A search takes no masks: look at where the places lie.")
     for (layer, concept), told in weak.items():
         yield f"{concept!r} at {layer!r} is too weak to rely on: {', and '.join(told)}."
     for layer, grid in state.other_grids.items():

@@ -40,7 +40,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sacv.cav import CAV, RANDOM, ConceptBank, DrawnCAVs
+from sacv.cav import CAV, ConceptBank, DrawnCAVs
 from sacv.cav.runs import spread_along
 from sacv.files import Array
 
@@ -66,8 +66,14 @@ class Chance:
     strongest: dict[int, Float64] = field(default_factory=dict)
     """The greatest |c| of each, of null CAVs and of deals."""
 
-    def add(self, cells: torch.Tensor, gradients: torch.Tensor) -> None:
-        """Take in the activations, as the CAVs read them, and gradients of a batch, `(n, *grid, channels)`."""
+    def add(self, cells: torch.Tensor, gradients: torch.Tensor, inside: Marks | None = None) -> None:
+        """Take in the activations, as the CAVs read them, and gradients of a batch, `(n, *grid, channels)`.
+
+        `inside`, bool `(n, *grid)`, marks the locations that count; all by default.
+        """
+        if inside is not None:
+            counts = torch.from_numpy(inside).to(cells.device)
+            cells, gradients = cells[counts], gradients[counts]
         nulls = [cav for cav in self.cavs if len(cav.null)]
         for drawn in {id(drawn): drawn for drawn in map(_against, nulls)}.values():
             self._keep(self.highest, id(drawn), _along(cells, drawn).amax(dim=0))
@@ -127,7 +133,7 @@ class Chance:
 
     def spreads(self, cav: CAV, drawn: DrawnCAVs) -> tuple[Float64, float]:
         """Give the spread of each drawn CAV and of the CAV itself, measured alike."""
-        pool = self.bank.statistics[self.layer, RANDOM]
+        pool = self.bank.pool(self.layer, cav.concept)
         if drawn.spreads is None:  # a bank from before they were kept: all along the whole pool
             covariance = pool.total().covariance
             variances = [vector @ covariance @ vector for vector in (*drawn.vectors, cav.vector)]

@@ -29,6 +29,7 @@ from sacv.maps.methods import Scene
 
 Float64 = NDArray[np.float64]
 Map = NDArray[np.float32]
+Marks = NDArray[np.bool_]
 
 NOTHING = 1e-5
 """Changes of the logit below this share of it are rounding."""
@@ -71,6 +72,10 @@ class Checks:
     @property
     def doubts(self) -> list[str]:
         """Tell what speaks against the maps."""
+        return self.doubts_of("the logit")
+
+    def doubts_of(self, value: str) -> list[str]:
+        """Tell what speaks against the maps, where `value` says what is explained."""
         found = []
         if self.evidence < 5:
             found.append(
@@ -79,7 +84,7 @@ class Checks:
         if self.beyond:
             found.append("the image's strongest evidence lies far beyond that of all guidance images")
         if not self.moved:
-            found.append("taking the concept out does not move the logit")
+            found.append(f"taking the concept out does not move {value}")
         elif np.sign(self.ablation) != np.sign(self.ablation_by_gradient):
             found.append(
                 f"the gradient foretells {self.ablation_by_gradient:+.3g} where taking the concept out gives "
@@ -123,12 +128,19 @@ def _value(name: str, number: float) -> Any:
     return None if name in OPTIONAL and np.isnan(number) else number
 
 
-def check(scene: Scene) -> list[list[Checks]]:
-    """Check the maps of a batch at one layer: for each image, a line for each concept."""
+def check(scene: Scene, inside: Marks | None = None) -> list[list[Checks]]:
+    """Check the maps of a batch at one layer: for each image, a line for each concept.
+
+    The strongest evidence is that of the locations that count, where `inside`, bool `(n, *grid)`, marks them; the
+    ablation is of all, since the network sees all.
+    """
     logits = scene.values.double()[:, None]
     changes = (scene.without - logits).cpu().numpy()
     foretold = -(scene.amount() * scene.derivative.double()).flatten(2).sum(dim=2).cpu().numpy()
-    strongest = scene.relevance.flatten(2).amax(dim=2).cpu().numpy()
+    seen = scene.relevance
+    if inside is not None:
+        seen = seen.masked_fill(~torch.from_numpy(inside).to(seen.device)[:, None], -torch.inf)
+    strongest = seen.flatten(2).amax(dim=2).cpu().numpy()
     rounding = NOTHING * logits.abs().clamp_min(1.0).cpu().numpy()
     moved = np.maximum(np.abs(changes), np.abs(foretold)) > rounding
     return [_lines(scene.cavs, *image) for image in zip(strongest, changes, foretold, moved, strict=True)]
@@ -159,7 +171,9 @@ def _lines(
 
 
 def with_neighbours(
-    lines: Mapping[str, Sequence[Sequence[Checks]]], maps: Mapping[str, Map]
+    lines: Mapping[str, Sequence[Sequence[Checks]]],
+    maps: Mapping[str, Map],
+    inside: Mapping[str, Marks] | None = None,
 ) -> dict[str, tuple[tuple[Checks, ...], ...]]:
     """Add to each line, by layer, image and concept, how the neighbouring layers answer.
 
@@ -169,11 +183,21 @@ def with_neighbours(
         The lines.
     maps
         By layer, in their order: relevance `(images, concepts, *grid)`.
+    inside
+        By layer, bool `(images, *grid)`: the locations that count; all by default.
     """
+    counts = None if inside is None else list(inside.values())
     images, concepts = next(iter(maps.values())).shape[:2]
     between = {
         (image, concept): dict(
-            zip(maps, neighbour_correlation([each[image, concept] for each in maps.values()]), strict=True)
+            zip(
+                maps,
+                neighbour_correlation(
+                    [each[image, concept] for each in maps.values()],
+                    None if counts is None else [each[image] for each in counts],
+                ),
+                strict=True,
+            )
         )
         for image in range(images)
         for concept in range(concepts)
@@ -187,9 +211,15 @@ def with_neighbours(
     }
 
 
-def neighbour_correlation(maps: Sequence[Map]) -> list[float | None]:
-    """Give, for one image's relevance maps `(*grid)` of layers in order, the mean correlation with the neighbours'."""
-    between = [_correlation(*pair) for pair in pairwise(maps)]
+def neighbour_correlation(maps: Sequence[Map], inside: Sequence[Marks] | None = None) -> list[float | None]:
+    """Give, for one image's relevance maps `(*grid)` of layers in order, the mean correlation with the neighbours'.
+
+    It is over the locations that count, where `inside`, bool `(*grid)` of each layer, marks them.
+    """
+    if inside is None:
+        between = [_correlation(*pair) for pair in pairwise(maps)]
+    else:
+        between = [_correlation(*pair, both) for pair, both in zip(pairwise(maps), pairwise(inside), strict=True)]
     found: list[float | None] = []
     for index in range(len(maps)):
         beside = [value for value in (between[max(index - 1, 0) : index + 1]) if value is not None]
@@ -197,8 +227,8 @@ def neighbour_correlation(maps: Sequence[Map]) -> list[float | None]:
     return found
 
 
-def _correlation(one: Map, other: Map) -> float | None:
-    """Correlate two maps on the coarser of their grids."""
+def _correlation(one: Map, other: Map, inside: tuple[Marks, Marks] | None = None) -> float | None:
+    """Correlate two maps on the coarser of their grids, where half of a cell counts for both."""
     if one.ndim != other.ndim or not 1 <= one.ndim <= 3:
         return None
     grid = tuple(min(pair) for pair in zip(one.shape, other.shape, strict=True))
@@ -208,6 +238,12 @@ def _correlation(one: Map, other: Map) -> float | None:
         torch.nn.functional.adaptive_avg_pool3d,
     )[one.ndim - 1]
     first, second = (pool(torch.from_numpy(values)[None], grid).ravel().numpy() for values in (one, other))
+    if inside is not None:
+        shares = [pool(torch.from_numpy(each).float()[None], grid).ravel().numpy() for each in inside]
+        both = (shares[0] >= 0.5) & (shares[1] >= 0.5)
+        if both.sum() < 3:
+            return None
+        first, second = first[both], second[both]
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         return None
     return float(spearmanr(first, second).statistic)

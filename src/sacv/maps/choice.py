@@ -63,8 +63,13 @@ def _orders(
 
 
 def measures(maps: LayerMaps) -> tuple[Float64, Float64]:
-    """Give of each image and concept the greatest relevance, and the SACV score, float64 `(images, concepts)`."""
+    """Give of each image and concept the greatest relevance, and the SACV score, float64 `(images, concepts)`.
+
+    Only locations that count are taken.
+    """
     shown, given = (each.reshape(*each.shape[:2], -1) for each in (maps.relevance, maps.contribution))
+    if maps.inside is not None:
+        shown = np.where(maps.inside.reshape(len(shown), 1, -1), shown, -np.inf)
     gated = np.where(shown > 0, given, 0).astype(np.float64)
     return shown.max(axis=-1).astype(np.float64), gated.sum(axis=-1)
 

@@ -2,38 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import overload
 
 from sacv.cav import ConceptBank, require_strong
-from sacv.concepts import Source, image_set
+from sacv.concepts import Source, Within, WithinSource, image_set
 from sacv.engine import Engine, LocalEngine, ShardStore, cut
-from sacv.errors import OptionError
+from sacv.errors import OptionError, TargetError
 from sacv.maps.explanation import Explanation
-from sacv.maps.finish import collect, finish
+from sacv.maps.explanations import Explanations
+from sacv.maps.finish import collect, collect_each, finish
 from sacv.maps.methods import DEFAULT, Method
 from sacv.maps.reducer import ExplainReducer
-from sacv.maps.targets import Target
+from sacv.maps.together import TogetherReducer
 from sacv.model import VisionModel
+from sacv.targets import Given, given_targets, one_of, require_images
 
 Progress = Callable[[int, int], None]
 """Called with the number of batches done and of all."""
+
+
+@overload
+def explain(
+    model: VisionModel,
+    images: Source,
+    bank: ConceptBank,
+    target: Given,
+    *,
+    method: Method | None = ...,
+    batch_size: int | None = ...,
+    checks: bool = ...,
+    within: WithinSource | None = ...,
+    allow_weak: bool = ...,
+    skip_unreadable: bool = ...,
+    engine: Engine | None = ...,
+    shards: ShardStore | None = ...,
+    progress: Progress | None = ...,
+) -> Explanation: ...
+
+
+@overload
+def explain(
+    model: VisionModel,
+    images: Source,
+    bank: ConceptBank,
+    target: Sequence[Given],
+    *,
+    method: Method | None = ...,
+    batch_size: int | None = ...,
+    checks: bool = ...,
+    within: WithinSource | None = ...,
+    allow_weak: bool = ...,
+    skip_unreadable: bool = ...,
+    engine: Engine | None = ...,
+    shards: ShardStore | None = ...,
+    progress: Progress | None = ...,
+) -> Explanations: ...
 
 
 def explain(
     model: VisionModel,
     images: Source,
     bank: ConceptBank,
-    target: Target,
+    target: Given | Sequence[Given],
     *,
     method: Method | None = None,
     batch_size: int | None = None,
     checks: bool = True,
+    within: WithinSource | None = None,
     allow_weak: bool = False,
     skip_unreadable: bool = False,
     engine: Engine | None = None,
     shards: ShardStore | None = None,
     progress: Progress | None = None,
-) -> Explanation:
+) -> Explanation | Explanations:
     """Tell where images show the bank's concepts, and how much each place contributes to a class.
 
     One forward pass and one backward pass a batch, the latter from the logit to the shallowest layer, serve all layers
@@ -50,9 +92,10 @@ def explain(
     bank
         The CAVs.
     target
-        The class explained: its index, its name, or "predicted" for each image's own most likely one. For anything
-        else a function from the network's output, as it is, to a float tensor `(n,)`, one scalar for each image. Where
-        there are logits for each place, as of semantic segmentation, a class's logit is its mean over all places.
+        The class explained: its index, its name, or "predicted" for each image's own most likely one. Where there are
+        logits for each place, as of semantic segmentation, a class's logit is its mean over all places. For anything
+        else an object of `sacv.targets`, or a function from the network's output, as it is, to a float tensor `(n,)`,
+        one scalar for each image. A list of targets gives `Explanations`, one of each, in one pass over the images.
     method
         How contribution is measured (`sacv.maps.methods`); `sacv.methods.DEFAULT` by default. The paper's is
         `Gradient()`.
@@ -61,6 +104,11 @@ def explain(
         (`VisionModel.batch_size`).
     checks
         Make the trust line of each image, layer and concept (`sacv.maps.checks`).
+    within
+        What of each image counts, by masks (`sacv.Within`, or what one is made from). A location counts if at least
+        half of its cell is inside (`sacv.cav.inside`). Those outside count for nothing: not in scores, marks, chance,
+        the evidence of trust lines, the images and places that the page shows, where they are drawn faded. The network
+        still sees the whole image, and what is taken out for the trust line is taken out everywhere.
     allow_weak
         Explain also with CAVs whose held-out figures are below the bars (`sacv.cav.bars`), and mark every output.
     skip_unreadable
@@ -79,9 +127,9 @@ def explain(
     MismatchError
         If the bank was made with another model.
     TargetError
-        If there is no such class.
+        If there is no such class, or the network's output is not what the target needs.
     ImageError
-        If images cannot be read.
+        If images cannot be read, or have no mask to stay within.
     ActivationError
         If activations, logits or gradients are not finite.
     LayerError
@@ -95,6 +143,7 @@ def explain(
         raise OptionError(f"method must be an object such as sacv.methods.Gradient(), not {method!r}")
     weak = require_strong(bank.cavs, allow_weak=allow_weak)
     pictures = image_set("the images to explain", images, skip_unreadable=skip_unreadable, window=model.window)
+    masks = None if within is None else Within.taken(within).of(pictures.items)
     size = model.batch_size(batch_size)
     total, done = -(-len(pictures) // size), 0
 
@@ -104,8 +153,27 @@ def explain(
         if progress is not None:
             progress(done, total)
 
-    reducer = ExplainReducer(model, bank, target, method, size, checks, pictures.items)
+    given = given_targets(target)
+    reducers = [ExplainReducer(model, bank, one, method, size, checks, pictures.items, masks) for one in given]
+    names = _names(reducers, len(pictures))
     work = cut(len(pictures), size, most=None)
-    parts = (LocalEngine() if engine is None else engine).parts(reducer, work, shards, advance)
-    rows, whole = collect(reducer, parts)
-    return finish(reducer, rows, whole, pictures, weak, last=work[-1].pieces[-1])
+    chosen: Engine = LocalEngine() if engine is None else engine
+    if not one_of(target):
+        found = collect_each(reducers, chosen.parts(TogetherReducer(reducers), work, shards, advance))
+    else:
+        found = [collect(reducers[0], chosen.parts(reducers[0], work, shards, advance))]
+    last = work[-1].pieces[-1]
+    made = [finish(one, *each, pictures, weak, last) for one, each in zip(reducers, found, strict=True)]
+    return Explanations(dict(zip(names, made, strict=True))) if not one_of(target) else made[0]
+
+
+def _names(reducers: Sequence[ExplainReducer], images: int) -> list[str]:
+    """Name the targets, once it is known that they are different and stand for so many images."""
+    names: list[str] = []
+    for number, reducer in enumerate(reducers):
+        require_images(reducer.aimed, images)
+        if any(reducer.aimed == other.aimed for other in reducers[:number]):
+            raise TargetError(f"the target {reducer.aimed} is given twice; give each once")
+        name = str(reducer.aimed)
+        names.append(f"{name} ({number + 1})" if name in names else name)
+    return names

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from sacv.cav import ConceptBank
 from sacv.errors import LayerError
@@ -15,6 +16,8 @@ from sacv.maps.methods import Method, Scene
 from sacv.maps.relevance import derivative, evidence, position, relevance
 from sacv.maps.slopes import Slopes
 from sacv.model import Rest
+
+Marks = NDArray[np.bool_]
 
 
 class ExplainedLayer:
@@ -78,8 +81,11 @@ class ExplainedLayer:
             bank=self.bank,
         )
 
-    def add(self, scene: Scene, method: Method) -> dict[str, Array]:
+    def add(self, scene: Scene, method: Method, inside: Marks | None = None) -> dict[str, Array]:
         """Take in a batch, and give its maps by their kind, the images first.
+
+        Where `inside`, bool `(n, *grid)`, marks the locations that count, it is one of them; chance is what is reached
+        there, and a concept is present nowhere else.
 
         These are relevance and contribution; position and derivative, where a null was drawn that they will be held
         against; and for each concept, by its number, where it is present.
@@ -90,8 +96,11 @@ class ExplainedLayer:
         found: dict[str, Array] = {kind: values.cpu().numpy() for kind, values in given.items()}
         slopes, values = scene.derivative.cpu().numpy(), scene.values.double().cpu().numpy()
         self.slopes.add(slopes, found["contribution"], values, self.cavs)
-        self.chance.add(scene.read, scene.gradients)
-        return found | self._present(scene)
+        self.chance.add(scene.read, scene.gradients, inside)
+        present = self._present(scene)
+        if inside is None:
+            return found | present
+        return found | {kind: marks & inside for kind, marks in present.items()} | {"inside": inside}
 
     def _present(self, scene: Scene) -> dict[str, Array]:
         evident = evidence(scene.read, self.cavs).cpu().numpy()

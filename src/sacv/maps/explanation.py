@@ -12,8 +12,10 @@ An explanation is saved as a folder, whose size is all that grows with the image
 `maps.safetensors`
     `LAYER/relevance` and `LAYER/contribution`: float32 `(images, concepts, *grid)`, in the order of the tables; beside
     them `LAYER/relevance_significant` and `LAYER/contribution_significant`, bool, where a null was drawn; and
-    `LAYER/present/CONCEPT`, bool `(images, *grid)`, for each concept whose mask of presence is calibrated. Single
-    images are read without the others by `safetensors.safe_open(...).get_slice(NAME)[number]`.
+    `LAYER/present/CONCEPT`, bool `(images, *grid)`, for each concept whose mask of presence is calibrated. Where the
+    images are explained within masks, `LAYER/inside`, bool `(images, *grid)`, marks the locations that count: relevance
+    and contribution are of all locations, and the other marks lie inside alone. Single images are read without the
+    others by `safetensors.safe_open(...).get_slice(NAME)[number]`.
 `pictures/NUMBER.jpg`
     What the network saw of the images that the page shows; of volumes `NUMBER-PLANE-SLICE.jpg`.
 `index.html`
@@ -46,10 +48,11 @@ from sacv.maps.origin import origin_of
 from sacv.maps.page import on_page, page_data
 from sacv.maps.tables import IMAGES, image_row, scores_schema, write_table
 from sacv.maps.views import chunks
+from sacv.maps.within import ExplainedWithin, relevant_sums, share
 from sacv.model import VisionModel
 from sacv.viewer import ViewerData, write_page
 
-FORMAT_VERSION = 7
+FORMAT_VERSION = 8
 KIND = "explanation"
 MARKER = "explanation.json"
 PICTURES = "pictures"
@@ -90,7 +93,9 @@ class Explanation:
     pictures
         Where the images came from, to draw them.
     settings
-        Target and other arguments.
+        Target and other arguments; of a target that is no class what it is, and its identity.
+    within
+        What masks change, where the images are explained within masks.
     origin
         Of one that was loaded: what the label file says of bank and model.
     drawn
@@ -108,6 +113,7 @@ class Explanation:
     model: VisionModel | None
     pictures: ImageSet
     settings: Mapping[str, Any]
+    within: ExplainedWithin | None = None
     origin: Mapping[str, Any] | None = None
     drawn: Sequence[Drawn | None] | None = None
 
@@ -122,6 +128,11 @@ class Explanation:
     def layers(self) -> list[str]:
         """Names of the layers."""
         return list(self.maps)
+
+    @property
+    def value(self) -> str:
+        """What is explained of each image, in words: "the logit", unless the target is no class."""
+        return str(self.settings.get("value", "the logit"))
 
     @cached_property
     def shown(self) -> tuple[int, ...]:
@@ -152,24 +163,29 @@ class Explanation:
     def relevance(self, layer: str, concept: str) -> Map:
         """Give `w . a(p) - t`, float32 `(images, *grid)`, in units of activation; above 0 the concept is seen.
 
+        NaN where locations do not count; `maps[layer].relevance` has all.
+
         Raises
         ------
         LayerError, OptionError
             If the explanation has no such layer or concept.
         """
-        return self._maps(layer).relevance[:, self._number(concept)]
+        maps, number = self._maps(layer), self._number(concept)
+        return maps.counting(maps.relevance[:, number])
 
     def contribution(self, layer: str, concept: str) -> Map:
         """Give the contribution, float32 `(images, *grid)`; signed, in the unit of the method (`settings["method"]`).
 
-        By default `v . dz/da(p)`, in logits per unit of v.
+        By default `v . dz/da(p)`, in logits per unit of v. NaN where locations do not count;
+        `maps[layer].contribution` has all.
 
         Raises
         ------
         LayerError, OptionError
             If the explanation has no such layer or concept.
         """
-        return self._maps(layer).contribution[:, self._number(concept)]
+        maps, number = self._maps(layer), self._number(concept)
+        return maps.counting(maps.contribution[:, number])
 
     def significant(self, layer: str, concept: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Mark where relevance, and where the logit's derivative along v, beats chance, bool `(images, *grid)` each.
@@ -226,7 +242,7 @@ class Explanation:
         return self.concepts.index(concept)
 
     def scores(self) -> pd.DataFrame:
-        """Give a row for each image, layer and concept.
+        """Give a row for each image, layer and concept; all of the locations that count.
 
         Columns
         -------
@@ -247,6 +263,11 @@ class Explanation:
             where no null was drawn.
         present
             Share of the locations where the concept is present; missing where that mask is not calibrated.
+        inside
+            Share of the locations that count, where the images are explained within masks.
+        relevant_outside, contribution_outside
+            Beside it, the share of the relevant locations that lies outside, and that of the size of their
+            contribution; missing where there is none.
         evidence, beyond, ablation, ablation_by_gradient, sign_agreement, rank_agreement, neighbours, moved
             The trust line (`sacv.maps.Checks`), if it was asked for.
         doubts
@@ -278,17 +299,26 @@ class Explanation:
         lines: tuple[Checks, ...] | None,
     ) -> dict[str, Any]:
         concept = self.concepts[number]
-        shown, given = maps.relevance[row, number], maps.contribution[row, number]
+        everywhere = np.ones(maps.grid, dtype=bool)
+        counts = everywhere if maps.inside is None else np.array(maps.inside[row])
+        shown, given = maps.relevance[row, number][counts], maps.contribution[row, number][counts]
         gated = np.where(shown > 0, given, 0).astype(np.float64)
         told: dict[str, Any] = {}
         if maps.relevance_significant is not None:
-            told["relevance_significant"] = float(maps.relevance_significant[row, number].mean())
+            told["relevance_significant"] = float(maps.relevance_significant[row, number][counts].mean())
         if maps.contribution_significant is not None:
-            told["contribution_significant"] = float(maps.contribution_significant[row, number].mean())
+            told["contribution_significant"] = float(maps.contribution_significant[row, number][counts].mean())
         if concept in maps.present:
-            told["present"] = float(maps.present[concept][row].mean())
+            told["present"] = float(maps.present[concept][row][counts].mean())
+        if maps.inside is not None:
+            sums = relevant_sums(maps.of([row]))[:, 0, number]
+            told |= {
+                "inside": float(counts.mean()),
+                "relevant_outside": share(*sums[:2]),
+                "contribution_outside": share(*sums[2:]),
+            }
         if lines is not None:
-            told |= asdict(lines[number]) | {"doubts": "; ".join(lines[number].doubts)}
+            told |= asdict(lines[number]) | {"doubts": "; ".join(lines[number].doubts_of(self.value))}
         return {
             "image": image.path,
             "layer": layer,
@@ -322,6 +352,7 @@ class Explanation:
                 {key: None if isinstance(value, float) and np.isnan(value) else value for key, value in row.items()}
                 for row in shown.scores().to_dict(orient="records")
             ],
+            "within": None if self.within is None else self.within.to_json(),
             "notes": [asdict(note) for note in self.notes],
             "skipped": [asdict(entry) for entry in self.pictures.skipped],
         }
@@ -359,6 +390,10 @@ class Explanation:
             raise OptionError("an explanation without its model and its pictures has no page")
         numbers = on_page(self)
         return list(numbers), [drawn(self.model, self.pictures.items[number]) for number in numbers]
+
+    def with_command(self, command: str) -> Explanation:
+        """Give the same, made by a command, as its page says."""
+        return replace(self, settings={**self.settings, "command": command})
 
     def page_data(self) -> ViewerData:
         """Give what the viewer draws."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -15,12 +16,21 @@ from sacv.maps.images import COLUMNS
 from sacv.maps.notes import bank_notes, instead, layer_notes
 from sacv.maps.reducer import ExplainReducer, Part
 from sacv.maps.stored import StoredRows
-from sacv.maps.targets import name_of
 from sacv.maps.views import StoredImages, StoredLines, StoredMaps, chunks
+from sacv.maps.within import ExplainedWithin
+from sacv.targets import Class, Predicted, name_of, names_of
 
 
 def collect(reducer: ExplainReducer, parts: Generator[Part, None, None]) -> tuple[StoredRows, Part]:
-    """Write the rows of parts to disk as they come, and merge what they gathered of all images.
+    """Write the rows of parts to disk as they come, and merge what they gathered of all images; see `collect_each`."""
+    with closing(parts):
+        return collect_each([reducer], ([part] for part in parts))[0]
+
+
+def collect_each(
+    reducers: Sequence[ExplainReducer], parts: Generator[list[Part], None, None]
+) -> list[tuple[StoredRows, Part]]:
+    """Do so for each of several targets, whose parts come together.
 
     Raises
     ------
@@ -29,12 +39,13 @@ def collect(reducer: ExplainReducer, parts: Generator[Part, None, None]) -> tupl
     StorageError
         If there is no room for the rows.
     """
-    rows, whole = StoredRows(), reducer.empty()
+    rows, wholes = [StoredRows() for _ in reducers], [reducer.empty() for reducer in reducers]
     with closing(parts):
-        for part in parts:
-            rows.append(part.take_rows())
-            whole = reducer.merge(whole, part)
-    return rows, whole
+        for together in parts:
+            for number, part in enumerate(together):
+                rows[number].append(part.take_rows())
+                wholes[number] = reducers[number].merge(wholes[number], part)
+    return list(zip(rows, wholes, strict=True))
 
 
 def finish(
@@ -66,21 +77,39 @@ def finish(
         _mark(rows, number, found, len(pictures))
     layers, concepts = list(whole.layers), tuple(reducer.bank.concepts)
     maps = StoredMaps(rows, layers, concepts)
+    grids = {layer: each.grid for layer, each in maps.items()}
     lines = {layer: StoredLines(rows, f"{number}/checks") for number, layer in enumerate(layers)}
     return Explanation(
-        images=StoredImages(rows, pictures.items, reducer.model, reducer.target),
+        images=StoredImages(rows, pictures.items, reducer.model, reducer.aimed),
         concepts=concepts,
         maps=maps,
         checks=lines if reducer.checks else None,
         notes=(
+            *_target_notes(reducer),
             *_notes(reducer, whole, _one_class(rows, len(pictures)), last),
-            *bank_notes(reducer.bank, {layer: each.grid for layer, each in maps.items()}, weak),
+            *bank_notes(reducer.bank, grids, weak, within=reducer.masks is not None),
         ),
         bank=reducer.bank,
         model=reducer.model,
         pictures=pictures,
-        settings={"target": name_of(reducer.target), "method": reducer.method.describe()},
+        settings=_settings(reducer),
+        within=None if reducer.masks is None else ExplainedWithin.of(reducer.masks, maps, concepts, len(pictures)),
     )
+
+
+def _settings(reducer: ExplainReducer) -> dict[str, Any]:
+    """Say what is explained and how, in the target's unit; of a target that is no class, what it is."""
+    target, method = reducer.aimed, reducer.method.describe()
+    told = {"target": name_of(reducer.target, names_of(reducer.model))}
+    if not isinstance(target, Class | Predicted):
+        told |= {"value": target.value, "identity": repr(target)}
+        method["unit"] = method["unit"].replace("logits", target.unit)
+    output = {} if reducer.model.output is None else {"output": reducer.model.output}
+    return told | {"method": method} | output
+
+
+def _target_notes(reducer: ExplainReducer) -> list[Note]:
+    return [] if reducer.aimed.told is None else [Note(None, "target", reducer.aimed.told)]
 
 
 def _mark(rows: StoredRows, number: int, found: ExplainedLayer, images: int) -> None:
@@ -92,6 +121,9 @@ def _mark(rows: StoredRows, number: int, found: ExplainedLayer, images: int) -> 
         position, derivative = (rows.read(f"{number}/{kind}")[some] for kind in ("position", "derivative"))
         relevant = [position[:, place] > limit for place, (limit, _) in enumerate(limits)]
         contributing = [np.abs(derivative[:, place]) > least for place, (_, least) in enumerate(limits)]
+        if f"{number}/inside" in rows:
+            inside = rows.read(f"{number}/inside")[some]
+            relevant, contributing = ([marks & inside for marks in each] for each in (relevant, contributing))
         rows.append(
             {
                 f"{number}/relevance_significant": np.stack(relevant, axis=1),

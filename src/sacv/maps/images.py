@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sacv.maps.targets import Target, name_of
 from sacv.model import Box, VisionModel
+from sacv.targets import Target
 
 Float64 = NDArray[np.float64]
 
@@ -33,9 +33,9 @@ class ExplainedImage:
         The part of the picture that the network saw: left, top, right, bottom in pixels. The grid of every map
         divides it evenly. None where the transform does not tell.
     target, target_name
-        The class explained; without an index where the target is a function of the user's own.
+        The class explained; without an index where the target is no class (`sacv.targets`).
     logit
-        Of the class explained, or what the function gave.
+        Of the class explained, or what the target gave.
     predicted, predicted_name, probability
         The class with the greatest logit, and its softmax probability; none where the network gives no logits.
     """
@@ -54,7 +54,7 @@ class ExplainedImage:
 def figures(
     values: torch.Tensor,
     logits: torch.Tensor | None,
-    classes: NDArray[np.int64] | None,
+    classes: torch.Tensor | None,
     seen: Sequence[tuple[tuple[int, int], Box | None]],
 ) -> Float64:
     """Give the figures of a batch, float64 `(n, len(COLUMNS))`; what there is none of is NaN.
@@ -66,14 +66,14 @@ def figures(
     logits
         `(n, classes)`, if the network gives any.
     classes
-        The class explained of each, if it is a class.
+        The class explained of each, int `(n,)`, if it is a class.
     seen
         The size of each, and the part that the network sees.
     """
     found = np.full((len(values), len(COLUMNS)), np.nan)
     found[:, 0] = values.double().cpu().numpy()
     if classes is not None:
-        found[:, 1] = classes
+        found[:, 1] = classes.cpu().numpy()
     for row, (size, region) in enumerate(seen):
         if logits is not None:
             probabilities = logits[row].double().softmax(dim=0)
@@ -93,7 +93,7 @@ def explained_image(path: str, row: Float64, model: VisionModel, target: Target)
         size=(int(row[4]), int(row[5])),
         region=None if told["left"] is None else (float(row[6]), float(row[7]), float(row[8]), float(row[9])),
         target=index,
-        target_name=str(name_of(target)) if index is None else model.class_name(index),
+        target_name=str(target) if index is None else model.class_name(index),
         logit=float(row[0]),
         predicted=best,
         predicted_name=None if best is None else model.class_name(best),

@@ -28,6 +28,9 @@ class LayerMaps:
     present
         By concept, bool `(images, *grid)`: where the concept is present (`sacv.cav.presence`); without those concepts
         whose mask is not calibrated.
+    inside
+        Bool `(images, *grid)`: the locations that count, where the images are explained within masks; none where all
+        do. Relevance and contribution are those of all locations; what is marked counts.
     """
 
     relevance: Map
@@ -35,6 +38,7 @@ class LayerMaps:
     relevance_significant: Marks | None
     contribution_significant: Marks | None
     present: Mapping[str, Marks]
+    inside: Marks | None = None
 
     @property
     def grid(self) -> tuple[int, ...]:
@@ -50,7 +54,12 @@ class LayerMaps:
             None if self.relevance_significant is None else np.array(self.relevance_significant[rows]),
             None if self.contribution_significant is None else np.array(self.contribution_significant[rows]),
             {concept: np.array(marks[rows]) for concept, marks in self.present.items()},
+            None if self.inside is None else np.array(self.inside[rows]),
         )
+
+    def counting(self, values: Map) -> Map:
+        """Give maps `(images, *grid)` of this layer with NaN where locations do not count."""
+        return values if self.inside is None else np.where(self.inside, values, np.float32(np.nan))
 
     def arrays(self, layer: str) -> dict[str, Array]:
         """Give the arrays by their names in the file."""
@@ -59,6 +68,7 @@ class LayerMaps:
             "contribution": self.contribution,
             "relevance_significant": self.relevance_significant,
             "contribution_significant": self.contribution_significant,
+            "inside": self.inside,
         }
         named |= {f"present/{concept}": values for concept, values in self.present.items()}
         return {f"{layer}/{kind}": values for kind, values in named.items() if values is not None}

@@ -21,6 +21,7 @@ from sacv.maps.checks import FIELDS, Checks, from_table
 from sacv.maps.drawn import Drawn, load_drawn
 from sacv.maps.images import ExplainedImage
 from sacv.maps.layer_maps import LayerMaps
+from sacv.maps.within import ExplainedWithin
 
 ORIGIN = ("input_shape", "layers", "cavs", "model", "solver", "facts")
 """What the label file says of bank and model (`sacv.maps.origin`)."""
@@ -58,6 +59,7 @@ def load_parts(folder: Path, labels: Mapping[str, Any]) -> dict[str, Any]:
         "checks": _lines(folder, layers, len(concepts), len(images)),
         "pictures": ImageSet("the images explained", items, tuple(Skipped(**entry) for entry in labels["skipped"])),
         "settings": labels["settings"],
+        "within": None if labels["within"] is None else ExplainedWithin.from_json(labels["within"]),
         "origin": {name: labels[name] for name in ORIGIN},
         "drawn": pictures,
     }
@@ -118,6 +120,7 @@ class LoadedMaps(Mapping[str, LayerMaps]):
                 for concept in self.concepts
                 if f"{layer}/present/{concept}" in arrays
             },
+            arrays.get(f"{layer}/inside"),
         )
 
     def __iter__(self) -> Iterator[str]:

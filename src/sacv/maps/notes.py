@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 
 from sacv.cav import ConceptBank
+from sacv.cav.within import without_masks
 from sacv.errors import TargetError
 from sacv.maps import methods
 from sacv.maps.explanation import Note
@@ -101,10 +102,18 @@ def _constant(layer: str, method: Method, advice: Callable[[], str]) -> Note:
 
 
 def bank_notes(
-    bank: ConceptBank, grids: Mapping[str, tuple[int, ...]], weak: Mapping[tuple[str, str], Sequence[str]]
+    bank: ConceptBank,
+    grids: Mapping[str, tuple[int, ...]],
+    weak: Mapping[tuple[str, str], Sequence[str]],
+    within: bool = False,
 ) -> list[Note]:
-    """Tell of masks that are missing, by the `grids` of the maps, and of weak CAVs that were let through."""
+    """Tell of masks that are missing, by the `grids` of the maps, and of weak CAVs that were let through.
+
+    `within` says whether the images are explained within masks.
+    """
     found = []
+    if bank.within is not None and not within:
+        found.append(Note(None, "without masks", f"{without_masks(bank.within)}"))
     if not all(len(cav.null) for cav in bank.cavs):
         found.append(
             Note(

@@ -40,7 +40,7 @@ PICTURE = 70_000
 
 SCORES = (
     "relevant", "relevance_max", "relevance_mean", "sacv_score", "sacv_positive", "sacv_negative", "contribution_sum",
-    "relevance_significant", "contribution_significant", "present",
+    "relevance_significant", "contribution_significant", "present", "inside",
 )  # fmt: skip
 """Columns of `Explanation.scores` that the viewer has, where they are."""
 
@@ -86,12 +86,13 @@ def page_data(explanations: Sequence[Explanation], numbers: Sequence[int], pictu
         "title": f"{', '.join(whole.concepts)}: what {whole.made['model']['kind']} sees, and where",
         "subject": str(whole.made["model"]["kind"]),
         "count": len(whole.images),
-        "unit": method["unit"],
         "meaning": method["meaning"],
         "concepts": list(whole.concepts),
+        "units": [found.settings["method"]["unit"] for found in explanations],
+        "values": [found.value for found in explanations],
         "targets": [str(found.settings["target"]) for found in explanations],
         "images": [_image(shown, row, one) for row, one in enumerate(pictures)],
-        "layers": [_layer(whole, layer, pictures) for layer in whole.layers],
+        "layers": [_layer(explanations, layer, pictures) for layer in whole.layers],
         "cards": [[_card(whole, layer, concept) for concept in whole.concepts] for layer in whole.layers],
         "trust": [
             [
@@ -118,6 +119,8 @@ def _add_maps(blocks: Blocks, shown: Sequence[Explanation], number: int, layer: 
         nothing = np.zeros((len(first.relevance), *first.grid), dtype=bool)
         present = [first.present.get(concept, nothing) for concept in shown[0].concepts]
         blocks.add_marks(f"maps/{number}/present", _lines(np.stack(present, axis=1)))
+    if first.inside is not None:
+        blocks.add_marks(f"maps/{number}/inside", first.inside[:, None] if len(first.grid) == 1 else first.inside)
     for target, found in enumerate(shown):
         maps = found.maps[layer]
         blocks.add_map(f"maps/{number}/contribution/{target}", _lines(maps.contribution))
@@ -170,7 +173,8 @@ def _image(shown: Sequence[Explanation], row: int, one: Drawn) -> dict[str, Any]
     }
 
 
-def _layer(found: Explanation, layer: str, pictures: Sequence[Drawn]) -> dict[str, Any]:
+def _layer(explanations: Sequence[Explanation], layer: str, pictures: Sequence[Drawn]) -> dict[str, Any]:
+    found = explanations[0]
     grid, fields = found.maps[layer].grid, found.made["layers"][layer]["fields"]
     return {
         "name": layer,
@@ -178,10 +182,13 @@ def _layer(found: Explanation, layer: str, pictures: Sequence[Drawn]) -> dict[st
         "fields": _shares(fields, found.made["input_shape"][1:]) if len(grid) == 2 and fields is not None else None,
         "field": describe_field(fields),
         # A map that says nothing is not drawn; its note says why.
-        "silent": any(note.layer == layer and note.kind in SILENT for note in found.notes),
-        "notes": [note.text for note in found.notes if note.layer in (layer, None) and note.concept is None]
-        + _shape_note(grid, pictures),
+        "silent": [any(note.layer == layer and note.kind in SILENT for note in one.notes) for one in explanations],
+        "notes": [_layer_notes(one, layer) + _shape_note(grid, pictures) for one in explanations],
     }
+
+
+def _layer_notes(found: Explanation, layer: str) -> list[str]:
+    return [note.text for note in found.notes if note.layer in (layer, None) and note.concept is None]
 
 
 def _shares(fields: Sequence[Sequence[Sequence[int]]], size: Sequence[int]) -> list[list[list[float]]]:
@@ -228,13 +235,13 @@ def _trust(found: Explanation, layer: str, number: int, row: int) -> list[Any]:
         return ["The checks of this image were not asked for.", []]
     line = found.checks[layer][row][number]
     told = f"Its strongest evidence stands at percentile {line.evidence:.0f} of the held-out guidance."
-    told += f" Taking the concept out everywhere changes the logit by {line.ablation:+.3g}"
+    told += f" Taking the concept out everywhere changes {found.value} by {line.ablation:+.3g}"
     told += f" (by the gradient {line.ablation_by_gradient:+.3g})"
     if line.sign_agreement is not None:
         told += f"; both agree in sign for {line.sign_agreement:.0%} of the concepts in this image"
     if line.neighbours is not None:
         told += f"; neighbouring layers' maps correlate with it by {line.neighbours:.2f}"
-    return [told + ".", line.doubts]
+    return [told + ".", line.doubts_of(found.value)]
 
 
 def quality_told(found: Explanation, bank: ConceptBank, layer: str, concept: str) -> dict[str, str]:
@@ -245,11 +252,16 @@ def quality_told(found: Explanation, bank: ConceptBank, layer: str, concept: str
         "AUROC, locations": f"{quality.auroc:.3f} ({quality.auroc_interval[0]:.3f} to {quality.auroc_interval[1]:.3f})",
         "accuracy, images": f"{quality.image_accuracy:.3f}",
         "AUROC, images": f"{quality.image_auroc:.3f}",
-        "concept": f"{quality.images} images, {quality.locations:.0f} locations",
+        "concept": f"{_many(quality.images, quality.groups)}, {quality.locations:.0f} locations",
         **({} if quality.run_cosine is None else {"cosine between runs": f"{quality.run_cosine:.3f}"}),
-        "random": f"{quality.random_images} images, {quality.random_locations:.0f} locations",
+        "random": f"{_many(quality.random_images, quality.random_groups)}, {quality.random_locations:.0f} locations",
         "mask of presence": found.presence_told(layer, concept),
+        **({} if found.within is None else {"within masks": found.within.told(layer, concept)}),
     }
+
+
+def _many(images: int, groups: int | None) -> str:
+    return f"{images} images" if groups is None else f"{images} images of {groups} groups"
 
 
 def facts_told(found: Explanation, bank: ConceptBank) -> dict[str, str]:

@@ -11,10 +11,10 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from sacv.cav import ConceptBank
-from sacv.concepts import ImageItem
+from sacv.cav.inside import Counts, Inside, counts_of, inside_of
+from sacv.concepts import ImageItem, MaskItem
 from sacv.engine import Shard
 from sacv.errors import ActivationError
 from sacv.files import Array
@@ -22,8 +22,8 @@ from sacv.maps.checks import as_table, check, with_neighbours
 from sacv.maps.explained_layer import ExplainedLayer
 from sacv.maps.images import figures
 from sacv.maps.methods import Method
-from sacv.maps.targets import Target, aim_of, classes_of, select_of
-from sacv.model import Box, Rest, Trace, VisionModel, target_mark
+from sacv.model import Box, Rest, Select, Trace, VisionModel, target_mark
+from sacv.targets import Aimed, Given, Target, aim_of, names_of, target_of
 
 PART_VERSION = 1
 """Of what a shard's part holds."""
@@ -41,11 +41,18 @@ class Loaded:
         Of the network.
     seen
         The size of each image, and the part of it that the network sees.
+    insides
+        What counts of each; none where all of them does.
     """
 
     start: int
     inputs: torch.Tensor
     seen: tuple[tuple[tuple[int, int], Box | None], ...]
+    insides: tuple[Inside, ...] | None = None
+
+    def counts(self, grid: tuple[int, ...], layer: str) -> Counts | None:
+        """Mark the locations of a layer that count, bool `(n, *grid)`; none where all do."""
+        return None if self.insides is None else counts_of(self.insides, grid, layer)
 
 
 @dataclass
@@ -88,15 +95,18 @@ class ExplainReducer:
         Make the trust lines.
     items
         The images.
+    masks
+        The mask that each is taken within; none where all of them count as a whole.
     """
 
     model: VisionModel
     bank: ConceptBank
-    target: Target
+    target: Given
     method: Method
     batch_size: int
     checks: bool
     items: Sequence[ImageItem] = field(repr=False)
+    masks: Sequence[MaskItem] | None = field(default=None, repr=False)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -105,16 +115,21 @@ class ExplainReducer:
             yield
 
     @cached_property
+    def aimed(self) -> Target:
+        """The target, by the names of the model's classes."""
+        return target_of(self.target, names_of(self.model))
+
+    @cached_property
     def _basis(self) -> str:
         """What every part depends on."""
-        names = None if callable(self.target) else self.model.class_names
         return json.dumps(
             [
                 PART_VERSION,
                 self.model.identity(),
                 self.bank.fingerprint,
                 target_mark(self.target),
-                None if names is None else [str(name) for name in names],
+                None if callable(self.target) else names_of(self.model),
+                *([] if self.model.output is None else [self.model.output]),
                 repr(self.method.describe()),
                 target_mark(type(self.method).maps),
                 self.batch_size,
@@ -129,12 +144,20 @@ class ExplainReducer:
             digest.update(repr(piece).encode())
             for number in piece:
                 digest.update(self.items[number].digest.encode())
+                if self.masks is not None:
+                    digest.update(self.masks[number].digest.encode())
         return digest.hexdigest()
 
     def load(self, piece: range) -> Loaded:
         """Read and transform a batch of images."""
         images = [self.items[number].load() for number in piece]
-        return Loaded(piece.start, self.model.inputs(images), tuple(map(self.model.seen, images)))
+        insides = None
+        if self.masks is not None:
+            insides = tuple(
+                inside_of(self.model, self.items[number], image, self.masks[number])
+                for number, image in zip(piece, images, strict=True)
+            )
+        return Loaded(piece.start, self.model.inputs(images), tuple(map(self.model.seen, images)), insides)
 
     def empty(self) -> Part:
         """Give the part of no images."""
@@ -148,34 +171,51 @@ class ExplainReducer:
         ActivationError, LayerError, TargetError
             As `sacv.explain` raises them.
         """
+        return self.take(part, loaded, self.model.trace(loaded.inputs, list(part.layers), [self.select(loaded)]), 0)
+
+    def select(self, loaded: Loaded) -> Select:
+        """Give what is explained of a batch."""
+        return Aimed(self._target(loaded))
+
+    def _target(self, loaded: Loaded) -> Target:
+        return self.aimed.at(range(loaded.start, loaded.start + len(loaded.seen)))
+
+    def take(self, part: Part, loaded: Loaded, trace: Trace, at: int) -> Part:
+        """Add what a batch gives, whose trace has this target as number `at`.
+
+        Raises
+        ------
+        ActivationError, LayerError, TargetError
+            As `sacv.explain` raises them.
+        """
         names = [self.items[loaded.start + row].name for row in range(len(loaded.seen))]
-        trace = self.model.trace(loaded.inputs, list(part.layers), [select_of(self.model, self.target)])
-        _require_finite(trace, names)
-        rows: dict[str, Array] = {"images": figures(trace.scalars[0], trace.logits, self._classes(trace), loaded.seen)}
-        aim = aim_of(self.model, self.target, trace.logits)
-        lines, seen = {}, {}
+        _require_finite(trace, at, names)
+        target, values = self._target(loaded), trace.scalars[at]
+        logits = trace.logits if target.of_classes else None
+        classes = None if logits is None else target.classes(logits)
+        rows: dict[str, Array] = {"images": figures(values, logits, classes, loaded.seen)}
+        aim = aim_of(target, trace.logits)
+        lines, seen, inside = {}, {}, {}
         for number, (layer, found) in enumerate(part.layers.items()):
             record = trace.activations[layer]
             found.require_channels(record.cells)
-            found.require_grid(tuple(record.cells.shape[1:-1]), names[0])
+            grid = tuple(record.cells.shape[1:-1])
+            found.require_grid(grid, names[0])
+            counts = loaded.counts(grid, layer)
+            if counts is not None:
+                inside[layer] = counts
             rest = Rest(self.model, loaded.inputs, layer, record, aim, self.batch_size)
-            scene = found.scene(rest, trace.scalars[0], trace.gradients[0][layer])
-            rows |= {f"{number}/{kind}": values for kind, values in found.add(scene, self.method).items()}
+            scene = found.scene(rest, values, trace.gradients[at][layer])
+            rows |= {f"{number}/{kind}": each for kind, each in found.add(scene, self.method, counts).items()}
             if self.checks:
-                lines[layer], seen[layer] = check(scene), scene.relevance.cpu().numpy()
+                lines[layer], seen[layer] = check(scene, counts), scene.relevance.cpu().numpy()
         if self.checks:
-            whole = with_neighbours(lines, seen).values()
-            rows |= {f"{number}/checks": as_table(each) for number, each in enumerate(whole)}
-        for kind, values in rows.items():
-            part.rows.setdefault(kind, []).append(values)
+            whole = with_neighbours(lines, seen, inside or None).values()
+            rows |= {f"{number}/checks": as_table(table) for number, table in enumerate(whole)}
+        for kind, each in rows.items():
+            part.rows.setdefault(kind, []).append(each)
         part.start = loaded.start if part.start is None else part.start
         return part
-
-    def _classes(self, trace: Trace) -> NDArray[np.int64] | None:
-        if trace.logits is None or callable(self.target):
-            return None
-        found: NDArray[np.int64] = classes_of(self.model, self.target, trace.logits).cpu().numpy()
-        return found
 
     def merge(self, left: Part, right: Part) -> Part:
         """Join two parts, the first of which is reused; the images of the second come after."""
@@ -211,11 +251,11 @@ def _under(start: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
     return {name.removeprefix(start): values for name, values in arrays.items() if name.startswith(start)}
 
 
-def _require_finite(trace: Trace, names: Sequence[str]) -> None:
+def _require_finite(trace: Trace, at: int, names: Sequence[str]) -> None:
     told: dict[str, torch.Tensor] = {} if trace.logits is None else {"the logits": trace.logits}
-    told |= {"the values explained": trace.scalars[0][:, None]}
+    told |= {"the values explained": trace.scalars[at][:, None]}
     told |= {f"the activations of layer {layer!r}": record.cells for layer, record in trace.activations.items()}
-    told |= {f"the gradients at layer {layer!r}": cells for layer, cells in trace.gradients[0].items()}
+    told |= {f"the gradients at layer {layer!r}": cells for layer, cells in trace.gradients[at].items()}
     for what, values in told.items():
         finite = torch.isfinite(values).flatten(1).all(dim=1)
         if not bool(finite.all()):

@@ -15,8 +15,8 @@ from sacv.maps.checks import Checks, from_table
 from sacv.maps.images import ExplainedImage, explained_image
 from sacv.maps.layer_maps import LayerMaps
 from sacv.maps.stored import StoredRows
-from sacv.maps.targets import Target
 from sacv.model import VisionModel
+from sacv.targets import Target
 
 CHUNK = 64
 """Images that are read at a time."""
@@ -52,7 +52,7 @@ class StoredImages(Sequence[ExplainedImage]):
         return self._image(table, range(len(self))[index])
 
     def _image(self, table: Array, number: int) -> ExplainedImage:
-        return explained_image(self.items[number].name, table[number], self.model, self.target)
+        return explained_image(self.items[number].name, table[number], self.model, self.target.at([number]))
 
     def __iter__(self) -> Iterator[ExplainedImage]:
         for rows in chunks(len(self)):
@@ -107,6 +107,7 @@ class StoredMaps(Mapping[str, LayerMaps]):
                 for number, concept in enumerate(self.concepts)
                 if f"present/{number}" in arrays
             },
+            arrays.get("inside"),
         )
 
     def __iter__(self) -> Iterator[str]:

@@ -1,10 +1,11 @@
 """The user's network: loading, capture of activations and gradients at a layer, layouts, receptive fields."""
 
 from sacv.model.capture import LayerRecord, Select, Trace
+from sacv.model.classes import class_index
 from sacv.model.contributing import VARIES, contributing
 from sacv.model.loading import load_model, runs_code
 from sacv.model.mark import target_mark
-from sacv.model.outputs import OutputTarget
+from sacv.model.outputs import OutputTarget, class_logits, described, tensor_of
 from sacv.model.receptive_field import ReceptiveFields
 from sacv.model.rest import Aim, Rest
 from sacv.model.survey import LayerInfo
@@ -27,8 +28,12 @@ __all__ = [
     "Trace",
     "VisionModel",
     "Window",
+    "class_index",
+    "class_logits",
     "contributing",
+    "described",
     "load_model",
     "runs_code",
     "target_mark",
+    "tensor_of",
 ]

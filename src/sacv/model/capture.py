@@ -9,7 +9,7 @@ overwrite it otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ from torch import nn
 
 from sacv.errors import ActivationError, LayerError, TargetError
 from sacv.model.layout import Layout
-from sacv.model.outputs import OutputTarget, class_logits, main_tensor, with_main_tensor
+from sacv.model.outputs import OutputTarget, class_logits, field_of, main_tensor, tensors, with_main_tensor
 
 Select = Callable[[torch.Tensor], torch.Tensor] | OutputTarget
 """From the logits `(n, classes)` to the scalar explained of each image, `(n,)`; or a target of the user's own."""
@@ -191,7 +191,9 @@ def activations_in_graph(net: nn.Module, inputs: torch.Tensor, layers: dict[str,
     return found
 
 
-def gradients(net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer], selects: Sequence[Select]) -> Trace:
+def gradients(
+    net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer], selects: Sequence[Select], field: str | None = None
+) -> Trace:
     """Give logits, activations and the gradient of each target at each layer for a batch of inputs.
 
     Parameters
@@ -204,6 +206,8 @@ def gradients(net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer], se
         The layers asked about, by name.
     selects
         For each target, from logits `(n, classes)` to its scalar in each image `(n,)`.
+    field
+        Which field of the network's output is explained; see `sacv.model.outputs.field_of`.
 
     Raises
     ------
@@ -230,10 +234,10 @@ def gradients(net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer], se
         return start.clone()
 
     with torch.no_grad(), _hooks(layers, keep):
-        output = net(inputs)
+        output = field_of(net(inputs), field)
         with torch.enable_grad():
             logits = _logits(output, selects)
-            scalars = [_scalar(select, output, logits, len(inputs)) for select in selects]
+            scalars = [scalars_of(select, output, logits, len(inputs)) for select in selects]
     _require_all(layers, starts)
     wanted = [start for start, _ in starts.values()]
     gradients: list[dict[str, torch.Tensor]] = []
@@ -269,7 +273,8 @@ def _logits(output: Any, selects: Sequence[Select]) -> torch.Tensor | None:
         raise
 
 
-def _scalar(select: Select, output: Any, logits: torch.Tensor | None, images: int) -> torch.Tensor:
+def scalars_of(select: Select, output: Any, logits: torch.Tensor | None, images: int) -> torch.Tensor:
+    """Give what is explained of each image, `(n,)`, from a network's output, and its logits where they are known."""
     if isinstance(select, OutputTarget):
         return select(output, images)
     return select(class_logits(output) if logits is None else logits)
@@ -283,6 +288,7 @@ def resume(
     cells: torch.Tensor,
     select: Select,
     output: torch.Tensor | None = None,
+    field: str | None = None,
 ) -> torch.Tensor:
     """Give what is explained, `(m,)`, after other activations at a layer.
 
@@ -304,6 +310,8 @@ def resume(
     output
         The layer's outputs, of one image or of each of the `m`, that give what is no location, such as a class token;
         those of the input by default.
+    field
+        Which field of the network's output is explained; see `sacv.model.outputs.field_of`.
     """
 
     def put(_name: str, given: torch.Tensor) -> torch.Tensor:
@@ -312,7 +320,7 @@ def resume(
         return restored.clone(memory_format=torch.contiguous_format)  # what follows may write into it
 
     def run(images: torch.Tensor) -> torch.Tensor:
-        return _scalar(select, net(images), None, len(cells))
+        return scalars_of(select, field_of(net(images), field), None, len(cells))
 
     with torch.no_grad(), _hooks({name: layer}, put):
         if len(cells) > 1:
@@ -353,20 +361,8 @@ def holds_all(net: nn.Module, inputs: torch.Tensor, name: str, layer: Layer, rec
             resume(net, images, name, layer, cells, OutputTarget(keep), output)
     except Exception:  # whatever the network raises on such an input
         return False
-    known, blind = (list(_tensors(each)) for each in found)
+    known, blind = (list(tensors(each)) for each in found)
     return len(known) == len(blind) and all(map(torch.equal, known, blind))
-
-
-def _tensors(output: Any) -> Iterator[torch.Tensor]:
-    """Go through all tensors of a network's output."""
-    if isinstance(output, torch.Tensor):
-        yield output
-    elif isinstance(output, Mapping):
-        for value in output.values():
-            yield from _tensors(value)
-    elif isinstance(output, list | tuple):
-        for value in output:
-            yield from _tensors(value)
 
 
 @contextmanager

@@ -14,24 +14,27 @@ from sacv.errors import OptionError
 Found = TypeVar("Found")
 
 
-def in_halves(run: Callable[[torch.Tensor], Found], inputs: torch.Tensor) -> Found:
+def in_halves(run: Callable[[torch.Tensor, range], Found], inputs: torch.Tensor, rows: range | None = None) -> Found:
     """Give what `run` gives for a batch, run in halves, quarters and so on where memory is not enough.
 
     Parameters
     ----------
     run
-        From inputs `(n, ...)` to tensors whose first axis has a row for each, or to dataclasses, dicts and lists of
-        such.
+        From inputs `(n, ...)`, and which rows of the batch they are, to tensors whose first axis has a row for each, or
+        to dataclasses, dicts and lists of such.
     inputs
         The batch.
+    rows
+        Which rows of a larger batch these are; all of it by default.
 
     Raises
     ------
     OptionError
         If a single input does not fit.
     """
+    rows = range(len(inputs)) if rows is None else rows
     try:
-        return run(inputs)
+        return run(inputs, rows)
     except torch.OutOfMemoryError as error:
         if len(inputs) == 1:
             raise OptionError(
@@ -47,7 +50,7 @@ def in_halves(run: Callable[[torch.Tensor], Found], inputs: torch.Tensor) -> Fou
         f"batch_size={half} (--batch-size {half}) would save the attempts",
         stacklevel=2,
     )
-    joined: Found = _joined([in_halves(run, part) for part in (inputs[:half], inputs[half:])])
+    joined: Found = _joined([in_halves(run, inputs[part], rows[part]) for part in (slice(half), slice(half, None))])
     return joined
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from functools import partial
 from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Any
@@ -18,8 +19,8 @@ def target_mark(target: Any) -> str:
     """Say what a target is: the same text only for the same target, also in another process.
 
     Of a function that is its code, what it closes over, its defaults, and the values and functions of its own module
-    that it reads. An object of another kind has the text of its `repr`; where that holds an address, parts of another
-    process are never taken.
+    that it reads; of a data class, such as those of `sacv.targets`, its fields. An object of another kind has the text
+    of its `repr`; where that holds an address, parts of another process are never taken.
     """
     return _mark(target, set())
 
@@ -40,6 +41,8 @@ def _mark(value: Any, seen: set[int]) -> str:
         return repr((repr(value), [(name, _mark(one, seen)) for name, one in value.state_dict().items()]))
     if isinstance(value, BuiltinFunctionType):
         return value.__qualname__
+    if is_dataclass(value) and not isinstance(value, type):
+        return _object(value, seen)
     return _function(value, seen) if isinstance(value, FunctionType) else repr(value)
 
 
@@ -55,6 +58,21 @@ def _function(function: FunctionType, seen: set[int]) -> str:
         if _own(function, function.__globals__.get(name))
     ]
     return repr((function.__qualname__, _code(function.__code__), closed, given, read))
+
+
+def _object(value: Any, seen: set[int]) -> str:
+    """Give the mark of a data class: its fields, its other public attributes, and the methods of one of the user's."""
+    kind = type(value)
+    names = [field.name for field in fields(value)]
+    names += sorted(name for name in getattr(value, "__dict__", {}) if name not in names and not name.startswith("_"))
+    inside = [(name, _mark(getattr(value, name), seen)) for name in names]
+    methods = [
+        _mark(method, seen)
+        for name, method in sorted(vars(kind).items())
+        if isinstance(method, FunctionType) and (name == "__call__" or not name.startswith("__"))
+    ]
+    code = [] if kind.__module__.partition(".")[0] == __name__.partition(".")[0] else methods
+    return repr((kind.__module__, kind.__qualname__, inside, code))
 
 
 def _own(function: FunctionType, value: object) -> bool:

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from sacv.errors import LayerError, OptionError, TargetError
+from sacv.errors import LayerError, OptionError
 from sacv.model.capture import (
     Layer,
     LayerRecord,
@@ -27,10 +27,12 @@ from sacv.model.capture import (
     gradients,
     holds_all,
     resume,
+    scalars_of,
 )
+from sacv.model.classes import class_index
 from sacv.model.halves import in_halves
 from sacv.model.layout import parse_layout
-from sacv.model.outputs import class_logits
+from sacv.model.outputs import OutputTarget, class_logits, field_of
 from sacv.model.receptive_field import ReceptiveFields, effective_fields, receptive_fields
 from sacv.model.survey import LayerInfo, require_usable, survey
 from sacv.model.transform import Box, Framed, ImageTransform
@@ -64,6 +66,10 @@ class VisionModel:
     window
         Which values of image files deeper than 8 bits (DICOM, 16-bit pictures, NIfTI) become black and white, wherever
         files are read for this model; each file's own by default (docs/medical.md).
+    output
+        Which field of the network's output is explained, where it gives a dict, a tuple or a data class: keys,
+        attributes and indices with dots between, such as `logits` or `aux.0`. By default `logits`, `out`, or the
+        first tensor of a tuple.
 
     Raises
     ------
@@ -77,6 +83,7 @@ class VisionModel:
     spec: str | None = None
     layouts: Mapping[str, str] = field(default_factory=dict)
     window: Window | None = None
+    output: str | None = None
     _surveys: dict[tuple[int, ...], dict[str, LayerInfo]] = field(default_factory=dict, init=False, repr=False)
     _shares: dict[tuple[int, ...], dict[str, float]] = field(default_factory=dict, init=False, repr=False)
     _held: dict[tuple[tuple[int, ...], str], bool] = field(default_factory=dict, init=False, repr=False)
@@ -230,7 +237,7 @@ class VisionModel:
         """
         known = self._layers(inputs, layers)
         with as_it_was(self.net):
-            return in_halves(lambda part: activations(self.net, part, known), inputs)
+            return in_halves(lambda part, _rows: activations(self.net, part, known), inputs)
 
     def trace(self, inputs: torch.Tensor, layers: Sequence[str], selects: Sequence[Select]) -> Trace:
         """Give logits, activations and gradients for a batch; see `sacv.model.capture.gradients`.
@@ -238,8 +245,13 @@ class VisionModel:
         A batch that does not fit into the device's memory is run in halves.
         """
         known = self._layers(inputs, layers)
+
+        def run(part: torch.Tensor, rows: range) -> Trace:
+            aims = [select.of(rows) if isinstance(select, OutputTarget) else select for select in selects]
+            return gradients(self.net, part, known, aims, self.output)
+
         with as_it_was(self.net):
-            return in_halves(lambda part: gradients(self.net, part, known, selects), inputs)
+            return in_halves(run, inputs)
 
     def resume(
         self,
@@ -251,7 +263,8 @@ class VisionModel:
     ) -> torch.Tensor:
         """Give what is explained after other activations at a layer; see `sacv.model.capture.resume`."""
         with as_it_was(self.net):
-            return resume(self.net, inputs, layer, self._layers(inputs, [layer])[layer], cells, select, output)
+            known = self._layers(inputs, [layer])[layer]
+            return resume(self.net, inputs, layer, known, cells, select, output, self.output)
 
     def holds_all(self, inputs: torch.Tensor, layer: str, record: LayerRecord) -> bool:
         """Tell whether all that follows a layer reads of an image is in its output; see `sacv.model.capture.holds_all`.
@@ -278,7 +291,12 @@ class VisionModel:
     def logits(self, inputs: torch.Tensor) -> torch.Tensor:
         """Give the logits `(n, classes)` of a batch."""
         with as_it_was(self.net), torch.no_grad():
-            return class_logits(self.net(inputs))
+            return class_logits(field_of(self.net(inputs), self.output))
+
+    def explained(self, inputs: torch.Tensor, select: Select) -> torch.Tensor:
+        """Give what is explained of each image of a batch, `(n,)`."""
+        with as_it_was(self.net), torch.no_grad():
+            return scalars_of(select, field_of(self.net(inputs), self.output), None, len(inputs))
 
     def class_index(self, target: int | str, classes: int) -> int:
         """Find a class by index, or by name, among `classes` logits.
@@ -288,23 +306,7 @@ class VisionModel:
         TargetError
             If there is no such class; the message holds the nearest names or the legal range.
         """
-        names = self.class_names
-        if names is not None and len(names) != classes:
-            raise TargetError(f"{len(names)} class names were given, but the network has {classes} logits")
-        if isinstance(target, str) and names is not None and target in names:
-            return list(names).index(target)
-        if isinstance(target, str) and not target.isdecimal():
-            if names is None:
-                raise TargetError(
-                    f"target {target!r} is a name, but the model has no class names; give them "
-                    f"(class_names=..., --class-names FILE), or an index from 0 to {classes - 1}"
-                )
-            near = difflib.get_close_matches(target, names, n=4, cutoff=0.4) or list(names)[:4]
-            raise TargetError(f"the model has no class {target!r}; the nearest names are {', '.join(near)}")
-        index = int(target)
-        if not 0 <= index < classes:
-            raise TargetError(f"target {index} is out of range; the model's classes go from 0 to {classes - 1}")
-        return index
+        return class_index(target, self.class_names, classes)
 
     def class_name(self, index: int) -> str:
         """Give the name of a class, or its index as text."""

@@ -20,6 +20,11 @@ LONGEST = 420
 
 OPACITY = 0.72
 
+FADED = 0.25
+"""Of the opacity, what is left where locations do not count."""
+
+AMBER = (255, 191, 0, 255)
+
 Values = NDArray[np.floating]
 Rgba = NDArray[np.uint8]
 
@@ -99,6 +104,7 @@ def lay_over(
     region: tuple[float, float, float, float],
     outline_at: float | None = None,
     marks: NDArray[np.bool_] | None = None,
+    inside: NDArray[np.bool_] | None = None,
 ) -> Image.Image:
     """Draw a map as a layer over a picture.
 
@@ -116,6 +122,8 @@ def lay_over(
         Draw the border of what lies above this value, in white.
     marks
         Bool `(h, w)`: draw the border of these cells, in black.
+    inside
+        Bool `(h, w)`: the cells that count; the others are faded, and the line around what counts is drawn in amber.
     """
     width, height = size
     left, top, right, bottom = (round(value) for value in region)
@@ -124,13 +132,22 @@ def lay_over(
     large = enlarge(values, max(bottom - top, 1), max(right - left, 1))
     painted = scale.paint(large)
     painted[..., 3] = (painted[..., 3] * OPACITY * scale.strength(large)).astype(np.uint8)
+    counts = np.ones(large.shape, dtype=bool) if inside is None else _cells(inside, large.shape)
+    painted[~counts, 3] = (painted[~counts, 3] * FADED).astype(np.uint8)
+    if inside is not None:
+        painted[_around(counts)] = AMBER
     if outline_at is not None:
-        painted[_border(large > outline_at)] = (255, 255, 255, 255)
+        painted[_border((large > outline_at) & counts)] = (255, 255, 255, 255)
     if marks is not None:
-        rows, columns = (np.arange(size) * cells // size for size, cells in zip(large.shape, marks.shape, strict=True))
-        painted[_border(marks[np.ix_(rows, columns)])] = (0, 0, 0, 255)
+        painted[_border(_cells(marks, large.shape))] = (0, 0, 0, 255)
     layer[top:bottom, left:right] = painted[: max(height - top, 0), : max(width - left, 0)]
     return Image.fromarray(layer)
+
+
+def _cells(marks: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Enlarge marks cell by cell."""
+    rows, columns = (np.arange(size) * cells // size for size, cells in zip(shape, marks.shape, strict=True))
+    return marks[np.ix_(rows, columns)]
 
 
 def _border(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -138,6 +155,13 @@ def _border(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     padded = np.pad(inside, 1)  # what reaches the edge of the map ends there
     whole = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
     return inside & ~whole
+
+
+def _around(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mark the pixels that are not inside and touch one that is."""
+    padded = np.pad(inside, 1)
+    near = padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
+    return near & ~inside
 
 
 def bar(scale: Scale) -> Image.Image:

@@ -13,7 +13,7 @@ Saved as a folder:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import Any
 import pandas as pd
 
 from sacv.cav import ConceptBank
+from sacv.cav.inside import Counted
 from sacv.concepts import Skipped
 from sacv.files import write_folder, write_json
 from sacv.scores.rows import ImageRows
@@ -52,6 +53,9 @@ class ClassScores:
         Files that were left out.
     settings
         Targets, seed and number of images.
+    within
+        By layer, the share of the locations of an image that count, where the images are scored within masks; else
+        empty.
     """
 
     table: pd.DataFrame
@@ -60,6 +64,7 @@ class ClassScores:
     bank: ConceptBank
     skipped: tuple[Skipped, ...]
     settings: Mapping[str, Any]
+    within: Mapping[str, Counted] = field(default_factory=dict)
 
     @cached_property
     def images(self) -> pd.DataFrame:
@@ -82,6 +87,7 @@ class ClassScores:
             "runs": self.bank.runs,
             "nulls": self.bank.nulls,
             "scores": rows,
+            **({"within": {layer: asdict(each) for layer, each in self.within.items()}} if self.within else {}),
             "notes": list(self.notes),
             "skipped": [asdict(entry) for entry in self.skipped],
         }

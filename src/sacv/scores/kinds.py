@@ -12,6 +12,8 @@ unless the solver parts them) and t its threshold::
     sacv           mean of s_i                                         signed, no effect at 0 (arXiv 2205.11511)
     sacv_density   sum of s_i / number of locations they sum over      signed, no effect at 0
 
+Where images are scored within masks, every sum over p is over the locations that count.
+
 Phi is the normal distribution function: for a direction drawn evenly its argument has variance 1, so that the smooth
 score does what the sign does without its jump. An image whose gradient is zero counts as half.
 """
@@ -91,6 +93,7 @@ def image_terms(
     vectors: Float64,
     thresholds: Float64,
     detectors: Float64 | None = None,
+    inside: NDArray[np.bool_] | None = None,
 ) -> ImageTerms:
     """Give the terms of a batch.
 
@@ -104,9 +107,14 @@ def image_terms(
         `(k, channels)` and `(k,)`.
     detectors
         `(k, channels)`: along which a location is held against the threshold; the vectors by default.
+    inside
+        Bool `(n, *grid)`: the locations that all sums are over; all by default.
     """
     dtype = torch.float64 if cells.dtype == torch.float64 else torch.float32
     seen, given = (values.flatten(1, -2).to(dtype) for values in (cells, gradients))
+    counts = None if inside is None else torch.from_numpy(inside).flatten(1).to(cells.device)[..., None]
+    if counts is not None:
+        given = torch.where(counts, given, 0)
     whole = given.sum(dim=1, dtype=torch.float64)
     directions = torch.from_numpy(vectors.T).to(cells.device)
     derivative = whole @ directions
@@ -120,9 +128,11 @@ def image_terms(
         torch.split(torch.from_numpy(thresholds).to(cells.device), BLOCK),
         strict=True,
     ):
-        inside = (seen @ filters).double() > cuts
-        gated = torch.where(inside, (given @ part).double(), 0.0)
-        for kept, values in zip(parts, (gated.clamp(min=0), gated.clamp(max=0), inside.double()), strict=True):
+        relevant = (seen @ filters).double() > cuts
+        if counts is not None:
+            relevant &= counts
+        gated = torch.where(relevant, (given @ part).double(), 0.0)
+        for kept, values in zip(parts, (gated.clamp(min=0), gated.clamp(max=0), relevant.double()), strict=True):
             kept.append(values.sum(dim=1))
     found = (derivative, smooth, *(torch.cat(kept, dim=1) for kept in parts))
     return ImageTerms(*(values.cpu().numpy() for values in found))

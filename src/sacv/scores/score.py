@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
+from numpy.typing import NDArray
 
 from sacv.cav import CAV, ConceptBank, require_strong
-from sacv.concepts import ImageItem, Source, image_set
+from sacv.cav.inside import Counted
+from sacv.cav.within import without_masks
+from sacv.concepts import (
+    Groups,
+    ImageItem,
+    Source,
+    Within,
+    WithinSource,
+    group_rule,
+    image_set,
+    independent,
+    with_groups,
+)
 from sacv.concepts.item import Loaded
 from sacv.engine import Engine, LocalEngine, ShardStore, cut
 from sacv.errors import OptionError
-from sacv.model import OutputTarget, Select, VisionModel
+from sacv.model import VisionModel
 from sacv.scores.class_scores import ClassScores
 from sacv.scores.kinds import CENTRES, evaluate
 from sacv.scores.rows import ImageRows
 from sacv.scores.significance import benjamini_hochberg, effect_size, holm, interval, p_value
 from sacv.scores.summing import ScoreReducer, State, Sums
+from sacv.targets import Aimed, Class, Given, Target, given_targets, names_of, require_images, target_of
 
-Target = int | str | Callable[[Any], torch.Tensor]
-"""A class by index or name, or a function from the network's output to a scalar of each image."""
+Float64 = NDArray[np.float64]
 
 Progress = Callable[[int, int], None]
 """Called with the number of batches done and of all."""
@@ -33,10 +46,12 @@ def score(
     model: VisionModel,
     images: Source,
     bank: ConceptBank,
-    target: Target | Sequence[Target],
+    target: Given | Sequence[Given],
     *,
+    groups: Groups | None = None,
     seed: int = 0,
     batch_size: int | None = None,
+    within: WithinSource | None = None,
     allow_weak: bool = False,
     skip_unreadable: bool = False,
     engine: Engine | None = None,
@@ -55,18 +70,24 @@ def score(
         The model that the bank was made with.
     images
         Images of the class: files, folders, pictures, uint8 arrays or float tensors. They are read batch by batch, and
-        nothing of each is kept in memory: rows of images go to disk, and intervals are over at most 1,024 groups of
+        nothing of each is kept in memory: rows of images go to disk, and intervals are over at most 1,024 bundles of
         them.
     bank
         The CAVs, their runs and their null.
     target
-        The class by index or name; or a function from the network's output, as it is, to a float tensor `(n,)`, one
-        scalar for each image; or several of these.
+        The class by index or name; an object of `sacv.targets`; or a function from the network's output, as it is, to a
+        float tensor `(n,)`, one scalar for each image; or several of these, all in one pass.
+    groups
+        Which images belong together, such as those of one patient, as in `sacv.fit`: intervals are then over groups.
     seed
         Of the intervals.
     batch_size
         Images a pass; it changes memory and speed only. The model's own choice by default
         (`VisionModel.batch_size`).
+    within
+        What of each image counts, by masks (`sacv.Within`, or what one is made from). Every sum over locations is over
+        those of which at least half is inside (`sacv.cav.inside`), also of the runs and of the null. The network still
+        sees the whole image.
     allow_weak
         Score also with CAVs whose held-out figures are below the bars (`sacv.cav.bars`), and mark every output.
     skip_unreadable
@@ -85,9 +106,9 @@ def score(
     MismatchError
         If the bank was made with another model.
     TargetError
-        If there is no such class.
+        If there is no such class, or the network's output is not what the target needs.
     ImageError
-        If images cannot be read.
+        If images cannot be read, or have no mask to stay within.
     ActivationError
         If activations or gradients are not finite.
     """
@@ -95,11 +116,12 @@ def score(
     weak = require_strong(bank.cavs, allow_weak=allow_weak)
     if seed < 0:
         raise OptionError(f"seed must be 0 or above, not {seed}")
-    targets = [target] if callable(target) or isinstance(target, int | np.integer | str) else list(target)
-    if not targets:
-        raise OptionError("no target is given; name a class by its name or index")
+    targets = given_targets(target)
     pictures = image_set("the images to score", images, skip_unreadable=skip_unreadable, window=model.window)
-    explained = _explained(model, pictures.items[0].load(), targets)
+    if groups is not None:
+        pictures = replace(pictures, items=with_groups(pictures.items, group_rule(groups)))
+    grouped = any(item.group is not None for item in pictures)
+    explained = _explained(model, pictures.items[0].load(), targets, len(pictures))
     if len(explained) < len(targets):
         raise OptionError(f"a target is given twice: {', '.join(map(str, targets))}")
     size = model.batch_size(batch_size)
@@ -111,13 +133,17 @@ def score(
         if progress is not None:
             progress(done, total)
 
-    reducer = ScoreReducer(model, bank, explained, pictures.items)
+    masks = None if within is None else Within.taken(within).of(pictures.items)
+    reducer = ScoreReducer(model, bank, explained, pictures.items, masks)
     work, rows = cut(len(pictures), size), ImageRows()
+    counted: dict[str, list[Float64]] = {}
     sums = reducer.empty()
     for part in (LocalEngine() if engine is None else engine).parts(reducer, work, shards, advance):
         for (layer, concept, name), found in part.items():
             mark = {"layer": layer, "concept": concept, "target": name, "weak": (layer, concept) in weak}
             rows.write(_image_rows(pictures.items, found) | mark)
+            if masks is not None and (concept, name) == (bank.concepts[0], next(iter(explained))):
+                counted.setdefault(layer, []).append(found.counted)
         sums = reducer.merge(sums, part)
     rows.close()
     tested = [
@@ -133,30 +159,58 @@ def score(
     return ClassScores(
         table=table[[name for name in table.columns if name != "weak"] + ["weak"]],
         rows=rows,
-        notes=tuple(_notes(sums, weak, bank)),
+        notes=(*_target_notes(explained), *_notes(sums, weak, bank), *_within_notes(bank, masks is not None)),
         bank=bank,
         skipped=pictures.skipped,
-        settings={"targets": list(explained), "seed": seed, "images": len(pictures)},
+        settings={
+            "targets": list(explained),
+            "seed": seed,
+            "images": len(pictures),
+            **({"groups": independent(pictures)} if grouped else {}),
+        }
+        | _identities(model, explained),
+        within={layer: Counted.of(np.concatenate(shares)) for layer, shares in counted.items()},
     )
 
 
-def _explained(model: VisionModel, image: Loaded, targets: Sequence[Target]) -> dict[str, Select]:
-    """Give by name what is explained; a target that is given twice stands once."""
-    found: dict[str, Select] = {}
+def _within_notes(bank: ConceptBank, within: bool) -> list[str]:
+    return [] if bank.within is None or within else [without_masks(bank.within)]
+
+
+def _explained(model: VisionModel, image: Loaded, targets: Sequence[Given], images: int) -> dict[str, Target]:
+    """Give by name what is explained, tried on one image; a target that is given twice stands once."""
+    found: dict[str, Target] = {}
     seen: set[object] = set()
-    for target in targets:
+    inputs = model.inputs([image])
+    for given in targets:
+        target = _score_target(given, names_of(model))
+        require_images(target, images)
+        model.explained(inputs, Aimed(target.at([0])))
         same: object = target
-        if callable(target):
-            name, mark = str(getattr(target, "__name__", type(target).__name__)), f"target {len(found) + 1}"
-            select: Select = OutputTarget(target)
-        else:
-            same = index = model.class_index(target, model.logits(model.inputs([image])).shape[1])
+        name, mark = str(target), f"target {len(found) + 1}"
+        if isinstance(target, Class):
+            same = index = target.index(model.logits(inputs).shape[1])
             name, mark = model.class_name(index), str(index)
-            select = partial(torch.select, dim=1, index=index)
         if same not in seen:  # two that differ may have one name
-            found[f"{name} ({mark})" if name in found else name] = select
+            found[f"{name} ({mark})" if name in found else name] = target
         seen.add(same)
     return found
+
+
+def _score_target(given: Given, names: Sequence[str] | None) -> Target:
+    """Give the target; no class is the one predicted, for scores are of a class."""
+    return Class(given).named(names) if isinstance(given, str) else target_of(given, names)
+
+
+def _identities(model: VisionModel, targets: Mapping[str, Target]) -> dict[str, Any]:
+    """Say which field of the output is explained, and what targets are that are no classes, where there are any."""
+    found = {name: repr(target) for name, target in targets.items() if not isinstance(target, Class)}
+    output = {} if model.output is None else {"output": model.output}
+    return ({"identities": found} if found else {}) | output
+
+
+def _target_notes(targets: Mapping[str, Target]) -> list[str]:
+    return [target.told for target in targets.values() if target.told is not None]
 
 
 def _tested(kind: str, sums: Sums, cav: CAV, images: int, seed: int) -> dict[str, object]:

@@ -15,20 +15,22 @@ import torch
 from numpy.typing import NDArray
 
 from sacv.cav import ConceptBank
-from sacv.concepts import ImageItem
+from sacv.cav.inside import Counts, Inside, counts_of, inside_of
+from sacv.concepts import ImageItem, MaskItem
 from sacv.engine import Shard
 from sacv.errors import ActivationError
 from sacv.files import Array
-from sacv.model import Select, Trace, VisionModel, target_mark
+from sacv.model import Trace, VisionModel, target_mark
 from sacv.scores.kinds import COLUMNS, image_terms
+from sacv.targets import Aimed, Target
 
 Float64 = NDArray[np.float64]
 
 PART_VERSION = 1
 """Of what a shard's part holds."""
 
-GROUPS = 1024
-"""Groups of images that intervals are over; as long as there are no more images, each stands alone."""
+BUNDLES = 1024
+"""Bundles that intervals are over; as long as there are no more images, or groups of them, each stands alone."""
 
 
 @dataclass
@@ -44,13 +46,15 @@ class Sums:
     derivative
         Of each of them, float64 `(images,)`.
     groups
-        By group of images, the sums of the terms of those that were merged, float64 `(columns,)`.
+        By bundle of images, the sums of the terms of those that were merged, float64 `(columns,)`.
     drawn
         Sums over images for the runs and then the null, `(runs + nulls, columns)`.
     constant
         Whether every contribution map so far is the same at every location.
     moves
         Whether any derivative so far is not zero.
+    counted
+        Of each of the images of a part, the share of the locations that count, float64 `(images,)`; none without masks.
     """
 
     numbers: list[int] = field(default_factory=list)
@@ -60,9 +64,20 @@ class Sums:
     drawn: Float64 = field(default_factory=lambda: np.zeros(()))
     constant: bool = True
     moves: bool = False
+    counted: Float64 = field(default_factory=lambda: np.empty(0))
 
-    def add(self, start: int, terms: Float64, derivative: Float64, drawn: Float64, constant: bool) -> None:
-        """Take in a batch whose first image has the number `start`."""
+    def add(
+        self,
+        start: int,
+        terms: Float64,
+        derivative: Float64,
+        drawn: Float64,
+        constant: bool,
+        counts: Counts | None = None,
+    ) -> None:
+        """Take in a batch whose first image has the number `start`; `counts`, bool `(n, *grid)`, marks what counts."""
+        if counts is not None:
+            self.counted = np.concatenate([self.counted, counts.reshape(len(counts), -1).mean(axis=1)])
         self.numbers += range(start, start + len(terms))
         self.terms = np.concatenate([self.terms, terms])
         self.derivative = np.concatenate([self.derivative, derivative])
@@ -70,10 +85,10 @@ class Sums:
         self.constant &= constant
         self.moves |= bool(derivative.any())
 
-    def take(self, part: Sums) -> None:
-        """Take in the sums of a part, and nothing of its single images."""
-        for number, row in zip(part.numbers, part.terms, strict=True):
-            self._grow(number % GROUPS, row)
+    def take(self, part: Sums, things: NDArray[np.int64]) -> None:
+        """Take in the sums of a part, and nothing of its single images; `things` numbers what is independent."""
+        for thing, row in zip(things[part.numbers].tolist(), part.terms, strict=True):
+            self._grow(thing % BUNDLES, row)
         for group, row in part.groups.items():
             self._grow(group, row)
         self.drawn = self.drawn + part.drawn
@@ -94,10 +109,11 @@ State: TypeAlias = dict[tuple[str, str, str], Sums]
 
 @dataclass(frozen=True)
 class Loaded:
-    """A batch as the network's input, and the number of its first image."""
+    """A batch as the network's input, the number of its first image, and what counts of each, if not all does."""
 
     start: int
     inputs: torch.Tensor
+    insides: tuple[Inside, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -112,12 +128,15 @@ class ScoreReducer:
         What is explained, by name.
     items
         The images.
+    masks
+        The mask that each is taken within; none where all of them count as a whole.
     """
 
     model: VisionModel
     bank: ConceptBank
-    targets: Mapping[str, Select]
+    targets: Mapping[str, Target]
     items: Sequence[ImageItem]
+    masks: Sequence[MaskItem] | None = None
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -128,21 +147,38 @@ class ScoreReducer:
     @cached_property
     def _basis(self) -> str:
         """What every part depends on."""
-        targets = [(name, target_mark(select)) for name, select in self.targets.items()]
-        return json.dumps([PART_VERSION, self.model.identity(), self.bank.fingerprint, targets])
+        targets = [(name, target_mark(target)) for name, target in self.targets.items()]
+        output = [] if self.model.output is None else [self.model.output]
+        return json.dumps([PART_VERSION, self.model.identity(), self.bank.fingerprint, targets, *output])
+
+    @cached_property
+    def _things(self) -> NDArray[np.int64]:
+        """Of each image, the number of its group, or of itself, in the order in which they come."""
+        numbers: dict[object, int] = {}
+        names = (place if item.group is None else item.group for place, item in enumerate(self.items))
+        return np.fromiter((numbers.setdefault(name, len(numbers)) for name in names), np.int64, len(self.items))
 
     def key(self, shard: Shard) -> str:
-        """Give a SHA-256 of the network, the bank, the targets and the shard's images."""
+        """Give a SHA-256 of the network, the bank, the targets and the shard's images and masks."""
         digest = hashlib.sha256(self._basis.encode())
         for piece in shard.pieces:
             digest.update(repr(piece).encode())
             for number in piece:
                 digest.update(self.items[number].digest.encode())
+                if self.masks is not None:
+                    digest.update(self.masks[number].digest.encode())
         return digest.hexdigest()
 
     def load(self, piece: range) -> Loaded:
         """Read and transform a batch of images."""
-        return Loaded(piece.start, self.model.inputs([self.items[number].load() for number in piece]))
+        images = [self.items[number].load() for number in piece]
+        if self.masks is None:
+            return Loaded(piece.start, self.model.inputs(images))
+        insides = tuple(
+            inside_of(self.model, self.items[number], image, self.masks[number])
+            for number, image in zip(piece, images, strict=True)
+        )
+        return Loaded(piece.start, self.model.inputs(images), insides)
 
     def empty(self) -> State:
         """Give the sums of no images."""
@@ -150,25 +186,33 @@ class ScoreReducer:
 
     def add(self, part: State, loaded: Loaded) -> State:
         """Run a batch forward and backward and add what it gives."""
-        trace = self.model.trace(loaded.inputs, list(self.bank.layers), list(self.targets.values()))
+        rows = range(loaded.start, loaded.start + len(loaded.inputs))
+        selects = [Aimed(target.at(rows)) for target in self.targets.values()]
+        trace = self.model.trace(loaded.inputs, list(self.bank.layers), selects)
         self._require_finite(trace, loaded.start)
         for layer, record in trace.activations.items():
             read = self.bank.reading(record.cells)
+            grid = tuple(read.shape[1:-1])
+            counts = None if loaded.insides is None else counts_of(loaded.insides, grid, layer)
             for number, name in enumerate(self.targets):
                 gradients = trace.gradients[number][layer]
                 flat = gradients.flatten(1, -2)
                 constant = bool((flat - flat[:, :1]).abs().max() <= 1e-5 * flat.abs().max())
-                for concept, (columns, derivative) in self._terms(layer, read, gradients).items():
+                for concept, (columns, derivative) in self._terms(layer, read, gradients, counts).items():
                     sums = part.setdefault((layer, concept, name), Sums())
-                    sums.add(loaded.start, columns[:, 0], derivative[:, 0], columns[:, 1:].sum(axis=0), constant)
+                    drawn = columns[:, 1:].sum(axis=0)
+                    sums.add(loaded.start, columns[:, 0], derivative[:, 0], drawn, constant, counts)
         return part
 
-    def _terms(self, layer: str, read: torch.Tensor, gradients: torch.Tensor) -> dict[str, tuple[Float64, Float64]]:
+    def _terms(
+        self, layer: str, read: torch.Tensor, gradients: torch.Tensor, counts: Counts | None
+    ) -> dict[str, tuple[Float64, Float64]]:
         """Give columns and derivatives of each concept for its CAV, its runs and its null; a shared null runs once."""
         cavs = [self.bank.cav(layer, concept) for concept in self.bank.concepts]
         nulls = {id(cav.null): cav.null for cav in cavs}
         shared = {
-            key: image_terms(read, gradients, null.vectors, null.thresholds).columns() for key, null in nulls.items()
+            key: image_terms(read, gradients, null.vectors, null.thresholds, inside=counts).columns()
+            for key, null in nulls.items()
         }
         found = {}
         for cav in cavs:
@@ -178,6 +222,7 @@ class ScoreReducer:
                 np.concatenate([cav.vector[None], cav.runs.vectors]),
                 np.concatenate([[cav.threshold], cav.runs.thresholds]),
                 np.concatenate([cav.detector[None], cav.runs.vectors]),
+                counts,
             )
             found[cav.concept] = (
                 np.concatenate([own.columns(), shared[id(cav.null)]], axis=1),
@@ -199,7 +244,7 @@ class ScoreReducer:
     def merge(self, left: State, right: State) -> State:
         """Join the sums of two parts, the first of which is reused; single images are let go."""
         for key, part in right.items():
-            left.setdefault(key, Sums()).take(part)
+            left.setdefault(key, Sums()).take(part, self._things)
         return left
 
     def pack(self, part: State) -> dict[str, Array]:
@@ -215,6 +260,8 @@ class ScoreReducer:
                     f"{number}/drawn": sums.drawn,
                     f"{number}/flags": np.array([sums.constant, sums.moves]),
                 }
+                if self.masks is not None:
+                    arrays[f"{number}/counted"] = sums.counted
         return arrays
 
     def unpack(self, arrays: Mapping[str, Array]) -> State:
@@ -225,7 +272,10 @@ class ScoreReducer:
                 numbers, terms, derivative, drawn, flags = (
                     arrays[f"{number}/{what}"] for what in ("numbers", "terms", "derivative", "drawn", "flags")
                 )
-                found[key] = Sums(numbers.tolist(), terms, derivative, {}, drawn, bool(flags[0]), bool(flags[1]))
+                counted = arrays.get(f"{number}/counted", np.empty(0))
+                found[key] = Sums(
+                    numbers.tolist(), terms, derivative, {}, drawn, bool(flags[0]), bool(flags[1]), counted
+                )
         return found
 
     def _keys(self) -> list[tuple[str, str, str]]:

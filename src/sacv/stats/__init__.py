@@ -1,7 +1,15 @@
 """Mergeable statistics of activations at locations, grouped by image."""
 
-from sacv.stats.folds import assign_folds
+from sacv.stats.folds import assign_folds, common_folds
 from sacv.stats.moments import Moments, MomentSums
 from sacv.stats.reservoir import BoundedSample, LocationSample, choose_locations
 
-__all__ = ["BoundedSample", "LocationSample", "MomentSums", "Moments", "assign_folds", "choose_locations"]
+__all__ = [
+    "BoundedSample",
+    "LocationSample",
+    "MomentSums",
+    "Moments",
+    "assign_folds",
+    "choose_locations",
+    "common_folds",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 
@@ -11,16 +11,20 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from sacv.cav import CAV, RANDOM, ConceptBank, weaknesses
+from sacv.cav import CAV, ConceptBank, weaknesses
 from sacv.cav.estimate import inner
+from sacv.cav.inside import Counts, counts_of, inside_of
 from sacv.cav.runs import null_cavs
-from sacv.concepts import ImageItem, Source, image_set
+from sacv.cav.vector import Quality
+from sacv.cav.within import without_masks
+from sacv.concepts import ImageItem, MaskItem, Source, Within, WithinSource, image_set
 from sacv.concepts.sources import Stored, image_here
 from sacv.errors import OptionError, SacvError, UnreadableImageError
 from sacv.model import VisionModel
 from sacv.scores.kinds import CENTRES, evaluate, image_terms
 from sacv.scores.significance import p_value
 from sacv.solvers import SampleSolver, rebuild
+from sacv.targets import Aimed, Class, Given, Target, names_of, require_images, target_of
 from sacv.trust.permutation import permute
 from sacv.trust.randomised import shuffled, similarity
 
@@ -88,15 +92,17 @@ def audit(
     model: VisionModel,
     bank: ConceptBank,
     images: Source | None = None,
-    target: int | str | None = None,
+    target: Given | None = None,
     *,
+    within: WithinSource | None = None,
     seed: int = 0,
 ) -> Audit:
     """Try to refute a bank.
 
     Checks: the quality bars; label permutation; whether every concept image shows the concept; whether a trivial
     statistic tells the sets apart; entanglement with other concepts; false alarms of fresh random concepts; randomised
-    weights; layers where the contribution is constant or zero.
+    weights; layers where the contribution is constant or zero. Of a bank fitted within masks, how much of the pictures
+    counted, and what the whole pictures would have said.
 
     Parameters
     ----------
@@ -108,7 +114,10 @@ def audit(
         Images to run the last three checks on; by default those of the bank's random set that are still where they
         were. At most 24 are taken.
     target
-        The class whose logit is asked about; by default the one predicted most often on these images.
+        The class whose logit is asked about, or another of `sacv.targets`; by default the class predicted most often on
+        these images.
+    within
+        What of each of these images counts, by masks (`sacv.Within`, or what one is made from).
     seed
         Of what is drawn.
 
@@ -116,13 +125,17 @@ def audit(
     ------
     MismatchError
         If the bank was made with another model.
+    ImageError
+        If an image has no mask to stay within.
     """
     bank.require(model)
     findings = [finding for cav in bank.cavs for finding in _on_cav(bank, cav, seed)]
     items = _items(model, bank, images)
+    masks = None if within is None else Within.taken(within).of(items)
+    findings += _on_masks(bank, masks is not None)
     for layer in bank.layers:
         if items:
-            findings += _on_images(model, bank, layer, items, target, seed)
+            findings += _on_images(model, bank, layer, items, masks, target, seed)
         else:
             findings += [
                 Finding(
@@ -140,13 +153,14 @@ def _on_cav(bank: ConceptBank, cav: CAV, seed: int) -> Iterator[Finding]:
     quality = cav.quality
     told = weaknesses(cav)
     figures = f"AUROC {quality.auroc:.2f} ({quality.auroc_interval[0]:.2f} to {quality.auroc_interval[1]:.2f})"
-    yield tell("quality", not told, "; ".join(told) or f"held-out {figures}, {quality.images} images")
+    yield tell("quality", not told, "; ".join(told) or f"held-out {figures}, {_counted(quality)}")
     yield _on_permutation(bank, cav, seed)
-    share = len(quality.absent) / quality.images
+    what = "image" if quality.groups is None else "group"
+    share = len(quality.absent) / (quality.groups or quality.images)
     yield tell(
         "images show the concept",
         share <= LARGEST_ABSENT,
-        f"{share:.0%} of the concept's images score below the median random image"
+        f"{share:.0%} of the concept's {what}s score below the median random {what}"
         + (
             f" ({', '.join(quality.absent[:5])}): look at them and remove what does not show it"
             if quality.absent
@@ -169,6 +183,10 @@ def _on_cav(bank: ConceptBank, cav: CAV, seed: int) -> Iterator[Finding]:
             f"cosine {cosine:.2f} with {other!r}; told from it with AUROC {conditional:.2f}"
             + ("" if apart else f": add images of {other!r} to the random set to tell the two apart"),
         )
+
+
+def _counted(quality: Quality) -> str:
+    return f"{quality.images} images" + ("" if quality.groups is None else f" of {quality.groups} groups")
 
 
 def _on_permutation(bank: ConceptBank, cav: CAV, seed: int) -> Finding:
@@ -209,19 +227,44 @@ def _has(one: Stored, digest: str) -> bool:
         return False
 
 
+def _on_masks(bank: ConceptBank, within: bool) -> Iterator[Finding]:
+    """Tell of the masks that a bank was fitted within, and whether the audit has some too."""
+    if bank.within is None:
+        return
+    for layer in bank.layers:
+        if not within:
+            yield Finding("within masks", layer, None, None, f"not run: {without_masks(bank.within)}")
+        else:
+            yield Finding("within masks", layer, None, True, f"the fit counted {bank.within.told}")
+    for one in bank.within.compared:
+        yield Finding("outside the masks", one.layer, one.concept, True, str(one))
+
+
 def _on_images(
-    model: VisionModel, bank: ConceptBank, layer: str, items: list[ImageItem], target: int | str | None, seed: int
+    model: VisionModel,
+    bank: ConceptBank,
+    layer: str,
+    items: list[ImageItem],
+    masks: Sequence[MaskItem] | None,
+    target: Given | None,
+    seed: int,
 ) -> Iterator[Finding]:
-    inputs = model.inputs([item.load() for item in items])
-    logits = model.logits(inputs)
-    index = int(logits.argmax(dim=1).mode().values) if target is None else model.class_index(target, logits.shape[1])
-    trace = model.trace(inputs, [layer], [partial(torch.select, dim=1, index=index)])
+    images = [item.load() for item in items]
+    inputs = model.inputs(images)
+    aim = Class(_likeliest(model, inputs)) if target is None else _asked(target)
+    aim = aim.named(names_of(model))
+    require_images(aim, len(items))
+    trace = model.trace(inputs, [layer], [Aimed(aim)])
     gradients, cells = trace.gradients[0][layer], trace.activations[layer].cells
-    yield _varies(layer, gradients, model.class_name(index))
-    yield _false_alarms(bank, layer, bank.reading(cells), gradients, seed)
+    yield _varies(layer, gradients, str(aim), f"the logit of {aim}" if isinstance(aim, Class) else aim.value)
+    counts: Counts | None = None
+    if masks is not None:
+        insides = [inside_of(model, *pair) for pair in zip(items, images, masks, strict=True)]
+        counts = counts_of(insides, tuple(cells.shape[1:-1]), layer)
+    yield _false_alarms(bank, layer, bank.reading(cells), gradients, counts, seed)
     cavs = [bank.cav(layer, concept) for concept in bank.concepts]
     try:
-        alike = similarity(model, shuffled(model, seed), inputs, layer, cavs, bank.reading)
+        alike = similarity(model, shuffled(model, seed), inputs, layer, cavs, bank.reading, counts)
     except SacvError as error:
         yield Finding("randomised weights", layer, None, None, f"not run: the shuffled network fails ({error})")
         return
@@ -237,7 +280,16 @@ def _on_images(
         )
 
 
-def _varies(layer: str, gradients: torch.Tensor, target: str) -> Finding:
+def _likeliest(model: VisionModel, inputs: torch.Tensor) -> int:
+    return int(model.logits(inputs).argmax(dim=1).mode().values)
+
+
+def _asked(target: Given) -> Target:
+    """Give the target; an audit asks about one, so that no class is the one predicted of each image."""
+    return Class(target) if isinstance(target, str) else target_of(target, None)
+
+
+def _varies(layer: str, gradients: torch.Tensor, target: str, value: str) -> Finding:
     flat = gradients.flatten(1, -2)
     largest = float(flat.abs().max())
     if largest == 0:
@@ -246,7 +298,7 @@ def _varies(layer: str, gradients: torch.Tensor, target: str) -> Finding:
             layer,
             None,
             False,
-            f"the logit of {target} does not change with this layer's locations; ask an earlier layer",
+            f"{value} does not change with this layer's locations; ask an earlier layer",
         )
     spread = float((flat - flat[:, :1]).abs().max()) / largest
     passed = spread > 1e-5
@@ -262,10 +314,17 @@ def _varies(layer: str, gradients: torch.Tensor, target: str) -> Finding:
     )
 
 
-def _false_alarms(bank: ConceptBank, layer: str, cells: torch.Tensor, gradients: torch.Tensor, seed: int) -> Finding:
+def _false_alarms(
+    bank: ConceptBank,
+    layer: str,
+    cells: torch.Tensor,
+    gradients: torch.Tensor,
+    counts: Counts | None,
+    seed: int,
+) -> Finding:
     """Count how often fresh random concepts are called significant against the bank's null."""
     null = bank.cav(layer, bank.concepts[0]).null
-    pool = bank.statistics[layer, RANDOM]
+    pool = bank.pool(layer, bank.concepts[0])
     name = "random concepts"
     if not len(null):
         return Finding(name, layer, None, None, "not run: the bank has no null; fit with nulls=199")
@@ -277,7 +336,8 @@ def _false_alarms(bank: ConceptBank, layer: str, cells: torch.Tensor, gradients:
     size = bank.statistics[layer, f"concept/{bank.concepts[0]}"].count
     fresh = null_cavs(solver, pool, None, size, count, np.random.default_rng([seed, 2]))
     sums = [
-        image_terms(cells, gradients, drawn.vectors, drawn.thresholds).columns().sum(axis=0) for drawn in (fresh, null)
+        image_terms(cells, gradients, drawn.vectors, drawn.thresholds, inside=counts).columns().sum(axis=0)
+        for drawn in (fresh, null)
     ]
     shares = {}
     for kind, centre in CENTRES.items():

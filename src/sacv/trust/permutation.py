@@ -2,11 +2,13 @@
 
 Images of the concept and of the pool are split into two halves; a direction is fitted on one and judged on the other
 by its AUROC over images, and the other way round. Done with the true labels and with labels dealt out at random, the
-true AUROC must stand above the dealt ones, and those must lie around 0.5.
+true AUROC must stand above the dealt ones, and those must lie around 0.5. Images of a group, such as a patient, count
+as one; a group that stands on both sides is in the same half on both.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,10 +16,11 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from sacv.cav import ConceptBank
+from sacv.cav.sets import things
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.errors import SolverError
 from sacv.solvers import MomentSolver, SampleSolver, UnitLength, rebuild, unit
-from sacv.stats import LocationSample
+from sacv.stats import LocationSample, common_folds
 
 Labels = NDArray[np.bool_]
 
@@ -40,7 +43,8 @@ class Permutation:
 
 def permute(bank: ConceptBank, layer: str, concept: str, count: int, rng: np.random.Generator) -> Permutation:
     """Judge a concept's solver with the true labels and with `count` deals of random ones."""
-    sides = (bank.statistics[layer, f"concept/{concept}"], bank.random(layer, concept))
+    against = bank.against(layer, concept)
+    sides = (bank.statistics[layer, f"concept/{concept}"], against.statistics)
     solver = rebuild(bank.solver)
     work = _Work(
         solver.solver if isinstance(solver, UnitLength) else solver,  # type: ignore[arg-type]
@@ -50,10 +54,20 @@ def permute(bank: ConceptBank, layer: str, concept: str, count: int, rng: np.ran
     )
     images = [len(side.image_fold) for side in sides]
     labels = np.repeat([True, False], images)
-    halves = np.concatenate([rng.permutation(np.arange(size) % 2) for size in images]).astype(bool)
+    (entry,) = (entry for entry in bank.sets if entry.concept == concept)
+    halves = _halves(np.split(things([*entry.images, *against.images]), images[:1]), rng)
     return Permutation(
         work.judge(labels, halves), tuple(work.judge(rng.permutation(labels), halves) for _ in range(count))
     )
+
+
+def _halves(sides: Sequence[NDArray[np.int64]], rng: np.random.Generator) -> Labels:
+    """Halve the units of both sides, as even as can be; `sides` holds for each unit the number of its group."""
+    if len(set(np.concatenate(sides).tolist())) == sum(map(len, sides)):
+        return np.concatenate([rng.permutation(np.arange(len(side)) % 2) for side in sides]).astype(bool)
+    named = [[str(thing) for thing in side.tolist()] for side in sides]
+    half = common_folds(named, 2, rng)
+    return np.array([half[thing] for side in named for thing in side], dtype=bool)
 
 
 @dataclass(frozen=True, eq=False)

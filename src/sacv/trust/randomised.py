@@ -33,13 +33,25 @@ def shuffled(model: VisionModel, seed: int) -> VisionModel:
 
 
 def similarity(
-    model: VisionModel, other: VisionModel, inputs: torch.Tensor, layer: str, cavs: Sequence[CAV], reading: Reading
+    model: VisionModel,
+    other: VisionModel,
+    inputs: torch.Tensor,
+    layer: str,
+    cavs: Sequence[CAV],
+    reading: Reading,
+    inside: NDArray[np.bool_] | None = None,
 ) -> dict[str, float]:
-    """Give, for each concept, the mean rank correlation over images of the two models' relevance maps."""
+    """Give, for each concept, the mean rank correlation over images of the two models' relevance maps.
+
+    It is over the locations that count, where `inside`, bool `(n, *grid)`, marks them.
+    """
     maps = [_relevance(one, inputs, layer, cavs, reading) for one in (model, other)]
     found = {}
     for number, cav in enumerate(cavs):
-        pairs = zip(*(both[:, number] for both in maps), strict=True)
+        pairs = list(zip(*(both[:, number] for both in maps), strict=True))
+        if inside is not None:
+            counts = inside.reshape(len(inside), -1)
+            pairs = [(one[its], two[its]) for (one, two), its in zip(pairs, counts, strict=True)]
         values = [
             float(spearmanr(one, two).statistic) if np.ptp(one) > 0 and np.ptp(two) > 0 else 0.0 for one, two in pairs
         ]

@@ -22,7 +22,7 @@ from sacv.concepts.coverage import cell_means
 from sacv.errors import OptionError
 from sacv.maps import Explanation, explain
 from sacv.maps.methods import Gradient
-from sacv.maps.targets import PREDICTED
+from sacv.targets import PREDICTED
 
 EXPERIMENT = "absent"
 TRAINED = 10

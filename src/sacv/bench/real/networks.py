@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sacv.errors import OptionError
-from sacv.maps.targets import PREDICTED
 from sacv.model import VisionModel, load_model
+from sacv.targets import PREDICTED
 
 IMAGENET = "imagenet_classes.json"
 

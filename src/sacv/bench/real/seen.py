@@ -13,8 +13,8 @@ from PIL import Image
 
 from sacv.bench.baselines import edge_strength, grad_cam
 from sacv.concepts import mask_weights
-from sacv.maps.targets import PREDICTED
 from sacv.model import VisionModel
+from sacv.targets import PREDICTED
 
 Float64 = NDArray[np.float64]
 Map = NDArray[np.floating]

@@ -24,3 +24,9 @@ def image_endings() -> tuple[str, ...]:
 def has_image_ending(name: str) -> bool:
     """Tell whether a name ends as those of images do."""
     return name.lower().endswith(image_endings())
+
+
+def without_image_ending(name: str) -> str:
+    """Give a name without the longest such ending."""
+    low = name.lower()
+    return name[: len(name) - max((len(ending) for ending in image_endings() if low.endswith(ending)), default=0)]

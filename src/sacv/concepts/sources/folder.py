@@ -51,7 +51,7 @@ def _images(source: str | Path, name: str) -> Iterator[Stored]:
         yield File(str(path))
         return
     empty = True
-    for file in _files(path):
+    for file in files_below(path):
         empty = False
         yield File(file)
     if empty:
@@ -59,10 +59,10 @@ def _images(source: str | Path, name: str) -> Iterator[Stored]:
 
 
 def _count(source: str | Path) -> int:
-    return sum(1 for _ in _files(Path(source))) if Path(source).is_dir() else 1
+    return sum(1 for _ in files_below(Path(source))) if Path(source).is_dir() else 1
 
 
-def _files(folder: str | Path) -> Iterator[str]:
+def files_below(folder: str | Path) -> Iterator[str]:
     """Go through the files of a folder to its depths, in the order of their paths.
 
     No more than the names of one directory, and of those above it, are in memory.
@@ -74,7 +74,7 @@ def _files(folder: str | Path) -> Iterator[str]:
         raise ImageSetError(f"the folder {folder} cannot be read: {error.strerror or error}") from error
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
-            yield from _files(entry.path)
+            yield from files_below(entry.path)
         elif entry.is_file():
             yield entry.path
 

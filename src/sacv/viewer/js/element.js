@@ -244,7 +244,7 @@ class SacvViewer extends HTMLElement {
     const { found } = this, [target, logit] = found.images[view.image].targets[view.target];
     return {
       concept: found.concepts[view.concept], target, logit, share: found.share(view), score: found.score("sacv_score", view),
-      kind: found.header.cards[view.layer][view.concept].line, unit: found.header.unit, silent: found.layers[view.layer].silent,
+      kind: found.header.cards[view.layer][view.concept].line, unit: found.header.units[view.target], silent: found.silent(view),
     };
   }
 

@@ -48,9 +48,14 @@ export class Found {
     return this.has(name) ? name : null;
   }
 
+  /** Whether contribution at a layer says nothing of places. */
+  silent({ layer, target }) {
+    return this.layers[layer].silent[target];
+  }
+
   /** Whether a kind of map says something. */
   offers(kind, { layer, concept, target }) {
-    if (kind === "contribution") return !this.layers[layer].silent;
+    if (kind === "contribution") return !this.silent({ layer, target });
     if (kind === "present") return this.nameOf(kind, layer) !== null && this.header.cards[layer][concept].line === "present";
     if (kind === "chance") return this.nameOf("relevance_marks", layer) !== null;
     return this.nameOf(kind, layer, target) !== null;

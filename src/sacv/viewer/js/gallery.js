@@ -75,7 +75,7 @@ export class Gallery {
       if (order[1] === null) left.sort((one, other) => one.image.path.localeCompare(other.image.path));
       else left.sort((one, other) => order[1](found, one.at) - order[1](found, other.at) || one.number - other.number);
       for (const { number, at } of left) {
-        const score = found.layers[view.layer].silent ? "" : ` · ${signed(found.score("sacv_score", at))}`;
+        const score = found.silent(view) ? "" : ` · ${signed(found.score("sacv_score", at))}`;
         this.items[number].figure.textContent = percent(found.share(at)) + score;
       }
       this.list.replaceChildren(...left.map(({ number }) => this.items[number].element));

@@ -77,7 +77,7 @@ export class Legend {
         ...(line ? ["; ", help(`black line: clearly seen (${line})`, line === "present" ? MEANING.present : MEANING.chance)] : []));
     } else if (view.kind === "contribution") {
       this.words.replaceChildren("blue: against ", target, "; orange: for it, in ",
-        help(found.header.unit, MEANING.contribution + found.header.meaning + "."),
+        help(found.header.units[view.target], MEANING.contribution + found.header.meaning + "."),
         ...(found.nameOf("contribution_marks", view.layer, view.target) ? ["; ", help("black line: beats chance", MEANING.lines)] : []));
     } else if (view.kind === "present") this.words.replaceChildren(swatch(1, ""), help("clearly seen (present)", MEANING.present));
     else {
@@ -100,7 +100,7 @@ export class Scores {
     this.element = make("section", { class: "scores", "aria-label": "scores of all concepts and layers" },
       make("h2", {}, "All concepts and layers"),
       make("p", { class: "soft" }, `How much each concept counts ${some}: `, term("mean score", MEANING.score, show),
-        `, in ${found.header.unit}, with its 95 % interval; circles: `, term("how well the concept is recognised", MEANING.quality, show), "."),
+        `, in ${[...new Set(found.header.units)].join(" or ")}, with its 95 % interval; circles: `, term("how well the concept is recognised", MEANING.quality, show), "."),
       make("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "table of scores" },
         make("table", {}, make("thead", {}, make("tr", {}, make("td"), head)), this.body)));
   }
@@ -124,7 +124,7 @@ export class Scores {
     const circle = card.weak ? "weak" : card.auroc >= 0.9 ? "●" : card.auroc >= 0.75 ? "◐" : "○";
     const told = `AUROC ${card.auroc.toFixed(3)} (${card.interval[0].toFixed(3)} to ${card.interval[1].toFixed(3)})`;
     const interval = Number.isFinite(low) ? ` ${number(low)} to ${number(high)}` : "";
-    const silent = found.layers[at.layer].silent, bar = make("span", { class: mean > 0 ? "meter for" : "meter against" });
+    const silent = found.silent(at), bar = make("span", { class: mean > 0 ? "meter for" : "meter against" });
     bar.style.width = silent ? "0" : `${(100 * Math.abs(mean)) / most}%`;
     const element = make("button", { type: "button", class: "plain", title: told, on: { click: () => this.choose(at) } },
       make("span", { class: "mean" }, silent ? "none" : signed(mean)), make("span", { class: "soft" }, interval),
@@ -159,15 +159,16 @@ export class Details {
   render(view) {
     const { found } = this, image = found.images[view.image], card = found.header.cards[view.layer][view.concept];
     const layer = found.layers[view.layer], [target, value] = image.targets[view.target], [line] = found.trust(view);
+    const valueName = found.header.values[view.target];
     const known = NUMBERS.map(([label, name]) => [label, found.score(name, view)]).filter(([, one]) => Number.isFinite(one));
     this.picture.replaceChildren(make("dl", {}, entry("picture", image.path),
       image.predicted === null ? null : entry("predicted", `${image.predicted} (${percent(image.probability)})`),
-      entry(`logit of ${target}`, number(value)),
+      entry(valueName === "the logit" ? `logit of ${target}` : valueName, number(value)),
       known.map(([label, one]) => entry(label, SHARES.includes(label) ? percent(one) : number(one)))),
     make("p", { class: "trust" }, line));
     this.direction.replaceChildren(make("p", {}, `${found.concepts[view.concept]} at ${layer.name}`),
       make("dl", {}, card.figures.map(([label, text]) => entry(label, text)), entry("receptive field", layer.field)),
-      ...[...card.notes, ...layer.notes].map((text) => make("p", { class: "note" }, text)));
+      ...[...card.notes, ...layer.notes[view.target]].map((text) => make("p", { class: "note" }, text)));
   }
 }
 

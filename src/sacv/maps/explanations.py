@@ -1,0 +1,118 @@
+"""`Explanations`: those of the same images for several targets.
+
+Saved as a folder:
+
+`explanations.json`
+    By target, the folder of its explanation; `format_version`.
+`index.html`
+    A page of all, with the mean SACV scores side by side.
+`TARGET/`
+    A folder for each target, as `Explanation.save` writes it; named after the target, without what no folder may hold.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sacv.files import read_json, write_folder, write_json
+from sacv.maps.explanation import Explanation
+from sacv.maps.loaded import damage_told
+from sacv.maps.page import page_data
+from sacv.viewer import ViewerData, write_page
+
+FORMAT_VERSION = 1
+KIND = "explanations"
+MARKER = "explanations.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Explanations(Mapping[str, Explanation]):
+    """The explanations of the same images for several targets, by the targets' names; made by `sacv.explain`."""
+
+    by_target: Mapping[str, Explanation]
+
+    def __getitem__(self, target: str) -> Explanation:
+        return self.by_target[target]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.by_target)
+
+    def __len__(self) -> int:
+        return len(self.by_target)
+
+    def folders(self) -> dict[str, str]:
+        """Give the name of each target's folder."""
+        found: dict[str, str] = {}
+        for target in self:
+            plain = re.sub(r"[^\w.]+", "-", target).strip("-.")[:60] or "target"
+            taken = {name.casefold() for name in found.values()}
+            numbered = (plain, *(f"{plain}-{number}" for number in range(2, len(self) + 2)))
+            found[target] = next(name for name in numbered if name.casefold() not in taken)
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """Give what leads to each explanation."""
+        folders = self.folders()
+        return {
+            "kind": KIND,
+            "format_version": FORMAT_VERSION,
+            "targets": [{"target": target, "folder": folders[target]} for target in self],
+        }
+
+    def save(self, folder: str | Path) -> None:
+        """Write the explanations as a folder; one that was there survives any failure.
+
+        Raises
+        ------
+        StorageError
+            If the folder holds something else or cannot be written.
+        """
+
+        def fill(fresh: Path) -> None:
+            for target, name in self.folders().items():
+                self[target].save(fresh / name)
+            write_json(fresh / MARKER, self.to_json())
+            write_page(fresh / "index.html", self.page_data())
+
+        write_folder(Path(folder), MARKER, fill)
+
+    def page_data(self) -> ViewerData:
+        """Give what the viewer draws: all targets on one page."""
+        first = next(iter(self.values()))
+        return page_data(list(self.values()), *first.on_page())
+
+    def with_command(self, command: str) -> Explanations:
+        """Give the same, made by a command."""
+        return Explanations({target: found.with_command(command) for target, found in self.items()})
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Explanations:
+        """Read explanations from their folder, as `Explanation.load` does each.
+
+        Raises
+        ------
+        CorruptFileError
+            If they are none, damaged, incomplete or of an unknown version.
+        """
+        folder = Path(folder)
+        labels = read_json(folder / MARKER, kind=KIND, format_version=FORMAT_VERSION)
+        with damage_told(folder):
+            return cls(
+                {one["target"]: Explanation.load(folder / Path(one["folder"]).name) for one in labels["targets"]}
+            )
+
+
+def open_saved(folder: str | Path) -> Explanation | Explanations:
+    """Read what `explain` saved in a folder, of one target or of several.
+
+    Raises
+    ------
+    CorruptFileError
+        As `Explanation.load`.
+    """
+    several = (Path(folder) / MARKER).exists()
+    return Explanations.load(folder) if several else Explanation.load(folder)

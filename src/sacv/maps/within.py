@@ -1,0 +1,126 @@
+"""What masks change in an explanation: how much of each image counts, and what lies outside."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sacv.cav.inside import Counted
+from sacv.concepts import MaskItem
+from sacv.maps.layer_maps import LayerMaps
+from sacv.maps.views import chunks
+
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What would have counted without the masks, over all images of a layer and concept.
+
+    Parameters
+    ----------
+    relevant
+        Share of the relevant locations that lie outside; none where no location is relevant.
+    contribution
+        Share of the size of the contribution at relevant locations that lies outside; none where it is zero.
+    """
+
+    relevant: float | None
+    contribution: float | None
+
+    def __str__(self) -> str:
+        if self.relevant is None:
+            return "no place is relevant, inside or outside"
+        given = "" if self.contribution is None else f" and {self.contribution:.0%} of their contribution"
+        return f"{self.relevant:.0%} of the relevant places{given} lie outside and do not count"
+
+
+@dataclass(frozen=True)
+class ExplainedWithin:
+    """What masks change in an explanation.
+
+    Parameters
+    ----------
+    digest
+        SHA-256 over the hashes of the masks, in the order of the images.
+    counted
+        By layer.
+    outside
+        By layer and concept.
+    """
+
+    digest: str
+    counted: Mapping[str, Counted]
+    outside: Mapping[str, Mapping[str, Outside]]
+
+    @classmethod
+    def of(
+        cls, masks: Sequence[MaskItem], maps: Mapping[str, LayerMaps], concepts: Sequence[str], images: int
+    ) -> ExplainedWithin:
+        """Sum up the maps of all images."""
+        digest = hashlib.sha256("".join(mask.digest for mask in masks).encode()).hexdigest()
+        counted, outside = {}, {}
+        for layer, its in maps.items():
+            shares, sums = [], np.zeros((4, len(concepts)))
+            for some in chunks(images):
+                part = its.of(some)
+                assert part.inside is not None
+                shares.append(part.inside.reshape(len(part.inside), -1).mean(axis=1))
+                sums += relevant_sums(part).sum(axis=1)
+            counted[layer] = Counted.of(np.concatenate(shares))
+            outside[layer] = {
+                concept: Outside(share(*sums[:2, number]), share(*sums[2:, number]))
+                for number, concept in enumerate(concepts)
+            }
+        return cls(digest, counted, outside)
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> ExplainedWithin:
+        """Undo `to_json`."""
+        return cls(
+            fields["digest"],
+            {layer: Counted(**counted) for layer, counted in fields["counted"].items()},
+            {
+                layer: {concept: Outside(**one) for concept, one in concepts.items()}
+                for layer, concepts in fields["outside"].items()
+            },
+        )
+
+    def told(self, layer: str, concept: str) -> str:
+        """Say for people how much counts, and what does not."""
+        return f"{self.counted[layer]} of the places of each image count; {self.outside[layer][concept]}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the fields for a label file."""
+        return asdict(self)
+
+
+def relevant_sums(maps: LayerMaps) -> Float64:
+    """Give of each image and concept what is relevant, float64 `(4, images, concepts)`.
+
+    These are the number of relevant locations, outside and of all; and the sum of the size of their contribution,
+    outside and of all.
+    """
+    assert maps.inside is not None
+    relevant = maps.relevance > 0
+    outer = relevant & ~maps.inside[:, None]
+    size = np.abs(maps.contribution)
+    places = tuple(range(2, relevant.ndim))
+    return np.stack(
+        [
+            outer.sum(axis=places, dtype=np.float64),
+            relevant.sum(axis=places, dtype=np.float64),
+            np.where(outer, size, 0).sum(axis=places, dtype=np.float64),
+            np.where(relevant, size, 0).sum(axis=places, dtype=np.float64),
+        ]
+    )
+
+
+def share(part: float, whole: float) -> float | None:
+    """Give a part's share; none of nothing."""
+    return float(part / whole) if whole > 0 else None

@@ -1,0 +1,39 @@
+"""What is explained of an image: a class, a difference, a regression output, a region's or a box's score.
+
+Each is a small object with one method, `values`, from the network's output for n images to a scalar for each, `(n,)`.
+Wherever a target is asked for, one of these may stand::
+
+    sacv.explain(model, images, bank, Difference("melanoma", "common nevus"))
+"""
+
+from sacv.targets.base import Aimed, Target
+from sacv.targets.box import BoxScore
+from sacv.targets.classes import PREDICTED, Class, Predicted
+from sacv.targets.difference import Difference
+from sacv.targets.each import Each
+from sacv.targets.function import Function
+from sacv.targets.given import Given, aim_of, given_targets, name_of, names_of, one_of, require_images, target_of
+from sacv.targets.output import Output
+from sacv.targets.region import Region
+
+__all__ = [
+    "PREDICTED",
+    "Aimed",
+    "BoxScore",
+    "Class",
+    "Difference",
+    "Each",
+    "Function",
+    "Given",
+    "Output",
+    "Predicted",
+    "Region",
+    "Target",
+    "aim_of",
+    "given_targets",
+    "name_of",
+    "names_of",
+    "one_of",
+    "require_images",
+    "target_of",
+]

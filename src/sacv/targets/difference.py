@@ -1,0 +1,108 @@
+"""`Difference`: why one class rather than another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from sacv.errors import TargetError
+from sacv.model import class_logits
+from sacv.targets.base import Target
+from sacv.targets.classes import Class
+from sacv.targets.given import Given, target_of
+
+
+@dataclass(frozen=True, eq=False)
+class Difference(Target):
+    """What one target gives less what another does, as two logits: what speaks for one class rather than another.
+
+    Parameters
+    ----------
+    one, other
+        Classes by name or index, or any two targets.
+
+    Raises
+    ------
+    TargetError
+        If both are the same.
+    """
+
+    one: Given
+    other: Given
+
+    def __post_init__(self) -> None:
+        if target_of(self.one, None) == target_of(self.other, None):
+            self._refuse()
+
+    def _refuse(self) -> None:
+        raise TargetError(f"the target {self._parts[0]} is held against itself; name another class (--against)")
+
+    @property
+    def _parts(self) -> tuple[Target, Target]:
+        return target_of(self.one, None), target_of(self.other, None)
+
+    def values(self, output: Any) -> torch.Tensor:
+        """Give the difference; see `Target.values`."""
+        one, other = self._parts
+        if isinstance(one, Class) and isinstance(other, Class):
+            classes = class_logits(output).shape[1]
+            if one.index(classes) == other.index(classes):
+                self._refuse()
+        return one.values(output) - other.values(output)
+
+    def named(self, names: Sequence[str] | None) -> Difference:
+        """Give the difference for a model whose classes have these names."""
+        return Difference(target_of(self.one, names), target_of(self.other, names))
+
+    def at(self, rows: Sequence[int]) -> Difference:
+        """Give the difference for some images."""
+        return self._of(*(part.at(rows) for part in self._parts))
+
+    def settled(self, logits: torch.Tensor) -> Difference:
+        """Give the difference where what is predicted is known."""
+        return self._of(*(part.settled(logits) for part in self._parts))
+
+    def _of(self, one: Target, other: Target) -> Difference:
+        unchanged = one is self.one and other is self.other
+        return self if unchanged else Difference(one, other)
+
+    @property
+    def images(self) -> int | None:
+        """Number of images that a part has something for each of."""
+        return next((part.images for part in self._parts if part.images is not None), None)
+
+    @property
+    def of_classes(self) -> bool:  # type: ignore[override]
+        """Whether both are classes' logits."""
+        return all(part.of_classes for part in self._parts)
+
+    @property
+    def unit(self) -> str:
+        """Unit of the scalar."""
+        return self._parts[0].unit
+
+    @property
+    def value(self) -> str:
+        """What the scalar is."""
+        return f"the difference {self}"
+
+    @property
+    def told(self) -> str:
+        """What a reader must know of it."""
+        one, other = self._parts
+        return (
+            f"Explained is {one} rather than {other}, by the difference of the two: a positive derivative or "
+            f"contribution speaks for {one} rather than {other}, a negative one for {other} rather than {one}; what "
+            "speaks for both alike gives nothing."
+        )
+
+    def __repr__(self) -> str:
+        one, other = self._parts
+        return f"Difference({one!r}, {other!r})"
+
+    def __str__(self) -> str:
+        one, other = self._parts
+        return f"{one} - {other}"

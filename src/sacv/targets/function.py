@@ -1,0 +1,28 @@
+"""`Function`: a target of the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from sacv.targets.base import Target
+
+
+@dataclass(frozen=True, eq=False)
+class Function(Target):
+    """A function from the network's output, as it is, to a float tensor `(n,)`, one scalar for each image."""
+
+    function: Callable[[Any], torch.Tensor]
+
+    def values(self, output: Any) -> torch.Tensor:
+        """Give what the function gives; see `Target.values`."""
+        return self.function(output)
+
+    def __repr__(self) -> str:
+        return f"Function({self})"
+
+    def __str__(self) -> str:
+        return str(getattr(self.function, "__name__", type(self.function).__name__))

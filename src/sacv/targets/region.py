@@ -1,0 +1,124 @@
+"""`Region`: a class of a segmentation network, over some of its pixels.
+
+The scalar is the mean logit of the class over the region's pixels. A mask of another size is brought to that of the
+logits, each of which counts by the share of its area that the mask covers::
+
+    z = sum over pixels p of cover(p) logit(p) / sum of cover(p)
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sacv.errors import TargetError
+from sacv.model import described, tensor_of
+from sacv.targets.base import Target
+from sacv.targets.classes import Class
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Region(Target):
+    """The mean logit of a class over a region, for networks that give logits `(n, classes, *size)`.
+
+    Parameters
+    ----------
+    mask
+        Bool `(*size)`, of the part of the picture that the network sees. A region of its own for each image is given by
+        `Each`.
+    class_
+        The class, by name or index.
+    names
+        Of all classes; `sacv` gives the model's.
+
+    Raises
+    ------
+    TargetError
+        If the mask is not bool or is empty.
+    """
+
+    mask: NDArray[np.bool_] | torch.Tensor
+    class_: int | str
+    names: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        mask = self.mask.detach().cpu().numpy() if isinstance(self.mask, torch.Tensor) else np.asarray(self.mask)
+        if mask.dtype != bool or mask.ndim not in (2, 3):
+            raise TargetError(
+                f"a region's mask must be bool (height, width), not {mask.dtype} {mask.shape}; give, say, mask > 0"
+            )
+        if not mask.any():
+            raise TargetError("the region's mask is empty; mark at least one pixel")
+        object.__setattr__(self, "mask", mask)
+
+    def values(self, output: Any) -> torch.Tensor:
+        """Give the mean logits; see `Target.values`."""
+        logits = tensor_of(output)
+        if logits is None or logits.ndim not in (4, 5):
+            raise TargetError(
+                f"the network gives {described(output)}; a region needs logits of each place, (images, classes, "
+                "height, width)"
+            )
+        cover = self._cover(logits)
+        chosen = logits[:, self._class.index(logits.shape[1])]
+        return (chosen * cover).flatten(1).sum(dim=1) / cover.sum()
+
+    def _cover(self, logits: torch.Tensor) -> torch.Tensor:
+        """Give the share of each pixel of the logits that the mask covers, `(*size)`."""
+        size, given = tuple(logits.shape[2:]), tuple(self.mask.shape)
+        mask = torch.from_numpy(np.array(self.mask)).to(logits)
+        if given == size:
+            return mask
+        if len(given) != len(size) or _uneven(given, size):
+            raise TargetError(
+                f"the region's mask is {_sides(given)}, but the logits of an image are {_sides(size)}; give a mask of "
+                "the same proportions, of the part of the picture that the network sees"
+            )
+        return torch.nn.functional.interpolate(mask[None, None], size, mode="area")[0, 0]
+
+    @property
+    def _class(self) -> Class:
+        return Class(self.class_, self.names)
+
+    def named(self, names: Sequence[str] | None) -> Region:
+        """Give the region for a model whose classes have these names."""
+        return self if self.names is not None or names is None else replace(self, names=tuple(map(str, names)))
+
+    @property
+    def value(self) -> str:
+        """What the scalar is."""
+        return f"the mean logit of {self}"
+
+    @property
+    def told(self) -> str:
+        """What a reader must know of it."""
+        return (
+            f"Explained is the mean logit of {self._class} over a region of {self.mask.mean():.0%} of what the network "
+            "sees; places outside of it contribute as far as the network reads them there."
+        )
+
+    def __str__(self) -> str:
+        return f"{self._class} over a region"
+
+    @cached_property
+    def _digest(self) -> str:
+        return hashlib.sha256(np.packbits(np.array(self.mask)).tobytes()).hexdigest()[:16]
+
+    def __repr__(self) -> str:
+        return f"Region(mask=<bool {_sides(self.mask.shape)}, sha256 {self._digest}>, class_={self.class_!r})"
+
+
+def _uneven(given: Sequence[int], size: Sequence[int]) -> bool:
+    """Tell whether sides of other proportions are given, by more than a pixel."""
+    return any(abs(have * size[0] - given[0] * want) > given[0] for have, want in zip(given, size, strict=True))
+
+
+def _sides(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape))
