@@ -146,7 +146,7 @@ def test_the_saved_folder(found, tmp_path):
         "explanation.json", "images.parquet", "index.html", "maps.safetensors", "pictures", "scores.parquet",
     ]  # fmt: skip
     labels = json.loads((tmp_path / "out" / "explanation.json").read_text())
-    assert labels["format_version"] == 7 and labels["count"] == 3 and labels["numbers"] == [0, 1, 2]
+    assert labels["format_version"] == 8 and labels["count"] == 3 and labels["numbers"] == [0, 1, 2]
     assert [image["path"] for image in labels["images"]] == [image.path for image in found.images]
     assert labels["concepts"] == ["bright"] and list(labels["layers"]) == ["features.2"]
     maps = load_file(tmp_path / "out" / "maps.safetensors")
@@ -203,12 +203,12 @@ def test_a_constant_contribution_is_told_and_not_drawn(guidance, tmp_path):
     assert [note.kind for note in found.notes] == ["constant contribution"]
     found.save(tmp_path / "out")
     (layer,) = shown.header(tmp_path / "out")["layers"]
-    assert "only global average pooling and a linear head follow" in layer["notes"][0] and layer["silent"]
+    assert "only global average pooling and a linear head follow" in layer["notes"][0][0] and layer["silent"] == [True]
     # The default takes the amount of the concept into account, which differs between places.
     default = sacv.explain(model, guidance[0], bank, 1)
     assert [note.kind for note in default.notes] == ["constant derivative"]
     default.save(tmp_path / "out")
-    assert not shown.header(tmp_path / "out")["layers"][0]["silent"]
+    assert shown.header(tmp_path / "out")["layers"][0]["silent"] == [False]
 
 
 def test_a_zero_contribution_is_told(guidance):

@@ -76,8 +76,8 @@ def test_the_page_draws_three_planes_of_each_volume_and_says_which(tmp_path, ope
     found.save(tmp_path / "found")
     header = shown.header(tmp_path / "found")
     assert [[plane["name"] for plane in image["planes"]] for image in header["images"]] == [list(RAS_NAMES)] * 4
-    assert "anterior at the top" in header["layers"][0]["notes"][-1]
-    assert "maps.safetensors holds the whole maps" in header["layers"][0]["notes"][-1]
+    assert "anterior at the top" in header["layers"][0]["notes"][0][-1]
+    assert "maps.safetensors holds the whole maps" in header["layers"][0]["notes"][0][-1]
     assert shown.facts(tmp_path / "found")["window"] == "-3:6"
     again = sacv.Explanation.load(tmp_path / "found").page_data()
     assert again.header == header
@@ -120,4 +120,4 @@ def test_a_silent_contribution_and_missing_marks_are_not_drawn(tmp_path):
     found = sacv.explain(model, concept[:1], bank, 0, allow_weak=True, method=sacv.methods.Gradient())
     found.save(tmp_path / "found")
     data = read_page(tmp_path / "found" / "index.html")
-    assert data.header["layers"][0]["silent"] and not any("marks" in name for name in data.arrays)
+    assert data.header["layers"][0]["silent"] == [True] and not any("marks" in name for name in data.arrays)

@@ -23,7 +23,7 @@ def page_of(open_page, tmp_path):
     return page
 
 
-FOCUSED = "({shadowRoot: {activeElement: one}}) => one && (one.id || one.className)"
+FOCUSED = "({shadowRoot: {activeElement: one}}) => one && (one.id || one.classList[0])"
 
 
 def viewer(page):
