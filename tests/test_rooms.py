@@ -7,7 +7,7 @@ import sacv
 
 ROOMS = [
     "errors", "optional", "files", "engine", "model", "targets", "concepts", "stats", "solvers", "cav", "report",
-    "maps", "scores", "trust", "index", "bench", "app", "cli",
+    "viewer", "maps", "scores", "trust", "index", "bench", "app", "cli",
 ]  # fmt: skip
 SOURCE = Path(sacv.__file__).parent
 

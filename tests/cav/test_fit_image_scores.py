@@ -220,6 +220,15 @@ def test_pictures_given_for_presence_give_the_p_values():
 # What becomes of them
 
 
+def test_an_explanation_that_is_read_again_has_them(tmp_path):
+    images = pictures(40, shown=12)
+    bank = fit({"x": labelled(items_of(images), range(12))})
+    found = explained(bank, torch.cat([images[:2], pictures(3, 9)]))
+    found.save(tmp_path / "out")
+    again = sacv.Explanation.load(tmp_path / "out").scores()
+    assert again.equals(found.scores())
+
+
 def test_they_are_saved(tmp_path):
     bank = fit({"x": labelled(items_of(pictures(40, shown=12)), range(12))})
     bank.save(tmp_path / "bank")

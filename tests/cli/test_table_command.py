@@ -78,10 +78,12 @@ def test_the_card_and_the_explanation_say_how_much_is_in_a_picture(run, rows):  
     assert list(curve) == ["layer", "concept", "without", "with"] and curve.iloc[-1]["with"] == 1
     assert np.trapezoid(curve["with"], curve["without"]) == pytest.approx(cav["quality"]["image_score_auroc"], abs=1e-9)
     of = ("--bank", "bank", "--model", "mine.py:net", "--target", "2", "--no-checks", "--allow-weak")
-    status, out, err = run("explain", *of, "--out", "found", "photos/3.png", "bright/0.png")
+    status, out, err = run("explain", *of, "--out", "found", "photos/3.png", "elsewhere/0.png")
     assert status == 0 and "image score" in out and "in the fit" in out and " to " in out, err
-    page = (rows / "found" / "index.html").read_text()
-    assert "image score" in page and "in the fit" in page
+    saved = json.loads((rows / "found" / "explanation.json").read_text())
+    assert [image["in_fit"] for image in saved["images"]] == [True, False]
+    assert "AUROC, image scores" in saved["cavs"][0]["figures"]
+    assert [row["image_p"] is None for row in saved["scores"]] == [True, False]
 
 
 def test_a_bank_without_image_scores_has_no_curve(run, rows):  # noqa: F811

@@ -12,6 +12,7 @@ from sacv.cav.image_scores import ImageScores
 from sacv.cav.presence import GIVEN, HELD_OUT, NONE, Presence
 from sacv.cav.runs import DrawnCAVs
 from sacv.cav.statistics import ImageMeans, SetStatistics
+from sacv.cav.strata import Association
 from sacv.cav.vector import CAV, Quality
 from sacv.files import Array
 from sacv.stats import LocationSample, Moments
@@ -202,7 +203,8 @@ def _image_scores(
 def _quality(fields: Mapping[str, Any]) -> Quality:
     names = ("accuracy_interval", "auroc_interval", "absent", "image_score_interval")
     pairs = {name: tuple(fields[name]) for name in names if name in fields}
-    return Quality(**{**fields, **pairs})
+    strata = tuple(Association.from_json(one) for one in fields.get("strata", ()))
+    return Quality(**{**fields, **pairs, "strata": strata})
 
 
 def pack_statistics(name: str, found: SetStatistics) -> dict[str, Array]:

@@ -12,8 +12,8 @@ each of the others along that one's own direction, which neither of the two help
 Where others come in groups, such as patients, a group's pictures share its weight of 1, and n counts groups. For a new
 picture without the concept, exchangeable with the others, p is close to uniform: cross-conformal prediction (Vovk,
 "Cross-conformal predictors", Annals of Mathematics and Artificial Intelligence 74, 2015). Whatever the distribution,
-with K folds P(p <= a) is at most 2 a + 2 (1 - a) (K - 1) / (n + K), since twice a mean of p-values, one of each fold, is
-a p-value (Vovk and Wang, "Combining p-values via averaging", Biometrika 107, 2020). It says nothing of pictures of
+with K folds P(p <= a) is at most 2 a + 2 (1 - a) (K - 1) / (n + K), since twice a mean of p-values, one of each fold,
+is a p-value (Vovk and Wang, "Combining p-values via averaging", Biometrika 107, 2020). It says nothing of pictures of
 another kind, nor of those that the bank was fitted on.
 
 A location has a p-value in the same way, from its own evidence along each direction; where it is at most .05, the

@@ -14,6 +14,7 @@ from sacv.cav.runs import DrawnCAVs
 
 if TYPE_CHECKING:
     from sacv.cav.image_scores import ImageScores
+    from sacv.cav.strata import Association
 
 Float64 = NDArray[np.float64]
 Interval = tuple[float, float]
@@ -58,6 +59,8 @@ class Quality:
     image_score_auroc, image_score_interval
         How well the image score, the greatest evidence anywhere in a picture, tells pictures with the concept from
         those without it (`sacv.cav.image_scores`), with its 95 % interval; none where there are no image scores.
+    strata
+        How the concept goes with each column that was named as a possible confounder.
     """
 
     accuracy: float
@@ -78,14 +81,17 @@ class Quality:
     place_auroc: float | None = None
     groups: int | None = None
     random_groups: int | None = None
+    strata: tuple[Association, ...] = ()
     image_score_auroc: float | None = None
     image_score_interval: Interval | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Give the fields; those of groups and of image scores only where there are any."""
+        """Give the fields; those of groups, strata and image scores only where there are any."""
         fields = asdict(self)
         if self.groups is None:
             del fields["groups"], fields["random_groups"]
+        if not self.strata:
+            del fields["strata"]
         if self.image_score_auroc is None:
             del fields["image_score_auroc"], fields["image_score_interval"]
         return fields
@@ -160,6 +166,12 @@ class CAV:
         if self.presence.threshold is None and scores is not None and scores.calibrated:
             return scores
         return self.presence
+
+    @property
+    def others(self) -> int:
+        """Number of pictures, or of their groups, that p-values are against."""
+        scores = self.image_scores
+        return scores.others if scores is not None and self.calibration is scores else self.presence.groups
 
     @property
     def calibrated(self) -> bool:

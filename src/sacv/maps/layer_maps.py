@@ -76,4 +76,5 @@ class LayerMaps:
             "inside": self.inside,
         }
         named |= {f"present/{concept}": values for concept, values in self.present.items()}
+        named |= {f"p_value/{concept}": values for concept, values in self.p_values.items()}
         return {f"{layer}/{kind}": values for kind, values in named.items() if values is not None}

@@ -16,7 +16,12 @@ IMAGES = pa.schema(
     [("path", pa.string()), ("width", pa.int64()), ("height", pa.int64())]
     + [(side, pa.float64()) for side in ("left", "top", "right", "bottom")]
     + [("target", pa.int64()), ("target_name", pa.string()), ("logit", pa.float64())]
-    + [("predicted", pa.int64()), ("predicted_name", pa.string()), ("probability", pa.float64())]
+    + [
+        ("predicted", pa.int64()),
+        ("predicted_name", pa.string()),
+        ("probability", pa.float64()),
+        ("in_fit", pa.bool_()),
+    ]
 )
 
 TEXTS = ("image", "layer", "concept", "target", "doubts")
