@@ -2,6 +2,7 @@
 
 from sacv.report.page import PageImage, PageMap, PagePatch, PagePlane, PageTrust, render_page
 from sacv.report.patches import Patch, PatchList, render_patches
+from sacv.report.study import StudyPicture, render_study
 from sacv.report.targets import TargetRow, render_targets
 
 __all__ = [
@@ -12,8 +13,10 @@ __all__ = [
     "PageTrust",
     "Patch",
     "PatchList",
+    "StudyPicture",
     "TargetRow",
     "render_page",
     "render_patches",
+    "render_study",
     "render_targets",
 ]

@@ -253,7 +253,7 @@ def _section(
 
 def _bar(scale: Scale, name: str, unit: str) -> dict[str, Any]:
     middle = (scale.low + scale.high) / 2
-    return {"name": name, "unit": unit, "data": _png(bar(scale)), "ticks": [scale.low, middle, scale.high]}
+    return {"name": name, "unit": unit, "data": png(bar(scale)), "ticks": [scale.low, middle, scale.high]}
 
 
 def _planes(
@@ -294,7 +294,7 @@ def _layer(
     across, down = size[0] / plane.picture.width, size[1] / plane.picture.height
     left, top, right, bottom = region or (0.0, 0.0, *plane.picture.size)
     place = (left * across, top * down, right * across, bottom * down)
-    return _png(lay_over(values, scale, size, place, outline_at, marks, inside))
+    return png(lay_over(values, scale, size, place, outline_at, marks, inside))
 
 
 def _patch(patch: PagePatch) -> dict[str, Any]:
@@ -303,8 +303,8 @@ def _patch(patch: PagePatch) -> dict[str, Any]:
     return {"patch": patch, "data": jpeg(patch.picture.resize(size, Image.Resampling.LANCZOS)), "size": size}
 
 
-def _png(picture: Image.Image) -> str:
-    # A palette takes a quarter of the bytes.
+def png(picture: Image.Image) -> str:
+    """Give a picture with transparency as a data URI, of at most 256 colours, which take a quarter of the bytes."""
     buffer = io.BytesIO()
     picture.quantize(256, method=Image.Quantize.FASTOCTREE).save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
