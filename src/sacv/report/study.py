@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -62,6 +64,7 @@ def render_study(content: Mapping[str, Any], pictures: Sequence[StudyPicture]) -
         loader=PackageLoader("sacv.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.filters["number"] = number
+    environment.filters["short"] = partial(_short, _folder(content))
     scales = {
         layer: _scales([one for one in pictures if one.figures["layer"] == layer])
         for layer in {one.figures["layer"] for one in pictures}
@@ -80,6 +83,17 @@ def render_study(content: Mapping[str, Any], pictures: Sequence[StudyPicture]) -
         within=any(one.inside is not None for one in pictures),
         marked=any(one.present is not None for one in pictures),
     )
+
+
+def _folder(content: Mapping[str, Any]) -> str:
+    """Give the folder that all pictures shown lie in, with the mark that ends it; nothing where there is none."""
+    names = [one["image"] for one in content["pictures"]]
+    return os.path.join(os.path.commonpath([os.path.dirname(name) for name in names]), "") if names else ""
+
+
+def _short(folder: str, text: str) -> str:
+    """Leave out the folder where a text names pictures of it."""
+    return text.replace(folder, "") if folder else text
 
 
 def _rows(findings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

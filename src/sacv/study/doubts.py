@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sacv.cav import ConceptBank, weaknesses
-from sacv.cli.fit import FEW_GROUPS, remarks
+from sacv.cli.fit import FEW_GROUPS, REMARKABLE_COSINE, REMARKABLE_LOOKS, group_remarks
 from sacv.study.cards import strata_of
 from sacv.study.findings import LEVEL, SPEAKS, Finding
 
-JUDGED_ELSEWHERE = ("quality",)
-"""Checks of the audit that say what the bars say."""
+SAID_OTHERWISE = ("quality", "entanglement", "looks")
+"""Checks of the audit whose figures stand among the doubts in words of their own."""
 
 
 def answer(findings: Sequence[Finding], targets: Sequence[str]) -> list[str]:
@@ -98,8 +98,29 @@ def _of_concepts(bank: ConceptBank, leading: Mapping[str, str]) -> Iterator[str]
     for cav in cavs:
         if weak := weaknesses(cav):
             yield f"{cav.concept} is too weak to be judged: {', and '.join(weak)}"
+    yield from _alike(bank, leading)
     for cav in cavs:
-        yield from (f"{cav.concept}: {remark}" for remark in remarks(cav))
+        for name, area in cav.quality.looks_auroc.items():
+            if area > REMARKABLE_LOOKS:
+                yield (
+                    f"{cav.concept}: {name} alone tells its pictures from the others (AUROC {area:.2f}), so that what "
+                    f"is found may be {name}"
+                )
+        yield from (f"{cav.concept}: {remark}" for remark in group_remarks(cav))
+
+
+def _alike(bank: ConceptBank, leading: Mapping[str, str]) -> Iterator[str]:
+    """Tell which concepts lie along nearly the same direction, each pair once."""
+    concepts = list(leading)
+    for number, concept in enumerate(concepts):
+        quality = bank.cav(leading[concept], concept).quality
+        for other in concepts[number + 1 :]:
+            cosine = quality.cosine.get(other, 0.0)
+            if abs(cosine) > REMARKABLE_COSINE:
+                yield (
+                    f"{concept} and {other} hardly differ at {leading[concept]} (cosine {cosine:.2f}), so that what is "
+                    "found of one may be the other"
+                )
 
 
 def _of_layers(findings: Sequence[Finding]) -> Iterator[str]:
@@ -116,7 +137,7 @@ def _of_layers(findings: Sequence[Finding]) -> Iterator[str]:
 
 def _of_audit(audit: Mapping[str, Any]) -> Iterator[str]:
     for finding in audit["findings"]:
-        if finding["passed"] is False and finding["check"] not in JUDGED_ELSEWHERE:
+        if finding["passed"] is False and finding["check"] not in SAID_OTHERWISE:
             of = f"{finding['concept']} at " if finding["concept"] else ""
             yield f"the audit's check {finding['check']!r} failed for {of}{finding['layer']}: {finding['reason']}"
 
