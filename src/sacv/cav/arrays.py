@@ -11,6 +11,7 @@ import numpy as np
 from sacv.cav.presence import GIVEN, HELD_OUT, NONE, Presence
 from sacv.cav.runs import DrawnCAVs
 from sacv.cav.statistics import ImageMeans, SetStatistics
+from sacv.cav.strata import Association
 from sacv.cav.vector import CAV, Quality
 from sacv.files import Array
 from sacv.stats import LocationSample, Moments
@@ -172,7 +173,8 @@ def _drawn(name: str, arrays: Mapping[str, Array], channels: int, counts: Sequen
 
 def _quality(fields: Mapping[str, Any]) -> Quality:
     pairs = {name: tuple(fields[name]) for name in ("accuracy_interval", "auroc_interval", "absent")}
-    return Quality(**{**fields, **pairs})
+    strata = tuple(Association.from_json(one) for one in fields.get("strata", ()))
+    return Quality(**{**fields, **pairs, "strata": strata})
 
 
 def pack_statistics(name: str, found: SetStatistics) -> dict[str, Array]:

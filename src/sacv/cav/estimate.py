@@ -19,6 +19,7 @@ from sacv.cav.quality import HeldOut, accuracy, area, auroc, best_threshold
 from sacv.cav.runs import DrawnCAVs, dealt_cavs, null_cavs, random_runs
 from sacv.cav.sets import RANDOM, BankImage, BankSet, count_groups
 from sacv.cav.statistics import ImageMeans, SetStatistics
+from sacv.cav.strata import NO_VALUE, Association, association
 from sacv.cav.vector import CAV, Quality
 from sacv.errors import OptionError, SolverError
 from sacv.solvers import Evidence, MomentSolver, SampleSolver, Solution, Solver, UnitLength
@@ -205,6 +206,7 @@ class _Layer:
             place_auroc=_place(entry, against, *held_out) if against.same_pictures else None,
             groups=count_groups(entry.images) if grouped else None,
             random_groups=count_groups(against.images) if grouped else None,
+            strata=_associations((entry.images, against.images), (concept, random), by_image, rng),
         )
         cav = CAV(
             self.layer,
@@ -329,6 +331,24 @@ def _held_out(
 def _alone(images: Sequence[BankImage], found: SetStatistics) -> list[BankImage]:
     """Give the images or groups that are judged by themselves."""
     return [image for image, alone in zip(images, found.images.alone, strict=True) if alone]
+
+
+def _associations(
+    images: tuple[Sequence[BankImage], Sequence[BankImage]],
+    sides: tuple[SetStatistics, SetStatistics],
+    by_image: tuple[HeldOut, HeldOut],
+    rng: np.random.Generator,
+) -> tuple[Association, ...]:
+    """Give how the concept goes with each column that all its images and some of the others have a value in."""
+    tables = [[dict(image.strata) for image in _alone(*side)] for side in zip(images, sides, strict=True)]
+    columns = [column for column in (tables[0][0] if tables[0] else {}) if any(column in row for row in tables[1])]
+    found = []
+    for column in columns:
+        known = [np.array([column in row for row in rows]) for rows in tables]
+        values = [[row[column] or NO_VALUE for row in rows if column in row] for rows in tables]
+        scores = [side.scores[marks] for side, marks in zip(by_image, known, strict=True)]
+        found.append(association(column, (values[0], values[1]), (scores[0], scores[1]), rng))
+    return tuple(found)
 
 
 def _named(image: BankImage) -> str:

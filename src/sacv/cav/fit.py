@@ -19,8 +19,8 @@ from sacv.cav.pasting import ByLayer, context_photos, plan_pasting, settle
 from sacv.cav.plans import plan_sets, whole_pictures
 from sacv.cav.presence import negatives_of
 from sacv.cav.reading import Reading
-from sacv.cav.sets import DIGITS, BankImage, BankSet, group_hash
-from sacv.cav.sources import FitSource, hold_apart, read_sources, with_source_groups
+from sacv.cav.sets import DIGITS, SEVERAL, BankImage, BankSet, group_hash
+from sacv.cav.sources import FitSource, hold_apart, read_sources, with_source_groups, within_strata
 from sacv.cav.within import BankWithin, Masked, compare, read_masks
 from sacv.concepts import Groups, ImageItem, Region, Source, Within, WithinSource, batches, group_rule
 from sacv.engine import Engine, ShardStore
@@ -51,6 +51,7 @@ def fit(
     absent: Source | None = None,
     context: Source | None = None,
     groups: Groups | None = None,
+    match: bool = False,
     within: WithinSource | None = None,
     solver: Solver | None = None,
     runs: int | None = None,
@@ -104,6 +105,10 @@ def fit(
         their names, of which the first parentheses or else the whole match is the group; or a mapping or a function
         from name to group. Images that have a group already keep it. Folds, intervals, draws and the calibration of
         the mask of presence are then over groups, and a group has the same fold in every set.
+    match
+        Compare each concept with its random set within the strata of the table's columns (`from_table(strata=)`), so
+        that what goes with a column does not part the two: images are weighted so that both have the same share of
+        every stratum (`sacv.cav.strata`), and those of a stratum that has one side only are left out and counted.
     within
         What of each picture counts, by masks (`sacv.Within`, or what one is made from): of the concepts' images, of
         marked regions and of what is not marked, of the random set and of `absent` alike. A location weighs the share
@@ -170,6 +175,8 @@ def fit(
     rule = None if groups is None else group_rule(groups)
     sources = read_sources(concepts or {}, random, regions or {}, rest, skip_unreadable, model.window)
     sources = with_source_groups(sources, rule)
+    if match:
+        sources = within_strata(sources)
     photos = None if context is None else context_photos(context, inner(solver), skip_unreadable, model.window)
     sources, calibration = hold_apart(sources, photos, absent, skip_unreadable, model.window, rule)
     first = next(batches(sources[0].images.items, 1))
@@ -294,14 +301,25 @@ def _bank_images(items: Sequence[ImageItem], units: Units, looks: NDArray[np.flo
     joined = sorted(set(range(len(items))).difference(named))
     groups = dict.fromkeys(str(items[at].group) for at in joined if items[at].group is not None)
     naming = {items[at].group for at in named}
+    strata = _strata(items, units)
     return {
         "images": tuple(
-            BankImage(items[at].name, items[at].digest, tuple(seen), count, items[at].group, size)
-            for at, count, size, seen in rows
+            BankImage(items[at].name, items[at].digest, tuple(seen), count, items[at].group, size, its)
+            for (at, count, size, seen), its in zip(rows, strata, strict=True)
         ),
         "joined": tuple(items[at].digest[:DIGITS] for at in joined),
         "joined_groups": tuple(group_hash(group) for group in groups if group not in naming),
     }
+
+
+def _strata(items: Sequence[ImageItem], units: Units) -> list[tuple[tuple[str, str], ...]]:
+    """Give the strata of each unit."""
+    found: list[dict[str, str]] = [{} for _ in units.firsts]
+    for item, unit in zip(items, units.of_image.tolist(), strict=True):
+        for column, value in item.strata.items():
+            if found[unit].setdefault(column, value) != value:
+                found[unit][column] = SEVERAL
+    return [tuple(its.items()) for its in found]
 
 
 def _bank_set(source: FitSource, images: _Images, used: Set[str]) -> BankSet:
@@ -317,6 +335,7 @@ def _bank_set(source: FitSource, images: _Images, used: Set[str]) -> BankSet:
         unmatched=source.unmatched,
         rest=source.concept is None and not source.images.items,
         missing=source.missing,
+        unpaired=source.unpaired,
         **images,
     )
 

@@ -59,7 +59,7 @@ def _solver(value: Any, where: str) -> None:
 
 def _unit(value: Any, where: str) -> None:
     fields = {"name": text, "digest": text, "looks": each(number(), len(LOOKS))}
-    record(fields, {"count": whole(1), "group": _group, "groups": whole(1)})(value, where)
+    record(fields, {"count": whole(1), "group": _group, "groups": whole(1), "strata": _pairs})(value, where)
     most = value.get("count", 1)
     if value.get("groups", most) > most:
         refuse(value["groups"], f"{where}.groups", f"at most as many as its {most} images")
@@ -87,7 +87,23 @@ _set = record(
         "joined": text,
         "joined_groups": text,
         "missing": whole(),
+        "unpaired": whole(),
     },
+)
+
+_stratum = record(
+    {"value": text, "images": whole(), "others": whole(), "auroc": optional(_share), "interval": optional(_interval)}
+)
+
+_association = record(
+    {
+        "column": text,
+        "cramers_v": _share,
+        "interval": _interval,
+        "strata": each(_stratum, least=1),
+        "auroc": optional(_share),
+        "auroc_interval": optional(_interval),
+    }
 )
 
 _quality = record(
@@ -102,7 +118,7 @@ _quality = record(
         "conditional_auroc": table(_share),
         "absent": each(text),
     },
-    {"place_auroc": optional(_share), "groups": whole(1), "random_groups": whole(1)},
+    {"place_auroc": optional(_share), "groups": whole(1), "random_groups": whole(1), "strata": each(_association)},
 )
 
 _cav = record(

@@ -73,6 +73,7 @@ def merge(banks: Sequence[ConceptBank], *, solver: Solver | None = None) -> Conc
                 unmatched=sum(part.unmatched for _, part in chosen),
                 rest=any(part.rest for _, part in chosen),
                 missing=_sum([part.missing for _, part in chosen]),
+                unpaired=_sum([part.unpaired for _, part in chosen]),
             )
         )
         kept[entry.key] = [bank for bank, _ in chosen]

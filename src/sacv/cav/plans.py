@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ def plan_sets(
     marked: dict[int, tuple[Weights, ...]] = {}
     for number, entry in enumerate(sources[:-1]):
         if entry.masks is None:
-            plans.append(_set_plan(entry.images.items, (None,) * len(entry.images), masked))
+            plans.append(_whole(entry.images.items, entry.shares and entry.shares[0], grids, masked))
             continue
         weights = tuple(
             covered(model, grids, item, mask, _mask(masked, item))
@@ -59,7 +60,10 @@ def plan_sets(
             "a vector on images that it was not fitted on: give images of other groups"
         )
     items, pool_weights = zip(*pool, strict=True)
-    plans.append(_set_plan(items, pool_weights, masked))
+    if not sources[-1].images.items and len(sources) == 2 and sources[0].shares is not None:
+        plans.append(_whole(items, sources[0].shares[1], grids, masked))
+    else:
+        plans.append(_set_plan(items, pool_weights, masked))
     shown = [(item, plans[-1].cover(place)) for place, item in enumerate(items)]
     resting: dict[str, int] = {}
     for number, entry in enumerate(sources[:-1]):
@@ -68,7 +72,7 @@ def plan_sets(
             resting[str(entry.concept)] = len(sources) - 1
         elif entry.others is not None:
             resting[str(entry.concept)] = len(plans)
-            plans.append(_set_plan(entry.others, (None,) * len(entry.others), masked))
+            plans.append(_whole(entry.others, entry.shares and entry.shares[1], grids, masked))
         elif own:
             found = _rest(model, grids, sources, entry, masked)
             if independent(item for item, _ in found) > 1:
@@ -103,6 +107,20 @@ def whole_pictures(plans: Sequence[SetPlan]) -> dict[int, SetPlan]:
         for number, entry in enumerate(plans)
         if entry.inside and all(weights is None for weights in entry.weights)
     }
+
+
+def _whole(
+    items: tuple[ImageItem, ...], shares: Sequence[float] | None, grids: Grids, masked: Masked | None
+) -> SetPlan:
+    """Plan a set of whole pictures, each of which weighs as much as it should."""
+    found = _set_plan(items, (None,) * len(items), masked)
+    if shares is None:
+        return found
+    weights = []
+    for place, share in enumerate(shares):
+        cover = found.cover(place) or {layer: np.ones(prod(grid)) for layer, grid in grids.items()}
+        weights.append({layer: share * counts for layer, counts in cover.items()})
+    return replace(found, weights=tuple(weights))
 
 
 def _set_plan(items: tuple[ImageItem, ...], weights: tuple[Weights | None, ...], masked: Masked | None) -> SetPlan:

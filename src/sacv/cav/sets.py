@@ -19,6 +19,10 @@ DIGITS = 16
 """Digits of a hash that tell images apart."""
 
 
+SEVERAL = "several values"
+"""Stratum of a unit whose images have different values."""
+
+
 @dataclass(frozen=True)
 class BankImage:
     """One unit of a set (`sacv.cav.membership`): an image, or a group or a bundle of images, named by one of them.
@@ -37,6 +41,8 @@ class BankImage:
         What the image that names it belongs to, such as a patient, if groups were given.
     groups
         Number of groups; an image without one counts as a group by itself.
+    strata
+        Columns that the concept may be confounded with, and its value in each; `SEVERAL` where its images differ.
     """
 
     name: str
@@ -45,6 +51,7 @@ class BankImage:
     count: int = 1
     group: str | None = None
     groups: int = 1
+    strata: tuple[tuple[str, str], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Give the fields for a label file; what says nothing is left out."""
@@ -53,6 +60,8 @@ class BankImage:
             del fields["group"]
         if self.groups == self.count:
             del fields["groups"]
+        if not self.strata:
+            del fields["strata"]
         return fields
 
     @classmethod
@@ -60,7 +69,8 @@ class BankImage:
         """Read the fields of a label file."""
         count = fields.get("count", 1)  # older banks have none
         groups = fields.get("groups", count)
-        return cls(fields["name"], fields["digest"], tuple(fields["looks"]), count, fields.get("group"), groups)
+        strata = _pairs(fields.get("strata", ()))
+        return cls(fields["name"], fields["digest"], tuple(fields["looks"]), count, fields.get("group"), groups, strata)
 
 
 def group_hash(group: str) -> str:
@@ -114,6 +124,9 @@ class BankSet:
         Of the images that no unit is named by, the first 16 digits of the SHA-256 of each.
     missing
         Of a concept from a table, how many rows have no value and were left out; none for others.
+    unpaired
+        Where a concept is compared within strata, how many of its images and of its random set were left out, for their
+        stratum has only one of the two.
     joined_groups
         Of the groups that no unit is named by, the first 16 digits of the SHA-256 of the name of each.
     """
@@ -129,6 +142,7 @@ class BankSet:
     rest: bool = False
     joined: tuple[str, ...] = ()
     missing: int | None = None
+    unpaired: int | None = None
     joined_groups: tuple[str, ...] = ()
 
     @property
@@ -162,8 +176,9 @@ class BankSet:
     def to_json(self) -> dict[str, Any]:
         """Give the fields for a label file."""
         fields = asdict(self)
-        if self.missing is None:
-            del fields["missing"]
+        for name in ("missing", "unpaired"):
+            if fields[name] is None:
+                del fields[name]
         fields["images"] = [image.to_json() for image in self.images]
         fields["joined"] = _text(self.joined)
         if self.joined_groups:
@@ -186,6 +201,7 @@ class BankSet:
             unmatched=int(fields.get("unmatched", 0)),
             rest=bool(fields.get("rest", False)),
             missing=fields.get("missing"),
+            unpaired=fields.get("unpaired"),
             joined=_hashes(fields, "joined"),
             joined_groups=_hashes(fields, "joined_groups"),
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sacv.cav.calibration import Calibration, given, held_out
 from sacv.cav.sets import RANDOM
+from sacv.cav.strata import match_weights
 from sacv.concepts import (
     ImageItem,
     ImageSet,
@@ -49,6 +51,10 @@ class FitSource:
         Of a concept from a table: the random set of its own, if it is told from that.
     unused, missing
         Of a concept from a table: how many rows that do not show it are not used, and how many have no value.
+    shares
+        Where it is compared within strata: the weight of each of its images, and of each of the others.
+    unpaired
+        And how many of both were left out, for their stratum has only one of the two.
     """
 
     concept: str | None
@@ -60,6 +66,8 @@ class FitSource:
     others: tuple[ImageItem, ...] | None = None
     unused: int = 0
     missing: int | None = None
+    shares: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    unpaired: int | None = None
 
 
 def read_sources(
@@ -165,6 +173,53 @@ def with_source_groups(sources: Sequence[FitSource], rule: Rule | None) -> list[
         require_groups(entry.images)
         require_groups(ImageSet(f"the random set of {entry.images.name}", entry.others or ()))
     return found
+
+
+def within_strata(sources: Sequence[FitSource]) -> list[FitSource]:
+    """Give the sets, each concept compared with its random set within strata (`sacv.cav.strata.match_weights`).
+
+    A stratum is what the images have in all columns together. Images of a stratum that has one side only are left out.
+
+    Raises
+    ------
+    OptionError
+        If a concept has no random set of its own, or there are no strata.
+    ImageSetError
+        If fewer than two images of either side are left.
+    """
+    return [*(_within_strata(entry) for entry in sources[:-1]), *sources[-1:]]
+
+
+def _within_strata(entry: FitSource) -> FitSource:
+    name, others = entry.concept, entry.others
+    if others is None:
+        raise OptionError(
+            f"concept {name!r} has no rows of a table as its random set, and match compares within strata of a table's "
+            "columns; leave match out, or take the concept and its random set from a table"
+        )
+    if not all(item.strata for item in (*entry.images, *others)):
+        raise OptionError(f"match compares concept {name!r} within strata, and none are given; name columns (--strata)")
+    sides = (entry.images.items, others)
+    values = [[json.dumps(dict(item.strata), sort_keys=True) for item in side] for side in sides]
+    weights = match_weights(*values)
+    left = [
+        [(item, float(weight)) for item, weight in zip(side, shares, strict=True) if weight]
+        for side, shares in zip(sides, weights, strict=True)
+    ]
+    if min(map(len, left)) < 2:
+        raise ImageSetError(
+            f"concept {name!r} cannot be compared within strata: {len(left[0])} of its {len(sides[0])} images and "
+            f"{len(left[1])} of the {len(sides[1])} others share a stratum with one of the other kind, and at least 2 "
+            "are needed; name fewer or coarser columns, or leave match out"
+        )
+    (images, mine), (rest, theirs) = (zip(*side, strict=True) for side in left)
+    return replace(
+        entry,
+        images=replace(entry.images, items=images),
+        others=rest,
+        shares=(mine, theirs),
+        unpaired=sum(map(len, sides)) - sum(map(len, left)),
+    )
 
 
 def require_groups(images: ImageSet) -> None:

@@ -15,8 +15,9 @@ nothing; the *overlap*, the images of the smaller side of each stratum, is what 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,10 @@ Float64 = NDArray[np.float64]
 
 LEAST_OVERLAP = 5
 """Overlap below which a concept cannot be told apart from a column."""
+
+
+NO_VALUE = "no value"
+"""Stratum of images whose cell is empty."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,13 @@ class Association:
     strata: tuple[Stratum, ...]
     auroc: float | None = None
     auroc_interval: Interval | None = None
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Association:
+        """Read the fields of a label file, as `dataclasses.asdict` gives them."""
+        strata = tuple(Stratum(**{**one, "interval": _pair(one["interval"])}) for one in fields["strata"])
+        pairs = {name: _pair(fields[name]) for name in ("interval", "auroc_interval")}
+        return cls(**{**fields, **pairs, "strata": strata})
 
     @property
     def overlap(self) -> int:
@@ -201,6 +213,10 @@ def match_weights(concept: Sequence[str], others: Sequence[str]) -> tuple[Float6
         np.array([shares[value] / here[value] for value in concept]),
         np.array([shares[value] / there[value] for value in others]),
     )
+
+
+def _pair(ends: Sequence[float] | None) -> Interval | None:
+    return None if ends is None else (float(ends[0]), float(ends[1]))
 
 
 def _interval(drawn: Float64) -> Interval:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sacv.cav.presence import NONE, Presence
 from sacv.cav.runs import DrawnCAVs
+
+if TYPE_CHECKING:
+    from sacv.cav.strata import Association
 
 Float64 = NDArray[np.float64]
 Interval = tuple[float, float]
@@ -52,6 +55,8 @@ class Quality:
         locations over its others.
     groups, random_groups
         Number of groups of both sets; none where no groups were given.
+    strata
+        How the concept goes with each column that was named as a possible confounder.
     """
 
     accuracy: float
@@ -72,12 +77,15 @@ class Quality:
     place_auroc: float | None = None
     groups: int | None = None
     random_groups: int | None = None
+    strata: tuple[Association, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Give the fields; groups only where they were given."""
+        """Give the fields; groups and strata only where they were given."""
         fields = asdict(self)
         if self.groups is None:
             del fields["groups"], fields["random_groups"]
+        if not self.strata:
+            del fields["strata"]
         return fields
 
 

@@ -156,6 +156,7 @@ def fit_command(
     rows: tuple[str, ...],
     columns: tuple[str, ...],
     strata: tuple[str, ...],
+    match: bool,
     random: tuple[str, ...],
     rest: bool,
     context: tuple[str, ...],
@@ -185,7 +186,7 @@ def fit_command(
 
     named, marked = parse_concepts(concepts), parse_regions(regions, unmasked_negative)
     how = parse_solver(solver)
-    require_table(table_file, images=pictures, key=key, rows=rows, column=columns, strata=strata)
+    require_table(table_file, images=pictures, key=key, rows=rows, column=columns, strata=strata, match=match)
     tabled = parse_columns(columns)
     if table_file is not None and not tabled:
         raise OptionError(f"--table {table_file}: give --column NAME=COLUMN:VALUE, a concept of the table")
@@ -230,6 +231,7 @@ def fit_command(
             absent=list(absent) or None,
             context=list(context) or None,
             groups=group if table_file is None else None,
+            match=match,
             solver=how,
             runs=runs,
             nulls=nulls,
@@ -294,6 +296,7 @@ def summary(bank: ConceptBank) -> dict[str, Any]:
                 "random": entry.negatives,
                 "unused": entry.unused,
                 "missing": entry.missing,
+                **({} if entry.unpaired is None else {"unpaired": entry.unpaired}),
             }
             for entry in bank.sets
             if entry.missing is not None
@@ -380,6 +383,7 @@ def remarks(cav: CAV) -> Iterator[str]:
                 f"{name} alone tells the sets apart (AUROC {area:.2f}), so that the CAV may stand for it; "
                 "take random images that do not differ in it"
             )
+    yield from map(str, cav.quality.strata)
     yield from group_remarks(cav)
     yield from random_remarks(cav)
     absent = cav.quality.absent
@@ -442,6 +446,8 @@ def rows_told(entry: BankSet) -> str:
         parts.append(f"{entry.negatives} without it are its random set")
     if entry.unused:
         parts.append(f"{entry.unused} without it are not used, since random images are given")
+    if entry.unpaired:
+        parts.append(f"{entry.unpaired} are left out, for all of their stratum show it or none does")
     parts.append(f"{entry.missing} without a value are left out")
     return "; ".join(parts)
 

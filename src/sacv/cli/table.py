@@ -69,7 +69,15 @@ def concept_options(command: Command) -> Command:
                 "--strata",
                 multiple=True,
                 metavar="COLUMN",
-                help="A column of --table that a concept may be confounded with; may be repeated.",
+                help="A column of --table that a concept may be confounded with, such as the diagnosis; may be "
+                "repeated. The card says how the two go together, and how well the concept is told apart within one "
+                "value.",
+            ),
+            click.option(
+                "--match",
+                is_flag=True,
+                help="Compare each concept with its random set within the --strata; images whose stratum has only one "
+                "of the two are left out.",
             ),
         ]
     ):
