@@ -19,7 +19,7 @@ from sacv.report.page import jpeg, number, png
 FIRST_DOUBTS = 5
 """Doubts on the first screen; the others unfold."""
 
-WIDTH = 260
+WIDTH = 360
 """Of the drawing of an interval, in its own units."""
 
 
@@ -64,6 +64,7 @@ def render_study(content: Mapping[str, Any], pictures: Sequence[StudyPicture]) -
         loader=PackageLoader("sacv.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.filters["number"] = number
+    environment.filters["solver"] = _solver
     environment.filters["short"] = partial(_short, _folder(content))
     scales = {
         layer: _scales([one for one in pictures if one.figures["layer"] == layer])
@@ -79,10 +80,16 @@ def render_study(content: Mapping[str, Any], pictures: Sequence[StudyPicture]) -
         first=FIRST_DOUBTS,
         rows=_rows(content["findings"]),
         width=WIDTH,
+        several=len({one["target"] for one in content["findings"]}) > 1,
         drawn=drawn,
         within=any(one.inside is not None for one in pictures),
         marked=any(one.present is not None for one in pictures),
     )
+
+
+def _solver(told: Mapping[str, Any]) -> str:
+    inside = {key: _solver(value) if key == "solver" else value for key, value in told["parameters"].items()}
+    return f"{told['name']}({', '.join(f'{key}={value}' for key, value in inside.items())})"
 
 
 def _folder(content: Mapping[str, Any]) -> str:

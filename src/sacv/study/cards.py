@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from sacv.cav import CAV, ConceptBank, weaknesses
-from sacv.cli.fit import remarks, rows_told
+from sacv.cli.fit import REMARKABLE_COSINE, remarks, rows_told
 from sacv.concepts import Labelled, independent
 from sacv.study.material import ALL, Material
 
@@ -69,10 +67,10 @@ def _by_class(material: Material, labelled: Labelled) -> dict[str, dict[str, int
 
 def concept_cards(bank: ConceptBank) -> list[dict[str, Any]]:
     """Give for each layer and concept its held-out figures, and whether anything can be said of it."""
-    return [_card(bank, cav) for cav in bank.cavs]
+    return [_card(cav) for cav in bank.cavs]
 
 
-def _card(bank: ConceptBank, cav: CAV) -> dict[str, Any]:
+def _card(cav: CAV) -> dict[str, Any]:
     quality, weak = cav.quality, weaknesses(cav)
     return {
         "layer": cav.layer,
@@ -86,31 +84,24 @@ def _card(bank: ConceptBank, cav: CAV) -> dict[str, Any]:
         "auroc_interval": list(quality.auroc_interval),
         "image_auroc": quality.image_auroc,
         "run_cosine": quality.run_cosine,
-        "image_score": _image_score(bank, cav),
-        "strata": [str(one) for one in strata_of(cav)],
-        "not_separable": [one.column for one in strata_of(cav) if not one.separable],
+        "image_score": _image_score(cav),
+        "strata": [str(one) for one in quality.strata],
+        "not_separable": [one.column for one in quality.strata if not one.separable],
+        "alike": [other for other, cosine in quality.cosine.items() if abs(cosine) > REMARKABLE_COSINE],
         "presence": cav.presence.told,
-        "remarks": list(remarks(cav)),
+        "remarks": [remark for remark in remarks(cav) if remark not in map(str, quality.strata)],
     }
 
 
-def strata_of(cav: CAV) -> Sequence[Any]:
-    """Give how the concept goes with columns (`sacv.cav.strata`), where the bank knows it."""
-    found = getattr(cav.quality, "strata", None) or ()
-    return tuple(found.values()) if hasattr(found, "values") else tuple(found)
-
-
-def _image_score(bank: ConceptBank, cav: CAV) -> dict[str, Any] | None:
+def _image_score(cav: CAV) -> dict[str, Any] | None:
     """Give the held-out AUROC of the image score (`sacv.cav.image_scores`), where the bank knows it."""
-    found = getattr(cav, "image_scores", None)
-    if found is None:
-        return None
-    return {"auroc": found.auroc, "interval": list(found.auroc_interval(np.random.default_rng(bank.seed)))}
+    area, interval = (getattr(cav.quality, f"image_score_{name}", None) for name in ("auroc", "interval"))
+    return None if area is None or interval is None else {"auroc": area, "interval": list(interval)}
 
 
 def entangled_columns(bank: ConceptBank, leading: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     """Give for each concept the columns that its pictures cannot be told apart from."""
     return {
-        concept: tuple(one.column for one in strata_of(bank.cav(leading[concept], concept)) if not one.separable)
+        concept: tuple(one.column for one in bank.cav(leading[concept], concept).quality.strata if not one.separable)
         for concept in bank.concepts
     }

@@ -7,7 +7,6 @@ from typing import Any
 
 from sacv.cav import ConceptBank, weaknesses
 from sacv.cli.fit import FEW_GROUPS, REMARKABLE_COSINE, REMARKABLE_LOOKS, group_remarks
-from sacv.study.cards import strata_of
 from sacv.study.findings import LEVEL, SPEAKS, Finding
 
 SAID_OTHERWISE = ("quality", "entanglement", "looks")
@@ -47,7 +46,7 @@ def _open(findings: Sequence[Finding]) -> str:
     entangled = {one.concept: one.entangled for one in findings if one.entangled and one.verdict != "weak"}
     none = [name for name in concepts if verdicts[name] == {"none"} and name not in entangled]
     weak = [name for name in concepts if "weak" in verdicts[name]]
-    parts = [f"no effect is shown of {', '.join(none)}"] if none else []
+    parts = [f"no effect beyond chance is shown of {', '.join(none)}"] if none else []
     parts += [f"{name} cannot be told apart from {' and '.join(columns)}" for name, columns in entangled.items()]
     parts += [f"too weak to be judged: {', '.join(weak)}"] if weak else []
     return f"Not known: {'; '.join(parts)}." if parts else "Of every concept something can be said."
@@ -80,7 +79,7 @@ def doubts(
     """
     found = [
         *_of_concepts(bank, leading),
-        *_of_layers(findings),
+        *of_layers(findings),
         *_of_audit(audit),
         *_of_groups(data),
         *_of_tests(bank, findings),
@@ -91,10 +90,10 @@ def doubts(
 
 def _of_concepts(bank: ConceptBank, leading: Mapping[str, str]) -> Iterator[str]:
     cavs = [bank.cav(layer, concept) for concept, layer in leading.items()]
-    for cav in cavs:
-        for one in strata_of(cav):
-            if not one.separable or (one.auroc_interval is not None and one.auroc_interval[0] <= 0.5):
-                yield f"{cav.concept}: {one}"
+    columns = [(cav, one) for cav in cavs for one in cav.quality.strata]
+    for cav, one in sorted(columns, key=lambda pair: pair[1].separable):
+        if not one.separable or (one.auroc_interval is not None and one.auroc_interval[0] <= 0.5):
+            yield f"{cav.concept}: {one}"
     for cav in cavs:
         if weak := weaknesses(cav):
             yield f"{cav.concept} is too weak to be judged: {', and '.join(weak)}"
@@ -112,18 +111,20 @@ def _of_concepts(bank: ConceptBank, leading: Mapping[str, str]) -> Iterator[str]
 def _alike(bank: ConceptBank, leading: Mapping[str, str]) -> Iterator[str]:
     """Tell which concepts lie along nearly the same direction, each pair once."""
     concepts = list(leading)
+    pairs = []
     for number, concept in enumerate(concepts):
-        quality = bank.cav(leading[concept], concept).quality
-        for other in concepts[number + 1 :]:
-            cosine = quality.cosine.get(other, 0.0)
-            if abs(cosine) > REMARKABLE_COSINE:
-                yield (
-                    f"{concept} and {other} hardly differ at {leading[concept]} (cosine {cosine:.2f}), so that what is "
-                    "found of one may be the other"
-                )
+        cosines = bank.cav(leading[concept], concept).quality.cosine
+        pairs += [
+            f"{concept} and {other} (cosine {cosines[other]:.2f} at {leading[concept]})"
+            for other in concepts[number + 1 :]
+            if abs(cosines[other]) > REMARKABLE_COSINE
+        ]
+    if pairs:
+        yield f"the network hardly tells these apart, so that what is found of one may be the other: {'; '.join(pairs)}"
 
 
-def _of_layers(findings: Sequence[Finding]) -> Iterator[str]:
+def of_layers(findings: Sequence[Finding]) -> Iterator[str]:
+    """Tell where another layer says the opposite of the leading one."""
     leading = {(one.concept, one.group, one.target): one for one in findings if one.leading}
     for one in findings:
         first = leading[one.concept, one.group, one.target]

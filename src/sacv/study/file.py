@@ -183,7 +183,7 @@ def _tables() -> tuple[dict[str, dict[str, Check]], dict[str, dict[str, Check]]]
         },
         "fit": {
             "solver": text, "runs": whole(1), "nulls": whole(0), "folds": whole(2), "locations": whole(1),
-            "seed": whole(0),
+            "seed": whole(0), "match": truth,
         },
         "targets": {"against": text},
         "questions": {"values": _texts},

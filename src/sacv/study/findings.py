@@ -83,7 +83,7 @@ class Finding:
         if self.verdict == "weak":
             return f"{where}, nothing is said of {self.concept} at {self.layer}, which is too weak: {self.figures}."
         if self.verdict == "none":
-            return f"{where}, no effect of {self.concept} on {self.target} is shown: {self.figures}."
+            return f"{where}, no effect of {self.concept} on {self.target} beyond chance is shown: {self.figures}."
         told = f"{where}, {self.concept} {SPEAKS[self.verdict]} {self.target}: {self.figures}."
         if self.entangled:
             told += f" It cannot be told apart from {' and '.join(self.entangled)} in these pictures."
@@ -91,7 +91,7 @@ class Finding:
 
     def to_json(self) -> dict[str, Any]:
         """Give the fields and the sentence."""
-        fields = asdict(self)
+        fields = asdict(self) | {"entangled": list(self.entangled)}
         return {"class" if name == "group" else name: value for name, value in fields.items()} | {
             "sentence": self.sentence
         }
@@ -138,7 +138,14 @@ def find(
     rows = pd.concat(tables, ignore_index=True)
     rows["p_holm"] = holm(rows["p"].to_numpy())
     weak = {(cav.layer, cav.concept) for cav in bank.cavs if weaknesses(cav)}
-    return [_finding(row, weak, leading, entangled) for row in rows.to_dict(orient="records")]
+    found = [_finding(row, weak, leading, entangled) for row in rows.to_dict(orient="records")]
+    return sorted(found, key=lambda one: (targets.index(one.target), bank.concepts.index(one.concept)))
+
+
+def score_notes(scores: Mapping[str, Path]) -> list[str]:
+    """Give what the scores of all classes say that a reader must know, each once."""
+    told = (read_json(folder / MARKER, kind=KIND, format_version=FORMAT_VERSION)["notes"] for folder in scores.values())
+    return list(dict.fromkeys(note for notes in told for note in notes if " is too weak to rely on: " not in note))
 
 
 def _finding(

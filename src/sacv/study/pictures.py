@@ -63,6 +63,7 @@ def read_pictures(
                         "evidence": float(row["evidence"]),
                         "doubts": str(row["doubts"] or ""),
                         "weak": bool(row["weak"]),
+                        "labelled": one.labelled,
                     }
                 )
     return found

@@ -97,7 +97,7 @@ def run_study(
     bank = shop.bank()
     scores = shop.scores(bank)
     audited = shop.audit(bank)
-    telling = telling_pictures(bank, material.classes, scores, study.pictures)
+    telling = telling_pictures(bank, material, scores)
     explained = shop.explanations(bank, telling)
     content = write_report(material, Path(out), bank, scores, audited, telling, explained)
     return StudyResult(Path(out), content)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from sacv import __version__
 from sacv.cav import ConceptBank, fit, weaknesses
-from sacv.concepts import ImageItem, ImageSet, image_set
+from sacv.concepts import ImageItem, ImageSet, Labelled, image_set
 from sacv.engine import Engine, ShardStore
 from sacv.files import write_json
 from sacv.maps import explain
@@ -31,11 +31,22 @@ Unfinished = Callable[[Path, bool], AbstractContextManager[ShardStore]]
 
 @dataclass(frozen=True)
 class Telling:
-    """A picture that tells much of a concept: its SACV score is among the greatest of its class."""
+    """A picture that tells much of a concept: its SACV score is among the greatest of its class.
+
+    Parameters
+    ----------
+    item
+        The picture.
+    concept, layer
+        What it tells of.
+    labelled
+        Whether its row says that it shows the concept; none where the row says nothing.
+    """
 
     item: ImageItem
     concept: str
     layer: str
+    labelled: bool | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +85,7 @@ class Workshop:
     def bank(self) -> ConceptBank:
         """Fit the bank, or read the finished one."""
         given, told = self.material, self.material.study.fit
-        options = {name: told[name] for name in ("runs", "nulls", "folds", "locations") if name in told}
+        options = {name: told[name] for name in ("runs", "nulls", "folds", "locations", "match") if name in told}
 
         def make() -> None:
             with self.unfinished(self.out / "bank", self.fresh) as shards:
@@ -212,9 +223,7 @@ def leading_layers(bank: ConceptBank) -> dict[str, str]:
     }
 
 
-def telling_pictures(
-    bank: ConceptBank, classes: Mapping[str, ImageSet], scores: Mapping[str, Path], count: int
-) -> dict[str, list[Telling]]:
+def telling_pictures(bank: ConceptBank, material: Material, scores: Mapping[str, Path]) -> dict[str, list[Telling]]:
     """Choose the pictures of each class whose SACV scores for the first target are greatest, either way.
 
     The concepts take turns, each at its leading layer; weak ones do so only where all are weak. A picture is chosen
@@ -222,18 +231,20 @@ def telling_pictures(
     """
     leading = leading_layers(bank)
     strong = [concept for concept in bank.concepts if not weaknesses(bank.cav(leading[concept], concept))]
+    labels = {name: _labels(labelled) for name, labelled in material.table.concepts.items()}
     found: dict[str, list[Telling]] = {}
-    for name, images in classes.items():
+    for name, images in material.classes.items():
         rows = pd.read_parquet(scores[name] / "images.parquet")
         rows = rows[rows["target"] == rows["target"].iloc[0]]
         by_name = {item.name: item for item in images}
         orders = {concept: _order(rows, concept, leading[concept]) for concept in strong or bank.concepts}
         chosen: dict[str, Telling] = {}
-        for _ in range(count):
+        for _ in range(material.study.pictures):
             for concept, order in orders.items():
                 fresh = next((image for image in order if image not in chosen), None)
-                if fresh is not None and len(chosen) < count:
-                    chosen[fresh] = Telling(by_name[fresh], concept, leading[concept])
+                if fresh is not None and len(chosen) < material.study.pictures:
+                    label = labels.get(concept, {}).get(fresh)
+                    chosen[fresh] = Telling(by_name[fresh], concept, leading[concept], label)
         found[name] = list(chosen.values())
     return found
 
@@ -243,6 +254,12 @@ def _order(rows: pd.DataFrame, concept: str, layer: str) -> list[str]:
     own = rows[(rows["concept"] == concept) & (rows["layer"] == layer) & (rows["sacv_score"] != 0)]
     order = own["sacv_score"].abs().sort_values(ascending=False, kind="stable").index
     return [str(name) for name in own.loc[order, "image"]]
+
+
+def _labels(labelled: Labelled) -> dict[str, bool]:
+    return {
+        item.name: shows for shows, images in ((True, labelled.images), (False, labelled.others)) for item in images
+    }
 
 
 def _names(images: ImageSet) -> list[str]:

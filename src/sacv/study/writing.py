@@ -17,7 +17,7 @@ from sacv.files import write_json
 from sacv.report import render_study
 from sacv.study.cards import concept_cards, data_in_counts, entangled_columns
 from sacv.study.doubts import answer, doubts
-from sacv.study.findings import find
+from sacv.study.findings import find, score_notes
 from sacv.study.material import ALL, Material
 from sacv.study.pictures import drawn_pictures, read_pictures
 from sacv.study.run import FORMAT_VERSION, KIND
@@ -74,6 +74,7 @@ def write_report(
         "data": data,
         "concepts": cards,
         "findings": [one.to_json() for one in found],
+        "notes": score_notes(scores),
         "tests": sum(one.p is not None for one in found),
         "audit": audit,
         "pictures": pictures,
