@@ -115,9 +115,9 @@ def test_the_data_are_counted(found):
 
 def test_what_a_concept_shares_with_the_classes_is_told(found):
     striped = next(one for one in found.content["concepts"] if one["concept"] == "striped <i>")
-    assert striped["not_separable"] == ["texture"]
+    assert striped["not_told_apart"] == ["texture"]
     assert any("cannot be told apart from texture" in text for text in found.doubts)
-    assert "striped <i> cannot be told apart from texture" in found.answer[2]
+    assert "striped <i> is not told apart from texture" in found.answer[2]
     assert "striped <i>" not in found.answer[0]
 
 
@@ -318,7 +318,7 @@ def test_the_answer_is_of_leading_layers_and_leaves_out_what_is_entangled():
     assert answer(found, ["t"]) == [
         "Speaks for t: veil (in pictures of x).",
         "Speaks against t: veil (in pictures of y).",
-        "Not known: no effect beyond chance is shown of red; net cannot be told apart from site; too weak to be "
+        "Not known: no effect beyond chance is shown of red; net is not told apart from site; too weak to be "
         "judged: dots.",
     ]
     assert list(of_layers(found)) == ["veil speaks for t in pictures of x at a, and speaks against it at b"]
@@ -332,6 +332,6 @@ def test_a_finding_is_a_sentence():
     assert finding(verdict="none", group="").sentence.startswith(
         "In all pictures, no effect of veil on t beyond chance"
     )
-    assert "cannot be told apart from site" in finding(entangled=("site",)).sentence
+    assert "It is not told apart from site." in finding(entangled=("site",)).sentence
     bare = finding(effect=None, p=None, p_holm=None, verdict="none")
     assert bare.sentence.endswith("is shown: SACV score +1 (95 % interval +0.5 to +1.5).")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sacv.cav import CAV, ConceptBank, weaknesses
+from sacv.cav.strata import Association
 from sacv.cli.fit import REMARKABLE_COSINE, remarks, rows_told
 from sacv.concepts import Labelled, independent
 from sacv.study.material import ALL, Material
@@ -86,7 +87,7 @@ def _card(cav: CAV) -> dict[str, Any]:
         "run_cosine": quality.run_cosine,
         "image_score": _image_score(cav),
         "strata": [str(one) for one in quality.strata],
-        "not_separable": [one.column for one in quality.strata if not one.separable],
+        "not_told_apart": [one.column for one in quality.strata if not told_apart(one)],
         "alike": [other for other, cosine in quality.cosine.items() if abs(cosine) > REMARKABLE_COSINE],
         "presence": cav.presence.told,
         "remarks": [remark for remark in remarks(cav) if remark not in map(str, quality.strata)],
@@ -99,9 +100,14 @@ def _image_score(cav: CAV) -> dict[str, Any] | None:
     return None if area is None or interval is None else {"auroc": area, "interval": list(interval)}
 
 
+def told_apart(one: Association) -> bool:
+    """Tell whether the pictures show that a concept is more than a column."""
+    return one.separable and (one.auroc_interval is None or one.auroc_interval[0] > 0.5)
+
+
 def entangled_columns(bank: ConceptBank, leading: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """Give for each concept the columns that its pictures cannot be told apart from."""
+    """Give for each concept the columns that it is not told apart from."""
     return {
-        concept: tuple(one.column for one in bank.cav(leading[concept], concept).quality.strata if not one.separable)
+        concept: tuple(one.column for one in bank.cav(leading[concept], concept).quality.strata if not told_apart(one))
         for concept in bank.concepts
     }

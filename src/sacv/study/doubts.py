@@ -7,6 +7,7 @@ from typing import Any
 
 from sacv.cav import ConceptBank, weaknesses
 from sacv.cli.fit import FEW_GROUPS, REMARKABLE_COSINE, REMARKABLE_LOOKS, group_remarks
+from sacv.study.cards import told_apart
 from sacv.study.findings import LEVEL, SPEAKS, Finding
 
 SAID_OTHERWISE = ("quality", "entanglement", "looks")
@@ -16,7 +17,7 @@ SAID_OTHERWISE = ("quality", "entanglement", "looks")
 def answer(findings: Sequence[Finding], targets: Sequence[str]) -> list[str]:
     """Give three lines: what speaks for the targets, what against them, and what is not known.
 
-    They are of the leading layer of each concept, and leave out what cannot be told apart from a column.
+    They are of the leading layer of each concept, and leave out what is not told apart from a column.
     """
     own = [one for one in findings if one.leading]
     sure = [one for one in own if not one.entangled]
@@ -47,7 +48,7 @@ def _open(findings: Sequence[Finding]) -> str:
     none = [name for name in concepts if verdicts[name] == {"none"} and name not in entangled]
     weak = [name for name in concepts if "weak" in verdicts[name]]
     parts = [f"no effect beyond chance is shown of {', '.join(none)}"] if none else []
-    parts += [f"{name} cannot be told apart from {' and '.join(columns)}" for name, columns in entangled.items()]
+    parts += [f"{name} is not told apart from {' and '.join(columns)}" for name, columns in entangled.items()]
     parts += [f"too weak to be judged: {', '.join(weak)}"] if weak else []
     return f"Not known: {'; '.join(parts)}." if parts else "Of every concept something can be said."
 
@@ -92,7 +93,7 @@ def _of_concepts(bank: ConceptBank, leading: Mapping[str, str]) -> Iterator[str]
     cavs = [bank.cav(layer, concept) for concept, layer in leading.items()]
     columns = [(cav, one) for cav in cavs for one in cav.quality.strata]
     for cav, one in sorted(columns, key=lambda pair: pair[1].separable):
-        if not one.separable or (one.auroc_interval is not None and one.auroc_interval[0] <= 0.5):
+        if not told_apart(one):
             yield f"{cav.concept}: {one}"
     for cav in cavs:
         if weak := weaknesses(cav):
@@ -120,7 +121,7 @@ def _alike(bank: ConceptBank, leading: Mapping[str, str]) -> Iterator[str]:
             if abs(cosines[other]) > REMARKABLE_COSINE
         ]
     if pairs:
-        yield f"the network hardly tells these apart, so that what is found of one may be the other: {'; '.join(pairs)}"
+        yield f"these hardly differ, so that what is found of one may be the other: {'; '.join(pairs)}"
 
 
 def of_layers(findings: Sequence[Finding]) -> Iterator[str]:

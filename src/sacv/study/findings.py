@@ -47,7 +47,7 @@ class Finding:
     verdict
         "for", "against", "none", or "weak" where the concept is below the bars.
     entangled
-        Columns that the concept cannot be told apart from.
+        Columns that the concept is not told apart from.
     leading
         Whether the layer is the concept's leading one.
     """
@@ -86,7 +86,7 @@ class Finding:
             return f"{where}, no effect of {self.concept} on {self.target} beyond chance is shown: {self.figures}."
         told = f"{where}, {self.concept} {SPEAKS[self.verdict]} {self.target}: {self.figures}."
         if self.entangled:
-            told += f" It cannot be told apart from {' and '.join(self.entangled)} in these pictures."
+            told += f" It is not told apart from {' and '.join(self.entangled)}."
         return told
 
     def to_json(self) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def find(
     leading
         The leading layer of each concept.
     entangled
-        By concept, the columns that it cannot be told apart from.
+        By concept, the columns that it is not told apart from.
     everything
         Name of the class of all pictures.
     """
