@@ -7,6 +7,8 @@ READY := $(VENV)/.ready
 
 RAY_READY := $(VENV)/.ray-ready
 
+AXE := tests/viewer/node_modules/.package-lock.json
+
 ZOO := .venv-peers
 ZOO_READY := $(ZOO)/.ready
 
@@ -37,7 +39,11 @@ bench-real: $(READY) ## the bench on the real photographs of SACV_REAL_DATA, by 
 bench-speed: $(READY) ## what everything costs beside what it cannot do without (hours); with captum where make test-zoo has been
 	PYTHONPATH=benchmarks $(if $(wildcard $(ZOO_READY)),$(ZOO),$(VENV))/bin/python -m speed --out speed-out $(SPEED)
 
-test: lint ## check the style and types, then run the tests
+$(AXE): tests/viewer/package-lock.json
+	@if command -v npm > /dev/null; then cd tests/viewer && npm ci --no-audit --no-fund --silent; \
+		else echo "no npm on the PATH: the test of how accessible the page is will be skipped"; fi
+
+test: lint $(AXE) ## check the style and types, then run the tests (those of pages want Chromium, and npm for axe-core)
 	$(BIN)/python -m pytest -n auto
 
 $(RAY_READY): $(READY) pyproject.toml constraints.txt

@@ -12,7 +12,7 @@ from torch import nn
 
 import sacv
 
-pytest_plugins = ("bench.real.fixtures",)
+pytest_plugins = ("bench.real.fixtures", "viewer.browser")
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import sacv
 
 ROOMS = [
     "errors", "optional", "files", "engine", "model", "targets", "concepts", "stats", "solvers", "cav", "report",
-    "maps", "scores", "trust", "index", "bench", "app", "cli", "study",
+    "viewer", "maps", "scores", "trust", "index", "bench", "app", "cli", "study",
 ]  # fmt: skip
 SOURCE = Path(sacv.__file__).parent
 

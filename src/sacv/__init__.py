@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sacv import stats as stats
     from sacv import study as study
     from sacv import trust as trust
+    from sacv import viewer as viewer
     from sacv.cav import CAV, ConceptBank, Quality, fit, merge, refit
     from sacv.concepts import Labelled, Region, Table, Within, from_table
     from sacv.engine import LocalEngine, RayEngine, ShardStore
@@ -94,6 +95,7 @@ _ROOMS = {
     "study": ("StudyResult", "run_study"),
     "targets": (),
     "trust": ("Audit", "audit"),
+    "viewer": (),
 }
 """The rooms that are loaded at the first use, for they load PyTorch, and the public names that each gives."""
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names}

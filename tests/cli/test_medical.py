@@ -8,6 +8,7 @@ import pytest
 
 from concepts.medical import write_dicom, write_nifti
 from sacv.cli import main
+from viewer import shown
 
 CODE = """
 import torch
@@ -76,9 +77,9 @@ def test_volumes_from_the_first_to_the_page(run, place):
     assert len(labels["sets"][0]["images"]) == 5
     status, out, err = run(*explain("volumes", "volumes/ball"))
     assert (status, err) == (0, "")
-    text = (place / "found" / "index.html").read_text()
-    assert re.findall(r"<figcaption>(axial|coronal|sagittal), slice", text) == ["axial", "coronal", "sagittal"] * 5
-    assert "<dt>window</dt><dd>-300:1200</dd>" in text
+    images = shown.header(place / "found")["images"]
+    assert [[plane["name"] for plane in image["planes"]] for image in images] == [["axial", "coronal", "sagittal"]] * 5
+    assert shown.facts(place / "found")["window"] == "-300:1200"
     for command in (("score", "--target", "0", "--allow-weak", "--out", "scores"), ("audit",)):
         status, out, err = run(command[0], "--bank", "bank", "--model", "mine.py:volumes", *command[1:], "volumes/ball")
         assert (err, status in (0, 1)) == ("", True)
@@ -107,7 +108,7 @@ def test_a_window_where_the_bank_took_each_files_own_is_refused(run, place):
     assert run(*fit("pictures", "slices"))[0] == 0
     assert json.loads((place / "bank" / "bank.json").read_text())["model"]["window"] is None
     assert run(*explain("pictures", "slices/ball"))[0] == 0
-    assert "<dt>window</dt><dd>each file&#39;s own</dd>" in (place / "found" / "index.html").read_text()
+    assert shown.facts(place / "found")["window"] == "each file's own"
     status, _, err = run(*explain("pictures", "slices/ball", "--window", "0:1"))
     assert status == 2 and "each file's own window, but this model has the window 0:1" in err
 

@@ -44,7 +44,9 @@ def test_any_name_of_a_file_goes_from_the_first_to_the_page(run, tmp_path, name)
     assert run("explain", *asked, "--no-checks", "--out", "found")[::2] == (0, "")
     assert run("explain", *asked, "--no-checks", "--out", "found", "--json")[::2] == (0, "")
     assert run("score", *asked, "--out", "scores")[::2] == (0, "")
-    assert "<b>" not in (tmp_path / "found" / "index.html").read_text(encoding="utf-8").split("<main>")[1]
+    before = (tmp_path / "found" / "index.html").read_text(encoding="utf-8").split('<script type="module">')[0]
+    assert "<b>" not in before
+    assert run("view", "found", "--no-open")[::2] == (0, "")
 
 
 @pytest.mark.parametrize("name", ["\udcff", "a\nb", "\x1b[31m", "a/b", "random"])

@@ -1,7 +1,4 @@
-import base64
-import io
 import math
-import re
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -10,7 +7,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 from safetensors.numpy import load_file
 from torch import nn
 
@@ -24,6 +20,7 @@ from sacv.maps.methods import DEFAULT as DEFAULT_METHOD
 from sacv.maps.methods import Ablation, Gated, Gradient
 from sacv.solvers import DEFAULT, MeanDifference, UnitLength
 from sacv.stats import Moments
+from viewer import shown
 
 LAYER, TARGET = "0", 2
 
@@ -364,22 +361,14 @@ def test_scores_tell_the_share_of_places_that_beat_chance(model):
     assert given.any()
 
 
-def black_pixels(page, kind):
-    """The number of black pixels of each map of a kind on a saved page."""
-    found = re.findall(rf'<img src="data:image/png;base64,([^"]*)" alt="{kind} of c [^"]*over', page)
-    pictures = [np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGBA")) for data in found]
-    return [int(((picture[..., :3] < 12).all(axis=-1) & (picture[..., 3] > 243)).sum()) for picture in pictures]
-
-
 def test_the_page_draws_each_kind_of_mark_on_its_own_map(model, tmp_path):
     found = explain(model, spotted(3), make_bank(model, 19), checks=False)
     marks = np.zeros((2, 3, 1, 6, 5), bool)
     marks[0, 0, 0, 2, 2] = marks[1, 2, 0, 3, 1] = True
     maps = replace(found.maps[LAYER], relevance_significant=marks[0], contribution_significant=marks[1])
     replace(found, maps={LAYER: maps}).save(tmp_path / "out")
-    page = (tmp_path / "out" / "index.html").read_text()
-    assert [count > 0 for count in black_pixels(page, "relevance")] == [True, False, False]
-    assert [count > 0 for count in black_pixels(page, "contribution")] == [False, False, True]
+    assert shown.marks(tmp_path / "out", "relevance_marks") == [True, False, False]
+    assert shown.marks(tmp_path / "out", "contribution_marks/0") == [False, False, True]
 
 
 def test_images_without_the_concept_are_hardly_ever_marked(model):

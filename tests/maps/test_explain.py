@@ -3,15 +3,14 @@ import json
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors.numpy import load_file
-from torch import nn
 
 import sacv
 from conftest import SmallNet, make_pictures
 from reference import naive, reading
 from sacv.errors import ActivationError, LayerError, MismatchError, OptionError, StorageError, TargetError
 from sacv.solvers import DEFAULT, LDA, MeanDifference, UnitLength
+from viewer import shown
 
 
 @pytest.fixture
@@ -80,7 +79,7 @@ def test_the_page_tells_the_solver_in_full(small_model, guidance, tmp_path, solv
     found = sacv.explain(small_model, guidance[0], bank, 0, method=sacv.methods.Gradient(), checks=False)
     found.save(tmp_path / "out")
     told = repr(solver).replace("'", "")  # words stand there without quotes
-    assert f"<dt>solver</dt><dd>{told}</dd>" in (tmp_path / "out" / "index.html").read_text()
+    assert shown.facts(tmp_path / "out")["solver"] == told
 
 
 def test_predicted_explains_each_images_own_class(small_model, small_bank, tmp_path):
@@ -144,10 +143,10 @@ def test_a_grid_that_changes_between_batches_is_told(small_model, small_bank):
 def test_the_saved_folder(found, tmp_path):
     found.save(tmp_path / "out")
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [
-        "explanation.json", "images.parquet", "index.html", "maps.safetensors", "scores.parquet",
+        "explanation.json", "images.parquet", "index.html", "maps.safetensors", "pictures", "scores.parquet",
     ]  # fmt: skip
     labels = json.loads((tmp_path / "out" / "explanation.json").read_text())
-    assert labels["format_version"] == 7 and labels["count"] == 3 and labels["numbers"] == [0, 1, 2]
+    assert labels["format_version"] == 8 and labels["count"] == 3 and labels["numbers"] == [0, 1, 2]
     assert [image["path"] for image in labels["images"]] == [image.path for image in found.images]
     assert labels["concepts"] == ["bright"] and list(labels["layers"]) == ["features.2"]
     maps = load_file(tmp_path / "out" / "maps.safetensors")
@@ -166,8 +165,11 @@ def test_the_saved_folder(found, tmp_path):
     }
     for kind, values in wanted.items():
         np.testing.assert_array_equal(maps[f"features.2/{kind}"][:, 0], values)
-    page = (tmp_path / "out" / "index.html").read_text()
-    assert "bright at features.2" in page and "5 x 5 px" in page
+    header = shown.header(tmp_path / "out")
+    assert header["concepts"] == ["bright"] and [layer["name"] for layer in header["layers"]] == ["features.2"]
+    assert "5 x 5 px" in header["layers"][0]["field"]
+    pictures = sorted(file.name for file in (tmp_path / "out" / "pictures").iterdir())
+    assert pictures == ["000000.jpg", "000001.jpg", "000002.jpg"]
     found.save(tmp_path / "out")  # its own folder may be written again
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "x").touch()
@@ -200,14 +202,13 @@ def test_a_constant_contribution_is_told_and_not_drawn(guidance, tmp_path):
     found = sacv.explain(model, guidance[0], bank, 1, method=sacv.methods.Gradient())
     assert [note.kind for note in found.notes] == ["constant contribution"]
     found.save(tmp_path / "out")
-    page = (tmp_path / "out" / "index.html").read_text()
-    assert "only global average pooling and a linear head follow" in page
-    assert 'alt="contribution of' not in page and "not drawn" in page
+    (layer,) = shown.header(tmp_path / "out")["layers"]
+    assert "only global average pooling and a linear head follow" in layer["notes"][0][0] and layer["silent"] == [True]
     # The default takes the amount of the concept into account, which differs between places.
     default = sacv.explain(model, guidance[0], bank, 1)
     assert [note.kind for note in default.notes] == ["constant derivative"]
     default.save(tmp_path / "out")
-    assert 'alt="contribution of' in (tmp_path / "out" / "index.html").read_text()
+    assert shown.header(tmp_path / "out")["layers"][0]["silent"] == [False]
 
 
 def test_a_zero_contribution_is_told(guidance):
@@ -247,33 +248,3 @@ def test_skipped_files_are_listed(small_model, small_bank, guidance, tmp_path):
     found.save(tmp_path / "out")
     assert "notes.txt" in (tmp_path / "out" / "index.html").read_text()
     assert "notes.txt" in json.loads((tmp_path / "out" / "explanation.json").read_text())["skipped"][0]["name"]
-
-
-def test_patches_show_the_place_of_the_greatest_relevance(tmp_path):
-    """A white spot in a black picture: the most relevant patch holds it, the least relevant does not."""
-
-    class Bright(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.pool = nn.AvgPool2d(4)
-            self.head = nn.Conv2d(3, 2, 1)
-
-        def forward(self, x):
-            return self.head(self.pool(x).square()).mean((2, 3))
-
-    from sacv.maps.page import _crop, _extremes
-    from sacv.report import PageImage
-
-    model = sacv.VisionModel(Bright(), sacv.ImageTransform((32, 32)))
-    spot = np.zeros((64, 96, 3), np.uint8)
-    spot[40:48, 60:72] = 255
-    white = np.full((2, 8, 8, 3), 255, np.uint8)
-    white[1] -= 10
-    bank = sacv.fit(model, ["pool"], {"white": white}, [255 - white])
-    found = sacv.explain(model, Image.fromarray(spot), bank, 0, allow_weak=True)
-    image, row, column = next(_extremes(found.relevance("pool", "white")))
-    assert (image, row, column) == (0, 5, 5)
-    fields = model.receptive_fields((3, 32, 32), ["pool"])["pool"]
-    shown = PageImage("spot", Image.fromarray(spot), model.transform.region((96, 64)), "0", 0.0, "0", 1.0)
-    crop = np.asarray(_crop(shown, fields.box(row, column), (3, 32, 32)))
-    assert crop.shape == (8, 12, 3) and crop.min() == 255

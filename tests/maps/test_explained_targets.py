@@ -14,6 +14,8 @@ from sacv.errors import OptionError, TargetError
 from sacv.maps import Explanations
 from sacv.maps.methods import Ablation, Gated, Gradient, GradientTimesConcept, IntegratedGradients
 from sacv.targets import BoxScore, Class, Difference, Each, Output, Region, Target
+from sacv.viewer import read_page
+from viewer import shown
 
 NAMES = ["ant", "bee", "cat", "dog"]
 LINEAR = [Gradient(), Gated(), GradientTimesConcept(), Ablation()]
@@ -161,10 +163,18 @@ def test_several_targets_are_saved_side_by_side(plain, tmp_path):
     told = json.loads((tmp_path / "out" / "explanations.json").read_text())
     folders = {one["target"]: one["folder"] for one in told["targets"]}
     assert folders == {"cat": "cat", "cat - ant": "cat-ant", "ant - cat": "ant-cat"}
-    page = (tmp_path / "out" / "index.html").read_text()
+    header = shown.header(tmp_path / "out")
+    assert header["targets"] == list(folders) and header["values"][2] == "the difference ant - cat"
+    for place, found_there in enumerate(found.values()):
+        maps = read_page(tmp_path / "out" / "index.html").values(f"maps/0/contribution/{place}")
+        want = found_there.maps[found_there.layers[0]].contribution
+        np.testing.assert_allclose(maps, want, atol=1e-3 * np.abs(want).max())
+    again = Explanations.load(tmp_path / "out")
+    assert list(again) == list(found) and again.to_json() == found.to_json()
+    assert again.page_data().header == header
     for target, folder in folders.items():
         labels = json.loads((tmp_path / "out" / folder / "explanation.json").read_text())
-        assert labels["settings"]["target"] == target and f'href="{folder}/index.html"' in page
+        assert labels["settings"]["target"] == target
         assert {row["target"] for row in labels["scores"]} == {target}
     assert "cat rather than ant" in (tmp_path / "out" / "cat-ant" / "index.html").read_text()
     assert labels["settings"]["value"] == "the difference ant - cat" and "Difference" in labels["settings"]["identity"]

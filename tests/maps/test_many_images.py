@@ -25,6 +25,7 @@ from sacv.maps.methods import Ablation, Gated, Gradient
 from sacv.maps.reducer import ExplainReducer
 from sacv.maps.slopes import Slopes
 from sacv.maps.stored import StoredRows
+from viewer import shown
 
 
 def make_model(seed=0):
@@ -56,9 +57,10 @@ def quick_page(monkeypatch):
     """A page that says of all maps what they are, and draws none."""
     whole = ("relevance", "contribution", "relevance_significant", "contribution_significant")
     monkeypatch.setattr(
-        "sacv.maps.explanation.draw",
-        lambda found: repr([[getattr(maps, kind).tolist() for kind in whole] for maps in found.maps.values()]),
+        "sacv.maps.explanation.page_data",
+        lambda given, *_: [[getattr(maps, kind).tolist() for kind in whole] for maps in given[0].maps.values()],
     )
+    monkeypatch.setattr("sacv.maps.explanation.write_page", lambda file, data: file.write_text(repr(data)))
 
 
 def reducer_of(bank, images=SHOWN_IMAGES, target="bee", method=None, checks=True, model=MODEL, batch_size=2):
@@ -82,7 +84,7 @@ def explained(bank, images=SHOWN_IMAGES, **options):
 
 
 def content(folder):
-    return {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
+    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
 
 
 def assert_same_arrays(one, other):
@@ -332,10 +334,22 @@ def test_of_many_images_a_choice_is_shown(many, saved, tmp_path):
     assert labels["count"] == 150 and labels["numbers"] == list(many.shown)
     assert [image["path"] for image in labels["images"]] == [many.images[number].path for number in many.shown]
     assert len(labels["images"]) == SHOWN and len(labels["scores"]) == 4 * SHOWN
-    page = (saved / "index.html").read_text()
-    assert f"{SHOWN} of 150 images are shown" in page and page.count("<h3>the images to explain") == 4 * SHOWN
+    assert len(shown.header(saved)["images"]) == 150, "a page has room for these"
+
+
+def test_a_page_shows_as_many_as_it_has_room_for(many, tmp_path, monkeypatch):
+    monkeypatch.setattr("sacv.maps.page.MOST", 40)
+    many.save(tmp_path / "many")
+    header = shown.header(tmp_path / "many")
+    want = choose(many.maps, 2, 150, 40)
+    assert [image["path"] for image in header["images"]] == [many.images[number].path for number in want]
+    assert header["count"] == 150 and header["warnings"][0].startswith("40 of 150 images are shown: of each layer")
+    assert len(list((tmp_path / "many" / "pictures").iterdir())) == 40
     many.of([3, 5]).save(tmp_path / "few")
-    assert "images are shown" not in (tmp_path / "few" / "index.html").read_text()
+    assert not any("images are shown" in text for text in shown.header(tmp_path / "few")["warnings"])
+    monkeypatch.setattr("sacv.maps.page.ROOM", 200_000)
+    many.save(tmp_path / "many")
+    assert len(shown.header(tmp_path / "many")["images"]) == 2
 
 
 def slow_choice(maps, concepts, images):

@@ -1,37 +1,36 @@
-"""Volumes on the page: three planes through the place of greatest relevance."""
-
-import re
+"""Volumes on the page: slices along three axes, and the maps that lie on them."""
 
 import numpy as np
-import pytest
 import torch
 from torch import nn
 
 import sacv
 from concepts.medical import write_nifti
-from sacv.maps.planes import volume_planes
+from sacv.maps.planes import NAMES, RAS_NAMES, SLICES, slices_of
+from sacv.viewer import read_page
+from viewer import shown
 
 SHAPE = (4, 6, 8)
 
 
-def maps(place):
-    relevance = np.zeros((2, 3, 4), np.float32)
-    relevance[place] = 1
-    return relevance, -relevance, relevance > 0, None
-
-
-@pytest.mark.parametrize("place", [(0, 0, 0), (1, 2, 3), (1, 0, 2)])
-def test_planes_go_through_the_place_of_greatest_relevance(place):
+def test_slices_are_those_of_the_volume():
     volume = np.random.default_rng(0).random((1, *SHAPE)).astype(np.float32)
-    found = volume_planes(volume, maps(place), ras=False)
-    z, y, x = (2 * part + 1 for part in place)
     low, high = volume.min(), volume.max()
     drawn = ((volume[0] - low) / (high - low) * 255).astype(np.uint8)
-    for plane, wanted in zip(found, (drawn[z], drawn[:, y], drawn[:, :, x]), strict=True):
-        np.testing.assert_array_equal(np.asarray(plane.picture)[..., 0], wanted)
-        assert plane.relevance.max() == 1 and plane.contribution.min() == -1
-        assert plane.relevance_marks.sum() == 1 and plane.contribution_marks is None
-    assert [plane.caption for plane in found] == [f"depth {z + 1} of 4", f"row {y + 1} of 6", f"column {x + 1} of 8"]
+    found = slices_of(volume, NAMES, ras=False)
+    assert [(one.name, one.axis, one.flipped, len(one.pictures)) for one in found] == [
+        ("depth", 0, False, 4), ("row", 1, False, 6), ("column", 2, False, 8),
+    ]  # fmt: skip
+    for one in found:
+        for at, picture in enumerate(one.pictures):
+            np.testing.assert_array_equal(np.asarray(picture)[..., 0], drawn.take(at, one.axis))
+    assert found[2].captions[3] == "column 4 of 8"
+
+
+def test_of_many_slices_evenly_spaced_ones_are_drawn():
+    depth, row, _ = slices_of(np.zeros((1, 3 * SLICES, 2, 2), np.float32), NAMES, ras=False)
+    assert len(depth.pictures) == SLICES and len(row.pictures) == 2
+    assert depth.captions[0] == f"depth 2 of {3 * SLICES}" and depth.captions[-1] == f"depth {3 * SLICES - 1} of 144"
 
 
 def test_anatomical_planes_have_superior_and_anterior_at_the_top():
@@ -39,16 +38,14 @@ def test_anatomical_planes_have_superior_and_anterior_at_the_top():
     volume[0, 3, :, :] += 1  # the most superior slice
     volume[0, :, 5, :] += 2  # the most anterior
     volume[0, :, :, 7] += 4  # the rightmost
-    axial, coronal, sagittal = volume_planes(volume, maps((0, 0, 0)), ras=True)
-    assert [plane.caption.split(",")[0] for plane in (axial, coronal, sagittal)] == ["axial", "coronal", "sagittal"]
-    level = {name: np.asarray(plane.picture)[..., 0].astype(int)
-             for name, plane in (("axial", axial), ("coronal", coronal), ("sagittal", sagittal))}  # fmt: skip
+    found = slices_of(volume, RAS_NAMES, ras=True)
+    assert [one.captions[0].split(",")[0] for one in found] == ["axial", "coronal", "sagittal"]
+    level = {one.name: np.asarray(one.pictures[0])[..., 0].astype(int) for one in found}
     right, anterior, superior = (int(part / 7 * 255) for part in (4, 2, 1))
     assert (level["axial"][0, :-1] == anterior).all() and (level["axial"][1:, -1] == right).all()
     assert (level["coronal"][0, :-1] == superior).all() and (level["coronal"][1:, -1] == right).all()
     assert (level["sagittal"][0, :-1] == superior).all() and (level["sagittal"][1:, -1] == anterior).all()
-    # The map is turned with its picture: the place (0, 0, 0) is inferior, posterior and left.
-    assert axial.relevance[-1, 0] == coronal.relevance[-1, 0] == sagittal.relevance[-1, 0] == 1
+    assert all(one.flipped for one in found), "so are the maps"
 
 
 class Volumes(nn.Module):
@@ -67,12 +64,7 @@ def bank_of(model, concept, random):
     return sacv.fit(model, ["pool"], {"bright": concept}, random, runs=2, nulls=19)
 
 
-def page(found, folder):
-    found.save(folder)
-    return (folder / "index.html").read_text()
-
-
-def test_the_page_draws_three_planes_of_each_volume_and_says_which(tmp_path):
+def test_the_page_draws_three_planes_of_each_volume_and_says_which(tmp_path, open_page):
     rng = np.random.default_rng(0)
     for name, shift in (("bright", 3), ("other", 0)):
         (tmp_path / name).mkdir()
@@ -81,12 +73,31 @@ def test_the_page_draws_three_planes_of_each_volume_and_says_which(tmp_path):
     model = sacv.VisionModel(Volumes(), window=sacv.Window(-3, 6))
     bank = bank_of(model, tmp_path / "bright", tmp_path / "other")
     found = sacv.explain(model, tmp_path / "bright", bank, 0, allow_weak=True)
-    text = page(found, tmp_path / "found")
-    assert re.findall(r"<figcaption>(axial|coronal|sagittal), slice", text) == ["axial", "coronal", "sagittal"] * 4
-    assert text.count('alt="relevance of bright') == text.count('alt="contribution of bright') == 12
-    assert text.count("<table>") == 4 and text.count("background-image") == 12
-    assert "anterior at the top" in text and "maps.safetensors holds the whole maps" in text
-    assert "<dt>window</dt><dd>-3:6</dd>" in text and "of volumes." in text
+    found.save(tmp_path / "found")
+    header = shown.header(tmp_path / "found")
+    assert [[plane["name"] for plane in image["planes"]] for image in header["images"]] == [list(RAS_NAMES)] * 4
+    assert "anterior at the top" in header["layers"][0]["notes"][0][-1]
+    assert "maps.safetensors holds the whole maps" in header["layers"][0]["notes"][0][-1]
+    assert shown.facts(tmp_path / "found")["window"] == "-3:6"
+    again = sacv.Explanation.load(tmp_path / "found").page_data()
+    assert again.header == header
+    slices = sum(len(plane["captions"]) for plane in header["images"][0]["planes"])
+    assert len(list((tmp_path / "found" / "pictures").iterdir())) == 4 * slices
+    relevance = found.relevance("pool", "bright")
+    page = open_page(tmp_path / "found" / "index.html")
+    for axis, (name, cells) in enumerate(zip(RAS_NAMES, relevance.shape[1:], strict=True)):
+        page.locator("select[aria-label=plane]").select_option(name)
+        captions = header["images"][0]["planes"][axis]["captions"]
+        best = int(np.unravel_index(relevance[0].argmax(), relevance[0].shape)[axis])
+        at = int(page.locator("input[aria-label=slice]").input_value())
+        assert at == int((best + 0.5) * len(captions) / cells), "at first the most relevant slice"
+        assert page.locator(".slices").inner_text().strip().endswith(captions[at])
+        want = relevance[0].take(int((at + 0.5) * cells / len(captions)), axis)[::-1]
+        drawn = page.locator("sacv-viewer").evaluate(
+            "({found, view}) => { const {values, rows, columns} = found.flat('relevance', view);"
+            " return [rows, columns, [...values]]; }"
+        )
+        np.testing.assert_allclose(np.reshape(drawn[2], drawn[:2]), want, atol=2e-3 * np.abs(relevance).max())
 
 
 def test_planes_of_other_volumes_have_no_anatomical_names(tmp_path):
@@ -94,9 +105,10 @@ def test_planes_of_other_volumes_have_no_anatomical_names(tmp_path):
     generator = torch.Generator().manual_seed(0)
     concept, random = (torch.randn(4, 1, *SHAPE, generator=generator) + shift for shift in (3, 0))
     found = sacv.explain(model, concept[:2], bank_of(model, concept, random), 0, allow_weak=True)
-    text = page(found, tmp_path / "found")
-    assert re.findall(r"<figcaption>(depth|row|column) \d of \d", text) == ["depth", "row", "column"] * 2
-    assert "axial" not in text and "<dt>window" not in text
+    found.save(tmp_path / "found")
+    header = shown.header(tmp_path / "found")
+    assert [[plane["name"] for plane in image["planes"]] for image in header["images"]] == [list(NAMES)] * 2
+    assert "axial" not in str(header) and "window" not in shown.facts(tmp_path / "found")
 
 
 def test_a_silent_contribution_and_missing_marks_are_not_drawn(tmp_path):
@@ -106,4 +118,6 @@ def test_a_silent_contribution_and_missing_marks_are_not_drawn(tmp_path):
     model = sacv.VisionModel(net)
     bank = sacv.fit(model, ["0"], {"bright": concept}, random, runs=2, nulls=0)
     found = sacv.explain(model, concept[:1], bank, 0, allow_weak=True, method=sacv.methods.Gradient())
-    assert page(found, tmp_path / "found").count("not drawn: see the note above") == 3
+    found.save(tmp_path / "found")
+    data = read_page(tmp_path / "found" / "index.html")
+    assert data.header["layers"][0]["silent"] == [True] and not any("marks" in name for name in data.arrays)

@@ -17,6 +17,8 @@ from sacv.concepts import image_set
 from sacv.errors import OptionError
 from sacv.maps.methods import Gradient
 from sacv.solvers import MeanDifference
+from sacv.viewer import read_page
+from viewer import shown
 
 LAYER = "layer"
 MODEL = planted_model(3)
@@ -113,16 +115,18 @@ def test_the_mask_is_saved_told_and_drawn(tmp_path):
     assert (told["kind"], told["pictures"], told["threshold"]) == ("given", 20, bank.cavs[0].presence.threshold)
     assert told["told"] == bank.cavs[0].presence.told
     assert [row["present"] for row in labels["scores"]] == marks.mean(axis=(1, 2)).tolist()
-    page = (tmp_path / "out" / "index.html").read_text()
-    assert "black line: present" in page and "calibrated on 20 pictures given as showing none" in page
+    ((card,),) = shown.header(tmp_path / "out")["cards"]
+    assert card["line"] == "present"
+    assert "calibrated on 20 pictures given as showing none" in dict(card["figures"])["mask of presence"]
+    np.testing.assert_array_equal(read_page(tmp_path / "out" / "index.html").arrays["maps/0/present"][:, 0], marks)
 
 
 def test_without_it_the_page_draws_what_beats_chance(tmp_path):
     found = explain(bank_of((), nulls=19), noise(3, 3, 4, 7, mean=2))
     found.save(tmp_path / "out")
-    page = (tmp_path / "out" / "index.html").read_text()
-    assert "black line: beats chance" in page and "black line: present" not in page
-    assert "no mask: no picture without the concept was kept" in page
+    ((card,),) = shown.header(tmp_path / "out")["cards"]
+    assert card["line"] == "beats chance"
+    assert "no mask: no picture without the concept was kept" in dict(card["figures"])["mask of presence"]
     assert "layer/present/c" not in load_file(tmp_path / "out" / "maps.safetensors")
     assert "present" not in found.scores()
 

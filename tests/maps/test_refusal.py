@@ -1,6 +1,5 @@
 """CAVs below the bars are refused; let through, they are marked wherever they are shown."""
 
-import html
 import json
 from dataclasses import replace
 
@@ -11,6 +10,7 @@ import torch
 import sacv
 from conftest import SmallNet
 from sacv.errors import WeakConceptError
+from viewer import shown
 
 
 def images(count, seed, offset=0.0):
@@ -82,10 +82,9 @@ def test_what_is_let_through_is_marked_everywhere(model, bank, tmp_path):
     labels = json.loads((tmp_path / "out" / "explanation.json").read_text())
     assert [row["weak"] for row in labels["scores"]] == [False, False, True, True]
     assert labels["notes"] == [{"layer": "features.2", "kind": "weak CAV", "text": note.text, "concept": "noise"}]
-    page = (tmp_path / "out" / "index.html").read_text()
-    bright, noise = page.split("<h2>")[1:]
-    assert f'<p class="warning" role="note">{note.text}</p>' in html.unescape(noise)
-    assert "too weak" not in html.unescape(bright)
+    ((bright, noise),) = shown.header(tmp_path / "out")["cards"]
+    assert noise["weak"] and noise["notes"] == [note.text]
+    assert not bright["weak"] and bright["notes"] == []
 
 
 def test_only_the_layer_where_it_is_weak_is_marked(model):

@@ -8,6 +8,7 @@ from torch import nn
 import sacv
 from sacv.errors import LayerError, OptionError
 from sacv.model.contributing import contributing
+from viewer import shown
 
 
 class Transformer(nn.Module):
@@ -102,7 +103,8 @@ def test_layouts_are_told_and_every_part_answers(case, tmp_path):
     assert found.relevance(layer, "c").shape == (2, *grid) and np.ptp(found.contribution(layer, "c")) > 0
     assert found.checks[layer][0][0].sign_agreement is not None
     found.save(tmp_path / "out")
-    assert "relevance of c" in (tmp_path / "out" / "index.html").read_text()
+    assert shown.header(tmp_path / "out")["concepts"] == ["c"]
+    assert repr(sacv.Explanation.load(tmp_path / "out")) == repr(found)
     table = sacv.score(model, given(3, shape, 4), bank, 1, allow_weak=True).table
     assert np.isfinite(table["value"]).all()
 

@@ -10,6 +10,7 @@ import sacv
 from sacv.bench.baselines import edge_strength, grad_cam
 from sacv.bench.metrics import auroc, coverage, read_mask
 from sacv.concepts.reading import read_picture
+from viewer import shown
 
 DATA = Path(os.environ.get("SACV_REAL_DATA", "../shared/real"))
 LAYER = "features.12"
@@ -62,8 +63,7 @@ def test_mean_difference_finds_the_zebras(model, truth, capsys, tmp_path):
     assert min(areas) >= 0.87
     assert min(inside) > 0
     found.save(tmp_path / "out")
-    page = (tmp_path / "out" / "index.html").read_text()
-    assert "155 x 155 px" in page and page.count("receptive field of row") == 16
+    assert "155 x 155 px" in shown.header(tmp_path / "out")["layers"][0]["field"]
 
 
 def test_the_defaults_find_the_zebras(model, truth, capsys):

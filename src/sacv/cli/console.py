@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -66,8 +67,11 @@ def _text(value: Any) -> str:
 
 def run(command: click.Command, arguments: Sequence[str] | None) -> int:
     """Run a command; give its exit status, with every user error told in one line."""
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        status = command.main(args=arguments, prog_name="sacv", standalone_mode=False)
+        status = command.main(
+            args=list(given), prog_name="sacv", standalone_mode=False, obj=shlex.join(["sacv", *given])
+        )
         return status if isinstance(status, int) else 0
     except click.ClickException as error:
         return _fail(error.format_message(), USER_ERROR)

@@ -108,7 +108,7 @@ def explain_command(
             shards=shards,
             progress=advance,
         )
-        found.save(out)
+        found.with_command(click.get_current_context().find_root().obj).save(out)
     if as_json:
         each = {} if isinstance(found, Explanation) else {"explanations": [one.to_json() for one in found.values()]}
         say_json({"out": str(out), **found.to_json(), **each})
@@ -123,7 +123,7 @@ def explain_command(
 
 
 def show_explanation(found: Explanation) -> None:
-    """Print the scores of an explanation for people; of many images those that its page shows."""
+    """Print the scores of an explanation for people; of many images a choice."""
     rows = found.of(found.shown).scores().to_dict(orient="records")
     say_table(
         [
@@ -167,8 +167,8 @@ def show_explanation(found: Explanation) -> None:
     )
     if len(found.shown) < len(found.images):
         say(
-            f"{len(found.shown)} of {len(found.images)} images are listed, as on the page; scores.parquet has a row "
-            "for each image, layer and concept."
+            f"{len(found.shown)} of {len(found.images)} images are listed; scores.parquet has a row for each image, "
+            "layer and concept."
         )
     for layer in found.layers:
         for concept in found.concepts:

@@ -4,8 +4,18 @@ from sacv.maps import methods
 from sacv.maps.checks import Checks
 from sacv.maps.explain import explain
 from sacv.maps.explanation import Explanation, Note
-from sacv.maps.explanations import Explanations
+from sacv.maps.explanations import Explanations, open_saved
 from sacv.maps.images import ExplainedImage
 from sacv.maps.layer_maps import LayerMaps
 
-__all__ = ["Checks", "ExplainedImage", "Explanation", "Explanations", "LayerMaps", "Note", "explain", "methods"]
+__all__ = [
+    "Checks",
+    "ExplainedImage",
+    "Explanation",
+    "Explanations",
+    "LayerMaps",
+    "Note",
+    "explain",
+    "methods",
+    "open_saved",
+]

@@ -14,7 +14,7 @@ from sacv.maps.views import chunks
 Float64 = NDArray[np.float64]
 
 SHOWN = 24
-"""Images that a page shows at most."""
+"""Images that are listed at most."""
 
 RULE = (
     "of each layer and concept in turn the image with the greatest relevance anywhere; then that with the greatest SACV"
@@ -23,32 +23,35 @@ RULE = (
 """How they are chosen, in words."""
 
 
-def choose(maps: Mapping[str, LayerMaps], concepts: int, images: int) -> tuple[int, ...]:
-    """Give the numbers of the images that are shown, in their order: all, if there are no more than `SHOWN`.
+def choose(maps: Mapping[str, LayerMaps], concepts: int, images: int, most: int | None = None) -> tuple[int, ...]:
+    """Give the numbers of the images that are shown, in their order: all, if there are no more than `most` (`SHOWN`).
 
-    Otherwise `SHOWN` of them, by `RULE`; of equals the first comes first.
+    Otherwise so many of them, by `RULE`; of equals the first comes first.
     """
-    if images <= SHOWN:
+    most = SHOWN if most is None else most
+    if images <= most:
         return tuple(range(images))
-    orders = [orders for layer in maps for orders in _orders(maps, layer, concepts, images)]
+    orders = [orders for layer in maps for orders in _orders(maps, layer, concepts, images, most)]
     chosen: dict[int, None] = {}
-    for number in chain.from_iterable(_in_turn(orders)):
+    for number in chain.from_iterable(_in_turn(orders, most)):
         chosen[number] = None
-        if len(chosen) == SHOWN:
+        if len(chosen) == most:
             break
     return tuple(sorted(chosen))
 
 
-def _in_turn(orders: list[list[NDArray[np.int64]]]) -> Iterator[list[int]]:
+def _in_turn(orders: list[list[NDArray[np.int64]]], most: int) -> Iterator[list[int]]:
     """Go through the ranks, the measures, and the layers and concepts."""
-    for rank in range(SHOWN):
+    for rank in range(most):
         for measure in zip(*orders, strict=True):
             yield [int(order[rank]) for order in measure]
 
 
-def _orders(maps: Mapping[str, LayerMaps], layer: str, concepts: int, images: int) -> list[list[NDArray[np.int64]]]:
+def _orders(
+    maps: Mapping[str, LayerMaps], layer: str, concepts: int, images: int, most: int
+) -> list[list[NDArray[np.int64]]]:
     """Give for each concept the first images by each measure, in the order of the rule."""
-    best = [[_First() for _ in range(4)] for _ in range(concepts)]
+    best = [[_First(most) for _ in range(4)] for _ in range(concepts)]
     for rows in chunks(images):
         some = maps[layer].of(rows)
         greatest, score = measures(some)
@@ -74,7 +77,8 @@ def measures(maps: LayerMaps) -> tuple[Float64, Float64]:
 class _First:
     """The images of the greatest values so far, of equals the first."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self.numbers = np.empty(0, dtype=np.int64)
         self._values = np.empty(0)
 
@@ -82,5 +86,5 @@ class _First:
         """Take in the values of images from number `start` on."""
         numbers = np.concatenate([self.numbers, np.arange(start, start + len(values))])
         both = np.concatenate([self._values, values])
-        order = np.argsort(-both, kind="stable")[:SHOWN]
+        order = np.argsort(-both, kind="stable")[: self._most]
         self.numbers, self._values = numbers[order], both[order]

@@ -3,8 +3,8 @@
 An explanation is saved as a folder, whose size is all that grows with the images:
 
 `explanation.json`
-    Number of images, concepts, layers, target, settings, notes, `format_version`; and the images that the page shows
-    (all, if there are no more than 24), with their scores.
+    Number of images, concepts, layers, target, settings, notes, `format_version`; the images that are listed (all, if
+    there are no more than 24), with their scores; and what the page shows and says of bank and model.
 `images.parquet`
     A row for each image: its size, what the network saw of it, target, logit and prediction.
 `scores.parquet`
@@ -16,8 +16,10 @@ An explanation is saved as a folder, whose size is all that grows with the image
     images are explained within masks, `LAYER/inside`, bool `(images, *grid)`, marks the locations that count: relevance
     and contribution are of all locations, and the other marks lie inside alone. Single images are read without the
     others by `safetensors.safe_open(...).get_slice(NAME)[number]`.
+`pictures/NUMBER.jpg`
+    What the network saw of the images that the page shows; of volumes `NUMBER-PLANE-SLICE.jpg`.
 `index.html`
-    A page with everything inline, of the images chosen by `sacv.maps.choice`.
+    A page with everything inline, of the images chosen by `sacv.maps.choice`, as many as it has room for.
 """
 
 from __future__ import annotations
@@ -35,20 +37,25 @@ from numpy.typing import NDArray
 from sacv.cav import ConceptBank
 from sacv.concepts import ImageSet
 from sacv.errors import LayerError, OptionError
-from sacv.files import Array, Streamed, stream_arrays, write_folder, write_json
+from sacv.files import Array, Streamed, read_json, stream_arrays, write_folder, write_json
 from sacv.maps.checks import Checks
 from sacv.maps.choice import choose
+from sacv.maps.drawn import Drawn, drawn, save_drawn
 from sacv.maps.images import ExplainedImage
 from sacv.maps.layer_maps import LayerMaps, Map
-from sacv.maps.page import draw
+from sacv.maps.loaded import damage_told, load_parts
+from sacv.maps.origin import origin_of
+from sacv.maps.page import on_page, page_data
 from sacv.maps.tables import IMAGES, image_row, scores_schema, write_table
 from sacv.maps.views import chunks
 from sacv.maps.within import ExplainedWithin, relevant_sums, share
 from sacv.model import VisionModel
+from sacv.viewer import ViewerData, write_page
 
-FORMAT_VERSION = 7
+FORMAT_VERSION = 8
 KIND = "explanation"
 MARKER = "explanation.json"
+PICTURES = "pictures"
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,14 @@ class Explanation:
         Where the images came from, to draw them.
     settings
         Target and other arguments; of a target that is no class what it is, and its identity.
+    within
+        What masks change, where the images are explained within masks.
+    origin
+        Of one that was loaded: what the label file says of bank and model.
+    drawn
+        Of one that was loaded: what is drawn of each image, where it was saved.
+
+    The bank and the model are those given to `sacv.explain`; one that was loaded has none.
     """
 
     images: Sequence[ExplainedImage]
@@ -94,11 +109,20 @@ class Explanation:
     maps: Mapping[str, LayerMaps]
     checks: Mapping[str, Sequence[tuple[Checks, ...]]] | None
     notes: tuple[Note, ...]
-    bank: ConceptBank
-    model: VisionModel
+    bank: ConceptBank | None
+    model: VisionModel | None
     pictures: ImageSet
     settings: Mapping[str, Any]
     within: ExplainedWithin | None = None
+    origin: Mapping[str, Any] | None = None
+    drawn: Sequence[Drawn | None] | None = None
+
+    def __repr__(self) -> str:
+        images = f"{len(self.images)} image" + "s" * (len(self.images) != 1)
+        return (
+            f"Explanation({images}, target {self.settings['target']!r}; concepts {', '.join(self.concepts)}; "
+            f"layers {', '.join(self.layers)})"
+        )
 
     @property
     def layers(self) -> list[str]:
@@ -112,7 +136,7 @@ class Explanation:
 
     @cached_property
     def shown(self) -> tuple[int, ...]:
-        """Numbers of the images that the page shows: all, or a choice of them (`sacv.maps.choice`)."""
+        """Numbers of the images that are listed: all, or a choice of them (`sacv.maps.choice`)."""
         return choose(self.maps, len(self.concepts), len(self.images))
 
     def of(self, numbers: Sequence[int]) -> Explanation:
@@ -126,7 +150,15 @@ class Explanation:
             maps={layer: maps.of(numbers) for layer, maps in self.maps.items()},
             checks=lines,
             pictures=replace(self.pictures, items=tuple(self.pictures.items[number] for number in numbers)),
+            drawn=None if self.drawn is None else [self.drawn[number] for number in numbers],
         )
+
+    @cached_property
+    def made(self) -> Mapping[str, Any]:
+        """What it was made with, as the label file holds it."""
+        if self.origin is not None:
+            return self.origin
+        return origin_of(self)
 
     def relevance(self, layer: str, concept: str) -> Map:
         """Give `w . a(p) - t`, float32 `(images, *grid)`, in units of activation; above 0 the concept is seen.
@@ -190,7 +222,11 @@ class Explanation:
 
     def presence_told(self, layer: str, concept: str) -> str:
         """Say what the mask of presence is calibrated on, or why there is none."""
-        maps, presence = self._maps(layer), self.bank.cav(layer, concept).presence
+        maps = self._maps(layer)
+        if self.bank is None:
+            cavs = self.made["cavs"]
+            return str(next(c["presence"]["told"] for c in cavs if (c["layer"], c["concept"]) == (layer, concept)))
+        presence = self.bank.cav(layer, concept).presence
         if presence.threshold is not None and concept not in maps.present:
             return f"no mask: the grid is {maps.grid}, not {self.bank.layers[layer].grid} as in the bank"
         return presence.told
@@ -301,7 +337,7 @@ class Explanation:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Give everything but the maps, as the label file holds it; of many images those that the page shows."""
+        """Give everything but the maps, as the label file holds it; of many images those that are listed."""
         shown = self.of(self.shown)
         return {
             "kind": KIND,
@@ -310,27 +346,8 @@ class Explanation:
             "numbers": list(self.shown),
             "images": [asdict(image) for image in shown.images],
             "concepts": list(self.concepts),
-            "layers": {
-                name: {
-                    "grid": list(self.maps[name].grid),
-                    "channels": self.bank.layers[name].channels,
-                }
-                for name in self.layers
-            },
-            "cavs": [
-                {
-                    "layer": layer,
-                    "concept": concept,
-                    "threshold": self.bank.cav(layer, concept).threshold,
-                    "presence": self._presence(layer, concept),
-                    "quality": asdict(self.bank.cav(layer, concept).quality),
-                }
-                for layer in self.layers
-                for concept in self.concepts
-            ],
             "settings": dict(self.settings),
-            "model": {key: self.bank.model[key] for key in ("spec", "kind", "fingerprint")},
-            "solver": dict(self.bank.solver),
+            **self.made,
             "scores": [
                 {key: None if isinstance(value, float) and np.isnan(value) else value for key, value in row.items()}
                 for row in shown.scores().to_dict(orient="records")
@@ -338,16 +355,6 @@ class Explanation:
             "within": None if self.within is None else self.within.to_json(),
             "notes": [asdict(note) for note in self.notes],
             "skipped": [asdict(entry) for entry in self.pictures.skipped],
-        }
-
-    def _presence(self, layer: str, concept: str) -> dict[str, Any]:
-        presence = self.bank.cav(layer, concept).presence
-        return {
-            "threshold": presence.threshold,
-            "pictures": len(presence),
-            "negatives": presence.negatives,
-            "kind": presence.kind,
-            "told": self.presence_told(layer, concept),
         }
 
     def save(self, folder: str | Path) -> None:
@@ -360,14 +367,54 @@ class Explanation:
         """
 
         def fill(fresh: Path) -> None:
-            write_json(fresh / MARKER, self.to_json())
+            numbers, pictures = self.on_page()
+            (fresh / PICTURES).mkdir()
+            for number, one in zip(numbers, pictures, strict=True):
+                save_drawn(fresh / PICTURES, number, one)
+            drawn = [{"number": number, **one.labels()} for number, one in zip(numbers, pictures, strict=True)]
+            write_json(fresh / MARKER, self.to_json() | {"drawn": drawn})
             stream_arrays(fresh / "maps.safetensors", self._streamed())
             images = ([image_row(image) for image in self.images[some]] for some in chunks(len(self.images)))
             write_table(fresh / "images.parquet", IMAGES, images)
             write_table(fresh / "scores.parquet", scores_schema(self._columns()), self._score_rows())
-            (fresh / "index.html").write_text(draw(self), encoding="utf-8")
+            write_page(fresh / "index.html", page_data([self], numbers, pictures))
 
         write_folder(Path(folder), MARKER, fill)
+
+    def on_page(self) -> tuple[list[int], list[Drawn]]:
+        """Give the numbers of the images that a page shows, and what is drawn of them."""
+        if self.drawn is not None:
+            kept = {number: one for number, one in enumerate(self.drawn) if one is not None}
+            return list(kept), list(kept.values())
+        if self.model is None:
+            raise OptionError("an explanation without its model and its pictures has no page")
+        numbers = on_page(self)
+        return list(numbers), [drawn(self.model, self.pictures.items[number]) for number in numbers]
+
+    def with_command(self, command: str) -> Explanation:
+        """Give the same, made by a command, as its page says."""
+        return replace(self, settings={**self.settings, "command": command})
+
+    def page_data(self) -> ViewerData:
+        """Give what the viewer draws."""
+        return page_data([self], *self.on_page())
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Explanation:
+        """Read an explanation from its folder; maps stay on disk until they are used.
+
+        It has neither the bank nor the model.
+
+        Raises
+        ------
+        CorruptFileError
+            If it is no explanation, damaged, incomplete or of an unknown version.
+        """
+        folder = Path(folder)
+        labels = read_json(folder / MARKER, kind=KIND, format_version=FORMAT_VERSION)
+        with damage_told(folder):
+            parts = load_parts(folder, labels)
+            return cls(**parts, notes=tuple(Note(**note) for note in labels["notes"]), bank=None, model=None)
 
     def _columns(self) -> list[str]:
         """Name the columns of the scores."""

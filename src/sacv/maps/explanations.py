@@ -5,7 +5,7 @@ Saved as a folder:
 `explanations.json`
     By target, the folder of its explanation; `format_version`.
 `index.html`
-    A page that leads to each, with the mean SACV scores side by side.
+    A page of all, with the mean SACV scores side by side.
 `TARGET/`
     A folder for each target, as `Explanation.save` writes it; named after the target, without what no folder may hold.
 """
@@ -18,9 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sacv.files import write_folder, write_json
+from sacv.files import read_json, write_folder, write_json
 from sacv.maps.explanation import Explanation
-from sacv.report import TargetRow, render_targets
+from sacv.maps.loaded import damage_told
+from sacv.maps.page import page_data
+from sacv.viewer import ViewerData, write_page
 
 FORMAT_VERSION = 1
 KIND = "explanations"
@@ -74,29 +76,43 @@ class Explanations(Mapping[str, Explanation]):
             for target, name in self.folders().items():
                 self[target].save(fresh / name)
             write_json(fresh / MARKER, self.to_json())
-            (fresh / "index.html").write_text(self._page(), encoding="utf-8")
+            write_page(fresh / "index.html", self.page_data())
 
         write_folder(Path(folder), MARKER, fill)
 
-    def _page(self) -> str:
+    def page_data(self) -> ViewerData:
+        """Give what the viewer draws: all targets on one page."""
         first = next(iter(self.values()))
-        folders = self.folders()
-        return render_targets(
-            title=f"{', '.join(first.concepts)}: contributions to {len(self)} targets of {first.bank.model['kind']}",
-            measure=f"Mean SACV score of {len(first.images)} images, in {first.settings['method']['unit']}",
-            columns=[f"{layer}, {concept}" for layer in first.layers for concept in first.concepts],
-            rows=[
-                TargetRow(target, f"{folders[target]}/index.html", _means(found), _told(found))
-                for target, found in self.items()
-            ],
-        )
+        return page_data(list(self.values()), *first.on_page())
+
+    def with_command(self, command: str) -> Explanations:
+        """Give the same, made by a command."""
+        return Explanations({target: found.with_command(command) for target, found in self.items()})
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Explanations:
+        """Read explanations from their folder, as `Explanation.load` does each.
+
+        Raises
+        ------
+        CorruptFileError
+            If they are none, damaged, incomplete or of an unknown version.
+        """
+        folder = Path(folder)
+        labels = read_json(folder / MARKER, kind=KIND, format_version=FORMAT_VERSION)
+        with damage_told(folder):
+            return cls(
+                {one["target"]: Explanation.load(folder / Path(one["folder"]).name) for one in labels["targets"]}
+            )
 
 
-def _means(found: Explanation) -> list[float]:
-    """Give the mean SACV score of each layer and concept."""
-    table = found.scores().groupby(["layer", "concept"], sort=False)["sacv_score"].mean()
-    return [float(table[layer, concept]) for layer in found.layers for concept in found.concepts]
+def open_saved(folder: str | Path) -> Explanation | Explanations:
+    """Read what `explain` saved in a folder, of one target or of several.
 
-
-def _told(found: Explanation) -> list[str]:
-    return [note.text for note in found.notes if note.kind == "target"]
+    Raises
+    ------
+    CorruptFileError
+        As `Explanation.load`.
+    """
+    several = (Path(folder) / MARKER).exists()
+    return Explanations.load(folder) if several else Explanation.load(folder)

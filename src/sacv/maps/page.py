@@ -1,139 +1,219 @@
-"""From an explanation to the plain data that `sacv.report` draws."""
+"""From explanations to what the viewer draws."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from scipy.stats import t as student
 
 from sacv.concepts import Skipped
-from sacv.concepts.formats import Loaded, format_of
-from sacv.maps.choice import RULE
-from sacv.maps.picture import picture_seen
-from sacv.maps.planes import ANATOMICAL, PLAIN, Maps, as_input, of_image, volume_planes
-from sacv.model import ReceptiveFields
-from sacv.report import PageImage, PageMap, PagePatch, PagePlane, PageTrust, render_page
+from sacv.concepts.formats import format_of
+from sacv.maps.choice import RULE, choose, measures
+from sacv.maps.planes import ANATOMICAL, PLAIN
+from sacv.maps.views import chunks
+from sacv.viewer import Blocks, ViewerData
 
 if TYPE_CHECKING:
+    from sacv.cav import ConceptBank
+    from sacv.maps.drawn import Drawn
     from sacv.maps.explanation import Explanation
     from sacv.maps.layer_maps import LayerMaps
 
 SILENT = ("zero contribution", "constant contribution")
 """Kinds of notes on maps of contribution that say nothing about places."""
 
-PATCHES = 8
-"""Receptive fields shown at each end of a layer's and concept's locations."""
-
 NAMED = 10
 """Files left out that the page names."""
 
-CHOSEN = (
-    f"images are shown: {RULE}. Colours and the strips of places are of these; scores.parquet has a row for each image."
-)
+MOST = 240
+"""Images that a page shows at most."""
+
+ROOM = 17_000_000
+"""Bytes of maps and pictures that a page of many images holds, about; in its file they take four thirds of that."""
+
+PICTURE = 70_000
+"""Bytes of a picture, about."""
+
+SCORES = (
+    "relevant", "relevance_max", "relevance_mean", "sacv_score", "sacv_positive", "sacv_negative", "contribution_sum",
+    "relevance_significant", "contribution_significant", "present", "inside",
+)  # fmt: skip
+"""Columns of `Explanation.scores` that the viewer has, where they are."""
+
+CHOSEN = f"images are shown: {RULE}. scores.parquet has a row for each image."
 
 
-def draw(found: Explanation) -> str:
-    """Give the page of an explanation, with everything inline; of many images a choice is shown."""
-    chosen = [] if len(found.shown) == len(found.images) else [f"{len(found.shown)} of {len(found.images)} {CHOSEN}"]
-    skipped = found.pictures.skipped
-    found = found.of(found.shown)
-    loaded = [item.load() for item in found.pictures]
-    shown = [picture_seen(found.model, image, 0.5) for image in loaded]
-    input_shape = found.model.inputs(loaded[:1]).shape[1:]
-    fields = found.model.receptive_fields(input_shape, found.layers)
-    images = [
-        PageImage(
-            name=image.path,
-            picture=picture,
-            region=region,
-            target=image.target_name,
-            logit=image.logit,
-            predicted=image.predicted_name,
-            probability=image.probability,
-        )
-        for image, (picture, region) in zip(found.images, shown, strict=True)
-    ]
-    scores = found.scores()
-    maps = []
+def on_page(found: Explanation) -> tuple[int, ...]:
+    """Give the numbers of the images that a page shows: all, or as many of the choice as it has room for."""
+    kinds = 5 + 2 * len(found.concepts)  # float16 twice, marks three times
+    cells = sum(int(np.prod(found.maps[layer].grid)) for layer in found.layers)
+    each = PICTURE + cells * len(found.concepts) * kinds // 2
+    most = min(max(ROOM // each, 1), MOST)
+    return choose(found.maps, len(found.concepts), len(found.images), most)
+
+
+def page_data(explanations: Sequence[Explanation], numbers: Sequence[int], pictures: Sequence[Drawn]) -> ViewerData:
+    """Give what the viewer draws.
+
+    Parameters
+    ----------
+    explanations
+        Of the same images, concepts and layers; one for each target.
+    numbers
+        Of the images that are shown.
+    pictures
+        Of these.
+    """
+    whole = explanations[0]
+    shown = [found.of(numbers) for found in explanations]
+    blocks = Blocks()
+    for number, one in enumerate(pictures):
+        for name, content in zip(one.names(), one.pictures, strict=True):
+            blocks.add_bytes(f"pictures/{number}/{name}", content)
+    for number, layer in enumerate(whole.layers):
+        _add_maps(blocks, shown, number, layer)
+    _add_scores(blocks, shown)
+    blocks.add_figures("summary", np.stack([_summary(found) for found in explanations]))
+    few = [] if len(numbers) == len(whole.images) else [f"{len(numbers)} of {len(whole.images)} {CHOSEN}"]
+    command = whole.settings.get("command")
+    method, skipped = whole.settings["method"], whole.pictures.skipped
+    header = {
+        "kind": "explanation",
+        "title": f"{', '.join(whole.concepts)}: what {whole.made['model']['kind']} sees, and where",
+        "subject": str(whole.made["model"]["kind"]),
+        "count": len(whole.images),
+        "meaning": method["meaning"],
+        "concepts": list(whole.concepts),
+        "units": [found.settings["method"]["unit"] for found in explanations],
+        "values": [found.value for found in explanations],
+        "targets": [str(found.settings["target"]) for found in explanations],
+        "images": [_image(shown, row, one) for row, one in enumerate(pictures)],
+        "layers": [_layer(explanations, layer, pictures) for layer in whole.layers],
+        "cards": [[_card(whole, layer, concept) for concept in whole.concepts] for layer in whole.layers],
+        "trust": [
+            [
+                [
+                    [_trust(found, layer, number, row) for row in range(len(numbers))]
+                    for number in range(len(found.concepts))
+                ]
+                for layer in found.layers
+            ]
+            for found in shown
+        ],
+        "warnings": [*few, *(f"Left out: {entry.reason}" for entry in skipped[:NAMED]), *_more(skipped)],
+        "facts": [*map(list, whole.made["facts"].items()), *([["command", command]] if command else [])],
+    }
+    return blocks.data(header)
+
+
+def _add_maps(blocks: Blocks, shown: Sequence[Explanation], number: int, layer: str) -> None:
+    first = shown[0].maps[layer]
+    blocks.add_map(f"maps/{number}/relevance", _lines(first.relevance))
+    if first.relevance_significant is not None:
+        blocks.add_marks(f"maps/{number}/relevance_marks", _lines(first.relevance_significant))
+    if first.present:
+        nothing = np.zeros((len(first.relevance), *first.grid), dtype=bool)
+        present = [first.present.get(concept, nothing) for concept in shown[0].concepts]
+        blocks.add_marks(f"maps/{number}/present", _lines(np.stack(present, axis=1)))
+    if first.inside is not None:
+        blocks.add_marks(f"maps/{number}/inside", first.inside[:, None] if len(first.grid) == 1 else first.inside)
+    for target, found in enumerate(shown):
+        maps = found.maps[layer]
+        blocks.add_map(f"maps/{number}/contribution/{target}", _lines(maps.contribution))
+        if maps.contribution_significant is not None:
+            blocks.add_marks(f"maps/{number}/contribution_marks/{target}", _lines(maps.contribution_significant))
+
+
+def _lines(values: NDArray[Any]) -> NDArray[Any]:
+    """Give maps to draw: those of signals `(images, concepts, length)` become a row each."""
+    return values[:, :, None, :] if values.ndim == 3 else values
+
+
+def _add_scores(blocks: Blocks, shown: Sequence[Explanation]) -> None:
+    """Add each score, `(targets, layers, concepts, images)`."""
+    tables = [found.scores() for found in shown]
+    shape = len(shown), len(shown[0].layers), len(shown[0].concepts), len(shown[0].images)
+    for name in SCORES:
+        if name in tables[0].columns:
+            blocks.add_figures(
+                f"scores/{name}",
+                np.stack([table[name].to_numpy(dtype=np.float64, na_value=np.nan) for table in tables]).reshape(shape),
+            )
+
+
+def _summary(found: Explanation) -> NDArray[np.float64]:
+    """Give the mean SACV score over all images and its 95 % interval, `(layers, concepts, 3)`.
+
+    The interval is Student's, mean +- t s / sqrt(n); of one image it is missing.
+    """
+    rows = []
     for layer in found.layers:
+        maps = found.maps[layer]
+        scores = np.concatenate([measures(maps.of(some))[1] for some in chunks(len(found.images))])
+        mean, half = scores.mean(axis=0), np.full(scores.shape[1], np.nan)
+        if len(scores) > 1:
+            half = student.ppf(0.975, len(scores) - 1) * scores.std(axis=0, ddof=1) / np.sqrt(len(scores))
+        rows.append(np.stack([mean, mean - half, mean + half], axis=-1))
+    return np.stack(rows)
+
+
+def _image(shown: Sequence[Explanation], row: int, one: Drawn) -> dict[str, Any]:
+    image = shown[0].images[row]
+    values = [found.images[row] for found in shown]
+    return {
+        "path": image.path,
+        **one.labels(),
+        "predicted": image.predicted_name,
+        "probability": image.probability,
+        "targets": [[value.target_name, value.logit] for value in values],
+    }
+
+
+def _layer(explanations: Sequence[Explanation], layer: str, pictures: Sequence[Drawn]) -> dict[str, Any]:
+    found = explanations[0]
+    grid, fields = found.maps[layer].grid, found.made["layers"][layer]["fields"]
+    return {
+        "name": layer,
+        "grid": [1, *grid] if len(grid) == 1 else list(grid),
+        "fields": _shares(fields, found.made["input_shape"][1:]) if len(grid) == 2 and fields is not None else None,
+        "field": describe_field(fields),
         # A map that says nothing is not drawn; its note says why.
-        silent = any(note.layer == layer and note.kind in SILENT for note in found.notes)
-        for concept in found.concepts:
-            grid = found.relevance(layer, concept).shape[1:]
-            beats, number = found.maps[layer], found.concepts.index(concept)
-            relevance = _lines(beats.relevance[:, number])
-            contribution = _lines(beats.contribution[:, number])
-            counted = None if beats.inside is None else _lines(beats.inside)
-            rows = scores[(scores["layer"] == layer) & (scores["concept"] == concept)]
-            patches = [
-                _patches(order, fields[layer] if len(grid) == 2 else None, images, relevance, contribution, input_shape)
-                for order in (_extremes(relevance, counted), _extremes(-relevance, counted))
-            ]
-            told = [
-                note.text for note in found.notes if note.layer in (layer, None) and note.concept in (concept, None)
-            ]
-            marks = (
-                beats.present.get(concept, _of_concept(beats.relevance_significant, number)),
-                _of_concept(beats.contribution_significant, number),
-            )
-            relevance_marks, contribution_marks = (None if one is None else _lines(one) for one in marks)
-            drawn = relevance, None if silent else contribution, relevance_marks, contribution_marks
-            maps.append(
-                PageMap(
-                    layer=layer,
-                    concept=concept,
-                    relevance=drawn[0],
-                    contribution=drawn[1],
-                    unit=found.settings["method"]["unit"],
-                    meaning=found.settings["method"]["meaning"],
-                    relevance_marks=drawn[2],
-                    relevance_line=_line(beats, concept),
-                    contribution_marks=drawn[3],
-                    numbers=[_numbers(row) for row in rows.to_dict(orient="records")],
-                    trust=[_trust(found, layer, number, row) for row in range(len(images))],
-                    quality=_quality(found, layer, concept),
-                    notes=told + _shape_note(found, grid),
-                    most=patches[0],
-                    least=patches[1],
-                    receptive_field=_describe(fields[layer]),
-                    planes=_planes(found, loaded, drawn) if len(grid) == 3 else (),
-                    inside=counted,
-                )
-            )
-    return render_page(
-        title=f"{', '.join(found.concepts)}: what {found.bank.model['kind']} sees, and where",
-        images=images,
-        maps=maps,
-        facts=_facts(found),
-        warnings=[*chosen, *(f"Left out: {entry.reason}" for entry in skipped[:NAMED]), *_more(skipped)],
-    )
+        "silent": [any(note.layer == layer and note.kind in SILENT for note in one.notes) for one in explanations],
+        "notes": [_layer_notes(one, layer) + _shape_note(grid, pictures) for one in explanations],
+    }
+
+
+def _layer_notes(found: Explanation, layer: str) -> list[str]:
+    return [note.text for note in found.notes if note.layer in (layer, None) and note.concept is None]
+
+
+def _shares(fields: Sequence[Sequence[Sequence[int]]], size: Sequence[int]) -> list[list[list[float]]]:
+    """Give the first and past-last line of each field, along rows and columns, as shares of the input."""
+    return [
+        [[round(first / side, 5), round(last / side, 5)] for first, last in axis]
+        for axis, side in zip(fields, size, strict=True)
+    ]
+
+
+def _card(found: Explanation, layer: str, concept: str) -> dict[str, Any]:
+    told = next(one for one in found.made["cavs"] if (one["layer"], one["concept"]) == (layer, concept))
+    quality = told["quality"]
+    return {
+        "auroc": quality["auroc"],
+        "interval": list(quality["auroc_interval"]),
+        "figures": [[label, text] for label, text in told["figures"].items()],
+        "line": _line(found.maps[layer], concept),
+        "weak": any((note.kind, note.layer, note.concept) == ("weak CAV", layer, concept) for note in found.notes),
+        "notes": [note.text for note in found.notes if note.layer in (layer, None) and note.concept == concept],
+    }
 
 
 def _more(skipped: Sequence[Skipped]) -> list[str]:
     return [f"Left out: {len(skipped) - NAMED} more, named in explanation.json"] if len(skipped) > NAMED else []
-
-
-def _numbers(row: Mapping[Hashable, Any]) -> dict[str, float]:
-    named = {
-        "relevant share": "relevant",
-        "largest relevance": "relevance_max",
-        "SACV score": "sacv_score",
-        "positive part": "sacv_positive",
-        "negative part": "sacv_negative",
-        "sum over all places": "contribution_sum",
-    }
-    if "inside" in row:
-        named["sum over the places that count"] = named.pop("sum over all places")
-        named["share of places that count"] = "inside"
-    return {label: float(row[key]) for label, key in named.items()}
-
-
-def _of_concept(values: NDArray[np.bool_] | None, number: int) -> NDArray[np.bool_] | None:
-    return None if values is None else values[:, number]
 
 
 def _line(maps: LayerMaps, concept: str) -> str:
@@ -142,29 +222,17 @@ def _line(maps: LayerMaps, concept: str) -> str:
     return "" if maps.relevance_significant is None else "beats chance"
 
 
-def _lines(values: NDArray[Any]) -> NDArray[Any]:
-    """Give maps to draw: those of signals `(images, length)` become a row each."""
-    return values[:, None, :] if values.ndim == 2 else values
-
-
-def _planes(found: Explanation, loaded: Sequence[Loaded], drawn: Maps) -> list[list[PagePlane]]:
-    """Give of each volume the three planes through the place of greatest relevance."""
-    planes = []
-    for row, (item, image) in enumerate(zip(found.pictures, loaded, strict=True)):
-        planes.append(volume_planes(as_input(found.model, image), of_image(drawn, row), ras=item.ras))
-    return planes
-
-
-def _shape_note(found: Explanation, grid: tuple[int, ...]) -> list[str]:
+def _shape_note(grid: tuple[int, ...], pictures: Sequence[Drawn]) -> list[str]:
     if len(grid) == 3:
-        anatomical = all(item.ras for item in found.pictures)
+        anatomical = all(plane.flipped for one in pictures for plane in one.planes)
         return [f"{ANATOMICAL if anatomical else PLAIN} maps.safetensors holds the whole maps."]
     return ["The locations lie along one axis, drawn from left to right."] if len(grid) == 1 else []
 
 
-def _trust(found: Explanation, layer: str, number: int, row: int) -> PageTrust:
+def _trust(found: Explanation, layer: str, number: int, row: int) -> list[Any]:
+    """Give the trust line of an image, and its doubts."""
     if found.checks is None:
-        return PageTrust("The checks of this image were not asked for.", ())
+        return ["The checks of this image were not asked for.", []]
     line = found.checks[layer][row][number]
     told = f"Its strongest evidence stands at percentile {line.evidence:.0f} of the held-out guidance."
     told += f" Taking the concept out everywhere changes {found.value} by {line.ablation:+.3g}"
@@ -173,11 +241,12 @@ def _trust(found: Explanation, layer: str, number: int, row: int) -> PageTrust:
         told += f"; both agree in sign for {line.sign_agreement:.0%} of the concepts in this image"
     if line.neighbours is not None:
         told += f"; neighbouring layers' maps correlate with it by {line.neighbours:.2f}"
-    return PageTrust(told + ".", tuple(line.doubts_of(found.value)))
+    return [told + ".", line.doubts_of(found.value)]
 
 
-def _quality(found: Explanation, layer: str, concept: str) -> dict[str, str]:
-    quality = found.bank.cav(layer, concept).quality
+def quality_told(found: Explanation, bank: ConceptBank, layer: str, concept: str) -> dict[str, str]:
+    """Give the figures of a CAV by their label."""
+    quality = bank.cav(layer, concept).quality
     return {
         "accuracy, locations": f"{quality.accuracy:.3f}",
         "AUROC, locations": f"{quality.auroc:.3f} ({quality.auroc_interval[0]:.3f} to {quality.auroc_interval[1]:.3f})",
@@ -195,22 +264,23 @@ def _many(images: int, groups: int | None) -> str:
     return f"{images} images" if groups is None else f"{images} images of {groups} groups"
 
 
-def _facts(found: Explanation) -> dict[str, str]:
+def facts_told(found: Explanation, bank: ConceptBank) -> dict[str, str]:
+    """Say how it was made, by label."""
     return {
-        "model": str(found.bank.model["spec"] or found.bank.model["kind"]),
-        "fingerprint": str(found.bank.model["fingerprint"])[:16],
+        "model": str(bank.model["spec"] or bank.model["kind"]),
+        "fingerprint": str(bank.model["fingerprint"])[:16],
         "target": str(found.settings["target"]),
-        "solver": _solver(found.bank.solver),
+        "solver": _solver(bank.solver),
         "contribution": _method(found),
-        "seed": str(found.bank.seed),
-        **_window(found),
+        "seed": str(bank.seed),
+        **_window(found, bank),
     }
 
 
-def _window(found: Explanation) -> dict[str, str]:
+def _window(found: Explanation, bank: ConceptBank) -> dict[str, str]:
     """Say how deep values became black and white, where that matters."""
-    if found.bank.window is not None:
-        return {"window": str(found.bank.window)}
+    if bank.window is not None:
+        return {"window": str(bank.window)}
     deep = any(format_of(Path(item.name)) is not None for item in found.pictures)
     return {"window": "each file's own"} if deep else {}
 
@@ -226,57 +296,9 @@ def _method(found: Explanation) -> str:
     return f"{method['name']}({parameters}), {method['unit']}"
 
 
-def _describe(fields: ReceptiveFields | None) -> str:
+def describe_field(fields: Sequence[Sequence[Sequence[int]]] | None) -> str:
+    """Say how large the largest receptive field of a layer is, from its first and past-last lines along each axis."""
     if fields is None:
         return "not known for this layer"
-    return f"{' x '.join(map(str, fields.size))} px of the network's input"
-
-
-def _extremes(values: NDArray[np.float32], counted: NDArray[np.bool_] | None = None) -> Iterator[tuple[int, int, int]]:
-    """Go through the locations (image, row, column) from the greatest value, passing over neighbours of those taken.
-
-    Only those that are counted are taken; all by default.
-    """
-    taken: list[tuple[int, int, int]] = []
-    for flat in np.argsort(-values, axis=None, kind="stable"):
-        image, row, column = (int(part) for part in np.unravel_index(flat, values.shape))
-        if counted is not None and not counted[image, row, column]:
-            continue
-        if any(i == image and abs(r - row) <= 1 and abs(c - column) <= 1 for i, r, c in taken):
-            continue
-        taken.append((image, row, column))
-        yield image, row, column
-
-
-def _patches(
-    order: Iterator[tuple[int, int, int]],
-    fields: ReceptiveFields | None,
-    images: list[PageImage],
-    relevance: NDArray[np.float32],
-    contribution: NDArray[np.float32],
-    input_shape: Sequence[int],
-) -> list[PagePatch]:
-    if fields is None:
-        return []
-    patches = []
-    for (image, row, column), _ in zip(order, range(PATCHES), strict=False):
-        patches.append(
-            PagePatch(
-                picture=_crop(images[image], fields.box(row, column), input_shape),
-                image=images[image].name,
-                row=row,
-                column=column,
-                relevance=float(relevance[image, row, column]),
-                contribution=float(contribution[image, row, column]),
-            )
-        )
-    return patches
-
-
-def _crop(image: PageImage, box: tuple[int, int, int, int], input_shape: Sequence[int]) -> Image.Image:
-    """Cut a box of the network's input (left, top, right, bottom) out of the original picture."""
-    left, top, right, bottom = image.region
-    across, down = (right - left) / input_shape[-1], (bottom - top) / input_shape[-2]
-    corners = (left + box[0] * across, top + box[1] * down, left + box[2] * across, top + box[3] * down)
-    x0, y0, x1, y1 = (round(value) for value in corners)
-    return image.picture.crop((x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)))
+    sides = [max(last - first for first, last in axis) for axis in fields]
+    return f"{' x '.join(map(str, sides))} px of the network's input"

@@ -1,8 +1,9 @@
-"""Volumes on a page: three planes through one place, and inputs as pictures."""
+"""Volumes on a page: slices along three axes, and inputs as pictures."""
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,64 +12,71 @@ from PIL import Image
 
 from sacv.concepts.formats import Loaded
 from sacv.model import VisionModel
-from sacv.report import PagePlane
 
 RAS_NAMES, NAMES = ("axial", "coronal", "sagittal"), ("depth", "row", "column")
 """What the planes across depth, height and width are called, of volumes that run to superior, anterior and right, and
 of any."""
 
-Marks: TypeAlias = NDArray[np.bool_] | None
-Maps: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32] | None, Marks, Marks]
-"""Relevance, contribution, and the marks of each."""
+SLICES = 48
+"""Slices drawn along an axis at most, evenly spaced."""
 
-THREE = "Of each volume three planes are drawn, through the place where the concept is most relevant at this layer:"
+START = "Of each volume slices along three axes are drawn, at first the one where the concept is most relevant:"
 ANATOMICAL = (
-    f"{THREE} axial, with anterior at the top; coronal, with superior at the top; and sagittal, with superior at the "
+    f"{START} axial, with anterior at the top; coronal, with superior at the top; and sagittal, with superior at the "
     "top and anterior at the right. The right of the body is at the right. Voxels are drawn as squares."
 )
-PLAIN = f"{THREE} across its depth, its rows and its columns. What comes first along an axis is at the top, or left."
+PLAIN = f"{START} across its depth, its rows and its columns. What comes first along an axis is at the top, or left."
 
 
-def volume_planes(volume: NDArray[np.float32], maps: Maps, *, ras: bool) -> list[PagePlane]:
-    """Give the three planes through the place where the first map is greatest.
+@dataclass(frozen=True)
+class Slices:
+    """The slices of a volume along one axis.
+
+    Parameters
+    ----------
+    name
+        Of the plane.
+    axis
+        Which axis of the grid they stand across: 0 for depth.
+    flipped
+        Whether rows are drawn from the last to the first; so are those of the maps.
+    captions
+        Of each slice.
+    pictures
+        RGB, each whole slice.
+    """
+
+    name: str
+    axis: int
+    flipped: bool
+    captions: tuple[str, ...]
+    pictures: tuple[Image.Image, ...]
+
+
+def slices_of(volume: NDArray[np.float32], names: tuple[str, str, str], *, ras: bool) -> list[Slices]:
+    """Give slices along each axis, black and white being the least and greatest value of the volume.
+
+    Of `SLICES` or fewer along an axis all are drawn.
 
     Parameters
     ----------
     volume
-        Float `(channels, depth, height, width)`; without a depth, it has one of 1.
-    maps
-        Each `(d, h, w)`, or none; the grid divides the volume evenly.
+        Float `(channels, depth, height, width)`.
+    names
+        Of the three planes.
     ras
         Whether the volume runs to superior, to anterior and to the right.
     """
-    relevance, contribution, relevance_marks, contribution_marks = maps
-    volume = volume if volume.ndim == 4 else volume[:, None]
-    place = np.unravel_index(int(relevance.argmax()), relevance.shape)
     ends = float(volume.min()), float(volume.max())
-    planes = []
-    for axis, name in enumerate(RAS_NAMES if ras else NAMES):
-        at, cells, side = int(place[axis]), relevance.shape[axis], volume.shape[axis + 1]
-        slice_at = min(int((at + 0.5) * side / cells), side - 1)
-        picture = stretched(_cut(volume, axis + 1, slice_at, ras), ends)
-        caption = f"{name}, slice {slice_at + 1} of {side}" if ras else f"{name} {slice_at + 1} of {side}"
-        planes.append(
-            PagePlane(
-                caption,
-                picture,
-                _cut(relevance, axis, at, ras),
-                None if contribution is None else _cut(contribution, axis, at, ras),
-                None if relevance_marks is None else _cut(relevance_marks, axis, at, ras),
-                None if contribution_marks is None else _cut(contribution_marks, axis, at, ras),
-            )
-        )
-    return planes
-
-
-def of_image(maps: Maps, row: int) -> Maps:
-    """Give the maps of one image out of those of all."""
-    relevance, contribution, *marks = maps
-    relevance_marks, contribution_marks = (None if one is None else one[row] for one in marks)
-    return relevance[row], None if contribution is None else contribution[row], relevance_marks, contribution_marks
+    found = []
+    for axis, name in enumerate(names):
+        side = volume.shape[axis + 1]
+        count = min(side, SLICES)
+        places = [int((number + 0.5) * side / count) for number in range(count)]
+        captions = [f"{name}, slice {at + 1} of {side}" if ras else f"{name} {at + 1} of {side}" for at in places]
+        pictures = [stretched(_cut(volume, axis + 1, at, ras), ends) for at in places]
+        found.append(Slices(name, axis, ras, tuple(captions), tuple(pictures)))
+    return found
 
 
 def _cut(values: NDArray[Any], axis: int, at: int, ras: bool) -> NDArray[Any]:

@@ -79,6 +79,18 @@ class ExplainedWithin:
             }
         return cls(digest, counted, outside)
 
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> ExplainedWithin:
+        """Undo `to_json`."""
+        return cls(
+            fields["digest"],
+            {layer: Counted(**counted) for layer, counted in fields["counted"].items()},
+            {
+                layer: {concept: Outside(**one) for concept, one in concepts.items()}
+                for layer, concepts in fields["outside"].items()
+            },
+        )
+
     def told(self, layer: str, concept: str) -> str:
         """Say for people how much counts, and what does not."""
         return f"{self.counted[layer]} of the places of each image count; {self.outside[layer][concept]}"

@@ -162,8 +162,3 @@ def _around(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     padded = np.pad(inside, 1)
     near = padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
     return near & ~inside
-
-
-def bar(scale: Scale) -> Image.Image:
-    """Draw a colour bar, low at the left."""
-    return Image.fromarray(scale.paint(np.linspace(scale.low, scale.high, 256)[None].repeat(10, axis=0)))

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image, ImageDraw
 
-from sacv.report.page import jpeg, number
+from sacv.report.drawing import jpeg, number
 
 SIDE = 176
 """Longest side of a patch in its data URI, in pixels; it is shown smaller."""

@@ -13,8 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 from PIL import Image
 
+from sacv.report.drawing import jpeg, number, png
 from sacv.report.overlay import Scale, diverging, drawn_size, lay_over, sequential
-from sacv.report.page import jpeg, number, png
 
 FIRST_DOUBTS = 5
 """Doubts on the first screen; the others unfold."""

@@ -1,0 +1,142 @@
+"""An explanation read from its folder: maps are mapped into memory, and nothing of them is read before it is used."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from sacv.concepts import ImageItem, ImageSet, Skipped
+from sacv.errors import CorruptFileError, UnreadableImageError
+from sacv.files import Array
+from sacv.maps.checks import FIELDS, Checks, from_table
+from sacv.maps.drawn import Drawn, load_drawn
+from sacv.maps.images import ExplainedImage
+from sacv.maps.layer_maps import LayerMaps
+from sacv.maps.within import ExplainedWithin
+
+ORIGIN = ("input_shape", "layers", "cavs", "model", "solver", "facts")
+"""What the label file says of bank and model (`sacv.maps.origin`)."""
+
+KINDS = {"F32": np.dtype("<f4"), "BOOL": np.dtype(np.bool_)}
+
+
+@contextmanager
+def damage_told(folder: Path) -> Iterator[None]:
+    """Turn what is wrong with the contents of a folder into the one error."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, IndexError, OSError) as error:  # of JSON, of Parquet, of missing files
+        raise CorruptFileError(
+            f"{folder} is a damaged explanation: {error}; restore the folder as it was, or make it again"
+        ) from error
+
+
+def load_parts(folder: Path, labels: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the fields of an explanation that lie in its folder."""
+    concepts, layers = _texts(labels["concepts"]), _texts(labels["layers"])
+    known = {(cav["layer"], cav["concept"]): cav["presence"]["told"] for cav in labels["cavs"]}
+    missing = [(layer, concept) for layer in layers for concept in concepts if (layer, concept) not in known]
+    if missing or not {"target", "method"} <= set(labels["settings"]):
+        raise ValueError(f"nothing is said of {', '.join(map(str, missing)) or 'target and method'}")
+    images = [_image(row) for row in pq.read_table(folder / "images.parquet").to_pylist()]
+    items = tuple(ImageItem(one.path, partial(_gone, one.path), partial(_gone, one.path)) for one in images)
+    pictures: list[Drawn | None] = [None] * len(images)
+    for one in labels["drawn"]:
+        pictures[one["number"]] = load_drawn(folder / "pictures", one["number"], one)
+    return {
+        "images": images,
+        "concepts": concepts,
+        "maps": LoadedMaps(_mapped(folder / "maps.safetensors"), layers, concepts),
+        "checks": _lines(folder, layers, len(concepts), len(images)),
+        "pictures": ImageSet("the images explained", items, tuple(Skipped(**entry) for entry in labels["skipped"])),
+        "settings": labels["settings"],
+        "within": None if labels["within"] is None else ExplainedWithin.from_json(labels["within"]),
+        "origin": {name: labels[name] for name in ORIGIN},
+        "drawn": pictures,
+    }
+
+
+def _texts(names: Iterable[Any]) -> tuple[str, ...]:
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"{name!r} is no name")
+    return tuple(names)
+
+
+def _gone(path: str) -> NoReturn:
+    raise UnreadableImageError(f"{path} is not read again for a saved explanation; load the picture yourself")
+
+
+def _image(row: Mapping[str, Any]) -> ExplainedImage:
+    sides = tuple(row[side] for side in ("left", "top", "right", "bottom"))
+    told = {name: row[name] for name in ("path", "target", "target_name", "logit", "predicted", "predicted_name")}
+    region = None if sides[0] is None else sides
+    return ExplainedImage(**told, size=(row["width"], row["height"]), region=region, probability=row["probability"])
+
+
+def _mapped(file: Path) -> dict[str, Array]:
+    """Give the arrays of a safetensors file, mapped into memory."""
+    with file.open("rb") as opened:
+        length = int.from_bytes(opened.read(8), "little")
+        header = json.loads(opened.read(length))
+    found = {}
+    for name, told in header.items():
+        shape, (start, end) = tuple(told["shape"]), told["data_offsets"]
+        kind = KINDS[told["dtype"]]
+        if end - start != kind.itemsize * int(np.prod(shape)) or 8 + length + end > file.stat().st_size:
+            raise ValueError(f"{file.name} ends before {name}")
+        found[name] = np.asarray(np.memmap(file, kind, "c", 8 + length + start, shape))
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedMaps(Mapping[str, LayerMaps]):
+    """The maps by layer."""
+
+    arrays: Mapping[str, Array] = field(repr=False)
+    layers: Sequence[str]
+    concepts: Sequence[str]
+
+    def __getitem__(self, layer: str) -> LayerMaps:
+        if layer not in self.layers:
+            raise KeyError(layer)
+        arrays = self.arrays
+        return LayerMaps(
+            arrays[f"{layer}/relevance"],
+            arrays[f"{layer}/contribution"],
+            arrays.get(f"{layer}/relevance_significant"),
+            arrays.get(f"{layer}/contribution_significant"),
+            {
+                concept: arrays[f"{layer}/present/{concept}"]
+                for concept in self.concepts
+                if f"{layer}/present/{concept}" in arrays
+            },
+            arrays.get(f"{layer}/inside"),
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+
+def _lines(
+    folder: Path, layers: Sequence[str], concepts: int, images: int
+) -> dict[str, list[tuple[Checks, ...]]] | None:
+    """Give the trust lines from the scores, if there are any; rows go through layers, concepts and images."""
+    file = pq.ParquetFile(folder / "scores.parquet")
+    if FIELDS[0] not in file.schema_arrow.names:
+        return None
+    table: pd.DataFrame = file.read(columns=list(FIELDS)).to_pandas()
+    values = table.to_numpy(dtype=np.float64, na_value=np.nan).reshape(len(layers), concepts, images, len(FIELDS))
+    return {layer: [from_table(row) for row in one.swapaxes(0, 1)] for layer, one in zip(layers, values, strict=True)}

@@ -1,0 +1,73 @@
+"""What an explanation was made with, as its label file holds it: of the bank, the model and the layers."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from sacv.errors import OptionError
+from sacv.maps.page import facts_told, quality_told
+
+if TYPE_CHECKING:
+    from sacv.cav import ConceptBank
+    from sacv.maps.explanation import Explanation
+
+
+def origin_of(found: Explanation) -> dict[str, Any]:
+    """Give it for an explanation that has its bank and its model.
+
+    Raises
+    ------
+    OptionError
+        If it has not.
+    """
+    if found.bank is None or found.model is None:
+        raise OptionError("an explanation without bank and model says what it was made with in `origin`")
+    bank, first = found.bank, found.pictures.items[0].load()
+    input_shape = found.model.inputs([first]).shape[1:]
+    fields = found.model.receptive_fields(input_shape, found.layers)
+    return {
+        "input_shape": list(input_shape),
+        "layers": {
+            layer: {
+                "grid": list(found.maps[layer].grid),
+                "channels": bank.layers[layer].channels,
+                "fields": None if (one := fields[layer]) is None else [axis.tolist() for axis in one.axes],
+            }
+            for layer in found.layers
+        },
+        "cavs": [
+            {
+                "layer": layer,
+                "concept": concept,
+                "threshold": bank.cav(layer, concept).threshold,
+                "presence": _presence(found, bank, layer, concept),
+                "quality": asdict(bank.cav(layer, concept).quality),
+                "figures": quality_told(found, bank, layer, concept),
+            }
+            for layer in found.layers
+            for concept in found.concepts
+        ],
+        "model": {key: bank.model[key] for key in ("spec", "kind", "fingerprint")},
+        "solver": dict(bank.solver),
+        "facts": {**facts_told(found, bank), **_versions()},
+    }
+
+
+def _presence(found: Explanation, bank: ConceptBank, layer: str, concept: str) -> dict[str, Any]:
+    presence = bank.cav(layer, concept).presence
+    return {
+        "threshold": presence.threshold,
+        "pictures": len(presence),
+        "negatives": presence.negatives,
+        "kind": presence.kind,
+        "told": found.presence_told(layer, concept),
+    }
+
+
+def _versions() -> dict[str, str]:
+    return {"versions": f"sacv {version('sacv')}, PyTorch {torch.__version__}, Python {platform.python_version()}"}

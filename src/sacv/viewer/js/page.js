@@ -1,0 +1,26 @@
+// Fills the element of a page from its blocks; each is decoded when it is first needed.
+
+import "./element.js";
+
+function bytes(text) {
+  const binary = atob(text), found = new Uint8Array(binary.length);
+  for (let at = 0; at < binary.length; at++) found[at] = binary.charCodeAt(at);
+  return found;
+}
+
+const KIND = { f2: Uint16Array, f4: Float32Array, u1: Uint8Array };
+const header = JSON.parse(document.getElementById("sacv-header").textContent);
+const arrays = {};
+for (const block of document.querySelectorAll("script[data-name]")) {
+  const { name } = block.dataset;
+  Object.defineProperty(arrays, name, {
+    enumerable: true, configurable: true,
+    get() {
+      const value = new KIND[header.arrays[name].dtype](bytes(block.textContent).buffer);
+      Object.defineProperty(arrays, name, { value, enumerable: true });
+      block.textContent = "";
+      return value;
+    },
+  });
+}
+document.querySelector("sacv-viewer").data = { header, arrays };
