@@ -216,6 +216,12 @@ def test_a_step_is_done_again_where_its_inputs_or_files_changed(tmp_path):
         steps.Steps(other, False)
 
 
+def test_classes_have_folders_of_their_own():
+    assert steps.folder_names(["a/b", "A b", "../..", "<i>", "melanoma"]) == {
+        "a/b": "a-b", "A b": "A-b-2", "../..": "class", "<i>": "i", "melanoma": "melanoma"
+    }  # fmt: skip
+
+
 def test_names_are_text(found):
     page = (found.folder / "report.html").read_text()
     assert "Textures &lt;b&gt;" in page and "<b>" not in page.split("</header>")[0].split("<header>")[1]

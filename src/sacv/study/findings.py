@@ -108,7 +108,7 @@ def find(
     targets: Sequence[str],
     leading: Mapping[str, str],
     entangled: Mapping[str, tuple[str, ...]],
-    everything: str,
+    everything: str | None,
 ) -> list[Finding]:
     """Read the scores of all classes and test them together.
 
@@ -125,7 +125,7 @@ def find(
     entangled
         By concept, the columns that it is not told apart from.
     everything
-        Name of the class of all pictures.
+        Name of the class of all pictures, where there is no other.
     """
     tables = []
     for name, folder in scores.items():

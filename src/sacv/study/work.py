@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +202,10 @@ class Workshop:
 
     def _inputs(self, own: Mapping[str, Any]) -> dict[str, Any]:
         """Give what a result depends on: its own inputs, and what all depend on."""
+        return {**self._common, **own}
+
+    @cached_property
+    def _common(self) -> dict[str, Any]:
         given = self.material
         return {
             "sacv": __version__,
@@ -209,7 +214,6 @@ class Workshop:
             "targets": [given.study.targets, given.study.against],
             "within": None if given.within is None else _contents(given.within),
             "seed": given.study.seed,
-            **own,
         }
 
     def _progress(self, step: str) -> Callable[[int, int], None]:

@@ -60,7 +60,14 @@ def write_report(
         If they cannot be written.
     """
     study, leading = material.study, leading_layers(bank)
-    found = find(bank, scores, material.target_names, leading, entangled_columns(bank, leading), ALL)
+    found = find(
+        bank,
+        scores,
+        material.target_names,
+        leading,
+        entangled_columns(bank, leading),
+        ALL if study.classes is None else None,
+    )
     data, cards = data_in_counts(material, bank), concept_cards(bank)
     audit = json.loads(audited.read_text(encoding="utf-8"))
     pictures = read_pictures(out, explained, telling, material.target_names)
