@@ -3,8 +3,10 @@
 import json
 import tomllib
 
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import sacv
 from sacv.bench.scenes import write_guidance
@@ -300,6 +302,27 @@ def test_classes_may_be_left_out_and_concepts_be_folders(place):
     assert {one["class"] for one in found.content["findings"]} == {""}
     assert found.content["data"]["concepts"][1]["by_class"] is None and not found.content["pictures"]
     assert "None are shown" in (found.folder / "report.html").read_text()
+
+
+def test_masks_and_marked_regions(place):
+    write_guidance(place / "marked", "chequered", 6, seed=5)
+    for name, across in (("marks", slice(0, 64)), ("within", slice(16, 112))):
+        (place / name).mkdir()
+        for picture in [*(place / "marked").iterdir(), *(place / "photos").iterdir()]:
+            with Image.open(picture) as opened:
+                mask = np.zeros(opened.size[::-1], np.uint8)
+            mask[:, across] = 255
+            if name == "within" or picture.parent.name == "marked":
+                Image.fromarray(mask).save(place / name / picture.name)
+    text = STUDY.replace('odd = "odd:1"', 'squares = { images = "marked", masks = "marks" }')
+    text = text.replace('group = "who"', 'within = "within"').replace('["striped", "dotted"]', '"striped"')
+    (place / "masks.toml").write_text(text)
+    found = sacv.run_study(place / "masks.toml", place / "masked")
+    assert found.content["data"]["within"]["median"] == pytest.approx(0.75)
+    assert found.content["data"]["concepts"][1]["given"].startswith("marked, where marks")
+    assert any("no column says which pictures belong together" in text for text in found.doubts)
+    page = (found.folder / "report.html").read_text()
+    assert "Within masks: 75%" in page and "The amber line encloses what counts" in page
 
 
 def test_p_values_are_short():

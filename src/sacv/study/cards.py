@@ -10,6 +10,7 @@ from sacv.cav import CAV, ConceptBank, weaknesses
 from sacv.cav.strata import Association
 from sacv.cli.fit import REMARKABLE_COSINE, remarks, rows_told
 from sacv.concepts import Labelled, independent
+from sacv.study.file import Guidance
 from sacv.study.material import ALL, Material
 
 
@@ -46,13 +47,20 @@ def _concept(material: Material, bank: ConceptBank, name: str) -> dict[str, Any]
     labelled = material.table.concepts.get(name)
     return {
         "concept": name,
-        "given": given.column or ", ".join(given.images),
+        "given": _given(given),
         "shown": entry.count,
         "others": entry.negatives if labelled is not None else None,
         "missing": entry.missing,
         "told": rows_told(entry) if labelled is not None else None,
         "by_class": None if labelled is None else _by_class(material, labelled),
     }
+
+
+def _given(given: Guidance) -> str:
+    if given.column is not None:
+        return given.column
+    where = "" if given.masks is None else f", where {given.masks} marks them"
+    return ", ".join(given.images) + where
 
 
 def _by_class(material: Material, labelled: Labelled) -> dict[str, dict[str, int]]:
