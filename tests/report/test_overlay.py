@@ -16,7 +16,7 @@ def test_zero_contribution_is_neutral_and_signs_are_told_apart():
     scale = diverging([np.array([-3.0, 1.0])])
     low, zero, high = scale.paint(np.array([-3.0, 0.0, 3.0])).astype(int)
     assert np.ptp(zero[:3]) < 6  # grey
-    assert high[0] > high[2] and low[2] > low[0]  # red raises, blue lowers
+    assert high[0] > high[2] and low[2] > low[0]  # orange raises, blue lowers
 
 
 def test_enlarging_keeps_half_pixel_centres():
@@ -28,7 +28,7 @@ def test_enlarging_keeps_half_pixel_centres():
 
 
 def test_a_map_lies_on_its_region():
-    layer = np.asarray(lay_over(np.ones((2, 2)), Scale(0, 1, "viridis"), (20, 10), (5.0, 2.0, 15.0, 8.0)))
+    layer = np.asarray(lay_over(np.ones((2, 2)), Scale(0, 1, "cividis"), (20, 10), (5.0, 2.0, 15.0, 8.0)))
     inside = np.zeros((10, 20), bool)
     inside[2:8, 5:15] = True
     assert (layer[~inside] == (0, 0, 0, 140)).all()
@@ -38,7 +38,7 @@ def test_a_map_lies_on_its_region():
 def test_the_line_encloses_what_lies_above():
     values = np.zeros((5, 5))
     values[2, 2] = 1
-    layer = np.asarray(lay_over(values, Scale(0, 1, "viridis"), (50, 50), (0.0, 0.0, 50.0, 50.0), 0.5))
+    layer = np.asarray(lay_over(values, Scale(0, 1, "cividis"), (50, 50), (0.0, 0.0, 50.0, 50.0), 0.5))
     white = (layer == 255).all(axis=-1)
     rows, columns = np.nonzero(white)
     assert 20 <= rows.min() and rows.max() < 30 and 20 <= columns.min() and columns.max() < 30
@@ -47,7 +47,7 @@ def test_the_line_encloses_what_lies_above():
 
 def outlined(marks, size=(50, 50), region=(0.0, 0.0, 50.0, 50.0), outline_at=None, values=None):
     values = np.linspace(0, 1, marks.size).reshape(marks.shape) if values is None else values
-    layer = np.asarray(lay_over(values, Scale(0, 1, "viridis"), size, region, outline_at, marks))
+    layer = np.asarray(lay_over(values, Scale(0, 1, "cividis"), size, region, outline_at, marks))
     return (layer == (0, 0, 0, 255)).all(axis=-1), layer
 
 
@@ -59,7 +59,7 @@ def test_the_black_line_runs_inside_the_marked_cells():
     want[20:30, 20:40] = True
     want[21:29, 21:39] = False
     np.testing.assert_array_equal(found, want)  # one line around both cells, and none between them
-    plain = np.asarray(lay_over(np.linspace(0, 1, 25).reshape(5, 5), Scale(0, 1, "viridis"), (50, 50), (0, 0, 50, 50)))
+    plain = np.asarray(lay_over(np.linspace(0, 1, 25).reshape(5, 5), Scale(0, 1, "cividis"), (50, 50), (0, 0, 50, 50)))
     np.testing.assert_array_equal(layer[~want], plain[~want])
 
 
@@ -94,7 +94,7 @@ def test_no_mark_no_line():
 
 def test_what_does_not_count_is_faded_behind_an_amber_line():
     inside = np.array([[True, False], [True, False]])
-    given = np.ones((2, 2)), Scale(0, 1, "viridis"), (20, 20), (0.0, 0.0, 20.0, 20.0), 0.5
+    given = np.ones((2, 2)), Scale(0, 1, "cividis"), (20, 20), (0.0, 0.0, 20.0, 20.0), 0.5
     faded, plain = (np.asarray(lay_over(*given, None, each)) for each in (inside, None))
     assert (faded[:, 11:, 3] < 0.3 * plain[5, 5, 3]).all() and (faded[:, 11:, 3] > 0).all()
     np.testing.assert_array_equal(faded[2:-2, 2:8], plain[2:-2, 2:8])

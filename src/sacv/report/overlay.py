@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.colors import Colormap, LinearSegmentedColormap
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -24,6 +25,15 @@ FADED = 0.25
 """Of the opacity, what is left where locations do not count."""
 
 AMBER = (255, 191, 0, 255)
+
+COLOURS: dict[str, Colormap] = {
+    "cividis": colormaps["cividis"],
+    "blue-orange": LinearSegmentedColormap.from_list(
+        "blue-orange",
+        ["#084081", "#266fb2", "#6ba8d6", "#b2d3e9", "#f2f2f0", "#fdd0a2", "#f99748", "#d95f0e", "#8c2d04"],
+    ),
+}
+"""By name, those of the viewer, which the colour-blind tell apart."""
 
 Values = NDArray[np.floating]
 Rgba = NDArray[np.uint8]
@@ -38,7 +48,7 @@ class Scale:
     low, high
         Ends of the scale; values beyond are drawn as the ends.
     colours
-        Name of a matplotlib colour map.
+        One of `COLOURS`.
     centred
         Whether zero lies in the middle; then what is near zero lets the picture through.
     """
@@ -59,7 +69,7 @@ class Scale:
         span = self.high - self.low
         share = (np.asarray(values, dtype=np.float64) - self.low) / span if span > 0 else np.full(values.shape, 0.5)
         finite = np.isfinite(share)
-        painted = colormaps[self.colours](np.clip(np.where(finite, share, 0), 0, 1))
+        painted = COLOURS[self.colours](np.clip(np.where(finite, share, 0), 0, 1))
         painted[..., 3] = finite
         colours: Rgba = (painted * 255).round().astype(np.uint8)
         return colours
@@ -69,14 +79,14 @@ def sequential(maps: Sequence[Values]) -> Scale:
     """Give one scale for all maps, from their least to their greatest value."""
     values = np.concatenate([np.ravel(values) for values in maps])
     values = values[np.isfinite(values)]
-    return Scale(float(values.min()), float(values.max()), "viridis") if len(values) else Scale(0, 1, "viridis")
+    return Scale(float(values.min()), float(values.max()), "cividis") if len(values) else Scale(0, 1, "cividis")
 
 
 def diverging(maps: Sequence[Values]) -> Scale:
     """Give one scale for all maps, symmetric around zero."""
     values = np.concatenate([np.ravel(values) for values in maps])
     largest = float(np.abs(values[np.isfinite(values)]).max(initial=0)) or 1.0
-    return Scale(-largest, largest, "RdBu_r", centred=True)
+    return Scale(-largest, largest, "blue-orange", centred=True)
 
 
 def enlarge(values: Values, height: int, width: int) -> Values:

@@ -68,7 +68,7 @@ def render_study(content: Mapping[str, Any], pictures: Sequence[StudyPicture]) -
     environment.filters["short"] = partial(_short, _folder(content))
     scales = {
         layer: _scales([one for one in pictures if one.figures["layer"] == layer])
-        for layer in {one.figures["layer"] for one in pictures}
+        for layer in dict.fromkeys(one.figures["layer"] for one in pictures)
     }
     drawn: dict[str, list[dict[str, Any]]] = {}
     for one in pictures:
@@ -82,6 +82,10 @@ def render_study(content: Mapping[str, Any], pictures: Sequence[StudyPicture]) -
         width=WIDTH,
         several=len({one["target"] for one in content["findings"]}) > 1,
         drawn=drawn,
+        scales=[
+            {"layer": layer, "relevance": (seen.low, seen.high), "contribution": (given.low, given.high)}
+            for layer, (seen, given) in scales.items()
+        ],
         within=any(one.inside is not None for one in pictures),
         marked=any(one.present is not None for one in pictures),
     )
