@@ -13,6 +13,7 @@ from sacv.bench.scenes import write_guidance
 from sacv.cli.main import main
 from sacv.errors import OptionError, SacvError, StorageError
 from sacv.model.demo import DemoNetwork
+from sacv.report import render_study
 from sacv.study import read_study, steps
 from sacv.study.doubts import answer, of_layers
 from sacv.study.findings import Finding, p_text
@@ -230,6 +231,15 @@ def test_names_are_text(found):
     assert "striped &lt;i&gt;" in page and "striped <i>" not in page
     first = "Do stripes speak", "Speaks for striped rather than plain", "doubts</h2>", "The findings"
     assert [page.index(text) for text in first] == sorted(page.index(text) for text in first)
+
+
+def test_image_scores_stand_in_the_report_where_there_are_any(found):
+    one, other = found.content["concepts"]
+    scored = {**one, "image_score": {"auroc": 0.912, "interval": [0.81, 0.973]}}
+    page = render_study({**found.content, "concepts": [{**other, "image_score": None}, scored]}, [])
+    assert "0.91 (0.81–0.97)" in page and "greatest<br>of picture" in page  # noqa: RUF001
+    bare = [{**each, "image_score": None} for each in (one, other)]
+    assert "greatest<br>of picture" not in render_study({**found.content, "concepts": bare}, [])
 
 
 def test_the_example_is_a_study(tmp_path, monkeypatch, capsys):

@@ -81,6 +81,7 @@ def render_study(content: Mapping[str, Any], pictures: Sequence[StudyPicture]) -
         rows=_rows(content["findings"]),
         width=WIDTH,
         several=len({one["target"] for one in content["findings"]}) > 1,
+        scored=any(one["image_score"] is not None for one in content["concepts"]),
         drawn=drawn,
         scales=[
             {"layer": layer, "relevance": (seen.low, seen.high), "contribution": (given.low, given.high)}
