@@ -46,6 +46,11 @@ HOMES = {
         "Try to refute a bank, on IMAGES or on its own random images; exit with status 1 if a check fails.",
     ),
     "bank": Home("sacv.cli.bank", "bank_group", "Look at banks, merge them, or fit them anew from what they hold."),
+    "clinic": Home(
+        "sacv.cli.clinic",
+        "clinic_command",
+        "Write a made clinic to try everything on: photos of lesions, their masks and a table, whose truth is known.",
+    ),
     "bench": Home(
         "sacv.cli.bench",
         "bench_command",
