@@ -80,7 +80,8 @@ class Style:
         """Give a picture in this cast and light, float in [0, 255]."""
         y, x = np.indices(image.shape[:2]) / image.shape[0] - 0.5
         light = 1 + x * self.light[0] + y * self.light[1]
-        return image * np.array(self.cast) * light[..., None]
+        shaded: NDArray[np.float64] = image * np.array(self.cast) * light[..., None]
+        return shaded
 
 
 @dataclass(frozen=True)
@@ -116,9 +117,9 @@ class Photo:
     def spec(self) -> SceneSpec:
         """The scene, before style and vignette."""
         filling, patch = MALIGNANT if self.malignant else BENIGN
-        elements = (replace(self.lesion, texture=filling), replace(self.inside, texture=patch), self.striped)
-        elements = elements if self.veil else elements[:2]
-        return SceneSpec(elements, self.style.background, self.style.seed, 0.0, LESIONS.scale, LESIONS.contrast)
+        elements = [replace(self.lesion, texture=filling), replace(self.inside, texture=patch)]
+        elements += [self.striped] * self.veil
+        return SceneSpec(tuple(elements), self.style.background, self.style.seed, 0.0, LESIONS.scale, LESIONS.contrast)
 
     def paint(self, size: int = SIZE) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """Give the picture, uint8 `(size, size, 3)`, and the mask of its lesion, bool `(size, size)`."""
