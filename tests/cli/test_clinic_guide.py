@@ -1,4 +1,4 @@
-"""The commands of docs/clinic.md, as they stand there: on a small made clinic, and on the real lesions where they are."""
+"""The commands of docs/clinic.md, on a small made clinic, and on real lesions if they are there."""
 
 import json
 import os
