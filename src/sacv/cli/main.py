@@ -54,6 +54,11 @@ HOMES = {
         "Fit, score, audit and explain as STUDY.toml says, and write one report.",
     ),
     "bank": Home("sacv.cli.bank", "bank_group", "Look at banks, merge them, or fit them anew from what they hold."),
+    "clinic": Home(
+        "sacv.cli.clinic",
+        "clinic_command",
+        "Write a made clinic to try everything on: photos of lesions, their masks and a table, whose truth is known.",
+    ),
     "bench": Home(
         "sacv.cli.bench",
         "bench_command",

@@ -172,7 +172,7 @@ def _on_cav(bank: ConceptBank, cav: CAV, seed: int) -> Iterator[Finding]:
         "looks",
         area <= LARGEST_LOOKS,
         f"{trivial} alone tells the sets apart with AUROC {area:.2f}"
-        + ("" if area <= LARGEST_LOOKS else ": take random images that differ in the concept alone"),
+        + ("" if area <= LARGEST_LOOKS else _looks_otherwise(bank)),
     )
     for other, cosine in quality.cosine.items():
         conditional = quality.conditional_auroc[other]
@@ -183,6 +183,11 @@ def _on_cav(bank: ConceptBank, cav: CAV, seed: int) -> Iterator[Finding]:
             f"cosine {cosine:.2f} with {other!r}; told from it with AUROC {conditional:.2f}"
             + ("" if apart else f": add images of {other!r} to the random set to tell the two apart"),
         )
+
+
+def _looks_otherwise(bank: ConceptBank) -> str:
+    told = ": the CAV may stand for another light, a vignette or a frame; take random images that differ in the concept"
+    return f"{told} alone" if bank.within else f"{told} alone, or count only what is inside masks (--within)"
 
 
 def _counted(quality: Quality) -> str:
