@@ -109,10 +109,10 @@ class Association:
         """Say what the figures mean."""
         v = f"Cramer's V with {self.column} is {self.cramers_v:.2f} ({self.interval[0]:.2f}-{self.interval[1]:.2f})"
         if not self.separable:
-            count = f"{self.overlap} image{'s' * (self.overlap != 1)}" if self.overlap else "no image"
+            few = f"only {self.overlap} image{'s' * (self.overlap != 1)}" if self.overlap else "no image"
             return (
-                f"{v}: it cannot be told apart from {self.column} in these images, for only {count} of one "
-                f"{self.column} differ{'s' * (self.overlap == 1)} in it; what is found may be the {self.column}"
+                f"{v}: it cannot be told apart from {self.column} in these images, for {few} of one {self.column} "
+                f"differ{'s' * (self.overlap < 2)} in it; what is found may be the {self.column}"
             )
         if self.auroc is None or self.auroc_interval is None:
             return v
