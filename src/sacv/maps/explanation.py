@@ -50,6 +50,7 @@ from sacv.maps.tables import IMAGES, image_row, scores_schema, write_table
 from sacv.maps.views import chunks
 from sacv.maps.within import ExplainedWithin, relevant_sums, share
 from sacv.model import VisionModel
+from sacv.report.told import counted, few
 from sacv.viewer import ViewerData, write_page
 
 FORMAT_VERSION = 8
@@ -118,10 +119,9 @@ class Explanation:
     drawn: Sequence[Drawn | None] | None = None
 
     def __repr__(self) -> str:
-        images = f"{len(self.images)} image" + "s" * (len(self.images) != 1)
         return (
-            f"Explanation({images}, target {self.settings['target']!r}; concepts {', '.join(self.concepts)}; "
-            f"layers {', '.join(self.layers)})"
+            f"Explanation({counted(len(self.images), 'image')}, target {self.settings['target']!r}; concepts "
+            f"{few(self.concepts)}; layers {few(self.layers)})"
         )
 
     @property
