@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 import sacv
-from conftest import make_pictures
 from sacv.cli.main import main
 from sacv.errors import CorruptFileError, OptionError
 from sacv.trust.audit import Finding
@@ -26,7 +25,9 @@ def folder(scores, tmp_path):
     return tmp_path / "scores"
 
 
-AUDIT = sacv.Audit((Finding("quality", "features.2", "bright", True, "good"), Finding("looks", "f", None, None, "not run")))
+AUDIT = sacv.Audit(
+    (Finding("quality", "features.2", "bright", True, "good"), Finding("looks", "f", None, None, "not run"))
+)
 
 
 def files(folder):

@@ -16,7 +16,9 @@ HARMFUL = "<img src=x onerror=alert(1)>"
 
 @pytest.fixture
 def bank(small_model, tmp_path):
-    concepts = {name: make_pictures(tmp_path / str(number), 6, number, low=180) for number, name in enumerate(("a", HARMFUL))}
+    concepts = {
+        name: make_pictures(tmp_path / str(number), 6, number, low=180) for number, name in enumerate(("a", HARMFUL))
+    }
     return sacv.fit(small_model, ["features.0", "features.2"], concepts, [make_pictures(tmp_path / "other", 7, 9)])
 
 
@@ -39,7 +41,9 @@ def test_reprs_are_short_and_name_what_is_there(results):
     assert repr(results["ClassScores"]).startswith("ClassScores(6 images, targets cat, dog; concepts a, ")
     passed, failed, other = map(int, re.findall(r"(\d+) (?:passed|failed|not run)", repr(results["Audit"])))
     findings = results["Audit"].findings
-    assert passed == sum(one.passed is True for one in findings) and failed == sum(one.passed is False for one in findings)
+    assert passed == sum(one.passed is True for one in findings) and failed == sum(
+        one.passed is False for one in findings
+    )
     assert passed + failed + other == len(findings)
 
 
