@@ -7,7 +7,7 @@ import sacv
 
 ROOMS = [
     "errors", "optional", "files", "engine", "model", "targets", "concepts", "stats", "solvers", "report",
-    "cav", "viewer", "maps", "scores", "trust", "index", "bench", "app", "cli",
+    "cav", "viewer", "maps", "scores", "trust", "index", "bench", "app", "cli", "study",
 ]  # fmt: skip
 SOURCE = Path(sacv.__file__).parent
 
@@ -49,9 +49,9 @@ def test_every_room_is_known():
 def test_public_names():
     assert sacv.__all__ == [
         "CAV", "Audit", "ClassScores", "ConceptBank", "Explanation", "Found", "ImageTransform", "Labelled", "Like",
-        "LocalEngine", "Quality", "RayEngine", "Region", "SacvError", "ShardStore", "Table", "VisionModel", "Window",
-        "Within", "__version__", "audit", "errors", "explain", "fit", "from_table", "load_model", "merge", "methods",
-        "refit", "score", "search", "solvers", "targets",
+        "LocalEngine", "Quality", "RayEngine", "Region", "SacvError", "ShardStore", "StudyResult", "Table",
+        "VisionModel", "Window", "Within", "__version__", "audit", "errors", "explain", "fit", "from_table",
+        "load_model", "merge", "methods", "refit", "run_study", "score", "search", "solvers", "targets",
     ]  # fmt: skip
     assert all(hasattr(sacv, name) for name in sacv.__all__)
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sacv import scores as scores
     from sacv import solvers, targets
     from sacv import stats as stats
+    from sacv import study as study
     from sacv import trust as trust
     from sacv import viewer as viewer
     from sacv.cav import CAV, ConceptBank, Quality, fit, merge, refit
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from sacv.maps import Explanation, explain, methods
     from sacv.model import ImageTransform, VisionModel, Window, load_model
     from sacv.scores import ClassScores, score
+    from sacv.study import StudyResult, run_study
     from sacv.trust import Audit, audit
 
 __version__ = "0.1.0"
@@ -55,6 +57,7 @@ __all__ = [
     "Region",
     "SacvError",
     "ShardStore",
+    "StudyResult",
     "Table",
     "VisionModel",
     "Window",
@@ -69,6 +72,7 @@ __all__ = [
     "merge",
     "methods",
     "refit",
+    "run_study",
     "score",
     "search",
     "solvers",
@@ -88,6 +92,7 @@ _ROOMS = {
     "scores": ("ClassScores", "score"),
     "solvers": (),
     "stats": (),
+    "study": ("StudyResult", "run_study"),
     "targets": (),
     "trust": ("Audit", "audit"),
     "viewer": (),

@@ -50,6 +50,11 @@ HOMES = {
         "audit_command",
         "Try to refute a bank, on IMAGES or on its own random images; exit with status 1 if a check fails.",
     ),
+    "study": Home(
+        "sacv.study.command",
+        "study_command",
+        "Fit, score, audit and explain as STUDY.toml says, and write one report.",
+    ),
     "bank": Home("sacv.cli.bank", "bank_group", "Look at banks, merge them, or fit them anew from what they hold."),
     "bench": Home(
         "sacv.cli.bench",

@@ -15,6 +15,13 @@ def jpeg(picture: Image.Image) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
+def png(picture: Image.Image) -> str:
+    """Give a picture with transparency as a data URI, of at most 256 colours, which take a quarter of the bytes."""
+    buffer = io.BytesIO()
+    picture.quantize(256, method=Image.Quantize.FASTOCTREE).save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
 def number(value: float) -> str:
     """Format with three significant digits and a true minus sign."""
     return f"{value:.3g}".replace("-", "\N{MINUS SIGN}") if value else "0"

@@ -20,9 +20,8 @@ from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import zoom
 
-from sacv.report.colours import colour_map
+from sacv.report import overlay
 
 GREY = 0.85
 """How much of its colour a picture loses, so that the map's can be told from it."""
@@ -88,7 +87,7 @@ class Scale:
     @property
     def colours(self) -> Colormap:
         """For matplotlib."""
-        return colour_map(signed=self.signed)
+        return overlay.COLOURS["blue-orange" if self.signed else "cividis"]
 
     def paint(self, values: Map) -> Colours:
         """Give colours `(h, w, 4)` in [0, 1] of values `(h, w)`."""
@@ -169,8 +168,7 @@ def _panel(axes: Axes, panel: Panel, scale: Scale) -> None:
 def enlarge(values: Map) -> Map:
     """Enlarge a map `(h, w)` by a whole number, so that its longest side has about `PIXELS`."""
     factor = max(round(PIXELS / max(values.shape)), 1)
-    large: Map = zoom(values.astype(np.float64), factor, order=1, mode="nearest", grid_mode=True)
-    return large
+    return overlay.enlarge(values, values.shape[0] * factor, values.shape[1] * factor)
 
 
 def _cells(marks: Marks, shape: tuple[int, ...]) -> Marks:

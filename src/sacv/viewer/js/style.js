@@ -38,7 +38,8 @@ select, input[type="search"] { background: var(--ground); border: 1px solid var(
 .work { display: grid; grid-template-columns: minmax(0, 1.7fr) minmax(17rem, 1fr); gap: 1.25rem; align-items: start; }
 .panes { display: grid; gap: 1rem; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); }
 .pane { margin: 0; }
-.pane figcaption { font-size: .85rem; color: var(--soft); min-height: 1.3rem; }
+.pane figcaption { font-size: .85rem; color: var(--soft); margin-bottom: .2rem; }
+.pane figcaption:empty { display: none; }
 .stage { position: relative; overflow: hidden; border-radius: .4rem; background: var(--card); cursor: crosshair; touch-action: pan-y; max-height: 78vh; margin: 0 auto; max-width: 100%; }
 .stage img, .stage canvas { position: absolute; inset: 0; width: 100%; height: 100%; display: block; }
 .stage img { filter: grayscale(.85); user-select: none; }

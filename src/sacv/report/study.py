@@ -1,0 +1,150 @@
+"""The report of a study: one HTML file with everything inline, drawn from what `study.json` holds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from numpy.typing import NDArray
+from PIL import Image
+
+from sacv.report.drawing import jpeg, number, png
+from sacv.report.overlay import Scale, diverging, drawn_size, lay_over, sequential
+
+FIRST_DOUBTS = 5
+"""Doubts on the first screen; the others unfold."""
+
+WIDTH = 360
+"""Of the drawing of an interval, in its own units."""
+
+
+@dataclass(frozen=True, eq=False)
+class StudyPicture:
+    """A picture of the report.
+
+    Parameters
+    ----------
+    figures
+        Its entry in `study.json`.
+    picture
+        RGB.
+    region
+        The part of it that the maps cover: left, top, right, bottom in its pixels.
+    relevance, contribution
+        Float `(h, w)`; none of volumes and signals.
+    inside, present
+        Bool `(h, w)`: the locations that count, and where the concept is present; none where that is not known.
+    """
+
+    figures: Mapping[str, Any]
+    picture: Image.Image
+    region: tuple[float, float, float, float]
+    relevance: NDArray[np.floating] | None
+    contribution: NDArray[np.floating] | None
+    inside: NDArray[np.bool_] | None
+    present: NDArray[np.bool_] | None
+
+
+def render_study(content: Mapping[str, Any], pictures: Sequence[StudyPicture]) -> str:
+    """Give the report as HTML.
+
+    Parameters
+    ----------
+    content
+        What `study.json` holds.
+    pictures
+        The telling pictures, in the order of `content["pictures"]`.
+    """
+    environment = Environment(
+        loader=PackageLoader("sacv.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters["number"] = number
+    environment.filters["solver"] = _solver
+    environment.filters["short"] = partial(_short, _folder(content))
+    scales = {
+        layer: _scales([one for one in pictures if one.figures["layer"] == layer])
+        for layer in dict.fromkeys(one.figures["layer"] for one in pictures)
+    }
+    drawn: dict[str, list[dict[str, Any]]] = {}
+    for one in pictures:
+        drawn.setdefault(one.figures["class"], []).append(_drawn(one, *scales[one.figures["layer"]]))
+    return environment.get_template("study.html.j2").render(
+        study=content,
+        data=content["data"],
+        made=content["provenance"],
+        first=FIRST_DOUBTS,
+        rows=_rows(content["findings"]),
+        width=WIDTH,
+        several=len({one["target"] for one in content["findings"]}) > 1,
+        scored=any(one["image_score"] is not None for one in content["concepts"]),
+        drawn=drawn,
+        scales=[
+            {"layer": layer, "relevance": (seen.low, seen.high), "contribution": (given.low, given.high)}
+            for layer, (seen, given) in scales.items()
+        ],
+        within=any(one.inside is not None for one in pictures),
+        marked=any(one.present is not None for one in pictures),
+    )
+
+
+def _solver(told: Mapping[str, Any]) -> str:
+    inside = {key: _solver(value) if key == "solver" else value for key, value in told["parameters"].items()}
+    return f"{told['name']}({', '.join(f'{key}={value}' for key, value in inside.items())})"
+
+
+def _folder(content: Mapping[str, Any]) -> str:
+    """Give the folder that all pictures shown lie in, with the mark that ends it; nothing where there is none."""
+    names = [one["image"] for one in content["pictures"]]
+    return os.path.join(os.path.commonpath([os.path.dirname(name) for name in names]), "") if names else ""
+
+
+def _short(folder: str, text: str) -> str:
+    """Leave out the folder where a text names pictures of it."""
+    return text.replace(folder, "") if folder else text
+
+
+def _rows(findings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Give the findings with the places of their intervals; those of a layer share one scale around zero."""
+    widest: dict[str, float] = {}
+    for one in findings:
+        widest[one["layer"]] = max(widest.get(one["layer"], 0.0), abs(one["low"]), abs(one["high"]), abs(one["value"]))
+    return [{"finding": one, **_places(one, widest[one["layer"]])} for one in findings]
+
+
+def _places(finding: Mapping[str, Any], widest: float) -> dict[str, float]:
+    unit = (WIDTH / 2 - 6) / widest if widest > 0 else 0.0
+    return {name: round(WIDTH / 2 + finding[name] * unit, 1) for name in ("value", "low", "high")}
+
+
+def _scales(pictures: Sequence[StudyPicture]) -> tuple[Scale, Scale]:
+    relevance = [_counting(one, one.relevance) for one in pictures if one.relevance is not None]
+    given = [_counting(one, one.contribution) for one in pictures if one.contribution is not None]
+    return sequential(relevance or [np.zeros(1)]), diverging([np.zeros(1), *given])
+
+
+def _counting(one: StudyPicture, values: NDArray[np.floating]) -> NDArray[np.floating]:
+    return values if one.inside is None else values[one.inside]
+
+
+def _drawn(one: StudyPicture, relevant: Scale, given: Scale) -> dict[str, Any]:
+    size = drawn_size(one.picture)
+    across, down = size[0] / one.picture.width, size[1] / one.picture.height
+    left, top, right, bottom = one.region
+    place = (left * across, top * down, right * across, bottom * down)
+    maps = []
+    if one.relevance is not None:
+        maps.append(("relevance", lay_over(one.relevance, relevant, size, place, 0.0, one.present, one.inside)))
+    if one.contribution is not None:
+        maps.append(("contribution", lay_over(one.contribution, given, size, place, None, None, one.inside)))
+    photo = one.picture.resize(size, Image.Resampling.LANCZOS)
+    return {
+        "figures": one.figures,
+        "size": size,
+        "photo": jpeg(photo),
+        "maps": [{"name": name, "data": png(layer)} for name, layer in maps],
+    }

@@ -1,0 +1,9 @@
+"""A study in one file: fit, scores by class, audit and the most telling pictures, in one report.
+
+It stands on the command line, whose names the file uses. What loads PyTorch is imported within functions, as there.
+"""
+
+from sacv.study.file import Study, read_study
+from sacv.study.run import StudyResult, run_study
+
+__all__ = ["Study", "StudyResult", "read_study", "run_study"]

@@ -1,0 +1,179 @@
+"""What a study finds: for each layer, concept, class and target a score, tested once over all of them, in a sentence.
+
+The score is the SACV score, the mean over the pictures of the class of the contributions where the concept is seen
+(`sacv.scores.kinds`). Its p-values are corrected by Holm over every test of the study, so that the chance of even one
+false "speaks for" or "speaks against" is 5 %.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from sacv.cav import ConceptBank, weaknesses
+from sacv.files import read_json
+from sacv.scores.class_scores import FORMAT_VERSION, KIND, MARKER
+from sacv.scores.significance import holm
+
+SCORE = "sacv"
+"""The score that findings are about."""
+
+LEVEL = 0.05
+
+SPEAKS = {"for": "speaks for", "against": "speaks against"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A concept, a class and a target at a layer.
+
+    Parameters
+    ----------
+    layer, concept, group, target
+        What it is of; `group` is the class whose pictures are scored, and the target is in words.
+    value, low, high
+        The SACV score in logits per unit of the concept's vector, and its 95 % interval.
+    effect
+        In standard deviations of the null; none where there is no null.
+    p, p_holm
+        Two-sided, and corrected over all tests of the study; none where there is no null.
+    images, groups
+        Number of pictures, and of what they belong to; none where they have no groups.
+    verdict
+        "for", "against", "none", or "weak" where the concept is below the bars.
+    entangled
+        Columns that the concept is not told apart from.
+    leading
+        Whether the layer is the concept's leading one.
+    """
+
+    layer: str
+    concept: str
+    group: str
+    target: str
+    value: float
+    low: float
+    high: float
+    effect: float | None
+    p: float | None
+    p_holm: float | None
+    images: int
+    groups: int | None
+    verdict: str
+    entangled: tuple[str, ...]
+    leading: bool
+
+    @property
+    def figures(self) -> str:
+        """Its figures in words."""
+        told = f"SACV score {self.value:+.3g} (95 % interval {self.low:+.3g} to {self.high:+.3g})"
+        if self.effect is not None:
+            told += f", {self.effect:+.1f} standard deviations of chance"
+        return told if self.p_holm is None else f"{told}, corrected p = {p_text(self.p_holm)}"
+
+    @property
+    def sentence(self) -> str:
+        """Say it plainly."""
+        where = f"In pictures of {self.group}" if self.group else "In all pictures"
+        if self.verdict == "weak":
+            return f"{where}, nothing is said of {self.concept} at {self.layer}, which is too weak: {self.figures}."
+        if self.verdict == "none":
+            return f"{where}, no effect of {self.concept} on {self.target} beyond chance is shown: {self.figures}."
+        told = f"{where}, {self.concept} {SPEAKS[self.verdict]} {self.target}: {self.figures}."
+        if self.entangled:
+            told += f" It is not told apart from {' and '.join(self.entangled)}."
+        return told
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the fields and the sentence."""
+        fields = asdict(self) | {"entangled": list(self.entangled)}
+        return {"class" if name == "group" else name: value for name, value in fields.items()} | {
+            "sentence": self.sentence
+        }
+
+
+def p_text(value: float) -> str:
+    """Give a p-value for people."""
+    return f"{value:.3f}" if value >= 0.001 else f"{value:.1g}"
+
+
+def find(
+    bank: ConceptBank,
+    scores: Mapping[str, Path],
+    targets: Sequence[str],
+    leading: Mapping[str, str],
+    entangled: Mapping[str, tuple[str, ...]],
+    everything: str | None,
+) -> list[Finding]:
+    """Read the scores of all classes and test them together.
+
+    Parameters
+    ----------
+    bank
+        The CAVs.
+    scores
+        By class, the folder of its scores.
+    targets
+        In words, in the order in which they were scored.
+    leading
+        The leading layer of each concept.
+    entangled
+        By concept, the columns that it is not told apart from.
+    everything
+        Name of the class of all pictures, where there is no other.
+    """
+    tables = []
+    for name, folder in scores.items():
+        told = read_json(folder / MARKER, kind=KIND, format_version=FORMAT_VERSION)["settings"]
+        words = dict(zip(told["targets"], targets, strict=True))
+        table = pd.read_parquet(folder / "scores.parquet")
+        table = table[table["score"] == SCORE]
+        columns = {"group": "" if name == everything else name, "groups": told.get("groups")}
+        tables.append(table.assign(target=table["target"].map(words), **columns))
+    rows = pd.concat(tables, ignore_index=True)
+    rows["p_holm"] = holm(rows["p"].to_numpy())
+    weak = {(cav.layer, cav.concept) for cav in bank.cavs if weaknesses(cav)}
+    found = [_finding(row, weak, leading, entangled) for row in rows.to_dict(orient="records")]
+    return sorted(found, key=lambda one: (targets.index(one.target), bank.concepts.index(one.concept)))
+
+
+def score_notes(scores: Mapping[str, Path]) -> list[str]:
+    """Give what the scores of all classes say that a reader must know, each once."""
+    told = (read_json(folder / MARKER, kind=KIND, format_version=FORMAT_VERSION)["notes"] for folder in scores.values())
+    return list(dict.fromkeys(note for notes in told for note in notes if " is too weak to rely on: " not in note))
+
+
+def _finding(
+    row: Mapping[Any, Any],
+    weak: set[tuple[str, str]],
+    leading: Mapping[str, str],
+    entangled: Mapping[str, tuple[str, ...]],
+) -> Finding:
+    layer, concept = row["layer"], row["concept"]
+    known = {name: None if isnan(row[name]) else float(row[name]) for name in ("effect", "p", "p_holm")}
+    value, low, high = (float(row[name]) for name in ("value", "low", "high"))
+    verdict = "none"
+    if (layer, concept) in weak:
+        verdict = "weak"
+    elif known["p_holm"] is not None and known["p_holm"] <= LEVEL and low * high > 0 and value * row["run_mean"] > 0:
+        verdict = "for" if value > 0 else "against"
+    return Finding(
+        layer=layer,
+        concept=concept,
+        group=row["group"],
+        target=row["target"],
+        value=value,
+        low=low,
+        high=high,
+        **known,
+        images=int(row["images"]),
+        groups=None if row["groups"] is None or row["groups"] != row["groups"] else int(row["groups"]),
+        verdict=verdict,
+        entangled=entangled.get(concept, ()),
+        leading=leading[concept] == layer,
+    )

@@ -1,0 +1,185 @@
+"""`Material`: what a study works on, made of what its file says: model, table, concepts, classes and targets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sacv.cli.options import open_model
+from sacv.cli.solvers import parse_solver
+from sacv.cli.table import open_table, parse_columns
+from sacv.cli.targets import parse_targets
+from sacv.concepts import ImageItem, ImageSet, Region, Table
+from sacv.errors import OptionError, SacvError
+from sacv.model import VisionModel
+from sacv.solvers import DEFAULT, Solver
+from sacv.study.file import Study
+from sacv.targets import Given
+
+ALL = "all pictures"
+"""Name of the one class, where the file names no column of classes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What a study works on.
+
+    Parameters
+    ----------
+    study
+        The file.
+    model
+        The model, with the field of its output that is explained.
+    table
+        Its rows, as pictures with groups and strata.
+    guidance
+        The pictures of each concept that is not marked.
+    regions
+        Concepts marked on pictures.
+    random
+        Pictures without the concepts, if they are not the table's other rows.
+    within
+        The masks, if what counts is limited.
+    solver
+        How directions are found.
+    targets
+        What is explained.
+    target_names
+        Each in words.
+    classes
+        The pictures of each class.
+    unclassed
+        How many pictures have no class.
+    """
+
+    study: Study
+    model: VisionModel
+    table: Table
+    guidance: Mapping[str, Any]
+    regions: Mapping[str, Region]
+    random: Sequence[str]
+    within: str | None
+    solver: Solver
+    targets: Sequence[Given]
+    target_names: tuple[str, ...]
+    classes: Mapping[str, ImageSet]
+    unclassed: int
+
+    @property
+    def concepts(self) -> list[str]:
+        """Names of the concepts, in the order of the file."""
+        return list(self.study.concepts)
+
+
+def gather_material(study: Study, device: str) -> Material:
+    """Load the model and read the table.
+
+    Raises
+    ------
+    SacvError
+        Of the kinds of the single commands, if something is not there or not legal; the file is named.
+    """
+    try:
+        return _material(study, device)
+    except SacvError as error:
+        raise type(error)(f"{study.path}: {error}") from error
+
+
+def _material(study: Study, device: str) -> Material:
+    told = study.fit.get("solver")
+    solver = DEFAULT if told is None else parse_solver(told)
+    targets = parse_targets(study.targets, study.against)
+    columns = [f"{name}={given.column}" for name, given in study.concepts.items() if given.column is not None]
+    parse_columns(columns)  # before a network is loaded
+    model = _model(study, device)
+    table = open_table(
+        Path(study.placed(study.table)),
+        Path(study.placed(study.images)),
+        key=study.key,
+        rows=study.rows,
+        columns=columns,
+        group=study.group,
+        strata=_strata(study),
+        skip_unreadable=study.skip_unreadable,
+        window=model.window,
+    )
+    folders = {
+        name: [study.placed(path) for path in given.images]
+        for name, given in study.concepts.items()
+        if given.images and given.masks is None
+    }
+    guidance = {name: table.concepts[name] if name in table.concepts else folders.get(name) for name in study.concepts}
+    classes, unclassed = _classes(study, table)
+    return Material(
+        study=study,
+        model=model,
+        table=table,
+        guidance={name: given for name, given in guidance.items() if given is not None},
+        regions={
+            name: Region(study.placed(given.images[0]), study.placed(given.masks))
+            for name, given in study.concepts.items()
+            if given.masks is not None
+        },
+        random=[study.placed(path) for path in study.random],
+        within=None if study.within is None else study.placed(study.within),
+        solver=solver,
+        targets=targets,
+        target_names=tuple(
+            name if study.against is None else f"{name} rather than {study.against}" for name in study.targets
+        ),
+        classes=classes,
+        unclassed=unclassed,
+    )
+
+
+def _model(study: Study, device: str) -> VisionModel:
+    told = study.model
+    names = told.get("class_names")
+    weights = told.get("weights")
+    if weights is not None and Path(study.placed(weights)).exists():  # else the name of a zoo's
+        weights = study.placed(weights)
+    model = open_model(
+        _spec(study),
+        weights,
+        None if names is None else Path(study.placed(names)),
+        None if "resize" not in told else str(told["resize"]),
+        told.get("crop"),
+        [f"{layer}={layout}" for layer, layout in told.get("layouts", {}).items()],
+        device,
+        told.get("window"),
+    )
+    return replace(model, output=told["output"]) if "output" in told else model
+
+
+def _spec(study: Study) -> str:
+    """Give the model's name, with the path of a file of code as it is from here."""
+    spec = str(study.model["spec"])
+    file, colon, function = spec.rpartition(":")
+    return f"{study.placed(file)}:{function}" if colon and file.endswith(".py") else spec
+
+
+def _strata(study: Study) -> list[str]:
+    """Give the columns that concepts may be confounded with; that of the classes is one."""
+    return list(dict.fromkeys([*study.strata, *([] if study.classes is None else [study.classes])]))
+
+
+def _classes(study: Study, table: Table) -> tuple[dict[str, ImageSet], int]:
+    if study.classes is None:
+        return {ALL: table.images}, 0
+    found: dict[str, list[ImageItem]] = {}
+    for item in table.images:
+        found.setdefault(item.strata[study.classes], []).append(item)
+    unclassed = len(found.pop("", []))
+    known = ", ".join(sorted(found)) or "no value"
+    for number, value in enumerate(study.values):
+        if value not in found:
+            raise OptionError(
+                f"questions.values: no row has {value!r} in the column {study.classes!r}; it holds {known}"
+            )
+        if value in study.values[:number]:
+            raise OptionError(f"questions.values: {value!r} is given twice; give it once")
+    if not found:
+        raise OptionError(f"questions.classes: no row has a value in the column {study.classes!r}; name another")
+    return {name: ImageSet(name, tuple(found[name])) for name in study.values or sorted(found)}, unclassed

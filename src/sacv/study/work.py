@@ -1,0 +1,287 @@
+"""The work of a study: a bank, scores of each class, an audit, and explanations of the most telling pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from sacv import __version__
+from sacv.cav import ConceptBank, fit, weaknesses
+from sacv.concepts import ImageItem, ImageSet, Labelled, image_set
+from sacv.engine import Engine, ShardStore
+from sacv.files import write_json
+from sacv.maps import explain
+from sacv.scores import score
+from sacv.study.material import Material
+from sacv.study.steps import Steps, file_digest, folder_names
+from sacv.trust import audit
+
+AUDIT = "audit.json"
+
+Watch = Callable[[str, int, int], None]
+"""Called with the step, and the number of batches done and of all."""
+
+Unfinished = Callable[[Path, bool], AbstractContextManager[ShardStore]]
+
+
+@dataclass(frozen=True)
+class Telling:
+    """A picture that tells much of a concept: its SACV score is among the greatest of its class.
+
+    Parameters
+    ----------
+    item
+        The picture.
+    concept, layer
+        What it tells of.
+    labelled
+        Whether its row says that it shows the concept; none where the row says nothing.
+    """
+
+    item: ImageItem
+    concept: str
+    layer: str
+    labelled: bool | None
+
+
+@dataclass(frozen=True, eq=False)
+class Workshop:
+    """Where and how a study is worked on.
+
+    Parameters
+    ----------
+    material
+        What it works on.
+    steps
+        What is finished.
+    unfinished
+        Gives the store of the finished parts of a result.
+    fresh
+        Begin anew.
+    batch_size, engine
+        As of `sacv.fit`.
+    watch
+        Called as the work goes on.
+    """
+
+    material: Material
+    steps: Steps
+    unfinished: Unfinished
+    fresh: bool
+    batch_size: int | None
+    engine: Engine | None
+    watch: Watch
+
+    @property
+    def out(self) -> Path:
+        """The folder of the results."""
+        return self.steps.out
+
+    def bank(self) -> ConceptBank:
+        """Fit the bank, or read the finished one."""
+        given, told = self.material, self.material.study.fit
+        options = {name: told[name] for name in ("runs", "nulls", "folds", "locations", "match") if name in told}
+
+        def make() -> None:
+            with self.unfinished(self.out / "bank", self.fresh) as shards:
+                fit(
+                    given.model,
+                    told["layers"],
+                    given.guidance,
+                    given.random,
+                    regions=given.regions,
+                    within=given.within,
+                    solver=given.solver,
+                    seed=given.study.seed,
+                    batch_size=self.batch_size,
+                    skip_unreadable=given.study.skip_unreadable,
+                    engine=self.engine,
+                    shards=shards,
+                    progress=self._progress("fit"),
+                    **options,
+                ).save(self.out / "bank")
+
+        inputs = {
+            "rows": _pictures(given.table.images),
+            "labels": {
+                name: [_names(labelled.images), _names(labelled.others)]
+                for name, labelled in given.table.concepts.items()
+            },
+            "folders": {
+                name: _pictures(image_set(name, folders, skip_unreadable=given.study.skip_unreadable))
+                for name, folders in [*given.guidance.items(), ("", given.random or None)]
+                if folders is not None and name not in given.table.concepts
+            },
+            "regions": {
+                name: [_contents(str(region.images)), _contents(str(region.masks))]
+                for name, region in given.regions.items()
+            },
+            "solver": given.solver.describe(),
+            "layers": told["layers"],
+            **options,
+        }
+        self.steps.made("bank", self._inputs(inputs), make)
+        return ConceptBank.load(self.out / "bank")
+
+    def scores(self, bank: ConceptBank) -> dict[str, Path]:
+        """Score every class; give the folder of each."""
+        given = self.material
+        found = {}
+        for name, folder in folder_names(list(given.classes)).items():
+            images, where = given.classes[name], f"scores/{folder}"
+
+            def make(images: ImageSet = images, where: str = where, name: str = name) -> None:
+                with self.unfinished(self.out / where, self.fresh) as shards:
+                    score(
+                        given.model,
+                        images,
+                        bank,
+                        given.targets,
+                        seed=given.study.seed,
+                        batch_size=self.batch_size,
+                        within=given.within,
+                        allow_weak=True,
+                        engine=self.engine,
+                        shards=shards,
+                        progress=self._progress(f"score {name}"),
+                    ).save(self.out / where)
+
+            self.steps.made(where, self._inputs({"bank": bank.fingerprint, "rows": _pictures(images)}), make)
+            found[name] = self.out / where
+        return found
+
+    def audit(self, bank: ConceptBank) -> Path:
+        """Audit the bank on its own random images, for the first target; give the file of what was found."""
+        given = self.material
+
+        def make() -> None:
+            self.watch("audit", 0, 1)
+            found = audit(given.model, bank, target=given.targets[0], within=given.within, seed=given.study.seed)
+            write_json(
+                self.out / AUDIT, {"passed": found.passed, "findings": [asdict(finding) for finding in found.findings]}
+            )
+            self.watch("audit", 1, 1)
+
+        self.steps.made(AUDIT, self._inputs({"bank": bank.fingerprint, "rows": _pictures(given.table.images)}), make)
+        return self.out / AUDIT
+
+    def explanations(self, bank: ConceptBank, telling: Mapping[str, Sequence[Telling]]) -> dict[str, Path]:
+        """Explain the telling pictures of every class; give the folder of each class that has any."""
+        given = self.material
+        found = {}
+        for name, folder in folder_names(list(given.classes)).items():
+            if not telling[name]:
+                continue
+            items = tuple(dict.fromkeys(one.item for one in telling[name]))
+            images, where = ImageSet(name, items), f"explain/{folder}"
+
+            def make(images: ImageSet = images, where: str = where, name: str = name) -> None:
+                with self.unfinished(self.out / where, self.fresh) as shards:
+                    explain(
+                        given.model,
+                        images,
+                        bank,
+                        given.targets,
+                        batch_size=self.batch_size,
+                        within=given.within,
+                        allow_weak=True,
+                        engine=self.engine,
+                        shards=shards,
+                        progress=self._progress(f"explain {name}"),
+                    ).save(self.out / where)
+
+            self.steps.made(where, self._inputs({"bank": bank.fingerprint, "rows": _pictures(images)}), make)
+            found[name] = self.out / where
+        return found
+
+    def _inputs(self, own: Mapping[str, Any]) -> dict[str, Any]:
+        """Give what a result depends on: its own inputs, and what all depend on."""
+        return {**self._common, **own}
+
+    @cached_property
+    def _common(self) -> dict[str, Any]:
+        given = self.material
+        return {
+            "sacv": __version__,
+            "model": given.model.describe(),
+            "output": given.model.output,
+            "targets": [given.study.targets, given.study.against],
+            "within": None if given.within is None else _contents(given.within),
+            "seed": given.study.seed,
+        }
+
+    def _progress(self, step: str) -> Callable[[int, int], None]:
+        return lambda done, total: self.watch(step, done, total)
+
+
+def leading_layers(bank: ConceptBank) -> dict[str, str]:
+    """Give for each concept the layer that the report's first lines are of: that of the greatest held-out AUROC."""
+    return {
+        concept: max(bank.layers, key=lambda layer: bank.cav(layer, concept).quality.auroc) for concept in bank.concepts
+    }
+
+
+def telling_pictures(bank: ConceptBank, material: Material, scores: Mapping[str, Path]) -> dict[str, list[Telling]]:
+    """Choose the pictures of each class whose SACV scores for the first target are greatest, either way.
+
+    The concepts take turns, each at its leading layer; weak ones do so only where all are weak. A picture is chosen
+    once.
+    """
+    leading = leading_layers(bank)
+    strong = [concept for concept in bank.concepts if not weaknesses(bank.cav(leading[concept], concept))]
+    labels = {name: _labels(labelled) for name, labelled in material.table.concepts.items()}
+    found: dict[str, list[Telling]] = {}
+    for name, images in material.classes.items():
+        rows = pd.read_parquet(scores[name] / "images.parquet")
+        rows = rows[rows["target"] == rows["target"].iloc[0]]
+        by_name = {item.name: item for item in images}
+        orders = {concept: _order(rows, concept, leading[concept]) for concept in strong or bank.concepts}
+        chosen: dict[str, Telling] = {}
+        for _ in range(material.study.pictures):
+            for concept, order in orders.items():
+                fresh = next((image for image in order if image not in chosen), None)
+                if fresh is not None and len(chosen) < material.study.pictures:
+                    label = labels.get(concept, {}).get(fresh)
+                    chosen[fresh] = Telling(by_name[fresh], concept, leading[concept], label)
+        found[name] = list(chosen.values())
+    return found
+
+
+def _order(rows: pd.DataFrame, concept: str, layer: str) -> list[str]:
+    """Give the images by the size of their SACV scores, without those that have none."""
+    own = rows[(rows["concept"] == concept) & (rows["layer"] == layer) & (rows["sacv_score"] != 0)]
+    order = own["sacv_score"].abs().sort_values(ascending=False, kind="stable").index
+    return [str(name) for name in own.loc[order, "image"]]
+
+
+def _labels(labelled: Labelled) -> dict[str, bool]:
+    return {
+        item.name: shows for shows, images in ((True, labelled.images), (False, labelled.others)) for item in images
+    }
+
+
+def _names(images: ImageSet) -> list[str]:
+    return [item.name for item in images]
+
+
+def _pictures(images: ImageSet) -> list[list[Any]]:
+    return [
+        *([item.name, item.digest, item.group, dict(item.strata)] for item in images),
+        *([entry.name, entry.reason] for entry in images.skipped),
+    ]
+
+
+def _contents(place: str) -> Any:
+    """Give what lies at a place: the SHA-256 of a file, or of each file of a folder; of a URL its name."""
+    path = Path(place)
+    if not path.exists():
+        file = Path(place.rpartition(":")[0])  # a category of a COCO file
+        return [place, file_digest(file) if file.is_file() else None]
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    return [place, [[str(file.relative_to(path)), file_digest(file)] for file in files]]

@@ -1,0 +1,125 @@
+"""`study.json` and `report.html` of a study."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from sacv import __version__
+from sacv.cav import ConceptBank
+from sacv.errors import StorageError
+from sacv.files import write_json
+from sacv.report import render_study
+from sacv.study.cards import concept_cards, data_in_counts, entangled_columns
+from sacv.study.doubts import answer, doubts
+from sacv.study.findings import find, score_notes
+from sacv.study.material import ALL, Material
+from sacv.study.pictures import drawn_pictures, read_pictures
+from sacv.study.run import FORMAT_VERSION, KIND
+from sacv.study.steps import file_digest
+from sacv.study.work import Telling, leading_layers
+
+PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pillow")
+"""Whose versions a figure may depend on."""
+
+
+def write_report(
+    material: Material,
+    out: Path,
+    bank: ConceptBank,
+    scores: Mapping[str, Path],
+    audited: Path,
+    telling: Mapping[str, Sequence[Telling]],
+    explained: Mapping[str, Path],
+) -> dict[str, Any]:
+    """Write both files, and give what `study.json` holds.
+
+    Parameters
+    ----------
+    material
+        What the study works on.
+    out
+        Its folder.
+    bank
+        The CAVs.
+    scores, explained
+        By class, the folders of scores and of explanations.
+    audited
+        The file of the audit.
+    telling
+        By class, its telling pictures.
+
+    Raises
+    ------
+    StorageError
+        If they cannot be written.
+    """
+    study, leading = material.study, leading_layers(bank)
+    found = find(
+        bank,
+        scores,
+        material.target_names,
+        leading,
+        entangled_columns(bank, leading),
+        ALL if study.classes is None else None,
+    )
+    data, cards = data_in_counts(material, bank), concept_cards(bank)
+    audit = json.loads(audited.read_text(encoding="utf-8"))
+    pictures = read_pictures(out, explained, telling, material.target_names)
+    content = {
+        "kind": KIND,
+        "format_version": FORMAT_VERSION,
+        "title": study.title,
+        "question": study.question,
+        "answer": answer(found, material.target_names),
+        "doubts": doubts(bank, data, found, audit, pictures, leading),
+        "data": data,
+        "concepts": cards,
+        "findings": [one.to_json() for one in found],
+        "notes": score_notes(scores),
+        "tests": sum(one.p is not None for one in found),
+        "audit": audit,
+        "pictures": pictures,
+        "provenance": _provenance(material, bank),
+    }
+    page = render_study(content, list(drawn_pictures(material.model, out, telling, pictures)))
+    _write(out, content, page)
+    return content
+
+
+def _provenance(material: Material, bank: ConceptBank) -> dict[str, Any]:
+    study = material.study
+    return {
+        "command": f"sacv study {study.path.name} --out DIR",
+        "study_file": study.text,
+        "sha256": {"study": file_digest(study.path), "table": file_digest(Path(study.placed(study.table)))},
+        "seed": study.seed,
+        "model": {key: bank.model[key] for key in ("spec", "kind", "fingerprint")},
+        "bank_fingerprint": bank.fingerprint,
+        "layers": list(bank.layers),
+        "solver": dict(bank.solver),
+        "runs": bank.runs,
+        "nulls": bank.nulls,
+        "folds": bank.folds,
+        "versions": {
+            "sacv": __version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in PACKAGES},
+        },
+    }
+
+
+def _write(out: Path, content: Mapping[str, Any], page: str) -> None:
+    try:
+        fresh = out / f".report-{os.getpid()}"
+        write_json(fresh, content)
+        fresh.replace(out / "study.json")
+        fresh.write_text(page, encoding="utf-8")
+        fresh.replace(out / "report.html")
+    except OSError as error:
+        raise StorageError(f"{out} could not be written: {error.strerror or error}") from error
