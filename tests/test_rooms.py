@@ -6,8 +6,8 @@ from pathlib import Path
 import sacv
 
 ROOMS = [
-    "errors", "optional", "files", "engine", "model", "targets", "concepts", "stats", "solvers", "cav", "report",
-    "viewer", "maps", "scores", "trust", "index", "bench", "app", "cli", "study",
+    "errors", "optional", "files", "engine", "model", "targets", "concepts", "stats", "solvers", "report",
+    "cav", "viewer", "maps", "scores", "trust", "index", "bench", "app", "cli", "study",
 ]  # fmt: skip
 SOURCE = Path(sacv.__file__).parent
 

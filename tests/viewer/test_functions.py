@@ -5,7 +5,7 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from sacv.viewer.bundle import ELEMENT, PAGE, module
+from sacv.viewer.bundle import ELEMENT, PAGE, WIDGET, module
 
 
 @pytest.fixture(scope="module")
@@ -98,11 +98,12 @@ def test_short_names_and_shares(call):
 
 
 def test_the_bundle_holds_every_module_once():
-    for entry in (ELEMENT, PAGE):
+    for entry in (ELEMENT, PAGE, WIDGET):
         text = module(entry)
-        assert "\nimport " not in text and "\nexport " not in text and "</script" not in text
+        assert "\nimport " not in text and text.count("\nexport ") == (entry == WIDGET) and "</script" not in text
     folder = files("sacv.viewer") / "js"
     names = sorted(file.name for file in folder.iterdir() if file.name.endswith(".js"))
-    heads = [line[3:] for line in module(PAGE).splitlines() if line.startswith("// ") and line.endswith(".js")]
-    assert sorted(heads) == names
+    for entry, other in ((PAGE, WIDGET), (WIDGET, PAGE)):
+        heads = [line[3:] for line in module(entry).splitlines() if line.startswith("// ") and line.endswith(".js")]
+        assert sorted([*heads, other]) == names
     assert sum(len((folder / name).read_text().splitlines()) for name in names) <= 1500

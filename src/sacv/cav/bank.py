@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,6 +39,7 @@ from sacv.cav.arrays import (
     unpack_means,
     unpack_statistics,
 )
+from sacv.cav.bars import weaknesses
 from sacv.cav.checksums import CAVS, LABELS, MOMENTS, require_whole, with_checksums
 from sacv.cav.context import BankContext
 from sacv.cav.contrast import Contrast, contrast, pool_key
@@ -51,6 +52,10 @@ from sacv.cav.within import BankWithin
 from sacv.errors import CorruptFileError, LayerError, MismatchError, OptionError
 from sacv.files import Array, digest_of, read_arrays, read_json, write_arrays, write_folder, write_json
 from sacv.model import ImageTransform, VisionModel, Window
+from sacv.report.told import counted, few, html_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT_VERSION = 2
 KIND = "concept bank"
@@ -125,6 +130,54 @@ class ConceptBank:
     context: BankContext | None = None
     pasted: Mapping[tuple[str, str], SetStatistics] = field(default_factory=dict)
     within: BankWithin | None = None
+
+    def __repr__(self) -> str:
+        weak = sum(bool(weaknesses(cav)) for cav in self.cavs)
+        return (
+            f"ConceptBank({self.model['spec'] or self.model['kind']}; concepts {few(self.concepts)}; layers "
+            f"{few(list(self.layers))}; {counted(len(self.cavs), 'CAV')}, {weak} weak)"
+        )
+
+    def _repr_html_(self) -> str:
+        return html_table(self.quality())
+
+    def quality(self) -> pd.DataFrame:
+        """Give a row for each layer and concept: how good its CAV is on held-out images.
+
+        Columns
+        -------
+        layer, concept
+        auroc, low, high
+            Over locations, with its 95 % interval over images.
+        image_auroc, accuracy
+            AUROC over images; balanced accuracy over locations.
+        images, random_images
+            How many it was fitted on.
+        mask_of_presence
+            Whether it is calibrated.
+        weak
+            In which ways the CAV is below the bars; empty where it is not.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {
+                    "layer": cav.layer,
+                    "concept": cav.concept,
+                    "auroc": cav.quality.auroc,
+                    "low": cav.quality.auroc_interval[0],
+                    "high": cav.quality.auroc_interval[1],
+                    "image_auroc": cav.quality.image_auroc,
+                    "accuracy": cav.quality.accuracy,
+                    "images": cav.quality.images,
+                    "random_images": cav.quality.random_images,
+                    "mask_of_presence": cav.presence.threshold is not None,
+                    "weak": "; ".join(weaknesses(cav)),
+                }
+                for cav in self.cavs
+            ]
+        )
 
     @property
     def concepts(self) -> list[str]:

@@ -24,8 +24,6 @@ from sacv.errors import OptionError
 FAILED = 1
 """Exit status when a check fails."""
 
-WORDS = {True: "pass", False: "FAIL", None: "not run"}
-
 
 @click.command("audit")
 @click.option("--bank", "bank_folder", required=True, type=click.Path(path_type=Path), help="Folder of the bank.")
@@ -38,6 +36,7 @@ WORDS = {True: "pass", False: "FAIL", None: "not run"}
 @within_option
 @seed_option
 @device_option
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write the audit to.")
 @json_option
 @table_options
 @click.argument("images", nargs=-1, type=click.Path())
@@ -52,6 +51,7 @@ def audit_command(
     within: str | None,
     seed: int,
     device: str,
+    out: Path | None,
     as_json: bool,
     table_file: Path | None,
     pictures: Path | None,
@@ -63,6 +63,7 @@ def audit_command(
     from sacv.cav import ConceptBank
     from sacv.targets import Difference
     from sacv.trust import audit
+    from sacv.trust.audit import WORDS
 
     if target is None and against is not None:
         raise OptionError(f"--against {against} needs a --target to hold against it")
@@ -71,6 +72,8 @@ def audit_command(
     asked = target if target is None or against is None else Difference(target, against)
     shown = pictures_of(images, table_file, pictures, key, rows, window=model.window) or None
     found = audit(model, bank, shown, asked, within=within, seed=seed)
+    if out is not None:
+        found.save(out)
     if as_json:
         say_json({"passed": found.passed, "findings": [asdict(finding) for finding in found.findings]})
     else:

@@ -25,7 +25,7 @@ from sacv.cli.targets import against_option, output_option, parse_targets
 from sacv.cli.working import open_engine, unfinished, work_options
 
 if TYPE_CHECKING:
-    from sacv.maps import Explanation
+    from sacv.maps import Explanation, Explanations
 
 
 @click.command("explain")
@@ -51,6 +51,12 @@ if TYPE_CHECKING:
 @skip_option
 @weak_option
 @click.option("--no-checks", is_flag=True, help="Leave out the trust line of each image, which takes forward passes.")
+@click.option(
+    "--png",
+    "as_png",
+    is_flag=True,
+    help="Write the maps of the images listed as pictures too, each with its legend, to OUT/png.",
+)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write the explanation to.")
 @json_option
 @table_options
@@ -74,6 +80,7 @@ def explain_command(
     skip_unreadable: bool,
     allow_weak: bool,
     no_checks: bool,
+    as_png: bool,
     out: Path,
     as_json: bool,
     table_file: Path | None,
@@ -109,6 +116,8 @@ def explain_command(
             progress=advance,
         )
         found.with_command(click.get_current_context().find_root().obj).save(out)
+    if as_png:
+        write_overlays(found, out)
     if as_json:
         each = {} if isinstance(found, Explanation) else {"explanations": [one.to_json() for one in found.values()]}
         say_json({"out": str(out), **found.to_json(), **each})
@@ -120,6 +129,18 @@ def explain_command(
             say(f"\n{name}\n")
             show_explanation(one)
     say(f"\nOpen {out / 'index.html'}")
+
+
+def write_overlays(found: Explanation | Explanations, out: Path) -> None:
+    """Write the maps as pictures: to OUT/png, or of several targets to the folder of each."""
+    from sacv.maps import Explanation
+    from sacv.maps.figure import write_pngs
+
+    if isinstance(found, Explanation):
+        write_pngs(found, out / "png")
+        return
+    for target, folder in found.folders().items():
+        write_pngs(found[target], out / folder / "png")
 
 
 def show_explanation(found: Explanation) -> None:

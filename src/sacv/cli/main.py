@@ -31,7 +31,9 @@ HOMES = {
         "Tell where IMAGES (files or folders) show the bank's concepts, and how much each place contributes.",
     ),
     "view": Home(
-        "sacv.cli.view", "view_command", "Write the page of a saved explanation anew, and open it in the browser."
+        "sacv.cli.view",
+        "view_command",
+        "Write the page of a saved explanation, of scores or of an audit anew, and open it in the browser.",
     ),
     "score": Home(
         "sacv.cli.score",

@@ -143,10 +143,11 @@ def show_scores(found: ClassScores) -> None:
         "place; no effect at 0 for both. The effect is in standard deviations\nof the null of random CAVs; p is "
         f"two-sided, Holm and BH correct it for {tests} tests of each score."
     )
-    least = 1 / (1 + found.bank.nulls)
-    if found.bank.nulls and least * tests > 0.05:
+    nulls = found.made["nulls"]
+    least = 1 / (1 + nulls)
+    if nulls and least * tests > 0.05:
         say(
-            f"With {found.bank.nulls} null CAVs p is at least {least:.3f}, so that Holm's correction of {tests} tests "
+            f"With {nulls} null CAVs p is at least {least:.3f}, so that Holm's correction of {tests} tests "
             "cannot reach 0.05; fit with more --nulls."
         )
     for layer, counted in found.within.items():

@@ -29,7 +29,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -43,16 +43,22 @@ from sacv.files import Array, Streamed, read_json, stream_arrays, write_folder, 
 from sacv.maps.checks import Checks
 from sacv.maps.choice import choose
 from sacv.maps.drawn import Drawn, drawn, save_drawn
+from sacv.maps.figure import figure
 from sacv.maps.images import ExplainedImage
 from sacv.maps.layer_maps import LayerMaps, Map
 from sacv.maps.loaded import damage_told, load_parts
 from sacv.maps.origin import origin_of
 from sacv.maps.page import on_page, page_data
+from sacv.maps.shown import Shown
 from sacv.maps.tables import IMAGES, image_row, scores_schema, write_table
 from sacv.maps.views import chunks
 from sacv.maps.within import ExplainedWithin, relevant_sums, share
 from sacv.model import VisionModel
+from sacv.report.told import counted, few
 from sacv.viewer import ViewerData, write_page
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FORMAT_VERSION = 8
 KIND = "explanation"
@@ -71,7 +77,7 @@ class Note:
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation:
+class Explanation(Shown):
     """Where images show concepts, and how much each place contributes to a class.
 
     Made by `sacv.explain`; see there.
@@ -120,11 +126,14 @@ class Explanation:
     drawn: Sequence[Drawn | None] | None = None
 
     def __repr__(self) -> str:
-        images = f"{len(self.images)} image" + "s" * (len(self.images) != 1)
         return (
-            f"Explanation({images}, target {self.settings['target']!r}; concepts {', '.join(self.concepts)}; "
-            f"layers {', '.join(self.layers)})"
+            f"Explanation({counted(len(self.images), 'image')}, target {self.settings['target']!r}; concepts "
+            f"{few(self.concepts)}; layers {few(self.layers)})"
         )
+
+    def each(self) -> Sequence[Explanation]:
+        """Give itself, for what is shown together."""
+        return [self]
 
     @property
     def layers(self) -> list[str]:
@@ -429,13 +438,67 @@ class Explanation:
         numbers = on_page(self)
         return list(numbers), [drawn(self.model, self.pictures.items[number]) for number in numbers]
 
+    def figure(
+        self,
+        concepts: str | Sequence[str] | None = None,
+        layers: str | Sequence[str] | None = None,
+        image: int = 0,
+        kind: Literal["relevance", "contribution"] = "relevance",
+        *,
+        outline: Literal["present", "beats chance", "none"] | None = None,
+        most: float | None = None,
+        width: float = 2.4,
+    ) -> Figure:
+        """Draw maps of an image for a paper: a row for each layer, a column for each concept, on one scale.
+
+        Relevance is drawn where it is above 0, from 0; contribution with its sign, 0 in the middle. What lies outside a
+        mask is faded and enclosed in amber. Of a volume each map is drawn on the slice across its first axis where the
+        concept is most relevant. Contribution that is zero or constant at a layer is not drawn; a line says so.
+
+        Parameters
+        ----------
+        concepts, layers
+            Which, in this order; by default all.
+        image
+            Its number, from 0.
+        kind
+            "relevance", in units of activation, or "contribution", in the unit of the method.
+        outline
+            What black lines enclose: the locations where the concept is "present", those that "beats chance", or
+            "none". By default, around relevance what is present, where that mask is calibrated, and otherwise what
+            beats chance, if a null was drawn.
+        most
+            End of the scale, in the unit of the map, such as to compare figures; by default the greatest value that is
+            drawn and counts.
+        width
+            Of a map, in inches.
+
+        Returns
+        -------
+        Figure
+            Of matplotlib, without pyplot: its `axes` are the maps, row by row, and last the colour bar. It shows itself
+            in a notebook; `figure.savefig("maps.pdf")` writes it.
+
+        Raises
+        ------
+        LayerError, OptionError
+            If the explanation has no such layer, concept or image, or the mask is missing that is asked for.
+        """
+        every = list(self.concepts) if concepts is None else [concepts] if isinstance(concepts, str) else list(concepts)
+        where = self.layers if layers is None else [layers] if isinstance(layers, str) else list(layers)
+        for layer in where:
+            self._maps(layer)
+        for concept in every:
+            self._number(concept)
+        return figure(self, every, where, image, kind, outline, most, width)
+
     def with_command(self, command: str) -> Explanation:
         """Give the same, made by a command, as its page says."""
         return replace(self, settings={**self.settings, "command": command})
 
     def page_data(self) -> ViewerData:
         """Give what the viewer draws."""
-        return page_data([self], *self.on_page())
+        return page_data(self.each(), *self.on_page())
 
     @classmethod
     def load(cls, folder: str | Path) -> Explanation:

@@ -12,16 +12,18 @@ Saved as a folder:
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sacv.files import read_json, write_folder, write_json
 from sacv.maps.explanation import Explanation
+from sacv.maps.figure import plain_names
 from sacv.maps.loaded import damage_told
 from sacv.maps.page import page_data
+from sacv.maps.shown import Shown
+from sacv.report.told import few
 from sacv.viewer import ViewerData, write_page
 
 FORMAT_VERSION = 1
@@ -30,7 +32,7 @@ MARKER = "explanations.json"
 
 
 @dataclass(frozen=True, eq=False)
-class Explanations(Mapping[str, Explanation]):
+class Explanations(Mapping[str, Explanation], Shown):
     """The explanations of the same images for several targets, by the targets' names; made by `sacv.explain`."""
 
     by_target: Mapping[str, Explanation]
@@ -44,15 +46,16 @@ class Explanations(Mapping[str, Explanation]):
     def __len__(self) -> int:
         return len(self.by_target)
 
+    def __repr__(self) -> str:
+        return f"Explanations(targets {few(list(self))}; of each {next(iter(self.values()))!r})"
+
+    def each(self) -> Sequence[Explanation]:
+        """Give the explanations in their order."""
+        return list(self.values())
+
     def folders(self) -> dict[str, str]:
         """Give the name of each target's folder."""
-        found: dict[str, str] = {}
-        for target in self:
-            plain = re.sub(r"[^\w.]+", "-", target).strip("-.")[:60] or "target"
-            taken = {name.casefold() for name in found.values()}
-            numbered = (plain, *(f"{plain}-{number}" for number in range(2, len(self) + 2)))
-            found[target] = next(name for name in numbered if name.casefold() not in taken)
-        return found
+        return dict(zip(self, plain_names(list(self), "target"), strict=True))
 
     def to_json(self) -> dict[str, Any]:
         """Give what leads to each explanation."""
@@ -82,8 +85,7 @@ class Explanations(Mapping[str, Explanation]):
 
     def page_data(self) -> ViewerData:
         """Give what the viewer draws: all targets on one page."""
-        first = next(iter(self.values()))
-        return page_data(list(self.values()), *first.on_page())
+        return page_data(self.each(), *self.each()[0].on_page())
 
     def with_command(self, command: str) -> Explanations:
         """Give the same, made by a command."""

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,9 @@ import pandas as pd
 from sacv.cav import ConceptBank
 from sacv.cav.inside import Counted
 from sacv.concepts import Skipped
-from sacv.files import write_folder, write_json
+from sacv.errors import CorruptFileError, OptionError
+from sacv.files import read_json, write_folder, write_json
+from sacv.report.told import counted, few, html_page, html_table
 from sacv.scores.rows import ImageRows
 
 FORMAT_VERSION = 1
@@ -48,7 +49,7 @@ class ClassScores:
     notes
         What the reader must know.
     bank
-        The CAVs used.
+        The CAVs used; scores that were loaded have none.
     skipped
         Files that were left out.
     settings
@@ -56,15 +57,39 @@ class ClassScores:
     within
         By layer, the share of the locations of an image that count, where the images are scored within masks; else
         empty.
+    origin
+        Of scores that were loaded: what the label file says of the bank.
     """
 
     table: pd.DataFrame
     rows: ImageRows
     notes: tuple[str, ...]
-    bank: ConceptBank
+    bank: ConceptBank | None
     skipped: tuple[Skipped, ...]
     settings: Mapping[str, Any]
     within: Mapping[str, Counted] = field(default_factory=dict)
+    origin: Mapping[str, Any] | None = None
+
+    def __repr__(self) -> str:
+        names = {name: few(list(dict.fromkeys(self.table[name]))) for name in ("target", "concept", "layer")}
+        return (
+            f"ClassScores({counted(self.settings['images'], 'image')}, targets {names['target']}; concepts "
+            f"{names['concept']}; layers {names['layer']}; {counted(len(self.table), 'score')})"
+        )
+
+    @cached_property
+    def made(self) -> Mapping[str, Any]:
+        """What the scores were made with, as the label file holds it: model, solver, runs and nulls of the bank."""
+        if self.origin is not None:
+            return self.origin
+        if self.bank is None:
+            raise OptionError("scores without a bank say what they were made with in `origin`")
+        return {
+            "model": {key: self.bank.model[key] for key in ("spec", "kind", "fingerprint")},
+            "solver": dict(self.bank.solver),
+            "runs": self.bank.runs,
+            "nulls": self.bank.nulls,
+        }
 
     @cached_property
     def images(self) -> pd.DataFrame:
@@ -82,10 +107,7 @@ class ClassScores:
             "kind": KIND,
             "format_version": FORMAT_VERSION,
             "settings": dict(self.settings),
-            "model": {key: self.bank.model[key] for key in ("spec", "kind", "fingerprint")},
-            "solver": dict(self.bank.solver),
-            "runs": self.bank.runs,
-            "nulls": self.bank.nulls,
+            **self.made,
             "scores": rows,
             **({"within": {layer: asdict(each) for layer, each in self.within.items()}} if self.within else {}),
             "notes": list(self.notes),
@@ -108,6 +130,44 @@ class ClassScores:
 
         write_folder(Path(folder), MARKER, fill)
 
+    @classmethod
+    def load(cls, folder: str | Path) -> ClassScores:
+        """Read scores from their folder; the rows of the images stay there until they are used.
+
+        They have no bank.
+
+        Raises
+        ------
+        CorruptFileError
+            If they are none, damaged, incomplete or of an unknown version.
+        """
+        folder = Path(folder)
+        labels = read_json(folder / MARKER, kind=KIND, format_version=FORMAT_VERSION)
+        try:
+            return cls(
+                table=pd.read_parquet(folder / "scores.parquet"),
+                rows=ImageRows.read(folder / "images.parquet"),
+                notes=tuple(labels["notes"]),
+                bank=None,
+                skipped=tuple(Skipped(**entry) for entry in labels["skipped"]),
+                settings=labels["settings"],
+                within={layer: Counted(**each) for layer, each in labels.get("within", {}).items()},
+                origin={name: labels[name] for name in ("model", "solver", "runs", "nulls")},
+            )
+        except (KeyError, TypeError, ValueError, OSError) as error:  # of JSON, of Parquet, of missing files
+            raise CorruptFileError(
+                f"{folder} holds damaged class scores: {error}; restore the folder as it was, or make it again"
+            ) from error
+
+    def write_page(self, file: Path) -> None:
+        """Write the table and the notes as one HTML file.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        """
+        file.write_text(html_page(f"Scores of {few(self.settings['targets'])}", self._repr_html_()), encoding="utf-8")
+
     def _repr_html_(self) -> str:
-        html: str = self.table.to_html(index=False, float_format=lambda value: f"{value:.4g}")
-        return html + "".join(f"<p>{escape(note)}</p>" for note in self.notes)
+        return html_table(self.table, self.notes)

@@ -32,6 +32,24 @@ class ImageRows:
         self.path = Path(folder) / "images.parquet"
         self._writer = pq.ParquetWriter(self.path, SCHEMA)
 
+    @classmethod
+    def read(cls, path: Path) -> ImageRows:
+        """Give the rows of a file that was saved, and that stays where it is.
+
+        Raises
+        ------
+        ValueError
+            If it holds other columns.
+        OSError
+            If it cannot be read.
+        """
+        found = pq.read_schema(path)
+        if not found.equals(SCHEMA):
+            raise ValueError(f"{path.name} has the columns {', '.join(found.names)}, not {', '.join(SCHEMA.names)}")
+        rows = cls.__new__(cls)
+        rows.path = path
+        return rows
+
     def write(self, columns: Mapping[str, Sequence[Any] | np.ndarray[Any, Any]]) -> None:
         """Append rows, given by column; a single text or truth stands for all of them.
 

@@ -1,10 +1,18 @@
-"""`audit`: one table of checks on a bank, its model and images, each with pass or fail and the reason."""
+"""`audit`: one table of checks on a bank, its model and images, each with pass or fail and the reason.
+
+An audit is saved as a folder:
+
+`audit.json`
+    The findings, `format_version`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,14 +27,23 @@ from sacv.cav.vector import Quality
 from sacv.cav.within import without_masks
 from sacv.concepts import ImageItem, MaskItem, Source, Within, WithinSource, image_set
 from sacv.concepts.sources import Stored, image_here
-from sacv.errors import OptionError, SacvError, UnreadableImageError
+from sacv.errors import CorruptFileError, OptionError, SacvError, UnreadableImageError
+from sacv.files import read_json, write_folder, write_json
 from sacv.model import VisionModel
+from sacv.report.told import counted, html_page, html_table
 from sacv.scores.kinds import CENTRES, evaluate, image_terms
 from sacv.scores.significance import p_value
 from sacv.solvers import SampleSolver, rebuild
 from sacv.targets import Aimed, Class, Given, Target, names_of, require_images, target_of
 from sacv.trust.permutation import permute
 from sacv.trust.randomised import shuffled, similarity
+
+FORMAT_VERSION = 1
+KIND = "audit"
+MARKER = "audit.json"
+
+WORDS = {True: "pass", False: "FAIL", None: "not run"}
+"""What a check came to, for people."""
 
 IMAGES = 24
 """Images looked at, at most."""
@@ -73,6 +90,10 @@ class Audit:
 
     findings: tuple[Finding, ...]
 
+    def __repr__(self) -> str:
+        passed, failed, other = (sum(one.passed is how for one in self.findings) for how in (True, False, None))
+        return f"Audit({counted(len(self.findings), 'check')}: {passed} passed, {failed} failed, {other} not run)"
+
     @property
     def passed(self) -> bool:
         """Whether no check failed."""
@@ -83,9 +104,54 @@ class Audit:
         """A row for each finding."""
         return pd.DataFrame([asdict(finding) for finding in self.findings])
 
+    def to_json(self) -> dict[str, Any]:
+        """Give the findings, and whether no check failed."""
+        return {
+            "kind": KIND,
+            "format_version": FORMAT_VERSION,
+            "passed": self.passed,
+            "findings": [asdict(finding) for finding in self.findings],
+        }
+
+    def save(self, folder: str | Path) -> None:
+        """Write the audit as a folder; one that was there survives any failure.
+
+        Raises
+        ------
+        StorageError
+            If the folder holds something else or cannot be written.
+        """
+        write_folder(Path(folder), MARKER, lambda fresh: write_json(fresh / MARKER, self.to_json()))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Audit:
+        """Read an audit from its folder.
+
+        Raises
+        ------
+        CorruptFileError
+            If it is none, damaged or of an unknown version.
+        """
+        file = Path(folder) / MARKER
+        labels = read_json(file, kind=KIND, format_version=FORMAT_VERSION)
+        try:
+            return cls(tuple(Finding(**finding) for finding in labels["findings"]))
+        except (KeyError, TypeError) as error:
+            raise CorruptFileError(f"{file} is damaged: {error}; restore the file, or make the audit again") from error
+
+    def write_page(self, file: Path) -> None:
+        """Write the findings as one HTML file.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        """
+        file.write_text(html_page(repr(self), self._repr_html_()), encoding="utf-8")
+
     def _repr_html_(self) -> str:
-        html: str = self.table.to_html(index=False)
-        return html
+        table = self.table.assign(passed=[WORDS[finding.passed] for finding in self.findings])
+        return html_table(table.rename(columns={"passed": "result"}))
 
 
 def audit(

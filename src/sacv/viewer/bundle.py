@@ -11,8 +11,8 @@ import re
 from functools import cache
 from importlib.resources import files
 
-ELEMENT, PAGE = "element.js", "page.js"
-"""The module that defines the element, and the one that fills it from the blocks of its page."""
+ELEMENT, PAGE, WIDGET = "element.js", "page.js", "widget.js"
+"""The module that defines the element, and those that fill it: from the blocks of a page, from a notebook's widget."""
 
 _IMPORT = re.compile(r'^import (?:\{[^}]*\} from )?"\./([\w-]+\.js)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=const|function|class|async)", re.MULTILINE)

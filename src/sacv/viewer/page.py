@@ -45,6 +45,11 @@ def write_page(file: Path, data: ViewerData) -> None:
         fresh.unlink(missing_ok=True)
 
 
+def page_text(data: ViewerData) -> str:
+    """Give the page as text."""
+    return "".join(_parts(data))
+
+
 def _parts(data: ViewerData) -> Iterator[str]:
     script = module(PAGE)
     policy = (
@@ -59,7 +64,7 @@ def _parts(data: ViewerData) -> Iterator[str]:
         "<sacv-viewer></sacv-viewer>\n<noscript>This page draws its pictures with a script of its own; allow it, or "
         "read explanation.json and scores.parquet beside it.</noscript>\n"
     )
-    yield f"{_HEADER}{_json(data.header)}</script>\n"
+    yield f"{_HEADER}{json_text(data.header)}</script>\n"
     for name, array in data.arrays.items():
         yield f'{_BLOCK}{html.escape(name)}">'
         yield base64.b64encode(array.tobytes()).decode()
@@ -67,7 +72,7 @@ def _parts(data: ViewerData) -> Iterator[str]:
     yield f'<script type="module">{script}</script>\n</body>\n</html>\n'
 
 
-def _json(header: Any) -> str:
+def json_text(header: Any) -> str:
     """Write JSON in which nothing can end the element that holds it."""
     text = json.dumps(header, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

@@ -1,0 +1,181 @@
+"""Figures for papers: layers and concepts of one image on one scale, and the files of `sacv explain --png`."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sacv.errors import OptionError, StorageError
+from sacv.maps.drawn import Drawn, drawn
+from sacv.maps.page import SILENT
+from sacv.report.told import few
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from sacv.maps.explanation import Explanation
+    from sacv.report.figure import Panel
+
+Kind = Literal["relevance", "contribution"]
+
+KINDS: tuple[Kind, ...] = ("relevance", "contribution")
+OUTLINES = ("present", "beats chance", "none")
+
+
+def figure(
+    found: Explanation,
+    concepts: Sequence[str],
+    layers: Sequence[str],
+    image: int,
+    kind: str,
+    outline: str | None,
+    most: float | None,
+    width: float,
+) -> Figure:
+    """Draw it; see `Explanation.figure`."""
+    from sacv.report.figure import Scale, draw
+
+    _require("kind", kind, KINDS)
+    if outline is not None:
+        _require("outline", outline, OUTLINES)
+    if not concepts or not layers:
+        raise OptionError("a figure needs a concept and a layer at least; leave them out to take all")
+    if not -len(found.images) <= image < len(found.images):
+        raise OptionError(f"image is {image}; the explanation has {len(found.images)}, numbered from 0")
+    for limit, name in ((most, "most"), (width, "width")):
+        if limit is not None and not (limit > 0 and np.isfinite(limit)):
+            raise OptionError(f"{name} is {limit}; it must be above 0, and finite")
+    beneath = _beneath(found, image % len(found.images))
+    one = found.of([image % len(found.images)])
+    panels = [[_panel(one, beneath, layer, concept, kind, outline) for concept in concepts] for layer in layers]
+    top = greatest(one, concepts, layers, kind) if most is None else most
+    scale = Scale(top, kind == "contribution", _unit(found, kind))
+    return draw(panels, layers, concepts, scale, width)
+
+
+def _require(name: str, given: str, legal: Sequence[str]) -> None:
+    if given not in legal:
+        raise OptionError(f"{name} is {given!r}; it must be one of {', '.join(map(repr, legal))}")
+
+
+def _unit(found: Explanation, kind: str) -> str:
+    if kind == "relevance":
+        return "relevance (units of activation; above 0 the concept is seen)"
+    return f"contribution to {found.settings['target']} ({found.settings['method']['unit']})"
+
+
+def greatest(found: Explanation, concepts: Iterable[str], layers: Iterable[str], kind: str) -> float:
+    """Give the end of a scale: the greatest relevance, or size of contribution, that counts; 1 if none does."""
+    concepts, ends = list(concepts), [0.0]
+    for layer in layers:
+        for concept in concepts:
+            values = getattr(found, kind)(layer, concept)
+            finite = values[np.isfinite(values)]
+            ends.append(float((np.abs(finite) if kind == "contribution" else finite).max(initial=0)))
+    return max(ends) or 1.0
+
+
+def _beneath(found: Explanation, image: int) -> Drawn:
+    """Give what is drawn beneath the maps of an image."""
+    if found.drawn is not None:
+        one = found.drawn[image]
+        if one is not None:
+            return one
+        have = [str(number) for number, each in enumerate(found.drawn) if each is not None]
+        raise OptionError(f"the picture of image {image} was not saved with its maps; those of {few(have)} were")
+    if found.model is None:
+        raise OptionError("an explanation without its model and its pictures cannot be drawn")
+    return drawn(found.model, found.pictures.items[image])
+
+
+def _panel(found: Explanation, beneath: Drawn, layer: str, concept: str, kind: str, outline: str | None) -> Panel:
+    """Give the panel of the one image of an explanation."""
+    from sacv.report.figure import Panel
+
+    maps, number = found.maps[layer], found.concepts.index(concept)
+    values = getattr(maps, kind)[0, number]
+    present, chance = maps.present.get(concept), getattr(maps, f"{kind}_significant")
+    if outline is None:
+        outline = "present" if kind == "relevance" and present is not None else "beats chance"
+        outline = "none" if outline == "beats chance" and chance is None else outline
+    elif outline == "present":
+        present = found.present(layer, concept)
+    elif outline == "beats chance":
+        found.significant(layer, concept)
+    marks = {"present": None if present is None else present[0], "none": None}
+    mark = chance[0, number] if outline == "beats chance" else marks[outline]
+    inside = None if maps.inside is None else maps.inside[0]
+    at, words = 0, ""
+    if beneath.planes:
+        plane, cells = beneath.planes[0], values.shape[0]
+        cell = int(np.argmax(maps.relevance[0, number].max(axis=(1, 2))))
+        at = int((cell + 0.5) * len(plane.captions) / cells)
+        words = plane.captions[at]
+        values, mark, inside = (_slice(each, cell, plane.flipped) for each in (values, mark, inside))
+    silent = kind == "contribution" and any(note.layer == layer and note.kind in SILENT for note in found.notes)
+    picture = Image.open(io.BytesIO(beneath.pictures[at]))
+    if silent:
+        return Panel(picture, beneath.region, None, words="the same at every place: not drawn")
+    return Panel(picture, beneath.region, _rows(values), _rows(mark), _rows(inside), words)
+
+
+def _slice(values: NDArray[Any] | None, cell: int, flipped: bool) -> NDArray[Any] | None:
+    if values is None:
+        return None
+    plane: NDArray[Any] = values[cell]
+    return plane[::-1] if flipped else plane
+
+
+def _rows(values: NDArray[Any] | None) -> Any:
+    """Give a map to draw: that of a signal becomes a row."""
+    return values[None] if values is not None and values.ndim == 1 else values
+
+
+def write_pngs(found: Explanation, folder: Path) -> int:
+    """Write a PNG of each image that is listed, layer, concept and kind of map; give how many.
+
+    They are `NUMBER_LAYER_CONCEPT_relevance.png` and `..._contribution.png`, with the number of the image, and names
+    without what no file name may hold. The maps of a layer and kind share a scale.
+
+    Raises
+    ------
+    StorageError
+        If they cannot be written.
+    """
+    listed = found.of(found.shown)
+    pairs = [(layer, concept) for layer in found.layers for concept in found.concepts]
+    names = dict(zip(pairs, plain_names(["_".join(pair) for pair in pairs], "map"), strict=True))
+    scales = {
+        (layer, kind): greatest(listed, found.concepts, [layer], kind) for layer in found.layers for kind in KINDS
+    }
+    try:
+        folder.mkdir(exist_ok=True)
+        for image in found.shown:
+            for layer, concept in pairs:
+                for kind in KINDS:
+                    one = found.figure([concept], [layer], image, kind, most=scales[layer, kind], width=4)
+                    file = folder / f"{image:06}_{names[layer, concept]}_{kind}.png"
+                    one.savefig(file, dpi=150, metadata={"Software": None})
+    except OSError as error:
+        raise StorageError(
+            f"{folder} cannot be written: {error.strerror or error}; make room, and try again"
+        ) from error
+    return len(found.shown) * len(pairs) * len(KINDS)
+
+
+def plain_names(names: Sequence[str], otherwise: str) -> list[str]:
+    """Give for each name one that a file may have, all of them apart even where upper case does not count."""
+    found: list[str] = []
+    for each in names:
+        plain = re.sub(r"[^\w.]+", "-", each).strip("-.")[:60] or otherwise
+        taken = {name.casefold() for name in found}
+        numbered = (plain, *(f"{plain}-{number}" for number in range(2, len(names) + 2)))
+        found.append(next(name for name in numbered if name.casefold() not in taken))
+    return found

@@ -1,0 +1,107 @@
+"""What a notebook shows: the element as a widget, whose choice comes back, and what is still there without one.
+
+The widget needs the extra `notebook` (https://anywidget.dev). Its arrays travel as one buffer, in the order of the
+header's `arrays`, as they lie in memory.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+import sys
+from collections.abc import Sequence
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
+
+from sacv.optional import require
+from sacv.viewer.bundle import WIDGET, module
+from sacv.viewer.data import ViewerData
+from sacv.viewer.page import json_text, page_text
+
+LONGEST = 1_500_000
+"""Characters of a page within a notebook at most; a larger one is left out."""
+
+HINT = (
+    "To choose in the picture and go on in Python with what was chosen (<code>found.selection</code>): "
+    "<code>pip install 'sacv[notebook]'</code>"
+)
+
+
+def widget_of(data: ViewerData) -> Any:
+    """Make the widget that draws this; its `selection` is what is chosen, as the element tells it, or None.
+
+    Raises
+    ------
+    MissingExtraError
+        If anywidget is not installed.
+    """
+    content = b"".join(array.tobytes() for array in data.arrays.values())
+    ordered = {**data.header, "arrays": {name: data.header["arrays"][name] for name in data.arrays}}
+    return _widget()(header=json_text(ordered), content=content)
+
+
+@cache
+def _widget() -> Any:
+    base, traitlets = require("anywidget", extra="notebook").AnyWidget, require("traitlets", extra="notebook")
+    parts = {
+        "_esm": module(WIDGET),
+        "header": traitlets.Unicode().tag(sync=True),
+        "content": traitlets.Bytes().tag(sync=True),
+        "selection": traitlets.Dict(default_value=None, allow_none=True).tag(sync=True),
+    }
+    return type("ViewerWidget", (base,), parts)
+
+
+def has_widgets() -> bool:
+    """Whether the extra is installed."""
+    return find_spec("anywidget") is not None
+
+
+def front_end() -> bool:
+    """Whether a front end that draws widgets has started this kernel: Jupyter, VS Code or Colab.
+
+    Where a notebook is run without one, as by `nbconvert --execute`, a widget would take the picture's place.
+    """
+    shell = _shell()
+    if shell is None:
+        return False
+    return "JPY_SESSION_NAME" in os.environ or "google.colab" in sys.modules or "__vsc_ipynb_file__" in shell.user_ns
+
+
+def text_alone() -> bool:
+    """Whether this is IPython in a terminal, which shows text alone."""
+    shell = _shell()
+    return shell is not None and "text/html" not in shell.display_formatter.active_types
+
+
+def _shell() -> Any:
+    ipython = sys.modules.get("IPython")
+    return None if ipython is None else ipython.get_ipython()
+
+
+def static_html(words: str, pictures: Sequence[bytes], data: ViewerData) -> str:
+    """Give HTML that needs no widget: pictures, and the page in a frame that is opened by a click, unless it is large.
+
+    Parameters
+    ----------
+    words
+        What is shown, a line.
+    pictures
+        PNG.
+    data
+        Of the page.
+    """
+    images = "".join(
+        f'<img alt="{html.escape(words)}" style="max-width:100%;background:#fff" '
+        f'src="data:image/png;base64,{base64.b64encode(picture).decode()}">'
+        for picture in pictures
+    )
+    page, hint = html.escape(page_text(data)), "" if has_widgets() else f"<p><small>{HINT}</small></p>"
+    frame = (
+        "<details><summary>Look closer: every map, values under the pointer</summary>"
+        '<iframe title="viewer" sandbox="allow-scripts allow-forms" '
+        f'style="width:100%;height:48rem;border:0" srcdoc="{page}"></iframe></details>'
+    )
+    return f"<div><p>{html.escape(words)}</p>{images}{frame if len(page) <= LONGEST else ''}{hint}</div>"

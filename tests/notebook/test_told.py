@@ -1,0 +1,82 @@
+"""What results print of themselves, and show as tables: a line or a few, every name as text."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import sacv
+from conftest import make_pictures
+from sacv.report.told import counted, few, html_page, html_table
+from sacv.trust.audit import Finding
+
+HARMFUL = "<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture
+def bank(small_model, tmp_path):
+    concepts = {
+        name: make_pictures(tmp_path / str(number), 6, number, low=180) for number, name in enumerate(("a", HARMFUL))
+    }
+    return sacv.fit(small_model, ["features.0", "features.2"], concepts, [make_pictures(tmp_path / "other", 7, 9)])
+
+
+@pytest.fixture
+def results(bank, small_model, tmp_path):
+    photos = tmp_path / "0"
+    return {
+        "ConceptBank": bank,
+        "ClassScores": sacv.score(small_model, photos, bank, ["cat", "dog"], allow_weak=True),
+        "Audit": sacv.audit(small_model, bank, photos),
+        "Explanation": sacv.explain(small_model, photos, bank, "cat", allow_weak=True, checks=False),
+    }
+
+
+def test_reprs_are_short_and_name_what_is_there(results):
+    for kind, one in results.items():
+        text = repr(one)
+        assert text.startswith(f"{kind}(") and len(text) < 300 and "array" not in text and "\n" not in text
+    assert "concepts a, <img" in repr(results["ConceptBank"]) and "4 CAVs" in repr(results["ConceptBank"])
+    assert repr(results["ClassScores"]).startswith("ClassScores(6 images, targets cat, dog; concepts a, ")
+    passed, failed, other = map(int, re.findall(r"(\d+) (?:passed|failed|not run)", repr(results["Audit"])))
+    findings = results["Audit"].findings
+    assert passed == sum(one.passed is True for one in findings) and failed == sum(
+        one.passed is False for one in findings
+    )
+    assert passed + failed + other == len(findings)
+
+
+@pytest.mark.parametrize(("kind", "rows"), [("ConceptBank", 4), ("ClassScores", 40), ("Audit", None)])
+def test_tables_have_a_row_each_and_no_markup_of_names(results, kind, rows):
+    html = results[kind]._repr_html_()
+    assert html.count("<tr") == 1 + (len(results[kind].findings) if rows is None else rows)
+    assert "<img" not in html and "&lt;img src=x" in html
+
+
+def test_the_table_of_a_bank_is_its_quality(bank):
+    table = bank.quality()
+    for row, cav in zip(table.to_dict("records"), bank.cavs, strict=True):
+        assert (row["layer"], row["concept"], row["auroc"]) == (cav.layer, cav.concept, cav.quality.auroc)
+        assert (row["low"], row["high"]) == cav.quality.auroc_interval and row["images"] == 6
+        assert bool(row["weak"]) == bool(sacv.cav.weaknesses(cav)) and row["mask_of_presence"] is False
+
+
+def test_an_audit_says_pass_fail_or_not_run_and_all_of_its_reasons():
+    reason = "because " * 40
+    found = sacv.Audit(tuple(Finding("one", "layer", None, how, reason) for how in (True, False, None)))
+    html = found._repr_html_()
+    assert html.count(reason.strip()) == 3
+    assert [html.count(f"<td>{word}</td>") for word in ("pass", "FAIL", "not run")] == [1, 1, 1]
+
+
+def test_many_names_are_cut_and_counted():
+    assert few(list("abcdefg")) == "a, b, c, d, e, f, g"
+    assert few(list("abcdefgh")) == "a, b, c, d, e, f and 2 more"
+    assert (counted(1, "image"), counted(0, "image")) == ("1 image", "0 images")
+
+
+def test_a_page_of_a_table_runs_nothing():
+    table = pd.DataFrame({HARMFUL: [HARMFUL], "value": [np.nan]})
+    page = html_page(HARMFUL, html_table(table, [HARMFUL]))
+    assert "<img" not in page and page.count("&lt;img") == 5 and "default-src 'none'" in page
