@@ -49,6 +49,7 @@ HOMES = {
         "Try to refute a bank, on IMAGES or on its own random images; exit with status 1 if a check fails.",
     ),
     "bank": Home("sacv.cli.bank", "bank_group", "Look at banks, merge them, or fit them anew from what they hold."),
+    "app": Home("sacv.cli.app", "app_command", "Explain photos and make concepts in the browser, on this machine."),
     "bench": Home(
         "sacv.cli.bench",
         "bench_command",
