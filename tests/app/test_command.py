@@ -47,18 +47,25 @@ def test_a_port_that_is_taken_is_told(capsys, tmp_path):
         )
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
-def test_it_serves_until_it_is_interrupted(tmp_path, demo_bank, host):
+def test_it_serves_until_it_is_interrupted(tmp_path, demo_bank):
     pytest.importorskip("uvicorn", reason="the extra 'app' is not installed")
-    command = [sys.executable, "-m", "sacv", "app", "--bank", demo_bank, "--no-browser", "--port", "0", "--host", host]
+    command = [
+        sys.executable,
+        "-m",
+        "sacv",
+        "app",
+        "--bank",
+        demo_bank,
+        "--no-browser",
+        "--port",
+        "0",
+        "--host",
+        "0.0.0.0",
+    ]
     running = subprocess.Popen([*command, "--folder", tmp_path / "made"], stdout=subprocess.PIPE, text=True)
     try:
-        said = running.stdout.readline()
-        if host == "0.0.0.0":
-            assert "not encrypted" in said
-            said = running.stdout.readline()
-        address = re.search(r"http://\S+", said)[0]
-        assert ("?token=" in address) == (host == "0.0.0.0")
+        assert "not encrypted" in running.stdout.readline()
+        address = re.search(r"http://\S+", running.stdout.readline())[0]
         token = address.partition("?token=")[2]
         port = re.search(r":(\d+)/", address)[1]
         asked = urllib.request.Request(

@@ -1,7 +1,9 @@
 """Pictures that come: bounded, whole, under names that stay in their folder."""
 
+import asyncio
 import dataclasses
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from app.fixtures import png
 from sacv.app.limits import Limits
 from sacv.app.names import LONGEST, tidy, within
 from sacv.app.refusals import Missing, Refusal
+from sacv.app.uploads import received
 
 HARMFUL = "</script><img src=x onerror=alert(1)>.png"
 
@@ -97,6 +100,16 @@ def test_a_broken_picture_fails_alone(client, place, picture):
     ]
     assert codes == [201, 400, 400, 201]
     assert sorted(path.name for path in place.photos.iterdir()) == ["a.png", "d.png"]
+
+
+def test_nothing_is_left_of_what_a_client_did_not_send_to_its_end(tmp_path):
+    async def cut():
+        yield b"the first part"
+        raise ConnectionError
+
+    with ThreadPoolExecutor() as pool, pytest.raises(ConnectionError):  # this thread may have a loop already
+        pool.submit(lambda: asyncio.run(received(cut(), None, 1000, tmp_path, "a.png"))).result()
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["..%2F..%2Fevil.png", "%2e%2e", "..%5Cevil.png", "%00.png", "%2Fetc%2Fpasswd"])

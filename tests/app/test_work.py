@@ -104,6 +104,18 @@ def test_fifty_requests_at_once_are_answered_in_order_with_bounded_memory(client
     assert len(place.explanation_names()) == 51
 
 
+def test_cancelled_work_leaves_nothing_and_the_next_is_done(client, place, textures, photo):
+    for name in ("striped", "dotted"):
+        send_set(client, name, textures[name])
+    recipe = {"tab": "t", "concept": "lines", "shown": "striped", "random": ["dotted"], "layers": [LAYER]}
+    running, waiting = (client.post("/api/fit", json=recipe).json() for _ in range(2))
+    for job in (waiting, running):
+        client.delete(f"/api/jobs/{job['number']}")
+    assert [result_of(client, job)["state"] for job in (running, waiting)] == ["cancelled", "cancelled"]
+    assert not list(place.drafts.iterdir())
+    assert result_of(client, client.post("/api/explain", json=asking()).json())["state"] == "done"
+
+
 def mask_of(rows, columns):
     mask = np.zeros((128, 128), bool)
     mask[rows, columns] = True

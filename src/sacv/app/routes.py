@@ -62,6 +62,7 @@ class Routes:
         self.layers = offered(model)
         self.threads = CapacityLimiter(THREADS)
         self.writing = Lock()
+        self.banks: dict[tuple[str, int, int], dict[str, Any]] = {}
 
     def listed(self) -> list[Route]:
         """Give all addresses."""
@@ -140,13 +141,18 @@ class Routes:
         }
 
     def bank_told(self, name: str) -> dict[str, Any]:
-        """Tell of a bank, or what is wrong with it."""
+        """Tell of a bank, or what is wrong with it; it is read once for each time that it is written."""
+        told: dict[str, Any] = {"name": name, "concepts": [], "layers": [], "problem": ""}
         try:
-            bank = self.place.bank(name)
-            bank.require(self.model)
-        except SacvError as error:
-            return {"name": name, "concepts": [], "layers": [], "problem": str(error)}
-        return {"name": name, "concepts": bank.concepts, "layers": list(bank.layers), "problem": ""}
+            written = self.place.bank_folder(name).stat()
+            key = name, written.st_ino, written.st_mtime_ns
+            if key not in self.banks:
+                bank = self.place.bank(name)
+                bank.require(self.model)
+                self.banks[key] = {**told, "concepts": bank.concepts, "layers": list(bank.layers)}
+            return self.banks[key]
+        except (SacvError, OSError) as error:
+            return {**told, "problem": str(error)}
 
     async def photo(self, request: Request) -> Response:
         """Give a photo, as JPEG."""
@@ -160,9 +166,7 @@ class Routes:
     async def rendered(self, request: Request, path: Path) -> Response:
         """Give a picture as JPEG, of the size asked for."""
         side = min(max(asked.number(request.query_params.get("side", ""), SIDES[1]), SIDES[0]), SIDES[1])
-        content = await self.threaded(rendition, path, side)
-        width, height = (await self.threaded(read_picture, path)).size
-        return Response(content, media_type="image/jpeg", headers={"x-size": f"{width}x{height}"})
+        return Response(await self.threaded(rendition, path, side), media_type="image/jpeg")
 
     async def put_photo(self, request: Request) -> Response:
         """Take a photo."""
@@ -294,6 +298,11 @@ class Routes:
     def added(self, given: asked.Asked, title: str, work: Callable[..., dict[str, Any]]) -> Response:
         """Put work into the queue."""
         return JSONResponse(self.jobs.add(given.text("tab"), title, work), 202)
+
+
+async def left(request: Request, error: Exception) -> Response:
+    """Answer a client that went away while it was sending, which no one reads."""
+    return Response(status_code=400)
 
 
 async def told_error(request: Request, error: Exception) -> Response:

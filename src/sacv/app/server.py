@@ -11,10 +11,11 @@ from socket import AF_INET, AF_INET6, create_server, socket
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
 
 from sacv.app.guard import Guard, is_loopback
 from sacv.app.jobs import Jobs
-from sacv.app.routes import Routes, told_error
+from sacv.app.routes import Routes, left, told_error
 from sacv.app.workplace import Workplace
 from sacv.errors import OptionError, SacvError
 from sacv.model import VisionModel
@@ -48,7 +49,7 @@ def application(model: VisionModel, place: Workplace, host: str, token: str | No
     return Starlette(
         routes=Routes(model, place, jobs).listed(),
         middleware=[Middleware(Guard, host=host, token=token)],
-        exception_handlers={SacvError: told_error},
+        exception_handlers={SacvError: told_error, ClientDisconnect: left},
         lifespan=lifespan,
     )
 

@@ -95,12 +95,16 @@ class Workplace:
         return [path.stem for path in _listed(self.masks) if path.suffix == ".json"]
 
     def bank(self, name: str) -> ConceptBank:
-        """Load a bank: a draft, one of the folder, or the one given."""
+        """Load a bank."""
+        return ConceptBank.load(self.bank_folder(name))
+
+    def bank_folder(self, name: str) -> Path:
+        """Give the folder of a bank: of a draft, of one that was saved, or the one given."""
         if name.startswith(DRAFT):
-            return ConceptBank.load(within(self.drafts, name.removeprefix(DRAFT)))
+            return within(self.drafts, name.removeprefix(DRAFT))
         if self.given is not None and name == self.given_name and not (self.banks / name).exists():
-            return ConceptBank.load(self.given)
-        return ConceptBank.load(within(self.banks, name))
+            return self.given
+        return within(self.banks, name)
 
     def draft(self, concept: str) -> Path:
         """Give the folder for a draft."""

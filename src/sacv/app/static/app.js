@@ -35,6 +35,7 @@ for (const kind of ["dragover", "drop"]) document.addEventListener(kind, (event)
 follow(() => {
   document.getElementById("about").textContent = `The network is ${store.model}. What you make lies in the folder ${store.folder}.`;
 });
+document.addEventListener("visibilitychange", () => { if (!document.hidden) attempt(refresh); });
 await attempt(refresh);
 show(document.getElementById(recall("tab", "tab-explain")) ?? tabs[0]);
 watch();

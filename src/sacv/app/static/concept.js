@@ -14,6 +14,10 @@ const kept = (key, element) => { element.addEventListener("change", () => { reme
 const name = kept("name", make("input", { type: "text", value: recall("name", ""), placeholder: "such as striped" }));
 const how = { pictures: radio("pictures", "pictures that show it"), painted: radio("painted", "regions I paint on my photos") };
 const shown = kept("shown", make("select"));
+const remove = button("Remove the set", () => attempt(async () => {
+  await ask(at("sets", shown.value), { method: "DELETE" });
+  await refresh();
+}));
 const random = make("div", { class: "choices" });
 const context = make("div", { class: "choices" });
 const layers = make("div", { class: "choices" });
@@ -23,11 +27,13 @@ const download = make("a", { download: "" }, "Export the masks (COCO)");
 const start = button("Make the concept", () => fit(), { class: "main" });
 const drafts = make("select", { on: { change: () => { remember("draft", drafts.value); card(); } } });
 const cards = make("div");
+let sent = Promise.resolve();
+const said = make("p", { role: "status" });
 const bank = make("input", { type: "text", list: "banks", value: recall("save", "my-bank"), on: { change: () => remember("save", bank.value) } });
 const banks = make("datalist", { id: "banks" });
 const result = make("div", { class: "card" }, make("h2", {}, "How good is it?"), make("div", { class: "row" }, field("Concept", drafts)), cards,
   make("div", { class: "row" }, button("Look at it on my photos", () => look(), { class: "main" }), field("Save to the bank", bank), banks, button("Save", () => save())));
-const byPictures = make("div", {}, make("div", { class: "row" }, field("The set of them", shown)), uploads("shown", "or drop pictures that show it, 20 or more.", () => name.value.trim() || "concept", (set) => remember("shown", set)));
+const byPictures = make("div", {}, make("div", { class: "row" }, field("The set of them", shown), remove), uploads("shown", "or drop pictures that show it, 20 or more.", () => name.value.trim() || "concept", (set) => remember("shown", set)));
 const byPaint = make("div", {}, make("p", { class: "soft" }, "Give the concept a name, choose a photo, and paint what shows the concept, on two photos or, better, five and more; those with a tick have a mask. What is not painted counts as not showing it."), photos, painter.element, download);
 
 panel.append(
@@ -40,7 +46,7 @@ panel.append(
       make("details", {}, make("summary", {}, "More"),
         make("fieldset", {}, make("legend", {}, "Photos that pictures of textures are pasted into, to learn them as parts of a scene"), context),
         make("fieldset", {}, make("legend", {}, "Layers of the network"), layers)), start)),
-  result,
+  result, said,
 );
 
 function radio(value, text) {
@@ -53,22 +59,25 @@ function uploads(key, words, set, taken) {
   return drop(words, () => ["sets", set()], (names, folder) => { if (names.length) { taken(folder); render(); } });
 }
 
-/** Send the mask that was just changed. */
-async function keep() {
-  const concept = name.value.trim(), photo = recall("painting", null);
-  const png = await painter.png();
-  await attempt(() => ask(at("masks", concept, photo), { method: "PUT", body: png }));
-  await refresh();
+/** Send the mask that was just changed, after those before it, so that the last one stays. */
+function keep() {
+  const address = at("masks", name.value.trim(), recall("painting", null)), png = painter.png();
+  sent = sent.then(() => attempt(async () => {
+    await ask(address, { method: "PUT", body: await png });
+    await refresh();
+  }));
 }
 
 async function open(photo) {
   remember("painting", photo);
+  await sent;
   const there = store.painted[name.value.trim()]?.includes(photo);
   await attempt(() => painter.open(photo, there ? at("masks", name.value.trim(), photo) : null));
   render();
 }
 
 function fit() {
+  said.textContent = "";
   const painted = how.painted.input.checked;
   return begin("fit", {
     concept: name.value.trim(), shown: painted ? "" : shown.value, random: checked(random), context: painted ? [] : checked(context), layers: checked(layers),
@@ -93,12 +102,14 @@ async function save() {
     remember("bank", saved);
     remember("concepts", null);
     await refresh();
+    said.textContent = `Saved to the bank ${saved}. It can be chosen in 'See the map' and in 'What if'.`;
   });
 }
 
 function render() {
   const sets = Object.keys(store.sets), painted = how.painted.input.checked;
   byPictures.hidden = painted;
+  remove.disabled = !sets.length;
   byPaint.hidden = !painted;
   fill(shown, sets.length ? sets : [NONE], recall("shown", shown.value));
   for (const [key, element] of [["random", random], ["context", context]]) {
