@@ -189,6 +189,34 @@ def test_painting_with_every_tool_and_what_moves(open_app, place):
     page.get_by_role("button", name="See what moves").click()
     page.locator("#whatif table").wait_for(timeout=PATIENCE)
     assert "striped moves most: its logit falls" in page.locator("#whatif").inner_text()
+    before = coverage(page, "whatif")
+    page.reload()
+    page.locator("#whatif .sheet img").wait_for()
+    page.get_by_role("button", name="See what moves", disabled=False).wait_for()
+    assert coverage(page, "whatif") == before
+    assert "striped moves most: its logit falls" in page.locator("#whatif").inner_text()
+
+
+def test_a_polygon_and_its_undoing_are_kept(open_app, place):
+    Image.fromarray(scene(1).image).save(place.photos / "scene.png")
+    page = open_app(1280, 1400)
+    page.get_by_role("tab", name="Make a concept").click()
+    page.get_by_label("Its name").fill("mine")
+    page.get_by_label("regions I paint").check()
+    page.locator("#concept .thumbs button").click()
+    page.locator("#concept .sheet img").wait_for()
+    frame = page.locator("#concept .sheet").bounding_box()
+    page.get_by_role("button", name="Polygon").click()
+    for x, y in ((0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75)):
+        page.mouse.click(frame["x"] + x * frame["width"], frame["y"] + y * frame["height"])
+    page.keyboard.press("Enter")
+    page.locator("#concept .thumbs .painted").wait_for()
+    want = np.zeros((128, 128), bool)
+    want[32:96, 32:96] = True
+    assert (place.painted("mine").mask("scene.png", (128, 128)) != want).mean() < 0.01
+    page.get_by_role("button", name="Undo").click()
+    page.locator("#concept .thumbs .painted").wait_for(state="detached")
+    assert place.painted("mine").photos() == []
 
 
 def test_tabs_are_walked_by_keys(open_app):

@@ -31,13 +31,13 @@ export class Painter {
     this.sheet.addEventListener("keydown", (event) => this.pressed(event));
   }
 
-  /** Take a photo to paint on, and the mask that it has (its address, or null). */
-  async open(photo, mask = null) {
+  /** Take a photo to paint on, with the mask that it has (its address, or null) and what was painted on that. */
+  async open(photo, mask = null, operations = []) {
     this.picture.src = `${at("photos", photo)}?side=${SIDE}`;
     await this.picture.decode();
     this.element.hidden = false;
     for (const canvas of [this.mask, this.marks]) [canvas.width, canvas.height] = [this.picture.naturalWidth, this.picture.naturalHeight];
-    Object.assign(this, { operations: [], base: null, corners: [], stroke: null, cursor: null });
+    Object.assign(this, { operations, base: null, corners: [], stroke: null, cursor: null });
     if (mask) this.base = await createImageBitmap(await (await ask(mask)).blob());
     this.draw();
   }
@@ -97,24 +97,29 @@ export class Painter {
   }
 
   close() {
-    if (this.corners.length > 2) {
-      this.operations.push({ tool: "polygon", points: this.corners });
-      this.changed();
-    }
+    const points = this.corners;
     this.corners = [];
+    if (points.length > 2) this.put({ tool: "polygon", points });
+    else this.draw();
+  }
+
+  /** Paint something whole. */
+  put(operation) {
+    this.operations.push(operation);
     this.draw();
+    this.changed();
   }
 
   undo() {
-    if (this.corners.length) this.corners.pop();
-    else if (this.operations.pop()) this.changed();
+    const whole = !this.corners.length && this.operations.length > 0;
+    if (whole) this.operations.pop();
+    else this.corners.pop();
     this.draw();
+    if (whole) this.changed();
   }
 
   clear() {
-    this.operations.push({ tool: "clear" });
-    this.draw();
-    this.changed();
+    this.put({ tool: "clear" });
   }
 
   pressed(event) {
@@ -123,7 +128,7 @@ export class Painter {
     const [x, y] = this.cursor ?? [this.mask.width / 2, this.mask.height / 2];
     if (arrows) this.cursor = [Math.min(Math.max(x + arrows[0] * step, 0), this.mask.width), Math.min(Math.max(y + arrows[1] * step, 0), this.mask.height)];
     else if (event.key === " " && this.tool === "polygon") this.corners.push([x, y]);
-    else if (event.key === " ") { this.operations.push({ tool: this.tool, width: this.width, points: [[x, y]] }); this.changed(); }
+    else if (event.key === " ") this.put({ tool: this.tool, width: this.width, points: [[x, y]] });
     else if (event.key === "Enter") this.close();
     else if (event.key === "Escape") this.corners = [];
     else if (event.key === "z" && (event.ctrlKey || event.metaKey)) this.undo();

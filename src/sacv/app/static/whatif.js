@@ -13,7 +13,7 @@ const photo = make("select", { on: { change: () => open(photo.value) } });
 const how = kept("way", make("select", {}, WAYS.map(([value, text]) => make("option", { value }, text))));
 const bank = kept("whatif bank", make("select")), concept = kept("whatif concept", make("select")), layer = kept("whatif layer", make("select"));
 const inside = make("div", { class: "row" }, field("From the bank", bank), field("Concept", concept), field("Layer", layer));
-const painter = new Painter(() => render());
+const painter = new Painter(() => { remember("whatif strokes", [photo.value, painter.operations]); render(); });
 const start = button("See what moves", () => question(), { class: "main" });
 const answer = make("div", { role: "status" });
 
@@ -24,8 +24,15 @@ panel.append(make("div", { class: "columns" },
 
 async function open(name) {
   remember("whatif photo", name);
-  answer.replaceChildren();
-  if (name) await attempt(() => painter.open(name));
+  remember("whatif answer", null);
+  await draw(name);
+}
+
+/** Show a photo with what this tab has painted on it. */
+async function draw(name) {
+  const [of, strokes] = recall("whatif strokes", ["", []]);
+  tell(recall("whatif answer", null));
+  if (name) await attempt(() => painter.open(name, null, of === name ? strokes : []));
   render();
 }
 
@@ -45,7 +52,9 @@ function percent(value) {
   return `${(100 * value).toFixed(1)}%`;
 }
 
-finished("whatif", ({ classes }) => {
+/** Say what moved; nothing where nothing was asked. */
+function tell(classes) {
+  if (!classes) { answer.replaceChildren(); return; }
   const [most] = [...classes].sort((one, other) => Math.abs(other.after - other.before) - Math.abs(one.after - one.before));
   const change = most.after - most.before;
   answer.replaceChildren(
@@ -53,6 +62,11 @@ finished("whatif", ({ classes }) => {
     make("table", {}, make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "class"), ...["before", "after", "change", "probability"].map((text) => make("th", { scope: "col", class: "number" }, text)))),
       make("tbody", {}, classes.map((one) => make("tr", {}, make("th", { scope: "row" }, one.name),
         ...[number(one.before), number(one.after), `${one.after < one.before ? "\u2212" : "+"}${number(Math.abs(one.after - one.before))}`, `${percent(one.probability[0])} → ${percent(one.probability[1])}`].map((text) => make("td", { class: "number" }, text)))))));
+}
+
+finished("whatif", ({ classes }) => {
+  remember("whatif answer", classes);
+  tell(classes);
 });
 
 function render() {
@@ -67,6 +81,6 @@ function render() {
 }
 
 document.addEventListener("shown", (event) => {
-  if (event.detail === "tab-whatif" && painter.element.hidden && photo.value) open(photo.value);
+  if (event.detail === "tab-whatif" && painter.element.hidden && photo.value) draw(photo.value);
 });
 follow(render);
