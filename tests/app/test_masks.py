@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
@@ -19,6 +19,7 @@ shapes = st.tuples(st.integers(1, 7), st.integers(1, 7))
 masks = arrays(bool, shapes)
 
 
+@settings(deadline=None)
 @given(masks)
 def test_run_lengths_are_those_of_a_walk_down_the_columns(mask):
     counts, inside, flat = run_lengths(mask), False, []
@@ -28,11 +29,13 @@ def test_run_lengths_are_those_of_a_walk_down_the_columns(mask):
     np.testing.assert_array_equal(np.reshape(flat, mask.shape[::-1]).T, mask)
 
 
+@settings(deadline=None)
 @given(masks)
 def test_a_png_comes_back_as_it_was(mask):
     np.testing.assert_array_equal(read_mask(png_of(mask), mask.shape[::-1]), mask)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), arrays(bool, (3, 4))), max_size=8))
 def test_the_last_mask_of_each_photo_stays(tmp_path_factory, puts):
     painted, want = Painted(tmp_path_factory.mktemp("masks") / "c.json", "c"), {}
