@@ -14,6 +14,7 @@ from sacv import errors
 from sacv.errors import SacvError
 
 if TYPE_CHECKING:
+    from sacv import app as app
     from sacv import cav as cav
     from sacv import concepts as concepts
     from sacv import engine as engine
@@ -81,6 +82,7 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "app": (),
     "cav": ("CAV", "ConceptBank", "Quality", "fit", "merge", "refit"),
     "concepts": ("Labelled", "Region", "Table", "Within", "from_table"),
     "engine": ("LocalEngine", "RayEngine", "ShardStore"),

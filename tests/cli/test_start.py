@@ -15,7 +15,8 @@ from sacv.cli.main import HOMES, commands
 
 HEAVY = {"torch", "sklearn", "pandas", "scipy", "matplotlib"}
 LATER = {
-    "cav", "concepts", "engine", "files", "index", "maps", "model", "optional", "report", "scores", "stats", "study",
+    "app", "cav", "concepts", "engine", "files", "index", "maps", "model", "optional", "report", "scores", "stats",
+    "study",
     "trust", "viewer",
 }  # fmt: skip
 """Rooms that are attributes of the package, though not in `__all__`."""

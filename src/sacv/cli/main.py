@@ -61,6 +61,7 @@ HOMES = {
         "clinic_command",
         "Write a made clinic to try everything on: photos of lesions, their masks and a table, whose truth is known.",
     ),
+    "app": Home("sacv.cli.app", "app_command", "Explain photos and make concepts in the browser, on this machine."),
     "bench": Home(
         "sacv.cli.bench",
         "bench_command",

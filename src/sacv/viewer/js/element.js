@@ -121,7 +121,7 @@ class SacvViewer extends HTMLElement {
     this.shadowRoot.replaceChildren(
       make("header", {}, make("div", { class: "say" }, this.say, this.doubts),
         make("div", { class: "group" }, button("◐", "light or dark", () => this.toggleTheme()), button("?", "help: keys", () => this.help.showModal()))),
-      make("main", {},
+      make(this.closest("main") ? "div" : "main", { class: "main" },
         make("div", { class: "bar", role: "group", "aria-label": "what is shown" },
           make("div", { class: "steps" }, step(-1), this.pickers.image.element, step(1)), this.pickers.concept.element, this.pickers.layer.element, this.pickers.target.element,
           make("div", { class: "group", role: "group", "aria-label": "map" }, this.kinds), this.compare),

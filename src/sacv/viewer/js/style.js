@@ -11,7 +11,7 @@ export const STYLE = `
 :host([theme="dark"]) { ${DARK} }
 * { box-sizing: border-box; }
 [hidden] { display: none !important; }
-main, header, footer { max-width: 80rem; margin: 0 auto; padding: 0 1.25rem; overflow-wrap: anywhere; }
+.main, header, footer { max-width: 80rem; margin: 0 auto; padding: 0 1.25rem; overflow-wrap: anywhere; }
 header { padding-top: 1rem; display: flex; gap: 1rem; align-items: flex-start; }
 header .say { flex: 1; min-width: 0; }
 h1 { font-size: 1.45rem; font-weight: 500; line-height: 1.3; margin: 0; }
@@ -93,7 +93,7 @@ dialog::backdrop { background: #0006; }
 kbd { font: inherit; border: 1px solid var(--line); border-radius: .25rem; padding: 0 .35rem; background: var(--card); }
 @media (max-width: 860px) { .work { grid-template-columns: minmax(0, 1fr); } }
 @media (max-width: 560px) {
-  main, header { padding-left: .8rem; padding-right: .8rem; } h1 { font-size: 1.2rem; } .panes { grid-auto-flow: row; }
+  .main, header { padding-left: .8rem; padding-right: .8rem; } h1 { font-size: 1.2rem; } .panes { grid-auto-flow: row; }
   .bar .picker { flex: 1 1 40%; } .steps { width: 100%; } .bar select { max-width: 100%; width: 100%; } .values th, .values .scores tbody th { white-space: nowrap; overflow-wrap: normal; max-width: 9rem; overflow: hidden; text-overflow: ellipsis; }
 td { padding-right: .3rem; }
 }

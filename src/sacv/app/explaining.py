@@ -1,0 +1,74 @@
+"""Explain photos with concepts of a bank, and keep the explanation as a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sacv.app.jobs import Progress
+from sacv.app.refusals import Refusal
+from sacv.app.workplace import Workplace
+from sacv.cav import ConceptBank
+from sacv.maps import explain
+from sacv.model import VisionModel
+
+BATCH = 4
+"""Photos a pass: few, so that a request that is not wanted any more stops soon."""
+
+
+def explain_photos(
+    model: VisionModel,
+    place: Workplace,
+    bank: str,
+    concepts: Sequence[str],
+    photos: Sequence[Path],
+    targets: Sequence[str],
+    progress: Progress,
+) -> dict[str, Any]:
+    """Explain photos; those that cannot be read are left out and named on the page.
+
+    Returns
+    -------
+    The number of the explanation.
+
+    Raises
+    ------
+    SacvError
+        As `sacv.explain` raises it.
+    """
+    chosen = part_of(place.bank(bank), concepts)
+    found = explain(
+        model,
+        list(photos),
+        chosen,
+        targets[0] if len(targets) == 1 else list(targets),
+        batch_size=BATCH,
+        allow_weak=True,
+        skip_unreadable=True,
+        progress=progress,
+    )
+    folder = place.new_explanation(f"{', '.join(chosen.concepts)} for {', '.join(targets)}")
+    found.save(folder)
+    return {"explanation": folder.name}
+
+
+def part_of(bank: ConceptBank, concepts: Sequence[str]) -> ConceptBank:
+    """Give the bank of some of its concepts; of all where none is named.
+
+    Raises
+    ------
+    Refusal
+        If it has no such concept.
+    """
+    unknown = [concept for concept in concepts if concept not in bank.concepts]
+    if unknown:
+        raise Refusal(f"the bank has no concept {unknown[0]!r}; it has {', '.join(bank.concepts)}")
+    if not concepts or set(concepts) == set(bank.concepts):
+        return bank
+    return replace(
+        bank,
+        sets=tuple(entry for entry in bank.sets if entry.concept is None or entry.concept in concepts),
+        cavs=tuple(cav for cav in bank.cavs if cav.concept in concepts),
+    )

@@ -1,0 +1,111 @@
+"""Make a concept, of guidance images or of painted regions, as a draft; and save drafts to banks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sacv.app.jobs import Progress
+from sacv.app.names import within
+from sacv.app.refusals import Refusal
+from sacv.app.workplace import DRAFT, Workplace
+from sacv.cav import fit, merge
+from sacv.concepts import Region
+from sacv.model import VisionModel
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a concept is made of.
+
+    Parameters
+    ----------
+    concept
+        Its name.
+    shown
+        The set of images that show it; none where it is painted on photos.
+    random, context
+        Sets that do not show it, and sets of photos that textures are pasted into.
+    layers
+        Where it is fitted.
+    """
+
+    concept: str
+    shown: str | None
+    random: Sequence[str]
+    context: Sequence[str]
+    layers: Sequence[str]
+
+
+def fit_concept(model: VisionModel, place: Workplace, recipe: Recipe, progress: Progress) -> dict[str, Any]:
+    """Fit a concept and keep it as a draft.
+
+    Returns
+    -------
+    The name of the draft.
+
+    Raises
+    ------
+    SacvError
+        As `sacv.fit` raises it.
+    """
+    folder = place.draft(recipe.concept)
+    bank = fit(
+        model,
+        list(recipe.layers),
+        {} if recipe.shown is None else {recipe.concept: place.named_set(recipe.shown)},
+        [place.named_set(name) for name in recipe.random],
+        regions={recipe.concept: painted_region(place, recipe.concept)} if recipe.shown is None else None,
+        context=[place.named_set(name) for name in recipe.context] or None,
+        progress=progress,
+    )
+    bank.save(folder)
+    return {"bank": DRAFT + folder.name}
+
+
+def painted_region(place: Workplace, concept: str) -> Region:
+    """Give the photos that a concept is painted on, with its masks.
+
+    Raises
+    ------
+    Refusal
+        If there are none.
+    """
+    painted = place.painted(concept)
+    there = {path.name for path in place.photos.iterdir()}
+    photos = [place.photos / name for name in painted.photos() if name in there]
+    if not photos:
+        raise Refusal(f"{concept!r} is painted on no photo; paint it on two or more")
+    return Region(photos, painted.path)
+
+
+def save_draft(place: Workplace, draft: str, name: str) -> dict[str, Any]:
+    """Save a draft as a bank, or together with the bank of that name.
+
+    The bank that the app was started with is never written to: what is saved under its name lies in the folder, with
+    its concepts.
+
+    Returns
+    -------
+    The name of the bank.
+
+    Raises
+    ------
+    SacvError
+        As `sacv.merge` raises it, where the two do not go together.
+    """
+    if not draft.startswith(DRAFT):
+        raise Refusal(f"{draft!r} is no draft")
+    folder, made = place.saved(name), place.bank(draft)
+    if name in place.bank_names():
+        before = place.bank(name)
+        again = sorted(set(before.concepts) & set(made.concepts))
+        if again:
+            raise Refusal(f"the bank {name!r} has a concept {again[0]!r} already; save it to a bank of another name")
+        made = merge([before, made])
+    made.save(folder)
+    for path in within(place.drafts, draft.removeprefix(DRAFT)).iterdir():
+        path.unlink()
+    within(place.drafts, draft.removeprefix(DRAFT)).rmdir()
+    return {"bank": name}

@@ -1,0 +1,60 @@
+"""Names of files that come from a browser: text that stays within one folder.
+
+A name is never a path: what parts folders is written as `_`, and a file is reached by its name alone, in the folder
+that it belongs to, and not through a link that leads elsewhere.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+
+from sacv.app.refusals import Missing, Refusal
+
+LONGEST = 120
+"""Bytes of a name."""
+
+
+def tidy(name: str) -> str:
+    """Give a name that a file may have: without separators, control characters, or a dot in front.
+
+    Raises
+    ------
+    Refusal
+        If nothing is left of it.
+    """
+    plain = unicodedata.normalize("NFC", name)
+    plain = "".join("_" if letter in "/\\:" or not letter.isprintable() else letter for letter in plain)
+    plain = plain.strip().lstrip(".").strip()
+    stem, dot, ending = plain.rpartition(".")
+    stem, ending = (stem, dot + ending) if dot and len(ending) < 8 else (plain, "")
+    room = LONGEST - len(ending.encode())
+    plain = stem.encode()[:room].decode(errors="ignore") + ending
+    if not plain.strip("._ "):
+        raise Refusal(f"{name[:LONGEST]!r} is no name; give one with letters or digits")
+    return plain
+
+
+def within(folder: Path, name: str) -> Path:
+    """Give the path of what has this name in a folder.
+
+    Raises
+    ------
+    Missing
+        If it is no name of something there, or leads out of the folder.
+    """
+    path = folder / name
+    plain = name not in ("", ".", "..") and path.name == name and "\\" not in name and "\0" not in name
+    if not plain or name.startswith(".") or not path.exists() or path.resolve().parent != folder.resolve():
+        raise Missing(f"there is no {name[:LONGEST]!r} in {folder.name}")
+    return path
+
+
+def unused(folder: Path, name: str) -> Path:
+    """Give a path for a new file of this name, with a number where the name is taken."""
+    plain = Path(tidy(name))
+    path, number = folder / plain, 1
+    while path.exists():
+        number += 1
+        path = folder / f"{plain.stem}-{number}{plain.suffix}"
+    return path

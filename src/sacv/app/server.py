@@ -1,0 +1,113 @@
+"""The application, and the server that runs it on this machine."""
+
+from __future__ import annotations
+
+import secrets
+import webbrowser
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from socket import AF_INET, AF_INET6, create_server, socket
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
+
+from sacv.app.guard import Guard, is_loopback
+from sacv.app.jobs import Jobs
+from sacv.app.routes import Routes, left, told_error
+from sacv.app.workplace import Workplace
+from sacv.errors import OptionError, SacvError
+from sacv.model import VisionModel
+
+CONNECTIONS = 200
+"""Requests that are served at a time; more are told to come again."""
+
+
+def application(model: VisionModel, place: Workplace, host: str, token: str | None) -> Starlette:
+    """Give the app as an ASGI application.
+
+    Parameters
+    ----------
+    model
+        What is explained; requests cannot name another.
+    place
+        The folder.
+    host
+        The address it listens at.
+    token
+        What every request must show; none on loopback.
+    """
+    jobs = Jobs(place.limits)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        jobs.start()
+        yield
+        jobs.close()
+
+    return Starlette(
+        routes=Routes(model, place, jobs).listed(),
+        middleware=[Middleware(Guard, host=host, token=token)],
+        exception_handlers={SacvError: told_error, ClientDisconnect: left},
+        lifespan=lifespan,
+    )
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
+        super().__init__(config)
+        self.listening = listening
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening()
+
+
+def serve(
+    model: VisionModel, place: Workplace, host: str, port: int, *, browser: bool, say: Callable[[str], None]
+) -> None:
+    """Serve until it is interrupted.
+
+    Parameters
+    ----------
+    model, place
+        As `application` takes them.
+    host, port
+        Where; with port 0 the system chooses one.
+    browser
+        Open the page in the browser.
+    say
+        Takes what people should read.
+
+    Raises
+    ------
+    OptionError
+        If it cannot listen there.
+    """
+    token = None if is_loopback(host) else secrets.token_urlsafe(24)
+    config = uvicorn.Config(
+        application(model, place, host, token), host, port, log_level="warning", limit_concurrency=CONNECTIONS,
+        server_header=False, access_log=False,
+    )  # fmt: skip
+    try:
+        opened = create_server((host, port), family=AF_INET6 if ":" in host else AF_INET)
+    except OSError as error:
+        raise OptionError(
+            f"cannot listen at {host}, port {port} ({error.strerror}); name another with --port or --host"
+        ) from error
+    named = f"[{host}]" if ":" in host else host
+    address = f"http://{named}:{opened.getsockname()[1]}/" + ("" if token is None else f"?token={token}")
+
+    def listening() -> None:
+        if token is not None:
+            say(f"Other machines can reach the app at {host}, over a connection that is not encrypted.")
+        say(f"The app runs at {address}")
+        say(f"What is made lies in {place.folder}. Stop with Ctrl+C.")
+        if browser:
+            webbrowser.open(address)
+
+    with suppress(KeyboardInterrupt):  # uvicorn raises it anew once it has stopped
+        _Server(config, listening).run(sockets=[opened])

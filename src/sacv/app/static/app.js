@@ -1,0 +1,41 @@
+// The page: three tabs on one state.
+
+import { store, attempt, follow, recall, refresh, remember } from "./store.js";
+import { watch } from "./jobs.js";
+import "./explain.js";
+import "./concept.js";
+import "./whatif.js";
+
+const tabs = [...document.querySelectorAll("[role=tab]")];
+
+function show(tab) {
+  for (const one of tabs) {
+    const chosen = one === tab;
+    one.setAttribute("aria-selected", String(chosen));
+    one.tabIndex = chosen ? 0 : -1;
+    document.getElementById(one.getAttribute("aria-controls")).hidden = !chosen;
+  }
+  remember("tab", tab.id);
+  document.dispatchEvent(new CustomEvent("shown", { detail: tab.id }));
+}
+
+tabs.forEach((tab, number) => {
+  tab.addEventListener("click", () => show(tab));
+  tab.addEventListener("keydown", (event) => {
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!by) return;
+    const other = tabs[(number + by + tabs.length) % tabs.length];
+    show(other);
+    other.focus();
+  });
+});
+document.addEventListener("go", (event) => show(document.getElementById(event.detail)));
+for (const kind of ["dragover", "drop"]) document.addEventListener(kind, (event) => event.preventDefault());
+
+follow(() => {
+  document.getElementById("about").textContent = `The network is ${store.model}. What you make lies in the folder ${store.folder}.`;
+});
+document.addEventListener("visibilitychange", () => { if (!document.hidden) attempt(refresh); });
+await attempt(refresh);
+show(document.getElementById(recall("tab", "tab-explain")) ?? tabs[0]);
+watch();

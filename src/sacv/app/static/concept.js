@@ -1,0 +1,150 @@
+// Make a concept: of pictures that show it, or painted on photos; fit it, judge it, save it.
+
+import { ask, at, json, post } from "./api.js";
+import { boxes, button, checked, field, fill, make, renew } from "./dom.js";
+import { drop } from "./drop.js";
+import { chosen, explain, press, thumb } from "./explain.js";
+import { begin, finished } from "./jobs.js";
+import { Painter } from "./paint.js";
+import { attempt, complain, follow, recall, refresh, remember, store } from "./store.js";
+
+const NONE = "(none)";
+const panel = document.getElementById("concept");
+const kept = (key, element) => { element.addEventListener("change", () => { remember(key, element.value); render(); }); return element; };
+const name = kept("name", make("input", { type: "text", value: recall("name", ""), placeholder: "such as striped" }));
+const how = { pictures: radio("pictures", "pictures that show it"), painted: radio("painted", "regions I paint on my photos") };
+const shown = kept("shown", make("select"));
+const remove = button("Remove the set", () => attempt(async () => {
+  await ask(at("sets", shown.value), { method: "DELETE" });
+  await refresh();
+}));
+const random = make("div", { class: "choices" });
+const context = make("div", { class: "choices" });
+const layers = make("div", { class: "choices" });
+const photos = make("ul", { class: "thumbs" });
+const painter = new Painter(() => keep());
+const download = make("a", { download: "" }, "Export the masks (COCO)");
+const start = button("Make the concept", () => fit(), { class: "main" });
+const drafts = make("select", { on: { change: () => { remember("draft", drafts.value); card(); } } });
+const cards = make("div");
+let sent = Promise.resolve();
+const said = make("p", { role: "status" });
+const bank = make("input", { type: "text", list: "banks", value: recall("save", "my-bank"), on: { change: () => remember("save", bank.value) } });
+const banks = make("datalist", { id: "banks" });
+const result = make("div", { class: "card" }, make("h2", {}, "How good is it?"), make("div", { class: "row" }, field("Concept", drafts)), cards,
+  make("div", { class: "row" }, button("Look at it on my photos", () => look(), { class: "main" }), field("Save to the bank", bank), banks, button("Save", () => save())));
+const byPictures = make("div", {}, make("div", { class: "row" }, field("The set of them", shown), remove), uploads("shown", "or drop pictures that show it, 20 or more.", () => name.value.trim() || "concept", (set) => remember("shown", set)));
+const byPaint = make("div", {}, make("p", { class: "soft" }, "Give the concept a name, choose a photo, and paint what shows the concept, on two photos or, better, five and more; those with a tick have a mask. What is not painted counts as not showing it."), photos, painter.element, download);
+
+panel.append(
+  make("div", { class: "columns" },
+    make("div", { class: "card" }, make("h2", {}, "What shows the concept?"), make("div", { class: "row" }, field("Its name", name)),
+      make("fieldset", {}, make("legend", {}, "I have"), make("div", { class: "choices" }, how.pictures.element, how.painted.element)), byPictures, byPaint),
+    make("div", { class: "card" }, make("h2", {}, "What does not?"),
+      make("p", { class: "soft" }, "Pictures of other things, alike in all but the concept."),
+      make("fieldset", {}, make("legend", {}, "Without the concept"), random), uploads("random", "or drop pictures without it.", () => "other", (set) => remember("random", [...recall("random", []), set])),
+      make("details", {}, make("summary", {}, "More"),
+        make("fieldset", {}, make("legend", {}, "Photos that pictures of textures are pasted into, to learn them as parts of a scene"), context),
+        make("fieldset", {}, make("legend", {}, "Layers of the network"), layers)), start)),
+  result, said,
+);
+
+function radio(value, text) {
+  const input = make("input", { type: "radio", name: "how", value, on: { change: () => { remember("how", value); render(); } } });
+  input.checked = recall("how", "pictures") === value;
+  return { input, element: make("label", {}, input, ` ${text}`) };
+}
+
+function uploads(key, words, set, taken) {
+  return drop(words, () => ["sets", set()], (names, folder) => { if (names.length) { taken(folder); render(); } });
+}
+
+/** Send the mask that was just changed, after those before it, so that the last one stays. */
+function keep() {
+  const address = at("masks", name.value.trim(), recall("painting", null)), png = painter.png();
+  sent = sent.then(() => attempt(async () => {
+    await ask(address, { method: "PUT", body: await png });
+    await refresh();
+  }));
+}
+
+async function open(photo) {
+  remember("painting", photo);
+  await sent;
+  const there = store.painted[name.value.trim()]?.includes(photo);
+  await attempt(() => painter.open(photo, there ? at("masks", name.value.trim(), photo) : null));
+  render();
+}
+
+function fit() {
+  said.textContent = "";
+  const painted = how.painted.input.checked;
+  return begin("fit", {
+    concept: name.value.trim(), shown: painted ? "" : shown.value, random: checked(random), context: painted ? [] : checked(context), layers: checked(layers),
+  }, "fit");
+}
+
+async function card() {
+  const told = drafts.value ? await attempt(() => json(at("banks", drafts.value))) : null;
+  cards.replaceChildren(...(told?.cards ?? []).map((one) => make("div", {}, make("p", {}, make("b", {}, one.words)),
+    ...[...one.weak.map((text) => `Too weak: ${text}.`), ...one.remarks.map((text) => `Note: ${text}.`)].map((text) => make("p", { class: "doubt" }, text)),
+    make("details", {}, make("summary", {}, "Figures"), make("table", {}, make("tbody", {}, one.figures.map(([label, text]) => make("tr", {}, make("th", { scope: "row" }, label), make("td", {}, text)))))))));
+}
+
+function look() {
+  if (!chosen().length) { complain("Choose photos in 'See the map' first."); return; }
+  explain(drafts.value, []);
+}
+
+async function save() {
+  await attempt(async () => {
+    const { bank: saved } = await post("save", { draft: drafts.value, bank: bank.value.trim() });
+    remember("bank", saved);
+    remember("concepts", null);
+    await refresh();
+    said.textContent = `Saved to the bank ${saved}. It can be chosen in 'See the map' and in 'What if'.`;
+  });
+}
+
+function render() {
+  const sets = Object.keys(store.sets), painted = how.painted.input.checked;
+  byPictures.hidden = painted;
+  remove.disabled = !sets.length;
+  byPaint.hidden = !painted;
+  fill(shown, sets.length ? sets : [NONE], recall("shown", shown.value));
+  for (const [key, element] of [["random", random], ["context", context]]) {
+    const others = sets.filter((set) => painted || set !== shown.value);
+    boxes(element, others, recall(key, []), () => { remember(key, checked(element)); render(); }, "No sets yet.");
+  }
+  const first = store.layers.filter((layer) => layer.first).map((layer) => layer.name);
+  boxes(layers, store.layers.map((layer) => layer.name), recall("layers", first), () => { remember("layers", checked(layers)); render(); });
+  const marked = store.painted[name.value.trim()] ?? [];
+  renew(photos, store.photos, () => store.photos.map((photo) => thumb(photo, at("photos", photo), () => open(photo))));
+  press(photos, [recall("painting", null)]);
+  for (const one of photos.querySelectorAll("button")) {
+    one.classList.toggle("painted", marked.includes(one.title));
+    one.disabled = !name.value.trim();
+  }
+  download.hidden = !marked.length;
+  download.href = at("masks", name.value.trim());
+  start.disabled = !name.value.trim() || !checked(layers).length || (painted ? !marked.length : !sets.length || !checked(random).length);
+  const waiting = store.banks.filter((one) => one.name.startsWith("draft: ")).map((one) => one.name);
+  fill(drafts, waiting, recall("draft", drafts.value));
+  result.hidden = !waiting.length;
+  banks.replaceChildren(...store.banks.filter((one) => !one.name.startsWith("draft: ")).map((one) => make("option", { value: one.name })));
+  if (drafts.value !== cards.dataset.of) { cards.dataset.of = drafts.value; card(); }
+}
+
+name.addEventListener("input", () => { remember("name", name.value); render(); });
+name.addEventListener("change", () => { if (!painter.element.hidden) open(recall("painting", null)); });
+document.addEventListener("shown", (event) => {
+  const photo = recall("painting", null);
+  if (event.detail === "tab-concept" && how.painted.input.checked && painter.element.hidden && store.photos.includes(photo)) open(photo);
+});
+finished("fit", async ({ bank: draft }) => {
+  remember("draft", draft);
+  drafts.value = draft;
+  await card();
+  result.scrollIntoView({ block: "nearest" });
+});
+follow(render);

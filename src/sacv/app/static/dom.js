@@ -1,0 +1,46 @@
+// Elements from text that is never read as markup.
+
+/** Make an element: `on` holds its listeners, `null` children are left out, and text stays text. */
+export function make(tag, { on = {}, ...attributes } = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
+  }
+  for (const [kind, listener] of Object.entries(on)) element.addEventListener(kind, listener);
+  element.append(...children.flat().filter((child) => child !== null));
+  return element;
+}
+
+export function button(text, click, attributes = {}) {
+  return make("button", { type: "button", on: { click }, ...attributes }, text);
+}
+
+/** A control under its label. */
+export function field(label, control) {
+  return make("label", { class: "field" }, make("span", {}, label), control);
+}
+
+/** Put children into an element, unless they would be those that are there: a press or the focus outlasts it. */
+export function renew(element, key, children) {
+  const text = JSON.stringify(key);
+  if (element.dataset.key === text) return;
+  element.dataset.key = text;
+  element.replaceChildren(...children());
+}
+
+/** Fill a select with texts, and keep what was chosen if it is still there. */
+export function fill(select, texts, chosen = select.value) {
+  renew(select, texts, () => texts.map((text) => make("option", { value: text }, text)));
+  if (texts.includes(chosen)) select.value = chosen;
+}
+
+/** Fill an element with boxes to check, one for each text; `chosen` are checked. */
+export function boxes(element, texts, chosen, changed, nothing = "") {
+  renew(element, texts, () => (texts.length || !nothing ? texts.map((text) => make("label", {}, make("input", { type: "checkbox", value: text, on: { change: changed } }), ` ${text}`)) : [make("span", { class: "soft" }, nothing)]));
+  for (const box of element.querySelectorAll("input")) box.checked = chosen.includes(box.value);
+}
+
+export function checked(element) {
+  return [...element.querySelectorAll("input:checked")].map((box) => box.value);
+}

@@ -1,0 +1,86 @@
+// What if a region were otherwise: paint it, take a concept or its pixels out, and see the classes move.
+
+import { at } from "./api.js";
+import { button, field, fill, make } from "./dom.js";
+import { begin, finished } from "./jobs.js";
+import { Painter } from "./paint.js";
+import { attempt, complain, follow, recall, remember, store } from "./store.js";
+
+const WAYS = [["concept", "a concept"], ["grey", "the pixels (mean colour)"], ["blur", "the pixels (blurred)"]];
+const panel = document.getElementById("whatif");
+const kept = (key, element) => { element.addEventListener("change", () => { remember(key, element.value); render(); }); return element; };
+const photo = make("select", { on: { change: () => open(photo.value) } });
+const how = kept("way", make("select", {}, WAYS.map(([value, text]) => make("option", { value }, text))));
+const bank = kept("whatif bank", make("select")), concept = kept("whatif concept", make("select")), layer = kept("whatif layer", make("select"));
+const inside = make("div", { class: "row" }, field("From the bank", bank), field("Concept", concept), field("Layer", layer));
+const painter = new Painter(() => { remember("whatif strokes", [photo.value, painter.operations]); render(); });
+const start = button("See what moves", () => question(), { class: "main" });
+const answer = make("div", { role: "status" });
+
+how.value = recall("way", "concept");
+panel.append(make("div", { class: "columns" },
+  make("div", { class: "card" }, make("h2", {}, "Paint the region"), make("div", { class: "row" }, field("Photo", photo)), painter.element),
+  make("div", { class: "card" }, make("h2", {}, "Take out there"), make("div", { class: "row" }, field("What", how)), inside, start, answer)));
+
+async function open(name) {
+  remember("whatif photo", name);
+  remember("whatif answer", null);
+  await draw(name);
+}
+
+/** Show a photo with what this tab has painted on it. */
+async function draw(name) {
+  const [of, strokes] = recall("whatif strokes", ["", []]);
+  tell(recall("whatif answer", null));
+  if (name) await attempt(() => painter.open(name, null, of === name ? strokes : []));
+  render();
+}
+
+async function question() {
+  if (painter.empty) { complain("Paint a region of the photo first."); return; }
+  const png = await painter.png(), bytes = new Uint8Array(await png.arrayBuffer());
+  let binary = "";
+  for (const one of bytes) binary += String.fromCharCode(one);
+  await begin("what-if", { photo: photo.value, how: how.value, mask: btoa(binary), bank: bank.value, concept: concept.value, layer: layer.value }, "whatif");
+}
+
+function number(value) {
+  return value.toFixed(2);
+}
+
+function percent(value) {
+  return `${(100 * value).toFixed(1)}%`;
+}
+
+/** Say what moved; nothing where nothing was asked. */
+function tell(classes) {
+  if (!classes) { answer.replaceChildren(); return; }
+  const [most] = [...classes].sort((one, other) => Math.abs(other.after - other.before) - Math.abs(one.after - one.before));
+  const change = most.after - most.before;
+  answer.replaceChildren(
+    make("p", {}, make("b", {}, Math.abs(change) < 0.005 ? "Hardly anything moves." : `${most.name} moves most: its logit ${change < 0 ? "falls" : "rises"} by ${number(Math.abs(change))}.`)),
+    make("table", {}, make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "class"), ...["before", "after", "change", "probability"].map((text) => make("th", { scope: "col", class: "number" }, text)))),
+      make("tbody", {}, classes.map((one) => make("tr", {}, make("th", { scope: "row" }, one.name),
+        ...[number(one.before), number(one.after), `${one.after < one.before ? "\u2212" : "+"}${number(Math.abs(one.after - one.before))}`, `${percent(one.probability[0])} → ${percent(one.probability[1])}`].map((text) => make("td", { class: "number" }, text)))))));
+}
+
+finished("whatif", ({ classes }) => {
+  remember("whatif answer", classes);
+  tell(classes);
+});
+
+function render() {
+  fill(photo, store.photos, recall("whatif photo", photo.value));
+  const fit = store.banks.filter((one) => !one.problem);
+  fill(bank, fit.map((one) => one.name), recall("whatif bank", bank.value));
+  const told = fit.find((one) => one.name === bank.value);
+  fill(concept, told?.concepts ?? [], recall("whatif concept", concept.value));
+  fill(layer, told?.layers ?? [], recall("whatif layer", layer.value));
+  inside.hidden = how.value !== "concept";
+  start.disabled = !photo.value || painter.empty || (how.value === "concept" && !concept.value);
+}
+
+document.addEventListener("shown", (event) => {
+  if (event.detail === "tab-whatif" && painter.element.hidden && photo.value) draw(photo.value);
+});
+follow(render);

@@ -1,0 +1,97 @@
+"""A picture on its way from a browser to a file: bounded while it comes, decoded before it is taken."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from PIL import Image
+
+from sacv.app.limits import Limits
+from sacv.app.names import tidy, unused
+from sacv.app.refusals import Refusal, TooLarge
+from sacv.concepts.formats import format_of
+from sacv.concepts.reading import quiet, read_picture
+from sacv.errors import UnreadableImageError
+
+
+async def received(chunks: AsyncIterator[bytes], announced: str | None, most: int, folder: Path, name: str) -> Path:
+    """Write what comes to a new file beside its destination, of the ending of its name, no more than `most` bytes.
+
+    Raises
+    ------
+    TooLarge
+        If more is announced or comes; nothing is left of it then.
+    """
+    if announced is not None and announced.isdecimal() and int(announced) > most:
+        raise TooLarge(f"the file has {int(announced):,} bytes; the app takes {most:,}")
+    with tempfile.NamedTemporaryFile(
+        prefix=".coming-", suffix=Path(tidy(name)).suffix, dir=folder, delete=False
+    ) as file:
+        path = Path(file.name)
+        try:
+            count = 0
+            async for chunk in chunks:
+                count += len(chunk)
+                if count > most:
+                    raise TooLarge(f"the file has more than {most:,} bytes, which is what the app takes")
+                file.write(chunk)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+    return path
+
+
+def taken(coming: Path, folder: Path, name: str, limits: Limits) -> Path:
+    """Check a picture that has come, and give it its name in a folder; where it is refused, nothing is left of it.
+
+    Raises
+    ------
+    Refusal, TooLarge
+        If it is no picture, is damaged, has too many pixels, or the folder is full.
+    """
+    try:
+        require_room(folder, limits.files)
+        check(coming, name, limits.pixels)
+        path = unused(folder, name)
+        coming.chmod(0o644)
+        coming.rename(path)
+        return path
+    finally:
+        coming.unlink(missing_ok=True)
+
+
+def require_room(folder: Path, most: int) -> None:
+    """Require a folder to have room for another entry.
+
+    Raises
+    ------
+    TooLarge
+        If it has not.
+    """
+    if sum(not path.name.startswith(".") for path in folder.iterdir()) >= most:
+        raise TooLarge(f"{folder.name} holds {most} entries, which is what the app takes; remove some")
+
+
+def check(path: Path, name: str, most: int) -> None:
+    """Check that a file is a whole picture of at most so many pixels.
+
+    Raises
+    ------
+    Refusal, TooLarge
+        If it is not.
+    """
+    if format_of(path) is not None:
+        raise Refusal(f"{name} is of a medical format, which the app does not take; use the command line")
+    try:
+        with quiet(), Image.open(path) as picture:
+            width, height = picture.size
+    except Exception as error:  # Pillow's plugins raise many kinds on damaged heads
+        raise Refusal(f"{name} is not a picture that can be read") from error
+    if width * height > most:
+        raise TooLarge(f"{name} has {width} x {height} pixels; the app takes {most:,}")
+    try:
+        read_picture(path)
+    except UnreadableImageError as error:
+        raise Refusal(f"{name} is a damaged or truncated picture") from error

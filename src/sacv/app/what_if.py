@@ -1,0 +1,120 @@
+"""What if a region were otherwise: logits before and after a concept, or the pixels, are taken out of it.
+
+A concept goes as in `sacv.maps.methods.Ablation`: the activation of a location p becomes `a(p) - c(p) s(p) v`, where
+s(p) is the concept's amount, v its direction, and c(p) the share of the cell that is painted; the rest of the network
+runs on these. Pixels become the photo's mean colour, or are blurred.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageFilter
+
+from sacv.app.masks import read_mask
+from sacv.app.refusals import Refusal
+from sacv.app.workplace import Workplace
+from sacv.cav import ConceptBank
+from sacv.concepts.masks import Mask, mask_weights
+from sacv.concepts.reading import read_picture
+from sacv.maps.explained_layer import ExplainedLayer
+from sacv.model import Rest, VisionModel
+
+PIXELS = ("grey", "blur")
+SHOWN = 6
+"""Classes that are listed."""
+
+
+def what_if(
+    model: VisionModel, place: Workplace, photo: Path, mask: bytes, how: str, bank: str, layer: str, concept: str
+) -> dict[str, Any]:
+    """Give the classes with their logits and probabilities before and after.
+
+    Parameters
+    ----------
+    mask
+        A PNG of the size of the upright photo.
+    how
+        "concept", "grey" or "blur"; the last three parameters are of use for the first alone.
+
+    Raises
+    ------
+    SacvError
+        If the mask is none or empty, the bank is of another model, or there is no such layer or concept.
+    """
+    picture = read_picture(photo)
+    inside = read_mask(mask, picture.size)
+    if not inside.any():
+        raise Refusal("nothing is painted; paint the region that shall be otherwise")
+    before = model.logits(model.inputs([picture]))[0].double().cpu()
+    if how == "concept":
+        after = without_concept(model, place.bank(bank), layer, concept, picture, inside)
+    elif how in PIXELS:
+        after = model.logits(model.inputs([without_pixels(picture, inside, how)]))[0].double().cpu()
+    else:
+        raise Refusal(f"{how[:40]!r} is no way to take something out; there are concept, {', '.join(PIXELS)}")
+    return {"classes": _classes(model, before, after)}
+
+
+def without_pixels(picture: Image.Image, inside: Mask, how: str) -> Image.Image:
+    """Give a picture whose painted pixels are its mean colour, or blurred."""
+    if how == "grey":
+        mean = np.asarray(picture).reshape(-1, 3).mean(axis=0).round().astype(int)
+        other = Image.new("RGB", picture.size, tuple(mean.tolist()))
+    else:
+        other = picture.filter(ImageFilter.GaussianBlur(max(picture.size) / 20))
+    return Image.composite(other, picture, Image.fromarray(inside.astype(np.uint8) * 255))
+
+
+def without_concept(
+    model: VisionModel, bank: ConceptBank, layer: str, concept: str, picture: Image.Image, inside: Mask
+) -> torch.Tensor:
+    """Give the logits, float64 `(classes,)`, once a concept is taken out where it is painted.
+
+    Raises
+    ------
+    Refusal
+        If it is not known which part of a picture the network sees, or the layer has not two axes of places.
+    MismatchError, LayerError, OptionError
+        If the bank is of another model, or has no such layer or concept.
+    """
+    bank.require(model)
+    bank.cav(layer, concept)
+    inputs = model.inputs([picture])
+    region = model.seen(picture)[1]
+    seen: list[torch.Tensor] = []
+
+    def first(logits: torch.Tensor) -> torch.Tensor:
+        seen.append(logits.detach())
+        return logits[:, 0]
+
+    trace = model.trace(inputs, [layer], [first])
+    record = trace.activations[layer]
+    grid = tuple(record.cells.shape[1:-1])
+    if region is None or len(grid) != 2:
+        raise Refusal(f"it is not known which part of the photo a location of {layer!r} is")
+    rest = Rest(model, inputs, layer, record, lambda rows: first, 1)
+    scene = ExplainedLayer(bank, layer).scene(rest, trace.scalars[0], trace.gradients[0][layer])
+    number = bank.concepts.index(concept)
+    cover = torch.from_numpy(mask_weights(inside, (grid[0], grid[1]), region)).to(record.cells.device)
+    step = (cover * scene.amount()[0, number])[..., None] * scene.direction(number)
+    rest.values(torch.zeros(1, dtype=torch.int64), record.cells.double() - step[None])
+    return seen[-1][0].double().cpu()
+
+
+def _classes(model: VisionModel, before: torch.Tensor, after: torch.Tensor) -> list[dict[str, Any]]:
+    """Tell of the likeliest classes, before or after."""
+    order = torch.maximum(before.softmax(0), after.softmax(0)).argsort(descending=True)[:SHOWN].tolist()
+    chances = before.softmax(0).tolist(), after.softmax(0).tolist()
+    return [
+        {
+            "name": model.class_name(index),
+            "before": float(before[index]),
+            "after": float(after[index]),
+            "probability": [chances[0][index], chances[1][index]],
+        }
+        for index in order
+    ]
