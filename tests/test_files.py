@@ -28,3 +28,8 @@ def test_streamed_arrays_are_written_as_the_library_does(tmp_path_factory, named
         folder / "streamed", {name: Streamed(one.dtype, one.shape, pieces(one)) for name, one in named.items()}
     )
     assert (folder / "streamed").read_bytes() == (folder / "whole").read_bytes()
+
+
+def test_every_test_file_has_a_name_of_its_own():
+    names = [file.name for file in Path(__file__).parent.rglob("test_*.py") if "node_modules" not in file.parts]
+    assert sorted(set(names)) == sorted(names)

@@ -228,7 +228,9 @@ def image_p_values(pictures: int, new: int, seed: int = 0) -> Float64:
         [means[shows & (fold != one)].mean(axis=0) - means[~shows & (fold != one)].mean(axis=0) for one in range(FOLDS)]
     )
     directions = steps / np.linalg.norm(steps, axis=1, keepdims=True)
-    scores = image_scores(directions, cells, fold.tolist(), shows.tolist(), [photo.patient for photo in known])
+    scores = image_scores(
+        dict(enumerate(directions)), cells, fold.tolist(), shows.tolist(), [photo.patient for photo in known]
+    )
     without = [photo.paint() for photo in Clinic(2 * new, 1, seed=seed + 1).photos() if not photo.veil]
     reached = [(values[shares >= 0.5] @ directions.T).max(axis=0) for values, shares in cells_inside(without)]
     found = scores.p_values(np.stack(reached))
