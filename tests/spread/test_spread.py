@@ -41,7 +41,8 @@ def here():
 
 
 def content(folder):
-    return {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
 
 
 def fitted(folder, **options):
