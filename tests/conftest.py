@@ -14,6 +14,14 @@ import sacv
 
 pytest_plugins = ("app.fixtures", "bench.real.fixtures", "viewer.browser")
 
+try:
+    from hypothesis import settings
+except ImportError:  # the environment of the zoos has none
+    pass
+else:
+    settings.register_profile("untimed", deadline=None)  # speed is held by benchmarks
+    settings.load_profile("untimed")
+
 
 @contextmanager
 def nearly_full_disk(most: int = 1000):
