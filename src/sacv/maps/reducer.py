@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +12,8 @@ import numpy as np
 import torch
 
 from sacv.cav import ConceptBank
-from sacv.cav.inside import Counts, Inside, counts_of, inside_of
+from sacv.cav.inside import Counts, Inside, counts_of
+from sacv.cav.pictures import insides_of, shard_key
 from sacv.concepts import ImageItem, MaskItem
 from sacv.engine import Shard
 from sacv.errors import ActivationError
@@ -142,24 +142,12 @@ class ExplainReducer:
 
     def key(self, shard: Shard) -> str:
         """Give a SHA-256 of the network, the bank, the target, the method, the checks, and the shard's images."""
-        digest = hashlib.sha256(self._basis.encode())
-        for piece in shard.pieces:
-            digest.update(repr(piece).encode())
-            for number in piece:
-                digest.update(self.items[number].digest.encode())
-                if self.masks is not None:
-                    digest.update(self.masks[number].digest.encode())
-        return digest.hexdigest()
+        return shard_key(self._basis, shard, self.items, self.masks)
 
     def load(self, piece: range) -> Loaded:
         """Read and transform a batch of images."""
         images = [self.items[number].load() for number in piece]
-        insides = None
-        if self.masks is not None:
-            insides = tuple(
-                inside_of(self.model, self.items[number], image, self.masks[number])
-                for number, image in zip(piece, images, strict=True)
-            )
+        insides = insides_of(self.model, self.items, self.masks, piece, images)
         in_fit = tuple(self.bank.made_from(self.items[number].digest) for number in piece)
         return Loaded(piece.start, self.model.inputs(images), tuple(map(self.model.seen, images)), in_fit, insides)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 
 from sacv.cav import ConceptBank, require_strong
-from sacv.cav.inside import Inside, counts_of, inside_of
+from sacv.cav.inside import Inside, counts_of
+from sacv.cav.pictures import insides_of, shard_key
 from sacv.cav.present import present
 from sacv.concepts import ImageItem, MaskItem, Source, Within, WithinSource, image_set
 from sacv.engine import Engine, LocalEngine, Shard, ShardStore, cut, fold
@@ -163,24 +163,12 @@ class ImageScorer:
 
     def key(self, shard: Shard) -> str:
         """Give a SHA-256 of the network, the bank and the shard's images."""
-        digest = hashlib.sha256(self._basis.encode())
-        for piece in shard.pieces:
-            digest.update(repr(piece).encode())
-            for number in piece:
-                digest.update(self.items[number].digest.encode())
-                if self.masks is not None:
-                    digest.update(self.masks[number].digest.encode())
-        return digest.hexdigest()
+        return shard_key(self._basis, shard, self.items, self.masks)
 
     def load(self, piece: range) -> Loaded:
         """Read and transform a batch of images."""
         images = [self.items[number].load() for number in piece]
-        insides = None
-        if self.masks is not None:
-            insides = tuple(
-                inside_of(self.model, self.items[number], image, self.masks[number])
-                for number, image in zip(piece, images, strict=True)
-            )
+        insides = insides_of(self.model, self.items, self.masks, piece, images)
         in_fit = tuple(self.bank.made_from(self.items[number].digest) for number in piece)
         return Loaded(piece.start, self.model.inputs(images), in_fit, insides)
 

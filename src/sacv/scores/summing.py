@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from sacv.cav import ConceptBank
-from sacv.cav.inside import Counts, Inside, counts_of, inside_of
+from sacv.cav.inside import Counts, Inside, counts_of
+from sacv.cav.pictures import insides_of, shard_key
 from sacv.concepts import ImageItem, MaskItem
 from sacv.engine import Shard
 from sacv.errors import ActivationError
@@ -160,24 +160,12 @@ class ScoreReducer:
 
     def key(self, shard: Shard) -> str:
         """Give a SHA-256 of the network, the bank, the targets and the shard's images and masks."""
-        digest = hashlib.sha256(self._basis.encode())
-        for piece in shard.pieces:
-            digest.update(repr(piece).encode())
-            for number in piece:
-                digest.update(self.items[number].digest.encode())
-                if self.masks is not None:
-                    digest.update(self.masks[number].digest.encode())
-        return digest.hexdigest()
+        return shard_key(self._basis, shard, self.items, self.masks)
 
     def load(self, piece: range) -> Loaded:
         """Read and transform a batch of images."""
         images = [self.items[number].load() for number in piece]
-        if self.masks is None:
-            return Loaded(piece.start, self.model.inputs(images))
-        insides = tuple(
-            inside_of(self.model, self.items[number], image, self.masks[number])
-            for number, image in zip(piece, images, strict=True)
-        )
+        insides = insides_of(self.model, self.items, self.masks, piece, images)
         return Loaded(piece.start, self.model.inputs(images), insides)
 
     def empty(self) -> State:
