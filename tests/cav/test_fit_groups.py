@@ -114,7 +114,10 @@ def test_a_group_has_one_fold_in_every_set():
     photos, masks = noise(24, 3, 4, 2, mean=1), list(np.random.default_rng(0).random((24, 4, 4)) < 0.4)
     for mask in masks:
         mask[0, 0], mask[3, 3] = True, False
-    patient = lambda name: f"p{int(name.split('[')[1][:-1]) % 8}"  # noqa: E731
+
+    def patient(name):
+        return f"p{int(name.split('[')[1][:-1]) % 8}"
+
     bank = sacv.fit(
         MODEL, ["layer"], {"c": noise(16, 3, 4, 0, mean=2)}, noise(40, 3, 4, 1, mean=1), groups=patient, runs=2,
         nulls=9, regions={"x": Region(photos[:12], masks[:12]), "y": Region(photos[12:], masks[12:])},
@@ -258,7 +261,10 @@ def test_a_picture_of_a_new_group_is_marked_as_often_as_is_promised():
 
 
 def test_pictures_are_held_out_by_group_and_none_of_a_concepts_groups():
-    groups = lambda name: f"p{int(name.split('[')[1][:-1]) % 100}"  # noqa: E731
+
+    def groups(name):
+        return f"p{int(name.split('[')[1][:-1]) % 100}"
+
     bank = fit({"c": noise(30, 3, 2, 0, mean=1)}, noise(400, 3, 2, 1), groups=groups)
     apart = {image.group for image in bank.absent.images}
     pool = {image.group for image in bank.sets[-1].images}
@@ -311,7 +317,10 @@ def test_a_group_in_two_banks_is_an_error():
 def test_concepts_that_share_groups_become_one_random_set():
     """Each patient is one unit of it, as if the pictures had been given together."""
     a, b, c, random = (noise(18, 3, 4, seed) for seed in range(4))
-    groups = lambda name: f"{'c' if name[0] == 'c' else 'p'}{int(name.split('[')[1][:-1]) // 3}"  # noqa: E731
+
+    def groups(name):
+        return f"{'c' if name[0] == 'c' else 'p'}{int(name.split('[')[1][:-1]) // 3}"
+
     bank = sacv.refit(fit({"a": a, "b": b, "c": c + 1}, random, groups=groups), random=["a", "b"])
     found = bank.statistics["layer", "random"]
     assert found.count == len(bank.sets[-1].images) == 6 and [one.count for one in bank.sets[-1].images] == [6] * 6
