@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import argparse
 
-from sacv.bench.effort import Effort
 from sacv.bench.networks import trained
 from sacv.bench.segmentation import Segmentation, joined
+from sacv.bench.sizes import Effort
 from sacv.maps.methods import DEFAULT, Gradient, GradientTimesConcept, Method
 
 NETWORKS = {"plain-development": "blocks.1", "residual-held-out": "blocks.1", "plain-lesions": "blocks.1"}

@@ -29,11 +29,11 @@ import sacv
 from sacv.bench.metrics import coverage
 from sacv.bench.scenes import SIZE, Scene, random_spec, render
 from sacv.bench.textures import FIRST_TEXTURES, texture
-from sacv.cav.runs import null_cavs
+from sacv.cav.random_runs import null_cavs
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cli.solvers import parse_solver
-from sacv.maps.chance import critical
 from sacv.maps.methods import Gradient
+from sacv.maps.significance import critical
 from sacv.model.demo import DEMO_CLASSES
 from sacv.solvers import MeanDifference, Solver
 from sacv.stats import LocationSample, Moments

@@ -39,7 +39,7 @@ def demo_bank(demo_model, textures, tmp_path_factory):
 @pytest.fixture
 def place(tmp_path, demo_bank):
     pytest.importorskip("starlette", reason="the extra 'app' is not installed")
-    from sacv.app.workplace import Workplace
+    from sacv.app.workspace import Workplace
 
     return Workplace(tmp_path / "work", demo_bank)
 

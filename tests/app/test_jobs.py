@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from sacv.app.http_errors import Busy, Missing
 from sacv.app.jobs import Jobs
 from sacv.app.limits import Limits
-from sacv.app.refusals import Busy, Missing
 from sacv.errors import OptionError
 
 

@@ -10,8 +10,8 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from app.fixtures import png
+from sacv.app.http_errors import Missing, Refusal
 from sacv.app.masks import Painted, png_of, read_mask, run_lengths
-from sacv.app.refusals import Missing, Refusal
 from sacv.concepts import Region
 from sacv.concepts.regions import region_set
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from app.fixtures import png
+from sacv.app.http_errors import Missing, Refusal
 from sacv.app.limits import Limits
 from sacv.app.names import LONGEST, tidy, within
-from sacv.app.refusals import Missing, Refusal
 from sacv.app.uploads import received
 
 HARMFUL = "</script><img src=x onerror=alert(1)>.png"

@@ -13,7 +13,7 @@ import sacv
 from app.fixtures import LAYER, png, result_of
 from sacv.app.masks import png_of
 from sacv.bench.scenes import random_spec, render
-from sacv.concepts.reading import read_picture
+from sacv.concepts.decoding import read_picture
 from sacv.maps.methods import Ablation
 
 

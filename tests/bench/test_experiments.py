@@ -23,13 +23,13 @@ from sacv.bench import run as runs
 from sacv.bench import stability as stabilities
 from sacv.bench import tables
 from sacv.bench.contribution import LEAST, PLAIN, changes, scenes_of
-from sacv.bench.effort import Effort
 from sacv.bench.intervals import bootstrap
 from sacv.bench.metrics import PLACE_METRICS
 from sacv.bench.networks import trained
 from sacv.bench.place import ALL, OURS
 from sacv.bench.sanity import sanity
 from sacv.bench.scenes import render
+from sacv.bench.sizes import Effort
 from sacv.bench.study import Study, bin_name, staged
 from sacv.bench.tables import COLUMNS
 from sacv.bench.worlds import DEVELOPMENT, LESIONS

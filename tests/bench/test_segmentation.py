@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sacv.bench.effort import Effort
 from sacv.bench.networks import trained
 from sacv.bench.segmentation import Segmentation
+from sacv.bench.sizes import Effort
 from sacv.bench.worlds import DEVELOPMENT
 from sacv.maps.methods import IntegratedGradients
 

@@ -9,7 +9,7 @@ from cav.planted import assert_same_cav, cells, mean_of, noise, planted_model, u
 from conftest import SmallNet, make_pictures
 from reference import reading as reference
 from sacv.cav import Reading
-from sacv.concepts.reading import read_picture
+from sacv.concepts.decoding import read_picture
 from sacv.errors import ActivationError, ImageSetError, LayerError, OptionError, SolverError
 from sacv.solvers import DEFAULT, LDA, LinearSVM, Logistic, MeanDifference, Ridge, Sklearn, UnitLength
 from solvers.table import TABLE, name, solve

@@ -15,8 +15,8 @@ from cav.planted import cells, noise, planted_model
 from cav.test_bank import rich_fit
 from reference import presence as reference
 from sacv.cav import calibration
-from sacv.cav.bars import weaknesses
 from sacv.cav.presence import GIVEN, HELD_OUT, Presence
+from sacv.cav.quality_thresholds import weaknesses
 from sacv.cav.sets import count_groups, things
 from sacv.cli.fit import group_remarks
 from sacv.concepts import Region, image_set

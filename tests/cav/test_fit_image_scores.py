@@ -14,8 +14,8 @@ from sklearn.metrics import roc_auc_score
 import sacv
 from cav.planted import Planted, noise, planted_model
 from reference import image_scores as reference
-from sacv.cav.bars import weaknesses
-from sacv.cav.scored import choose, room
+from sacv.cav.quality_thresholds import weaknesses
+from sacv.cav.scored_images import choose, room
 from sacv.concepts import ImageItem, Labelled, image_set
 from sacv.errors import CorruptFileError, WeakConceptError
 from sacv.maps.methods import Gradient
@@ -311,10 +311,10 @@ def test_the_room_is_shared_with_what_calibrates_presence():
 
 
 def test_without_room_there_are_none(monkeypatch):
-    monkeypatch.setattr("sacv.cav.scored.MOST_PICTURES", 25)
+    monkeypatch.setattr("sacv.cav.scored_images.MOST_PICTURES", 25)
     bank = fit({"x": labelled(items_of(pictures(40, shown=12)), range(12))})
     scores = bank.cavs[0].image_scores
     assert (len(scores), scores.left_out, scores.calibrated) == (25, 15, False)
     assert bank.cavs[0].calibration is bank.cavs[0].presence
-    monkeypatch.setattr("sacv.cav.scored.MOST_PICTURES", 0)
+    monkeypatch.setattr("sacv.cav.scored_images.MOST_PICTURES", 0)
     assert fit({"x": labelled(items_of(pictures(40, shown=12)), range(12))}).cavs[0].image_scores is None

@@ -23,7 +23,7 @@ from reference import contrast as slow
 from reference import reading as reference
 from sacv.cav.quality import HeldOut, best_threshold
 from sacv.concepts import Region
-from sacv.concepts.reading import read_picture
+from sacv.concepts.decoding import read_picture
 from sacv.errors import ImageSetError, OptionError
 from sacv.solvers import LDA, Logistic, MeanDifference, UnitLength
 from solvers.table import solve

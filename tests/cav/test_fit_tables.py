@@ -12,7 +12,7 @@ from cav.planted import assert_same_cav, mean_of, noise, planted_model, unit
 from conftest import make_pictures
 from sacv.concepts import Labelled, Region, image_set
 from sacv.errors import ImageSetError, OptionError
-from sacv.maps.chance import Chance
+from sacv.maps.significance import Chance
 from sacv.solvers import MeanDifference
 
 LAYER = "features.2"

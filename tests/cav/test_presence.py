@@ -13,10 +13,10 @@ import sacv
 from cav.planted import cells, noise, planted_model
 from reference import presence as reference
 from sacv.cav import calibration
-from sacv.cav.along import along
 from sacv.cav.calibration import Calibration, calibrated
-from sacv.cav.hard import Problem, sharpened
+from sacv.cav.hard_negatives import Problem, sharpened
 from sacv.cav.presence import CHANGED, GIVEN, HELD_OUT, NONE, Presence, negatives_of
+from sacv.cav.projection import along
 from sacv.concepts import image_set
 from sacv.errors import CorruptFileError, ImageSetError
 from sacv.files import read_json, write_json

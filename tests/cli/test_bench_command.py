@@ -8,8 +8,8 @@ from types import ModuleType
 import pandas as pd
 import pytest
 
-from sacv.bench.effort import FULL, QUICK
 from sacv.bench.place import OURS
+from sacv.bench.sizes import FULL, QUICK
 from sacv.bench.tables import row, table_of
 from sacv.cli import main
 

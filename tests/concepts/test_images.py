@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from sacv.concepts import image_set, require_disjoint, without_repeats
+from sacv.concepts.decoding import read_picture
 from sacv.concepts.formats import read_image
-from sacv.concepts.reading import read_picture
 from sacv.errors import ImageSetError, UnreadableImageError
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from reference.run_lengths import compressed, run_lengths
 from sacv.concepts import Region, cell_means, image_set, mask_weights, region_set
 from sacv.concepts import masks as masks_module
-from sacv.concepts.reading import read_picture
+from sacv.concepts.decoding import read_picture
 from sacv.concepts.run_lengths import decompressed
 from sacv.errors import ImageSetError, UnreadableImageError
 

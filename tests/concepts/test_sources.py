@@ -34,7 +34,7 @@ from sacv.concepts import (
     stream_images,
     without_repeats,
 )
-from sacv.concepts.sources import parquet, remote, tables, tars
+from sacv.concepts.sources import huggingface, parquet, remote, tars
 from sacv.concepts.sources.patterns import expand
 from sacv.errors import ImageSetError, MissingExtraError, UnreadableImageError
 
@@ -240,7 +240,7 @@ def test_images_go_to_other_threads_and_processes(tmp_path, memory, hugging):
 def test_listing_reads_no_image_and_an_image_is_read_once(tmp_path, memory, hugging, monkeypatch):
     sources = everywhere(tmp_path, memory, hugging, PICTURES)
     read = []
-    for stored in (tars.Member, parquet.Row, remote.RemoteFile, tables.Entry):
+    for stored in (tars.Member, parquet.Row, remote.RemoteFile, huggingface.Entry):
 
         def noted(self, whole=stored.read):
             read.append(self.name)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sacv.engine import LocalEngine, Shard, ShardStore, cut, fold
-from sacv.engine.ahead import ahead
+from sacv.engine.prefetch import ahead
 from sacv.errors import OptionError, StorageError
 
 

@@ -14,10 +14,10 @@ from sacv.cav.inside import counting
 from sacv.concepts import image_set, mask_weights
 from sacv.engine import Shard
 from sacv.errors import ImageSetError
-from sacv.maps.chance import Chance
 from sacv.maps.choice import measures
 from sacv.maps.methods import Gradient
 from sacv.maps.reducer import ExplainReducer
+from sacv.maps.significance import Chance
 from sacv.viewer import read_page
 
 LAYER = "features.2"

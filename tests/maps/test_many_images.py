@@ -17,14 +17,14 @@ from sacv.cav import require_strong
 from sacv.concepts import image_set
 from sacv.engine import LocalEngine, Shard, ShardStore, cut, fold
 from sacv.errors import LayerError, StorageError
-from sacv.maps.checks import Checks, as_table, from_table
 from sacv.maps.choice import SHOWN, choose, measures
 from sacv.maps.finish import collect, finish
 from sacv.maps.layer_maps import LayerMaps
 from sacv.maps.methods import Ablation, Gated, Gradient
 from sacv.maps.reducer import ExplainReducer
+from sacv.maps.reliability import Checks, as_table, from_table
 from sacv.maps.slopes import Slopes
-from sacv.maps.stored import StoredRows
+from sacv.maps.stored_rows import StoredRows
 from viewer import shown
 
 
@@ -338,7 +338,7 @@ def test_of_many_images_a_choice_is_shown(many, saved, tmp_path):
 
 
 def test_a_page_shows_as_many_as_it_has_room_for(many, tmp_path, monkeypatch):
-    monkeypatch.setattr("sacv.maps.page.MOST", 40)
+    monkeypatch.setattr("sacv.maps.viewer_data.MOST", 40)
     many.save(tmp_path / "many")
     header = shown.header(tmp_path / "many")
     want = choose(many.maps, 2, 150, 40)
@@ -347,7 +347,7 @@ def test_a_page_shows_as_many_as_it_has_room_for(many, tmp_path, monkeypatch):
     assert len(list((tmp_path / "many" / "pictures").iterdir())) == 40
     many.of([3, 5]).save(tmp_path / "few")
     assert not any("images are shown" in text for text in shown.header(tmp_path / "few")["warnings"])
-    monkeypatch.setattr("sacv.maps.page.ROOM", 200_000)
+    monkeypatch.setattr("sacv.maps.viewer_data.ROOM", 200_000)
     many.save(tmp_path / "many")
     assert len(shown.header(tmp_path / "many")["images"]) == 2
 

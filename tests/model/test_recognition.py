@@ -7,7 +7,7 @@ from torch import nn
 
 import sacv
 from sacv.errors import LayerError, OptionError
-from sacv.model.contributing import contributing
+from sacv.model.gradient_locality import contributing
 from viewer import shown
 
 

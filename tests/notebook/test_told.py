@@ -8,7 +8,7 @@ import pytest
 
 import sacv
 from conftest import make_pictures
-from sacv.report.told import counted, few, html_page, html_table
+from sacv.report.display import counted, few, html_page, html_table
 from sacv.trust.audit import Finding
 
 HARMFUL = "<img src=x onerror=alert(1)>"

@@ -7,7 +7,7 @@ from torch import nn
 
 import sacv
 from maps.test_planes import SHAPE, Volumes
-from sacv.maps.shown import Selection
+from sacv.maps.notebook import Selection
 
 
 class Signals(nn.Module):

@@ -16,7 +16,7 @@ from PIL import Image
 import sacv
 from conftest import make_pictures
 from sacv.errors import MissingExtraError, OptionError
-from sacv.maps.shown import ROOM, VIEW, Selection
+from sacv.maps.notebook import ROOM, VIEW, Selection
 from sacv.viewer import notebook
 from sacv.viewer.notebook import LONGEST, front_end, static_html, text_alone, widget_of
 from viewer import test_saved as of_the_page

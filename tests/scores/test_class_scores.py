@@ -25,8 +25,8 @@ from sacv.errors import (
     WeakConceptError,
 )
 from sacv.maps.methods import Gradient
+from sacv.scores.accumulation import ScoreReducer
 from sacv.scores.kinds import CENTRES
-from sacv.scores.summing import ScoreReducer
 from sacv.solvers import MeanDifference, UnitLength
 from sacv.targets import Class
 
@@ -321,7 +321,7 @@ def test_merging_parts_equals_one_pass(model, bank):
 
 
 def test_groups_bound_what_is_held_of_the_images(model, bank, monkeypatch):
-    monkeypatch.setattr("sacv.scores.summing.BUNDLES", 4)
+    monkeypatch.setattr("sacv.scores.accumulation.BUNDLES", 4)
     reducer = ScoreReducer(model, bank, selected(1), image_set("x", SHOWN).items)
     parts = parts_of(reducer, shards_of([2, 3, 4]))
     rows = {key: np.concatenate([part[key].terms for part in parts]) for key in parts[0]}
@@ -329,7 +329,7 @@ def test_groups_bound_what_is_held_of_the_images(model, bank, monkeypatch):
         want = [rows[key][group::4].sum(axis=0) for group in range(4)]
         np.testing.assert_allclose(sums.by_group(), want, rtol=1e-12, atol=1e-12)
     one, other = sacv.score(model, SHOWN, bank, 1), None
-    monkeypatch.setattr("sacv.scores.summing.BUNDLES", 1024)
+    monkeypatch.setattr("sacv.scores.accumulation.BUNDLES", 1024)
     other = sacv.score(model, SHOWN, bank, 1)
     np.testing.assert_allclose(one.table["value"], other.table["value"], rtol=1e-10, atol=1e-12)
     assert one.table["images"].tolist() == [9] * len(one.table) and len(one.images) == len(other.images)

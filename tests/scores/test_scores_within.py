@@ -8,8 +8,8 @@ import sacv
 from conftest import make_pictures
 from sacv.concepts import image_set
 from sacv.engine import cut
+from sacv.scores.accumulation import ScoreReducer
 from sacv.scores.kinds import image_terms
-from sacv.scores.summing import ScoreReducer
 from sacv.targets import Class
 from sacv.trust.randomised import similarity
 

@@ -15,7 +15,7 @@ import torch
 import sacv
 from cav.planted import noise, planted_model
 from sacv.engine import LocalEngine, RayEngine, ShardStore, cut
-from sacv.engine.spread import Worker
+from sacv.engine.ray_engine import Worker
 from sacv.errors import EngineError, UnreadableImageError
 from sacv.targets import Difference, Each
 
@@ -161,7 +161,7 @@ def test_a_worker_that_is_killed_is_started_again(tmp_path, times):
 
 
 def test_a_worker_that_dies_again_and_again_is_one_error(tmp_path, monkeypatch):
-    monkeypatch.setattr("sacv.engine.spread.RETRIES", 1)
+    monkeypatch.setattr("sacv.engine.ray_engine.RETRIES", 1)
     with pytest.raises(EngineError, match="could not start, or was lost 2 times"):
         list(RayEngine(workers=1).parts(Deadly(tmp_path, 99), cut(20, 2)))
 

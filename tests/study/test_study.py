@@ -181,18 +181,18 @@ def test_an_interrupted_study_goes_on_and_gives_the_same(found, place, passes, m
 
     out = place / "interrupted"
     with monkeypatch.context() as patch, pytest.raises(SacvError, match="power"):
-        patch.setattr("sacv.study.work.score", fail)
+        patch.setattr("sacv.study.pipeline.score", fail)
         sacv.run_study(place / "study.toml", out)
     fitted = len(passes)
     assert fitted and set(json.loads((out / "steps.json").read_text())["results"]) == {"bank"}
     with monkeypatch.context() as patch, pytest.raises(SacvError, match="power"):
-        patch.setattr("sacv.study.work.fit", fail)  # it is not called again
-        patch.setattr("sacv.study.work.explain", fail)
+        patch.setattr("sacv.study.pipeline.fit", fail)  # it is not called again
+        patch.setattr("sacv.study.pipeline.explain", fail)
         sacv.run_study(place / "study.toml", out)
     done = len(passes)
     with monkeypatch.context() as patch:
         for name in ("fit", "score", "audit"):
-            patch.setattr(f"sacv.study.work.{name}", fail)
+            patch.setattr(f"sacv.study.pipeline.{name}", fail)
         sacv.run_study(place / "study.toml", out, batch_size=3)
     assert len(passes) > done > fitted
     for name in ("study.json", "report.html"):

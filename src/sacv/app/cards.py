@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sacv.cav import CAV, ConceptBank
-from sacv.cav.bars import weaknesses
+from sacv.cav.quality_thresholds import weaknesses
 
 REMARKABLE_LOOKS = 0.8
 """AUROC of a trivial difference from which it is mentioned."""

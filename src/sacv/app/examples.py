@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from sacv.app.jobs import Progress
-from sacv.app.workplace import Workplace
+from sacv.app.workspace import Workplace
 from sacv.bench.scenes import random_spec, render, write_guidance
 from sacv.model.demo import DEMO_CLASSES
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from sacv.app.http_errors import Refusal
 from sacv.app.jobs import Progress
-from sacv.app.refusals import Refusal
-from sacv.app.workplace import Workplace
+from sacv.app.workspace import Workplace
 from sacv.cav import ConceptBank
 from sacv.maps import explain
 from sacv.model import VisionModel

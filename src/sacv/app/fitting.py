@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sacv.app.http_errors import Refusal
 from sacv.app.jobs import Progress
 from sacv.app.names import within
-from sacv.app.refusals import Refusal
-from sacv.app.workplace import DRAFT, Workplace
+from sacv.app.workspace import DRAFT, Workplace
 from sacv.cav import fit, merge
 from sacv.concepts import Region
 from sacv.model import VisionModel

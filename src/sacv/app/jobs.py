@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import Any
 
+from sacv.app.http_errors import Busy, Missing
 from sacv.app.limits import Limits
-from sacv.app.refusals import Busy, Missing
 from sacv.errors import SacvError
 
 Progress = Callable[[int, int], None]

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sacv.app.refusals import Missing, Refusal
+from sacv.app.http_errors import Missing, Refusal
 from sacv.concepts.coco import coco_masks
+from sacv.concepts.decoding import quiet
 from sacv.concepts.masks import Mask, Size
-from sacv.concepts.reading import quiet
 
 
 def read_mask(content: bytes, size: Size) -> Mask:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from pathlib import Path
 
-from sacv.app.refusals import Missing, Refusal
+from sacv.app.http_errors import Missing, Refusal
 
 LONGEST = 120
 """Bytes of a name."""

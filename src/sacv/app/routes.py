@@ -19,21 +19,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from sacv.app import asked
+from sacv.app import request_fields
 from sacv.app.cards import cards
 from sacv.app.examples import add_examples
 from sacv.app.explaining import explain_photos
 from sacv.app.fitting import Recipe, fit_concept, save_draft
+from sacv.app.http_errors import Missing, Refusal
 from sacv.app.jobs import Jobs
 from sacv.app.layers import offered
 from sacv.app.masks import png_of, read_mask
 from sacv.app.names import within
-from sacv.app.refusals import Missing, Refusal
+from sacv.app.serialization import packed
 from sacv.app.uploads import received, taken
 from sacv.app.what_if import what_if
-from sacv.app.wire import packed
-from sacv.app.workplace import Workplace, listed, rendition
-from sacv.concepts.reading import read_picture
+from sacv.app.workspace import Workplace, listed, rendition
+from sacv.concepts.decoding import read_picture
 from sacv.errors import SacvError
 from sacv.maps import open_saved
 from sacv.model import VisionModel
@@ -165,7 +165,7 @@ class Routes:
 
     async def rendered(self, request: Request, path: Path) -> Response:
         """Give a picture as JPEG, of the size asked for."""
-        side = min(max(asked.number(request.query_params.get("side", ""), SIDES[1]), SIDES[0]), SIDES[1])
+        side = min(max(request_fields.number(request.query_params.get("side", ""), SIDES[1]), SIDES[0]), SIDES[1])
         return Response(await self.threaded(rendition, path, side), media_type="image/jpeg")
 
     async def put_photo(self, request: Request) -> Response:
@@ -207,7 +207,7 @@ class Routes:
 
     async def put_mask(self, request: Request) -> Response:
         """Take the mask of a photo; an empty one removes it."""
-        content = await asked.body(request, self.place.limits.text_bytes)
+        content = await request_fields.body(request, self.place.limits.text_bytes)
 
         def put() -> None:
             path = self.place.photo(request.path_params["name"])
@@ -291,11 +291,11 @@ class Routes:
         given = await self.given(request)
         return self.added(given, "example pictures", partial(add_examples, self.place))
 
-    async def given(self, request: Request) -> asked.Asked:
+    async def given(self, request: Request) -> request_fields.Asked:
         """Read the fields of a request."""
-        return asked.Asked.read(await asked.body(request, self.place.limits.text_bytes))
+        return request_fields.Asked.read(await request_fields.body(request, self.place.limits.text_bytes))
 
-    def added(self, given: asked.Asked, title: str, work: Callable[..., dict[str, Any]]) -> Response:
+    def added(self, given: request_fields.Asked, title: str, work: Callable[..., dict[str, Any]]) -> Response:
         """Put work into the queue."""
         return JSONResponse(self.jobs.add(given.text("tab"), title, work), 202)
 

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from sacv.app.guard import Guard, is_loopback
 from sacv.app.jobs import Jobs
 from sacv.app.routes import Routes, left, told_error
-from sacv.app.workplace import Workplace
+from sacv.app.workspace import Workplace
 from sacv.errors import OptionError, SacvError
 from sacv.model import VisionModel
 

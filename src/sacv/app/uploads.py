@@ -8,11 +8,11 @@ from pathlib import Path
 
 from PIL import Image
 
+from sacv.app.http_errors import Refusal, TooLarge
 from sacv.app.limits import Limits
 from sacv.app.names import tidy, unused
-from sacv.app.refusals import Refusal, TooLarge
+from sacv.concepts.decoding import quiet, read_picture
 from sacv.concepts.formats import format_of
-from sacv.concepts.reading import quiet, read_picture
 from sacv.errors import UnreadableImageError
 
 

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from PIL import Image, ImageFilter
 
+from sacv.app.http_errors import Refusal
 from sacv.app.masks import read_mask
-from sacv.app.refusals import Refusal
-from sacv.app.workplace import Workplace
+from sacv.app.workspace import Workplace
 from sacv.cav import ConceptBank
+from sacv.concepts.decoding import read_picture
 from sacv.concepts.masks import Mask, mask_weights
-from sacv.concepts.reading import read_picture
 from sacv.maps.explained_layer import ExplainedLayer
 from sacv.model import Rest, VisionModel
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from sacv.bench.agreement import sign_accuracy, spearman
 from sacv.bench.contribution import CONTRIBUTORS, LEAST, changes, joined, pairs_of, scenes_of
-from sacv.bench.effort import Effort
 from sacv.bench.metrics import auroc
 from sacv.bench.networks import Trained
 from sacv.bench.place import OURS, RIVALS
+from sacv.bench.sizes import Effort
 from sacv.bench.study import Study, bench_model
 from sacv.bench.tables import Table, row, table_of
 from sacv.cav import fit

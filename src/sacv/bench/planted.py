@@ -18,9 +18,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import ortho_group
 
-from sacv.bench.effort import Effort
 from sacv.bench.rivals.notebook import notebook_direction
 from sacv.bench.rivals.tcav import flattened_cav, pooled_cav
+from sacv.bench.sizes import Effort
 from sacv.bench.tables import Table, averages
 from sacv.solvers import LDA, Logistic, MeanDifference, MomentSolver, Ridge, SampleSolver, UnitLength
 from sacv.stats import LocationSample, Moments

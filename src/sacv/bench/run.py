@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sacv.bench.contribution import contribution
-from sacv.bench.effort import Effort
 from sacv.bench.interference import interference
 from sacv.bench.layers import layers, ranked
 from sacv.bench.networks import Trained, trained
 from sacv.bench.place import place
 from sacv.bench.planted import planted
 from sacv.bench.sanity import sanity
+from sacv.bench.sizes import Effort
 from sacv.bench.stability import stability
 from sacv.bench.study import Study
 from sacv.bench.tables import Table

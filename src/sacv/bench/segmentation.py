@@ -23,9 +23,9 @@ from torch import nn
 
 from sacv.bench.agreement import spearman
 from sacv.bench.contribution import PLAIN, scenes_of
-from sacv.bench.effort import Effort
 from sacv.bench.networks import Trained
 from sacv.bench.scenes import Scene, SceneSpec, render
+from sacv.bench.sizes import Effort
 from sacv.bench.study import Study
 from sacv.cav import fit
 from sacv.concepts.coverage import cell_means

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import binary_dilation
 
-from sacv.bench.effort import Effort
 from sacv.bench.metrics import coverage
 from sacv.bench.networks import Trained
 from sacv.bench.rivals.tcav import flattened_cav, pooled_cav
 from sacv.bench.scenes import SIZE, Scene, SceneSpec, render
+from sacv.bench.sizes import Effort
 from sacv.bench.worlds import Question, World
 from sacv.cav import ConceptBank, fit
 from sacv.concepts.coverage import cell_means

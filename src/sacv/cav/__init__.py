@@ -1,12 +1,12 @@
 """Concept activation vectors: fit them, judge them, keep them in a bank."""
 
 from sacv.cav.bank import ConceptBank
-from sacv.cav.bars import require_strong, weaknesses
 from sacv.cav.fit import fit
 from sacv.cav.image_scores import ImageScores
 from sacv.cav.operations import merge, refit
-from sacv.cav.reading import Reading
-from sacv.cav.runs import DrawnCAVs
+from sacv.cav.preprocessing import Reading
+from sacv.cav.quality_thresholds import require_strong, weaknesses
+from sacv.cav.random_runs import DrawnCAVs
 from sacv.cav.sets import RANDOM
 from sacv.cav.vector import CAV, Quality
 

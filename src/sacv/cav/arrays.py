@@ -10,7 +10,7 @@ import numpy as np
 
 from sacv.cav.image_scores import ImageScores
 from sacv.cav.presence import GIVEN, HELD_OUT, NONE, Presence
-from sacv.cav.runs import DrawnCAVs
+from sacv.cav.random_runs import DrawnCAVs
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.strata import Association
 from sacv.cav.vector import CAV, Quality

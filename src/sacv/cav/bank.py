@@ -39,12 +39,12 @@ from sacv.cav.arrays import (
     unpack_means,
     unpack_statistics,
 )
-from sacv.cav.bars import weaknesses
 from sacv.cav.checksums import CAVS, LABELS, MOMENTS, require_whole, with_checksums
 from sacv.cav.context import BankContext
 from sacv.cav.contrast import Contrast, contrast, pool_key
 from sacv.cav.labels import check_labels
-from sacv.cav.reading import Reading
+from sacv.cav.preprocessing import Reading
+from sacv.cav.quality_thresholds import weaknesses
 from sacv.cav.sets import DIGITS, RANDOM, BankSet
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV
@@ -52,7 +52,7 @@ from sacv.cav.within import BankWithin
 from sacv.errors import CorruptFileError, LayerError, MismatchError, OptionError
 from sacv.files import Array, digest_of, read_arrays, read_json, write_arrays, write_folder, write_json
 from sacv.model import ImageTransform, VisionModel, Window
-from sacv.report.told import counted, few, html_table
+from sacv.report.display import counted, few, html_table
 
 if TYPE_CHECKING:
     import pandas as pd

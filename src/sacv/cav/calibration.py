@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sacv.cav.along import along
-from sacv.cav.hard import Problem, sharpened
+from sacv.cav.hard_negatives import Problem, sharpened
 from sacv.cav.inside import Counts
 from sacv.cav.presence import GIVEN, HELD_OUT, NONE, POOL, Presence, negatives_of
+from sacv.cav.projection import along
 from sacv.cav.vector import CAV
 from sacv.concepts import (
     ImageItem,

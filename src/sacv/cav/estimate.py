@@ -13,12 +13,12 @@ from threadpoolctl import threadpool_limits
 
 from sacv.cav.context import mixed
 from sacv.cav.contrast import Contrast, contrast, kind_auroc, pool_key
-from sacv.cav.hard import Problem
+from sacv.cav.hard_negatives import Problem
 from sacv.cav.image_scores import image_scores
-from sacv.cav.looks import LOOKS
+from sacv.cav.image_statistics import LOOKS
 from sacv.cav.quality import HeldOut, accuracy, area, auroc, best_threshold
-from sacv.cav.runs import DrawnCAVs, dealt_cavs, null_cavs, random_runs
-from sacv.cav.scored import Scored
+from sacv.cav.random_runs import DrawnCAVs, dealt_cavs, null_cavs, random_runs
+from sacv.cav.scored_images import Scored
 from sacv.cav.sets import RANDOM, BankImage, BankSet, count_groups
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.strata import NO_VALUE, Association, association
@@ -125,7 +125,7 @@ def estimate(
         If a concept and the random set do not differ.
     """
     found: list[CAV] = []
-    with threadpool_limits(1, user_api="blas"):  # see sacv.cav.gather
+    with threadpool_limits(1, user_api="blas"):  # see sacv.cav.extraction
         for layer in layers:
             work = _Layer(layer, inner(solver), wanted, seed, {}, pasted or {}, scored or {})
             fitted = [

@@ -13,13 +13,13 @@ from sacv.cav.bank import ConceptBank, LayerShape
 from sacv.cav.calibration import Calibration, calibrated
 from sacv.cav.context import BankContext
 from sacv.cav.estimate import draws, estimate, inner, problems
-from sacv.cav.gather import gather
+from sacv.cav.extraction import gather
 from sacv.cav.membership import Units, plan
 from sacv.cav.pasting import ByLayer, context_photos, plan_pasting, settle
 from sacv.cav.plans import plan_sets, whole_pictures
+from sacv.cav.preprocessing import Reading
 from sacv.cav.presence import negatives_of
-from sacv.cav.reading import Reading
-from sacv.cav.scored import choose, room, scored
+from sacv.cav.scored_images import choose, room, scored
 from sacv.cav.sets import DIGITS, SEVERAL, BankImage, BankSet, group_hash
 from sacv.cav.sources import FitSource, hold_apart, read_sources, with_source_groups, within_strata
 from sacv.cav.within import BankWithin, Masked, compare, read_masks
@@ -92,9 +92,9 @@ def fit(
         it (see `Region`). Without it, from the random images alone; photos that show nothing are left out and counted.
     absent
         Pictures that show none of the concepts, used for nothing but the mask of presence (`sacv.cav.presence`); 19 or
-        more. Of 24 or more, up to half give hard negatives (`sacv.cav.hard`) and the others calibrate. They should be
-        like those to be explained. Without them, of 80 random images or more some are held out of everything else for
-        it; an empty sequence holds out none. Concepts of tables use every row: without `absent` their mask is
+        more. Of 24 or more, up to half give hard negatives (`sacv.cav.hard_negatives`) and the others calibrate. They
+        should be like those to be explained. Without them, of 80 random images or more some are held out of everything
+        else for it; an empty sequence holds out none. Concepts of tables use every row: without `absent` their mask is
         cross-conformal on the pictures that do not show them (`sacv.cav.image_scores`). As many are used as give 2^27
         values of activation over all layers, which are in memory until the CAVs are known.
     context

@@ -30,9 +30,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sacv.cav.along import along
 from sacv.cav.conformal import p_interval, p_values, reaching
 from sacv.cav.presence import LEAST, LEVEL
+from sacv.cav.projection import along
 from sacv.cav.quality import area, resamples
 from sacv.cav.vector import Interval
 

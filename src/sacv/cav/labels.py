@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from sacv.cav.checksums import FIELD, FILES
-from sacv.cav.legal import each, kind, number, optional, record, refuse, table, text, truth, whole
-from sacv.cav.looks import LOOKS
+from sacv.cav.field_checks import each, kind, number, optional, record, refuse, table, text, truth, whole
+from sacv.cav.image_statistics import LOOKS
 from sacv.cav.presence import KINDS
 from sacv.model import ImageTransform
 from sacv.solvers import UnitLength, rebuild, rebuilds

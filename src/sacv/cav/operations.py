@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from sacv.cav.bank import ConceptBank
 from sacv.cav.estimate import draws, estimate, inner
+from sacv.cav.preprocessing import Reading
 from sacv.cav.presence import CHANGED, Presence
-from sacv.cav.reading import Reading
 from sacv.cav.sets import RANDOM, BankImage, BankSet, group_hash, things
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from sacv.cav.context import COST, LEAST_COMPOSITES, BankContext, ContextEvidence, Part, Pasted, judge
 from sacv.cav.contrast import kind_auroc
-from sacv.cav.marked import Grids, Weights
 from sacv.cav.membership import SetPlan, all_units
+from sacv.cav.region_weights import Grids, Weights
 from sacv.cav.sets import RANDOM
 from sacv.cav.statistics import SetStatistics
 from sacv.concepts import (

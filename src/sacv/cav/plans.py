@@ -13,8 +13,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from sacv.cav.marked import Grids, Weights, covered, uncovered
 from sacv.cav.membership import SetPlan
+from sacv.cav.region_weights import Grids, Weights, covered, uncovered
 from sacv.cav.sources import FitSource
 from sacv.cav.within import Masked
 from sacv.concepts import ImageItem, MaskItem, independent

@@ -5,11 +5,11 @@ these n maxima the one of rank k is the threshold::
 
     m_i = max over p of u . a_i(p)        k = ceil((n + 1) (1 - alpha))        present(p): u . a(p) > m_(k)
 
-with u the detector w, or what further pictures without the concept make of it (`sacv.cav.hard`). A new picture without
-the concept, exchangeable with the n, is marked anywhere at all with a probability of at most alpha, for each layer and
-concept, whatever the distribution: its own maximum is as likely to have any rank among the n + 1 as any other (Vovk,
-Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005). The probability is over the n pictures and the
-new one together. It says nothing of pictures of another kind. Below n = 19 there is no such rank.
+with u the detector w, or what further pictures without the concept make of it (`sacv.cav.hard_negatives`). A new
+picture without the concept, exchangeable with the n, is marked anywhere at all with a probability of at most alpha, for
+each layer and concept, whatever the distribution: its own maximum is as likely to have any rank among the n + 1 as any
+other (Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005). The probability is over the n
+pictures and the new one together. It says nothing of pictures of another kind. Below n = 19 there is no such rank.
 
 Where pictures come in groups, such as patients, those of one group are not exchangeable with the others, and groups
 are. Each of G groups then weighs 1, which its n_g pictures share, and a picture that reaches m has ::

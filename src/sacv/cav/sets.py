@@ -34,7 +34,8 @@ class BankImage:
     digest
         SHA-256 of its content.
     looks
-        Its brightness, saturation and edge energy as the network sees it (`sacv.cav.looks`); the mean of several.
+        Its brightness, saturation and edge energy as the network sees it (`sacv.cav.image_statistics`); the mean of
+        several.
     count
         Number of images.
     group

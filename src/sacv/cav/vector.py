@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sacv.cav.presence import NONE, Presence
-from sacv.cav.runs import DrawnCAVs
+from sacv.cav.random_runs import DrawnCAVs
 
 if TYPE_CHECKING:
     from sacv.cav.image_scores import ImageScores
@@ -156,7 +156,7 @@ class CAV:
 
     @property
     def presence_direction(self) -> Float64:
-        """The direction u along which presence is read, float64 `(channels,)`, L2 norm 1 (`sacv.cav.hard`)."""
+        """The direction u of the presence mask, float64 `(channels,)`, L2 norm 1 (`sacv.cav.hard_negatives`)."""
         return self.detector if self.presence.direction is None else self.presence.direction
 
     @property

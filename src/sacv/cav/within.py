@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from sacv.cav.contrast import kind_auroc
 from sacv.cav.inside import Counts, counting
-from sacv.cav.marked import Grids, Weights, inside_weights
+from sacv.cav.region_weights import Grids, Weights, inside_weights
 from sacv.cav.sets import RANDOM, BankSet
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.concepts import ImageItem, MaskItem, Within
-from sacv.engine.ahead import ahead
+from sacv.engine.prefetch import ahead
 from sacv.errors import ImageSetError
 from sacv.model import VisionModel
 

@@ -62,7 +62,7 @@ def app_command(
     for module in ("starlette", "uvicorn"):
         require(module, extra="app")
     from sacv.app.server import serve
-    from sacv.app.workplace import Workplace
+    from sacv.app.workspace import Workplace
     from sacv.cav import ConceptBank
 
     if bank_folder is None:

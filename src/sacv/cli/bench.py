@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sacv import __version__
-from sacv.bench.effort import FULL, QUICK
+from sacv.bench.sizes import FULL, QUICK
 from sacv.cli.console import say, say_json, say_table
 from sacv.cli.options import json_option, seed_option
 from sacv.errors import OptionError
@@ -108,9 +108,9 @@ def real_bench(
     """Measure on real photographs, write the report and print its summary in Markdown."""
     from rich.console import Console
 
-    from sacv.bench.real.effort import FULL, QUICK
     from sacv.bench.real.networks import NETWORKS, chosen
     from sacv.bench.real.run import EXPERIMENTS, run_real
+    from sacv.bench.real.sizes import FULL, QUICK
     from sacv.bench.real.writing import records, summary, write_real
 
     names = choose("experiment", tuple(experiments) or tuple(EXPERIMENTS), EXPERIMENTS)

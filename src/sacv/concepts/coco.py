@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from sacv.concepts.masks import Candidate, Mask, MaskItem, Size, checked_mask, nothing, require_size
 from sacv.concepts.run_lengths import decompressed
-from sacv.concepts.sources.places import own_path
+from sacv.concepts.sources.paths import own_path
 from sacv.errors import ImageSetError, UnreadableImageError
 
 

@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+from sacv.concepts.decoding import legible, to_rgb
 from sacv.concepts.item import ImageItem, Loaded, Skipped
-from sacv.concepts.reading import legible, to_rgb
 from sacv.concepts.sources import Stored, is_stored, stored_images
-from sacv.engine.ahead import ahead
+from sacv.engine.prefetch import ahead
 from sacv.errors import ImageSetError, UnreadableImageError
 from sacv.model.window import Window
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from sacv.concepts.coverage import cell_means
-from sacv.concepts.reading import check_picture, quiet, to_rgb
+from sacv.concepts.decoding import check_picture, quiet, to_rgb
 from sacv.errors import ImageSetError, UnreadableImageError
 from sacv.model.transform import Box
 

@@ -15,11 +15,11 @@ from typing import TypeAlias
 import numpy as np
 
 from sacv.concepts.coco import coco_masks, coco_rule, file_name, split_category
+from sacv.concepts.decoding import check_picture, legible
 from sacv.concepts.image_set import ImageSet, Source, image_set
 from sacv.concepts.item import ImageItem, Skipped
 from sacv.concepts.masks import Candidate, Mask, MaskItem, brightness, mask_from_array, mask_from_file, nothing
-from sacv.concepts.reading import check_picture, legible
-from sacv.concepts.sources.places import own_path
+from sacv.concepts.sources.paths import own_path
 from sacv.errors import ImageSetError, UnreadableImageError
 from sacv.model.window import Window
 

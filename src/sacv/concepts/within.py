@@ -17,8 +17,8 @@ import numpy as np
 from sacv.concepts.coco import coco_masks, file_name, split_category
 from sacv.concepts.item import ImageItem
 from sacv.concepts.masks import Mask, MaskItem, mask_from_array, mask_from_file
-from sacv.concepts.sources.places import own_path
-from sacv.engine.ahead import ahead
+from sacv.concepts.sources.paths import own_path
+from sacv.engine.prefetch import ahead
 from sacv.errors import ImageSetError
 
 READERS = 8

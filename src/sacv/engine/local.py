@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from sacv.engine.ahead import ahead
+from sacv.engine.prefetch import ahead
 from sacv.engine.protocol import Loaded, Part, Piece, Progress, Reducer, Shard
 from sacv.engine.store import ShardStore
 from sacv.errors import OptionError

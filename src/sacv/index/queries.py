@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from sacv.cav import ConceptBank
-from sacv.cav.along import along
-from sacv.cav.reading import unit_length
+from sacv.cav.preprocessing import unit_length
+from sacv.cav.projection import along
 from sacv.concepts import Source, image_set
 from sacv.errors import ImageSetError, OptionError
 from sacv.index.finite import require_finite

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from sacv.cav import ConceptBank
-from sacv.cav.present import present
+from sacv.cav.presence_mask import present
 from sacv.concepts import ImageItem, Skipped
 from sacv.errors import LayerError, UnreadableImageError
 from sacv.index.finite import require_finite

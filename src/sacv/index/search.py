@@ -15,7 +15,7 @@ import torch
 from sacv.cav import ConceptBank, require_strong
 from sacv.cav.within import without_masks
 from sacv.concepts import ImageItem, Skipped, Source, count_images, stream_images
-from sacv.engine.ahead import ahead
+from sacv.engine.prefetch import ahead
 from sacv.errors import ImageSetError, OptionError, TargetError, UnreadableImageError
 from sacv.index.found import Found, located, resembling
 from sacv.index.queries import Like, make_query
@@ -79,7 +79,8 @@ def search(
         Images a pass; it changes memory and speed only. The model's own choice by default
         (`VisionModel.batch_size`).
     allow_weak
-        Search also with CAVs whose held-out figures are below the bars (`sacv.cav.bars`), and mark every output.
+        Search also with CAVs whose held-out figures are below the bars (`sacv.cav.quality_thresholds`), and mark every
+        output.
     skip_unreadable
         Leave out files that cannot be read and list them, rather than stop at the first.
     progress

@@ -14,7 +14,7 @@ from sacv.maps.explanations import Explanations
 from sacv.maps.finish import collect, collect_each, finish
 from sacv.maps.methods import DEFAULT, Method
 from sacv.maps.reducer import ExplainReducer
-from sacv.maps.together import TogetherReducer
+from sacv.maps.several_targets import TogetherReducer
 from sacv.model import VisionModel
 from sacv.targets import Given, given_targets, one_of, require_images
 
@@ -103,14 +103,15 @@ def explain(
         Images a pass; it changes memory and speed only. The model's own choice by default
         (`VisionModel.batch_size`).
     checks
-        Make the trust line of each image, layer and concept (`sacv.maps.checks`).
+        Make the trust line of each image, layer and concept (`sacv.maps.reliability`).
     within
         What of each image counts, by masks (`sacv.Within`, or what one is made from). A location counts if at least
         half of its cell is inside (`sacv.cav.inside`). Those outside count for nothing: not in scores, marks, chance,
         the evidence of trust lines, the images and places that the page shows, where they are drawn faded. The network
         still sees the whole image, and what is taken out for the trust line is taken out everywhere.
     allow_weak
-        Explain also with CAVs whose held-out figures are below the bars (`sacv.cav.bars`), and mark every output.
+        Explain also with CAVs whose held-out figures are below the bars (`sacv.cav.quality_thresholds`), and mark every
+        output.
     skip_unreadable
         Leave out files that cannot be read and list them, rather than stop.
     engine

@@ -9,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 
 from sacv.cav import ConceptBank
-from sacv.cav.present import present
+from sacv.cav.presence_mask import present
 from sacv.errors import LayerError
 from sacv.files import Array
-from sacv.maps.chance import Chance
 from sacv.maps.methods import Method, Scene
 from sacv.maps.relevance import derivative, evidence, position, relevance
+from sacv.maps.significance import Chance
 from sacv.maps.slopes import Slopes
 from sacv.model import Rest
 

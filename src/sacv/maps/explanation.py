@@ -40,21 +40,21 @@ from sacv.cav.conformal import p_interval
 from sacv.concepts import ImageSet
 from sacv.errors import LayerError, OptionError
 from sacv.files import Array, Streamed, read_json, stream_arrays, write_folder, write_json
-from sacv.maps.checks import Checks
 from sacv.maps.choice import choose
-from sacv.maps.drawn import Drawn, drawn, save_drawn
 from sacv.maps.figure import figure
 from sacv.maps.images import ExplainedImage
 from sacv.maps.layer_maps import LayerMaps, Map
 from sacv.maps.loaded import damage_told, load_parts
-from sacv.maps.origin import origin_of
-from sacv.maps.page import on_page, page_data
-from sacv.maps.shown import Shown
+from sacv.maps.notebook import Shown
+from sacv.maps.provenance import origin_of
+from sacv.maps.reliability import Checks
+from sacv.maps.saved_pictures import Drawn, drawn, save_drawn
 from sacv.maps.tables import IMAGES, image_row, scores_schema, write_table
+from sacv.maps.viewer_data import on_page, page_data
 from sacv.maps.views import chunks
 from sacv.maps.within import ExplainedWithin, relevant_sums, share
 from sacv.model import VisionModel
-from sacv.report.told import counted, few
+from sacv.report.display import counted, few
 from sacv.viewer import ViewerData, write_page
 
 if TYPE_CHECKING:

@@ -21,9 +21,9 @@ from sacv.files import read_json, write_folder, write_json
 from sacv.maps.explanation import Explanation
 from sacv.maps.figure import plain_names
 from sacv.maps.loaded import damage_told
-from sacv.maps.page import page_data
-from sacv.maps.shown import Shown
-from sacv.report.told import few
+from sacv.maps.notebook import Shown
+from sacv.maps.viewer_data import page_data
+from sacv.report.display import few
 from sacv.viewer import ViewerData, write_page
 
 FORMAT_VERSION = 1

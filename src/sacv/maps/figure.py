@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sacv.errors import OptionError, StorageError
-from sacv.maps.drawn import Drawn, drawn
-from sacv.maps.page import SILENT
-from sacv.report.told import few
+from sacv.maps.saved_pictures import Drawn, drawn
+from sacv.maps.viewer_data import SILENT
+from sacv.report.display import few
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -15,7 +15,7 @@ from sacv.maps.explanation import Explanation, Note
 from sacv.maps.images import COLUMNS
 from sacv.maps.notes import bank_notes, instead, layer_notes
 from sacv.maps.reducer import ExplainReducer, Part
-from sacv.maps.stored import StoredRows
+from sacv.maps.stored_rows import StoredRows
 from sacv.maps.views import StoredImages, StoredLines, StoredMaps, chunks
 from sacv.maps.within import ExplainedWithin
 from sacv.targets import Class, Predicted, name_of, names_of

@@ -24,7 +24,7 @@ class LayerMaps:
         Float32 `(images, concepts, *grid)`.
     relevance_significant, contribution_significant
         Bool, of the same shape: where the relevance, and where the derivative of the logit along v, beat chance
-        (`sacv.maps.chance`); none where no null was drawn. The derivative is judged whatever the method.
+        (`sacv.maps.significance`); none where no null was drawn. The derivative is judged whatever the method.
     present
         By concept, bool `(images, *grid)`: where the concept is present (`sacv.cav.presence`); without those concepts
         whose mask is not calibrated.

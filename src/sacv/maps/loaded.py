@@ -17,14 +17,14 @@ import pyarrow.parquet as pq
 from sacv.concepts import ImageItem, ImageSet, Skipped
 from sacv.errors import CorruptFileError, UnreadableImageError
 from sacv.files import Array
-from sacv.maps.checks import FIELDS, Checks, from_table
-from sacv.maps.drawn import Drawn, load_drawn
 from sacv.maps.images import ExplainedImage
 from sacv.maps.layer_maps import LayerMaps
+from sacv.maps.reliability import FIELDS, Checks, from_table
+from sacv.maps.saved_pictures import Drawn, load_drawn
 from sacv.maps.within import ExplainedWithin
 
 ORIGIN = ("input_shape", "layers", "cavs", "model", "solver", "facts")
-"""What the label file says of bank and model (`sacv.maps.origin`)."""
+"""What the label file says of bank and model (`sacv.maps.provenance`)."""
 
 KINDS: Mapping[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8"), "BOOL": np.dtype(np.bool_)}
 

@@ -13,15 +13,15 @@ import torch
 
 from sacv.cav import ConceptBank
 from sacv.cav.inside import Counts, Inside, counts_of
-from sacv.cav.pictures import insides_of, shard_key
+from sacv.cav.passes import insides_of, shard_key
 from sacv.concepts import ImageItem, MaskItem
 from sacv.engine import Shard
 from sacv.errors import ActivationError
 from sacv.files import Array
-from sacv.maps.checks import as_table, check, with_neighbours
 from sacv.maps.explained_layer import ExplainedLayer
 from sacv.maps.images import figures
 from sacv.maps.methods import Method
+from sacv.maps.reliability import as_table, check, with_neighbours
 from sacv.model import Box, Rest, Select, Trace, VisionModel, target_mark
 from sacv.targets import Aimed, Given, Target, aim_of, names_of, target_of
 

@@ -3,7 +3,7 @@
 With v the CAV and w its detector (norm 1, pointing to the concept; v itself unless the solver parts them), t its
 threshold and z the logit explained::
 
-    relevance   r(p) = w . a(p) - t        a as the bank reads it (`sacv.cav.reading`), in its units; above 0 the
+    relevance   r(p) = w . a(p) - t        a as the bank reads it (`sacv.cav.preprocessing`), in its units; above 0 the
                                            concept is present
     derivative  c(p) = v . dz/da(p)        in logits per unit of v; signed
 
@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import torch
 
 from sacv.cav import CAV
-from sacv.cav.along import along
+from sacv.cav.projection import along
 
 
 def relevance(cells: torch.Tensor, cavs: Sequence[CAV]) -> torch.Tensor:

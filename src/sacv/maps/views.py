@@ -11,10 +11,10 @@ from typing import overload
 
 from sacv.concepts import ImageItem
 from sacv.files import Array
-from sacv.maps.checks import Checks, from_table
 from sacv.maps.images import ExplainedImage, explained_image
 from sacv.maps.layer_maps import LayerMaps
-from sacv.maps.stored import StoredRows
+from sacv.maps.reliability import Checks, from_table
+from sacv.maps.stored_rows import StoredRows
 from sacv.model import VisionModel
 from sacv.targets import Target
 

@@ -2,13 +2,13 @@
 
 from sacv.model.capture import LayerRecord, Select, Trace
 from sacv.model.classes import class_index
-from sacv.model.contributing import VARIES, contributing
+from sacv.model.gradient_locality import VARIES, contributing
 from sacv.model.loading import load_model, runs_code
-from sacv.model.mark import target_mark
 from sacv.model.outputs import OutputTarget, class_logits, described, tensor_of
 from sacv.model.receptive_field import ReceptiveFields
-from sacv.model.rest import Aim, Rest
 from sacv.model.survey import LayerInfo
+from sacv.model.tail import Aim, Rest
+from sacv.model.target_key import target_mark
 from sacv.model.transform import Box, Framed, ImageTransform
 from sacv.model.vision_model import VisionModel
 from sacv.model.window import Window

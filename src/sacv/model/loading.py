@@ -28,8 +28,8 @@ from typing import Any
 from torch import nn
 
 from sacv.errors import ModelSpecError
-from sacv.model.beside import beside
 from sacv.model.demo import DEMO_CLASSES, DEMO_SIZE, load_demo
+from sacv.model.local_imports import beside
 from sacv.model.transform import ImageTransform
 from sacv.model.vision_model import Transform, VisionModel
 from sacv.model.zoo import ZOOS, load_from_zoo, load_weights

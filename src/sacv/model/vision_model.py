@@ -30,15 +30,15 @@ from sacv.model.capture import (
     scalars_of,
 )
 from sacv.model.classes import class_index
-from sacv.model.halves import in_halves
+from sacv.model.cost import shares_after
 from sacv.model.layout import parse_layout
+from sacv.model.out_of_memory import in_halves
 from sacv.model.outputs import OutputTarget, class_logits, field_of
 from sacv.model.receptive_field import ReceptiveFields, effective_fields, receptive_fields
 from sacv.model.survey import LayerInfo, require_usable, survey
 from sacv.model.transform import Box, Framed, ImageTransform
 from sacv.model.unwrap import unwrap
 from sacv.model.window import Window
-from sacv.model.work import shares_after
 
 Transform = Callable[[Image.Image], torch.Tensor]
 
@@ -278,7 +278,7 @@ class VisionModel:
         return self._held[key]
 
     def share_after(self, inputs: torch.Tensor, layer: str) -> float:
-        """Give the share of a forward pass's work that follows a layer, above 0 to 1; see `sacv.model.work`.
+        """Give the share of a forward pass's work that follows a layer, above 0 to 1; see `sacv.model.cost`.
 
         The network runs once for each size of inputs.
         """

@@ -25,8 +25,8 @@ from sacv.cav.inside import Counted
 from sacv.concepts import Skipped
 from sacv.errors import CorruptFileError, OptionError
 from sacv.files import read_json, write_folder, write_json
-from sacv.report.told import counted, few, html_page, html_table
-from sacv.scores.rows import ImageRows
+from sacv.report.display import counted, few, html_page, html_table
+from sacv.scores.image_rows import ImageRows
 
 FORMAT_VERSION = 1
 KIND = "class scores"

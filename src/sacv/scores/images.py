@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from sacv.cav import ConceptBank, require_strong
 from sacv.cav.inside import Inside, counts_of
-from sacv.cav.pictures import insides_of, shard_key
-from sacv.cav.present import present
+from sacv.cav.passes import insides_of, shard_key
+from sacv.cav.presence_mask import present
 from sacv.concepts import ImageItem, MaskItem, Source, Within, WithinSource, image_set
 from sacv.engine import Engine, LocalEngine, Shard, ShardStore, cut, fold
 from sacv.errors import ActivationError, LayerError

@@ -29,11 +29,11 @@ from sacv.concepts.item import Loaded
 from sacv.engine import Engine, LocalEngine, ShardStore, cut
 from sacv.errors import OptionError
 from sacv.model import VisionModel
+from sacv.scores.accumulation import ScoreReducer, State, Sums
 from sacv.scores.class_scores import ClassScores
+from sacv.scores.image_rows import ImageRows
 from sacv.scores.kinds import CENTRES, evaluate
-from sacv.scores.rows import ImageRows
 from sacv.scores.significance import benjamini_hochberg, effect_size, holm, interval, p_value
-from sacv.scores.summing import ScoreReducer, State, Sums
 from sacv.targets import Aimed, Class, Given, Target, given_targets, names_of, require_images, target_of
 
 Float64 = NDArray[np.float64]
@@ -89,7 +89,8 @@ def score(
         those of which at least half is inside (`sacv.cav.inside`), also of the runs and of the null. The network still
         sees the whole image.
     allow_weak
-        Score also with CAVs whose held-out figures are below the bars (`sacv.cav.bars`), and mark every output.
+        Score also with CAVs whose held-out figures are below the bars (`sacv.cav.quality_thresholds`), and mark every
+        output.
     skip_unreadable
         Leave out files that cannot be read and list them, rather than stop.
     engine

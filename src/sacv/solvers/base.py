@@ -145,7 +145,7 @@ class UnitLength(Solver):
         A solver of either kind.
     smoothing
         Standard deviation of the weights of neighbouring locations, in locations; 0 for none. Relevance is then the
-        average over a neighbourhood, so that single locations decide less (`sacv.cav.reading`).
+        average over a neighbourhood, so that single locations decide less (`sacv.cav.preprocessing`).
 
     Raises
     ------

@@ -176,8 +176,8 @@ class MomentSums:
     def add(self, centred: NDArray[np.floating], near: Float64, rest: Float64, count: float) -> None:
         """Take in vectors.
 
-        torch multiplies, with the threads that run the network (see `sacv.cav.gather`), in the vectors' own precision.
-        Half of the matrix is enough, in strips that are wide enough to be fast.
+        torch multiplies, with the threads that run the network (see `sacv.cav.extraction`), in the vectors' own
+        precision. Half of the matrix is enough, in strips that are wide enough to be fast.
 
         Parameters
         ----------

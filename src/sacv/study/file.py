@@ -162,7 +162,7 @@ def _study(path: Path, text: str, content: Mapping[str, Any]) -> Study:
 
 def _tables() -> tuple[dict[str, dict[str, Check]], dict[str, dict[str, Check]]]:
     """Give the checks of the keys of each table: of those that must be there, and of the others."""
-    from sacv.cav.legal import text, truth, whole
+    from sacv.cav.field_checks import text, truth, whole
 
     required: dict[str, dict[str, Check]] = {
         "model": {"spec": text},
@@ -194,7 +194,7 @@ def _tables() -> tuple[dict[str, dict[str, Check]], dict[str, dict[str, Check]]]
 
 def _record(value: Any, where: str, required: Mapping[str, Check], later: Mapping[str, Check]) -> None:
     """Check a table of known keys."""
-    from sacv.cav.legal import record, refuse
+    from sacv.cav.field_checks import record, refuse
 
     if not isinstance(value, dict):
         refuse(value, where, "a table")
@@ -208,7 +208,7 @@ def _record(value: Any, where: str, required: Mapping[str, Check], later: Mappin
 
 
 def _concepts(value: Any) -> dict[str, Guidance]:
-    from sacv.cav.legal import refuse, text
+    from sacv.cav.field_checks import refuse, text
 
     if not isinstance(value, dict) or not value:
         refuse(value, "concepts", 'a table of one or more, such as veil = "blue_whitish_veil:P"')
@@ -233,7 +233,7 @@ def _anything(value: Any, where: str) -> None:
 
 
 def _texts(value: Any, where: str) -> None:
-    from sacv.cav.legal import refuse
+    from sacv.cav.field_checks import refuse
 
     entries = [value] if isinstance(value, str) else value
     if not isinstance(entries, list) or not entries or not all(isinstance(one, str) and one for one in entries):
@@ -241,20 +241,20 @@ def _texts(value: Any, where: str) -> None:
 
 
 def _texts_by_name(value: Any, where: str) -> None:
-    from sacv.cav.legal import table, text
+    from sacv.cav.field_checks import table, text
 
     table(text)(value, where)
 
 
 def _size(value: Any, where: str) -> None:
-    from sacv.cav.legal import refuse
+    from sacv.cav.field_checks import refuse
 
     if isinstance(value, bool) or not isinstance(value, str | int):
         refuse(value, where, 'HEIGHTxWIDTH, such as "224x224", or one number')
 
 
 def _pictures(value: Any, where: str) -> None:
-    from sacv.cav.legal import refuse
+    from sacv.cav.field_checks import refuse
 
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_PICTURES:
         refuse(value, where, f"a whole number from 0 to {MOST_PICTURES}")

@@ -17,7 +17,7 @@ from sacv.maps.explanations import MARKER as TARGETS_MARKER
 from sacv.maps.picture import picture_seen
 from sacv.model import VisionModel
 from sacv.report import StudyPicture
-from sacv.study.work import Telling
+from sacv.study.pipeline import Telling
 
 
 def read_pictures(

@@ -84,8 +84,8 @@ def run_study(
     """
     from sacv.cli.working import unfinished
     from sacv.study.material import gather_material
+    from sacv.study.pipeline import Workshop, telling_pictures
     from sacv.study.steps import Steps
-    from sacv.study.work import Workshop, telling_pictures
     from sacv.study.writing import write_report
 
     study = file if isinstance(file, Study) else read_study(file)

@@ -20,9 +20,9 @@ from sacv.study.doubts import answer, doubts
 from sacv.study.findings import find, score_notes
 from sacv.study.material import ALL, Material
 from sacv.study.pictures import drawn_pictures, read_pictures
+from sacv.study.pipeline import Telling, leading_layers
 from sacv.study.run import FORMAT_VERSION, KIND
 from sacv.study.steps import file_digest
-from sacv.study.work import Telling, leading_layers
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pillow")
 """Whose versions a figure may depend on."""

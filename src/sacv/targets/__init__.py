@@ -10,10 +10,10 @@ from sacv.targets.base import Aimed, Target
 from sacv.targets.box import BoxScore
 from sacv.targets.classes import PREDICTED, Class, Predicted
 from sacv.targets.difference import Difference
-from sacv.targets.each import Each
 from sacv.targets.function import Function
-from sacv.targets.given import Given, aim_of, given_targets, name_of, names_of, one_of, require_images, target_of
 from sacv.targets.output import Output
+from sacv.targets.parsing import Given, aim_of, given_targets, name_of, names_of, one_of, require_images, target_of
+from sacv.targets.per_image import Each
 from sacv.targets.region import Region
 
 __all__ = [

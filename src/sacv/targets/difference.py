@@ -12,7 +12,7 @@ from sacv.errors import TargetError
 from sacv.model import class_logits
 from sacv.targets.base import Target
 from sacv.targets.classes import Class
-from sacv.targets.given import Given, target_of
+from sacv.targets.parsing import Given, target_of
 
 
 @dataclass(frozen=True, eq=False)

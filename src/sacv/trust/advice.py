@@ -32,7 +32,7 @@ import torch
 
 from sacv.cav import ConceptBank
 from sacv.model import VARIES, VisionModel, contributing
-from sacv.model.contributing import NONE
+from sacv.model.gradient_locality import NONE
 
 TOLERANCE = 0.02
 """How much less than the best AUROC is near enough."""
@@ -56,7 +56,7 @@ class LayerAdvice:
     run_cosine
         Between random runs, the mean over concepts; none where fewer than two were drawn.
     contribution
-        What the logit's gradient does there (`sacv.model.contributing`).
+        What the logit's gradient does there (`sacv.model.gradient_locality`).
     near_best
         Whether `auroc` is near enough to the best.
     place_auroc

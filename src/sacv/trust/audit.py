@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from sacv.cav import CAV, ConceptBank, weaknesses
 from sacv.cav.estimate import inner
 from sacv.cav.inside import Counts, counts_of, inside_of
-from sacv.cav.runs import null_cavs
+from sacv.cav.random_runs import null_cavs
 from sacv.cav.vector import Quality
 from sacv.cav.within import without_masks
 from sacv.concepts import ImageItem, MaskItem, Source, Within, WithinSource, image_set
@@ -30,7 +30,7 @@ from sacv.concepts.sources import Stored, image_here
 from sacv.errors import CorruptFileError, OptionError, SacvError, UnreadableImageError
 from sacv.files import read_json, write_folder, write_json
 from sacv.model import VisionModel
-from sacv.report.told import counted, html_page, html_table
+from sacv.report.display import counted, html_page, html_table
 from sacv.scores.kinds import CENTRES, evaluate, image_terms
 from sacv.scores.significance import p_value
 from sacv.solvers import SampleSolver, rebuild

@@ -10,7 +10,6 @@ import sacv
 from bench.real.made import TINY, TOY
 from sacv.bench.place import OURS, PAPER
 from sacv.bench.real import absent as absences
-from sacv.bench.real.lab import Lab
 from sacv.bench.real.lesions import FOLDS, folds
 from sacv.bench.real.marked import Marked
 from sacv.bench.real.material import NEEDS, read_material
@@ -18,6 +17,7 @@ from sacv.bench.real.methods import MEAN_DIFFERENCE, METHODS, NET2VEC, direction
 from sacv.bench.real.networks import NETWORKS, chosen
 from sacv.bench.real.observed import ADVISED, IMAGE, PLACE, ROWS, SIGN, SPEARMAN
 from sacv.bench.real.run import EXPERIMENTS, RealResult, run_real
+from sacv.bench.real.setup import Lab
 from sacv.bench.real.streets import streets
 from sacv.bench.real.writing import in_short, records, summary, tables, write_real
 from sacv.cli import main
@@ -239,7 +239,7 @@ def bench(capsys, *arguments):
 
 def test_the_command(folder, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("sacv.bench.real.networks.NETWORKS", (TOY,))
-    monkeypatch.setattr("sacv.bench.real.effort.QUICK", TINY)
+    monkeypatch.setattr("sacv.bench.real.sizes.QUICK", TINY)
     monkeypatch.chdir(tmp_path)
     status, out, err = bench(capsys, "--real", str(folder), "--quick", "--layer", "features.1", "--json", "Horses")
     found = json.loads(out)

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sacv.bench.place import OURS
-from sacv.bench.real.lab import Lab
 from sacv.bench.real.material import TEXTURES, Photo
 from sacv.bench.real.observed import Observation, at, names_of
 from sacv.bench.real.patterns import animals
+from sacv.bench.real.setup import Lab
 from sacv.cav import ConceptBank
 from sacv.concepts.coverage import cell_means
 from sacv.errors import OptionError

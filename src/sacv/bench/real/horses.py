@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sacv.bench.real.lab import Lab
 from sacv.bench.real.marked import Marked
 from sacv.bench.real.observed import Observation
+from sacv.bench.real.setup import Lab
 
 EXPERIMENT, CONCEPT = "horses", "horse"
 MOST = 10

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sacv.bench.metrics import read_mask
-from sacv.concepts.reading import read_picture
+from sacv.concepts.decoding import read_picture
 from sacv.errors import ImageSetError
 
 CLASSES = ("car", "tree", "road", "sky")

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from sacv.bench.place import OURS, PAPER
-from sacv.bench.real.seen import Map, Seen
+from sacv.bench.real.activations import Map, Seen
 from sacv.bench.rivals.net2vec import net2vec
 from sacv.cav import ConceptBank
 from sacv.errors import SolverError

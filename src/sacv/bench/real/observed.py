@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 
 from sacv.bench.agreement import sign_accuracy
 from sacv.bench.intervals import bootstrap, mean
-from sacv.bench.real.seen import Float64, Map
+from sacv.bench.real.activations import Float64, Map
 
 KEYS = ("network", "layer", "experiment", "concept", "n", "method", "metric")
 ROWS = (*KEYS, "value", "low", "high", "images")

@@ -15,13 +15,13 @@ from functools import partial
 import numpy as np
 
 from sacv.bench.place import OURS, PAPER
-from sacv.bench.real.lab import Lab
+from sacv.bench.real.activations import Float64, Map, Seen, see
 from sacv.bench.real.marked import Marked
 from sacv.bench.real.material import TEXTURES, Photo
 from sacv.bench.real.methods import EDGES, GRAD_CAM, MEAN_DIFFERENCE, NORM, Told, directions, maps
 from sacv.bench.real.observed import PLACE, SIGN, SPEARMAN, Observation, at, names_of, place
 from sacv.bench.real.pasting import CutOut, Pasted, cut_out, disc, paste
-from sacv.bench.real.seen import Float64, Map, Seen, see
+from sacv.bench.real.setup import Lab
 from sacv.cav import ConceptBank
 from sacv.maps import explain
 from sacv.maps.methods import Gradient

@@ -9,15 +9,15 @@ from pathlib import Path
 import pandas as pd
 
 from sacv.bench.real.absent import absent
-from sacv.bench.real.effort import RealEffort
 from sacv.bench.real.horses import horses
-from sacv.bench.real.lab import Lab
 from sacv.bench.real.lesions import lesions
 from sacv.bench.real.material import read_material
 from sacv.bench.real.networks import Network
 from sacv.bench.real.observed import Observation, summarise
 from sacv.bench.real.pasted import pasted
 from sacv.bench.real.patterns import patterns
+from sacv.bench.real.setup import Lab
+from sacv.bench.real.sizes import RealEffort
 from sacv.bench.real.streets import streets
 from sacv.errors import OptionError
 

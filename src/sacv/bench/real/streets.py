@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sacv.bench.real.lab import Lab
 from sacv.bench.real.marked import Marked
 from sacv.bench.real.material import CLASSES, Photo
 from sacv.bench.real.observed import Observation
+from sacv.bench.real.setup import Lab
 
 EXPERIMENT = "streets"
 

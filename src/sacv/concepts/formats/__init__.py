@@ -16,11 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from sacv.concepts.decoding import check_picture, read_picture
 from sacv.concepts.formats.base import HEAD, Format, Loaded
 from sacv.concepts.formats.dicom import DICOM
 from sacv.concepts.formats.nifti import NIFTI
 from sacv.concepts.formats.tiff import TIFF
-from sacv.concepts.reading import check_picture, read_picture
 from sacv.errors import MissingExtraError, UnreadableImageError
 from sacv.model.window import Window
 

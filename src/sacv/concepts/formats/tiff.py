@@ -19,8 +19,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
+from sacv.concepts.decoding import quiet, to_rgb
 from sacv.concepts.formats.base import EXTRA, Format, Loaded, require_pixels, require_values
-from sacv.concepts.reading import quiet, to_rgb
 from sacv.errors import UnreadableImageError
 from sacv.model.window import Window
 from sacv.optional import require

@@ -11,11 +11,11 @@ from typing import Any
 
 from sacv.concepts.sources.base import Kind, Stored
 from sacv.concepts.sources.folder import FOLDER
+from sacv.concepts.sources.huggingface import DATASET
 from sacv.concepts.sources.parquet import PARQUET
+from sacv.concepts.sources.paths import is_url
 from sacv.concepts.sources.patterns import expand, is_pattern
-from sacv.concepts.sources.places import is_url
 from sacv.concepts.sources.remote import REMOTE
-from sacv.concepts.sources.tables import DATASET
 from sacv.concepts.sources.tars import TAR
 from sacv.errors import ImageSetError
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from sacv.concepts.sources.places import fetch
+from sacv.concepts.sources.paths import fetch
 from sacv.errors import ImageSetError, UnreadableImageError
 
 FIRST = "image"

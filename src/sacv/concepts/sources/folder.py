@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from sacv.concepts.decoding import legible
 from sacv.concepts.formats import Loaded, check_image, read_image
-from sacv.concepts.reading import legible
 from sacv.concepts.sources.base import Kind, Stored
 from sacv.errors import ImageSetError, UnreadableImageError
 from sacv.model.window import Window

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from sacv.concepts.sources.base import Kind, Stored
 from sacv.concepts.sources.columns import content, the_column
-from sacv.concepts.sources.places import is_place, opened, stamp
+from sacv.concepts.sources.paths import is_place, opened, stamp
 from sacv.errors import ImageSetError, UnreadableImageError
 
 FORM = re.compile(

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 
-from sacv.concepts.sources.places import below, file_system, is_url
+from sacv.concepts.sources.paths import below, file_system, is_url
 from sacv.errors import ImageSetError
 
 BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}|\{([^{}]*,[^{}]*)\}")

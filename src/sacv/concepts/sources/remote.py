@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from sacv.concepts.sources.base import Kind, Stored
-from sacv.concepts.sources.endings import has_image_ending
-from sacv.concepts.sources.places import below, fetch, file_system, is_url, own_path
+from sacv.concepts.sources.paths import below, fetch, file_system, is_url, own_path
+from sacv.concepts.sources.suffixes import has_image_ending
 from sacv.errors import ImageSetError, SacvError
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from sacv.concepts.sources.base import Kind, Stored
-from sacv.concepts.sources.endings import has_image_ending
-from sacv.concepts.sources.places import fetch, is_place, opened, stamp
+from sacv.concepts.sources.paths import fetch, is_place, opened, stamp
+from sacv.concepts.sources.suffixes import has_image_ending
 from sacv.errors import ImageSetError, UnreadableImageError
 
 FORM = re.compile(r"(?P<tar>.+?\.tar)(?:/(?P<member>.+))?", re.IGNORECASE | re.DOTALL)

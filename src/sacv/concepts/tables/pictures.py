@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from sacv.concepts.sources.endings import has_image_ending, without_image_ending
 from sacv.concepts.sources.folder import files_below
+from sacv.concepts.sources.suffixes import has_image_ending, without_image_ending
 from sacv.errors import ImageSetError
 
 

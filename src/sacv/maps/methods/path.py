@@ -45,7 +45,7 @@ class IntegratedGradients(Method):
         What counts as no concept: "mean", the pool's mean along v; or "threshold", which is where the concept begins.
     budget
         Passes of the whole network, forward and backward, that the paths of all concepts may take together: steps are
-        left out, down to one, where by the share of the network's work that follows the layer (`sacv.model.work`) they
+        left out, down to one, where by the share of the network's work that follows the layer (`sacv.model.cost`) they
         would take more. One concept alone keeps all its steps. None for no bound.
 
     Raises

@@ -41,7 +41,7 @@ import torch
 from numpy.typing import NDArray
 
 from sacv.cav import CAV, ConceptBank, DrawnCAVs
-from sacv.cav.runs import spread_along
+from sacv.cav.random_runs import spread_along
 from sacv.files import Array
 
 Float64 = NDArray[np.float64]

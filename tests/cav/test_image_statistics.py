@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from sacv.cav.looks import LOOKS, looks
+from sacv.cav.image_statistics import LOOKS, looks
 
 
 def test_looks_of_plain_pictures():

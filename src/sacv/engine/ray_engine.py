@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from sacv.engine.ahead import ahead
+from sacv.engine.prefetch import ahead
 from sacv.engine.protocol import Loaded, Part, Progress, Reducer, Shard
 from sacv.engine.store import ShardStore
 from sacv.errors import EngineError, OptionError, SacvError

@@ -5,10 +5,10 @@ import pytest
 
 import sacv
 from cav.planted import assert_drawn_from, cells, halves, mean_of, noise, planted_model, unit
-from sacv.cav.runs import dealt_cavs, null_cavs, random_runs
+from sacv.cav.random_runs import dealt_cavs, null_cavs, random_runs
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.errors import SolverError
-from sacv.maps.chance import Chance
+from sacv.maps.significance import Chance
 from sacv.solvers import LDA, Logistic, MeanDifference, Ridge
 from sacv.stats import LocationSample, Moments
 from solvers.table import solve

@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from sacv.app.refusals import Refusal, TooLarge
+from sacv.app.http_errors import Refusal, TooLarge
 
 LONGEST = 1000
 """Characters of a text."""

@@ -8,7 +8,7 @@ import torch
 import sacv
 from conftest import SmallNet
 from sacv.errors import OptionError
-from sacv.model.halves import in_halves
+from sacv.model.out_of_memory import in_halves
 from sacv.targets import Aimed, Each
 
 

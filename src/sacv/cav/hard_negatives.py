@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from sacv.cav.along import along
+from sacv.cav.projection import along
 from sacv.solvers import MomentSolver, unit
 from sacv.stats import Moments
 
@@ -65,7 +65,7 @@ def sharpened(detector: Float64, problem: Problem, pictures: Sequence[NDArray[np
     SolverError
         If the solver finds no direction.
     """
-    with threadpool_limits(1, user_api="blas"):  # see sacv.cav.gather
+    with threadpool_limits(1, user_api="blas"):  # see sacv.cav.extraction
         hard = Moments.of(np.concatenate([hardest(detector, cells) for cells in pictures]))
         negatives = problem.random.merge(hard.times(problem.random.count / hard.count))
         other = problem.solver.solve(problem.concept, negatives).detector

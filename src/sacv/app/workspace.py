@@ -16,13 +16,13 @@ from pathlib import Path
 
 from PIL import Image
 
+from sacv.app.http_errors import Refusal
 from sacv.app.limits import Limits
 from sacv.app.masks import Painted
 from sacv.app.names import tidy, within
-from sacv.app.refusals import Refusal
 from sacv.app.uploads import require_room
 from sacv.cav import ConceptBank
-from sacv.concepts.reading import read_picture
+from sacv.concepts.decoding import read_picture
 from sacv.errors import StorageError
 
 DRAFT = "draft: "

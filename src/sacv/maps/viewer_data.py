@@ -19,9 +19,9 @@ from sacv.viewer import Blocks, ViewerData
 
 if TYPE_CHECKING:
     from sacv.cav import ConceptBank, Quality
-    from sacv.maps.drawn import Drawn
     from sacv.maps.explanation import Explanation
     from sacv.maps.layer_maps import LayerMaps
+    from sacv.maps.saved_pictures import Drawn
 
 SILENT = ("zero contribution", "constant contribution")
 """Kinds of notes on maps of contribution that say nothing about places."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from sacv.errors import OptionError
-from sacv.maps.page import facts_told, quality_told
+from sacv.maps.viewer_data import facts_told, quality_told
 
 if TYPE_CHECKING:
     from sacv.cav import ConceptBank

@@ -12,7 +12,7 @@ import torch
 from sacv.errors import TargetError
 from sacv.model import target_mark
 from sacv.targets.base import Target
-from sacv.targets.given import Given, target_of
+from sacv.targets.parsing import Given, target_of
 
 SHOWN = 8
 """Targets whose own text stands in that of `Each`."""

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference import reading as reference
-from sacv.cav.reading import Reading, unit_length
+from sacv.cav.preprocessing import Reading, unit_length
 from sacv.solvers import DEFAULT, LDA, Logistic, MeanDifference, UnitLength
 
 GRIDS = [(7,), (1,), (5, 4), (1, 6), (3, 4, 2)]

@@ -8,9 +8,9 @@ import sacv
 from cav.planted import Planted, cells, mean_of, noise, planted_model
 from reference import reading as reference
 from sacv.cav import membership
-from sacv.cav.gather import Gather
+from sacv.cav.extraction import Gather
 from sacv.cav.membership import SetPlan, plan
-from sacv.cav.reading import Reading
+from sacv.cav.preprocessing import Reading
 from sacv.concepts import image_set
 from sacv.engine import ShardStore, cut
 from sacv.errors import ActivationError

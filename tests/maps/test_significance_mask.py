@@ -15,9 +15,9 @@ from reference import chance as reference
 from reference import naive, reading, scores
 from sacv.cav import DrawnCAVs
 from sacv.errors import OptionError
-from sacv.maps.chance import Chance, critical
 from sacv.maps.methods import DEFAULT as DEFAULT_METHOD
 from sacv.maps.methods import Ablation, Gated, Gradient
+from sacv.maps.significance import Chance, critical
 from sacv.solvers import DEFAULT, MeanDifference, UnitLength
 from sacv.stats import Moments
 from viewer import shown

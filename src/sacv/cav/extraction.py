@@ -19,10 +19,10 @@ import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from sacv.cav.image_statistics import LOOKS, looks
 from sacv.cav.inside import Counts, counts_of, inside_of
-from sacv.cav.looks import LOOKS, looks
 from sacv.cav.membership import Plan
-from sacv.cav.reading import Reading
+from sacv.cav.preprocessing import Reading
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.concepts import ImageItem, MaskItem
 from sacv.engine import Engine, LocalEngine, Progress, Shard, ShardStore, cut, fold
@@ -104,7 +104,7 @@ class Gathered:
     means
         By layer and number of the set, for sets of which only the means are wanted.
     looks
-        For each set, float64 `(units, 3)`: the mean looks of the images of each unit; see `sacv.cav.looks`.
+        For each set, float64 `(units, 3)`: the mean looks of the images of each unit; see `sacv.cav.image_statistics`.
     kept
         By layer, the activations `(locations, channels)` of each image that stands in no set, as they are read.
     kept_looks

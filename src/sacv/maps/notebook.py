@@ -9,12 +9,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sacv.errors import SacvError
-from sacv.maps.page import page_data
+from sacv.maps.viewer_data import page_data
 from sacv.viewer import ViewerData, notebook
 
 if TYPE_CHECKING:
-    from sacv.maps.drawn import Drawn
     from sacv.maps.explanation import Explanation
+    from sacv.maps.saved_pictures import Drawn
 
 ROOM = 700_000
 """Bytes of maps and pictures of a page within a notebook, about."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sacv.cav import ConceptBank
 from sacv.cav.inside import Counts, Inside, counts_of
-from sacv.cav.pictures import insides_of, shard_key
+from sacv.cav.passes import insides_of, shard_key
 from sacv.concepts import ImageItem, MaskItem
 from sacv.engine import Shard
 from sacv.errors import ActivationError

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sacv.cav.along import along
 from sacv.cav.presence import LEVEL
+from sacv.cav.projection import along
 from sacv.cav.vector import CAV
 
 Marks = NDArray[np.bool_]

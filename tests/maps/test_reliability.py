@@ -10,8 +10,8 @@ import sacv
 from conftest import SmallNet
 from reference import naive, reading
 from sacv.maps import Checks
-from sacv.maps.checks import neighbour_correlation
 from sacv.maps.methods import Gradient, IntegratedGradients
+from sacv.maps.reliability import neighbour_correlation
 from sacv.solvers import DEFAULT, MeanDifference, UnitLength
 from viewer import shown
 

@@ -8,11 +8,11 @@ from functools import cached_property
 
 import numpy as np
 
-from sacv.bench.real.effort import RealEffort
+from sacv.bench.real.activations import Float64, Seen, see
 from sacv.bench.real.material import Material, Photo
 from sacv.bench.real.methods import Told, told
 from sacv.bench.real.networks import Network
-from sacv.bench.real.seen import Float64, Seen, see
+from sacv.bench.real.sizes import RealEffort
 from sacv.cav import ConceptBank, fit
 from sacv.concepts import Region
 from sacv.model import VisionModel
