@@ -19,7 +19,7 @@ from speed.networks import real_data
 import sacv
 from sacv.bench.metrics import auroc, coverage, read_mask
 from sacv.cav import RANDOM, Reading
-from sacv.cav.estimate import inner
+from sacv.cav.draws import inner
 from sacv.cav.statistics import SetStatistics
 from sacv.concepts import image_set
 from sacv.solvers import (

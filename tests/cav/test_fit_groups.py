@@ -18,7 +18,7 @@ from sacv.cav import calibration
 from sacv.cav.presence import GIVEN, HELD_OUT, Presence
 from sacv.cav.quality_thresholds import weaknesses
 from sacv.cav.sets import count_groups, things
-from sacv.cli.fit import group_remarks
+from sacv.cli.bank_card import group_remarks
 from sacv.concepts import Region, image_set
 from sacv.errors import ImageSetError, SacvError
 from sacv.solvers import LDA, Logistic, MeanDifference

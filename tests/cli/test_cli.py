@@ -14,8 +14,8 @@ from torch import nn
 import sacv
 from conftest import make_pictures
 from sacv.cli import main
+from sacv.cli.bank_card import remarks, show_bank
 from sacv.cli.explain import explain_command
-from sacv.cli.fit import remarks, show_bank
 from sacv.cli.layers import worth_asking
 from sacv.cli.methods import parse_method
 from sacv.cli.options import parse_regions

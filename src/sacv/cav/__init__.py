@@ -3,10 +3,11 @@
 from sacv.cav.bank import ConceptBank
 from sacv.cav.fit import fit
 from sacv.cav.image_scores import ImageScores
-from sacv.cav.operations import merge, refit
+from sacv.cav.merge import merge
 from sacv.cav.preprocessing import Reading
 from sacv.cav.quality_thresholds import require_strong, weaknesses
 from sacv.cav.random_runs import DrawnCAVs
+from sacv.cav.refit import refit
 from sacv.cav.sets import RANDOM
 from sacv.cav.vector import CAV, Quality
 

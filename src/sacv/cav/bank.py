@@ -21,55 +21,36 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from sacv.cav.arrays import (
-    null_name,
     pack_cavs,
-    pack_means,
-    pack_statistics,
     unpack_cavs,
-    unpack_means,
-    unpack_statistics,
 )
+from sacv.cav.bank_files import FORMAT_VERSION, KIND, NO_SET, LayerShape, damage_told, labels_of, moments_of, parts_of
 from sacv.cav.checksums import CAVS, LABELS, MOMENTS, require_whole, with_checksums
 from sacv.cav.context import BankContext
 from sacv.cav.contrast import Contrast, contrast, pool_key
 from sacv.cav.labels import check_labels
 from sacv.cav.preprocessing import Reading
 from sacv.cav.quality_thresholds import weaknesses
-from sacv.cav.sets import DIGITS, RANDOM, BankSet
+from sacv.cav.sets import DIGITS, BankSet
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV
 from sacv.cav.within import BankWithin
-from sacv.errors import CorruptFileError, LayerError, MismatchError, OptionError
-from sacv.files import Array, digest_of, read_arrays, read_json, write_arrays, write_folder, write_json
+from sacv.errors import LayerError, MismatchError, OptionError
+from sacv.files import digest_of, read_arrays, read_json, write_arrays, write_folder, write_json
 from sacv.model import ImageTransform, VisionModel, Window
 from sacv.report.display import counted, few, html_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT_VERSION = 2
-KIND = "concept bank"
 MARKER = LABELS
-NO_SET = BankSet(None, ())
-
-
-@dataclass(frozen=True)
-class LayerShape:
-    """What a layer looked like when the bank was made."""
-
-    layout: str
-    grid: tuple[int, ...]
-    channels: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,7 +241,7 @@ class ConceptBank:
     @property
     def fingerprint(self) -> str:
         """SHA-256 over the labels and the arrays of the CAVs: what an explanation or a search depends on."""
-        labels = json.dumps(self._labels(), sort_keys=True)
+        labels = json.dumps(labels_of(self), sort_keys=True)
         return hashlib.sha256((labels + digest_of(pack_cavs(self.cavs))).encode()).hexdigest()
 
     def require(self, model: VisionModel) -> None:
@@ -313,55 +294,10 @@ class ConceptBank:
 
         def fill(fresh: Path) -> None:
             write_arrays(fresh / CAVS, pack_cavs(self.cavs))
-            arrays: dict[str, Array] = {}
-            for (layer, key), found in self.statistics.items():
-                if key == RANDOM or found is not self.statistics[layer, RANDOM]:  # a rest may be the random set itself
-                    arrays.update(pack_statistics(f"{layer}/{key}", found))
-            for (layer, key), means in self.seen_through.items():
-                arrays.update(pack_means(_seen_through(layer, key), means))
-            for (layer, key), found in self.pasted.items():
-                arrays.update(pack_statistics(f"{layer}/pasted/{key}", found))
-            write_arrays(fresh / MOMENTS, arrays)
-            write_json(fresh / MARKER, with_checksums(self._labels(), fresh))
+            write_arrays(fresh / MOMENTS, moments_of(self))
+            write_json(fresh / MARKER, with_checksums(labels_of(self), fresh))
 
         write_folder(Path(folder), MARKER, fill)
-
-    def _labels(self) -> dict[str, Any]:
-        return {
-            "kind": KIND,
-            "format_version": FORMAT_VERSION,
-            "model": dict(self.model),
-            "layers": {name: asdict(shape) for name, shape in self.layers.items()},
-            "solver": dict(self.solver),
-            "seed": self.seed,
-            "folds": self.folds,
-            "locations": self.locations,
-            "runs": self.runs,
-            "nulls": self.nulls,
-            "cavs": [
-                {
-                    "layer": cav.layer,
-                    "concept": cav.concept,
-                    "threshold": cav.threshold,
-                    "separation": cav.separation,
-                    "quality": cav.quality.to_json(),
-                    "null": null_name(cav),
-                    "presence": {
-                        "kind": cav.presence.kind,
-                        "offered": cav.presence.offered,
-                        "negatives": cav.presence.negatives,
-                    },
-                    "statistics": dict(cav.statistics),
-                    **_image_scores_told(cav),
-                }
-                for cav in self.cavs
-            ],
-            "sets": [entry.to_json() for entry in self.sets],
-            "rests": [entry.to_json() for entry in self.rests],
-            "absent": self.absent.to_json(),
-            "context": None if self.context is None else self.context.to_json(),
-            **({} if self.within is None else {"within": self.within.to_json()}),
-        }
 
     @classmethod
     def load(cls, folder: str | Path) -> ConceptBank:
@@ -374,88 +310,18 @@ class ConceptBank:
         """
         folder = Path(folder)
         labels = read_json(folder / MARKER, kind=KIND, format_version=FORMAT_VERSION)
-        with _damage_told(folder / MARKER):
+        with damage_told(folder / MARKER):
             check_labels(labels)
         channels = {name: shape["channels"] for name, shape in labels["layers"].items()}
         vectors = read_arrays(folder / CAVS)
-        with _damage_told(folder / CAVS):
+        with damage_told(folder / CAVS):
             cavs = unpack_cavs(labels, vectors, channels)
         arrays = read_arrays(folder / MOMENTS)
-        with _damage_told(folder / MOMENTS):
-            found = cls._from_parts(labels, cavs, arrays)
+        with damage_told(folder / MOMENTS):
+            found = cls(**parts_of(labels, cavs, arrays))
         require_whole(labels, folder)  # last, for the checks above say which value is wrong
         return found
-
-    @classmethod
-    def _from_parts(cls, labels: dict[str, Any], cavs: tuple[CAV, ...], arrays: Mapping[str, Array]) -> ConceptBank:
-        layers = {
-            name: LayerShape(shape["layout"], tuple(shape["grid"]), shape["channels"])
-            for name, shape in labels["layers"].items()
-        }
-        sets = tuple(BankSet.from_json(entry) for entry in labels["sets"])
-        channels = {name: shape.channels for name, shape in layers.items()}
-        rests = tuple(BankSet.from_json(entry) for entry in labels.get("rests", ()))  # older banks have none
-        context = BankContext.from_json(labels["context"]) if labels.get("context") else None
-        statistics = {
-            (layer, entry.key): unpack_statistics(f"{layer}/{entry.key}", arrays, channels[layer], len(entry.images))
-            for layer in layers
-            for entry in (*sets, *rests)
-            if not (entry.rest and entry.images == sets[-1].images and f"{layer}/{entry.key}/count" not in arrays)
-        }
-        for layer in layers:  # such a rest is the random set itself
-            for entry in rests:
-                statistics.setdefault((layer, entry.key), statistics[layer, RANDOM])
-        return cls(
-            model=labels["model"],
-            layers=layers,
-            sets=sets,
-            solver=labels["solver"],
-            seed=labels["seed"],
-            folds=labels["folds"],
-            locations=labels["locations"],
-            runs=labels["runs"],
-            nulls=labels["nulls"],
-            cavs=cavs,
-            statistics=statistics,
-            seen_through={
-                (layer, entry.key): unpack_means(
-                    _seen_through(layer, entry.key), arrays, channels[layer], len(sets[-1].images)
-                )
-                for layer in layers
-                for entry in sets
-                if entry.regions
-            },
-            rests=rests,
-            absent=BankSet.from_json(labels["absent"]) if "absent" in labels else NO_SET,
-            context=context,
-            pasted={
-                (layer, key): unpack_statistics(f"{layer}/pasted/{key}", arrays, channels[layer])
-                for layer, key in (() if context is None else context.taken())
-            },
-            within=BankWithin.from_json(labels["within"]) if "within" in labels else None,
-        )
-
-
-@contextmanager
-def _damage_told(file: Path) -> Iterator[None]:
-    """Turn what is wrong with the contents of a file into the one error."""
-    try:
-        with np.errstate(over="ignore", invalid="ignore"):  # of values that are refused
-            yield
-    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
-        raise CorruptFileError(
-            f"{file} is of a damaged bank: {error}; restore the file as it was, or fit the bank again"
-        ) from error
 
 
 def _window_told(window: Window | None) -> str:
     return "each file's own window" if window is None else f"the window {window}"
-
-
-def _image_scores_told(cav: CAV) -> dict[str, Any]:
-    scores = cav.image_scores
-    return {} if scores is None else {"image_scores": {"pictures": len(scores), "left_out": scores.left_out}}
-
-
-def _seen_through(layer: str, key: str) -> str:
-    return f"{layer}/seen-through/{key.removeprefix('concept/')}"

@@ -9,10 +9,12 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from sacv.cav.bank import ConceptBank, LayerShape
+from sacv.cav.bank import ConceptBank
+from sacv.cav.bank_files import LayerShape
 from sacv.cav.calibration import Calibration, calibrated
 from sacv.cav.context import BankContext
-from sacv.cav.estimate import draws, estimate, inner, problems
+from sacv.cav.draws import draws, inner
+from sacv.cav.estimate import estimate, problems
 from sacv.cav.extraction import gather
 from sacv.cav.membership import Units, plan
 from sacv.cav.pasting import ByLayer, context_photos, plan_pasting, settle

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sacv.cli.bank_card import show_bank, summary
 from sacv.cli.console import say, say_json
-from sacv.cli.fit import show_bank, summary
 from sacv.cli.options import json_option
 from sacv.cli.solvers import parse_solver
 

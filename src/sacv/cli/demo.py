@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sacv.cli.bank_card import show_bank, summary
 from sacv.cli.console import progress, say, say_json
 from sacv.cli.explain import show_explanation
-from sacv.cli.fit import show_bank, summary
 from sacv.cli.options import batch_size_option, device_option, json_option, seed_option, to_device
 
 if TYPE_CHECKING:

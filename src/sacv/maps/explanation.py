@@ -36,7 +36,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sacv.cav import ConceptBank
-from sacv.cav.conformal import p_interval
 from sacv.concepts import ImageSet
 from sacv.errors import LayerError, OptionError
 from sacv.files import Array, Streamed, read_json, stream_arrays, write_folder, write_json
@@ -49,10 +48,11 @@ from sacv.maps.notebook import Shown
 from sacv.maps.provenance import origin_of
 from sacv.maps.reliability import Checks
 from sacv.maps.saved_pictures import Drawn, drawn, save_drawn
+from sacv.maps.score_rows import score_rows
 from sacv.maps.tables import IMAGES, image_row, scores_schema, write_table
 from sacv.maps.viewer_data import on_page, page_data
 from sacv.maps.views import chunks
-from sacv.maps.within import ExplainedWithin, relevant_sums, share
+from sacv.maps.within import ExplainedWithin
 from sacv.model import VisionModel
 from sacv.report.display import counted, few
 from sacv.viewer import ViewerData, write_page
@@ -247,12 +247,14 @@ class Explanation(Shown):
         """Give what the label file says of a CAV."""
         return next(one for one in self.made["cavs"] if (one["layer"], one["concept"]) == (layer, concept))
 
-    def _threshold(self, layer: str, concept: str) -> float:
+    def threshold(self, layer: str, concept: str) -> float:
+        """Give `t` of `w . a(p) - t`, in units of activation."""
         if self.bank is None:
             return float(self._saved(layer, concept)["threshold"])
         return self.bank.cav(layer, concept).threshold
 
-    def _others(self, layer: str, concept: str) -> int:
+    def absent_count(self, layer: str, concept: str) -> int:
+        """Give the number of images without the concept that p-values of image scores are computed from."""
         if self.bank is None:
             return int(self._saved(layer, concept)["presence"]["others"])
         return self.bank.cav(layer, concept).others
@@ -309,79 +311,7 @@ class Explanation(Shown):
         weak
             Whether the CAV is below the bars and was let through.
         """
-        return pd.DataFrame([row for rows in self._score_rows() for row in rows])
-
-    def _score_rows(self) -> Iterator[list[dict[str, Any]]]:
-        """Give the rows of the scores, some images at a time."""
-        for layer in self.layers:
-            for number in range(len(self.concepts)):
-                for some in chunks(len(self.images)):
-                    maps, images = self.maps[layer], self.images[some]
-                    lines = [None] * len(images) if self.checks is None else self.checks[layer][some]
-                    yield [
-                        self._row(layer, number, image, maps, some.start + row, line)
-                        for row, (image, line) in enumerate(zip(images, lines, strict=True))
-                    ]
-
-    def _row(
-        self,
-        layer: str,
-        number: int,
-        image: ExplainedImage,
-        maps: LayerMaps,
-        row: int,
-        lines: tuple[Checks, ...] | None,
-    ) -> dict[str, Any]:
-        concept = self.concepts[number]
-        everywhere = np.ones(maps.grid, dtype=bool)
-        counts = everywhere if maps.inside is None else np.array(maps.inside[row])
-        shown, given = maps.relevance[row, number][counts], maps.contribution[row, number][counts]
-        gated = np.where(shown > 0, given, 0).astype(np.float64)
-        told: dict[str, Any] = {}
-        if maps.relevance_significant is not None:
-            told["relevance_significant"] = float(maps.relevance_significant[row, number][counts].mean())
-        if maps.contribution_significant is not None:
-            told["contribution_significant"] = float(maps.contribution_significant[row, number][counts].mean())
-        told |= self._image_p(layer, concept, row, image.in_fit)
-        if concept in maps.present:
-            told["present"] = float(maps.present[concept][row][counts].mean())
-        if maps.inside is not None:
-            sums = relevant_sums(maps.of([row]))[:, 0, number]
-            told |= {
-                "inside": float(counts.mean()),
-                "relevant_outside": share(*sums[:2]),
-                "contribution_outside": share(*sums[2:]),
-            }
-        if lines is not None:
-            told |= asdict(lines[number]) | {"doubts": "; ".join(lines[number].doubts_of(self.value))}
-        return {
-            "image": image.path,
-            "layer": layer,
-            "concept": concept,
-            "target": image.target_name,
-            "logit": image.logit,
-            "relevant": float(np.mean(shown > 0)),
-            "relevance_max": float(shown.max()),
-            "relevance_mean": float(shown.mean(dtype=np.float64)),
-            "image_score": float(shown.max()) + self._threshold(layer, concept),
-            "in_fit": image.in_fit,
-            "sacv_score": float(gated.sum()),
-            "sacv_positive": float(gated.clip(min=0).sum()),
-            "sacv_negative": float(gated.clip(max=0).sum()),
-            "contribution_sum": float(given.sum(dtype=np.float64)),
-            **told,
-            "weak": any((note.kind, note.layer, note.concept) == ("weak CAV", layer, concept) for note in self.notes),
-        }
-
-    def _image_p(self, layer: str, concept: str, row: int, in_fit: bool) -> dict[str, float]:
-        values = self.maps[layer].p_values
-        if concept not in values:
-            return {}
-        names = ("image_p", "image_p_low", "image_p_high")
-        if in_fit:
-            return dict.fromkeys(names, float("nan"))
-        value = float(values[concept][row])
-        return dict(zip(names, (value, *p_interval(value, self._others(layer, concept))), strict=True))
+        return pd.DataFrame([row for rows in score_rows(self) for row in rows])
 
     def to_json(self) -> dict[str, Any]:
         """Give everything but the maps, as the label file holds it; of many images those that are listed."""
@@ -423,7 +353,7 @@ class Explanation(Shown):
             stream_arrays(fresh / "maps.safetensors", self._streamed())
             images = ([image_row(image) for image in self.images[some]] for some in chunks(len(self.images)))
             write_table(fresh / "images.parquet", IMAGES, images)
-            write_table(fresh / "scores.parquet", scores_schema(self._columns()), self._score_rows())
+            write_table(fresh / "scores.parquet", scores_schema(self._columns()), score_rows(self))
             write_page(fresh / "index.html", page_data([self], numbers, pictures))
 
         write_folder(Path(folder), MARKER, fill)
@@ -520,7 +450,7 @@ class Explanation(Shown):
     def _columns(self) -> list[str]:
         """Name the columns of the scores."""
         first = self.of([0])
-        return list(dict.fromkeys(name for rows in first._score_rows() for row in rows for name in row))
+        return list(dict.fromkeys(name for rows in score_rows(first) for row in rows for name in row))
 
     def _streamed(self) -> dict[str, Streamed]:
         def pieces(layer: str, name: str) -> Iterator[Array]:

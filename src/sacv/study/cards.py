@@ -8,7 +8,7 @@ from typing import Any
 
 from sacv.cav import CAV, ConceptBank, weaknesses
 from sacv.cav.strata import Association
-from sacv.cli.fit import REMARKABLE_COSINE, remarks, rows_told
+from sacv.cli.bank_card import REMARKABLE_COSINE, remarks, rows_told
 from sacv.concepts import Labelled, independent
 from sacv.study.file import Guidance
 from sacv.study.material import ALL, Material

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sacv.cav import ConceptBank, weaknesses
-from sacv.cli.fit import FEW_GROUPS, REMARKABLE_COSINE, REMARKABLE_LOOKS, group_remarks
+from sacv.cli.bank_card import FEW_GROUPS, REMARKABLE_COSINE, REMARKABLE_LOOKS, group_remarks
 from sacv.study.cards import told_apart
 from sacv.study.findings import LEVEL, SPEAKS, Finding
 

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from sacv.cav import CAV, ConceptBank, weaknesses
-from sacv.cav.estimate import inner
+from sacv.cav.draws import inner
 from sacv.cav.inside import Counts, counts_of, inside_of
 from sacv.cav.random_runs import null_cavs
 from sacv.cav.vector import Quality

@@ -1,4 +1,4 @@
-"""What a bank can become without an image: merged with others, or fitted anew with another solver or random set."""
+"""Fit a bank again without an image: another solver, another random set, other numbers of draws."""
 
 from __future__ import annotations
 
@@ -9,106 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sacv.cav.bank import ConceptBank
-from sacv.cav.estimate import draws, estimate, inner
+from sacv.cav.draws import draws, inner
+from sacv.cav.estimate import estimate
 from sacv.cav.preprocessing import Reading
 from sacv.cav.presence import CHANGED, Presence
 from sacv.cav.sets import RANDOM, BankImage, BankSet, group_hash, things
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV
-from sacv.cav.within import BankWithin
 from sacv.errors import ImageSetError, MismatchError, OptionError
 from sacv.solvers import SampleSolver, Solver, rebuild
-
-
-def merge(banks: Sequence[ConceptBank], *, solver: Solver | None = None) -> ConceptBank:
-    """Join banks of the same model: concepts of one name are pooled, and so are the random sets.
-
-    Moments join exactly, so that two sites that fit the same concept on their own images get the CAVs of all images
-    together without showing one to each other. What was taken of textures in context is left out. A set that both
-    hold, image for image, is taken once, so that a concept fitted later against the same random set can be added. The
-    held-out figures keep each bank's own folds. A CAV that comes out the same keeps the calibration of its mask of
-    presence and its image scores; another has none.
-
-    Parameters
-    ----------
-    banks
-        At least two, fitted at the same layers with the same number of sampled locations.
-    solver
-        As in `refit`; by default that of the first bank.
-
-    Raises
-    ------
-    OptionError
-        If there are fewer than two.
-    MismatchError
-        If models, transforms, layers or kinds of activation differ.
-    ImageSetError
-        If two sets share some images but not all, a concept would share images with the random set, or a group has
-        images in several banks.
-    """
-    if len(banks) < 2:
-        raise OptionError(f"merging takes at least two banks, not {len(banks)}")
-    first = banks[0]
-    for other in banks[1:]:
-        _require_alike(first, other)
-    names = list(dict.fromkeys(entry.concept for bank in banks for entry in bank.sets if entry.concept is not None))
-    kept: dict[str, list[ConceptBank]] = {}
-    sets = []
-    for concept in (*names, None):
-        holders = [(bank, entry) for bank in banks for entry in bank.sets if entry.concept == concept]
-        chosen = _different(holders)
-        entry = chosen[0][1]
-        if len({part.regions for _, part in chosen}) > 1:
-            raise MismatchError(f"concept {concept!r} has whole images in one bank and marked regions in another")
-        sets.append(
-            replace(
-                entry,
-                images=tuple(image for _, part in chosen for image in part.images),
-                joined=tuple(digits for _, part in chosen for digits in part.joined),
-                joined_groups=tuple(digits for _, part in chosen for digits in part.joined_groups),
-                skipped=tuple(pair for _, part in chosen for pair in part.skipped),
-                repeats=tuple(pair for _, part in chosen for pair in part.repeats),
-                negatives=sum(part.negatives for _, part in chosen),
-                unused=sum(part.unused for _, part in chosen),
-                unmatched=sum(part.unmatched for _, part in chosen),
-                rest=any(part.rest for _, part in chosen),
-                missing=_sum([part.missing for _, part in chosen]),
-                unpaired=_sum([part.unpaired for _, part in chosen]),
-            )
-        )
-        kept[entry.key] = [bank for bank, _ in chosen]
-    pool = kept[RANDOM]
-    _require_groups_apart(kept)
-    rests = _joined_rests(sets[:-1], kept)
-    joined = replace(
-        first,
-        sets=tuple(sets),
-        statistics={
-            (layer, key): SetStatistics.union([bank.statistics[layer, key] for bank in holders])
-            for layer in first.layers
-            for key, holders in kept.items()
-        }
-        | {
-            (layer, rest.key): SetStatistics.union(
-                [bank.statistics[layer, rest.key] for bank in kept[f"concept/{rest.concept}"]]
-            )
-            for layer in first.layers
-            for rest in rests
-        },
-        rests=rests,
-        seen_through={
-            (layer, entry.key): _pool_seen_through(layer, entry, kept[entry.key], pool)
-            for layer in first.layers
-            for entry in sets
-            if entry.regions
-        },
-        folds=max(bank.folds for bank in banks),
-        absent=_joined_absent([bank.absent for bank in banks]),
-        context=None,
-        pasted={},
-        within=_joined_within(banks),
-    )
-    return _again(joined, solver, first.runs, first.nulls, [cav for bank in banks for cav in bank.cavs])
 
 
 def refit(
@@ -145,9 +54,9 @@ def refit(
         If the other bank does not fit this one; see `merge`.
     """
     if isinstance(random, ConceptBank):
-        _require_alike(bank, random)
+        require_alike(bank, random)
         held = {"the bank": bank.sets[:-1] + bank.rests, "the other bank": random.sets[-1:]}
-        _require_groups_in_one(held)
+        require_groups_in_one(held)
         bank = _with_random(bank, random.sets[-1], {layer: random.statistics[layer, RANDOM] for layer in bank.layers})
     elif random is not None:
         unknown = [name for name in random if name not in bank.concepts]
@@ -171,7 +80,7 @@ def refit(
         rests = tuple(rest for rest in bank.rests if rest.concept not in random)
         bank = _with_random(replace(bank, sets=(*left, bank.sets[-1]), rests=rests), pool, statistics)
     wanted = (bank.runs if runs is None else runs, bank.nulls if nulls is None else nulls)
-    return _again(bank, solver, *wanted, bank.cavs)
+    return fitted_again(bank, solver, *wanted, bank.cavs)
 
 
 def _joined(parts: Sequence[SetStatistics], of: NDArray[np.int64]) -> SetStatistics:
@@ -194,7 +103,8 @@ def _of_one_group(units: Sequence[BankImage]) -> BankImage:
     return replace(units[0], looks=tuple(looks.tolist()), count=int(counts.sum()))
 
 
-def _again(bank: ConceptBank, solver: Solver | None, runs: int, nulls: int, before: Sequence[CAV]) -> ConceptBank:
+def fitted_again(bank: ConceptBank, solver: Solver | None, runs: int, nulls: int, before: Sequence[CAV]) -> ConceptBank:
+    """Estimate the CAVs of a bank again; those that come out the same retain what single images reach."""
     solver = rebuild(bank.solver) if solver is None else solver
     if Reading.of(solver) != bank.reading:
         raise OptionError(
@@ -247,43 +157,21 @@ def _presence(same: Sequence[CAV], exact: Sequence[CAV]) -> Presence:
     return Presence.without(CHANGED if lost else same[0].presence.kind)
 
 
-def _sum(counts: Sequence[int | None]) -> int | None:
-    known = [count for count in counts if count is not None]
-    return sum(known) if known else None
-
-
-def _joined_within(banks: Sequence[ConceptBank]) -> BankWithin | None:
-    parts = [bank.within for bank in banks if bank.within is not None]
-    return BankWithin.joined(parts) if parts else None
-
-
-def _joined_absent(sets: Sequence[BankSet]) -> BankSet:
-    images = {image.digest: image for entry in sets for image in entry.images}
-    skipped, repeats = (
-        tuple(dict.fromkeys(pair for part in parts for pair in part))
-        for parts in (
-            [entry.skipped for entry in sets],
-            [entry.repeats for entry in sets],
-        )
-    )
-    return BankSet(None, tuple(images.values()), False, skipped, repeats)
-
-
 def _with_random(bank: ConceptBank, pool: BankSet, statistics: dict[str, SetStatistics]) -> ConceptBank:
     marked = {entry.concept for entry in bank.sets if entry.regions}
     rests = tuple(rest for rest in bank.rests if rest.concept in marked)  # of tables it is the random set that is left
     held = {entry.key for entry in (*bank.sets[:-1], *rests)}
     resting = {rest.concept for rest in rests}
     kept = {key: found for key, found in bank.statistics.items() if key[1] in held}
-    unseen = {
-        (layer, entry.key): _unseen(statistics[layer]) for layer in bank.layers for entry in bank.sets if entry.regions
+    through_masks = {
+        (layer, entry.key): unseen(statistics[layer]) for layer in bank.layers for entry in bank.sets if entry.regions
     }
     return replace(
         bank,
         sets=(*(entry if entry.concept in resting else _without_negatives(entry) for entry in bank.sets[:-1]), pool),
         rests=rests,
         statistics=kept | {(layer, RANDOM): found for layer, found in statistics.items()},
-        seen_through=unseen,
+        seen_through=through_masks,
         context=None,
         pasted={},
         within=None if bank.within is None else replace(bank.within, compared=()),
@@ -295,48 +183,13 @@ def _without_negatives(entry: BankSet) -> BankSet:
     return replace(entry, negatives=0, unused=entry.negatives + entry.unused)
 
 
-def _joined_rests(sets: Sequence[BankSet], kept: Mapping[str, Sequence[ConceptBank]]) -> tuple[BankSet, ...]:
-    """Join the random set of its own of each concept that has one."""
-    found = []
-    for entry in sets:
-        holders = kept[entry.key]
-        rests = [rest for bank in holders for rest in bank.rests if rest.concept == entry.concept]
-        if not rests:
-            continue
-        if len(rests) < len(holders):
-            raise MismatchError(
-                f"concept {entry.concept!r} has a random set of its own in one bank and not in another; fit both alike"
-            )
-        twice = sum(len(rest.hashes) for rest in rests) - len(frozenset[str]().union(*(rest.hashes for rest in rests)))
-        if twice:
-            raise ImageSetError(
-                f"the rest that concept {entry.concept!r} is told from has {twice} photos in both banks, so that they "
-                "would count twice; fit all of it in one bank"
-            )
-        images = tuple(image for rest in rests for image in rest.images)
-        joined = tuple(digits for rest in rests for digits in rest.joined)
-        groups = tuple(digits for rest in rests for digits in rest.joined_groups)
-        found.append(replace(rests[0], images=images, joined=joined, joined_groups=groups))
-    return tuple(found)
-
-
-def _unseen(pool: SetStatistics) -> ImageMeans:
+def unseen(pool: SetStatistics) -> ImageMeans:
     """Say of a pool that its images were not seen through a concept's masks."""
     return replace(pool.images, means=np.zeros_like(pool.images.means), weights=np.zeros_like(pool.images.weights))
 
 
-def _pool_seen_through(
-    layer: str, entry: BankSet, holders: Sequence[ConceptBank], pool: Sequence[ConceptBank]
-) -> ImageMeans:
-    return ImageMeans.union(
-        [
-            bank.seen_through[layer, entry.key] if bank in holders else _unseen(bank.statistics[layer, RANDOM])
-            for bank in pool
-        ]
-    )
-
-
-def _require_alike(one: ConceptBank, other: ConceptBank) -> None:
+def require_alike(one: ConceptBank, other: ConceptBank) -> None:
+    """Check that two banks are of the same model, layers and kind of activation."""
     for what in ("kind", "fingerprint", "transform", "window"):
         if one.model.get(what) != other.model.get(what):  # older banks have no window
             raise MismatchError(
@@ -360,39 +213,7 @@ def _require_alike(one: ConceptBank, other: ConceptBank) -> None:
         )
 
 
-def _different(holders: Sequence[tuple[ConceptBank, BankSet]]) -> list[tuple[ConceptBank, BankSet]]:
-    """Leave out sets that another bank holds too, image for image."""
-    chosen: list[tuple[ConceptBank, BankSet]] = []
-    for bank, entry in holders:
-        for _, other in chosen:
-            shared = entry.hashes & other.hashes
-            if len(shared) == len(entry.hashes) == len(other.hashes):
-                break
-            if shared:
-                what = "the random sets" if entry.concept is None else f"the sets of {entry.concept!r}"
-                raise ImageSetError(
-                    f"{what} share {len(shared)} images ({entry.some(shared)}) but not all, so that they can be "
-                    "neither joined nor taken as one; fit again without them in one bank"
-                )
-        else:
-            chosen.append((bank, entry))
-    return chosen
-
-
-def _require_groups_apart(kept: Mapping[str, Sequence[ConceptBank]]) -> None:
-    """Check that no group is told from another bank's images of it, whose folds differ, or counts twice."""
-    for key, holders in kept.items():
-        if key == RANDOM:
-            continue
-        concept = key.removeprefix("concept/")
-        held: dict[str, tuple[BankSet, ...]] = {}
-        for bank in {id(bank): bank for bank in (*holders, *kept[RANDOM])}.values():
-            own = [entry for entry in (*bank.sets, *bank.rests) if entry.concept == concept and bank in holders]
-            held[f"bank {len(held) + 1}"] = (*own, *(bank.sets[-1:] if bank in kept[RANDOM] else ()))
-        _require_groups_in_one(held)
-
-
-def _require_groups_in_one(held: Mapping[str, Sequence[BankSet]]) -> None:
+def require_groups_in_one(held: Mapping[str, Sequence[BankSet]]) -> None:
     """Check that no group stands in the sets of several banks."""
     holder: dict[str, str] = {}
     for bank, entries in held.items():

@@ -1,0 +1,194 @@
+"""Fit the CAVs of one layer from the statistics of its sets, each with its random runs, null and quality figures."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sacv.cav.context import mixed
+from sacv.cav.contrast import Contrast, kind_auroc
+from sacv.cav.draws import Draws
+from sacv.cav.held_out import (
+    alone,
+    associations,
+    detectors_without_folds,
+    held_out_scores,
+    mean_cosine,
+    name_of,
+    percentiles,
+    place_auroc,
+    solve,
+    statistics_auroc,
+)
+from sacv.cav.image_scores import ImageScores, image_scores
+from sacv.cav.quality import HeldOut, accuracy, auroc, best_threshold
+from sacv.cav.random_runs import DrawnCAVs, dealt_cavs, null_cavs, random_runs
+from sacv.cav.scored_images import Scored
+from sacv.cav.sets import RANDOM, BankSet, count_groups
+from sacv.cav.statistics import ImageMeans, SetStatistics
+from sacv.cav.vector import CAV, Quality
+from sacv.errors import SolverError
+from sacv.solvers import Evidence, MomentSolver, SampleSolver
+
+Float64 = NDArray[np.float64]
+
+
+MINIMUM_POOL = 4
+"""Random images below which no null is drawn."""
+
+
+@dataclass(frozen=True, eq=False)
+class FittedCAV:
+    """A CAV, what it is of and told from, and the held-out scores of both sides."""
+
+    cav: CAV
+    entry: BankSet
+    against: Contrast
+    held_out: tuple[HeldOut, HeldOut]
+
+
+@dataclass(frozen=True, eq=False)
+class LayerFit:
+    """The work on one layer; what its concepts share is kept."""
+
+    layer: str
+    solver: MomentSolver | SampleSolver
+    wanted: Draws
+    seed: int
+    nulls: dict[tuple[int, int], DrawnCAVs]
+    pasted: Mapping[tuple[str, str], SetStatistics]
+    scored: Mapping[str, Scored]
+
+    def fit(
+        self,
+        entry: BankSet,
+        against: Contrast,
+        concept: SetStatistics,
+        pool: SetStatistics,
+        seen_through: ImageMeans | None,
+    ) -> FittedCAV:
+        """Fit the CAV of a concept against its random set, with its figures."""
+        name, random = str(entry.concept), against.statistics
+        solver = settled(self.solver, entry, against, concept) if isinstance(self.solver, MomentSolver) else self.solver
+        try:
+            learned = learned_from((self.layer, entry.key), concept, random, self.pasted)
+            without = detectors_without_folds(solver, (concept, random), learned)
+            held_out, by_image = held_out_scores(without, (concept, random))
+            solution = solve(solver, *learned, None)
+            rng = self._rng(f"runs/{name}")
+            runs = random_runs(solver, *learned, self.wanted.runs - 1, rng, against.parts)
+            null = self._null(name, concept.count, pool, seen_through)
+            dealt = None if seen_through is not None or not len(null) else self._dealt(name, concept, pool)
+        except SolverError as error:
+            raise SolverError(f"concept {name!r} at layer {self.layer!r}: {error}") from error
+        scores = self._image_scores(name, without)
+        cav = CAV(
+            self.layer,
+            name,
+            solution.vector,
+            best_threshold(*held_out),
+            float(solution.vector @ (concept.total().mean - random.total().mean)),
+            self._quality(name, entry, against, (concept, random), held_out, by_image, runs, scores),
+            percentiles(held_out[0]),
+            runs,
+            null,
+            {**solution.statistics, **against.figures},
+            solution.own_detector,
+            dealt,
+            image_scores=scores,
+        )
+        return FittedCAV(cav, entry, against, held_out)
+
+    def _image_scores(self, name: str, without: Mapping[int, Float64]) -> ImageScores | None:
+        its = self.scored.get(name)
+        if its is None:
+            return None
+        return image_scores(without, its.cells[self.layer], its.fold, its.shows, its.group, its.left_out)
+
+    def _quality(
+        self,
+        name: str,
+        entry: BankSet,
+        against: Contrast,
+        sides: tuple[SetStatistics, SetStatistics],
+        held_out: tuple[HeldOut, HeldOut],
+        by_image: tuple[HeldOut, HeldOut],
+        runs: DrawnCAVs,
+        scores: ImageScores | None,
+    ) -> Quality:
+        """Compute the quality figures of a CAV on held-out images."""
+        concept, random = sides
+        rng = self._rng(f"quality/{name}")
+        grouped = any(image.group is not None for image in (*entry.images, *against.images))
+        judged = held_out[0], held_out[1].of_things(against.things)
+        share, share_interval = accuracy(*judged, rng)
+        under, under_interval = auroc(*judged, rng)
+        return Quality(
+            accuracy=share,
+            auroc=under,
+            accuracy_interval=share_interval,
+            auroc_interval=under_interval,
+            image_accuracy=accuracy(*by_image, rng)[0],
+            image_auroc=auroc(*by_image, rng)[0],
+            images=entry.count,
+            random_images=sum(image.count for image in against.images),
+            locations=concept.total().count,
+            random_locations=random.total().count,
+            run_cosine=mean_cosine(runs),
+            looks_auroc=statistics_auroc(entry.images, against.images),
+            absent=tuple(
+                name_of(image)
+                for image, score in zip(alone(entry.images, concept), by_image[0].scores, strict=True)
+                if score < np.median(by_image[1].scores)
+            ),
+            place_auroc=place_auroc(entry, against, *held_out) if against.same_pictures else None,
+            groups=count_groups(entry.images) if grouped else None,
+            random_groups=count_groups(against.images) if grouped else None,
+            image_score_auroc=None if scores is None else scores.auroc,
+            image_score_interval=None if scores is None else scores.auroc_interval(self._rng(f"image scores/{name}")),
+            strata=associations((entry.images, against.images), (concept, random), by_image, rng),
+        )
+
+    def _null(self, name: str, size: int, random: SetStatistics, seen_through: ImageMeans | None) -> DrawnCAVs:
+        """Draw the null, once for all concepts of as many images or groups and the same random set."""
+        pool = random.count
+        if pool < MINIMUM_POOL or self.wanted.nulls == 0:
+            return DrawnCAVs.none(random.total().channels)
+        size = min(size, pool // 2)
+        if seen_through is not None:
+            rng = self._rng(f"null/{name}")
+            return null_cavs(self.solver, random, seen_through, size, self.wanted.nulls, rng)
+        if (id(random), size) not in self.nulls:
+            rng = self._rng(f"null/{size}")
+            self.nulls[id(random), size] = null_cavs(self.solver, random, None, size, self.wanted.nulls, rng)
+        return self.nulls[id(random), size]
+
+    def _dealt(self, name: str, concept: SetStatistics, random: SetStatistics) -> DrawnCAVs:
+        return dealt_cavs(self.solver, concept, random, self.wanted.nulls, self._rng(f"dealt/{name}"))
+
+    def _rng(self, purpose: str) -> np.random.Generator:
+        """Give a generator that depends on the seed and the purpose alone, not on what else is fitted."""
+        digest = hashlib.sha256(f"{self.layer}/{purpose}".encode()).digest()
+        return np.random.default_rng([self.seed, int.from_bytes(digest[:8], "little")])
+
+
+def settled(solver: MomentSolver, entry: BankSet, against: Contrast, concept: SetStatistics) -> MomentSolver:
+    """Give the solver with what it leaves to the evidence decided."""
+    evidence = Evidence(concept.count, against.same_pictures, kind_auroc(concept, against.statistics))
+    return solver.settled(evidence)
+
+
+def learned_from(
+    key: tuple[str, str],
+    concept: SetStatistics,
+    random: SetStatistics,
+    pasted: Mapping[tuple[str, str], SetStatistics],
+) -> tuple[SetStatistics, SetStatistics]:
+    """Give what the direction is learned from: with the pasted locations, where they are taken."""
+    if key not in pasted:
+        return concept, random
+    return mixed(concept, pasted[key]), mixed(random, pasted[key[0], RANDOM])

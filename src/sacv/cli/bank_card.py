@@ -1,0 +1,261 @@
+"""The figures of a concept bank, for people and for machines: what `sacv fit` and `sacv bank show` print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from sacv.cli.console import say, say_table
+
+if TYPE_CHECKING:
+    from sacv.cav import CAV, ConceptBank, Quality
+    from sacv.cav.context import BankContext
+    from sacv.cav.image_scores import ImageScores
+    from sacv.cav.sets import BankSet
+    from sacv.cav.within import BankWithin
+
+REMARKABLE_LOOKS = 0.9
+REMARKABLE_COSINE = 0.7
+REMARKABLE_KIND = 0.75
+FEW_GROUPS = 10
+
+
+def summary(bank: ConceptBank) -> dict[str, Any]:
+    """Give the figures of a bank for machines."""
+    sets = (*bank.sets, bank.absent)
+    return {
+        "cavs": [
+            {
+                "layer": cav.layer,
+                "concept": cav.concept,
+                "threshold": cav.threshold,
+                "presence": {
+                    "threshold": cav.presence.threshold,
+                    "pictures": len(cav.presence),
+                    **({} if cav.presence.shares is None else {"groups": cav.presence.groups}),
+                    "negatives": cav.presence.negatives,
+                    "kind": cav.presence.kind,
+                    "calibrated": cav.calibrated,
+                    "told": cav.calibration.told,
+                },
+                **({} if cav.image_scores is None else {"image_scores": image_scores_summary(cav.image_scores)}),
+                "quality": asdict(cav.quality),
+                "statistics": dict(cav.statistics),
+            }
+            for cav in bank.cavs
+        ],
+        "skipped": [{"name": name, "reason": reason} for entry in sets for name, reason in entry.skipped],
+        "repeats": [{"left_out": name, "kept": kept} for entry in sets for name, kept in entry.repeats],
+        **({} if bank.context is None else {"context": bank.context.to_json()}),
+        **({} if bank.within is None else {"within": bank.within.to_json()}),
+        "regions": [
+            {
+                "concept": entry.concept,
+                "marked": entry.count,
+                "negatives": entry.negatives,
+                "unused": entry.unused,
+                "unmatched": entry.unmatched,
+            }
+            for entry in bank.sets
+            if entry.regions
+        ],
+        "rows": [
+            {
+                "concept": entry.concept,
+                "shown": entry.count,
+                "random": entry.negatives,
+                "unused": entry.unused,
+                "missing": entry.missing,
+                **({} if entry.unpaired is None else {"unpaired": entry.unpaired}),
+            }
+            for entry in bank.sets
+            if entry.missing is not None
+        ],
+    }
+
+
+def image_scores_summary(scores: ImageScores) -> dict[str, Any]:
+    """Give the counts of image scores; their figures stand in the quality."""
+    return {
+        "pictures": len(scores),
+        "shown": int(scores.shows.sum()),
+        "others": scores.others,
+        "left_out": scores.left_out,
+        "calibrated": scores.calibrated,
+    }
+
+
+def show_bank(bank: ConceptBank) -> None:
+    """Print the figures of a bank for people."""
+    grouped = any(cav.quality.groups is not None for cav in bank.cavs)
+    scored = any(cav.image_scores is not None for cav in bank.cavs)
+    say("Told from random on held-out images, with 95 % intervals (accuracy is balanced; chance is 0.5):\n")
+    say_table(
+        [
+            *("layer", "concept", "images", "random"),
+            *(("groups", "random groups") if grouped else ()),
+            *("accuracy", "AUROC", "image AUROC"),
+            *(("image score AUROC",) if scored else ()),
+            "run cosine",
+        ],
+        [
+            {
+                "layer": cav.layer,
+                "concept": cav.concept,
+                "images": cav.quality.images,
+                "random": cav.quality.random_images,
+                "groups": cav.quality.groups or "-",
+                "random groups": cav.quality.random_groups or "-",
+                "accuracy": _with_interval(cav.quality.accuracy, cav.quality.accuracy_interval),
+                "AUROC": _with_interval(cav.quality.auroc, cav.quality.auroc_interval),
+                "image AUROC": f"{cav.quality.image_auroc:.3f}",
+                "image score AUROC": _image_score_told(cav.quality),
+                "run cosine": "-" if cav.quality.run_cosine is None else f"{cav.quality.run_cosine:.3f}",
+            }
+            for cav in bank.cavs
+        ],
+    )
+    say()
+    if scored:
+        say(
+            "The image score is the greatest evidence anywhere in a picture; 'image AUROC' is of the means over "
+            "pictures.\n"
+        )
+    for text, where in presence_told(bank).items():
+        say(f"Mask of presence, {where}: {text}")
+    told = [f"{cav.layer}, {cav.concept}: {remark}" for cav in bank.cavs for remark in remarks(cav)]
+    if told:
+        say("\n" + "\n".join(told))
+    if bank.within is not None:
+        say("\n" + "\n".join(within_remarks(bank.within)))
+    if bank.context is not None:
+        say("\n" + "\n".join(context_remarks(bank.context)))
+    for entry in (*bank.sets, bank.absent):
+        for remark in marked_remarks(entry) if entry.missing is None else [rows_told(entry)]:
+            say(f"{entry.concept}: {remark}")
+        for _, reason in entry.skipped:
+            say(f"Left out, unreadable: {reason}")
+        for name, kept in entry.repeats:
+            say(f"Left out, the same image as {kept}: {name}")
+
+
+def presence_told(bank: ConceptBank) -> dict[str, str]:
+    """Tell what the masks of presence are calibrated on, and where; all, if they are alike."""
+    found: dict[str, list[str]] = {}
+    for cav in bank.cavs:
+        found.setdefault(cav.calibration.told, []).append(f"{cav.layer}, {cav.concept}")
+    return {text: "all" if len(found) == 1 else "; ".join(where) for text, where in found.items()}
+
+
+def within_remarks(within: BankWithin) -> Iterator[str]:
+    """Tell how much of the pictures counts, and what the whole pictures would say, for each layer and concept."""
+    yield f"Within masks: {within.told}"
+    for one in within.compared:
+        yield f"{one.layer}, {one.concept}: {one}"
+
+
+def context_remarks(context: BankContext) -> Iterator[str]:
+    """Tell what guidance in context came to, for each layer and concept."""
+    yield f"In context: {len(context.composites)} composites, textures pasted into {len(context.photos)} photos."
+    for entry in context.evidence:
+        yield f"{entry.layer}, {entry.concept}: {entry}"
+    for name in context.too_few:
+        yield f"{name}: learned from full frames only, since too few composites show it; give more images"
+    for _, reason in context.skipped:
+        yield f"Left out of the context, unreadable: {reason}"
+
+
+def remarks(cav: CAV) -> Iterator[str]:
+    """Tell what is remarkable about a CAV, each with its figure and what it means."""
+    for name, area in cav.quality.looks_auroc.items():
+        if area > REMARKABLE_LOOKS:
+            yield (
+                f"{name} alone tells the sets apart (AUROC {area:.2f}), so that the CAV may stand for it; "
+                "take random images that do not differ in it"
+            )
+    yield from map(str, cav.quality.strata)
+    yield from group_remarks(cav)
+    yield from random_remarks(cav)
+    absent = cav.quality.absent
+    if absent:
+        more = f" and {len(absent) - 5} more" if len(absent) > 5 else ""
+        many = "1 image" if len(absent) == 1 else f"{len(absent)} images"
+        score = "scores" if len(absent) == 1 else "score"
+        yield f"{many} of {cav.concept!r} {score} below the median random image: {', '.join(absent[:5])}{more}"
+    for other, cosine in cav.quality.cosine.items():
+        if abs(cosine) > REMARKABLE_COSINE:
+            meaning = "hardly tells the two apart" if cosine > 0 else "takes one for the opposite of the other"
+            yield f"the cosine with {other!r} is {cosine:.2f}: this layer {meaning}"
+
+
+def group_remarks(cav: CAV) -> Iterator[str]:
+    """Tell that there are few groups, on which no figure is sure."""
+    for groups, images in (
+        (cav.quality.groups, f"{cav.quality.images} images"),
+        (cav.quality.random_groups, f"{cav.quality.random_images} random images"),
+    ):
+        if groups is not None and groups < FEW_GROUPS:
+            yield (
+                f"the {images} are of {groups} groups only, such as patients, so that held-out figures and intervals "
+                f"are unsure; give images of {FEW_GROUPS} groups or more"
+            )
+
+
+def random_remarks(cav: CAV) -> Iterator[str]:
+    """Tell how much the random images beside a marked concept's photos count, and what they did."""
+    apart = cav.statistics.get("pool_auroc")
+    if apart is None:
+        return
+    kind = "of another kind than" if apart > REMARKABLE_KIND else "much like"
+    weight, cosine = cav.statistics["pool_weight"], cav.statistics["pool_cosine"]
+    did = (
+        "they are left out"
+        if weight == 0
+        else f"they weigh {weight:.2f} of what the rest of the photos weighs (cosine with the direction without them "
+        f"{cosine:.2f})"
+    )
+    yield f"the random images are {kind} the rest of the marked photos (held-out AUROC {apart:.2f}): {did}"
+
+
+def marked_remarks(entry: BankSet) -> Iterator[str]:
+    """Tell what became of the photos and masks of a concept's regions that mark nothing."""
+    if entry.negatives:
+        yield f"{_photos(entry.negatives)} nothing of it: in the random set"
+    if entry.unused:
+        yield f"{_photos(entry.unused)} nothing of it: left out; with --rest such photos are in the random set"
+    if entry.unmatched == 1:
+        yield "1 mask or entry of the COCO file has no photo here and was ignored"
+    elif entry.unmatched:
+        yield f"{entry.unmatched} masks or entries of the COCO file have no photo here and were ignored"
+
+
+def rows_told(entry: BankSet) -> str:
+    """Tell what became of the rows of a concept from a table."""
+    parts = [f"{_rows(entry.count)} it"]
+    if entry.negatives:
+        parts.append(f"{entry.negatives} without it are its random set")
+    if entry.unused:
+        parts.append(f"{entry.unused} without it are not used, since random images are given")
+    if entry.unpaired:
+        parts.append(f"{entry.unpaired} are left out, for all of their stratum show it or none does")
+    parts.append(f"{entry.missing} without a value are left out")
+    return "; ".join(parts)
+
+
+def _rows(count: int) -> str:
+    return "1 row shows" if count == 1 else f"{count} rows show"
+
+
+def _photos(count: int) -> str:
+    return "1 photo shows" if count == 1 else f"{count} photos show"
+
+
+def _image_score_told(quality: Quality) -> str:
+    if quality.image_score_auroc is None or quality.image_score_interval is None:
+        return "-"
+    return _with_interval(quality.image_score_auroc, quality.image_score_interval)
+
+
+def _with_interval(value: float, interval: tuple[float, float]) -> str:
+    return f"{value:.3f} ({interval[0]:.2f}-{interval[1]:.2f})"
