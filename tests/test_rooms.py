@@ -6,7 +6,7 @@ from pathlib import Path
 import sacv
 
 ROOMS = [
-    "errors", "optional", "files", "engine", "model", "targets", "concepts", "stats", "solvers", "report",
+    "errors", "optional", "files", "registry", "engine", "model", "targets", "concepts", "stats", "solvers", "report",
     "cav", "viewer", "maps", "scores", "trust", "index", "bench", "app", "cli", "study",
 ]  # fmt: skip
 SOURCE = Path(sacv.__file__).parent

@@ -4,8 +4,9 @@ import click
 import pytest
 
 from sacv.cli.fit import fit_command
-from sacv.cli.solvers import FORMS, READINGS, parse_solver
+from sacv.cli.solvers import READINGS, parse_solver
 from sacv.errors import OptionError
+from sacv.registry import SOLVERS as REGISTERED
 from sacv.solvers import DEFAULT, LDA, LinearSVM, Logistic, MeanDifference, Ridge, UnitLength
 
 SOLVERS = {
@@ -33,9 +34,9 @@ def test_names(text):
 
 
 def test_every_name_is_tried_here_and_stands_in_the_help():
-    assert {text.partition(":")[0] for text in SOLVERS} == set(FORMS)
+    assert {text.partition(":")[0] for text in SOLVERS} == {entry.name for entry in REGISTERED}
     (option,) = (option for option in fit_command.params if option.name == "solver")
-    assert isinstance(option, click.Option) and all(form in (option.help or "") for form in FORMS.values())
+    assert isinstance(option, click.Option) and all(entry.form in (option.help or "") for entry in REGISTERED)
     assert all(f"{prefix}NAME" in (option.help or "") for prefix in ("unit-length/", "smooth/"))
     assert set(READINGS) == {"unit-length/", "smooth/"}
 

@@ -1,18 +1,16 @@
-"""The one place where names on the command line become contribution methods.
-
-default   gradient   gated   gradient-times-concept   integrated-gradients[:STEPS]   ablation[:WINDOW]
-"""
+"""From names on the command line to contribution methods: the names of `sacv.registry.METHODS`, and `default`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from sacv.errors import OptionError
+from sacv.registry import METHODS
 
 if TYPE_CHECKING:
-    from sacv.maps.methods import Ablation, Gated, Gradient, GradientTimesConcept, IntegratedGradients, Method
+    from sacv.maps.methods import Method
 
-LEGAL = "default, gradient, gated, gradient-times-concept, integrated-gradients[:STEPS], ablation[:WINDOW]"
+LEGAL = f"default, {', '.join(entry.form for entry in METHODS)}"
 """What may be given, for people."""
 
 
@@ -24,24 +22,14 @@ def parse_method(text: str) -> Method:
     OptionError
         If there is no such method, or its number is outside what is legal.
     """
-    from sacv.maps.methods import DEFAULT, Ablation, Gated, Gradient, GradientTimesConcept, IntegratedGradients
+    from sacv.maps.methods import DEFAULT
 
     if text == "default":
         return DEFAULT
-    plain: dict[str, type[Gradient | Gated | GradientTimesConcept]] = {
-        "gradient": Gradient,
-        "gated": Gated,
-        "gradient-times-concept": GradientTimesConcept,
-    }
-    counted: dict[str, type[IntegratedGradients | Ablation]] = {
-        "integrated-gradients": IntegratedGradients,
-        "ablation": Ablation,
-    }
     name, colon, value = text.partition(":")
-    if name in plain and not colon:
-        return plain[name]()
-    if name in counted and not colon:
-        return counted[name]()
-    if name in counted and value.isdecimal():
-        return counted[name](int(value))
-    raise OptionError(f"--method {text}: give one of {LEGAL}")
+    entry = next((entry for entry in METHODS if entry.name == name), None)
+    legal = entry is not None and (not colon or (entry.takes_value and value.isdecimal()))
+    if entry is None or not legal:
+        raise OptionError(f"--method {text}: give one of {LEGAL}")
+    method: Method = entry.load()(*((int(value),) if colon else ()))
+    return method

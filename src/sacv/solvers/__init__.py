@@ -1,5 +1,8 @@
 """Estimators of a concept's direction, one object a file."""
 
+from typing import TYPE_CHECKING, Any
+
+from sacv.registry import SOLVERS, class_named
 from sacv.solvers.base import Evidence, MomentSolver, SampleSolver, Solution, Solver, UnitLength, unit
 from sacv.solvers.default import DEFAULT
 from sacv.solvers.lda import LDA
@@ -29,3 +32,9 @@ __all__ = [
     "rebuilds",
     "unit",
 ]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Give a registered solver that is not imported above (`sacv.registry`)."""
+        return class_named(SOLVERS, name, __name__)
