@@ -26,9 +26,6 @@ from PIL import Image
 from scipy.stats import ttest_ind
 
 import sacv
-from sacv.bench.metrics import coverage
-from sacv.bench.scenes import SIZE, Scene, random_spec, render
-from sacv.bench.textures import FIRST_TEXTURES, texture
 from sacv.cav.random_runs import null_cavs
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cli.solvers import parse_solver
@@ -37,6 +34,9 @@ from sacv.maps.significance import critical
 from sacv.model.demo import DEMO_CLASSES
 from sacv.solvers import MeanDifference, Solver
 from sacv.stats import LocationSample, Moments
+from sacv.synthetic.scenes import SIZE, Scene, random_spec, render
+from sacv.synthetic.textures import FIRST_TEXTURES, texture
+from sacv_bench.metrics import coverage
 
 LAYER = "blocks.2"
 LEVEL = 0.05

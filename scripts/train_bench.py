@@ -18,11 +18,10 @@ from torch import nn
 from torch.nn.utils.memory_format import convert_conv2d_weight_memory_format
 from training import prepare, turned
 
-from sacv.bench.networks import NETWORKS, TransformerNetwork, trained
-from sacv.bench.scenes import render
-from sacv.bench.worlds import WORLDS
+from sacv.synthetic.scenes import render
+from sacv_bench.networks import NETWORKS, TransformerNetwork, trained
+from sacv_bench.worlds import WORLDS
 
-DATA = Path(__file__).parents[1] / "src" / "sacv" / "bench" / "data"
 AREA_BINS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 BATCH = 64
 
@@ -84,8 +83,9 @@ def train(name: str, scenes: int, epochs: int, seed: int) -> None:
         key: value.half().contiguous() if value.is_floating_point() else value
         for key, value in network.state_dict().items()
     }
-    DATA.mkdir(exist_ok=True)
-    save_file(state, DATA / f"{name}.safetensors")
+    data = Path(str(found.data))
+    data.mkdir(exist_ok=True)
+    save_file(state, data / f"{name}.safetensors")
     right_ones = (predict(found.load(), held) == held_answers).numpy()
     figures = {
         "world": found.world.name,
@@ -107,7 +107,7 @@ def train(name: str, scenes: int, epochs: int, seed: int) -> None:
             if (inside := (held_areas >= low) & (held_areas < high)).any()
         },
     }
-    (DATA / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    (data / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(figures, indent=2), flush=True)
 
 

@@ -31,5 +31,7 @@ def test_streamed_arrays_are_written_as_the_library_does(tmp_path_factory, named
 
 
 def test_every_test_file_has_a_name_of_its_own():
-    names = [file.name for file in Path(__file__).parent.rglob("test_*.py") if "node_modules" not in file.parts]
+    roots = Path(__file__).parent, Path(__file__).parents[1] / "bench" / "tests"
+    files = [file for root in roots for file in root.rglob("test_*.py") if "node_modules" not in file.parts]
+    names = [file.name for file in files]
     assert sorted(set(names)) == sorted(names)

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sacv.bench.agreement import background_mass, sign_accuracy, spearman
 from sacv.errors import OptionError
+from sacv_bench.agreement import background_mass, sign_accuracy, spearman
 
 numbers = st.lists(st.integers(-5, 5), min_size=2, max_size=20)
 

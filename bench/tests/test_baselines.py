@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from sacv.bench.baselines import gradient_times_input, random_map
+from sacv_bench.baselines import gradient_times_input, random_map
 
 
 def test_gradient_times_input_by_hand():

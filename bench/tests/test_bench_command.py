@@ -8,10 +8,10 @@ from types import ModuleType
 import pandas as pd
 import pytest
 
-from sacv.bench.place import OURS
-from sacv.bench.sizes import FULL, QUICK
-from sacv.bench.tables import row, table_of
 from sacv.cli import main
+from sacv_bench.place import OURS
+from sacv_bench.sizes import FULL, QUICK
+from sacv_bench.tables import row, table_of
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ def runs(monkeypatch):
             progress(name)
         return tables(names)
 
-    fake = ModuleType("sacv.bench.run")
+    fake = ModuleType("sacv_bench.run")
     fake.EXPERIMENTS = {"T2": "place", "T5": "stability"}
     fake.SPLITS = {"held-out": Split("held-out", "residual"), "lesions": Split("lesions", "plain")}
     fake.run = run
-    monkeypatch.setitem(sys.modules, "sacv.bench.run", fake)
+    monkeypatch.setitem(sys.modules, "sacv_bench.run", fake)
     return asked
 
 

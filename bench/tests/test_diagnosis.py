@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from sacv.bench.clinic import Clinic
-from sacv.bench.diagnosis import confounded, dealt, image_p_values, uniformity, vignetted
+from sacv.synthetic.clinic import Clinic
+from sacv_bench.diagnosis import confounded, dealt, image_p_values, uniformity, vignetted
 
 
 def test_folds_by_patient_do_not_validate_what_folds_by_picture_do(tmp_path):

@@ -14,28 +14,28 @@ import pytest
 import torch
 from PIL import Image
 
-from sacv.bench import contribution as contributions
-from sacv.bench import interference as interferences
-from sacv.bench import layers as candidates
-from sacv.bench import place as places
-from sacv.bench import planted as directions
-from sacv.bench import run as runs
-from sacv.bench import stability as stabilities
-from sacv.bench import tables
-from sacv.bench.contribution import LEAST, PLAIN, changes, scenes_of
-from sacv.bench.intervals import bootstrap
-from sacv.bench.metrics import PLACE_METRICS
-from sacv.bench.networks import trained
-from sacv.bench.place import ALL, OURS
-from sacv.bench.sanity import sanity
-from sacv.bench.scenes import render
-from sacv.bench.sizes import Effort
-from sacv.bench.study import Study, bin_name, staged
-from sacv.bench.tables import COLUMNS
-from sacv.bench.worlds import DEVELOPMENT, LESIONS
 from sacv.errors import OptionError
 from sacv.maps.methods import Gradient
+from sacv.synthetic.scenes import render
 from sacv.trust import LayerAdvice
+from sacv_bench import contribution as contributions
+from sacv_bench import interference as interferences
+from sacv_bench import layers as candidates
+from sacv_bench import place as places
+from sacv_bench import planted as directions
+from sacv_bench import run as runs
+from sacv_bench import stability as stabilities
+from sacv_bench import tables
+from sacv_bench.contribution import LEAST, PLAIN, changes, scenes_of
+from sacv_bench.intervals import bootstrap
+from sacv_bench.metrics import PLACE_METRICS
+from sacv_bench.networks import trained
+from sacv_bench.place import ALL, OURS
+from sacv_bench.sanity import sanity
+from sacv_bench.sizes import Effort
+from sacv_bench.study import Study, bin_name, staged
+from sacv_bench.tables import COLUMNS
+from sacv_bench.worlds import DEVELOPMENT, LESIONS
 
 NETWORK, LAYER, SEED = "plain-development", "blocks.1", 5
 CONCEPTS, BACKGROUNDS = ("striped", "dotted"), ("plain", "noise")

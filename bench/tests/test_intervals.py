@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sacv.bench.agreement import spearman
-from sacv.bench.intervals import bootstrap, mean
 from sacv.errors import OptionError
+from sacv_bench.agreement import spearman
+from sacv_bench.intervals import bootstrap, mean
 
 
 def obvious(values, images, seed, resamples, statistic):

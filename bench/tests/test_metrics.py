@@ -8,8 +8,9 @@ from PIL import Image
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from reference import place_metrics
-from sacv.bench.baselines import activation_norm, edge_strength, grad_cam
-from sacv.bench.metrics import (
+from sacv.errors import OptionError
+from sacv_bench.baselines import activation_norm, edge_strength, grad_cam
+from sacv_bench.metrics import (
     PLACE_METRICS,
     auroc,
     average_precision,
@@ -23,7 +24,6 @@ from sacv.bench.metrics import (
     read_mask,
     share_inside,
 )
-from sacv.errors import OptionError
 
 
 def test_coverage_by_hand():

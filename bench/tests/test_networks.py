@@ -1,5 +1,4 @@
 from functools import cache
-from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -7,7 +6,10 @@ import torch
 from safetensors.torch import load
 
 import sacv
-from sacv.bench.networks import (
+from sacv.errors import OptionError
+from sacv.model.transform import IMAGENET_MEAN, IMAGENET_STD
+from sacv.synthetic.scenes import SIZE, render
+from sacv_bench.networks import (
     NETWORKS,
     PlainNetwork,
     PowerMean,
@@ -16,10 +18,7 @@ from sacv.bench.networks import (
     TransformerNetwork,
     trained,
 )
-from sacv.bench.scenes import SIZE, render
-from sacv.bench.worlds import DEVELOPMENT, HELD_OUT, LESIONS, WORLDS
-from sacv.errors import OptionError
-from sacv.model.transform import IMAGENET_MEAN, IMAGENET_STD
+from sacv_bench.worlds import DEVELOPMENT, HELD_OUT, LESIONS, WORLDS
 
 SEED = 90210  # no seed of the training or of its held-out scenes
 
@@ -57,7 +56,7 @@ def fresh_scenes(world: str) -> tuple[torch.Tensor, np.ndarray]:
 
 
 def require_weights(network: Trained) -> bytes:
-    path = files("sacv.bench") / "data" / f"{network.name}.safetensors"
+    path = network.data / f"{network.name}.safetensors"
     if not path.is_file():
         pytest.fail(f"no weights of {network.name}: run scripts/train_bench.py {network.name}")
     return path.read_bytes()

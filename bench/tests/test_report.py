@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from sacv.bench.chart import COLOURS, OUR_COLOUR, chart_of
-from sacv.bench.place import OURS
-from sacv.bench.report import render, summary, to_json, write_report
-from sacv.bench.tables import COLUMNS, Picture, row, table_of
-from sacv.bench.targets import check
 from sacv.errors import StorageError
+from sacv_bench.chart import COLOURS, OUR_COLOUR, chart_of
+from sacv_bench.place import OURS
+from sacv_bench.report import render, summary, to_json, write_report
+from sacv_bench.tables import COLUMNS, Picture, row, table_of
+from sacv_bench.targets import check
 
 SETTINGS = {"split": "held-out", "seed": 3, "quick": True, "effort": {"seeds": 2, "steps": 5}}
 AREAS = ("area 1-2 %", "area 2-5 %", "area 5-10 %", "area 10-20 %")

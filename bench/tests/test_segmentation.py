@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sacv.bench.networks import trained
-from sacv.bench.segmentation import Segmentation
-from sacv.bench.sizes import Effort
-from sacv.bench.worlds import DEVELOPMENT
 from sacv.maps.methods import IntegratedGradients
+from sacv_bench.networks import trained
+from sacv_bench.segmentation import Segmentation
+from sacv_bench.sizes import Effort
+from sacv_bench.worlds import DEVELOPMENT
 
 SMALL = replace(trained("plain-development"), world=replace(DEVELOPMENT, area=(0.02, 0.2)))
 

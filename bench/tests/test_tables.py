@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sacv.bench.intervals import bootstrap
-from sacv.bench.tables import COLUMNS, averages, row, table_of
+from sacv_bench.intervals import bootstrap
+from sacv_bench.tables import COLUMNS, averages, row, table_of
 
 RECORDS = st.lists(
     st.tuples(

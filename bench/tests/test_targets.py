@@ -2,11 +2,11 @@ import math
 
 import pytest
 
-from sacv.bench.place import OURS, UNSUPERVISED
-from sacv.bench.planted import FINDERS
-from sacv.bench.study import AREAS, bin_name
-from sacv.bench.tables import row, table_of
-from sacv.bench.targets import FROM_2, FROM_5, TARGETS, Fall, Lead, Target, check, ours
+from sacv_bench.place import OURS, UNSUPERVISED
+from sacv_bench.planted import FINDERS
+from sacv_bench.study import AREAS, bin_name
+from sacv_bench.tables import row, table_of
+from sacv_bench.targets import FROM_2, FROM_5, TARGETS, Fall, Lead, Target, check, ours
 
 
 def table(*rows, name="T2"):

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from matplotlib.colors import rgb_to_hsv
 
-from sacv.bench import worlds
-from sacv.bench.scenes import LARGEST, SHAPES, SIZE, Element, SceneSpec, render
-from sacv.bench.textures import COLOURS, TEXTURES, texture
-from sacv.bench.worlds import DEVELOPMENT, GAP, HELD_OUT, LESIONS, WORLDS, Question, World
 from sacv.errors import OptionError
+from sacv.synthetic.scenes import LARGEST, SHAPES, SIZE, Element, SceneSpec, render
+from sacv.synthetic.textures import COLOURS, TEXTURES, texture
+from sacv_bench import worlds
+from sacv_bench.worlds import DEVELOPMENT, GAP, HELD_OUT, LESIONS, WORLDS, Question, World
 
 SEED = 90210
 DEGREES = {"red": 0, "yellow": 60, "green": 120, "blue": 240}

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from sacv.bench.clinic import DIAGNOSES, VEIL, Clinic, load, write_clinic
 from sacv.cav.strata import cramers_v
 from sacv.errors import OptionError, StorageError
+from sacv.synthetic.clinic import DIAGNOSES, VEIL, Clinic, load, write_clinic
 
 SMALL = Clinic(8, 2)
 

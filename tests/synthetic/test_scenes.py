@@ -10,7 +10,8 @@ from matplotlib.colors import rgb_to_hsv
 from PIL import Image
 from scipy.ndimage import binary_dilation, distance_transform_cdt
 
-from sacv.bench.scenes import (
+from sacv.errors import OptionError
+from sacv.synthetic.scenes import (
     OUTLINE,
     SHAPES,
     SIZE,
@@ -22,8 +23,7 @@ from sacv.bench.scenes import (
     write_guidance,
     write_scenes,
 )
-from sacv.bench.textures import COLOURS, FIRST_TEXTURES, TEXTURES, texture
-from sacv.errors import OptionError
+from sacv.synthetic.textures import COLOURS, FIRST_TEXTURES, TEXTURES, texture
 
 DISC = Element(shape="disc", texture="striped", area=0.15, angle=0.3, place=(0.4, 0.6), seed=3)
 SPEC = SceneSpec((DISC,), background="blotchy", seed=4)

@@ -1,1 +1,1 @@
-"""Scenes with ground truth, metrics and baselines."""
+"""The truth bench of sacv: explanations measured against ground truth, beside their rivals."""

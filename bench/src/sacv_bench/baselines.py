@@ -17,7 +17,7 @@ def edge_strength(
 ) -> NDArray[np.float64]:
     """Give the mean Sobel gradient of the luminance in each cell of a picture, `grid`.
 
-    `region` is the part of the picture that the grid divides, as in `sacv.bench.metrics.coverage`.
+    `region` is the part of the picture that the grid divides, as in `sacv_bench.metrics.coverage`.
     """
     grey = np.asarray(picture.convert("L"), dtype=np.float64) / 255
     return cell_means(np.hypot(sobel(grey, axis=0), sobel(grey, axis=1)), grid, region)
@@ -61,7 +61,7 @@ def gradient_times_input(
     grid
         Rows and columns of the map.
     region
-        The part of the input that the grid divides, as in `sacv.bench.metrics.coverage`.
+        The part of the input that the grid divides, as in `sacv_bench.metrics.coverage`.
     """
     pixels = (inputs_gradient.astype(np.float64) * inputs).sum(axis=1)
     return np.stack([cell_means(one, grid, region) for one in pixels])

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from sacv.bench.tables import Table
-from sacv.bench.targets import ours
+from sacv_bench.tables import Table
+from sacv_bench.targets import ours
 
 MAIN = {
     "T1": "cosine",

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sacv import __version__
-from sacv.bench.sizes import FULL, QUICK
 from sacv.cli.console import say, say_json, say_table
 from sacv.cli.options import json_option, seed_option
 from sacv.errors import OptionError
+from sacv_bench.sizes import FULL, QUICK
 
 if TYPE_CHECKING:
-    from sacv.bench.tables import Table
+    from sacv_bench.tables import Table
 
 HELD_OUT = "held-out"
 """The split that the targets are set for."""
@@ -45,7 +45,7 @@ HELD_OUT = "held-out"
 @seed_option
 @json_option
 @click.argument("tables", nargs=-1, metavar="[TABLE]...")
-def bench_command(
+def bench(
     quick: bool,
     split: str,
     out: Path,
@@ -66,8 +66,8 @@ def bench_command(
         raise OptionError("--network and --layer choose among those of --real DIR; give that too")
     from rich.console import Console
 
-    from sacv.bench.report import to_json, write_report
-    from sacv.bench.run import EXPERIMENTS, SPLITS, run
+    from sacv_bench.report import to_json, write_report
+    from sacv_bench.run import EXPERIMENTS, SPLITS, run
 
     names = choose("table", tables or tuple(EXPERIMENTS), EXPERIMENTS)
     (split,) = choose("split", (split,), SPLITS)
@@ -108,10 +108,10 @@ def real_bench(
     """Measure on real photographs, write the report and print its summary in Markdown."""
     from rich.console import Console
 
-    from sacv.bench.real.networks import NETWORKS, chosen
-    from sacv.bench.real.run import EXPERIMENTS, run_real
-    from sacv.bench.real.sizes import FULL, QUICK
-    from sacv.bench.real.writing import records, summary, write_real
+    from sacv_bench.real.networks import NETWORKS, chosen
+    from sacv_bench.real.run import EXPERIMENTS, run_real
+    from sacv_bench.real.sizes import FULL, QUICK
+    from sacv_bench.real.writing import records, summary, write_real
 
     names = choose("experiment", tuple(experiments) or tuple(EXPERIMENTS), EXPERIMENTS)
     taken = chosen(NETWORKS, networks, layers, quick)
@@ -157,7 +157,7 @@ def show_table(table: Table) -> None:
     """
     from rich.console import Console
 
-    from sacv.bench.targets import ours
+    from sacv_bench.targets import ours
 
     say(f"{table.name}: {table.title}\n{table.about}\n")
     order = {name: place for place, name in enumerate(dict.fromkeys(table.rows["condition"]))}
@@ -189,8 +189,8 @@ def _width(rows: Sequence[Mapping[str, str]]) -> int:
 
 def show_targets(tables: Sequence[Table], split: str) -> None:
     """Print which targets are met."""
-    from sacv.bench.report import summary
-    from sacv.bench.targets import check
+    from sacv_bench.report import summary
+    from sacv_bench.targets import check
 
     outcomes = check(tables)
     if not outcomes:

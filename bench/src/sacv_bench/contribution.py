@@ -21,23 +21,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sacv.bench.agreement import background_mass, sign_accuracy, spearman
-from sacv.bench.baselines import grad_cam, gradient_times_input, random_map
-from sacv.bench.examples import Example, best_and_worst
-from sacv.bench.intervals import bootstrap
-from sacv.bench.place import OURS, PAPER, input_gradients
-from sacv.bench.rivals.captum_tcav import captum_scores
-from sacv.bench.rivals.tcav import local_map
-from sacv.bench.rivals.visual_tcav import attribution_map, emblems, integrated_gradients, pooled_difference
-from sacv.bench.scenes import SceneSpec, render
-from sacv.bench.study import Guided, Seen, Study, staged
-from sacv.bench.tables import Table, row, table_of
-from sacv.bench.textures import COLOURS
 from sacv.errors import MissingExtraError
 from sacv.maps.methods import Gradient, GradientTimesConcept, Method
 from sacv.optional import require
 from sacv.scores import score
 from sacv.solvers import LDA, Logistic, MeanDifference, Solver, UnitLength
+from sacv.synthetic.scenes import SceneSpec, render
+from sacv.synthetic.textures import COLOURS
+from sacv_bench.agreement import background_mass, sign_accuracy, spearman
+from sacv_bench.baselines import grad_cam, gradient_times_input, random_map
+from sacv_bench.examples import Example, best_and_worst
+from sacv_bench.intervals import bootstrap
+from sacv_bench.place import OURS, PAPER, input_gradients
+from sacv_bench.rivals.captum_tcav import captum_scores
+from sacv_bench.rivals.tcav import local_map
+from sacv_bench.rivals.visual_tcav import attribution_map, emblems, integrated_gradients, pooled_difference
+from sacv_bench.study import Guided, Seen, Study, staged
+from sacv_bench.tables import Table, row, table_of
 
 Map = NDArray[np.floating]
 Contributor = Callable[[Guided, Seen, int], Map]
@@ -266,7 +266,7 @@ def _rivals(number: int) -> dict[str, Contributor]:
 
 def _has_captum() -> bool:
     try:
-        require("captum.concept", extra="captum")
+        require("captum.concept", extra="captum", package="sacv-bench")
     except MissingExtraError:
         return False
     return True

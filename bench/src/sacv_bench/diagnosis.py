@@ -13,13 +13,13 @@ from PIL import Image
 from scipy.stats import kstwobign
 from sklearn.metrics import roc_auc_score
 
-from sacv.bench.clinic import Clinic, Photo, load, write_clinic
-from sacv.bench.metrics import coverage
 from sacv.cav import ConceptBank, fit
 from sacv.cav.image_scores import image_scores
 from sacv.concepts import Table, from_table
 from sacv.solvers import LDA, MeanDifference
+from sacv.synthetic.clinic import Clinic, Photo, load, write_clinic
 from sacv.trust import Audit, audit
+from sacv_bench.metrics import coverage
 
 LAYER = "blocks.4"
 """Where a veil is seen best inside the lesions."""

@@ -11,8 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from sacv.bench.scenes import Scene
-from sacv.bench.tables import Picture
+from sacv.synthetic.scenes import Scene
+from sacv_bench.tables import Picture
 
 Map = NDArray[np.floating]
 

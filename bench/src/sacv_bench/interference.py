@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sacv.bench.contribution import LEAST, changes
-from sacv.bench.place import OURS, PAPER
-from sacv.bench.rivals.tcav import sensitivity
-from sacv.bench.study import Guided, Seen, Study, bin_name
-from sacv.bench.tables import Table, averages
 from sacv.maps.methods import Gradient, Method
 from sacv.solvers import Logistic, MeanDifference, Solver
+from sacv_bench.contribution import LEAST, changes
+from sacv_bench.place import OURS, PAPER
+from sacv_bench.rivals.tcav import sensitivity
+from sacv_bench.study import Guided, Seen, Study, bin_name
+from sacv_bench.tables import Table, averages
 
 Scorer = Callable[[Guided, Seen, int], NDArray[np.floating]]
 """From guidance, scenes and a question to a score of each image, `(n,)`."""

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from sacv.bench.agreement import sign_accuracy, spearman
-from sacv.bench.contribution import CONTRIBUTORS, LEAST, changes, joined, pairs_of, scenes_of
-from sacv.bench.metrics import auroc
-from sacv.bench.networks import Trained
-from sacv.bench.place import OURS, RIVALS
-from sacv.bench.sizes import Effort
-from sacv.bench.study import Study, bench_model
-from sacv.bench.tables import Table, row, table_of
 from sacv.cav import fit
 from sacv.trust.advice import LayerAdvice, advise
+from sacv_bench.agreement import sign_accuracy, spearman
+from sacv_bench.contribution import CONTRIBUTORS, LEAST, changes, joined, pairs_of, scenes_of
+from sacv_bench.metrics import auroc
+from sacv_bench.networks import Trained
+from sacv_bench.place import OURS, RIVALS
+from sacv_bench.sizes import Effort
+from sacv_bench.study import Study, bench_model
+from sacv_bench.tables import Table, row, table_of
 
 CANDIDATES = {
     "plain-development": tuple(f"blocks.{number}" for number in range(6)),

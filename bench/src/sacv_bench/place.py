@@ -14,17 +14,17 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from sacv.bench.baselines import activation_norm, edge_strength, grad_cam, gradient_times_input, random_map
-from sacv.bench.examples import Example, best_and_worst
-from sacv.bench.metrics import PLACE_METRICS, auroc, best_threshold_iou, iou
-from sacv.bench.rivals.net2vec import net2vec
-from sacv.bench.rivals.notebook import notebook_direction
-from sacv.bench.rivals.tcav import local_map
-from sacv.bench.rivals.visual_tcav import concept_map, emblems, pooled_difference
-from sacv.bench.scenes import Scene, SceneSpec
-from sacv.bench.study import AREAS, Guided, Seen, Study, bin_name, staged
-from sacv.bench.tables import Table, averages
 from sacv.solvers import LDA, Logistic, MeanDifference, Ridge, Solver, UnitLength
+from sacv.synthetic.scenes import Scene, SceneSpec
+from sacv_bench.baselines import activation_norm, edge_strength, grad_cam, gradient_times_input, random_map
+from sacv_bench.examples import Example, best_and_worst
+from sacv_bench.metrics import PLACE_METRICS, auroc, best_threshold_iou, iou
+from sacv_bench.rivals.net2vec import net2vec
+from sacv_bench.rivals.notebook import notebook_direction
+from sacv_bench.rivals.tcav import local_map
+from sacv_bench.rivals.visual_tcav import concept_map, emblems, pooled_difference
+from sacv_bench.study import AREAS, Guided, Seen, Study, bin_name, staged
+from sacv_bench.tables import Table, averages
 
 Map = NDArray[np.floating]
 Rival = Callable[[Guided, Seen], Map]

@@ -18,12 +18,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import ortho_group
 
-from sacv.bench.rivals.notebook import notebook_direction
-from sacv.bench.rivals.tcav import flattened_cav, pooled_cav
-from sacv.bench.sizes import Effort
-from sacv.bench.tables import Table, averages
 from sacv.solvers import LDA, Logistic, MeanDifference, MomentSolver, Ridge, SampleSolver, UnitLength
 from sacv.stats import LocationSample, Moments
+from sacv_bench.rivals.notebook import notebook_direction
+from sacv_bench.rivals.tcav import flattened_cav, pooled_cav
+from sacv_bench.sizes import Effort
+from sacv_bench.tables import Table, averages
 
 Float64 = NDArray[np.float64]
 Finder = Callable[[Float64, Float64, int], Float64]

@@ -23,10 +23,10 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from sacv.bench.chart import COLOURS, OUR_COLOUR, chart_of
-from sacv.bench.tables import Table
-from sacv.bench.targets import Outcome, check, ours
 from sacv.files import write_folder, write_json
+from sacv_bench.chart import COLOURS, OUR_COLOUR, chart_of
+from sacv_bench.tables import Table
+from sacv_bench.targets import Outcome, check, ours
 
 FORMAT_VERSION = 1
 KIND = "bench"
@@ -101,7 +101,7 @@ def summary(outcomes: Sequence[Outcome]) -> str:
 def render(tables: Sequence[Table], settings: Mapping[str, object]) -> str:
     """Give the page as HTML, with everything inline."""
     environment = Environment(
-        loader=PackageLoader("sacv.bench"),
+        loader=PackageLoader("sacv_bench"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

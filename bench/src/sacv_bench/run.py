@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sacv.bench.contribution import contribution
-from sacv.bench.interference import interference
-from sacv.bench.layers import layers, ranked
-from sacv.bench.networks import Trained, trained
-from sacv.bench.place import place
-from sacv.bench.planted import planted
-from sacv.bench.sanity import sanity
-from sacv.bench.sizes import Effort
-from sacv.bench.stability import stability
-from sacv.bench.study import Study
-from sacv.bench.tables import Table
 from sacv.errors import OptionError
+from sacv_bench.contribution import contribution
+from sacv_bench.interference import interference
+from sacv_bench.layers import layers, ranked
+from sacv_bench.networks import Trained, trained
+from sacv_bench.place import place
+from sacv_bench.planted import planted
+from sacv_bench.sanity import sanity
+from sacv_bench.sizes import Effort
+from sacv_bench.stability import stability
+from sacv_bench.study import Study
+from sacv_bench.tables import Table
 
 EXPERIMENTS = {
     "T1": "a planted direction, by number of images",

@@ -15,20 +15,20 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sacv.bench.contribution import scenes_of
-from sacv.bench.metrics import auroc
-from sacv.bench.place import OURS
-from sacv.bench.scenes import SIZE, Element, Scene, render
-from sacv.bench.study import Study
-from sacv.bench.tables import Table, row, table_of
-from sacv.bench.textures import TEXTURES, texture
 from sacv.cav import fit
 from sacv.concepts import Region
 from sacv.errors import OptionError
 from sacv.maps import explain
 from sacv.maps.methods import Gradient
 from sacv.scores import score
+from sacv.synthetic.scenes import SIZE, Element, Scene, render
+from sacv.synthetic.textures import TEXTURES, texture
 from sacv.trust.randomised import shuffled, similarity
+from sacv_bench.contribution import scenes_of
+from sacv_bench.metrics import auroc
+from sacv_bench.place import OURS
+from sacv_bench.study import Study
+from sacv_bench.tables import Table, row, table_of
 
 SHOWN = 8
 """Scenes explained in each trial."""

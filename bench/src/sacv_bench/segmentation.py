@@ -21,18 +21,18 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
-from sacv.bench.agreement import spearman
-from sacv.bench.contribution import PLAIN, scenes_of
-from sacv.bench.networks import Trained
-from sacv.bench.scenes import Scene, SceneSpec, render
-from sacv.bench.sizes import Effort
-from sacv.bench.study import Study
 from sacv.cav import fit
 from sacv.concepts.coverage import cell_means
 from sacv.maps import explain
 from sacv.maps.methods import Method
 from sacv.model import VisionModel
+from sacv.synthetic.scenes import Scene, SceneSpec, render
 from sacv.targets import Aimed, Each, Region
+from sacv_bench.agreement import spearman
+from sacv_bench.contribution import PLAIN, scenes_of
+from sacv_bench.networks import Trained
+from sacv_bench.sizes import Effort
+from sacv_bench.study import Study
 
 REST = "rest"
 STEPS = 300

@@ -10,13 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from sacv.bench.contribution import scenes_of
-from sacv.bench.place import OURS, PAPER
-from sacv.bench.rivals.notebook import notebook_direction
-from sacv.bench.rivals.tcav import flattened_cav, local_map, pooled_cav
-from sacv.bench.study import Guided, Seen, Study
-from sacv.bench.tables import Table, averages
 from sacv.solvers import LDA, Logistic, MeanDifference, Solver
+from sacv_bench.contribution import scenes_of
+from sacv_bench.place import OURS, PAPER
+from sacv_bench.rivals.notebook import notebook_direction
+from sacv_bench.rivals.tcav import flattened_cav, local_map, pooled_cav
+from sacv_bench.study import Guided, Seen, Study
+from sacv_bench.tables import Table, averages
 
 Values = NDArray[np.floating]
 Found = tuple[Values, Mapping[str, Values]]

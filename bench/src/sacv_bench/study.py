@@ -12,12 +12,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import binary_dilation
 
-from sacv.bench.metrics import coverage
-from sacv.bench.networks import Trained
-from sacv.bench.rivals.tcav import flattened_cav, pooled_cav
-from sacv.bench.scenes import SIZE, Scene, SceneSpec, render
-from sacv.bench.sizes import Effort
-from sacv.bench.worlds import Question, World
 from sacv.cav import ConceptBank, fit
 from sacv.concepts.coverage import cell_means
 from sacv.errors import OptionError
@@ -25,6 +19,12 @@ from sacv.maps import Explanation, explain
 from sacv.maps.methods import Method
 from sacv.model import ImageTransform, VisionModel
 from sacv.solvers import Solver
+from sacv.synthetic.scenes import SIZE, Scene, SceneSpec, render
+from sacv_bench.metrics import coverage
+from sacv_bench.networks import Trained
+from sacv_bench.rivals.tcav import flattened_cav, pooled_cav
+from sacv_bench.sizes import Effort
+from sacv_bench.worlds import Question, World
 
 Values = NDArray[np.float32]
 Picture = NDArray[np.uint8]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from sacv.bench.intervals import bootstrap
+from sacv_bench.intervals import bootstrap
 
 COLUMNS = ("condition", "rival", "metric", "value", "low", "high", "random", "count")
 

@@ -11,8 +11,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sacv.bench.place import ALL, OURS, UNSUPERVISED
-from sacv.bench.tables import Table
+from sacv_bench.place import ALL, OURS, UNSUPERVISED
+from sacv_bench.tables import Table
 
 OURS_PLANTED = "UnitLength(MeanDifference)"
 """What T1, which has no images, calls ours: the direction v alone."""

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sacv.bench.scenes import LARGEST, SIZE, Element, SceneSpec, apart
-from sacv.bench.textures import COLOURS, TEXTURES, texture
 from sacv.errors import OptionError
+from sacv.synthetic.clinic import CONTRAST, SCALE, SHAPES, SKIN
+from sacv.synthetic.scenes import LARGEST, SIZE, Element, SceneSpec, apart
+from sacv.synthetic.textures import COLOURS, TEXTURES, texture
 
 GAP = 0.03
 """Least distance between elements, as a share of the side."""
@@ -263,15 +264,17 @@ LESIONS = World(
     "lesions",
     concepts=("dotted", "ringed"),
     fillings=("plain", "blotchy"),
-    backgrounds=("voronoi", "cloudy", "mosaic"),
-    shapes=("disc", "hexagon", "star"),
+    backgrounds=SKIN,
+    shapes=SHAPES,
     questions=(Question("malignant", "dotted"), Question("benign", "ringed", "dotted")),
     area=(0.015, 0.08),
     elements=4,
     outline=0.0,
+    scale=SCALE,
+    contrast=CONTRAST,
     behind=0.0,
 )
-"""As in diagnosis: small lesions without an outline on large varied tissue."""
+"""As in diagnosis: small lesions without an outline on large varied tissue, as the made clinic has them."""
 
 WORLDS = {world.name: world for world in (DEVELOPMENT, HELD_OUT, LESIONS)}
 """By name."""

@@ -1,6 +1,6 @@
 import pytest
 
-from bench.real.made import make_material
+from real.made import make_material
 
 
 @pytest.fixture(scope="session")

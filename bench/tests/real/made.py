@@ -6,8 +6,8 @@ import json
 import numpy as np
 from PIL import Image
 
-from sacv.bench.real.networks import Network
-from sacv.bench.real.sizes import RealEffort
+from sacv_bench.real.networks import Network
+from sacv_bench.real.sizes import RealEffort
 
 NET = """
 import torch

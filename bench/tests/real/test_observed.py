@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from sacv.bench.agreement import spearman
-from sacv.bench.metrics import auroc
-from sacv.bench.real.observed import (
+from sacv_bench.agreement import spearman
+from sacv_bench.metrics import auroc
+from sacv_bench.real.observed import (
     ADVISED,
     IMAGE,
     PLACE,

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sacv.bench.real.pasting import SIDE, CutOut, cut_out, disc, paste
+from sacv_bench.real.pasting import SIDE, CutOut, cut_out, disc, paste
 
 BLUE, ORANGE = (10, 20, 200), (250, 140, 0)
 

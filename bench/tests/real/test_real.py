@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import sacv
-from sacv.bench.baselines import edge_strength, grad_cam
-from sacv.bench.metrics import auroc, coverage, read_mask
 from sacv.concepts.decoding import read_picture
+from sacv_bench.baselines import edge_strength, grad_cam
+from sacv_bench.metrics import auroc, coverage, read_mask
 from viewer import shown
 
 DATA = Path(os.environ.get("SACV_REAL_DATA", "../shared/real"))

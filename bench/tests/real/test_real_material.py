@@ -2,9 +2,9 @@ import shutil
 
 import pytest
 
-from sacv.bench.real.material import NEEDS, read_material
-from sacv.bench.real.streets import drive_splits
 from sacv.errors import ImageSetError
+from sacv_bench.real.material import NEEDS, read_material
+from sacv_bench.real.streets import drive_splits
 
 
 def read(folder, *experiments):

@@ -7,21 +7,21 @@ import pandas as pd
 import pytest
 
 import sacv
-from bench.real.made import TINY, TOY
-from sacv.bench.place import OURS, PAPER
-from sacv.bench.real import absent as absences
-from sacv.bench.real.lesions import FOLDS, folds
-from sacv.bench.real.marked import Marked
-from sacv.bench.real.material import NEEDS, read_material
-from sacv.bench.real.methods import MEAN_DIFFERENCE, METHODS, NET2VEC, directions
-from sacv.bench.real.networks import NETWORKS, chosen
-from sacv.bench.real.observed import ADVISED, IMAGE, PLACE, ROWS, SIGN, SPEARMAN
-from sacv.bench.real.run import EXPERIMENTS, RealResult, run_real
-from sacv.bench.real.setup import Lab
-from sacv.bench.real.streets import streets
-from sacv.bench.real.writing import in_short, records, summary, tables, write_real
+from real.made import TINY, TOY
 from sacv.cli import main
 from sacv.errors import ImageSetError, OptionError
+from sacv_bench.place import OURS, PAPER
+from sacv_bench.real import absent as absences
+from sacv_bench.real.lesions import FOLDS, folds
+from sacv_bench.real.marked import Marked
+from sacv_bench.real.material import NEEDS, read_material
+from sacv_bench.real.methods import MEAN_DIFFERENCE, METHODS, NET2VEC, directions
+from sacv_bench.real.networks import NETWORKS, chosen
+from sacv_bench.real.observed import ADVISED, IMAGE, PLACE, ROWS, SIGN, SPEARMAN
+from sacv_bench.real.run import EXPERIMENTS, RealResult, run_real
+from sacv_bench.real.setup import Lab
+from sacv_bench.real.streets import streets
+from sacv_bench.real.writing import in_short, records, summary, tables, write_real
 
 SEED = 3
 
@@ -238,8 +238,8 @@ def bench(capsys, *arguments):
 
 
 def test_the_command(folder, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("sacv.bench.real.networks.NETWORKS", (TOY,))
-    monkeypatch.setattr("sacv.bench.real.sizes.QUICK", TINY)
+    monkeypatch.setattr("sacv_bench.real.networks.NETWORKS", (TOY,))
+    monkeypatch.setattr("sacv_bench.real.sizes.QUICK", TINY)
     monkeypatch.chdir(tmp_path)
     status, out, err = bench(capsys, "--real", str(folder), "--quick", "--layer", "features.1", "--json", "Horses")
     found = json.loads(out)

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from sacv.bench.rivals.captum_tcav import captum_scores
-from sacv.bench.rivals.tcav import flattened_cav, sensitivity
 from sacv.errors import OptionError
+from sacv_bench.rivals.captum_tcav import captum_scores
+from sacv_bench.rivals.tcav import flattened_cav, sensitivity
 
 pytest.importorskip("captum")
 

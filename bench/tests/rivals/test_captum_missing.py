@@ -1,4 +1,4 @@
-"""What can be told without captum; its own test is in `tests/zoo/test_captum.py`."""
+"""What holds without captum; captum itself is tested in `test_captum.py`."""
 
 import sys
 
@@ -6,15 +6,15 @@ import pytest
 import torch
 from torch import nn
 
-from sacv.bench.rivals.captum_tcav import captum_scores
 from sacv.errors import MissingExtraError, OptionError
+from sacv_bench.rivals.captum_tcav import captum_scores
 
 IMAGES = torch.zeros(2, 3, 4, 4)
 
 
 def test_captum_that_is_not_there_is_asked_for(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "captum.concept", None)
-    with pytest.raises(MissingExtraError, match="captum"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'sacv-bench\[captum\]'"):
         captum_scores(nn.Identity(), "", IMAGES, IMAGES, IMAGES, 0, tmp_path / "new", seed=0)
     assert not (tmp_path / "new").exists()
 

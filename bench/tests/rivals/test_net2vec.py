@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from sacv.bench.rivals.net2vec import net2vec
 from sacv.errors import OptionError, SolverError
+from sacv_bench.rivals.net2vec import net2vec
 
 
 def planted(seed, images=40, grid=6, channels=5, strength=2.5):

@@ -6,9 +6,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 
 from reference import notebook as reference
-from sacv.bench.rivals.notebook import HELD_BACK, notebook_direction
-from sacv.bench.rivals.tcav import pooled_cav
 from sacv.errors import OptionError, SolverError
+from sacv_bench.rivals.notebook import HELD_BACK, notebook_direction
+from sacv_bench.rivals.tcav import pooled_cav
 
 
 def planted(seed, grid, images=60, channels=64, strength=1.5):

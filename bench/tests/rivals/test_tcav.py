@@ -4,8 +4,8 @@ import torch
 from sklearn.svm import LinearSVC
 from torch import nn
 
-from sacv.bench.rivals.tcav import flattened_cav, local_map, pooled_cav, sensitivity
 from sacv.errors import OptionError, SolverError
+from sacv_bench.rivals.tcav import flattened_cav, local_map, pooled_cav, sensitivity
 
 
 def planted(seed, images=60, grid=(3, 4), channels=6, where=None, strength=2.0):

@@ -3,7 +3,8 @@ import pytest
 import torch
 from torch import nn
 
-from sacv.bench.rivals.visual_tcav import (
+from sacv.errors import OptionError
+from sacv_bench.rivals.visual_tcav import (
     attribution,
     attribution_map,
     class_share,
@@ -12,7 +13,6 @@ from sacv.bench.rivals.visual_tcav import (
     integrated_gradients,
     pooled_difference,
 )
-from sacv.errors import OptionError
 
 
 def test_the_direction_is_the_difference_of_the_pooled_means():

@@ -9,7 +9,7 @@ import click
 from sacv.cli.console import say, say_json
 from sacv.cli.options import json_option, seed_option
 
-MODEL = "sacv.bench.clinic:load"
+MODEL = "sacv.synthetic.clinic:load"
 
 
 @click.command("clinic")
@@ -30,7 +30,7 @@ def clinic_command(
     out: Path, patients: int, pictures: int, confounding: float, vignette: bool, seed: int, as_json: bool
 ) -> None:
     """Write a made clinic to try everything on: photos of lesions, their masks and a table, whose truth is known."""
-    from sacv.bench.clinic import Clinic, write_clinic
+    from sacv.synthetic.clinic import Clinic, write_clinic
 
     photos = Clinic(patients, pictures, confounding, vignette, seed).photos()
     table = write_clinic(out, photos)

@@ -9,9 +9,9 @@ import click
 
 from sacv import __version__
 from sacv.cli.console import run
-from sacv.cli.lazy import Home, LazyGroup
+from sacv.cli.lazy import Home, LazyGroup, PlugIn
 
-HOMES = {
+HOMES: dict[str, Home | PlugIn] = {
     "demo": Home(
         "sacv.cli.demo",
         "demo_command",
@@ -62,9 +62,8 @@ HOMES = {
         "Write a made clinic to try everything on: photos of lesions, their masks and a table, whose truth is known.",
     ),
     "app": Home("sacv.cli.app", "app_command", "Explain photos and make concepts in the browser, on this machine."),
-    "bench": Home(
-        "sacv.cli.bench",
-        "bench_command",
+    "bench": PlugIn(
+        "sacv-bench",
         "Measure explanations against ground truth, beside their rivals: the TABLEs named (T1 to T6, layers), or all.",
     ),
 }

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy.ndimage import binary_dilation
 
-from sacv.bench.textures import COLOURS, CONTRAST, FIRST_TEXTURES, TEXTURES, texture
 from sacv.errors import OptionError
+from sacv.synthetic.textures import COLOURS, CONTRAST, FIRST_TEXTURES, TEXTURES, texture
 
 SIZE = 128
 """Side of a scene in pixels."""
@@ -114,7 +114,7 @@ class SceneSpec:
     outline
         Width of the line around each element, as a share of the side; 0 for none.
     scale, contrast
-        Of all textures (`sacv.bench.textures.texture`).
+        Of all textures (`sacv.synthetic.textures.texture`).
 
     Raises
     ------

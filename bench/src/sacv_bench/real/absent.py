@@ -12,17 +12,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sacv.bench.place import OURS
-from sacv.bench.real.material import TEXTURES, Photo
-from sacv.bench.real.observed import Observation, at, names_of
-from sacv.bench.real.patterns import animals
-from sacv.bench.real.setup import Lab
 from sacv.cav import ConceptBank
 from sacv.concepts.coverage import cell_means
 from sacv.errors import OptionError
 from sacv.maps import Explanation, explain
 from sacv.maps.methods import Gradient
 from sacv.targets import PREDICTED
+from sacv_bench.place import OURS
+from sacv_bench.real.material import TEXTURES, Photo
+from sacv_bench.real.observed import Observation, at, names_of
+from sacv_bench.real.patterns import animals
+from sacv_bench.real.setup import Lab
 
 EXPERIMENT = "absent"
 TRAINED = 10

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from sacv.bench.baselines import edge_strength, grad_cam
 from sacv.concepts import mask_weights
 from sacv.model import VisionModel
 from sacv.targets import PREDICTED
+from sacv_bench.baselines import edge_strength, grad_cam
 
 Float64 = NDArray[np.float64]
 Map = NDArray[np.floating]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sacv.bench.real.marked import Marked
-from sacv.bench.real.observed import Observation
-from sacv.bench.real.setup import Lab
+from sacv_bench.real.marked import Marked
+from sacv_bench.real.observed import Observation
+from sacv_bench.real.setup import Lab
 
 EXPERIMENT, CONCEPT = "horses", "horse"
 MOST = 10

@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sacv.bench.real.activations import Seen
-from sacv.bench.real.marked import Marked
-from sacv.bench.real.material import Photo
-from sacv.bench.real.methods import maps, told
-from sacv.bench.real.observed import IMAGE, Observation, at, names_of
-from sacv.bench.real.setup import Lab
 from sacv.errors import ImageSetError
+from sacv_bench.real.activations import Seen
+from sacv_bench.real.marked import Marked
+from sacv_bench.real.material import Photo
+from sacv_bench.real.methods import maps, told
+from sacv_bench.real.observed import IMAGE, Observation, at, names_of
+from sacv_bench.real.setup import Lab
 
 EXPERIMENT, LESION, VEIL = "lesions", "lesion", "veil"
 FOLDS = 4

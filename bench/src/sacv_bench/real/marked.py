@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from sacv.bench.real.activations import Float64, Seen
-from sacv.bench.real.material import Photo
-from sacv.bench.real.methods import Told, maps
-from sacv.bench.real.observed import Observation, at, names_of, place
-from sacv.bench.real.setup import Lab
+from sacv_bench.real.activations import Float64, Seen
+from sacv_bench.real.material import Photo
+from sacv_bench.real.methods import Told, maps
+from sacv_bench.real.observed import Observation, at, names_of, place
+from sacv_bench.real.setup import Lab
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sacv.bench.metrics import read_mask
 from sacv.concepts.decoding import read_picture
 from sacv.errors import ImageSetError
+from sacv_bench.metrics import read_mask
 
 CLASSES = ("car", "tree", "road", "sky")
 TEXTURES = ("striped", "dotted", "chequered", "other")

@@ -13,15 +13,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sacv.bench.place import OURS, PAPER
-from sacv.bench.real.activations import Map, Seen
-from sacv.bench.rivals.net2vec import net2vec
 from sacv.cav import ConceptBank
 from sacv.errors import SolverError
 from sacv.maps.relevance import relevance
 from sacv.solvers import Logistic
 from sacv.solvers.base import unit
 from sacv.stats import LocationSample
+from sacv_bench.place import OURS, PAPER
+from sacv_bench.real.activations import Map, Seen
+from sacv_bench.rivals.net2vec import net2vec
 
 Float64 = NDArray[np.float64]
 

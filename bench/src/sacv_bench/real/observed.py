@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from sacv.bench.agreement import sign_accuracy
-from sacv.bench.intervals import bootstrap, mean
-from sacv.bench.real.activations import Float64, Map
+from sacv_bench.agreement import sign_accuracy
+from sacv_bench.intervals import bootstrap, mean
+from sacv_bench.real.activations import Float64, Map
 
 KEYS = ("network", "layer", "experiment", "concept", "n", "method", "metric")
 ROWS = (*KEYS, "value", "low", "high", "images")
@@ -61,7 +61,7 @@ def place(
 
 
 def areas(values: Map, inside: NDArray[np.bool_]) -> Float64:
-    """Give `sacv.bench.metrics.auroc` of many maps `(maps, *grid)` of one picture at once, float64 `(maps,)`.
+    """Give `sacv_bench.metrics.auroc` of many maps `(maps, *grid)` of one picture at once, float64 `(maps,)`.
 
     From the ranks R of the k cells inside, of n: (sum R - k (k + 1) / 2) / (k (n - k)).
     """
@@ -97,7 +97,7 @@ def pairs_auroc(scores: Float64, labels: Float64, strata: Float64) -> float:
 
 
 def rank_correlation(found: Float64, truth: Float64) -> float:
-    """Give `sacv.bench.agreement.spearman`, which it is, in less time where there are few values.
+    """Give `sacv_bench.agreement.spearman`, which it is, in less time where there are few values.
 
     A value's rank is the number of values below it and half of those equal to it, up to a constant.
     """

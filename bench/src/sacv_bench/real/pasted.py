@@ -14,17 +14,17 @@ from functools import partial
 
 import numpy as np
 
-from sacv.bench.place import OURS, PAPER
-from sacv.bench.real.activations import Float64, Map, Seen, see
-from sacv.bench.real.marked import Marked
-from sacv.bench.real.material import TEXTURES, Photo
-from sacv.bench.real.methods import EDGES, GRAD_CAM, MEAN_DIFFERENCE, NORM, Told, directions, maps
-from sacv.bench.real.observed import PLACE, SIGN, SPEARMAN, Observation, at, names_of, place
-from sacv.bench.real.pasting import CutOut, Pasted, cut_out, disc, paste
-from sacv.bench.real.setup import Lab
 from sacv.cav import ConceptBank
 from sacv.maps import explain
 from sacv.maps.methods import Gradient
+from sacv_bench.place import OURS, PAPER
+from sacv_bench.real.activations import Float64, Map, Seen, see
+from sacv_bench.real.marked import Marked
+from sacv_bench.real.material import TEXTURES, Photo
+from sacv_bench.real.methods import EDGES, GRAD_CAM, MEAN_DIFFERENCE, NORM, Told, directions, maps
+from sacv_bench.real.observed import PLACE, SIGN, SPEARMAN, Observation, at, names_of, place
+from sacv_bench.real.pasting import CutOut, Pasted, cut_out, disc, paste
+from sacv_bench.real.setup import Lab
 
 EXPERIMENT = "pasted"
 HORSE, ZEBRA, STRIPED = "horse", "zebra", "striped"

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sacv.bench.real.marked import Marked
-from sacv.bench.real.material import TEXTURES, Photo
-from sacv.bench.real.methods import maps
-from sacv.bench.real.observed import Observation, at, names_of, place
-from sacv.bench.real.setup import Lab
+from sacv_bench.real.marked import Marked
+from sacv_bench.real.material import TEXTURES, Photo
+from sacv_bench.real.methods import maps
+from sacv_bench.real.observed import Observation, at, names_of, place
+from sacv_bench.real.setup import Lab
 
 EXPERIMENT = "patterns"
 STRIPED, DOTTED = "striped", "dotted"

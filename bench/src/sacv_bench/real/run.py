@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from sacv.bench.real.absent import absent
-from sacv.bench.real.horses import horses
-from sacv.bench.real.lesions import lesions
-from sacv.bench.real.material import read_material
-from sacv.bench.real.networks import Network
-from sacv.bench.real.observed import Observation, summarise
-from sacv.bench.real.pasted import pasted
-from sacv.bench.real.patterns import patterns
-from sacv.bench.real.setup import Lab
-from sacv.bench.real.sizes import RealEffort
-from sacv.bench.real.streets import streets
 from sacv.errors import OptionError
+from sacv_bench.real.absent import absent
+from sacv_bench.real.horses import horses
+from sacv_bench.real.lesions import lesions
+from sacv_bench.real.material import read_material
+from sacv_bench.real.networks import Network
+from sacv_bench.real.observed import Observation, summarise
+from sacv_bench.real.pasted import pasted
+from sacv_bench.real.patterns import patterns
+from sacv_bench.real.setup import Lab
+from sacv_bench.real.sizes import RealEffort
+from sacv_bench.real.streets import streets
 
 EXPERIMENTS: dict[str, Callable[[Lab], list[Observation]]] = {
     "streets": streets,
@@ -39,7 +39,7 @@ class RealResult:
     Parameters
     ----------
     rows
-        Columns `sacv.bench.real.observed.ROWS`.
+        Columns `sacv_bench.real.observed.ROWS`.
     advice
         `network`, `experiment`, `concept`, `n`, `layer`, `times`: how often the advice named each layer.
     """
@@ -61,7 +61,7 @@ def run_real(
     Parameters
     ----------
     folder
-        Of real photographs; see `sacv.bench.real.material`.
+        Of real photographs; see `sacv_bench.real.material`.
     experiments
         Of `EXPERIMENTS`.
     networks

@@ -8,15 +8,15 @@ from functools import cached_property
 
 import numpy as np
 
-from sacv.bench.real.activations import Float64, Seen, see
-from sacv.bench.real.material import Material, Photo
-from sacv.bench.real.methods import Told, told
-from sacv.bench.real.networks import Network
-from sacv.bench.real.sizes import RealEffort
 from sacv.cav import ConceptBank, fit
 from sacv.concepts import Region
 from sacv.model import VisionModel
 from sacv.trust.advice import advise
+from sacv_bench.real.activations import Float64, Seen, see
+from sacv_bench.real.material import Material, Photo
+from sacv_bench.real.methods import Told, told
+from sacv_bench.real.networks import Network
+from sacv_bench.real.sizes import RealEffort
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sacv.bench.real.marked import Marked
-from sacv.bench.real.material import CLASSES, Photo
-from sacv.bench.real.observed import Observation
-from sacv.bench.real.setup import Lab
+from sacv_bench.real.marked import Marked
+from sacv_bench.real.material import CLASSES, Photo
+from sacv_bench.real.observed import Observation
+from sacv_bench.real.setup import Lab
 
 EXPERIMENT = "streets"
 

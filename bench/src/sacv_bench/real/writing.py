@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sacv.bench.place import OURS
-from sacv.bench.real.methods import METHODS
-from sacv.bench.real.observed import ADVISED, ALL, IMAGE, PLACE, SIGN, SPEARMAN
-from sacv.bench.real.run import RealResult
-from sacv.bench.report import write_report
-from sacv.bench.tables import Table, row, table_of
+from sacv_bench.place import OURS
+from sacv_bench.real.methods import METHODS
+from sacv_bench.real.observed import ADVISED, ALL, IMAGE, PLACE, SIGN, SPEARMAN
+from sacv_bench.real.run import RealResult
+from sacv_bench.report import write_report
+from sacv_bench.tables import Table, row, table_of
 
 QUESTIONS = {
     "streets": "Is a class that is marked on frames of some drives found on a drive left out?",

@@ -1,7 +1,7 @@
 """captum's own TCAV, run as it is (Kokhlikyan et al., arXiv 2009.07896; written against captum 0.9).
 
 It stores the flattened activations of both sets in a folder, trains its default classifier on two thirds of the images
-(see `sacv.bench.rivals.tcav`), and scores images by the derivative of the logit along the weights w, which it does not
+(see `sacv_bench.rivals.tcav`), and scores images by the derivative of the logit along the weights w, which it does not
 scale::
 
     S = sum_p w(p) . dz/da(p)
@@ -88,7 +88,7 @@ def captum_scores(
     """
     if folder.exists() and any(folder.iterdir()):
         raise OptionError(f"{folder} is not empty; captum would take what lies there for this network's")
-    concept = require("captum.concept", extra="captum")
+    concept = require("captum.concept", extra="captum", package="sacv-bench")
     sets = [
         concept.Concept(number, name, torch.split(images, BATCH))
         for number, (name, images) in enumerate([("concept", concept_inputs), ("random", random_inputs)])

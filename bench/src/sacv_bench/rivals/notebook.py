@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 
-from sacv.bench.rivals.shared import at_length_one, require_alike
+from sacv_bench.rivals.shared import at_length_one, require_alike
 
 Values = NDArray[np.floating]
 

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import SGDClassifier
 
-from sacv.bench.rivals.shared import at_length_one, require_alike
 from sacv.errors import OptionError
+from sacv_bench.rivals.shared import at_length_one, require_alike
 
 Values = NDArray[np.floating]
 Float64 = NDArray[np.float64]

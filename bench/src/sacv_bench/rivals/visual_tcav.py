@@ -31,8 +31,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sacv.bench.rivals.shared import require_alike
 from sacv.errors import OptionError
+from sacv_bench.rivals.shared import require_alike
 
 Values = NDArray[np.floating]
 Float64 = NDArray[np.float64]
