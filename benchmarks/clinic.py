@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from sacv.synthetic.clinic import Clinic
+from sacv_bench.clinic import Clinic
 from sacv_bench.diagnosis import confounded, dealt, image_p_values, uniformity, vignetted
 
 

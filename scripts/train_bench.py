@@ -22,6 +22,7 @@ from sacv.synthetic.scenes import render
 from sacv_bench.networks import NETWORKS, TransformerNetwork, trained
 from sacv_bench.worlds import WORLDS
 
+DATA = Path(__file__).parents[1] / "bench" / "src" / "sacv_bench" / "data"
 AREA_BINS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 BATCH = 64
 
@@ -83,9 +84,8 @@ def train(name: str, scenes: int, epochs: int, seed: int) -> None:
         key: value.half().contiguous() if value.is_floating_point() else value
         for key, value in network.state_dict().items()
     }
-    data = Path(str(found.data))
-    data.mkdir(exist_ok=True)
-    save_file(state, data / f"{name}.safetensors")
+    DATA.mkdir(exist_ok=True)
+    save_file(state, DATA / f"{name}.safetensors")
     right_ones = (predict(found.load(), held) == held_answers).numpy()
     figures = {
         "world": found.world.name,
@@ -107,7 +107,7 @@ def train(name: str, scenes: int, epochs: int, seed: int) -> None:
             if (inside := (held_areas >= low) & (held_areas < high)).any()
         },
     }
-    (data / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    (DATA / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(figures, indent=2), flush=True)
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from sacv.cav.strata import cramers_v
 from sacv.errors import OptionError, StorageError
-from sacv.synthetic.clinic import DIAGNOSES, VEIL, Clinic, load, write_clinic
+from sacv_bench.clinic import DIAGNOSES, VEIL, Clinic, load, write_clinic
 
 SMALL = Clinic(8, 2)
 

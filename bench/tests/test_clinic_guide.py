@@ -48,7 +48,7 @@ def test_the_clinic_is_told_to_machines(run, tmp_path):  # noqa: F811
     status, out, _ = run("clinic", "--out", tmp_path / "c", "--patients", 4, "--pictures", 1, "--json")
     told = json.loads(out)
     assert status == 0 and len(list(Path(told["photos"]).iterdir())) == len(list(Path(told["masks"]).iterdir())) == 4
-    assert Path(told["table"]).exists() and told["model"] == "sacv.synthetic.clinic:load"
+    assert Path(told["table"]).exists() and told["model"] == "sacv_bench.clinic:load"
 
 
 @pytest.mark.real

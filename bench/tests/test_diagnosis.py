@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sacv.synthetic.clinic import Clinic
+from sacv_bench.clinic import Clinic
 from sacv_bench.diagnosis import confounded, dealt, image_p_values, uniformity, vignetted
 
 

@@ -1,4 +1,5 @@
 from functools import cache
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -56,7 +57,7 @@ def fresh_scenes(world: str) -> tuple[torch.Tensor, np.ndarray]:
 
 
 def require_weights(network: Trained) -> bytes:
-    path = network.data / f"{network.name}.safetensors"
+    path = files("sacv_bench") / "data" / f"{network.name}.safetensors"
     if not path.is_file():
         pytest.fail(f"no weights of {network.name}: run scripts/train_bench.py {network.name}")
     return path.read_bytes()

@@ -36,8 +36,9 @@ from PIL import Image
 
 from sacv.errors import OptionError, StorageError
 from sacv.model import ImageTransform, VisionModel
-from sacv.synthetic.lesion_network import load_lesion_network
 from sacv.synthetic.scenes import SIZE, Element, SceneSpec, render
+from sacv_bench.networks import trained
+from sacv_bench.worlds import LESIONS
 
 DIAGNOSES = ("malignant", "benign")
 """Values of the column `diagnosis`, in the order of the network's logits."""
@@ -49,11 +50,6 @@ MALIGNANT, BENIGN, VEIL = ("plain", "dotted"), ("blotchy", "ringed"), "striped"
 LESION = (0.2, 0.3)
 PATCH = (0.03, 0.06)
 """Areas of a lesion and of a patch in it, as shares of the picture."""
-
-SHAPES = ("disc", "hexagon", "star")
-SKIN = ("voronoi", "cloudy", "mosaic")
-SCALE, CONTRAST = 0.6, 0.55
-"""Shapes of lesions, textures of the skin, and scale and contrast of all textures, as the network was trained on."""
 
 CLEAR, DARK = 0.8, 0.85
 """Where a vignette begins and ends, in half sides from the middle."""
@@ -123,7 +119,7 @@ class Photo:
         filling, patch = MALIGNANT if self.malignant else BENIGN
         elements = [replace(self.lesion, texture=filling), replace(self.inside, texture=patch)]
         elements += [self.striped] * self.veil
-        return SceneSpec(tuple(elements), self.style.background, self.style.seed, 0.0, SCALE, CONTRAST)
+        return SceneSpec(tuple(elements), self.style.background, self.style.seed, 0.0, LESIONS.scale, LESIONS.contrast)
 
     def paint(self, size: int = SIZE) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """Give the picture, uint8 `(size, size, 3)`, and the mask of its lesion, bool `(size, size)`."""
@@ -198,7 +194,7 @@ class Clinic:
     def _patient(self, number: int, malignant: bool, veil: bool, itch: bool) -> Iterator[Photo]:
         rng = np.random.default_rng([self.seed, self.patients, number])
         patient, style = f"patient{number:03d}", _style(rng)
-        shape, area = SHAPES[int(rng.integers(len(SHAPES)))], float(rng.uniform(*LESION))
+        shape, area = LESIONS.shapes[int(rng.integers(len(LESIONS.shapes)))], float(rng.uniform(*LESION))
         seeds = [int(seed) for seed in rng.integers(2**31, size=3)]
         sizes = [float(size) for size in rng.uniform(*PATCH, size=2)]
         for picture in range(self.pictures):
@@ -226,7 +222,7 @@ def _share(count: int, share: float, rng: np.random.Generator) -> NDArray[np.boo
 
 
 def _style(rng: np.random.Generator) -> Style:
-    background = SKIN[int(rng.integers(len(SKIN)))]
+    background = LESIONS.backgrounds[int(rng.integers(len(LESIONS.backgrounds)))]
     red, green, blue = (float(factor) for factor in rng.uniform(0.75, 1.1, 3))
     right, down = (float(slope) for slope in rng.uniform(-0.4, 0.4, 2))
     return Style(background, int(rng.integers(2**31)), (red, green, blue), (right, down))
@@ -266,5 +262,5 @@ def write_clinic(folder: str | Path, photos: Sequence[Photo]) -> Path:
 
 
 def load() -> VisionModel:
-    """Give the clinic's diagnosis network, with the classes of `DIAGNOSES`."""
-    return VisionModel(load_lesion_network(), ImageTransform(resize=(SIZE, SIZE)), DIAGNOSES)
+    """Give the clinic's diagnosis network: `plain-lesions` of the bench, with the classes of `DIAGNOSES`."""
+    return VisionModel(trained("plain-lesions").load(), ImageTransform(resize=(SIZE, SIZE)), DIAGNOSES)

@@ -9,7 +9,7 @@ import click
 from sacv.cli.console import say, say_json
 from sacv.cli.options import json_option, seed_option
 
-MODEL = "sacv.synthetic.clinic:load"
+MODEL = "sacv_bench.clinic:load"
 
 
 @click.command("clinic")
@@ -26,11 +26,11 @@ MODEL = "sacv.synthetic.clinic:load"
 @click.option("--vignette", is_flag=True, help="Darken the rim of the pictures without a veil, and of these alone.")
 @seed_option
 @json_option
-def clinic_command(
+def clinic(
     out: Path, patients: int, pictures: int, confounding: float, vignette: bool, seed: int, as_json: bool
 ) -> None:
     """Write a made clinic to try everything on: photos of lesions, their masks and a table, whose truth is known."""
-    from sacv.synthetic.clinic import Clinic, write_clinic
+    from sacv_bench.clinic import Clinic, write_clinic
 
     photos = Clinic(patients, pictures, confounding, vignette, seed).photos()
     table = write_clinic(out, photos)

@@ -17,8 +17,8 @@ from sacv.cav import ConceptBank, fit
 from sacv.cav.image_scores import image_scores
 from sacv.concepts import Table, from_table
 from sacv.solvers import LDA, MeanDifference
-from sacv.synthetic.clinic import Clinic, Photo, load, write_clinic
 from sacv.trust import Audit, audit
+from sacv_bench.clinic import Clinic, Photo, load, write_clinic
 from sacv_bench.metrics import coverage
 
 LAYER = "blocks.4"

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 from typing import Any
 
 import torch
@@ -16,13 +15,48 @@ from torch import nn
 
 from sacv.errors import OptionError
 from sacv.model.weights import with_weights
-from sacv.synthetic.lesion_network import DATA as LESION_DATA
-from sacv.synthetic.lesion_network import PlainNetwork, PowerMean, convolution, head
 from sacv.synthetic.scenes import SIZE
 from sacv_bench.worlds import DEVELOPMENT, HELD_OUT, LESIONS, World
 
 DATA = files("sacv_bench") / "data"
-"""Where weights of the bench lie. Those of the lesions' network ship with sacv, for `sacv clinic`."""
+"""Where the weights and the figures of the training lie."""
+
+
+class PowerMean(nn.Module):
+    """Pooling by the power mean over places, (mean of a(p)^3)^(1/3), which a small object moves more than the mean.
+
+    Known as GeM (Radenovic, Tolias and Chum, arXiv 1711.02512).
+    """
+
+    def forward(self, activations: torch.Tensor) -> torch.Tensor:
+        """Pool `(n, channels, height, width)`, not negative, to `(n, channels)`."""
+        return activations.clamp_min(1e-4).pow(3).mean(dim=(2, 3)).pow(1 / 3)
+
+
+class PlainNetwork(nn.Module):
+    """Six blocks of convolution, batch normalisation and ReLU, pooling by the power mean and a head of two layers.
+
+    Input float `(n, 3, 128, 128)`, output logits `(n, questions)`. The blocks are `blocks.0` to `blocks.5`; the first
+    three have 32 x 32 locations, the others 16 x 16.
+    """
+
+    def __init__(self, questions: int) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(
+            nn.Sequential(*_convolution(3, 24, 5, stride=2), nn.MaxPool2d(2)),
+            nn.Sequential(*_convolution(24, 40)),
+            nn.Sequential(*_convolution(40, 56)),
+            nn.Sequential(*_convolution(56, 72, stride=2)),
+            nn.Sequential(*_convolution(72, 96)),
+            nn.Sequential(*_convolution(96, 96)),
+        )
+        self.pool = PowerMean()
+        self.head = _head(96, questions)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Give logits `(n, questions)`."""
+        logits: torch.Tensor = self.head(self.pool(self.blocks(inputs)))
+        return logits
 
 
 class ResidualBlock(nn.Module):
@@ -30,8 +64,8 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
         super().__init__()
-        self.first = nn.Sequential(*convolution(inputs, outputs, stride=stride))
-        self.second = nn.Sequential(*convolution(outputs, outputs)[:2])
+        self.first = nn.Sequential(*_convolution(inputs, outputs, stride=stride))
+        self.second = nn.Sequential(*_convolution(outputs, outputs)[:2])
         same = stride == 1 and inputs == outputs
         self.shortcut = (
             nn.Identity()
@@ -54,12 +88,12 @@ class ResidualNetwork(nn.Module):
 
     def __init__(self, questions: int) -> None:
         super().__init__()
-        self.stem = nn.Sequential(*convolution(3, 24, 5, stride=2), nn.MaxPool2d(2))
+        self.stem = nn.Sequential(*_convolution(3, 24, 5, stride=2), nn.MaxPool2d(2))
         self.blocks = nn.Sequential(
             ResidualBlock(24, 32), ResidualBlock(32, 48), ResidualBlock(48, 64, stride=2), ResidualBlock(64, 96)
         )
         self.pool = PowerMean()
-        self.head = head(96, questions)
+        self.head = _head(96, questions)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Give logits `(n, questions)`."""
@@ -96,10 +130,10 @@ class TransformerNetwork(nn.Module):
     def __init__(self, questions: int, width: int = 64, depth: int = 3, heads: int = 2) -> None:
         super().__init__()
         self.stem = nn.Sequential(
-            *convolution(3, 24, 5, stride=2),
-            *convolution(24, 48, stride=2),
-            *convolution(48, width, stride=2),
-            *convolution(width, width),
+            *_convolution(3, 24, 5, stride=2),
+            *_convolution(24, 48, stride=2),
+            *_convolution(48, width, stride=2),
+            *_convolution(width, width),
         )
         self.class_token = nn.Parameter(torch.zeros(1, 1, width))
         self.positions = nn.Parameter(torch.randn(1, (SIZE // 8) ** 2 + 1, width) * 0.02)
@@ -115,6 +149,18 @@ class TransformerNetwork(nn.Module):
         return logits
 
 
+def _convolution(inputs: int, outputs: int, side: int = 3, stride: int = 1) -> list[nn.Module]:
+    return [
+        nn.Conv2d(inputs, outputs, side, stride, side // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    ]
+
+
+def _head(width: int, questions: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(width, 64), nn.ReLU(), nn.Linear(64, questions))
+
+
 @dataclass(frozen=True)
 class Trained:
     """A network of the bench.
@@ -127,14 +173,11 @@ class Trained:
         Its class.
     world
         What it was trained on.
-    data
-        Folder of its weights and of the figures of its training.
     """
 
     name: str
     kind: type[PlainNetwork | ResidualNetwork | TransformerNetwork]
     world: World
-    data: Traversable = DATA
 
     def new(self) -> nn.Module:
         """Give the network with fresh weights."""
@@ -142,11 +185,11 @@ class Trained:
 
     def load(self) -> nn.Module:
         """Give the trained network, in eval mode and float32."""
-        return with_weights(self.new(), self.data / f"{self.name}.safetensors")
+        return with_weights(self.new(), DATA / f"{self.name}.safetensors")
 
     def figures(self) -> dict[str, Any]:
         """Give the figures of its training."""
-        text = (self.data / f"{self.name}.json").read_text(encoding="utf-8")
+        text = (DATA / f"{self.name}.json").read_text(encoding="utf-8")
         figures: dict[str, Any] = json.loads(text)
         return figures
 
@@ -158,7 +201,7 @@ NETWORKS = {
         Trained("residual-development", ResidualNetwork, DEVELOPMENT),
         Trained("residual-held-out", ResidualNetwork, HELD_OUT),
         Trained("transformer-held-out", TransformerNetwork, HELD_OUT),
-        Trained("plain-lesions", PlainNetwork, LESIONS, LESION_DATA),
+        Trained("plain-lesions", PlainNetwork, LESIONS),
     )
 }
 """By name."""

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sacv.errors import OptionError
-from sacv.synthetic.clinic import CONTRAST, SCALE, SHAPES, SKIN
 from sacv.synthetic.scenes import LARGEST, SIZE, Element, SceneSpec, apart
 from sacv.synthetic.textures import COLOURS, TEXTURES, texture
 
@@ -264,17 +263,15 @@ LESIONS = World(
     "lesions",
     concepts=("dotted", "ringed"),
     fillings=("plain", "blotchy"),
-    backgrounds=SKIN,
-    shapes=SHAPES,
+    backgrounds=("voronoi", "cloudy", "mosaic"),
+    shapes=("disc", "hexagon", "star"),
     questions=(Question("malignant", "dotted"), Question("benign", "ringed", "dotted")),
     area=(0.015, 0.08),
     elements=4,
     outline=0.0,
-    scale=SCALE,
-    contrast=CONTRAST,
     behind=0.0,
 )
-"""As in diagnosis: small lesions without an outline on large varied tissue, as the made clinic has them."""
+"""As in diagnosis: small lesions without an outline on large varied tissue."""
 
 WORLDS = {world.name: world for world in (DEVELOPMENT, HELD_OUT, LESIONS)}
 """By name."""

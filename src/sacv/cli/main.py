@@ -56,9 +56,8 @@ HOMES: dict[str, Home | PlugIn] = {
         "Fit, score, audit and explain as STUDY.toml says, and write one report.",
     ),
     "bank": Home("sacv.cli.bank", "bank_group", "Look at banks, merge them, or fit them anew from what they hold."),
-    "clinic": Home(
-        "sacv.cli.clinic",
-        "clinic_command",
+    "clinic": PlugIn(
+        "sacv-bench",
         "Write a made clinic to try everything on: photos of lesions, their masks and a table, whose truth is known.",
     ),
     "app": Home("sacv.cli.app", "app_command", "Explain photos and make concepts in the browser, on this machine."),

@@ -1,1 +1,1 @@
-"""Pictures made in code, whose truth is known: textures, scenes of textured shapes, and a clinic."""
+"""Pictures made in code, whose truth is known: textures, and scenes of textured shapes."""
