@@ -7,7 +7,7 @@ import sacv
 
 ROOMS = [
     "errors", "optional", "files", "engine", "model", "targets", "concepts", "stats", "solvers", "report",
-    "cav", "viewer", "maps", "scores", "trust", "index", "bench", "app", "cli", "study",
+    "cav", "viewer", "maps", "scores", "trust", "index", "exchange", "bench", "app", "cli", "study",
 ]  # fmt: skip
 SOURCE = Path(sacv.__file__).parent
 
