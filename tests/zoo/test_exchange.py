@@ -11,6 +11,8 @@ from conftest import SmallNet
 pytest.importorskip("captum")
 from captum.concept import TCAV, Concept
 
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
+
 LAYER, GRID = "features.2", (12, 10)
 
 
