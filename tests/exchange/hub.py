@@ -15,11 +15,15 @@ def fits(function, *given, **named):
     inspect.signature(function).bind(*given, **named)
 
 
+class ConnectionRefused(Exception):
+    """As of httpx, whose errors are no OSError."""
+
+
 class LocalHub:
     """Takes the place of `HfApi` and `snapshot_download`."""
 
     def __init__(self, root: Path) -> None:
-        self.root, self.private, self.tokens = root, {}, []
+        self.root, self.private, self.tokens, self.down = root, {}, [], False
 
     def install(self, monkeypatch):
         monkeypatch.setattr(huggingface_hub, "snapshot_download", self.snapshot_download)
@@ -34,6 +38,8 @@ class LocalHub:
     def create_repo(self, repo_id, **named):
         fits(_API.create_repo, None, repo_id, **named)
         validate_repo_id(repo_id)
+        if self.down:
+            raise ConnectionRefused("[Errno -2] Name or service not known")
         if not (self.root / repo_id).exists():
             (self.root / repo_id).mkdir(parents=True)
             self.private[repo_id] = named["private"]

@@ -54,6 +54,9 @@ def test_errors_are_one_line_of_ours(small_bank, hub, tmp_path, monkeypatch):
     file.write_bytes(file.read_bytes()[:-8])
     with pytest.raises(CorruptFileError):
         pull_bank("me/stripes")
+    hub.down = True
+    with pytest.raises(StorageError, match=r"me/stripes on the Hugging Face Hub: .* Name or service not known"):
+        push_bank(small_bank, "me/stripes")
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'sacv\[hub\]'"):
         pull_bank("me/stripes")
@@ -84,14 +87,18 @@ def test_the_card_says_what_is_weak_and_what_is_missing(small_bank):
 
 
 @pytest.mark.parametrize(
-    ("spec", "base"),
-    [("hf:google/vit-base", "google/vit-base"), ("timm:resnet50.a1_in1k", "timm/resnet50.a1_in1k"), ("demo", None),
-     ("hf:./mine", None), ("hf:google/vit@mine.safetensors", None), ("timm:resnet50@random", None), (None, None)],
+    ("spec", "base", "shown"),
+    [("hf:google/vit-base", "google/vit-base", True), ("timm:resnet50.a1_in1k", "timm/resnet50.a1_in1k", True),
+     ("demo", None, True), ("timm:resnet50@random", None, True), ("torchvision:vgg19@IMAGENET1K_V1", None, True),
+     ("hf:./mine", None, False), ("hf:/home/me/mine", None, False), ("hf:a/b/c", None, False),
+     ("hf:google/vit@mine.safetensors", None, False), ("timm:resnet50@/home/me/w", None, False),
+     ("/home/me/mine.py:load", None, False), ("package:load", None, False), (None, None, False)],
 )  # fmt: skip
-def test_the_base_model_is_one_of_the_hub_with_its_own_weights(small_bank, spec, base):
+def test_the_model_is_named_where_others_have_it_too(small_bank, spec, base, shown):
     head, body = head_of(card(replace(small_bank, model={**small_bank.model, "spec": spec})))
     assert head.get("base_model") == base
-    assert ("load_model" in body) is (spec is not None)
+    assert (f'sacv.load_model("{spec}")' in body) is shown
+    assert shown or ("net: SmallNet" in body and str(spec) not in body)
 
 
 def test_the_command_line_pushes_and_pulls(run, small_bank, hub, tmp_path):  # noqa: F811

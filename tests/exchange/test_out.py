@@ -117,9 +117,9 @@ def test_a_run_gets_figures_table_and_maps_in_one_step(small_bank, explained, mo
     one = SimpleNamespace(log=lambda data, step=None: steps.append((data, step)))
     found = log_wandb(one, explained, 7, images=1)
     assert steps == [(found, 7)]
-    pd.testing.assert_frame_equal(found["sacv/table"], explained.scores())
+    pd.testing.assert_frame_equal(found["sacv/scores"], explained.scores())
     assert found["sacv/relevance/0 0.png"][1] == "relevance/0 0.png"
     assert found[f"sacv/relevant/{LAYER}/bright"] == pytest.approx(explained.scores()["relevant"].mean())
     assert set(log_wandb(one, small_bank)) == (
-        {f"sacv/{name}/{LAYER}/bright" for name in ("auroc", "image_auroc", "accuracy")} | {"sacv/table"}
+        {f"sacv/{name}/{LAYER}/bright" for name in ("auroc", "image_auroc", "accuracy")} | {"sacv/quality"}
     )

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from exchange.guide import blocks
 
 import sacv
 from conftest import SmallNet
+from exchange.guide import blocks
 
 pytest.importorskip("captum")
 from captum.concept import TCAV, Concept

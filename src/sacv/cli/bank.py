@@ -20,7 +20,7 @@ out_option = click.option("--out", required=True, type=click.Path(path_type=Path
 
 @click.group("bank")
 def bank_group() -> None:
-    """Look at banks, merge them, fit them anew from what they hold, or take them elsewhere."""
+    """Look at banks, merge them, fit them anew, or take them elsewhere."""
 
 
 @bank_group.command("show")

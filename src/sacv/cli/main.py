@@ -55,7 +55,7 @@ HOMES = {
         "study_command",
         "Fit, score, audit and explain as STUDY.toml says, and write one report.",
     ),
-    "bank": Home("sacv.cli.bank", "bank_group", "Look at banks, merge them, or fit them anew from what they hold."),
+    "bank": Home("sacv.cli.bank", "bank_group", "Look at banks, merge them, fit them anew, or take them elsewhere."),
     "clinic": Home(
         "sacv.cli.clinic",
         "clinic_command",

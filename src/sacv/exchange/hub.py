@@ -14,7 +14,7 @@ from pathlib import Path
 from sacv import optional
 from sacv.cav import ConceptBank
 from sacv.cav.checksums import FILES
-from sacv.errors import OptionError, StorageError
+from sacv.errors import OptionError, SacvError, StorageError
 from sacv.exchange.model_card import card
 
 README = "README.md"
@@ -30,8 +30,8 @@ def push_bank(
 ) -> str:
     """Write a bank and its card to a repository of the Hub, which is made if it is not there.
 
-    A bank holds the paths of its images, their hashes and samples of their activations, which whoever reads the
-    repository sees.
+    A bank holds the paths of its images, the names of their groups and samples of their activations, which whoever
+    reads the repository sees.
 
     Parameters
     ----------
@@ -112,12 +112,14 @@ def pull_bank(repo_id: str, *, revision: str | None = None, token: str | None = 
 
 @contextmanager
 def _hub_errors(repo_id: str) -> Iterator[None]:
-    """Turn the errors of huggingface_hub, which are those of files, of values and of the network, into ours."""
+    """Turn the errors of huggingface_hub into ours."""
     try:
         yield
+    except SacvError:
+        raise
     except ValueError as error:
         raise OptionError(f"{repo_id!r} is no repository of the Hub: {_line(error)}; give USER/NAME") from error
-    except OSError as error:
+    except Exception as error:  # the client's, of the network: their classes change with its version
         raise StorageError(f"{repo_id} on the Hugging Face Hub: {_line(error)}") from error
 
 

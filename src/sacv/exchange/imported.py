@@ -121,7 +121,8 @@ class ImportedCAV:
                 f"{self.concept!r} is at layer {self.layer!r} with {self.weights.shape[-1]} channels, and the CAV "
                 f"{cav.concept!r} at {cav.layer!r} with {len(cav.vector)}; compare CAVs of one layer"
             )
-        return float(self.direction @ cav.vector) * math.sqrt(self.uniformity)
+        summed = self.weights.reshape(-1, len(cav.vector)).sum(axis=0)
+        return float(summed @ cav.vector) / math.sqrt(math.prod(self.weights.shape[:-1]))
 
     def maps(self, model: VisionModel, images: Source, target: Given, *, batch_size: int | None = None) -> ImportedMaps:
         """Give maps of images for this CAV.

@@ -26,11 +26,11 @@ _BANK = ("auroc", "image_auroc", "accuracy")
 _EXPLANATION = ("relevant", "sacv_score", "contribution_sum")
 
 
-def table_of(result: Logged) -> pd.DataFrame:
-    """Give the table of a result: a bank's quality, an explanation's or a class's scores."""
+def table_of(result: Logged) -> tuple[str, pd.DataFrame]:
+    """Give the table of a result by name: a bank's `quality`, an explanation's `scores`, a class's `class_scores`."""
     if isinstance(result, ConceptBank):
-        return result.quality()
-    return result.scores() if isinstance(result, Explanation) else result.table
+        return "quality", result.quality()
+    return ("scores", result.scores()) if isinstance(result, Explanation) else ("class_scores", result.table)
 
 
 def figures_of(result: Logged) -> dict[str, float]:
@@ -40,7 +40,7 @@ def figures_of(result: Logged) -> dict[str, float]:
     `sacv_score` and `contribution_sum`, each followed by `/LAYER/CONCEPT`. Of the scores of a class
     `SCORE/TARGET/LAYER/CONCEPT`.
     """
-    table = table_of(result)
+    _, table = table_of(result)
     if isinstance(result, ClassScores):
         names = ["score", "target", "layer", "concept"]
         rows = zip(table[names].astype(str).agg("/".join, axis=1), table["value"], strict=True)

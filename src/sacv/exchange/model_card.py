@@ -1,17 +1,23 @@
 """The model card of a bank: a README.md for the Hugging Face Hub, written from what the bank holds.
 
-It has figures and no judgement beyond the thresholds of `sacv.cav.quality_thresholds`, and names no image.
+It has figures and no judgement beyond the thresholds of `sacv.cav.quality_thresholds`, and names no image and no file of
+the author's machine.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 from sacv.cav import CAV, ConceptBank, weaknesses
+from sacv.model import runs_code
 from sacv.report.display import counted
 
 TAGS = ("sacv", "concept-activation-vectors", "interpretability", "explainable-ai")
+
+HUB_NAME = re.compile(r"[A-Za-z0-9_][\w.-]*/[\w.-]+")
+"""USER/NAME, and no path of a folder."""
 
 LIMITS = (
     "A direction means nothing in another network, or in this one with other weights: `sacv` refuses the bank there.",
@@ -20,7 +26,8 @@ LIMITS = (
     "Where a trivial difference reaches a high AUROC (the column on the right), the concept may stand for it.",
     "A CAV that finds a concept does not show that the network uses it; contribution maps and scores ask that "
     "(docs/contribution.md of sacv).",
-    "The files hold the paths and hashes of the images that the bank was fitted on, and samples of their activations.",
+    "The files hold the paths and hashes of the images that the bank was fitted on, the names of their groups if there "
+    "are any, and samples of their activations.",
 )
 
 
@@ -51,10 +58,22 @@ def _head(bank: ConceptBank) -> Iterator[str]:
 
 def _base_model(bank: ConceptBank) -> str | None:
     """Give the model on the Hub that the bank was made with, if it is named as one with its own weights."""
-    zoo, _, name = str(bank.model["spec"] or "").partition(":")
-    if zoo == "hf" and name.count("/") == 1 and not name.startswith((".", "/")) and "@" not in name:
-        return name
-    return f"timm/{name}" if zoo == "timm" and "@" not in name else None
+    zoo, _, name = (_public_spec(bank) or "").partition(":")
+    if zoo not in ("hf", "timm") or "@" in name:
+        return None
+    return name if zoo == "hf" else f"timm/{name}"
+
+
+def _public_spec(bank: ConceptBank) -> str | None:
+    """Give the name that the model is loaded by, if it says nothing of files on the author's machine."""
+    spec = bank.model["spec"]
+    if spec is None or runs_code(spec):
+        return None
+    zoo, _, name = spec.partition(":")
+    name, _, weights = name.partition("@")
+    if zoo == "hf" and not HUB_NAME.fullmatch(name):
+        return None
+    return str(spec) if not set(weights) & set("./\\") else None
 
 
 def _what(bank: ConceptBank) -> Iterator[str]:
@@ -69,7 +88,7 @@ def _what(bank: ConceptBank) -> Iterator[str]:
 
 
 def _model(bank: ConceptBank) -> str:
-    return str(bank.model["spec"] or bank.model["kind"])
+    return _public_spec(bank) or str(bank.model["kind"])
 
 
 def _use(bank: ConceptBank, repo_id: str) -> Iterator[str]:
@@ -78,9 +97,11 @@ def _use(bank: ConceptBank, repo_id: str) -> Iterator[str]:
     yield "```python"
     yield "import sacv"
     yield ""
-    spec = bank.model["spec"]
-    model = f"sacv.load_model({json.dumps(spec)})" if spec else f"sacv.VisionModel(net)  # net: {bank.model['kind']}"
-    yield f"model = {model}"
+    spec = _public_spec(bank)
+    if spec is None:
+        yield f"model = sacv.VisionModel(net)  # net: {bank.model['kind']}, with the weights that the bank was made with"
+    else:
+        yield f"model = sacv.load_model({json.dumps(spec)})"
     yield f"bank = sacv.exchange.pull_bank({json.dumps(repo_id)})"
     yield 'found = sacv.explain(model, ["photo.jpg"], bank, target="predicted")'
     yield "```"

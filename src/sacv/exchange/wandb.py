@@ -30,8 +30,8 @@ def log_wandb(
         What `wandb.init` gives.
     result
         What `sacv.fit`, `sacv.explain` or `sacv.score` gave. Its figures are `NAME/auroc/LAYER/CONCEPT` and so on
-        (`sacv.exchange.logged.figures_of`), its table is `NAME/table`, and maps of an explanation are images
-        `NAME/relevance/...`.
+        (`sacv.exchange.logged.figures_of`), its table `NAME/quality`, `NAME/scores` or `NAME/class_scores`, and maps of
+        an explanation are images `NAME/relevance/...`.
     step
         Of the run; by default its next.
     name
@@ -46,7 +46,8 @@ def log_wandb(
     """
     wandb = optional.require("wandb", extra="wandb")
     found: dict[str, Any] = {f"{name}/{called}": value for called, value in figures_of(result).items()}
-    found[f"{name}/table"] = wandb.Table(dataframe=table_of(result))
+    called, table = table_of(result)
+    found[f"{name}/{called}"] = wandb.Table(dataframe=table)
     for called, picture in pictures_of(result, images):
         found[f"{name}/{called}"] = wandb.Image(picture, caption=called)
     run.log(found, step=step)
