@@ -28,6 +28,7 @@ class Run(nullcontext):
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     """A folder with the images of the guide, a local hub, and a stand-in of wandb."""
+    pytest.importorskip("huggingface_hub")
     from exchange.hub import LocalHub
 
     monkeypatch.chdir(tmp_path)
@@ -43,7 +44,6 @@ def place(tmp_path, monkeypatch):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_guide_runs(place, run, capsys):  # noqa: F811
-    pytest.importorskip("huggingface_hub")
     names = {}
     for heading in headings():
         if heading == CAPTUM or (heading == "To TensorBoard" and not _has("tensorboard")):

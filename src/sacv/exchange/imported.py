@@ -25,6 +25,7 @@ from sacv.concepts import Source, batches, image_set
 from sacv.errors import LayerError, MismatchError
 from sacv.model import VisionModel
 from sacv.model.layout import Layout, Tokens
+from sacv.solvers import unit
 from sacv.targets import Aimed, Given, names_of, require_images, target_of
 
 Float64 = NDArray[np.float64]
@@ -98,15 +99,19 @@ class ImportedCAV:
 
     @property
     def direction(self) -> Float64:
-        """The mean of `W(p)` over locations at L2 norm 1, `(channels,)`: what is the same everywhere."""
-        mean: Float64 = self.weights.reshape(-1, self.weights.shape[-1]).mean(axis=0)
-        return mean / np.linalg.norm(mean)
+        """The mean of `W(p)` over locations at L2 norm 1, `(channels,)`: what is the same everywhere.
+
+        Raises
+        ------
+        SolverError
+            If the mean is zero.
+        """
+        return unit(self._mean, self._mean)
 
     @property
     def uniformity(self) -> float:
         """The share of the squared norm of W that is the same at every location, from 0 to 1."""
-        mean = self.weights.reshape(-1, self.weights.shape[-1]).mean(axis=0)
-        return float(mean @ mean) * math.prod(self.weights.shape[:-1])
+        return float(self._mean @ self._mean) * self._locations
 
     def cosine(self, cav: CAV) -> float:
         """Give the cosine of W with a CAV of sacv, tiled over the grid, at the same layer.
@@ -121,8 +126,16 @@ class ImportedCAV:
                 f"{self.concept!r} is at layer {self.layer!r} with {self.weights.shape[-1]} channels, and the CAV "
                 f"{cav.concept!r} at {cav.layer!r} with {len(cav.vector)}; compare CAVs of one layer"
             )
-        summed = self.weights.reshape(-1, len(cav.vector)).sum(axis=0)
-        return float(summed @ cav.vector) / math.sqrt(math.prod(self.weights.shape[:-1]))
+        return float(self._mean @ cav.vector) * math.sqrt(self._locations)
+
+    @property
+    def _locations(self) -> int:
+        return math.prod(self.weights.shape[:-1])
+
+    @property
+    def _mean(self) -> Float64:
+        found: Float64 = self.weights.reshape(self._locations, -1).mean(axis=0)
+        return found
 
     def maps(self, model: VisionModel, images: Source, target: Given, *, batch_size: int | None = None) -> ImportedMaps:
         """Give maps of images for this CAV.

@@ -1,7 +1,7 @@
 """The model card of a bank: a README.md for the Hugging Face Hub, written from what the bank holds.
 
-It has figures and no judgement beyond the thresholds of `sacv.cav.quality_thresholds`, and names no image and no file of
-the author's machine.
+It has figures and no judgement beyond the thresholds of `sacv.cav.quality_thresholds`, and names no image and no file
+of the author's machine.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ HUB_NAME = re.compile(r"[A-Za-z0-9_][\w.-]*/[\w.-]+")
 
 LIMITS = (
     "A direction means nothing in another network, or in this one with other weights: `sacv` refuses the bank there.",
-    "AUROC says how well held-out concept images are told from these random images. Images of another kind may be told "
-    "less well.",
+    "AUROC says how well the CAV separates held-out concept images from these random images. It may separate images of "
+    "another kind less well.",
     "Where a trivial difference reaches a high AUROC (the column on the right), the concept may stand for it.",
     "A CAV that finds a concept does not show that the network uses it; contribution maps and scores ask that "
     "(docs/contribution.md of sacv).",
@@ -99,7 +99,7 @@ def _use(bank: ConceptBank, repo_id: str) -> Iterator[str]:
     yield ""
     spec = _public_spec(bank)
     if spec is None:
-        yield f"model = sacv.VisionModel(net)  # net: {bank.model['kind']}, with the weights that the bank was made with"
+        yield f"model = sacv.VisionModel(net)  # net: {bank.model['kind']}, with the weights of the bank's network"
     else:
         yield f"model = sacv.load_model({json.dumps(spec)})"
     yield f"bank = sacv.exchange.pull_bank({json.dumps(repo_id)})"
