@@ -24,6 +24,9 @@ from sacv.model.outputs import OutputTarget, class_logits, field_of, main_tensor
 Select = Callable[[torch.Tensor], torch.Tensor] | OutputTarget
 """From the logits `(n, classes)` to the scalar explained of each image, `(n,)`; or a target of the user's own."""
 
+Run = Callable[[torch.Tensor], Any]
+"""The network, or a function that runs it on a batch of inputs and gives its output."""
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -116,7 +119,7 @@ def _cuda_devices(net: nn.Module) -> list[int]:
     return sorted(device.index or 0 for device in devices if device.type == "cuda")
 
 
-def activations(net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer]) -> dict[str, LayerRecord]:
+def activations(net: Run, inputs: torch.Tensor, layers: dict[str, Layer]) -> dict[str, LayerRecord]:
     """Give the activations of layers for a batch of inputs, stopping at the deepest.
 
     Parameters
@@ -152,7 +155,7 @@ def activations(net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer]) 
 
 
 def _run_to_the_last(
-    net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer], keep: Callable[[str, torch.Tensor], None]
+    net: Run, inputs: torch.Tensor, layers: dict[str, Layer], keep: Callable[[str, torch.Tensor], None]
 ) -> None:
     with torch.no_grad(), _hooks(layers, keep):
         try:
@@ -161,7 +164,7 @@ def _run_to_the_last(
             pass
 
 
-def channel_sums(net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer]) -> dict[str, torch.Tensor]:
+def channel_sums(net: Run, inputs: torch.Tensor, layers: dict[str, Layer]) -> dict[str, torch.Tensor]:
     """Give the sum over the channels at each location, `(n, *grid)`, stopping at the deepest layer.
 
     Nothing else is kept, so that many layers can be looked at together.
@@ -178,7 +181,7 @@ def channel_sums(net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer])
     return found
 
 
-def activations_in_graph(net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer]) -> dict[str, torch.Tensor]:
+def activations_in_graph(net: Run, inputs: torch.Tensor, layers: dict[str, Layer]) -> dict[str, torch.Tensor]:
     """Give activations `(n, *grid, channels)` that lead back to inputs which require a gradient."""
     found: dict[str, torch.Tensor] = {}
 
@@ -192,7 +195,7 @@ def activations_in_graph(net: nn.Module, inputs: torch.Tensor, layers: dict[str,
 
 
 def gradients(
-    net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer], selects: Sequence[Select], field: str | None = None
+    net: Run, inputs: torch.Tensor, layers: dict[str, Layer], selects: Sequence[Select], field: str | None = None
 ) -> Trace:
     """Give logits, activations and the gradient of each target at each layer for a batch of inputs.
 
@@ -281,7 +284,7 @@ def scalars_of(select: Select, output: Any, logits: torch.Tensor | None, images:
 
 
 def resume(
-    net: nn.Module,
+    net: Run,
     inputs: torch.Tensor,
     name: str,
     layer: Layer,
@@ -334,7 +337,7 @@ def resume(
         return run(inputs.expand(len(cells), *inputs.shape[1:]))
 
 
-def holds_all(net: nn.Module, inputs: torch.Tensor, name: str, layer: Layer, record: LayerRecord) -> bool:
+def holds_all(net: Run, inputs: torch.Tensor, name: str, layer: Layer, record: LayerRecord) -> bool:
     """Tell whether all that follows a layer reads of an image is in its output.
 
     After its output, an input of nothing but NaN must give what the input itself gives. Beside the branch of a residual
