@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sacv.report.drawing import jpeg, number, png
+from sacv.report.provenance import solver_told
 from sacv.report.overlay import Scale, diverging, drawn_size, lay_over, sequential
 
 FIRST_DOUBTS = 5
@@ -64,7 +65,7 @@ def render_study(content: Mapping[str, Any], pictures: Sequence[StudyPicture]) -
         loader=PackageLoader("sacv.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.filters["number"] = number
-    environment.filters["solver"] = _solver
+    environment.filters["solver"] = solver_told
     environment.filters["short"] = partial(_short, _folder(content))
     scales = {
         layer: _scales([one for one in pictures if one.figures["layer"] == layer])
@@ -90,11 +91,6 @@ def render_study(content: Mapping[str, Any], pictures: Sequence[StudyPicture]) -
         within=any(one.inside is not None for one in pictures),
         marked=any(one.present is not None for one in pictures),
     )
-
-
-def _solver(told: Mapping[str, Any]) -> str:
-    inside = {key: _solver(value) if key == "solver" else value for key, value in told["parameters"].items()}
-    return f"{told['name']}({', '.join(f'{key}={value}' for key, value in inside.items())})"
 
 
 def _folder(content: Mapping[str, Any]) -> str:
