@@ -16,7 +16,7 @@ FINISHED = {"study.json": "report.html", "search.json": "index.html", "bench.jso
 
 
 @click.command("view")
-@click.option("--out", type=click.Path(path_type=Path), help="File to write the page to; by default that of the FOLDER.")
+@click.option("--out", type=click.Path(path_type=Path), help="File to write the page to; by default that of FOLDER.")
 @click.option("--no-open", is_flag=True, help="Write the page and open no browser.")
 @click.argument("folder", type=click.Path(path_type=Path))
 def view_command(folder: Path, out: Path | None, no_open: bool) -> None:

@@ -6,7 +6,7 @@ of its length, so that panels may share an axis or have one each.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isfinite
 
@@ -16,13 +16,13 @@ from matplotlib.ticker import MaxNLocator
 WIDTH = 440
 """Of a panel, in the units of its drawing: about a phone's pixels."""
 
-LABEL, VERDICT = 128, 92
+LABEL, VERDICT = 112, 114
 """Of these for the names on the left and for the words on the right."""
 
 LANE, TITLE, AXIS = 26, 24, 40
 """Heights of a lane, of the title and of the axis."""
 
-LETTERS = 19
+LETTERS = 16
 """Of a name that stand beside its lane."""
 
 MINUS = "\N{MINUS SIGN}"
@@ -52,6 +52,8 @@ class Lane:
         What is random, as a dashed line.
     reference
         What the dot is compared with, as a circle.
+    tested
+        What was held against chance, as a short line.
     strong
         Whether the name is in bold.
     """
@@ -67,6 +69,7 @@ class Lane:
     chance: tuple[float, float] | None = None
     random: float | None = None
     reference: float | None = None
+    tested: float | None = None
     strong: bool = False
 
     @property
@@ -191,9 +194,11 @@ class Axis:
 
     def ticks(self) -> tuple[tuple[float, str], ...]:
         """Give round values with their places."""
-        found: Sequence[float] = MaxNLocator(nbins=4, steps=[1, 2, 5, 10]).tick_values(self.low, self.high).tolist()
+        found = MaxNLocator(nbins=4, steps=[1, 2, 5, 10]).tick_values(self.low, self.high)
         size = max(abs(self.low), abs(self.high))
-        texts = [(self.place(value), f"{0.0 if abs(value) < 1e-9 * size else value:.6g}") for value in found]
+        texts = [
+            (self.place(float(value)), f"{0.0 if abs(value) < 1e-9 * size else float(value):.6g}") for value in found
+        ]
         return tuple(
             (place, text.replace("-", MINUS)) for place, text in texts if place is not None and -1e-6 <= place <= 100
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -23,8 +24,12 @@ from markupsafe import Markup
 from sacv.report.chart import Chart
 from sacv.report.drawing import number
 from sacv.report.provenance import Provenance
+from sacv.report.sentence import Name, Sentence
 
 TEMPLATES = "sacv.report"
+
+_FOLDERS = re.compile(r"(?<![^\s('\"])[^\s(),;'\"]*[/\\](?=[^\s(),;'\"/\\]+\.\w{2,5}\b)")
+"""The folders before a file that a sentence names."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +44,14 @@ class Column:
         Whether it holds numbers, which stand to the right and are sorted by their values.
     meaning
         What it is, shown on hover.
+    wide
+        Whether it holds sentences.
     """
 
     name: str
     numeric: bool = False
     meaning: str = ""
+    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,9 +83,10 @@ class Cell:
         return cls(number(value) if isfinite(value) else str(value), float(value))
 
     @classmethod
-    def path(cls, path: str) -> Cell:
-        """Give a cell that shows the last part of a path."""
-        return cls(path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or path, full=path)
+    def sentence(cls, text: str) -> Cell:
+        """Give a cell of a sentence in which files stand without their folders."""
+        short = _FOLDERS.sub("", text)
+        return cls(short, full="" if short == text else text)
 
 
 @dataclass(frozen=True)
@@ -120,13 +129,14 @@ class Photo:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page: words, then charts beside one another, tables and photos."""
+    """A part of a page: words, then charts beside one another, tables and photos; `name` is its anchor."""
 
     title: str
     words: Sequence[str] = ()
     charts: Sequence[Chart] = ()
     grids: Sequence[Grid] = ()
     photos: Sequence[Photo] = ()
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -150,8 +160,8 @@ class Page:
     """
 
     title: str
-    headline: str
-    points: Sequence[str]
+    headline: Sentence
+    points: Sequence[Sentence]
     warnings: Sequence[str]
     sections: Sequence[Section]
     provenance: Provenance
@@ -201,14 +211,19 @@ def render(template: str, content: Mapping[str, Any], *, style: str = "", loader
         lstrip_blocks=True,
     )
     environment.filters["number"] = number
+    environment.filters["sentence"] = _sentence
     style, script = _source("page.css") + style, _source("page.js")
     policy = (
         f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'"
     )
     return environment.get_template(template).render(
-        policy=policy, style=Markup(style), script=Markup(script), **content
+        policy=Markup(policy), style=Markup(style), script=Markup(script), **content
     )
+
+
+def _sentence(pieces: Sentence) -> Markup:
+    return Markup("").join(Markup("<b>{}</b>").format(str(one)) if isinstance(one, Name) else one for one in pieces)
 
 
 @cache

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sacv.report.drawing import jpeg, number, png
-from sacv.report.provenance import solver_told
 from sacv.report.overlay import Scale, diverging, drawn_size, lay_over, sequential
+from sacv.report.provenance import solver_told
 
 FIRST_DOUBTS = 5
 """Doubts on the first screen; the others unfold."""

@@ -48,9 +48,9 @@ class ClassScores:
     table
         A row for each layer, concept, target and score. Columns: `value` of the bank's CAV with its 95 % interval over
         images, `low` to `high`; `run_mean` and `run_sd` over the random runs; `effect`, the distance of `run_mean` from
-        no effect in standard deviations of the null; `chance`, the distance from no effect that 95 % of the null's scores
-        do not exceed; `p`, two-sided; `p_holm` and `p_bh`, corrected over all rows of
-        the same score; `images`; `weak`, whether the CAV is below the bars.
+        no effect in standard deviations of the null; `chance`, how far from no effect 95 % of the null's scores lie at
+        most; `p`, two-sided; `p_holm` and `p_bh`, corrected over all rows of the same score; `images`; `weak`, whether
+        the CAV is below the bars.
     rows
         On disk, a row for each image, layer, concept and target; see `images`.
     notes

@@ -11,6 +11,7 @@ from math import isnan
 from typing import TYPE_CHECKING, Any, Literal
 
 from sacv.report.display import few
+from sacv.report.sentence import Name
 from sacv.scores.kinds import CENTRES
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ SCORE = "sacv"
 """The score that concepts are judged by."""
 
 LEVEL = 0.05
+
+CHANCE = " beyond chance is shown"
 
 Verdict = Literal["for", "against", "none", "weak", "untested"]
 
@@ -64,8 +67,8 @@ def verdicts(found: ClassScores, target: str, score: str = SCORE) -> dict[tuple[
     }
 
 
-def sentence(given: Mapping[tuple[str, str], Verdict], target: str) -> str:
-    """Say in one sentence what the concepts mean for a target.
+def sentence(given: Mapping[tuple[str, str], Verdict], target: str) -> list[str]:
+    """Say in one sentence what the concepts mean for a target, as pieces.
 
     Parameters
     ----------
@@ -78,26 +81,29 @@ def sentence(given: Mapping[tuple[str, str], Verdict], target: str) -> str:
     grouped: dict[str, list[str]] = {}
     for concept in concepts:
         grouped.setdefault(_sense([given[layer, concept] for layer in layers]), []).append(concept)
-
-    def named(sense: str) -> str:
-        return _and([_where(given, layers, concept, sense) for concept in grouped[sense]])
-
-    parts = []
-    for sense, verb in (("for", "speak"), ("against", "speak")):
+    parts: list[list[str]] = []
+    for sense in ("for", "against"):
         if sense in grouped:
-            parts.append(f"{named(sense)} {verb}{'s' * (len(grouped[sense]) == 1)} {sense} {target}")
+            each = [_where(given, layers, concept, sense) for concept in grouped[sense]]
+            verb = "speaks" if len(each) == 1 else "speak"
+            parts.append([*_listed(each, "and"), f" {verb} {sense} ", Name(target)])
     for concept in grouped.get("mixed", ()):
-        by = {way: _and([layer for layer in layers if given[layer, concept] == way]) for way in ("for", "against")}
-        parts.append(f"{concept} speaks for {target} at {by['for']} and against it at {by['against']}")
-    if "none" in grouped:
-        parts.append(f"no effect of {_or(grouped['none'])} on {target} beyond chance is shown")
-    if "untested" in grouped:
-        parts.append(f"whether {_or(grouped['untested'])} {_matter(grouped['untested'])} to {target} is not tested")
-    if "weak" in grouped:
-        parts.append(f"{_and(grouped['weak'])} {_are(grouped['weak'])} recognised too weakly to be judged")
-    whole = "; ".join(parts)
-    named_first = {"for", "against", "mixed"} & grouped.keys() or set(grouped) == {"weak"}  # names stay as they are
-    return f"{whole if named_first else whole[0].upper() + whole[1:]}."
+        by = {way: few([layer for layer in layers if given[layer, concept] == way]) for way in ("for", "against")}
+        told = f" at {by['for']} and against it at {by['against']}"
+        parts.append([Name(concept), " speaks for ", Name(target), told])
+    rest = {sense: [[Name(concept)] for concept in grouped.get(sense, ())] for sense in ("none", "untested", "weak")}
+    start = ("n", "w") if parts else ("N", "W")
+    if rest["none"]:
+        parts.append([f"{start[0]}o effect of ", *_listed(rest["none"], "or"), " on ", Name(target), CHANCE])
+        start = ("n", "w")
+    if rest["untested"]:
+        verb = "matters" if len(rest["untested"]) == 1 else "matter"
+        named = _listed(rest["untested"], "or")
+        parts.append([f"{start[1]}hether ", *named, f" {verb} to ", Name(target), " is not tested"])
+    if rest["weak"]:
+        verb = "is" if len(rest["weak"]) == 1 else "are"
+        parts.append([*_listed(rest["weak"], "and"), f" {verb} recognised too weakly to be judged"])
+    return [*[piece for part in parts for piece in (*part, "; ")][:-1], "."]
 
 
 def unreachable(found: ClassScores) -> str | None:
@@ -120,29 +126,16 @@ def _sense(given: Sequence[Verdict]) -> str:
     return next(sense for sense in ("for", "against", "none", "untested", "weak") if sense in given)
 
 
-def _where(given: Mapping[tuple[str, str], Verdict], layers: Sequence[str], concept: str, sense: str) -> str:
+def _where(given: Mapping[tuple[str, str], Verdict], layers: Sequence[str], concept: str, sense: str) -> list[str]:
     """Give a concept, with its layers where others say something else."""
     there = [layer for layer in layers if given[layer, concept] == sense]
-    return concept if len(there) == len(layers) else f"{concept} (at {few(there)})"
+    return [Name(concept)] if len(there) == len(layers) else [Name(concept), f" (at {few(there)})"]
 
 
-def _and(names: Sequence[str]) -> str:
-    return _listed(names, "and")
-
-
-def _or(names: Sequence[str]) -> str:
-    return _listed(names, "or")
-
-
-def _listed(names: Sequence[str], word: str) -> str:
-    if len(names) < 2:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} {word} {names[-1]}"
-
-
-def _matter(names: Sequence[str]) -> str:
-    return "matters" if len(names) == 1 else "matter"
-
-
-def _are(names: Sequence[str]) -> str:
-    return "is" if len(names) == 1 else "are"
+def _listed(named: Sequence[Sequence[str]], word: str) -> list[str]:
+    """Put things in a row, the last after a word."""
+    found: list[str] = []
+    for number, one in enumerate(named):
+        between = f" {word} " if number == len(named) - 1 else ", "
+        found += [*([between] if number else []), *one]
+    return found

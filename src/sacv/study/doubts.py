@@ -7,8 +7,8 @@ from typing import Any
 
 from sacv.cav import ConceptBank, weaknesses
 from sacv.cli.fit import FEW_GROUPS, REMARKABLE_COSINE, REMARKABLE_LOOKS, group_remarks
-from sacv.study.cards import told_apart
 from sacv.scores.reading import LEVEL
+from sacv.study.cards import told_apart
 from sacv.study.findings import SPEAKS, Finding
 
 SAID_OTHERWISE = ("quality", "entanglement", "looks")

@@ -22,6 +22,7 @@ from sacv.study.pipeline import Telling, leading_layers
 from sacv.study.run import FORMAT_VERSION, KIND
 from sacv.study.steps import file_digest
 
+
 def write_report(
     material: Material,
     out: Path,

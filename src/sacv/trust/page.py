@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sacv.report.display import counted, few
 from sacv.report.page import Cell, Column, Grid, Page, Section
 from sacv.report.provenance import Provenance, model_told, solver_told, versions_told
+from sacv.report.sentence import Name, Sentence
 
 if TYPE_CHECKING:
     from sacv.trust.audit import Audit, Finding
@@ -47,15 +48,15 @@ def page_of(found: Audit) -> Page:
     )
 
 
-def headline(findings: Sequence[Finding]) -> str:
+def headline(findings: Sequence[Finding]) -> list[str]:
     """Give the result in one sentence."""
     passed, failed, other = (sum(one.passed is how for one in findings) for how in (True, False, None))
     rest = f"; {other} could not be run" if other else ""
     if failed:
-        return f"{failed} of {counted(len(findings), 'check')} failed{rest}."
+        return [f"{failed} of {counted(len(findings), 'check')} failed{rest}."]
     if not passed:
-        return f"None of the {len(findings)} checks could be run."
-    return f"No check failed: {passed} of {len(findings)} passed{rest}."
+        return [f"None of the {len(findings)} checks could be run."]
+    return [f"No check failed: {passed} of {len(findings)} passed{rest}."]
 
 
 def _subject(found: Audit) -> str:
@@ -63,14 +64,14 @@ def _subject(found: Audit) -> str:
     return few(names) if names else "a bank"
 
 
-def _failed(findings: Sequence[Finding]) -> list[str]:
+def _failed(findings: Sequence[Finding]) -> list[Sentence]:
     """Name the checks that failed, each once with what it failed for."""
     failed: dict[str, list[str]] = {}
     for one in findings:
         if one.passed is False:
             where = one.layer if one.concept is None else f"{one.concept} at {one.layer}"
             failed.setdefault(one.check, []).append(where)
-    return [f"{check}: {few(list(dict.fromkeys(where)))}" for check, where in failed.items()]
+    return [(Name(check), f": {few(list(dict.fromkeys(where)))}") for check, where in failed.items()]
 
 
 def _summary(findings: Sequence[Finding]) -> Grid:
@@ -82,18 +83,19 @@ def _summary(findings: Sequence[Finding]) -> Grid:
         cells = [Cell(str(count) if count else "", float(count)) for count in counts]
         rows.append([Cell(check), _result(worst), *cells, Cell(MEANING.get(check, ""))])
     columns = [Column("check"), Column("result"), *(Column(name, True) for name in ("failed", "passed", "not run"))]
-    return Grid("checks", "What each check came to", [*columns, Column("what it asks")], rows)
+    return Grid("checks", "What each check came to", [*columns, Column("what it asks", wide=True)], rows)
 
 
 def _all(findings: Sequence[Finding]) -> Grid:
     """Give each finding with its reason, what failed first."""
     rows = [
-        [Cell(one.check), Cell(one.concept or ""), Cell(one.layer), _result(one.passed), Cell(one.reason)]
+        [Cell(one.check), Cell(one.concept or ""), Cell(one.layer), _result(one.passed), Cell.sentence(one.reason)]
         for how in ORDER
         for one in findings
         if one.passed is how
     ]
-    return Grid("audit", "Every finding", [Column(n) for n in ("check", "concept", "layer", "result", "reason")], rows)
+    columns = [*map(Column, ("check", "concept", "layer", "result")), Column("reason", wide=True)]
+    return Grid("audit", "Every finding", columns, rows)
 
 
 def _result(passed: bool | None) -> Cell:
