@@ -11,22 +11,21 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import isfinite, isnan
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from sacv.report.chart import Chart
 from sacv.report.drawing import number
 from sacv.report.provenance import Provenance
 from sacv.report.sentence import Name, Sentence
-
-TEMPLATES = "sacv.report"
 
 _FOLDERS = re.compile(r"(?<![^\s('\"])[^\s(),;'\"]*[/\\](?=[^\s(),;'\"/\\]+\.\w{2,5}\b)")
 """The folders before a file that a sentence names."""
@@ -169,7 +168,7 @@ class Page:
 
 def render_page(page: Page) -> str:
     """Give a page as HTML."""
-    return render("page.html.j2", {"page": page, "provenance": page.provenance})
+    return render("page.html.j2", provenance=page.provenance, page=page)
 
 
 def write_page(file: Path, page: Page) -> None:
@@ -188,37 +187,46 @@ def write_page(file: Path, page: Page) -> None:
         fresh.unlink(missing_ok=True)
 
 
-def render(template: str, content: Mapping[str, Any], *, style: str = "", loader: BaseLoader | None = None) -> str:
+def render(
+    template: str,
+    *,
+    provenance: Provenance,
+    style: str | None = None,
+    filters: Mapping[str, Callable[..., str]] = MappingProxyType({}),
+    **content: Any,
+) -> str:
     """Fill a template that extends `base.html.j2`.
 
     Parameters
     ----------
     template
         Its name.
+    provenance
+        What stands at the end.
+    style
+        A file of CSS beyond that of every page.
+    filters
+        Further filters of the template.
     content
         What it draws.
-    style
-        CSS beyond that of every page.
-    loader
-        Where it lies, if not among those of this room.
     """
-    shared = PackageLoader(TEMPLATES)
     environment = Environment(
-        loader=shared if loader is None else ChoiceLoader([loader, shared]),
+        loader=PackageLoader("sacv.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters.update(filters)
     environment.filters["number"] = number
     environment.filters["sentence"] = _sentence
-    style, script = _source("page.css") + style, _source("page.js")
+    look, script = _source("page.css") + ("" if style is None else _source(style)), _source("page.js")
     policy = (
-        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data: blob:; "
+        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(look)}; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'"
     )
     return environment.get_template(template).render(
-        policy=Markup(policy), style=Markup(style), script=Markup(script), **content
+        policy=Markup(policy), style=Markup(look), script=Markup(script), provenance=provenance, **content
     )
 
 

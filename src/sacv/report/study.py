@@ -9,13 +9,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 from PIL import Image
 
-from sacv.report.drawing import jpeg, number, png
+from sacv.report.drawing import jpeg, png
 from sacv.report.overlay import Scale, diverging, drawn_size, lay_over, sequential
-from sacv.report.provenance import solver_told
+from sacv.report.page import render
+from sacv.report.provenance import Provenance, model_told, solver_told, versions_told
 
 FIRST_DOUBTS = 5
 """Doubts on the first screen; the others unfold."""
@@ -61,12 +61,6 @@ def render_study(content: Mapping[str, Any], pictures: Sequence[StudyPicture]) -
     pictures
         The telling pictures, in the order of `content["pictures"]`.
     """
-    environment = Environment(
-        loader=PackageLoader("sacv.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    environment.filters["number"] = number
-    environment.filters["solver"] = solver_told
-    environment.filters["short"] = partial(_short, _folder(content))
     scales = {
         layer: _scales([one for one in pictures if one.figures["layer"] == layer])
         for layer in dict.fromkeys(one.figures["layer"] for one in pictures)
@@ -74,7 +68,11 @@ def render_study(content: Mapping[str, Any], pictures: Sequence[StudyPicture]) -
     drawn: dict[str, list[dict[str, Any]]] = {}
     for one in pictures:
         drawn.setdefault(one.figures["class"], []).append(_drawn(one, *scales[one.figures["layer"]]))
-    return environment.get_template("study.html.j2").render(
+    return render(
+        "study.html.j2",
+        style="study.css",
+        filters={"short": partial(_short, _folder(content))},
+        provenance=_provenance(content),
         study=content,
         data=content["data"],
         made=content["provenance"],
@@ -90,6 +88,26 @@ def render_study(content: Mapping[str, Any], pictures: Sequence[StudyPicture]) -
         ],
         within=any(one.inside is not None for one in pictures),
         marked=any(one.present is not None for one in pictures),
+    )
+
+
+def _provenance(content: Mapping[str, Any]) -> Provenance:
+    made = content["provenance"]
+    draws = f"{made['runs']} runs, {made['nulls']} null directions, {made['folds']} folds"
+    return Provenance(
+        {
+            "model": model_told(made["model"]),
+            "fingerprint": made["model"]["fingerprint"],
+            "bank": made["bank_fingerprint"],
+            "solver": f"{solver_told(made['solver'])}; {draws}",
+            "seed": str(made["seed"]),
+            "study file": f"SHA-256 {made['sha256']['study']}",
+            "table": f"SHA-256 {made['sha256']['table']}",
+            "versions": versions_told(made["versions"]),
+            "command": made["command"],
+        },
+        [one["reason"] for one in content["data"]["skipped"]],
+        "study.json",
     )
 
 

@@ -62,11 +62,12 @@ function csv(table) {
 
 for (const table of document.querySelectorAll("table[data-name]")) {
   [...table.tHead.rows[0].cells].forEach((head, column) => {
-    const made = button(head.textContent, `sort by ${head.textContent}`, () => sort(table, column), "sort");
+    const made = button("", "", () => sort(table, column), "sort");
     made.title = head.title;
-    head.removeAttribute("title");
     made.removeAttribute("aria-label");
-    head.replaceChildren(made);
+    made.append(...head.childNodes);
+    head.removeAttribute("title");
+    head.append(made);
   });
   const { name } = table.dataset;
   tools(table.closest(".scroll"), button("CSV", `download the table ${name} as CSV`, () =>
@@ -142,7 +143,7 @@ for (const image of document.querySelectorAll("figure.photo img")) {
 // Light and dark
 
 const root = document.documentElement;
-document.querySelector(".head").append(button("\u25d0", "light or dark", () => {
+document.querySelector("header").append(button("\u25d0", "light or dark", () => {
   const dark = root.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
   root.dataset.theme = dark === "dark" ? "light" : "dark";
 }, "theme"));
