@@ -47,7 +47,9 @@ def test_files_left_out_are_named_up_to_a_bound():
 
 def test_an_explanation_says_how_it_was_made(small_model, small_bank, guidance, tmp_path):
     (guidance[0] / "notes.txt").write_text("no image")
-    found = sacv.explain(small_model, guidance[0], small_bank, "cat", allow_weak=True, skip_unreadable=True, checks=False)
+    found = sacv.explain(
+        small_model, guidance[0], small_bank, "cat", allow_weak=True, skip_unreadable=True, checks=False
+    )
     found.with_command("sacv explain here").save(tmp_path / "out")
     text = (tmp_path / "out" / "index.html").read_text()
     header = json.loads(re.search(r'id="sacv-header">(.*)</script>', text)[1])

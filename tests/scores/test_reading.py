@@ -34,7 +34,10 @@ def test_a_verdict_needs_chance_beaten_and_an_interval_without_no_effect(row, we
     [
         ({("l", "a"): "for"}, "a speaks for t."),
         ({("l", "a"): "for", ("l", "b"): "for", ("l", "c"): "for"}, "a, b and c speak for t."),
-        ({("l", "a"): "against", ("l", "b"): "none"}, "a speaks against t; no effect of b on t beyond chance is shown."),
+        (
+            {("l", "a"): "against", ("l", "b"): "none"},
+            "a speaks against t; no effect of b on t beyond chance is shown.",
+        ),
         ({("l", "a"): "none", ("l", "b"): "none"}, "No effect of a or b on t beyond chance is shown."),
         ({("l", "a"): "for", ("m", "a"): "none"}, "a (at l) speaks for t."),
         ({("l", "a"): "for", ("m", "a"): "against"}, "a speaks for t at l and against it at m."),

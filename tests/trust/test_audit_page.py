@@ -53,7 +53,10 @@ def test_files_stand_without_their_folders(text, short):
 def test_an_audit_says_what_it_was_made_with(small_model, small_bank, guidance, tmp_path):
     found = sacv.audit(small_model, small_bank, guidance[1], "cat", seed=4).with_command("sacv audit")
     made = found.made
-    assert made["model"]["fingerprint"] == small_model.fingerprint and made["bank"]["fingerprint"] == small_bank.fingerprint
+    assert (
+        made["model"]["fingerprint"] == small_model.fingerprint
+        and made["bank"]["fingerprint"] == small_bank.fingerprint
+    )
     assert (made["target"], made["images"], made["seed"], made["command"]) == ("cat", 7, 4, "sacv audit")
     found.save(tmp_path / "audit")
     again = sacv.Audit.load(tmp_path / "audit")
