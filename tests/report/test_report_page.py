@@ -166,6 +166,16 @@ def test_a_picture_arrives_as_it_is(page_of):
     assert name == "good.png" and content == picture()
 
 
+def test_ours_is_orange_on_the_page_of_the_bench_and_on_paper(page_of):
+    page = page_of("bench")
+    fill = "one => getComputedStyle(one).fill"
+    dots = page.locator("circle.dot")
+    assert [dots.nth(at).evaluate(fill) for at in (0, 4)] == ["rgb(213, 94, 0)", "rgb(0, 114, 178)"]
+    _, content = downloaded(page, page.get_by_role("button", name="download the figure T2 AUROC as SVG"))
+    colours = [one.get("stroke") for one in ElementTree.fromstring(content).iter(f"{SVG}line")]
+    assert colours.count("rgb(213, 94, 0)") == colours.count("rgb(0, 114, 178)") == 4
+
+
 # For everyone
 
 
