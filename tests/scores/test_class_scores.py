@@ -32,7 +32,7 @@ from sacv.targets import Class
 
 LAYERS = ["features.0", "features.2"]
 KEYS = ["layer", "concept", "target"]
-NUMBERS = ["value", "low", "high", "run_mean", "run_sd", "effect", "p", "p_holm", "p_bh"]
+NUMBERS = ["value", "low", "high", "run_mean", "run_sd", "effect", "chance", "p", "p_holm", "p_bh"]
 
 
 def images(count, seed, offset=0.0):
@@ -469,12 +469,12 @@ def test_the_saved_folder(model, bank, tmp_path):
     found = sacv.score(model, SHOWN, bank, ["bee", "cat"], seed=7)
     found.save(tmp_path / "out")
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [
-        "images.parquet", "scores.json", "scores.parquet",
+        "images.parquet", "index.html", "scores.json", "scores.parquet",
     ]  # fmt: skip
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "out" / "scores.parquet"), found.table, check_exact=True)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "out" / "images.parquet"), found.images, check_exact=True)
     labels = json.loads((tmp_path / "out" / "scores.json").read_text())
-    assert (labels["kind"], labels["format_version"]) == ("class scores", 1)
+    assert (labels["kind"], labels["format_version"]) == ("class scores", 2)
     assert labels["settings"] == {"targets": ["bee", "cat"], "seed": 7, "images": 9}
     assert labels["model"]["fingerprint"] == model.fingerprint
     assert (labels["runs"], labels["nulls"], labels["solver"]["name"]) == (4, 19, "MeanDifference")

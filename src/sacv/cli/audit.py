@@ -73,7 +73,7 @@ def audit_command(
     shown = pictures_of(images, table_file, pictures, key, rows, window=model.window) or None
     found = audit(model, bank, shown, asked, within=within, seed=seed)
     if out is not None:
-        found.save(out)
+        found.with_command(click.get_current_context().find_root().obj).save(out)
     if as_json:
         say_json({"passed": found.passed, "findings": [asdict(finding) for finding in found.findings]})
     else:
@@ -92,4 +92,6 @@ def audit_command(
         )
         failed = sum(finding.passed is False for finding in found.findings)
         say(f"\n{failed} of {len(found.findings)} checks failed" if failed else "\nNo check failed")
+        if out is not None:
+            say(f"Open {out / 'index.html'}")
     return 0 if found.passed else FAILED

@@ -33,7 +33,7 @@ HOMES: dict[str, Home | PlugIn] = {
     "view": Home(
         "sacv.cli.view",
         "view_command",
-        "Write the page of a saved explanation, of scores or of an audit anew, and open it in the browser.",
+        "Open the page of a saved result in the browser; of explanations, scores and audits it is written anew.",
     ),
     "score": Home(
         "sacv.cli.score",

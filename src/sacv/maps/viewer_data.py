@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from sacv.concepts.formats import format_of
 from sacv.maps.choice import RULE, choose, measures
 from sacv.maps.planes import ANATOMICAL, PLAIN
 from sacv.maps.views import chunks
+from sacv.report.provenance import model_told, solver_told
 from sacv.viewer import Blocks, ViewerData
 
 if TYPE_CHECKING:
@@ -105,7 +106,11 @@ def page_data(explanations: Sequence[Explanation], numbers: Sequence[int], pictu
             for found in shown
         ],
         "warnings": [*few, *(f"Left out: {entry.reason}" for entry in skipped[:NAMED]), *_more(skipped)],
-        "facts": [*map(list, whole.made["facts"].items()), *([["command", command]] if command else [])],
+        "facts": [
+            *map(list, whole.made["facts"].items()),
+            *([["command", command]] if command else []),
+            ["files left out", str(len(skipped) or "none")],
+        ],
     }
     return blocks.data(header)
 
@@ -277,10 +282,11 @@ def _many(images: int, groups: int | None) -> str:
 def facts_told(found: Explanation, bank: ConceptBank) -> dict[str, str]:
     """Say how it was made, by label."""
     return {
-        "model": str(bank.model["spec"] or bank.model["kind"]),
-        "fingerprint": str(bank.model["fingerprint"])[:16],
+        "model": model_told(bank.model),
+        "fingerprint": str(bank.model["fingerprint"]),
+        "bank": bank.fingerprint,
         "target": str(found.settings["target"]),
-        "solver": _solver(bank.solver),
+        "solver": solver_told(bank.solver),
         "contribution": _method(found),
         "seed": str(bank.seed),
         **_window(found, bank),
@@ -293,11 +299,6 @@ def _window(found: Explanation, bank: ConceptBank) -> dict[str, str]:
         return {"window": str(bank.window)}
     deep = any(format_of(Path(item.name)) is not None for item in found.pictures)
     return {"window": "each file's own"} if deep else {}
-
-
-def _solver(told: Mapping[str, Any]) -> str:
-    inside = {key: _solver(value) if key == "solver" else value for key, value in told["parameters"].items()}
-    return f"{told['name']}({', '.join(f'{key}={value}' for key, value in inside.items())})"
 
 
 def _method(found: Explanation) -> str:
