@@ -148,7 +148,7 @@ class Deadly:
     def pack(self, part):
         return {"sum": np.array(part)}
 
-    def unpack(self, arrays):
+    def unpack(self, arrays, shard):
         return int(arrays["sum"])
 
 
@@ -161,8 +161,8 @@ def test_a_worker_that_is_killed_is_started_again(tmp_path, times):
 
 
 def test_a_worker_that_dies_again_and_again_is_one_error(tmp_path, monkeypatch):
-    monkeypatch.setattr("sacv.engine.ray_engine.RETRIES", 1)
-    with pytest.raises(EngineError, match="could not start, or was lost 2 times"):
+    monkeypatch.setattr("sacv.engine.ray_team.RETRIES", 1)
+    with pytest.raises(EngineError, match="were lost 2 times in a row"):
         list(RayEngine(workers=1).parts(Deadly(tmp_path, 99), cut(20, 2)))
 
 
