@@ -16,6 +16,7 @@ from sacv.cli.options import (
     device_option,
     json_option,
     open_bank_model,
+    precision_option,
     skip_option,
     weak_option,
     window_option,
@@ -61,6 +62,7 @@ class _Noting(click.Command):
 @batch_size_option
 @device_option
 @window_option
+@precision_option
 @work_options
 @skip_option
 @weak_option
@@ -80,6 +82,7 @@ def search_command(
     batch_size: int | None,
     device: str,
     window: str | None,
+    precision: str | None,
     engine_name: str,
     workers: int | None,
     ray_address: str | None,
@@ -95,7 +98,7 @@ def search_command(
     from sacv.index import search
 
     bank = ConceptBank.load(bank_folder)
-    model = open_bank_model(bank, spec, class_names, device, window)
+    model = open_bank_model(bank, spec, class_names, device, window, precision=precision)
     engine = open_engine(engine_name, workers, ray_address)
     command = shlex.join(["sacv", "search", *context.meta[ARGUMENTS]])
     with progress("search") as advance, unfinished(out, fresh) as shards:

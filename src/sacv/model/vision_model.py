@@ -34,6 +34,7 @@ from sacv.model.cost import shares_after
 from sacv.model.layout import parse_layout
 from sacv.model.out_of_memory import in_halves
 from sacv.model.outputs import OutputTarget, class_logits, field_of
+from sacv.model.precision import FLOAT32, Network, in_precision, require_precision
 from sacv.model.receptive_field import ReceptiveFields, effective_fields, receptive_fields
 from sacv.model.survey import LayerInfo, require_usable, survey
 from sacv.model.transform import Box, Framed, ImageTransform
@@ -70,11 +71,16 @@ class VisionModel:
         Which field of the network's output is explained, where it gives a dict, a tuple or a data class: keys,
         attributes and indices with dots between, such as `logits` or `aux.0`. By default `logits`, `out`, or the
         first tensor of a tuple.
+    precision
+        `float32`, the default, computes in the dtype of the parameters, whatever that is; `bfloat16` computes under
+        `torch.autocast`, which makes a GPU faster and activations coarser. Statistics and gradients are of the same
+        types in both (docs/models.md).
 
     Raises
     ------
     OptionError
-        If the network is none, or of a kind that cannot be asked: TorchScript or quantised.
+        If the network is none, or of a kind that cannot be asked: TorchScript or quantised; or there is no such
+        precision, or none but that of its parameters for this network.
     """
 
     net: nn.Module
@@ -84,6 +90,7 @@ class VisionModel:
     layouts: Mapping[str, str] = field(default_factory=dict)
     window: Window | None = None
     output: str | None = None
+    precision: str = FLOAT32
     _surveys: dict[tuple[int, ...], dict[str, LayerInfo]] = field(default_factory=dict, init=False, repr=False)
     _shares: dict[tuple[int, ...], dict[str, float]] = field(default_factory=dict, init=False, repr=False)
     _held: dict[tuple[tuple[int, ...], str], bool] = field(default_factory=dict, init=False, repr=False)
@@ -96,6 +103,7 @@ class VisionModel:
         for text in self.layouts.values():
             parse_layout(text)
         self.modules(list(self.layouts))
+        require_precision(self.precision, self.dtype)
 
     @property
     def device(self) -> torch.device:
@@ -111,6 +119,11 @@ class VisionModel:
     def _example(self) -> torch.Tensor:
         tensors = [*self.net.parameters(), *self.net.buffers()]
         return next((tensor for tensor in tensors if tensor.is_floating_point()), torch.zeros(()))
+
+    @property
+    def _network(self) -> Network:
+        """The network as it runs in the precision asked for."""
+        return in_precision(self.net, self.precision, self.device)
 
     def batch_size(self, asked: int | None) -> int:
         """Give the number of images a pass: as asked, or the fastest, which is 8 on a CPU and 32 elsewhere.
@@ -237,7 +250,7 @@ class VisionModel:
         """
         known = self._layers(inputs, layers)
         with as_it_was(self.net):
-            return in_halves(lambda part, _rows: activations(self.net, part, known), inputs)
+            return in_halves(lambda part, _rows: activations(self._network, part, known), inputs)
 
     def trace(self, inputs: torch.Tensor, layers: Sequence[str], selects: Sequence[Select]) -> Trace:
         """Give logits, activations and gradients for a batch; see `sacv.model.capture.gradients`.
@@ -248,7 +261,7 @@ class VisionModel:
 
         def run(part: torch.Tensor, rows: range) -> Trace:
             aims = [select.of(rows) if isinstance(select, OutputTarget) else select for select in selects]
-            return gradients(self.net, part, known, aims, self.output)
+            return gradients(self._network, part, known, aims, self.output)
 
         with as_it_was(self.net):
             return in_halves(run, inputs)
@@ -264,7 +277,7 @@ class VisionModel:
         """Give what is explained after other activations at a layer; see `sacv.model.capture.resume`."""
         with as_it_was(self.net):
             known = self._layers(inputs, [layer])[layer]
-            return resume(self.net, inputs, layer, known, cells, select, output, self.output)
+            return resume(self._network, inputs, layer, known, cells, select, output, self.output)
 
     def holds_all(self, inputs: torch.Tensor, layer: str, record: LayerRecord) -> bool:
         """Tell whether all that follows a layer reads of an image is in its output; see `sacv.model.capture.holds_all`.
@@ -274,7 +287,8 @@ class VisionModel:
         key = tuple(inputs.shape[1:]), layer
         if key not in self._held:
             with as_it_was(self.net):
-                self._held[key] = holds_all(self.net, inputs[:1], layer, self._layers(inputs, [layer])[layer], record)
+                known = self._layers(inputs, [layer])[layer]
+                self._held[key] = holds_all(self._network, inputs[:1], layer, known, record)
         return self._held[key]
 
     def share_after(self, inputs: torch.Tensor, layer: str) -> float:
@@ -291,12 +305,12 @@ class VisionModel:
     def logits(self, inputs: torch.Tensor) -> torch.Tensor:
         """Give the logits `(n, classes)` of a batch."""
         with as_it_was(self.net), torch.no_grad():
-            return class_logits(field_of(self.net(inputs), self.output))
+            return class_logits(field_of(self._network(inputs), self.output))
 
     def explained(self, inputs: torch.Tensor, select: Select) -> torch.Tensor:
         """Give what is explained of each image of a batch, `(n,)`."""
         with as_it_was(self.net), torch.no_grad():
-            return scalars_of(select, field_of(self.net(inputs), self.output), None, len(inputs))
+            return scalars_of(select, field_of(self._network(inputs), self.output), None, len(inputs))
 
     def class_index(self, target: int | str, classes: int) -> int:
         """Find a class by index, or by name, among `classes` logits.
@@ -356,8 +370,8 @@ class VisionModel:
     def identity(self) -> str:
         """Give a SHA-256 of all that activations depend on besides the picture.
 
-        That is the fingerprint, the kind of device and the dtype, the window, and what the transform makes of one
-        picture.
+        That is the fingerprint, the kind of device, the dtype and the precision, the window, and what the transform
+        makes of one picture.
         """
         pixels = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
         try:
@@ -365,7 +379,8 @@ class VisionModel:
         except Exception as error:  # a transform that is of no use for pictures, where inputs are tensors
             seen = repr(error).encode()
         layouts = sorted(self.layouts.items())
-        basis = (self.fingerprint, self.device.type, self.dtype, layouts, self.window, torch.__version__)
+        numbers = (self.dtype, self.precision)
+        basis = (self.fingerprint, self.device.type, numbers, layouts, self.window, torch.__version__)
         return hashlib.sha256(repr(basis).encode() + seen).hexdigest()
 
     def describe(self) -> dict[str, Any]:
@@ -377,5 +392,6 @@ class VisionModel:
             "transform": self.transform.to_json() if isinstance(self.transform, ImageTransform) else None,
             "window": None if self.window is None else self.window.to_json(),
             "layouts": dict(self.layouts),
+            "precision": self.precision,
             "class_names": None if self.class_names is None else [str(name) for name in self.class_names],
         }
