@@ -49,16 +49,16 @@ def banks(models, textures):
 
 def test_what_leaves_the_network_is_float32(models):
     inputs = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    one, other = (
-        models[name].trace(inputs, [LAYER], [Aimed(Class(0)), Aimed(Class(1))]) for name in ("float32", "bfloat16")
-    )
+    aims = [Aimed(Class(0)), Aimed(Class(1))]
+    one, other = (models[name].trace(inputs, [LAYER], aims) for name in models)
     pairs = [(one.logits, other.logits), (one.activations[LAYER].cells, other.activations[LAYER].cells)]
-    pairs += [(mine[LAYER], its[LAYER]) for mine, its in zip(one.gradients, other.gradients, strict=True)]
     pairs += [(models[name].logits(inputs) for name in models)]
     pairs += [(models[name].activations(inputs, [LAYER])[LAYER].cells for name in models)]
-    for exact, coarse in pairs:
-        assert exact.dtype == coarse.dtype == torch.float32
-        assert 0 < (exact - coarse).norm() / exact.norm() < 0.02
+    slopes = [(mine[LAYER], its[LAYER]) for mine, its in zip(one.gradients, other.gradients, strict=True)]
+    for tolerance, some in ((0.02, pairs), (0.1, slopes)):
+        for exact, coarse in some:
+            assert exact.dtype == coarse.dtype == torch.float32
+            assert 0 < (exact - coarse).norm() / exact.norm() < tolerance
     assert not torch.is_autocast_enabled("cpu")
 
 
