@@ -13,6 +13,7 @@ from cav.planted import planted_model
 from cli.test_trust_commands import FIT, run  # noqa: F401
 from model.test_recognition import Transformer
 from sacv.bench.scenes import write_guidance
+from sacv.cav.labels import check_labels
 from sacv.engine import ShardStore
 from sacv.errors import MismatchError, OptionError
 from sacv.targets import Aimed, Class
@@ -133,6 +134,15 @@ def test_an_older_bank_was_made_in_float32(banks, tmp_path):
     bank = banks["float32"]
     older = replace(bank, model={key: value for key, value in bank.model.items() if key != "precision"})
     assert older.precision == "float32"
+
+
+def test_an_edited_precision_is_refused(banks, tmp_path):
+    banks["bfloat16"].save(tmp_path / "bank")
+    labels = json.loads((tmp_path / "bank" / "bank.json").read_text())
+    check_labels(labels)
+    labels["model"]["precision"] = "half"
+    with pytest.raises(ValueError, match=r"model\.precision.*half.*one of float32, bfloat16"):
+        check_labels(labels)
 
 
 def test_banks_of_two_precisions_do_not_merge(banks):
