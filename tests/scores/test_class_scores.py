@@ -357,8 +357,9 @@ def test_intervals_are_over_groups(model, bank):
 
 def test_a_part_packs_and_unpacks_to_the_bit(model, bank):
     reducer = ScoreReducer(model, bank, selected(1, 2), image_set("x", SHOWN).items)
-    for part in parts_of(reducer, shards_of([4, 5])):
-        found = reducer.unpack(reducer.pack(part))
+    shards = shards_of([4, 5])
+    for shard, part in zip(shards, parts_of(reducer, shards), strict=True):
+        found = reducer.unpack(reducer.pack(part), shard)
         assert set(found) == set(part)
         for key, sums in part.items():
             assert found[key].numbers == sums.numbers

@@ -16,6 +16,7 @@ from sacv.cli.options import (
     group_option,
     json_option,
     open_bank_model,
+    precision_option,
     seed_option,
     skip_option,
     weak_option,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 @class_names_option
 @output_option
 @window_option
+@precision_option
 @seed_option
 @batch_size_option
 @device_option
@@ -60,6 +62,7 @@ def score_command(
     class_names: Path | None,
     output: str | None,
     window: str | None,
+    precision: str | None,
     seed: int,
     batch_size: int | None,
     device: str,
@@ -86,7 +89,7 @@ def score_command(
     require_pictures(images, table_file)
     asked = parse_targets(targets, against)
     bank = ConceptBank.load(bank_folder)
-    model = open_bank_model(bank, spec, class_names, device, window, output)
+    model = open_bank_model(bank, spec, class_names, device, window, output, precision)
     shown = pictures_of(
         images, table_file, pictures, key, rows, group=group, skip_unreadable=skip_unreadable, window=model.window
     )

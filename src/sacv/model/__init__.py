@@ -5,6 +5,7 @@ from sacv.model.classes import class_index
 from sacv.model.gradient_locality import VARIES, contributing
 from sacv.model.loading import load_model, runs_code
 from sacv.model.outputs import OutputTarget, class_logits, described, tensor_of
+from sacv.model.precision import FLOAT32, PRECISIONS
 from sacv.model.receptive_field import ReceptiveFields
 from sacv.model.survey import LayerInfo
 from sacv.model.tail import Aim, Rest
@@ -14,6 +15,8 @@ from sacv.model.vision_model import VisionModel
 from sacv.model.window import Window
 
 __all__ = [
+    "FLOAT32",
+    "PRECISIONS",
     "VARIES",
     "Aim",
     "Box",

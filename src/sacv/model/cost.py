@@ -14,14 +14,14 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from sacv.model.capture import Run
 from sacv.model.outputs import main_tensor
+from sacv.model.precision import Network
 
 PER_VALUE = 50
 """Operations that a CPU's core does in the time in which a module writes a value (MobileNetV2 against DINOv2)."""
 
 
-def shares_after(net: nn.Module, inputs: torch.Tensor, run: Run | None = None) -> dict[str, float]:
+def shares_after(net: nn.Module, inputs: torch.Tensor, run: Network | None = None) -> dict[str, float]:
     """Run the network once and give the share of its work that follows each layer, by name.
 
     Parameters

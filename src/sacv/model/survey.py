@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from sacv.errors import LayerError
-from sacv.model.capture import Run
 from sacv.model.layout import Layout
 from sacv.model.outputs import main_tensor
+from sacv.model.precision import Network
 from sacv.model.recognition import Recogniser
 from sacv.model.roles import OTHER, role
 
@@ -57,7 +57,7 @@ class LayerInfo:
 
 
 def survey(
-    net: nn.Module, inputs: torch.Tensor, layouts: Mapping[str, Layout], run: Run | None = None
+    net: nn.Module, inputs: torch.Tensor, layouts: Mapping[str, Layout], run: Network | None = None
 ) -> dict[str, LayerInfo]:
     """Run the network once and tell what layers give, in the order in which they finish.
 

@@ -35,6 +35,7 @@ from sacv.model.cost import shares_after
 from sacv.model.layout import parse_layout
 from sacv.model.out_of_memory import in_halves
 from sacv.model.outputs import OutputTarget, class_logits, field_of
+from sacv.model.precision import FLOAT32, Network, in_precision, require_precision
 from sacv.model.receptive_field import ReceptiveFields, effective_fields, receptive_fields
 from sacv.model.survey import LayerInfo, require_usable, survey
 from sacv.model.target_key import target_mark
@@ -77,11 +78,16 @@ class VisionModel:
         How the network runs on a batch of inputs, where that is not `net(inputs)`: a function `call(net, inputs)` that
         gives the network's output, such as `lambda net, x: net({"image": x})` or `lambda net, x: net(pixel_values=x)`.
         What it adds must be the same for every batch, or follow from `inputs`.
+    precision
+        `float32`, the default, computes in the dtype of the parameters, whatever that is; `bfloat16` computes under
+        `torch.autocast`, which makes a GPU faster and activations coarser. Statistics and gradients are of the same
+        types in both (docs/models.md).
 
     Raises
     ------
     OptionError
-        If the network is none, or of a kind that cannot be asked: TorchScript or quantised.
+        If the network is none, or of a kind that cannot be asked: TorchScript or quantised; or there is no such
+        precision, or none but that of its parameters for this network.
     """
 
     net: nn.Module
@@ -92,6 +98,7 @@ class VisionModel:
     window: Window | None = None
     output: str | None = None
     call: Call | None = None
+    precision: str = FLOAT32
     _surveys: dict[tuple[int, ...], dict[str, LayerInfo]] = field(default_factory=dict, init=False, repr=False)
     _shares: dict[tuple[int, ...], dict[str, float]] = field(default_factory=dict, init=False, repr=False)
     _held: dict[tuple[tuple[int, ...], str], bool] = field(default_factory=dict, init=False, repr=False)
@@ -104,6 +111,7 @@ class VisionModel:
         for text in self.layouts.values():
             parse_layout(text)
         self.modules(list(self.layouts))
+        require_precision(self.precision, self.dtype)
 
     @property
     def device(self) -> torch.device:
@@ -116,9 +124,10 @@ class VisionModel:
         return self._example.dtype
 
     @property
-    def run(self) -> Callable[[torch.Tensor], Any]:
-        """The network as a function from a batch of inputs to its output."""
-        return self.net if self.call is None else partial(self.call, self.net)
+    def run(self) -> Network:
+        """The network as a function from a batch of inputs to its output, in the model's precision."""
+        called: Network = self.net if self.call is None else partial(self.call, self.net)
+        return in_precision(called, self.precision, self.device)
 
     @property
     def _example(self) -> torch.Tensor:
@@ -369,8 +378,8 @@ class VisionModel:
     def identity(self) -> str:
         """Give a SHA-256 of all that activations depend on besides the picture.
 
-        That is the fingerprint, the kind of device and the dtype, the window, how the network is called, and what the
-        transform makes of one picture.
+        That is the fingerprint, the kind of device, the dtype and the precision, the window, how the network is called,
+        and what the transform makes of one picture.
         """
         pixels = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
         try:
@@ -378,7 +387,8 @@ class VisionModel:
         except Exception as error:  # a transform that is of no use for pictures, where inputs are tensors
             seen = repr(error).encode()
         layouts = sorted(self.layouts.items())
-        basis = (self.fingerprint, self.device.type, self.dtype, layouts, self.window, torch.__version__)
+        numbers = (self.dtype, self.precision)
+        basis = (self.fingerprint, self.device.type, numbers, layouts, self.window, torch.__version__)
         called = "" if self.call is None else target_mark(self.call)
         return hashlib.sha256(repr(basis).encode() + called.encode() + seen).hexdigest()
 
@@ -391,5 +401,6 @@ class VisionModel:
             "transform": self.transform.to_json() if isinstance(self.transform, ImageTransform) else None,
             "window": None if self.window is None else self.window.to_json(),
             "layouts": dict(self.layouts),
+            "precision": self.precision,
             "class_names": None if self.class_names is None else [str(name) for name in self.class_names],
         }
