@@ -73,8 +73,8 @@ async function drawn(found, { view, scale, colours, lines: edges, top: markers, 
   let y = parts.length * LINE;
   const small = paragraph(split(`${shortName(image.path)}${where}, layer ${found.layers[view.layer].name}`), 14, y, width);
   y += small.length * LINE + 6;
-  const place = { y, width, height, preserveAspectRatio: "none" }, pixelated = Math.max(...image.size) < 128 ? "image-rendering: pixelated" : "";
-  parts.push(...small, node("image", { ...place, href: await dataUrl(found.file(view)), filter: `url(#grey-${number})`, style: pixelated }),
+  const place = { y, width, height, preserveAspectRatio: "none" }, rendering = Math.max(...image.size) < 128 ? "pixelated" : "auto";
+  parts.push(...small, node("image", { ...place, href: await dataUrl(found.file(view)), filter: `url(#grey-${number})`, "image-rendering": rendering }),
     ...[colours, edges, markers].map((canvas) => node("image", { ...place, href: canvas.toDataURL(), opacity: canvas.style.opacity || 1 })));
   y += height + 4;
   if (scale !== null) { parts.push(...ramp(scale, y, width, `ramp-${number}`)); y += 52; }

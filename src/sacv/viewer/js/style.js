@@ -77,6 +77,7 @@ thead th { font-size: .82rem; color: var(--soft); }
 .figure { font-variant-numeric: tabular-nums; font-weight: 600; }
 .name { display: block; max-width: 100%; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .gallery, .patches, .scores, .details { margin: 1.5rem 0; padding-top: 1rem; border-top: 1px solid var(--line); }
+.gallery, .patches, .scores { content-visibility: auto; contain-intrinsic-size: auto 24rem; }
 .thumbs { list-style: none; margin: 0; padding: .2rem; display: grid; grid-template-columns: repeat(auto-fill, minmax(8.2rem, 1fr)); gap: .6rem; max-height: 34rem; overflow-y: auto; }
 .thumbs li { content-visibility: auto; contain-intrinsic-size: 8.2rem 9.5rem; }
 .thumbs button { width: 100%; padding: .3rem; display: grid; gap: .1rem; font-size: .82rem; text-align: left; }
