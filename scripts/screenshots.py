@@ -1,0 +1,123 @@
+"""Screenshots of what `sacv demo` makes and of the app, for docs/pictures: `make screenshots`.
+
+Each is of a first screen, at the width of a desktop and of a phone, in light and in dark. All material is made in code,
+so that the pictures stay as they are until the pages change. They are written with a palette, which makes them small.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+WHERE = Path(__file__).parent.parent / "docs" / "pictures"
+SIZES = {"desktop": (1280, 900), "phone": (400, 800)}
+SCHEMES = ("light", "dark")
+COLOURS = (256, 128, 96, 64, 48)
+"""Of the palette: the most that make a picture small enough."""
+MOST = 150_000
+"""Bytes of a picture."""
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--font-render-hinting=none")
+PATIENCE = 120_000
+
+
+def main() -> None:
+    """Write every picture."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        sys.exit("no Chromium on the PATH: install it, on Debian with 'apt-get install chromium'")
+    WHERE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as started:
+        place = Path(folder)
+        subprocess.run([*SACV, "demo", "--out", "demo"], cwd=place, check=True, stdout=subprocess.DEVNULL)
+        browser = started.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        page = (place / "demo" / "explanation" / "index.html").as_uri()
+        for size in SIZES:
+            for scheme in SCHEMES:
+                take(browser, page, f"page-{size}-{scheme}", size, scheme)
+                take(browser, page, f"side-by-side-{size}-{scheme}", size, scheme, beside=True)
+        with app(place) as address:
+            make_map(browser, address)
+            for size in SIZES:
+                for scheme in SCHEMES:
+                    take(browser, address, f"app-{size}-{scheme}", size, scheme)
+        browser.close()
+
+
+SACV = (sys.executable, "-m", "sacv")
+
+
+def take(browser: Browser, address: str, name: str, size: str, scheme: str, *, beside: bool = False) -> None:
+    """Take the first screen of a page, or of its two maps side by side."""
+    width, height = SIZES[size]
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if scheme == "dark" else "light",
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    page.goto(address)
+    drawn(page)
+    if beside:
+        page.keyboard.press("c")
+    if address.startswith("http"):
+        page.locator("sacv-viewer").evaluate("element => element.scrollIntoView({block: 'start'})")
+    page.wait_for_timeout(500)
+    write(page.screenshot(), WHERE / f"{name}.png")
+    context.close()
+
+
+def drawn(page: Page) -> None:
+    """Wait until the picture is there."""
+    page.locator("sacv-viewer .stage img").first.wait_for(timeout=PATIENCE)
+    page.wait_for_function(
+        "document.querySelector('sacv-viewer').shadowRoot.querySelector('.stage img').complete", timeout=PATIENCE
+    )
+
+
+def write(shot: bytes, file: Path) -> None:
+    """Write a screenshot as a PNG with a palette, so large as its bytes allow."""
+    picture = Image.open(io.BytesIO(shot)).convert("RGB")
+    for colours in COLOURS:
+        picture.quantize(colours, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(file, optimize=True)
+        if file.stat().st_size <= MOST:
+            break
+    else:
+        sys.exit(f"{file.name} has {file.stat().st_size} bytes with {COLOURS[-1]} colours; {MOST} at most are meant")
+    print(f"{file.relative_to(WHERE.parent.parent)}: {file.stat().st_size / 1000:.0f} kB")
+
+
+@contextmanager
+def app(place: Path) -> Iterator[str]:
+    """Run the app on the bank of the demo; gives its address."""
+    command = [*SACV, "app", "--bank", "demo/bank", "--folder", "app", "--port", "0", "--no-browser"]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, cwd=place, stdout=subprocess.PIPE, text=True, env=environment) as run:
+        assert run.stdout is not None
+        try:
+            yield next(word for line in run.stdout for word in line.split() if word.startswith("http://"))
+        finally:
+            run.terminate()
+
+
+def make_map(browser: Browser, address: str) -> None:
+    """Have the app explain its example pictures."""
+    page = browser.new_page()
+    page.goto(address)
+    page.get_by_role("button", name="Add example pictures").click()
+    page.get_by_role("button", name="Show the map").click(timeout=PATIENCE)
+    drawn(page)
+    page.close()
+
+
+if __name__ == "__main__":
+    main()
