@@ -56,8 +56,7 @@ class SacvViewer extends HTMLElement {
   /** Show what the fragment of a link names; what is not there is said. */
   open(fragment) {
     const { changes, missing } = readFragment(this.found, fragment, this.view);
-    this.choose(changes);
-    this.set({ missing });
+    this.choose(changes, missing);
   }
 
   get data() {
@@ -154,12 +153,12 @@ class SacvViewer extends HTMLElement {
     return this.state.views[this.state.active];
   }
 
-  /** Choose image, concept, layer, target or kind in the active pane. */
-  choose(changes) {
+  /** Choose image, concept, layer, target or kind in the active pane; `missing` says what a link names in vain. */
+  choose(changes, missing = []) {
     const view = { ...this.view, ...changes }, planes = this.found.images[view.image].planes;
     if (planes.length && !("slice" in changes)) view.slice = this.found.bestSlice(view);
     const views = this.state.views.map((one, at) => (at === this.state.active ? view : one));
-    this.set({ views, missing: [], ...("image" in changes && changes.image !== this.view.image ? { pin: null, hover: null } : {}) });
+    this.set({ views, missing, ...("image" in changes && changes.image !== this.view.image ? { pin: null, hover: null } : {}) });
   }
 
   set(changes) {

@@ -184,20 +184,16 @@ export class Found {
     return sides(this.layers[layer].grid, planes.length ? planes[plane] : null);
   }
 
-  /** A picture as a file. */
-  file({ image, plane = 0, slice = 0 }) {
-    return new Blob([this.arrays[this.nameOfPicture(image, plane, slice)]], { type: "image/jpeg" });
+  /** The bytes of a picture, a JPEG. */
+  file({ image, plane, slice }) {
+    return this.arrays[`pictures/${image}/${this.images[image].planes.length ? `${plane}/${slice}` : "0"}`];
   }
 
   /** The address of a picture, made when it is first needed. */
   picture(image, plane = 0, slice = 0) {
-    const name = this.nameOfPicture(image, plane, slice);
-    if (!this.urls.has(name)) this.urls.set(name, URL.createObjectURL(this.file({ image, plane, slice })));
-    return this.urls.get(name);
-  }
-
-  nameOfPicture(image, plane, slice) {
-    return `pictures/${image}/${this.images[image].planes.length ? `${plane}/${slice}` : "0"}`;
+    const bytes = this.file({ image, plane, slice });
+    if (!this.urls.has(bytes)) this.urls.set(bytes, URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" })));
+    return this.urls.get(bytes);
   }
 
   /** Let go of all pictures. */

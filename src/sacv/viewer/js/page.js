@@ -30,5 +30,5 @@ if (location.protocol !== "about:") { // as in a frame of a notebook, which has 
   const follow = () => { if (location.hash.length > 1) viewer.open(location.hash); };
   addEventListener("hashchange", follow);
   follow();
-  viewer.addEventListener("selection", () => history.replaceState(null, "", viewer.fragment));
+  viewer.addEventListener("selection", () => { if (!viewer.state.missing.length) history.replaceState(null, "", viewer.fragment); });
 }
