@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -23,7 +24,7 @@ from sacv.viewer import fragment
 
 WHERE = Path(__file__).parent.parent / "docs" / "pictures"
 SIZES = {"desktop": (1280, 900), "phone": (400, 800)}
-SCHEMES = ("light", "dark")
+SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 SHOWN = "05-striped-bar-on-plain.png"
 """Of the scenes of the demo."""
 MOST = 150_000
@@ -42,40 +43,30 @@ def main() -> None:
         place = Path(folder)
         subprocess.run([*SACV, "demo", "--out", "demo"], cwd=place, check=True, stdout=subprocess.DEVNULL)
         browser = started.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        page = (place / "demo" / "explanation" / "index.html").as_uri() + fragment(image=SHOWN)
-        for size in SIZES:
-            for scheme in SCHEMES:
-                take(browser, page, f"page-{size}-{scheme}", size, scheme)
-                take(browser, page, f"side-by-side-{size}-{scheme}", size, scheme, beside=True)
+        page = browser.new_page()
+        page.goto((place / "demo" / "explanation" / "index.html").as_uri() + fragment(image=SHOWN))
+        take(page, "page")
+        take(page, "side-by-side", beside=True)
         with app(place) as address:
-            make_map(browser, address)
-            for size in SIZES:
-                for scheme in SCHEMES:
-                    take(browser, address, f"app-{size}-{scheme}", size, scheme)
+            take(mapped(browser, address), "app")
         browser.close()
 
 
 SACV = (sys.executable, "-m", "sacv")
 
 
-def take(browser: Browser, address: str, name: str, size: str, scheme: str, *, beside: bool = False) -> None:
-    """Take the first screen of a page, or of its two maps side by side."""
-    width, height = SIZES[size]
-    context = browser.new_context(
-        viewport={"width": width, "height": height},
-        color_scheme="dark" if scheme == "dark" else "light",
-        reduced_motion="reduce",
-    )
-    page = context.new_page()
-    page.goto(address)
+def take(page: Page, what: str, *, beside: bool = False) -> None:
+    """Take the first screen of a page in every size and scheme, or its two maps side by side."""
     drawn(page)
     if beside:
         page.keyboard.press("c")
-    if address.startswith("http"):
-        page.locator("sacv-viewer").evaluate("element => element.scrollIntoView({block: 'start'})")
-    page.wait_for_timeout(500)
-    write(page.screenshot(), WHERE / f"{name}.png")
-    context.close()
+    for size, (width, height) in SIZES.items():
+        for scheme in SCHEMES:
+            page.set_viewport_size({"width": width, "height": height})
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            page.locator("sacv-viewer").evaluate("element => element.scrollIntoView({block: 'start'})")
+            page.wait_for_timeout(500)
+            write(page.screenshot(), WHERE / f"{what}-{size}-{scheme}.png")
 
 
 def drawn(page: Page) -> None:
@@ -109,14 +100,14 @@ def app(place: Path) -> Iterator[str]:
             run.terminate()
 
 
-def make_map(browser: Browser, address: str) -> None:
-    """Have the app explain its example pictures."""
+def mapped(browser: Browser, address: str) -> Page:
+    """Give the app where it has explained its example pictures."""
     page = browser.new_page()
     page.goto(address)
     page.get_by_role("button", name="Add example pictures").click()
     page.get_by_role("button", name="Show the map").click(timeout=PATIENCE)
     drawn(page)
-    page.close()
+    return page
 
 
 if __name__ == "__main__":

@@ -90,7 +90,11 @@ def opened(open_page, file, link):
     return page
 
 
-NAMES = {"names": ["x/a b&c=d.jpg", "x/+é#.jpg", "y/a.jpg"], "concepts": ("striped", "50 % dotted"), "targets": ("zebra", "a/b")}
+NAMES = {
+    "names": ["x/a b&c=d.jpg", "x/+é#.jpg", "y/a.jpg"],
+    "concepts": ("striped", "50 % dotted"),
+    "targets": ("zebra", "a/b"),
+}
 
 
 def test_a_link_opens_what_it_names(open_page, tmp_path):

@@ -38,7 +38,7 @@ DOUBTS = {
 """What speaks against the maps, by kind (`Checks.doubts_by_kind`)."""
 
 WELL = {
-    "evidence": "The strongest place of this picture looks as the concept does in the pictures that it was learned from.",
+    "evidence": "The strongest place of this picture looks like the concept in the pictures that it was learned from.",
     "moves": "With the concept taken out of what the network sees, its answer moves the way that the map foretells.",
     "places": "The layers before and after see the concept in like places.",
 }
