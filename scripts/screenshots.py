@@ -80,7 +80,7 @@ def drawn(page: Page) -> None:
 def write(shot: bytes, file: Path) -> None:
     """Write a screenshot as a PNG with a palette."""
     picture = Image.open(io.BytesIO(shot)).convert("RGB")
-    for colours in (256, 96):
+    for colours in (256, 96, 64, 48):
         few = picture.quantize(colours, method=Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE)
         few.save(file, optimize=True)
         if file.stat().st_size <= MOST:
