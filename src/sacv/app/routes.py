@@ -37,7 +37,6 @@ from sacv.concepts.decoding import read_picture
 from sacv.errors import SacvError
 from sacv.maps import open_saved
 from sacv.model import VisionModel
-from sacv.viewer.bundle import module
 
 THREADS = 2
 """Pictures that are decoded at a time."""
@@ -68,7 +67,7 @@ class Routes:
         """Give all addresses."""
         pairs: Mapping[str, Mapping[str, Callable[[Request], Any]]] = {
             "/": {"GET": partial(self.static, "index.html")},
-            "/viewer.js": {"GET": self.viewer},
+            "/viewer/{name}": {"GET": self.viewer},
             "/static/{name}": {"GET": self.asset},
             "/api/state": {"GET": self.state},
             "/api/photos/{name}": {"GET": self.photo, "PUT": self.put_photo, "DELETE": self.delete_photo},
@@ -105,10 +104,10 @@ class Routes:
 
         return await self.threaded(change)
 
-    async def static(self, name: str, request: Request) -> Response:
+    async def static(self, name: str, request: Request, room: str = "app/static") -> Response:
         """Give a file of the page."""
-        folder = files("sacv.app") / "static"
-        if name not in {entry.name for entry in folder.iterdir()}:
+        folder = files("sacv") / room
+        if name not in {entry.name for entry in folder.iterdir() if Path(entry.name).suffix in TYPES}:
             raise Missing(f"there is no {name!r}")
         kind = TYPES[Path(name).suffix]
         return Response((folder / name).read_bytes(), media_type=f"{kind}; charset=utf-8")
@@ -118,8 +117,8 @@ class Routes:
         return await self.static(request.path_params["name"], request)
 
     async def viewer(self, request: Request) -> Response:
-        """Give the module of `<sacv-viewer>`."""
-        return Response(module(), media_type="text/javascript; charset=utf-8")
+        """Give a module of `<sacv-viewer>`."""
+        return await self.static(request.path_params["name"], request, "viewer/js")
 
     async def state(self, request: Request) -> Response:
         """Tell what there is."""

@@ -12,6 +12,7 @@ from scipy.stats import t as student
 
 from sacv.concepts import Skipped
 from sacv.concepts.formats import format_of
+from sacv.maps.check_words import DOUBTS, SENTENCES, words_of
 from sacv.maps.choice import RULE, choose, measures
 from sacv.maps.planes import ANATOMICAL, PLAIN
 from sacv.maps.views import chunks
@@ -95,10 +96,11 @@ def page_data(explanations: Sequence[Explanation], numbers: Sequence[int], pictu
         "images": [_image(shown, row, one) for row, one in enumerate(pictures)],
         "layers": [_layer(explanations, layer, pictures) for layer in whole.layers],
         "cards": [[_card(whole, layer, concept) for concept in whole.concepts] for layer in whole.layers],
-        "trust": [
+        "sentences": {kind: [text, kind in DOUBTS] for kind, text in SENTENCES.items()},
+        "checks": [
             [
                 [
-                    [_trust(found, layer, number, row) for row in range(len(numbers))]
+                    [_checks(found, layer, number, row) for row in range(len(numbers))]
                     for number in range(len(found.concepts))
                 ]
                 for layer in found.layers
@@ -235,19 +237,10 @@ def _shape_note(grid: tuple[int, ...], pictures: Sequence[Drawn]) -> list[str]:
     return ["The locations lie along one axis, drawn from left to right."] if len(grid) == 1 else []
 
 
-def _trust(found: Explanation, layer: str, number: int, row: int) -> list[Any]:
-    """Give the trust line of an image, and its doubts."""
-    if found.checks is None:
-        return ["The checks of this image were not asked for.", []]
-    line = found.checks[layer][row][number]
-    told = f"Its strongest evidence stands at percentile {line.evidence:.0f} of the held-out guidance."
-    told += f" Taking the concept out everywhere changes {found.value} by {line.ablation:+.3g}"
-    told += f" (by the gradient {line.ablation_by_gradient:+.3g})"
-    if line.sign_agreement is not None:
-        told += f"; both agree in sign for {line.sign_agreement:.0%} of the concepts in this image"
-    if line.neighbours is not None:
-        told += f"; neighbouring layers' maps correlate with it by {line.neighbours:.2f}"
-    return [told + ".", line.doubts_of(found.value)]
+def _checks(found: Explanation, layer: str, number: int, row: int) -> list[list[str]]:
+    """Give the checks of an image, each as its kind and its figure."""
+    line = None if found.checks is None else found.checks[layer][row][number]
+    return [[one.kind, one.figure] for one in words_of(line, found.value)]
 
 
 def quality_told(found: Explanation, bank: ConceptBank, layer: str, concept: str) -> dict[str, str]:

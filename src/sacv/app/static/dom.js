@@ -1,16 +1,8 @@
-// Elements from text that is never read as markup.
+// Controls of the page, made as the viewer makes its elements.
 
-/** Make an element: `on` holds its listeners, `null` children are left out, and text stays text. */
-export function make(tag, { on = {}, ...attributes } = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value === true) element.setAttribute(name, "");
-    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
-  }
-  for (const [kind, listener] of Object.entries(on)) element.addEventListener(kind, listener);
-  element.append(...children.flat().filter((child) => child !== null));
-  return element;
-}
+import { make } from "/viewer/dom.js";
+
+export { make };
 
 export function button(text, click, attributes = {}) {
   return make("button", { type: "button", on: { click }, ...attributes }, text);

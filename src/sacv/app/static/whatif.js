@@ -1,6 +1,5 @@
 // What if a region were otherwise: paint it, take a concept or its pixels out, and see the classes move.
 
-import { at } from "./api.js";
 import { button, field, fill, make } from "./dom.js";
 import { begin, finished } from "./jobs.js";
 import { Painter } from "./paint.js";
