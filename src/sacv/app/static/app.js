@@ -33,7 +33,9 @@ document.addEventListener("go", (event) => show(document.getElementById(event.de
 for (const kind of ["dragover", "drop"]) document.addEventListener(kind, (event) => event.preventDefault());
 
 follow(() => {
-  document.getElementById("about").textContent = `The network is ${store.model}. What you make lies in the folder ${store.folder}.`;
+  const about = document.getElementById("about");
+  about.textContent = `The network is ${store.model.split("/").pop()}. What you make lies in the folder ${store.folder}.`;
+  about.title = store.model;
 });
 document.addEventListener("visibilitychange", () => { if (!document.hidden) attempt(refresh); });
 await attempt(refresh);

@@ -2,7 +2,7 @@
 
 import { at, json } from "./api.js";
 
-export const store = { photos: [], sets: {}, painted: {}, banks: [], classes: [], layers: [], explanations: [], model: "", folder: "" };
+export const store = { photos: [], sets: {}, painted: {}, banks: [], classes: [], layers: [], explanations: [], said: {}, model: "", folder: "" };
 const listeners = [];
 
 /** Call a function now and whenever what there is may have changed. */

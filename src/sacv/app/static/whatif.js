@@ -75,7 +75,7 @@ function render() {
   fill(bank, fit.map((one) => one.name), recall("whatif bank", bank.value));
   const told = fit.find((one) => one.name === bank.value);
   fill(concept, told?.concepts ?? [], recall("whatif concept", concept.value));
-  fill(layer, told?.layers ?? [], recall("whatif layer", layer.value));
+  fill(layer, told?.layers ?? [], recall("whatif layer", layer.value || told?.contribution));
   inside.hidden = how.value !== "concept";
   start.disabled = !photo.value || painter.empty || (how.value === "concept" && !concept.value);
 }
