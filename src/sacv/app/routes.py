@@ -239,7 +239,7 @@ class Routes:
         """Tell how good the concepts of a bank are."""
         bank = await self.threaded(self.place.bank, request.path_params["name"])
         bank.require(self.model)
-        return JSONResponse({"cards": cards(bank), "advice": self.layers.advice(bank)["advice"]})
+        return JSONResponse({"cards": cards(bank), **self.layers.advice(bank)})
 
     async def explanation(self, request: Request) -> Response:
         """Give an explanation for the viewer."""

@@ -95,10 +95,17 @@ function fit() {
 }
 
 async function card() {
-  const told = drafts.value ? await attempt(() => json(at("banks", drafts.value))) : null;
-  cards.replaceChildren(make("p", {}, told?.advice ?? ""), ...(told?.cards ?? []).map((one) => make("div", {}, make("p", {}, make("b", {}, one.words)),
-    ...[...one.weak.map((text) => `Too weak: ${text}.`), ...one.remarks.map((text) => `Note: ${text}.`)].map((text) => make("p", { class: "doubt" }, text)),
-    make("details", {}, make("summary", {}, "Figures"), make("table", {}, make("tbody", {}, one.figures.map(([label, text]) => make("tr", {}, make("th", { scope: "row" }, label), make("td", {}, text)))))))));
+  const told = drafts.value ? await attempt(() => json(at("banks", drafts.value))) : null, each = told?.cards ?? [];
+  const first = each.filter((one) => one.layer === told.place), rest = each.filter((one) => one.layer !== told.place);
+  cards.replaceChildren(...first.map(judged), make("p", {}, told?.advice ?? ""),
+    rest.length ? make("details", {}, make("summary", {}, "At its other layers"), rest.map(judged)) : "");
+}
+
+/** How good a concept is at a layer. */
+function judged(one) {
+  return make("div", {}, make("p", {}, make("b", {}, one.words)),
+    [...one.weak.map((text) => `Too weak: ${text}.`), ...one.remarks.map((text) => `Note: ${text}.`)].map((text) => make("p", { class: "doubt" }, text)),
+    make("details", {}, make("summary", {}, "Figures"), make("table", {}, make("tbody", {}, one.figures.map(([label, text]) => make("tr", {}, make("th", { scope: "row" }, label), make("td", {}, text)))))));
 }
 
 function look() {

@@ -24,11 +24,12 @@ const saying = make("details", {}, make("summary", {}, "What the network says of
 const asked = new Set();
 const start = button("Show the map", () => explain(), { class: "main" });
 const advice = make("p", { class: "soft" });
+const layer = make("p", { class: "soft" });
 const needs = make("p", { class: "soft", role: "status" });
 const first = button("Make a concept", () => document.dispatchEvent(new CustomEvent("go", { detail: "tab-concept" })), { class: "main" });
 const looking = [
   make("div", { class: "row" }, field("Concepts from", bank)),
-  make("fieldset", {}, make("legend", {}, "Concepts"), concepts),
+  make("fieldset", {}, make("legend", {}, "Concepts"), concepts), layer,
   make("fieldset", {}, make("legend", {}, "Does it count for these classes?"), targets), make("div", { class: "row" }, field("Another class", another), classes), saying, start, needs,
 ];
 const earlier = make("select", { on: { change: () => show(earlier.value) } });
@@ -104,6 +105,11 @@ function percent(chance) {
   return chance < 0.01 ? "under 1%" : `${Math.round(100 * chance)}%`;
 }
 
+/** The likeliest class of a photo, and the others that are worth a word. */
+function classesOf(photo) {
+  return store.said[photo].filter(([, chance], number) => !number || chance >= 0.01).map(([one, chance]) => `${one} ${percent(chance)}`).join(", ");
+}
+
 /** Offer classes, and ask what the network says of photos of which it is not known. */
 function offer(photos) {
   const unknown = photos.slice(0, ASKED).filter((name) => !store.said[name] && !asked.has(name));
@@ -114,7 +120,7 @@ function offer(photos) {
     (name) => (name === PREDICTED ? "the likeliest of each photo" : known.has(name) ? `${name} (${percent(known.get(name))})` : name));
   const told = photos.filter((name) => store.said[name]);
   saying.hidden = !told.length;
-  renew(said, told.map((name) => [name, store.said[name]]), () => told.map((name) => make("li", {}, make("b", {}, name), ` ${store.said[name].map(([one, chance]) => `${one} ${percent(chance)}`).join(", ")}`)));
+  renew(said, told.map((name) => [name, store.said[name]]), () => told.map((name) => make("li", {}, make("b", {}, name), ` ${classesOf(name)}`)));
 }
 
 /** The layer to begin at: that which the bank of the map advises for place. */
@@ -129,8 +135,8 @@ async function show(name) {
   if (!data) return;
   viewer.hidden = false;
   viewer.data = data;
-  const layer = beginning(data);
-  if (layer >= 0) viewer.choose({ layer });
+  const at = beginning(data);
+  if (at >= 0) viewer.choose({ layer: at });
   remember("explanation", name);
   earlier.value = name;
 }
@@ -146,7 +152,8 @@ function render() {
   const told = store.banks.find(({ name }) => name === bank.value);
   boxes(concepts, told?.concepts ?? [], recall("concepts", null) ?? told?.concepts ?? [], () => { remember("concepts", checked(concepts)); render(); });
   renew(classes, store.classes, () => store.classes.map((text) => make("option", { value: text })));
-  advice.textContent = told ? told.problem || told.advice : "A concept is something that people have a word for, such as stripes. There is none yet.";
+  advice.textContent = told ? told.problem : "A concept is something that people have a word for, such as stripes. There is none yet.";
+  layer.textContent = told?.advice ?? "";
   first.hidden = Boolean(told);
   for (const element of looking) element.hidden = !told;
   if (told) offer(picked);

@@ -42,7 +42,7 @@ function given({ score, unit, logit }) {
 export function sentence(seen) {
   const pieces = [{ text: seen.concept, name: true }];
   const there = seen.share > 0;
-  if (!there) pieces.push({ text: seen.kind ? " is not found in this picture" : " is not seen in this picture" });
+  if (!there) pieces.push({ text: seen.kind ? " is not clearly seen in this picture" : " is not seen in this picture" });
   else pieces.push({ text: ` is ${seen.kind ? "clearly " : ""}seen in ${percent(seen.share)} of this picture` });
   if (seen.silent) {
     pieces.push({ text: "; what it means for " }, { text: seen.target, name: true }, { text: " cannot be told here." });
