@@ -153,7 +153,7 @@ function render() {
   fill(shown, sets.length ? sets : [NONE], recall("shown", shown.value));
   for (const [key, element] of [["random", random], ["context", context], ["absent", absent]]) {
     const others = sets.filter((set) => painted || set !== shown.value);
-    boxes(element, others, recall(key, []), () => { remember(key, checked(element)); render(); }, "No sets yet.", (set) => `${set} (${store.sets[set].length})`);
+    boxes(element, others, recall(key, []), () => { remember(key, checked(element)); render(); }, "No other sets yet.", (set) => `${set} (${store.sets[set].length})`);
   }
   offerLayers();
   const marked = store.painted[name.value.trim()] ?? [];

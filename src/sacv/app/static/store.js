@@ -26,9 +26,9 @@ export function remember(key, value) {
 
 const trouble = document.getElementById("trouble");
 
-/** Say what went wrong, until the next thing is done. */
+/** Say what went wrong, until the next thing is done; files are named from the app's folder on. */
 export function complain(text) {
-  trouble.textContent = text;
+  trouble.textContent = text.replaceAll(`${store.folder}/`, "");
   trouble.hidden = !text;
   if (text) trouble.scrollIntoView({ block: "nearest" });
 }

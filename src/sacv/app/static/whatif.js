@@ -58,8 +58,8 @@ function tell(classes) {
   const [most] = [...classes].sort((one, other) => Math.abs(other.after - other.before) - Math.abs(one.after - one.before));
   const change = most.after - most.before;
   answer.replaceChildren(
-    make("p", {}, make("b", {}, Math.abs(change) < 0.005 ? "Hardly anything moves." : `${most.name} moves most: its logit ${change < 0 ? "falls" : "rises"} by ${number(Math.abs(change))}.`)),
-    make("table", {}, make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "class"), ...["before", "after", "change", "probability"].map((text) => make("th", { scope: "col", class: "number" }, text)))),
+    make("p", {}, make("b", {}, Math.abs(change) < 0.005 ? "Hardly anything moves." : `${most.name} moves most: its score ${change < 0 ? "falls" : "rises"} by ${number(Math.abs(change))}.`)),
+    make("table", {}, make("caption", { class: "soft" }, "Scores are logits, before the softmax."), make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "class"), ...["before", "after", "change", "probability"].map((text) => make("th", { scope: "col", class: "number" }, text)))),
       make("tbody", {}, classes.map((one) => make("tr", {}, make("th", { scope: "row" }, one.name),
         ...[number(one.before), number(one.after), `${one.after < one.before ? "\u2212" : "+"}${number(Math.abs(one.after - one.before))}`, `${percent(one.probability[0])} → ${percent(one.probability[1])}`].map((text) => make("td", { class: "number" }, text)))))));
 }
