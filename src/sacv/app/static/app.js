@@ -13,6 +13,7 @@ function show(tab) {
     const chosen = one === tab;
     one.setAttribute("aria-selected", String(chosen));
     one.tabIndex = chosen ? 0 : -1;
+    if (chosen) one.classList.remove("fresh");
     document.getElementById(one.getAttribute("aria-controls")).hidden = !chosen;
   }
   remember("tab", tab.id);

@@ -29,7 +29,7 @@ const photos = make("ul", { class: "thumbs" });
 const painter = new Painter(() => keep());
 const download = make("a", { download: "" }, "Export the masks (COCO)");
 const start = button("Make the concept", () => fit(), { class: "main" });
-const drafts = make("select", { on: { change: () => { remember("draft", drafts.value); card(); } } });
+const drafts = make("select", { on: { change: () => { remember("draft", drafts.value); render(); } } });
 const cards = make("div"), saving = button("Save", () => save());
 let sent = Promise.resolve();
 const said = make("p", { role: "status" });
@@ -169,11 +169,11 @@ function render() {
     !painted && !checked(random).length && "pictures without it", !checked(layers).length && !checked(others).length && "a layer"].filter(Boolean);
   needs.textContent = missing.length ? `Still missing: ${missing.join(", ")}.` : "";
   start.disabled = missing.length > 0;
-  saving.textContent = replaced() ? "Replace it there" : "Save";
-  saving.disabled = !bank.value.trim();
   const waiting = store.banks.filter((one) => one.name.startsWith("draft: ")).map((one) => one.name);
   fill(drafts, waiting, recall("draft", drafts.value));
   result.hidden = !waiting.length;
+  saving.textContent = replaced() ? "Replace it there" : "Save";
+  saving.disabled = !bank.value.trim();
   banks.replaceChildren(...store.banks.filter((one) => !one.name.startsWith("draft: ")).map((one) => make("option", { value: one.name })));
   if (drafts.value !== cards.dataset.of) { cards.dataset.of = drafts.value; card(); }
 }

@@ -78,6 +78,7 @@ export function thumb(name, address, click) {
 
 /** Explain the chosen photos with a bank, or some where none are chosen. */
 export function explain(name = bank.value, which = checked(concepts)) {
+  document.dispatchEvent(new CustomEvent("go", { detail: "tab-explain" }));
   if (!chosen().length) choose(store.photos.slice(0, SOME));
   const asking = checked(targets).slice(0, TARGETS);
   return begin("explain", { photos: chosen(), bank: name, concepts: which, targets: asking.length ? asking : [PREDICTED] }, "explain");
@@ -168,9 +169,9 @@ function render() {
 }
 
 finished("explain", async ({ explanation: name }) => {
-  document.dispatchEvent(new CustomEvent("go", { detail: "tab-explain" }));
   await show(name);
-  viewer.scrollIntoView({ block: "start" });
+  if (panel.hidden) document.getElementById("tab-explain").classList.add("fresh"); // who has gone elsewhere stays there
+  else viewer.scrollIntoView({ block: "start" });
 });
 finished("examples", () => choose(store.photos));
 follow(render);

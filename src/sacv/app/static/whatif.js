@@ -15,12 +15,13 @@ const bank = kept("whatif bank", make("select")), concept = kept("whatif concept
 const inside = make("div", { class: "row" }, field("From the bank", bank), field("Concept", concept), field("Layer", layer));
 const painter = new Painter(() => { remember("whatif strokes", [photo.value, painter.operations]); render(); });
 const start = button("See what moves", () => question(), { class: "main" });
+const needs = make("p", { class: "soft", role: "status" });
 const answer = make("div", { role: "status" });
 
 how.value = recall("way", "concept");
 panel.append(make("div", { class: "columns" },
   make("div", { class: "card" }, make("h2", {}, "Paint the region"), make("div", { class: "row" }, field("Photo", photo)), painter.element),
-  make("div", { class: "card" }, make("h2", {}, "Take out there"), make("div", { class: "row" }, field("What", how)), inside, start, answer)));
+  make("div", { class: "card" }, make("h2", {}, "Take out there"), make("div", { class: "row" }, field("What", how)), inside, start, needs, answer)));
 
 async function open(name) {
   remember("whatif photo", name);
@@ -77,6 +78,8 @@ function render() {
   fill(concept, told?.concepts ?? [], recall("whatif concept", concept.value));
   fill(layer, told?.layers ?? [], recall("whatif layer", layer.value || told?.contribution));
   inside.hidden = how.value !== "concept";
+  needs.textContent = !photo.value ? "Drop photos in 'See the map' first." : painter.empty ? "Still missing: a region, painted on the photo."
+    : how.value === "concept" && !concept.value ? "Still missing: a concept; make one first, or take out the pixels." : "";
   start.disabled = !photo.value || painter.empty || (how.value === "concept" && !concept.value);
 }
 
