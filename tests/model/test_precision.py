@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from sacv.bench.scenes import write_guidance
 
 import sacv
 from cav.planted import planted_model
@@ -16,6 +15,7 @@ from model.test_recognition import Transformer
 from sacv.cav.labels import check_labels
 from sacv.engine import ShardStore
 from sacv.errors import MismatchError, OptionError
+from sacv.synthetic.scenes import write_guidance
 from sacv.targets import Aimed, Class
 
 LAYER = "blocks.2"

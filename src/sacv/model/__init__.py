@@ -13,6 +13,7 @@ from sacv.model.target_key import target_mark
 from sacv.model.transform import Box, Framed, ImageTransform
 from sacv.model.vision_model import VisionModel
 from sacv.model.window import Window
+from sacv.model.worth_asking import worth_asking
 
 __all__ = [
     "FLOAT32",
@@ -39,4 +40,5 @@ __all__ = [
     "runs_code",
     "target_mark",
     "tensor_of",
+    "worth_asking",
 ]

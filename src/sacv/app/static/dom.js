@@ -27,9 +27,9 @@ export function fill(select, texts, chosen = select.value) {
   if (texts.includes(chosen)) select.value = chosen;
 }
 
-/** Fill an element with boxes to check, one for each text; `chosen` are checked. */
-export function boxes(element, texts, chosen, changed, nothing = "") {
-  renew(element, texts, () => (texts.length || !nothing ? texts.map((text) => make("label", {}, make("input", { type: "checkbox", value: text, on: { change: changed } }), ` ${text}`)) : [make("span", { class: "soft" }, nothing)]));
+/** Fill an element with boxes to check, one for each text, as `words` put it; `chosen` are checked. */
+export function boxes(element, texts, chosen, changed, nothing = "", words = (text) => text) {
+  renew(element, texts.map((text) => [text, words(text)]), () => (texts.length || !nothing ? texts.map((text) => make("label", {}, make("input", { type: "checkbox", value: text, on: { change: changed } }), ` ${words(text)}`)) : [make("span", { class: "soft" }, nothing)]));
   for (const box of element.querySelectorAll("input")) box.checked = chosen.includes(box.value);
 }
 

@@ -37,7 +37,7 @@ export function shortName(path) {
 export function sentence(seen) {
   const what = [{ text: seen.value === "the logit" ? "the class " : "" }, { text: seen.target, name: true }];
   const there = seen.share > 0, how = seen.kind && there ? "clearly " : "";
-  const pieces = [{ text: seen.concept, name: true }, { text: there ? ` is ${how}seen in ${percent(seen.share)} of this picture` : " is not seen in this picture" }];
+  const pieces = [{ text: seen.concept, name: true }, { text: there ? ` is ${how}seen in ${percent(seen.share)} of this picture` : ` is not ${seen.kind ? "clearly " : ""}seen in this picture` }];
   if (seen.silent) return [...pieces, { text: "; what it means for " }, ...what, { text: " cannot be told here." }];
   const hardly = Math.abs(seen.score) < 0.005 * Math.max(Math.abs(seen.logit), 1) && seen.unit === "logits";
   const verb = hardly ? "hardly counts for" : seen.score > 0 ? "speaks for" : "speaks against";
