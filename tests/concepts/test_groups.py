@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from sacv.concepts import ImageItem, agreeing, group_rule, independent, with_groups
+from sacv.concepts import ImageItem, count_units, group_rule, with_groups, with_shared_groups
 from sacv.errors import ImageSetError, OptionError
 
 
@@ -61,10 +61,10 @@ def test_an_image_has_one_group():
     groups = {"a": "p", "b": "q", "c": None}
     one, two, none = (ImageItem(name, "same", lambda: None, group=group) for name, group in groups.items())
     with pytest.raises(ImageSetError, match="b is of group 'q', and the same image as a, which is of group 'p'"):
-        agreeing([[one], [none, two]])
-    assert [groups_of(found) for found in agreeing([[none], [one], [none]])] == [["p"], ["p"], ["p"]]
+        with_shared_groups([[one], [none, two]])
+    assert [groups_of(found) for found in with_shared_groups([[none], [one], [none]])] == [["p"], ["p"], ["p"]]
 
 
 def test_independent_are_groups_and_images_without_one():
-    assert independent([*items("a", "b", group="p"), *items("c", group="q"), *items("p", "d", "d")]) == 4
-    assert independent([]) == 0
+    assert count_units([*items("a", "b", group="p"), *items("c", group="q"), *items("p", "d", "d")]) == 4
+    assert count_units([]) == 0

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sacv import targets
 from sacv.errors import OptionError, TargetError
-from sacv.model import target_mark
+from sacv.model import target_identity
 from sacv.targets import BoxScore, Class, Difference, Each, Function, Output, Predicted, Region
 
 NAMES = ("ant", "bee", "cat")
@@ -49,9 +49,9 @@ def test_names_identities_and_copies(name):
     target = EVERY[name]
     assert str(target) == name
     copy = pickle.loads(pickle.dumps(target))
-    assert copy == target and hash(copy) == hash(target) and target_mark(copy) == target_mark(target)
-    assert [str(other) for other in EVERY.values() if target_mark(other) == target_mark(target)] == [name]
-    assert "0x" not in target_mark(target) + repr(target), "what is stored holds no address"
+    assert copy == target and hash(copy) == hash(target) and target_identity(copy) == target_identity(target)
+    assert [str(other) for other in EVERY.values() if target_identity(other) == target_identity(target)] == [name]
+    assert "0x" not in target_identity(target) + repr(target), "what is stored holds no address"
 
 
 class Mine(targets.Target):
@@ -70,15 +70,17 @@ def test_ones_own_targets_are_told_apart_by_what_they_hold_and_do():
             return output[:, 1] * self.factor
 
     Other.__qualname__ = "Mine"
-    marks = [target_mark(one) for one in (Mine(1), Mine(2), Other(1), Difference(Mine(1), 0), Difference(Mine(2), 0))]
-    assert len(set(marks)) == len(marks) and target_mark(Mine(1)) == marks[0]
+    marks = [
+        target_identity(one) for one in (Mine(1), Mine(2), Other(1), Difference(Mine(1), 0), Difference(Mine(2), 0))
+    ]
+    assert len(set(marks)) == len(marks) and target_identity(Mine(1)) == marks[0]
     assert Difference(lambda output: output[:, 0], 0) != Difference(lambda output: output[:, 1], 0)
 
 
 def test_a_mark_does_not_change_when_a_target_is_used():
     target = Region(HALF, "bee").named(NAMES)
-    before = target_mark(target)
-    assert repr(target).startswith("Region(mask=<bool 4 x 6, sha256 ") and target_mark(target) == before
+    before = target_identity(target)
+    assert repr(target).startswith("Region(mask=<bool 4 x 6, sha256 ") and target_identity(target) == before
 
 
 def test_many_targets_have_a_short_text():

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from sacv.concepts.decoding import legible, to_rgb
+from sacv.concepts.decoding import printable, to_rgb
 from sacv.concepts.item import ImageItem, Loaded, Skipped
 from sacv.concepts.sources import Stored, is_stored, stored_images
 from sacv.engine.prefetch import ahead
@@ -158,9 +158,9 @@ def _tried(one: Stored, *, decode: bool, window: Window | None) -> ImageItem | S
         else:
             one.check()
     except (UnreadableImageError, OSError) as error:
-        return Skipped(legible(one.name), legible(error))
+        return Skipped(printable(one.name), printable(error))
     load = one.load if window is None else partial(one.load, window)
-    return ImageItem(legible(one.name), one.digest, load, one.ras)
+    return ImageItem(printable(one.name), one.digest, load, one.ras)
 
 
 def _from_tensor(tensor: torch.Tensor, name: str) -> Iterator[ImageItem]:

@@ -4,11 +4,11 @@ from sacv.model.capture import LayerRecord, Select, Trace
 from sacv.model.classes import class_index
 from sacv.model.gradient_locality import VARIES, contributing
 from sacv.model.loading import load_model, runs_code
-from sacv.model.outputs import OutputTarget, class_logits, described, tensor_of
+from sacv.model.outputs import OutputTarget, class_logits, describe_output, tensor_of
 from sacv.model.receptive_field import ReceptiveFields
 from sacv.model.survey import LayerInfo
 from sacv.model.tail import Aim, Rest
-from sacv.model.target_key import target_mark
+from sacv.model.target_key import target_identity
 from sacv.model.transform import Box, Framed, ImageTransform
 from sacv.model.vision_model import VisionModel
 from sacv.model.window import Window
@@ -31,9 +31,9 @@ __all__ = [
     "class_index",
     "class_logits",
     "contributing",
-    "described",
+    "describe_output",
     "load_model",
     "runs_code",
-    "target_mark",
+    "target_identity",
     "tensor_of",
 ]

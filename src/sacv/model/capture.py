@@ -3,7 +3,7 @@
 `activations` stops the forward pass at the deepest layer asked for. `gradients` runs on to the logits, but starts
 the graph *at* the shallowest layer: nothing before it is recorded, and `torch.autograd.grad` touches no parameter.
 
-Both clone what they keep and hand the network another copy, since an in-place operation after the layer would
+Both clone what they keep and hand the network another copy, since an in-location operation after the layer would
 overwrite it otherwise.
 """
 
@@ -117,7 +117,7 @@ def _cuda_devices(net: nn.Module) -> list[int]:
 
 
 def activations(net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer]) -> dict[str, LayerRecord]:
-    """Give the activations of layers for a batch of inputs, stopping at the deepest.
+    """Return the activations of layers for a batch of inputs, stopping at the deepest.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def _run_to_the_last(
 
 
 def channel_sums(net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer]) -> dict[str, torch.Tensor]:
-    """Give the sum over the channels at each location, `(n, *grid)`, stopping at the deepest layer.
+    """Return the sum over the channels at each location, `(n, *grid)`, stopping at the deepest layer.
 
     Nothing else is kept, so that many layers can be looked at together.
     """
@@ -179,7 +179,7 @@ def channel_sums(net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer])
 
 
 def activations_in_graph(net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer]) -> dict[str, torch.Tensor]:
-    """Give activations `(n, *grid, channels)` that lead back to inputs which require a gradient."""
+    """Return activations `(n, *grid, channels)` that lead back to inputs which require a gradient."""
     found: dict[str, torch.Tensor] = {}
 
     def keep(name: str, output: torch.Tensor) -> None:
@@ -194,7 +194,7 @@ def activations_in_graph(net: nn.Module, inputs: torch.Tensor, layers: dict[str,
 def gradients(
     net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer], selects: Sequence[Select], field: str | None = None
 ) -> Trace:
-    """Give logits, activations and the gradient of each target at each layer for a batch of inputs.
+    """Return logits, activations and the gradient of each target at each layer for a batch of inputs.
 
     Parameters
     ----------
@@ -274,7 +274,7 @@ def _logits(output: Any, selects: Sequence[Select]) -> torch.Tensor | None:
 
 
 def scalars_of(select: Select, output: Any, logits: torch.Tensor | None, images: int) -> torch.Tensor:
-    """Give what is explained of each image, `(n,)`, from a network's output, and its logits where they are known."""
+    """Return what is explained of each image, `(n,)`, from a network's output, and its logits where they are known."""
     if isinstance(select, OutputTarget):
         return select(output, images)
     return select(class_logits(output) if logits is None else logits)
@@ -290,7 +290,7 @@ def resume(
     output: torch.Tensor | None = None,
     field: str | None = None,
 ) -> torch.Tensor:
-    """Give what is explained, `(m,)`, after other activations at a layer.
+    """Return what is explained, `(m,)`, after other activations at a layer.
 
     What stands before the layer runs once on the one input; what follows, on all `m` activations. A network that
     counts its images before the layer and relies on it after is run on `m` copies of the input instead.
@@ -335,7 +335,7 @@ def resume(
 
 
 def holds_all(net: nn.Module, inputs: torch.Tensor, name: str, layer: Layer, record: LayerRecord) -> bool:
-    """Tell whether all that follows a layer reads of an image is in its output.
+    """Return whether all that follows a layer reads of an image is in its output.
 
     After its output, an input of nothing but NaN must give what the input itself gives. Beside the branch of a residual
     block, and wherever else something passes by the layer, it does not.

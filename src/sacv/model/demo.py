@@ -35,7 +35,7 @@ class DemoNetwork(nn.Module):
         self.head = nn.Linear(_CHANNELS[-1], len(DEMO_CLASSES))
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Give logits `(n, 5)`."""
+        """Return logits `(n, 5)`."""
         logits: torch.Tensor = self.head(self.blocks(inputs).mean(dim=(2, 3)))
         return logits
 
@@ -50,7 +50,7 @@ def _block(inputs: int, outputs: int, pooled: bool) -> nn.Sequential:
 
 
 def load_demo() -> DemoNetwork:
-    """Give the trained network, in eval mode and float32."""
+    """Return the trained network, in eval mode and float32."""
     network = DemoNetwork()
     stored = load((files("sacv.model") / "data" / "demo.safetensors").read_bytes())
     network.load_state_dict(
@@ -60,6 +60,6 @@ def load_demo() -> DemoNetwork:
 
 
 def demo_figures() -> dict[str, Any]:
-    """Give the figures of the network's training."""
+    """Return the figures of the network's training."""
     figures: dict[str, Any] = json.loads((files("sacv.model") / "data" / "demo.json").read_text(encoding="utf-8"))
     return figures

@@ -1,4 +1,4 @@
-"""Whether a layer's gradient can tell places apart, read off two inputs of noise."""
+"""Whether a layer's gradient can tell locations apart, read off two inputs of noise."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from sacv.model.vision_model import VisionModel
 VARIES, CONSTANT, LINEAR, NONE = "varies", "constant", "linear", "none"
 """What the gradient of a logit does at a layer.
 
-It varies over places and images; is the same at every place (global average pooling and a linear head follow); is the
+It varies over locations and images; is the same at every location (global average pooling and a linear head follow); is the
 same for every image (nothing but linear layers follow); or is zero (only a class token is read, or nothing leads on).
 """
 
 
 def contributing(model: VisionModel, inputs: torch.Tensor, layers: Sequence[str]) -> dict[str, str]:
-    """Tell of each layer what the gradient of the likeliest class's logit does there.
+    """Return of each layer what the gradient of the likeliest class's logit does there.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""The one place where axes are permuted.
+"""The one location where axes are permuted.
 
 A network's activations come in some layout; everything else in sacv sees *cells*: `(n, *grid, channels)`, channels
 last. A `Layout` goes both ways. Reshaping `(channels, height * width)` into `(height * width, channels)` instead of
-transposing it mixes channels and places without any error, so no other module touches axes.
+transposing it mixes channels and locations without any error, so no other module touches axes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ AXES = {1: "L", 2: "HW", 3: "DHW"}
 
 
 class Layout(ABC):
-    """How a layer arranges channels and places."""
+    """How a layer arranges channels and locations."""
 
     @property
     @abstractmethod
@@ -31,15 +31,15 @@ class Layout(ABC):
 
     @abstractmethod
     def fits(self, shape: torch.Size) -> bool:
-        """Tell whether an activation of this shape can be so arranged."""
+        """Return whether an activation of this shape can be so arranged."""
 
     @abstractmethod
     def cells(self, activation: torch.Tensor) -> torch.Tensor:
-        """Give the activation `(n, *grid, channels)`, a view where possible."""
+        """Return the activation `(n, *grid, channels)`, a view where possible."""
 
     @abstractmethod
     def restore(self, cells: torch.Tensor, activation: torch.Tensor) -> torch.Tensor:
-        """Undo `cells`; what is no place, such as a class token, is taken from `activation`, of n or of 1 image."""
+        """Undo `cells`; what is no location, such as a class token, is taken from `activation`, of n or of 1 image."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +60,15 @@ class ChannelsFirst(Layout):
         return f"NC{AXES[self.dims]}"
 
     def fits(self, shape: torch.Size) -> bool:
-        """Tell whether there are as many axes."""
+        """Return whether there are as many axes."""
         return len(shape) == self.dims + 2
 
     def cells(self, activation: torch.Tensor) -> torch.Tensor:
-        """Give `(n, *grid, channels)`."""
+        """Return `(n, *grid, channels)`."""
         return rearrange(activation, "n c ... -> n ... c")
 
     def restore(self, cells: torch.Tensor, activation: torch.Tensor) -> torch.Tensor:
-        """Give `(n, channels, *grid)`."""
+        """Return `(n, channels, *grid)`."""
         return rearrange(cells, "n ... c -> n c ...")
 
 
@@ -90,28 +90,28 @@ class ChannelsLast(Layout):
         return f"N{AXES[self.dims]}C"
 
     def fits(self, shape: torch.Size) -> bool:
-        """Tell whether there are as many axes."""
+        """Return whether there are as many axes."""
         return len(shape) == self.dims + 2
 
     def cells(self, activation: torch.Tensor) -> torch.Tensor:
-        """Give the activation as it is."""
+        """Return the activation as it is."""
         return activation
 
     def restore(self, cells: torch.Tensor, activation: torch.Tensor) -> torch.Tensor:
-        """Give the cells as they are."""
+        """Return the cells as they are."""
         return cells
 
 
 @dataclass(frozen=True)
 class Tokens(Layout):
-    """`(n, tokens, channels)`: class, distillation and register tokens, then the places row by row.
+    """`(n, tokens, channels)`: class, distillation and register tokens, then the locations row by row.
 
     Parameters
     ----------
     grid
-        Places along each axis.
+        Locations along each axis.
     prefix
-        Tokens before the first place.
+        Tokens before the first location.
     """
 
     grid: tuple[int, ...]
@@ -123,16 +123,16 @@ class Tokens(Layout):
         return f"tokens {'x'.join(map(str, self.grid))}" + (f"+{self.prefix}" if self.prefix else "")
 
     def fits(self, shape: torch.Size) -> bool:
-        """Tell whether there are as many tokens."""
+        """Return whether there are as many tokens."""
         return len(shape) == 3 and shape[1] == self.prefix + math.prod(self.grid)
 
     def cells(self, activation: torch.Tensor) -> torch.Tensor:
-        """Give the places `(n, *grid, channels)`."""
+        """Return the locations `(n, *grid, channels)`."""
         places = activation[:, self.prefix :]
         return places.reshape(len(places), *self.grid, places.shape[-1])
 
     def restore(self, cells: torch.Tensor, activation: torch.Tensor) -> torch.Tensor:
-        """Give all tokens; those before the places are those of `activation`."""
+        """Return all tokens; those before the locations are those of `activation`."""
         before = activation[:, : self.prefix].expand(len(cells), -1, -1).to(cells.dtype)
         return torch.cat([before, cells.flatten(1, -2)], dim=1)
 

@@ -29,7 +29,7 @@ from torch import nn
 
 from sacv.errors import ModelSpecError
 from sacv.model.demo import DEMO_CLASSES, DEMO_SIZE, load_demo
-from sacv.model.local_imports import beside
+from sacv.model.local_imports import importing_from
 from sacv.model.transform import ImageTransform
 from sacv.model.vision_model import Transform, VisionModel
 from sacv.model.zoo import ZOOS, load_from_zoo, load_weights
@@ -97,7 +97,7 @@ def _call(spec: str) -> VisionModel:
     name, at, weights = called.partition("@")
     if not colon or not place or not name.isidentifier():
         raise ModelSpecError(f"cannot read the model name {spec!r}; {LEGAL}")
-    with beside(Path(place).resolve().parent) if _is_file(place) else nullcontext():
+    with importing_from(Path(place).resolve().parent) if _is_file(place) else nullcontext():
         function = _function(place, name, spec)
         try:
             made = function()

@@ -18,7 +18,7 @@ INSTALLED = ("site-packages", "dist-packages")
 
 
 @contextmanager
-def beside(folder: Path) -> Iterator[None]:
+def importing_from(folder: Path) -> Iterator[None]:
     """Import from a folder first.
 
     Parameters
@@ -49,7 +49,7 @@ def _top(name: str) -> str:
 
 
 def _is_in_the_way(top: str, folder: Path) -> bool:
-    """Tell whether a module of the user's from elsewhere has the name of one in the folder."""
+    """Return whether a module of the user's from elsewhere has the name of one in the folder."""
     if top in sys.stdlib_module_names or top in ("__main__", _top(__name__)) or _lies_in(top, folder):
         return False
     if any(part in INSTALLED for place in _places(sys.modules.get(top)) for part in place.parts):
@@ -59,13 +59,13 @@ def _is_in_the_way(top: str, folder: Path) -> bool:
 
 
 def _lies_in(top: str, folder: Path) -> bool:
-    """Tell whether a module was found in the folder by its name, unlike the file that is loaded under another."""
+    """Return whether a module was found in the folder by its name, unlike the file that is loaded under another."""
     places = _places(sys.modules.get(top))
     return any(place.parent == folder and place.name.partition(".")[0] == top for place in places)
 
 
 def _places(module: ModuleType | None) -> list[Path]:
-    """Give the file of a module, or the folders of a package."""
+    """Return the file of a module, or the folders of a package."""
     spec = getattr(module, "__spec__", None)
     if spec is None:
         return []

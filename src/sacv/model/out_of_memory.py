@@ -15,7 +15,7 @@ Found = TypeVar("Found")
 
 
 def in_halves(run: Callable[[torch.Tensor, range], Found], inputs: torch.Tensor, rows: range | None = None) -> Found:
-    """Give what `run` gives for a batch, run in halves, quarters and so on where memory is not enough.
+    """Return what `run` gives for a batch, run in halves, quarters and so on where memory is not enough.
 
     Parameters
     ----------

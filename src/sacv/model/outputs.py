@@ -95,7 +95,7 @@ def class_logits(output: Any) -> torch.Tensor:
     if tensor is not None and tensor.ndim in (4, 5):
         return tensor.flatten(2).mean(dim=2)
     raise TargetError(
-        f"the network gives {described(output)}; sacv needs logits of shape (images, classes), or of each place "
+        f"the network gives {describe_output(output)}; sacv needs logits of shape (images, classes), or of each place "
         "(images, classes, height, width); for any other output give a function to a scalar of each image, or an "
         "object of sacv.targets, as the target"
     )
@@ -106,7 +106,7 @@ def tensor_of(output: Any) -> torch.Tensor | None:
     return main_tensor(_fields(output) if is_dataclass(output) and not isinstance(output, Mapping) else output)
 
 
-def described(output: Any) -> str:
+def describe_output(output: Any) -> str:
     """Say what an output is, and how a field of it is named."""
     if isinstance(output, torch.Tensor):
         return f"a tensor of shape {tuple(output.shape)}"

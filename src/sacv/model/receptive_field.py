@@ -54,7 +54,7 @@ class ReceptiveFields:
         return self.axes[-1]
 
     def box(self, row: int, column: int) -> tuple[int, int, int, int]:
-        """Give the field of a location of a grid of height and width: left, top, right, bottom, half-open."""
+        """Return the field of a location of a grid of height and width: left, top, right, bottom, half-open."""
         (top, bottom), (left, right) = self.rows[row], self.columns[column]
         return int(left), int(top), int(right), int(bottom)
 
@@ -111,7 +111,7 @@ def receptive_fields(
 def _reach_of_axis(
     run: Run, base: torch.Tensor, axis: int, layers: Sequence[str], batch_size: int
 ) -> dict[str, NDArray[np.bool_]]:
-    """Tell for each layer which lines of an axis of the input reach which of its lines, `(lines, locations)`.
+    """Return for each layer which lines of an axis of the input reach which of its lines, `(lines, locations)`.
 
     Where the first and the last line reach every location, as through attention, every field is the whole axis, and no
     other line is probed. Which rows reach a location does not depend on the width of the input, save in a network that
@@ -159,7 +159,7 @@ def _probe(
 
 
 def _intervals(reach: NDArray[np.bool_]) -> NDArray[np.int64] | None:
-    """Give first and past-last line that reach each location, from `(lines, locations)`; None if one has none."""
+    """Return first and past-last line that reach each location, from `(lines, locations)`; None if one has none."""
     if not reach.any(axis=0).all():
         return None
     first = reach.argmax(axis=0)
@@ -170,7 +170,7 @@ def _intervals(reach: NDArray[np.bool_]) -> NDArray[np.int64] | None:
 def effective_fields(
     run: Run, inputs: torch.Tensor, layers: Sequence[str], *, directions: int = 4
 ) -> dict[str, tuple[int, ...]]:
-    """Give the sides of each layer's effective receptive field at its middle location, in input pixels.
+    """Return the sides of each layer's effective receptive field at its middle location, in input pixels.
 
     A location weighs the pixels that can reach it very unevenly. Along each axis, the side is that of the interval that
     holds the middle 95 % of the energy of the gradient, `(d (w . a(p)) / dx)^2` summed over channels, images and a few
@@ -204,7 +204,7 @@ def effective_fields(
 
 
 def _middle(energy: torch.Tensor, axis: int) -> int:
-    """Give the length of the interval of an axis that holds the middle 95 % of the energy."""
+    """Return the length of the interval of an axis that holds the middle 95 % of the energy."""
     others = [other for other in range(energy.ndim) if other != axis]
     along = energy.sum(dim=others) if others else energy
     share = torch.cumsum(along, dim=0) / along.sum().clamp_min(1e-300)

@@ -1,10 +1,10 @@
-"""Tell the layout of every layer while the network runs once, from modules, shapes and what ran before.
+"""Return the layout of every layer while the network runs once, from modules, shapes and what ran before.
 
 - A convolution, a batch normalisation or a pooling gives channels first, as torch defines them.
 - Any other map has its channels where they leave a grid whose strides are alike along height and width: `(96, 56, 56)`
   of a square input is channels first, `(56, 56, 96)` channels last. Where both are so, it is as the layer before.
-- Tokens lie on the grid of a map seen before that has as many places, but for up to 16 tokens that come first; without
-  such a map, on the grid of as many places with the input's proportions.
+- Tokens lie on the grid of a map seen before that has as many locations, but for up to 16 tokens that come first; without
+  such a map, on the grid of as many locations with the input's proportions.
 - What has not one entry of its first axis for each image is windows of a partition, a table, or has tokens first.
 """
 
@@ -20,7 +20,7 @@ from sacv.errors import LayerError
 from sacv.model.layout import ChannelsFirst, ChannelsLast, Layout, Tokens
 
 PREFIX = 16
-"""Most tokens that may come before the places."""
+"""Most tokens that may come before the locations."""
 
 CHANNELS_FIRST = (
     nn.modules.conv._ConvNd,
@@ -52,7 +52,7 @@ class Recogniser:
         self._before: tuple[tuple[int, ...], Layout] | None = None
 
     def recognise(self, name: str, module: nn.Module, activation: torch.Tensor) -> Layout:
-        """Tell the layout of a layer's activation.
+        """Return the layout of a layer's activation.
 
         Raises
         ------
@@ -118,7 +118,7 @@ class Recogniser:
         )
 
     def _even(self, grid: Sequence[int]) -> bool:
-        """Tell whether a grid has the input's proportions in height and width, to a row or a tenth."""
+        """Return whether a grid has the input's proportions in height and width, to a row or a tenth."""
         if any(side > full + 1 for side, full in zip(grid, self._size, strict=True)):
             return False
         (rows, columns), (height, width) = grid[-2:], self._size[-2:]
@@ -137,12 +137,12 @@ class Recogniser:
                 if found is not None:
                     return Tokens(found, prefix)
         raise LayerError(
-            f"gives shape {tuple(shape)[1:]}, which has no grid that could be found; if these are tokens of places, "
+            f"gives shape {tuple(shape)[1:]}, which has no grid that could be found; if these are tokens of locations, "
             "say how they lie (layouts={...}, --layout)"
         )
 
     def _factors(self, places: int, *, exact: bool) -> tuple[int, int] | None:
-        """Give the grid of as many places with the input's proportions; if exact, one that divides the input."""
+        """Return the grid of as many locations with the input's proportions; if exact, one that divides the input."""
         height, width = self._size
         if places < 4:
             return None
@@ -156,7 +156,7 @@ class Recogniser:
 
 
 def _attention(activation: torch.Tensor) -> bool:
-    """Tell whether these are shares that each token gives to each other one."""
+    """Return whether these are shares that each token gives to each other one."""
     if activation.shape[-1] != activation.shape[-2]:
         return False
     rows = activation.flatten(0, -2)

@@ -25,7 +25,7 @@ POOLINGS = tuple(getattr(pooling, name) for name in pooling.__all__)
 
 
 def role(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> str:
-    """Tell a layer's role, from what it holds and what it did in one pass.
+    """Return a layer's role, from what it holds and what it did in one pass.
 
     Parameters
     ----------

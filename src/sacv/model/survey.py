@@ -113,12 +113,12 @@ def _look(name: str, module: nn.Module, output: Any, recogniser: Recogniser) -> 
     except LayerError as error:
         return replace(info, warning=str(error))
     *grid, channels = layout.cells(tensor).shape[1:]
-    warning = "has one location only, so nothing can be told about places" if max(grid) == 1 else ""
+    warning = "has one location only, so nothing can be told about locations" if max(grid) == 1 else ""
     return replace(info, layout=layout, grid=tuple(grid), channels=channels, warning=warning)
 
 
 def _nearest(name: str, found: Mapping[str, LayerInfo]) -> str:
-    """Give the closest usable layer that holds this one, or else the last usable one that finishes before it."""
+    """Return the closest usable layer that holds this one, or else the last usable one that finishes before it."""
     parent = name
     while "." in parent:
         parent = parent.rpartition(".")[0]
@@ -130,7 +130,7 @@ def _nearest(name: str, found: Mapping[str, LayerInfo]) -> str:
 
 
 def require_usable(found: Mapping[str, LayerInfo], layers: Sequence[str]) -> dict[str, LayerInfo]:
-    """Give the layers asked about, and check that they can be.
+    """Return the layers asked about, and check that they can be.
 
     Raises
     ------

@@ -56,14 +56,14 @@ class Rest:
         return int(self.batch_size * min(1 / max(self.share, 1 / WIDEST), WIDEST))
 
     def values(self, rows: torch.Tensor, cells: torch.Tensor) -> torch.Tensor:
-        """Give the scalars explained, float64 `(m,)`, after activations `(m, *grid, channels)` of the images `rows`."""
+        """Return the scalars explained, float64 `(m,)`, after activations `(m, *grid, channels)` of the images `rows`."""
         found = torch.empty(len(rows), dtype=torch.float64, device=cells.device)
         for part in self._parts(rows):
             found[part] = self._run(rows[part], cells[part].to(self.record.cells.dtype)).double()
         return found
 
     def slopes(self, rows: torch.Tensor, cells: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Give the scalars explained, as `values` does, and their gradients `(m, *grid, channels)`, float64 each."""
+        """Return the scalars explained, as `values` does, and their gradients `(m, *grid, channels)`, float64 each."""
         found = torch.empty(len(rows), dtype=torch.float64, device=cells.device)
         gradients = torch.zeros(cells.shape, dtype=torch.float64, device=cells.device)
         for part in self._parts(rows):

@@ -1,4 +1,4 @@
-"""Tell what a target is, so that finished parts of another are not taken for its own."""
+"""Return what a target is, so that finished parts of another are not taken for its own."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import torch
 from sacv.model.outputs import OutputTarget
 
 
-def target_mark(target: Any) -> str:
-    """Say what a target is: the same text only for the same target, also in another process.
+def target_identity(target: Any) -> str:
+    """Return what a target is: the same text only for the same target, also in another process.
 
     Of a function that is its code, what it closes over, its defaults, and the values and functions of its own module
     that it reads; of a data class, such as those of `sacv.targets`, its fields. An object of another kind has the text
@@ -61,7 +61,7 @@ def _function(function: FunctionType, seen: set[int]) -> str:
 
 
 def _object(value: Any, seen: set[int]) -> str:
-    """Give the mark of a data class: its fields, its other public attributes, and the methods of one of the user's."""
+    """Return the mark of a data class: its fields, its other public attributes, and the methods of one of the user's."""
     kind = type(value)
     names = [field.name for field in fields(value)]
     names += sorted(name for name in getattr(value, "__dict__", {}) if name not in names and not name.startswith("_"))
@@ -76,7 +76,7 @@ def _object(value: Any, seen: set[int]) -> str:
 
 
 def _own(function: FunctionType, value: object) -> bool:
-    """Tell whether a value that a function reads is followed: a plain one, or a function of the same module."""
+    """Return whether a value that a function reads is followed: a plain one, or a function of the same module."""
     plain = isinstance(value, bool | int | float | str | list | tuple | np.ndarray | torch.Tensor | torch.nn.Module)
     return plain or (isinstance(value, FunctionType) and value.__module__ == function.__module__)
 

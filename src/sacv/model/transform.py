@@ -1,4 +1,4 @@
-"""From a picture to the network's input, with the way back for drawing."""
+"""From an image to the network's input, with the way back for drawing."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 Box = tuple[float, float, float, float]
-"""Left, top, right and bottom in pixels of the original picture."""
+"""Left, top, right and bottom in pixels of the original image."""
 
 
 @runtime_checkable
 class Framed(Protocol):
-    """A transform that tells which part of a picture the network sees."""
+    """A transform that tells which part of an image the network sees."""
 
     def region(self, size: tuple[int, int]) -> Box:
-        """Give the part of a picture of `size` (width, height) that a layer's grid divides."""
+        """Return the part of an image of `size` (width, height) that a layer's grid divides."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class ImageTransform:
     Parameters
     ----------
     resize
-        `(height, width)`: the whole picture is resized to that, its proportions given up. One number: its shorter
+        `(height, width)`: the whole image is resized to that, its proportions given up. One number: its shorter
         side is resized to that, its proportions kept, and `crop` is needed.
     crop
         Side of the square cut from the centre after resizing, in pixels; none by default.
@@ -58,11 +58,11 @@ class ImageTransform:
         if isinstance(self.resize, int) and self.crop is None:
             raise OptionError(
                 f"resize={self.resize} keeps the proportions and so gives inputs of many sizes; "
-                f"give crop as well, or resize=({self.resize}, {self.resize}) to take in the whole picture"
+                f"give crop as well, or resize=({self.resize}, {self.resize}) to take in the whole image"
             )
 
     def region(self, size: tuple[int, int]) -> Box:
-        """Give the part of a picture of `size` (width, height) that the network sees."""
+        """Return the part of an image of `size` (width, height) that the network sees."""
         width, height = size
         if self.crop is None:
             return (0.0, 0.0, float(width), float(height))
@@ -82,7 +82,7 @@ class ImageTransform:
         return self.resize
 
     def __call__(self, picture: Image.Image) -> torch.Tensor:
-        """Give the input float32 `(3, height, width)` of an RGB picture."""
+        """Return the input float32 `(3, height, width)` of an RGB image."""
         height, width = self.size
         small = picture.resize(
             (width, height), Image.Resampling.BILINEAR, box=self.region(picture.size), reducing_gap=None
@@ -92,7 +92,7 @@ class ImageTransform:
         return (values - mean) / std
 
     def to_json(self) -> dict[str, Any]:
-        """Give the fields for a label file."""
+        """Return the fields for a label file."""
         resize = self.resize if isinstance(self.resize, int) else list(self.resize)
         return {"resize": resize, "crop": self.crop, "mean": list(self.mean), "std": list(self.std)}
 

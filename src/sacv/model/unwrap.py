@@ -9,7 +9,7 @@ from sacv.errors import OptionError
 
 
 def unwrap(net: object) -> nn.Module:
-    """Give the network out of `torch.compile`, `DataParallel` or `DistributedDataParallel`.
+    """Return the network out of `torch.compile`, `DataParallel` or `DistributedDataParallel`.
 
     The network inside has the same parameters and answers the same; hooks see its layers, which they do not in compiled
     code, and a batch is not cut in parts.

@@ -1,8 +1,8 @@
-"""A window: which values of a picture are black and which are white.
+"""A window: which values of an image are black and which are white.
 
     y = clip((x - low) / (high - low), 0, 1)
 
-Values are in the unit of the file: Hounsfield units of a CT slice, counts of a 16-bit picture, intensities of a volume.
+Values are in the unit of the file: Hounsfield units of a CT slice, counts of a 16-bit image, intensities of a volume.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Window:
             raise OptionError(f"a window of {self.low:g} to {self.high:g}: give two finite numbers, the lower first")
 
     def __call__(self, values: NDArray[Any]) -> NDArray[np.float64]:
-        """Give float64 in [0, 1], of the same shape."""
+        """Return float64 in [0, 1], of the same shape."""
         return np.clip((values.astype(np.float64) - self.low) / (self.high - self.low), 0, 1)
 
     def __str__(self) -> str:
@@ -48,7 +48,7 @@ class Window:
         return f"{self.low:g}:{self.high:g}"
 
     def to_json(self) -> dict[str, float]:
-        """Give the fields for a label file."""
+        """Return the fields for a label file."""
         return asdict(self)
 
     @classmethod

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from sacv.model import OutputTarget, target_mark
+from sacv.model import OutputTarget, target_identity
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -25,7 +25,7 @@ class Target(ABC):
 
     @abstractmethod
     def values(self, output: Any) -> torch.Tensor:
-        """Give what is explained of each of n images, float `(n,)`, from the network's output for them.
+        """Return what is explained of each of n images, float `(n,)`, from the network's output for them.
 
         Raises
         ------
@@ -34,19 +34,19 @@ class Target(ABC):
         """
 
     def named(self, names: Sequence[str] | None) -> Target:
-        """Give the target for a model whose classes have these names."""
+        """Return the target for a model whose classes have these names."""
         return self
 
     def at(self, rows: Sequence[int]) -> Target:
-        """Give the target for some of the images that it stands for, by their numbers."""
+        """Return the target for some of the images that it stands for, by their numbers."""
         return self
 
     def settled(self, logits: torch.Tensor) -> Target:
-        """Give the target for a batch whose logits `(n, classes)` are known, which says what is predicted."""
+        """Return the target for a batch whose logits `(n, classes)` are known, which says what is predicted."""
         return self
 
     def classes(self, logits: torch.Tensor) -> torch.Tensor | None:
-        """Give the class explained of each image, int `(n,)`, if it is one."""
+        """Return the class explained of each image, int `(n,)`, if it is one."""
         return None
 
     @property
@@ -70,10 +70,10 @@ class Target(ABC):
         return None
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and target_mark(self) == target_mark(other)
+        return type(self) is type(other) and target_identity(self) == target_identity(other)
 
     def __hash__(self) -> int:
-        return hash(target_mark(self))
+        return hash(target_identity(self))
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,9 @@ class Aimed(OutputTarget):
     function: Target
 
     def of(self, rows: range) -> Aimed:
-        """Give the target of some images of the batch."""
+        """Return the target of some images of the batch."""
         return Aimed(self.function.at(rows))
 
     def scalars(self, output: Any) -> torch.Tensor:
-        """Give what is explained of each image."""
+        """Return what is explained of each image."""
         return self.function.values(output)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import torch
 
 from sacv.errors import TargetError
-from sacv.model import class_index, described
+from sacv.model import class_index, describe_output
 from sacv.targets.base import Target
 
 FIELDS = ("boxes", "scores", "labels")
@@ -59,10 +59,10 @@ class BoxScore(Target):
         object.__setattr__(self, "box", box)
 
     def values(self, output: Any) -> torch.Tensor:
-        """Give the scores; see `Target.values`."""
+        """Return the scores; see `Target.values`."""
         if not (isinstance(output, list | tuple) and output and all(map(_detected, output))):
             raise TargetError(
-                f"the network gives {described(output)}; a box's score needs detections: for each image a dict of "
+                f"the network gives {describe_output(output)}; a box's score needs detections: for each image a dict of "
                 "boxes, scores and labels"
             )
         return torch.stack([self._score(found) for found in output])
@@ -87,7 +87,7 @@ class BoxScore(Target):
         return int(self.class_)
 
     def named(self, names: Sequence[str] | None) -> BoxScore:
-        """Give the target for a model whose labels have these names."""
+        """Return the target for a model whose labels have these names."""
         return self if self.names is not None or names is None else replace(self, names=tuple(map(str, names)))
 
     @property
@@ -118,7 +118,7 @@ def _detected(found: Any) -> bool:
 
 
 def _overlap(boxes: torch.Tensor, one: torch.Tensor) -> torch.Tensor:
-    """Give the intersection over union of boxes `(k, 4)` with one, `(k,)`."""
+    """Return the intersection over union of boxes `(k, 4)` with one, `(k,)`."""
     sides = (torch.minimum(boxes[:, 2:], one[2:]) - torch.maximum(boxes[:, :2], one[:2])).clamp_min(0)
     both = sides.prod(dim=1)
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1) + (one[2:] - one[:2]).prod()

@@ -1,6 +1,6 @@
 """A class: by its name or index, or the one that the network takes each image for.
 
-The scalar is the class's logit. Where there are logits for each place, it is their mean over all places.
+The scalar is the class's logit. Where there are logits for each location, it is their mean over all locations.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ class Class(Target):
     names: tuple[str, ...] | None = field(default=None, repr=False)
 
     def values(self, output: Any) -> torch.Tensor:
-        """Give the logits; see `Target.values`."""
+        """Return the logits; see `Target.values`."""
         logits = class_logits(output)
         return logits[:, self.index(logits.shape[1])]
 
     def index(self, classes: int) -> int:
-        """Give its index among so many classes.
+        """Return its index among so many classes.
 
         Raises
         ------
@@ -48,11 +48,11 @@ class Class(Target):
         return class_index(self.which, self.names, classes)
 
     def named(self, names: Sequence[str] | None) -> Class:
-        """Give the class for a model whose classes have these names."""
+        """Return the class for a model whose classes have these names."""
         return self if self.names is not None or names is None else replace(self, names=tuple(map(str, names)))
 
     def classes(self, logits: torch.Tensor) -> torch.Tensor:
-        """Give the class, `(n,)`."""
+        """Return the class, `(n,)`."""
         return torch.full((len(logits),), self.index(logits.shape[1]), device=logits.device)
 
     @property
@@ -72,15 +72,15 @@ class Predicted(Target):
     """The greatest logit of each image: that of the class which the network takes it for."""
 
     def values(self, output: Any) -> torch.Tensor:
-        """Give the logits; see `Target.values`."""
+        """Return the logits; see `Target.values`."""
         return self.settled(class_logits(output)).values(output)
 
     def settled(self, logits: torch.Tensor) -> Target:
-        """Give the target whose classes are those predicted by `logits`, whatever is changed later."""
+        """Return the target whose classes are those predicted by `logits`, whatever is changed later."""
         return _Chosen(self.classes(logits))
 
     def classes(self, logits: torch.Tensor) -> torch.Tensor:
-        """Give the class of each image, `(n,)`."""
+        """Return the class of each image, `(n,)`."""
         return logits.argmax(dim=1)
 
     @property

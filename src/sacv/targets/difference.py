@@ -45,7 +45,7 @@ class Difference(Target):
         return target_of(self.one, None), target_of(self.other, None)
 
     def values(self, output: Any) -> torch.Tensor:
-        """Give the difference; see `Target.values`."""
+        """Return the difference; see `Target.values`."""
         one, other = self._parts
         if isinstance(one, Class) and isinstance(other, Class):
             classes = class_logits(output).shape[1]
@@ -54,15 +54,15 @@ class Difference(Target):
         return one.values(output) - other.values(output)
 
     def named(self, names: Sequence[str] | None) -> Difference:
-        """Give the difference for a model whose classes have these names."""
+        """Return the difference for a model whose classes have these names."""
         return Difference(target_of(self.one, names), target_of(self.other, names))
 
     def at(self, rows: Sequence[int]) -> Difference:
-        """Give the difference for some images."""
+        """Return the difference for some images."""
         return self._of(*(part.at(rows) for part in self._parts))
 
     def settled(self, logits: torch.Tensor) -> Difference:
-        """Give the difference where what is predicted is known."""
+        """Return the difference where what is predicted is known."""
         return self._of(*(part.settled(logits) for part in self._parts))
 
     def _of(self, one: Target, other: Target) -> Difference:

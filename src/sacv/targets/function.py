@@ -18,7 +18,7 @@ class Function(Target):
     function: Callable[[Any], torch.Tensor]
 
     def values(self, output: Any) -> torch.Tensor:
-        """Give what the function gives; see `Target.values`."""
+        """Return what the function gives; see `Target.values`."""
         return self.function(output)
 
     def __repr__(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 
 from sacv.errors import TargetError
-from sacv.model import described, tensor_of
+from sacv.model import describe_output, tensor_of
 from sacv.targets.base import Target
 
 
@@ -27,10 +27,12 @@ class Output(Target):
     index: int = 0
 
     def values(self, output: Any) -> torch.Tensor:
-        """Give the numbers; see `Target.values`."""
+        """Return the numbers; see `Target.values`."""
         found = tensor_of(output)
         if found is None or found.ndim not in (1, 2):
-            raise TargetError(f"the network gives {described(output)}; {self} needs (images, numbers) or (images,)")
+            raise TargetError(
+                f"the network gives {describe_output(output)}; {self} needs (images, numbers) or (images,)"
+            )
         columns = found[:, None] if found.ndim == 1 else found
         if not 0 <= self.index < columns.shape[1]:
             raise TargetError(f"output {self.index} is out of range; the network's go from 0 to {columns.shape[1] - 1}")

@@ -19,7 +19,7 @@ Given: TypeAlias = int | str | Target | Callable[[Any], torch.Tensor]
 
 
 def target_of(given: Given, names: Sequence[str] | None) -> Target:
-    """Give the target that is meant, for a model whose classes have these names.
+    """Return the target that is meant, for a model whose classes have these names.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def target_of(given: Given, names: Sequence[str] | None) -> Target:
 
 
 def given_targets(given: Given | Sequence[Given]) -> list[Given]:
-    """Give the targets, one or several, as a list.
+    """Return the targets, one or several, as a list.
 
     Raises
     ------
@@ -56,13 +56,13 @@ def given_targets(given: Given | Sequence[Given]) -> list[Given]:
     return list(given)
 
 
-def one_of(given: Given | Sequence[Given]) -> bool:
-    """Tell whether one target is given, and not several."""
+def is_single(given: Given | Sequence[Given]) -> bool:
+    """Return whether one target is given, and not several."""
     return isinstance(given, int | np.integer | str | Target) or callable(given)
 
 
 def name_of(given: Given, names: Sequence[str] | None) -> int | str:
-    """Give the target's name, as results record it: a class as it is given."""
+    """Return the target's name, as results record it: a class as it is given."""
     return str(target_of(given, names)) if isinstance(given, Target) or callable(given) else given
 
 
@@ -82,11 +82,11 @@ def require_images(target: Target, count: int) -> None:
 
 
 def aim_of(target: Target, logits: torch.Tensor | None) -> Aim:
-    """Give what is explained of a batch's images by number, now that its `logits` say what is predicted of each."""
+    """Return what is explained of a batch's images by number, now that its `logits` say what is predicted of each."""
     fixed = target if logits is None else target.settled(logits)
     return lambda rows: Aimed(fixed.at(rows.tolist()))
 
 
 def names_of(model: VisionModel) -> list[str] | None:
-    """Give the names of a model's classes."""
+    """Return the names of a model's classes."""
     return None if model.class_names is None else [str(name) for name in model.class_names]

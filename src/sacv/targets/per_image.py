@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from sacv.errors import TargetError
-from sacv.model import target_mark
+from sacv.model import target_identity
 from sacv.targets.base import Target
 from sacv.targets.parsing import Given, target_of
 
@@ -45,26 +45,26 @@ class Each(Target):
         return tuple(target_of(one, None) for one in self.targets)
 
     def values(self, output: Any) -> torch.Tensor:
-        """Give the scalars; see `Target.values`."""
+        """Return the scalars; see `Target.values`."""
         found = {one: one.values(output) for one in dict.fromkeys(self._parts)}
         if any(len(values) != len(self.targets) for values in found.values()):
             raise TargetError(f"there are targets for {len(self.targets)} images, but the network gives others")
         return torch.stack([found[one][row] for row, one in enumerate(self._parts)])
 
     def named(self, names: Sequence[str] | None) -> Each:
-        """Give the targets for a model whose classes have these names."""
+        """Return the targets for a model whose classes have these names."""
         return Each([one.named(names) for one in self._parts])
 
     def at(self, rows: Sequence[int]) -> Each:
-        """Give those of some images."""
+        """Return those of some images."""
         return Each([self.targets[row] for row in rows])
 
     def settled(self, logits: torch.Tensor) -> Each:
-        """Give the targets where what is predicted is known."""
+        """Return the targets where what is predicted is known."""
         return Each([one.settled(logits[row : row + 1]) for row, one in enumerate(self._parts)])
 
     def classes(self, logits: torch.Tensor) -> torch.Tensor | None:
-        """Give the class of each image, `(n,)`, if all are classes."""
+        """Return the class of each image, `(n,)`, if all are classes."""
         found = [one.classes(logits[row : row + 1]) for row, one in enumerate(self._parts)]
         known = [one for one in found if one is not None]
         return torch.cat(known) if len(known) == len(found) else None
@@ -101,7 +101,7 @@ class Each(Target):
     def __repr__(self) -> str:
         if len(self.targets) <= SHOWN:
             return f"Each({list(self._parts)!r})"
-        marks = "".join(map(target_mark, self._parts))
+        marks = "".join(map(target_identity, self._parts))
         return f"Each(<{len(self.targets)} targets, sha256 {hashlib.sha256(marks.encode()).hexdigest()[:16]}>)"
 
     @staticmethod

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from sacv.errors import TargetError
-from sacv.model import described, tensor_of
+from sacv.model import describe_output, tensor_of
 from sacv.targets.base import Target
 from sacv.targets.classes import Class
 
@@ -31,7 +31,7 @@ class Region(Target):
     Parameters
     ----------
     mask
-        Bool `(*size)`, of the part of the picture that the network sees. A region of its own for each image is given by
+        Bool `(*size)`, of the part of the image that the network sees. A region of its own for each image is given by
         `Each`.
     class_
         The class, by name or index.
@@ -59,11 +59,11 @@ class Region(Target):
         object.__setattr__(self, "mask", mask)
 
     def values(self, output: Any) -> torch.Tensor:
-        """Give the mean logits; see `Target.values`."""
+        """Return the mean logits; see `Target.values`."""
         logits = tensor_of(output)
         if logits is None or logits.ndim not in (4, 5):
             raise TargetError(
-                f"the network gives {described(output)}; a region needs logits of each place, (images, classes, "
+                f"the network gives {describe_output(output)}; a region needs logits of each location, (images, classes, "
                 "height, width)"
             )
         cover = self._cover(logits)
@@ -71,7 +71,7 @@ class Region(Target):
         return (chosen * cover).flatten(1).sum(dim=1) / cover.sum()
 
     def _cover(self, logits: torch.Tensor) -> torch.Tensor:
-        """Give the share of each pixel of the logits that the mask covers, `(*size)`."""
+        """Return the share of each pixel of the logits that the mask covers, `(*size)`."""
         size, given = tuple(logits.shape[2:]), tuple(self.mask.shape)
         mask = torch.from_numpy(np.array(self.mask)).to(logits)
         if given == size:
@@ -79,7 +79,7 @@ class Region(Target):
         if len(given) != len(size) or _uneven(given, size):
             raise TargetError(
                 f"the region's mask is {_sides(given)}, but the logits of an image are {_sides(size)}; give a mask of "
-                "the same proportions, of the part of the picture that the network sees"
+                "the same proportions, of the part of the image that the network sees"
             )
         return torch.nn.functional.interpolate(mask[None, None], size, mode="area")[0, 0]
 
@@ -88,7 +88,7 @@ class Region(Target):
         return Class(self.class_, self.names)
 
     def named(self, names: Sequence[str] | None) -> Region:
-        """Give the region for a model whose classes have these names."""
+        """Return the region for a model whose classes have these names."""
         return self if self.names is not None or names is None else replace(self, names=tuple(map(str, names)))
 
     @property
@@ -101,7 +101,7 @@ class Region(Target):
         """What a reader must know of it."""
         return (
             f"Explained is the mean logit of {self._class} over a region of {self.mask.mean():.0%} of what the network "
-            "sees; places outside of it contribute as far as the network reads them there."
+            "sees; locations outside of it contribute as far as the network reads them there."
         )
 
     def __str__(self) -> str:
@@ -116,7 +116,7 @@ class Region(Target):
 
 
 def _uneven(given: Sequence[int], size: Sequence[int]) -> bool:
-    """Tell whether sides of other proportions are given, by more than a pixel."""
+    """Return whether sides of other proportions are given, by more than a pixel."""
     return any(abs(have * size[0] - given[0] * want) > given[0] for have, want in zip(given, size, strict=True))
 
 
