@@ -21,7 +21,7 @@ from sacv.cli.methods import parse_method
 from sacv.cli.options import parse_regions
 from sacv.errors import OptionError, StorageError
 from sacv.maps import methods
-from sacv.model import LayerInfo, contributing
+from sacv.model import LayerInfo, gradient_kinds
 from sacv.solvers import DEFAULT
 from viewer import shown
 
@@ -741,5 +741,5 @@ def test_layers_worth_asking_of_small_networks(case, make):
     net(torch.rand(1, 4, 16, 16))
     model = sacv.VisionModel(net.eval())
     found = list(model.survey(inputs).values())
-    varies = contributing(model, inputs, [info.name for info in found if info.usable])
+    varies = gradient_kinds(model, inputs, [info.name for info in found if info.usable])
     assert worth_asking(found, varies) == wanted

@@ -291,7 +291,7 @@ def test_what_does_not_fit_is_one_line(plain):
     for target, message in [
         (Each(["cat", "ant"]), "for each of 2 images, but there are 5"),
         (["cat", "cat"], "the target cat is given twice"),
-        (Difference("cat", 2), "the target cat is held against itself"),
+        (Difference("cat", 2), "the target cat is compared with itself"),
         (Region(np.ones((3, 3), bool), 0), "a region needs logits of each place"),
         (BoxScore((0, 0, 1, 1), 1), "a box's score needs detections"),
         (Output(4), "output 4 is out of range"),

@@ -7,7 +7,7 @@ from torch import nn
 
 import sacv
 from sacv.errors import LayerError, OptionError
-from sacv.model.gradient_locality import contributing
+from sacv.model.gradient_locality import gradient_kinds
 from viewer import shown
 
 
@@ -258,10 +258,10 @@ def test_what_a_layers_gradient_can_tell():
             return self.head(self.c(x).mean((2, 3)))
 
     model = sacv.VisionModel(Kinds())
-    found = contributing(model, inputs(1, (3, 12, 12)), ["a", "b", "c", "unread"])
+    found = gradient_kinds(model, inputs(1, (3, 12, 12)), ["a", "b", "c", "unread"])
     assert found == {"a": "varies", "b": "linear", "c": "constant", "unread": "none"}
     tokens = sacv.VisionModel(Transformer())
-    assert contributing(tokens, inputs(1, (3, 24, 20)), ["blocks.0", "blocks.1"]) == {
+    assert gradient_kinds(tokens, inputs(1, (3, 24, 20)), ["blocks.0", "blocks.1"]) == {
         "blocks.0": "varies",
         "blocks.1": "none",
     }

@@ -109,7 +109,7 @@ class Within:
             return f"Give each an entry in 'images' of {self._file} with its file_name, or leave it out"
         if isinstance(self.masks, Mapping):
             return "A key is an image's name, or its file name: add keys, or leave the images out"
-        return "A mask needs the file name of its image without the extension (cat.jpg, cat.png): add it, or omit the image"
+        return "A mask needs the file name of its image without extension (cat.jpg, cat.png): add it, or drop the image"
 
     @cached_property
     def _find(self) -> _Find:

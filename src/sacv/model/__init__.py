@@ -1,8 +1,8 @@
-"""The user's network: loading, capture of activations and gradients at a layer, layouts, receptive fields."""
+"""The network: loading, activations and gradients at a layer, layouts, receptive fields."""
 
 from sacv.model.capture import LayerRecord, Select, Trace
 from sacv.model.classes import class_index
-from sacv.model.gradient_locality import VARIES, contributing
+from sacv.model.gradient_locality import VARIES, gradient_kinds
 from sacv.model.loading import load_model, runs_code
 from sacv.model.outputs import OutputTarget, class_logits, describe_output, tensor_of
 from sacv.model.receptive_field import ReceptiveFields
@@ -30,8 +30,8 @@ __all__ = [
     "Window",
     "class_index",
     "class_logits",
-    "contributing",
     "describe_output",
+    "gradient_kinds",
     "load_model",
     "runs_code",
     "target_identity",

@@ -1,6 +1,6 @@
-"""The small network that ships with sacv: it names the texture of the object in a scene of `sacv.bench`.
+"""The small network that ships with sacv. It classifies the texture of the object in a scene of `sacv.bench`.
 
-Trained by `scripts/train_demo.py`; the figures of its training lie beside its weights.
+It is trained by `scripts/train_demo.py`, which writes its weights and training figures to `data/`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class DemoNetwork(nn.Module):
     """Six blocks of convolution, batch normalisation and ReLU, average pooling and a linear head.
 
     Input float `(n, 3, 128, 128)`, RGB normalised as for ImageNet; output logits `(n, 5)`. The blocks are
-    `blocks.0` to `blocks.5`; the first three end in a max-pooling by 2, so that `blocks.2` and later have
+    `blocks.0` to `blocks.5`; the first three end in max pooling by 2, so that `blocks.2` and later have
     16 x 16 locations.
     """
 
@@ -35,7 +35,7 @@ class DemoNetwork(nn.Module):
         self.head = nn.Linear(_CHANNELS[-1], len(DEMO_CLASSES))
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return logits `(n, 5)`."""
+        """Compute logits `(n, 5)`."""
         logits: torch.Tensor = self.head(self.blocks(inputs).mean(dim=(2, 3)))
         return logits
 

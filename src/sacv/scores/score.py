@@ -211,7 +211,7 @@ def _identities(model: VisionModel, targets: Mapping[str, Target]) -> dict[str, 
 
 
 def _target_notes(targets: Mapping[str, Target]) -> list[str]:
-    return [target.told for target in targets.values() if target.told is not None]
+    return [target.note for target in targets.values() if target.note is not None]
 
 
 def _tested(kind: str, sums: Sums, cav: CAV, images: int, seed: int) -> dict[str, object]:

@@ -1,7 +1,7 @@
-"""What is explained of an image: a class, a difference, a regression output, a region's or a box's score.
+"""Targets, the scalar that is explained: a class, a difference, a regression output, a region's or a box's score.
 
 Each is a small object with one method, `values`, from the network's output for n images to a scalar for each, `(n,)`.
-Wherever a target is asked for, one of these may stand::
+All functions with a parameter `target` take one of these::
 
     sacv.explain(model, images, bank, Difference("melanoma", "common nevus"))
 """

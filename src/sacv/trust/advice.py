@@ -31,7 +31,7 @@ import numpy as np
 import torch
 
 from sacv.cav import ConceptBank
-from sacv.model import VARIES, VisionModel, contributing
+from sacv.model import VARIES, VisionModel, gradient_kinds
 from sacv.model.gradient_locality import NONE
 
 TOLERANCE = 0.02
@@ -97,7 +97,7 @@ def advise(model: VisionModel, bank: ConceptBank, inputs: torch.Tensor | None = 
     inputs = model.example() if inputs is None else inputs
     order = list(model.survey(inputs))
     layers = sorted(bank.layers, key=order.index)
-    varies = contributing(model, inputs, layers)
+    varies = gradient_kinds(model, inputs, layers)
     quality = {layer: [bank.cav(layer, concept).quality for concept in bank.concepts] for layer in layers}
     means = {layer: float(np.mean([one.auroc for one in found])) for layer, found in quality.items()}
     best = max(means.values())

@@ -234,7 +234,7 @@ def _stored(
     bare = [where for where, files in matches if not files]
     if bare:
         raise ImageSetError(
-            f"{folder.folder} has no image for {_listed(bare)} of {cells.where}; the column {column!r} names the images: "
+            f"{folder.folder} has no image for {_listed(bare)} of {cells.where}; the column {column!r} names them: "
             "add the images, name another column, or select other rows"
         )
     unclear = [f"{where}: {' or '.join(files[:3])}" for where, files in matches if len(files) > 1]
