@@ -229,7 +229,7 @@ def test_fit_of_a_category(run, place):
     status, _, err = run(*BANK, "--region", "lit=bright:marks.json:left: lit", "--random", "other")
     assert (status, err) == (0, "")
     status, _, err = run(*BANK, "--region", "lit=bright:marks.json:none", "--random", "other")
-    assert status == 2 and "none of the 5 photos is marked by marks.json:none" in err
+    assert status == 2 and "the masks of marks.json:none are empty for all 5 images" in err
 
 
 def test_fit_of_a_coco_file_as_it_comes(run, place):

@@ -129,7 +129,7 @@ def test_colours_are_taken_as_they_are(tmp_path, dtype):
 def test_several_frames_are_refused_with_the_way_out(tmp_path):
     path = write_dicom(tmp_path / "a.dcm", np.stack([STORED] * 3), NumberOfFrames=3)
     for act in (check_image, read_image):
-        with pytest.raises(UnreadableImageError, match=r"a\.dcm holds 3 frames.*each frame into a file"):
+        with pytest.raises(UnreadableImageError, match=r"a\.dcm holds 3 frames.*each frame to its own file"):
             act(path)
 
 
@@ -148,11 +148,11 @@ def test_a_dicom_file_is_known_by_its_content(tmp_path):
     [
         ({"Rows": 60000, "Columns": 60000}, "announces more than"),
         ({"Rows": 0}, "announces 7 x 0"),
-        ({"Rows": None}, "without a picture"),
-        ({"PixelData": b"\0\0"}, "damaged DICOM"),
+        ({"Rows": None}, "without an image"),
+        ({"PixelData": b"\0\0"}, "damaged or unsupported DICOM"),
         ({"WindowCenter": 3, "WindowWidth": 0}, "its window has centre 3 and width 0"),
-        ({"BitsAllocated": 17}, "damaged DICOM"),
-        ({"PhotometricInterpretation": "SOUND"}, "damaged DICOM"),
+        ({"BitsAllocated": 17}, "damaged or unsupported DICOM"),
+        ({"PhotometricInterpretation": "SOUND"}, "damaged or unsupported DICOM"),
     ],
     ids=str,
 )
@@ -249,7 +249,7 @@ def test_orientation_is_honoured_as_pillow_does(tmp_path, turn):
 @pytest.mark.parametrize("axes", ["ZYX", "TYX"])
 def test_a_stack_of_deep_colours_is_refused(tmp_path, axes):
     path = write_tiff(tmp_path / "a.tif", np.stack([COLOURS] * 4), photometric="rgb", metadata={"axes": f"{axes}S"})
-    with pytest.raises(UnreadableImageError, match=r"a\.tif is a stack of pictures .*file of its own"):
+    with pytest.raises(UnreadableImageError, match=r"a\.tif is a stack of images .*to its own file"):
         read_image(path)
 
 

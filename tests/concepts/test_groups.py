@@ -49,18 +49,18 @@ def test_an_empty_group_is_an_error(groups):
 
 
 def test_what_gives_no_groups_is_an_error():
-    with pytest.raises(OptionError, match=r"groups '\(p' is no regular expression \(missing \)"):
+    with pytest.raises(OptionError, match=r"groups '\(p' is not a regular expression \(missing \)"):
         group_rule("(p")
     with pytest.raises(OptionError, match="not 3"):
         group_rule(3)
-    with pytest.raises(ImageSetError, match=r"the group of a\.png is 7; give a text"):
+    with pytest.raises(ImageSetError, match=r"the group of a\.png is 7; give a string"):
         with_groups(items("a.png"), group_rule({"a.png": 7}))
 
 
 def test_an_image_has_one_group():
     groups = {"a": "p", "b": "q", "c": None}
     one, two, none = (ImageItem(name, "same", lambda: None, group=group) for name, group in groups.items())
-    with pytest.raises(ImageSetError, match="b is of group 'q', and the same image as a, which is of group 'p'"):
+    with pytest.raises(ImageSetError, match="b has the group 'q', and is the same image as a, which has the group 'p'"):
         with_shared_groups([[one], [none, two]])
     assert [groups_of(found) for found in with_shared_groups([[none], [one], [none]])] == [["p"], ["p"], ["p"]]
 

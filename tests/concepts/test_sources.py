@@ -353,7 +353,7 @@ def test_links_in_a_tar_are_not_dropped(tmp_path):
             member = tarfile.TarInfo(name)
             member.type, member.linkname = kind, "a.png"
             tar.addfile(member)
-    assert "links.tar/b.png is a link or has holes" in reason(tmp_path / "links.tar")
+    assert "links.tar/b.png is a link or sparse" in reason(tmp_path / "links.tar")
     kept = image_set("x", tmp_path / "links.tar", skip_unreadable=True)
     assert [Path(one.name).name for one in (*kept, *kept.skipped)] == ["a.png", "b.png", "c.png"]
     assert [type(one) for one in stream_images("x", tmp_path / "links.tar")] == [ImageItem, Skipped, Skipped]
@@ -371,11 +371,11 @@ def test_columns_that_cannot_be_taken(tmp_path, hugging):
     pq.write_table(table({}), path)
     assert "has no rows" in reason(path)
     write_parquet(path, PICTURES)
-    assert "has 5 rows, so that there is no [5]" in reason(f"{path}[5]")
+    assert "has 5 rows, so there is no [5]" in reason(f"{path}[5]")
     path.write_bytes(b"no parquet")
     assert "cannot be read as a Parquet file" in reason(path)
     assert "there is no Parquet file" in reason(tmp_path / "gone.parquet")
-    assert "give dataset.select_columns('image')" in reason(hugging.Dataset(pa.table(two), dict.fromkeys(two)))
+    assert "select one with dataset.select_columns(" in reason(hugging.Dataset(pa.table(two), dict.fromkeys(two)))
     assert "the dataset has no rows" in reason(hugging.Dataset(table({}), dict.fromkeys(["image", "label"])))
     assert "cannot take images from DatasetDict; give one split" in reason(hugging.DatasetDict())
 
@@ -418,7 +418,7 @@ def test_places_that_cannot_be_reached(tmp_path, memory, monkeypatch):
     assert "there is no tar memory://gone.tar" in reason("memory://gone.tar")
     assert "odd://bucket/cats cannot be opened (Protocol not known: odd)" in reason("odd://bucket/cats")
     monkeypatch.setitem(known_implementations, "lost", {"class": "lost.Lost", "err": "Install lostfs to access Lost"})
-    assert "lost://a/b.tar cannot be reached: Install lostfs to access Lost" in reason("lost://a/b.tar")
+    assert "lost://a/b.tar cannot be opened: Install lostfs to access Lost" in reason("lost://a/b.tar")
     assert "memory://gone.png cannot be read" in reason("memory://gone.png")
     assert "cannot be" in reason("zip://cats::memory://gone.zip")
 
@@ -434,7 +434,7 @@ def test_a_server_that_gives_whole_files_is_found(tmp_path, memory, monkeypatch)
     put(memory, {"pics.tar": tar_bytes(PICTURES)})
     items = list(image_set("x", "memory://pics.tar"))
     monkeypatch.setattr(type(memory), "cat_file", lambda self, path, start=None, end=None: b"everything")
-    with pytest.raises(UnreadableImageError, match=r"a\.png cannot be read: memory://pics\.tar gives 10 bytes"):
+    with pytest.raises(UnreadableImageError, match=r"a\.png cannot be read: memory://pics\.tar returns 10 bytes"):
         items[0].load()
 
 
@@ -442,7 +442,7 @@ def test_patterns(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert expand("s/{08..11}.tar") == ["s/08.tar", "s/09.tar", "s/10.tar", "s/11.tar"]
     assert expand("{a,b}{0..1}") == ["a0", "a1", "b0", "b1"]
-    with pytest.raises(ImageSetError, match=r"s/\{3\.\.1\}\.tar matches nothing: \{3\.\.1\} runs backwards"):
+    with pytest.raises(ImageSetError, match=r"s/\{3\.\.1\}\.tar matches nothing: \{3\.\.1\} is descending"):
         expand("s/{3..1}.tar")
     with pytest.raises(ImageSetError, match=r"none\*\.tar matches nothing"):
         expand("none*.tar")

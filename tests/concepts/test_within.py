@@ -73,7 +73,7 @@ def test_a_coco_file(tmp_path, pictures):
     path = coco(tmp_path / "all.json", ("lesion", "hair"))
     for given in (path, f"{path}:lesion"):
         np.testing.assert_array_equal(sacv.Within(given).of(pictures)[1].load(SIZE), want)
-    with pytest.raises(ImageSetError, match=r"nothing inside.*0\.png, .*1\.png, .*2\.png"):
+    with pytest.raises(ImageSetError, match=r"without a pixel inside.*0\.png, .*1\.png, .*2\.png"):
         sacv.Within(f"{path}:hair").of(pictures)
     with pytest.raises(ImageSetError, match="no category 'ruler'"):
         sacv.Within(f"{path}:ruler").of(pictures)
@@ -95,18 +95,18 @@ def test_what_is_wrong_is_named(tmp_path, pictures):
     for match, first in {
         r"the mask of .*0\.png is uint8 of shape \(20, 24\)": full.astype(np.uint8),
         r"the mask of .*0\.png is bool of shape \(3,\)": np.ones(3, bool),
-        r"nothing inside: the mask of .*0\.png of .*0\.png; nothing of such a picture": bare,
+        r"without a pixel inside: the mask of .*0\.png of .*0\.png; mask the part of the image": bare,
     }.items():
         with pytest.raises(ImageSetError, match=match):
             sacv.Within({name: first, "1.png": full, "2.png": full}).of(pictures)
     with pytest.raises(ImageSetError, match="no file or folder"):
         sacv.Within(tmp_path / "nowhere").of(pictures)
-    with pytest.raises(ImageSetError, match="cannot take masks from list"):
+    with pytest.raises(ImageSetError, match="cannot read masks from list"):
         sacv.Within([np.ones((20, 24), bool)]).of(pictures)
     (tmp_path / "void").mkdir()
     with pytest.raises(ImageSetError, match=r"void is empty"):
         sacv.Within(tmp_path / "void").of(pictures)
-    with pytest.raises(ImageSetError, match="both as picture and as its own mask"):
+    with pytest.raises(ImageSetError, match="would be both image and mask"):
         sacv.Within(tmp_path / "photos").of(pictures)
     (tmp_path / "bad").mkdir()
     for number in range(3):

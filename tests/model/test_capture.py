@@ -127,7 +127,7 @@ def test_survey_tells_every_layer():
     found = sacv.VisionModel(SmallNet()).survey(inputs(1))
     assert found["features.2"].grid == (8, 7) and found["features.2"].channels == 8 and found["features.2"].usable
     assert not found["head"].usable and "no locations" in found["head"].warning
-    assert found["pool"].warning == "has one location only, so nothing can be told about places"
+    assert found["pool"].warning == "has one location only, so locations cannot be compared"
 
 
 def test_fingerprint_follows_weights_and_kind():

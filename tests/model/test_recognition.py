@@ -149,7 +149,7 @@ def test_tokens_that_come_first_stay_when_places_change():
 
 def test_windows_are_refused_with_a_layer_that_can_be_asked():
     model = sacv.VisionModel(Last())
-    with pytest.raises(LayerError, match=r"12 parts of shape \(4, 10\) for each image.*; ask about 'mix'"):
+    with pytest.raises(LayerError, match=r"12 parts of shape \(4, 10\) for each image.*; choose 'mix'"):
         model.usable(inputs(1, (3, 16, 12)), ["windows"])
 
 
@@ -199,7 +199,7 @@ def test_what_the_user_says_goes(layout):
     [
         ({"blocks.0": "HWC"}, OptionError, "there is no layout 'HWC'; legal are NCHW"),
         ({"blocks.7": "NCHW"}, LayerError, "no layer 'blocks.7'"),
-        ({"blocks.0": "tokens 7x7"}, LayerError, "is not tokens 7x7 as was said"),
+        ({"blocks.0": "tokens 7x7"}, LayerError, "does not fit the given layout tokens 7x7"),
     ],
 )
 def test_what_the_user_says_must_fit(layouts, error, words):

@@ -40,7 +40,7 @@ EVERY = {
     "bee over a region": Region(HALF, "bee").named(NAMES),
     "1 in the box 10, 10, 30, 30": BoxScore(BOX, 1),
     "first": Function(first),
-    "what is given for each of 2 images": Each(["bee", 2]).named(NAMES),
+    "a different target for each of 2 images": Each(["bee", 2]).named(NAMES),
 }
 
 
@@ -108,8 +108,8 @@ def test_what_is_predicted_stays_once_it_is_known():
 def test_a_difference():
     assert Difference("bee", "ant").named(NAMES).values(LOGITS).tolist() == [3.0, -6.0]
     assert Difference(first, Difference(1, 2)).values(LOGITS).tolist() == [-1.0, 11.0]
-    told = Difference("bee", "ant").told
-    assert "bee rather than ant" in told and "negative one for ant rather than bee" in told
+    note = Difference("bee", "ant").note
+    assert "favour bee rather than ant" in note and "negative ones ant rather than bee" in note
 
 
 def test_a_number():
@@ -184,7 +184,7 @@ def test_each_image_has_its_own():
         (lambda: Class(0).values(LOGITS[0]), r"gives a tensor of shape \(3,\); sacv needs logits"),
         (lambda: Difference("bee", "bee"), "the target bee is compared with itself"),
         (lambda: Difference("bee", 1).named(NAMES).values(LOGITS), "the target bee is compared with itself"),
-        (lambda: Output(3).values(LOGITS), "output 3 is out of range; the network's go from 0 to 2"),
+        (lambda: Output(3).values(LOGITS), "output 3 is out of range; legal are 0 to 2"),
         (lambda: Output(0).values(PLACES), r"gives a tensor of shape \(2, 3, 4, 6\); output 0 needs"),
         (lambda: Region(HALF, 0).values(LOGITS), r"gives a tensor of shape \(2, 3\); a region needs logits of each"),
         (
@@ -194,7 +194,7 @@ def test_each_image_has_its_own():
         (lambda: Region(np.zeros((4, 6), bool), 0), "mask is empty"),
         (lambda: Region(np.ones((4, 6)), 0), r"must be bool \(height, width\), not float64 \(4, 6\)"),
         (lambda: Region(HALF, 7).values(PLACES), "target 7 is out of range"),
-        (lambda: BoxScore((3, 3, 3, 9), 1), "a box is left, top, right, bottom"),
+        (lambda: BoxScore((3, 3, 3, 9), 1), "a box must be left, top, right, bottom"),
         (lambda: BoxScore(BOX, 1, overlap=0), r"overlap must be above 0 and at most 1, not 0"),
         (lambda: BoxScore(BOX, 1).values(LOGITS), "gives a tensor of .*; a box's score needs detections"),
         (lambda: BoxScore(BOX, "bee").values([found([BOX], [0.5], [1])]), "the label 'bee' is a name"),
@@ -203,7 +203,7 @@ def test_each_image_has_its_own():
             "the detector's scores carry no gradient",
         ),
         (lambda: Each([]), "no target is given"),
-        (lambda: targets.target_of(1.5, NAMES), "must be a class's name or index, .* not 1.5"),
+        (lambda: targets.target_of(1.5, NAMES), "must be a class name or index, .* not 1.5"),
         (lambda: targets.target_of(True, NAMES), "not True"),
         (lambda: targets.given_targets([]), "no target is given"),
         (lambda: targets.given_targets(None), "not None"),
@@ -220,3 +220,16 @@ def test_the_gradient_of_a_region_stays_in_it():
     Region(HALF, 1).values(logits).sum().backward()
     touched = logits.grad != 0
     assert torch.equal(touched[:, 1], torch.from_numpy(HALF).expand(2, -1, -1)) and not touched[:, [0, 2]].any()
+
+
+def test_told_is_the_deprecated_name_of_note():
+    with pytest.warns(DeprecationWarning, match=r"Target\.told is deprecated; use Target\.note"):
+        assert Output(1).told == Output(1).note
+    with pytest.warns(DeprecationWarning, match=r"Old\.told is deprecated; rename it to note"):
+
+        class Old(Mine):
+            @property
+            def told(self):
+                return "of an old target"
+
+    assert Old(1).note == "of an old target"

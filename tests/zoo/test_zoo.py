@@ -205,7 +205,7 @@ def test_a_segmenting_network_by_place(tmp_path):
 @pytest.mark.parametrize("spec", ["timm:swinv2_tiny_window8_256@random"])
 def test_windows_are_refused_with_the_nearest_layer(spec):
     model = sacv.load_model(spec)
-    with pytest.raises(LayerError, match=r"windows of a partition do; ask about 'layers.1.blocks.0'"):
+    with pytest.raises(LayerError, match=r"windows of a partition; choose 'layers.1.blocks.0'"):
         model.usable(model.example(), ["layers.1.blocks.0.attn.proj"])
 
 

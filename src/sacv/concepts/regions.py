@@ -115,7 +115,7 @@ def region_set(
     if not positives:
         by = f" of {region.masks}" if isinstance(region.masks, str | Path) else ""
         raise ImageSetError(
-            f"{name}: the masks{by} of all {len(images)} images are empty; annotate the concept on some images, or "
+            f"{name}: the masks{by} are empty for all {len(images)} images; annotate the concept on some images, or "
             "check that the masks, and the category, belong to these images"
         )
     return AnnotatedImages(
@@ -251,8 +251,8 @@ def _require_one_mask(images: ImageSet, masks: Sequence[MaskItem]) -> None:
         name, known = first.setdefault(item.digest, (item.name, mask))
         if mask.digest != known.digest:
             raise ImageSetError(
-                f"{images.name}: the same image has two different masks, as {name} {known.name} and as "
-                f"{item.name} {mask.name}; merge the masks into one, or remove one of the two"
+                f"{images.name}: the same image has two different masks, {known.name} as {name} and {mask.name} as "
+                f"{item.name}; merge the masks into one, or remove one of the two"
             )
 
 

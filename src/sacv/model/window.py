@@ -38,7 +38,7 @@ class Window:
     def __post_init__(self) -> None:
         if not (isfinite(self.low) and isfinite(self.high) and self.low < self.high):
             raise OptionError(
-                f"a window of {self.low:g} to {self.high:g}: give two finite numbers, the lower one first"
+                f"a window of {self.low:g} to {self.high:g}: give two finite numbers, the lower first"
             )
 
     def __call__(self, values: NDArray[Any]) -> NDArray[np.float64]:
