@@ -377,7 +377,7 @@ def test_columns_that_cannot_be_taken(tmp_path, hugging):
     assert "there is no Parquet file" in reason(tmp_path / "gone.parquet")
     assert "select one with dataset.select_columns(" in reason(hugging.Dataset(pa.table(two), dict.fromkeys(two)))
     assert "the dataset has no rows" in reason(hugging.Dataset(table({}), dict.fromkeys(["image", "label"])))
-    assert "cannot take images from DatasetDict; give one split" in reason(hugging.DatasetDict())
+    assert "cannot read images from DatasetDict; give one split" in reason(hugging.DatasetDict())
 
 
 def test_what_is_no_image_is_named_or_left_out(tmp_path, memory, hugging):

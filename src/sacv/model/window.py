@@ -37,9 +37,7 @@ class Window:
 
     def __post_init__(self) -> None:
         if not (isfinite(self.low) and isfinite(self.high) and self.low < self.high):
-            raise OptionError(
-                f"a window of {self.low:g} to {self.high:g}: give two finite numbers, the lower first"
-            )
+            raise OptionError(f"a window of {self.low:g} to {self.high:g}: give two finite numbers, the lower first")
 
     def __call__(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Apply the window: float64 in [0, 1], of the same shape."""
