@@ -58,7 +58,7 @@ class Trace:
 
 
 _FROZEN: dict[int, list[int]] = {}
-"""CUDA devices of each network inside `as_it_was`, by the identity of the network."""
+"""CUDA devices of each network inside `frozen_eval`, by the identity of the network."""
 
 
 class _Stop(Exception):
@@ -66,7 +66,7 @@ class _Stop(Exception):
 
 
 @contextmanager
-def as_it_was(net: nn.Module) -> Iterator[None]:
+def frozen_eval(net: nn.Module) -> Iterator[None]:
     """Put the network in eval mode with frozen parameters, and restore its state on exit.
 
     The mode of every submodule, `requires_grad` of every parameter, the gradient mode and the random state of torch are
@@ -122,7 +122,7 @@ def activations(net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer]) 
     Parameters
     ----------
     net
-        The network; inside `as_it_was`.
+        The network; inside `frozen_eval`.
     inputs
         Float `(n, channels, *size)`.
     layers
@@ -199,7 +199,7 @@ def gradients(
     Parameters
     ----------
     net
-        The network; inside `as_it_was`.
+        The network; inside `frozen_eval`.
     inputs
         Float `(n, channels, *size)`.
     layers
@@ -298,7 +298,7 @@ def resume(
     Parameters
     ----------
     net
-        The network; inside `as_it_was`.
+        The network; inside `frozen_eval`.
     inputs
         Float `(1, channels, *size)`.
     name, layer
@@ -343,7 +343,7 @@ def holds_all(net: nn.Module, inputs: torch.Tensor, name: str, layer: Layer, rec
     Parameters
     ----------
     net
-        The network; inside `as_it_was`.
+        The network; inside `frozen_eval`.
     inputs
         Float `(1, channels, *size)`.
     name, layer, record

@@ -26,7 +26,7 @@ def shares_after(net: nn.Module, inputs: torch.Tensor) -> dict[str, float]:
     Parameters
     ----------
     net
-        The network; inside `as_it_was`.
+        The network; inside `frozen_eval`.
     inputs
         Float `(n, channels, *size)`.
 

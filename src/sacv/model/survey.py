@@ -61,7 +61,7 @@ def survey(net: nn.Module, inputs: torch.Tensor, layouts: Mapping[str, Layout]) 
     Parameters
     ----------
     net
-        The network; inside `as_it_was`.
+        The network; inside `frozen_eval`.
     inputs
         Float `(n, channels, *size)`. The first image is run as a batch of two: an output that does not depend on the
         image, such as a table of relative positions, is recognised because it is not repeated.
