@@ -474,7 +474,7 @@ def test_demo_finds_the_concept(run, tmp_path):
 def test_methods_layouts_and_weights_by_name(run, place):
     torch.save(torch.nn.Sequential(*[torch.nn.Identity()]).state_dict(), place / "empty.pth")
     status, _, err = run(*FIT, "--weights", "empty.pth")
-    assert status == 2 and "are not those of this network" in err
+    assert status == 2 and "do not fit this network" in err
     status, _, err = run(*FIT, "--layout", "2=HWC")
     assert status == 2 and "there is no layout 'HWC'" in err
     assert run(*FIT, "--layout", "2=NCHW")[0] == 0

@@ -139,7 +139,7 @@ def test_arrays_pictures_and_tensors(tmp_path):
         (np.zeros((2, 4, 4, 5), np.uint8), "must be uint8"),
         (torch.zeros(3, 4, 4, dtype=torch.uint8), "must be float"),
         (torch.zeros(4), "must be float"),
-        (7, "cannot take images from int"),
+        (7, "cannot read images from int"),
     ],
 )
 def test_other_material_is_refused(source, words):

@@ -86,7 +86,7 @@ def test_a_field_that_is_not_there_is_one_line(path):
 
 
 def test_a_plain_tensor_has_no_fields():
-    with pytest.raises(TargetError, match=r"a single tensor of shape \(2, 5\); leave the field's name out"):
+    with pytest.raises(TargetError, match=r"a single tensor of shape \(2, 5\); omit the field's name"):
         field_of(LOGITS, "logits")
 
 

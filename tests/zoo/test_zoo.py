@@ -239,7 +239,7 @@ def test_weights_from_a_file(tmp_path):
         model = sacv.load_model("torchvision:resnet18", weights=tmp_path / file)
         assert torch.equal(model.net.fc.weight, net.fc.weight)
         assert model.spec == f"torchvision:resnet18@{tmp_path / file}"
-    with pytest.raises(ModelSpecError, match="are not those of this network"):
+    with pytest.raises(ModelSpecError, match="do not fit this network"):
         sacv.load_model("torchvision:resnet34", weights=tmp_path / "w.pth")
     with pytest.raises(ModelSpecError, match=r"there is no file nowhere.pth nor weights of resnet18 \(IMAGENET1K_V1\)"):
         sacv.load_model("torchvision:resnet18@nowhere.pth")
