@@ -1,4 +1,4 @@
-"""Concepts of a table: which rows show them, which do not, and which picture each row means."""
+"""Concepts of a table: which rows show them, which do not, and which image each row means."""
 
 import re
 import sys
@@ -100,7 +100,7 @@ def test_rows_are_selected_by_all_columns(place):
     assert names(sacv.from_table("rows.csv", "photos", rows={"site": ["y"]}).images) == ["1", "4"]
 
 
-def test_a_picture_has_the_group_and_the_strata_of_its_row(place):
+def test_an_image_has_the_group_and_the_strata_of_its_row(place):
     table = veil(group="patient", strata=["site", "code"])
     assert [item.group for item in table.images] == list("aabbcc")
     assert [item.strata["site"] for item in table.images] == ["x", "y", "", "x", "y", "x"]
@@ -142,7 +142,7 @@ def test_numbers_and_truths_of_typed_columns(place):
     assert names(sacv.from_table("typed.parquet", "photos", {"x": ("x", ["1"])}).concepts["x"].images) == ["0", "3"]
 
 
-def test_a_dataset_holds_its_own_pictures(place, monkeypatch):
+def test_a_dataset_holds_its_own_images(place, monkeypatch):
     module = stand_in()
     monkeypatch.setitem(sys.modules, "datasets", module)
     held = stored_table({str(row): (place / "photos" / f"{row}.png").read_bytes() for row in range(6)})
@@ -158,7 +158,7 @@ def test_a_dataset_holds_its_own_pictures(place, monkeypatch):
         sacv.from_table(dataset, "photos")
 
 
-# Which picture
+# Which image
 
 
 def test_endings_and_folders_are_found(place):
@@ -220,7 +220,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("call", "kind", "told"), BAD, ids=[told for *_, told in BAD])
-def test_one_line_says_what_is_wrong(place, call, kind, told):
+def test_one_line_names_what_is_wrong(place, call, kind, told):
     header = ROWS.splitlines()[0]
     for name, text in {
         "rows.txt": ROWS,
@@ -242,7 +242,7 @@ def test_one_line_says_what_is_wrong(place, call, kind, told):
     assert "\n" not in str(raised.value)
 
 
-def test_a_name_that_means_several_pictures(place):
+def test_a_name_that_means_several_images(place):
     make_pictures(place / "photos" / "deep", 1, 1)
     assert names(veil().images) == list("012345")  # the path within the folder counts first
     (place / "photos" / "5.png").rename(place / "photos" / "deep" / "5.png")

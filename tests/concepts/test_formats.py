@@ -133,7 +133,7 @@ def test_several_frames_are_refused_with_the_way_out(tmp_path):
             act(path)
 
 
-def test_one_frame_is_a_picture(tmp_path):
+def test_one_frame_is_an_image(tmp_path):
     assert read_image(write_dicom(tmp_path / "a.dcm", STORED[None], NumberOfFrames=1)).size == (7, 5)
 
 
@@ -372,12 +372,12 @@ def test_without_the_extra_one_error_names_the_file_and_the_way_out(tmp_path, pa
     path = one_of_each(tmp_path)[package]
     monkeypatch.setitem(sys.modules, package, None)
     for skip in (False, True):
-        with pytest.raises(MissingExtraError) as told:
+        with pytest.raises(MissingExtraError) as raised:
             image_set("c", path, skip_unreadable=skip)
-        assert str(path) in str(told.value) and "pip install 'sacv[medical]'" in str(told.value)
+        assert str(path) in str(raised.value) and "pip install 'sacv[medical]'" in str(raised.value)
 
 
-def test_pictures_need_no_extra(tmp_path, monkeypatch):
+def test_images_need_no_extra(tmp_path, monkeypatch):
     for package in ("pydicom", "tifffile", "nibabel"):
         monkeypatch.setitem(sys.modules, package, None)
     for suffix in ("png", "jpg", "tif"):
@@ -392,7 +392,7 @@ def test_every_format_claims_its_own(tmp_path):
 
 
 @pytest.mark.parametrize("package", ["pydicom", "tifffile", "nibabel"])
-def test_cut_files_are_told_or_left_out(tmp_path, package, capfd):
+def test_cut_files_are_named_or_left_out(tmp_path, package, capfd):
     path = one_of_each(tmp_path)[package]
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) - 30])

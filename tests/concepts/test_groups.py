@@ -31,7 +31,7 @@ def test_the_group_is_found_by_name(groups, want):
     assert groups_of(given) == [None, None], "what was given stays as it was"
 
 
-def test_what_has_a_group_keeps_it_and_is_not_matched():
+def test_what_has_a_group_retains_it_and_is_not_matched():
     assert groups_of(with_groups(items("other.png", group="mine"), group_rule(r"(p\d+)"))) == ["mine"]
 
 

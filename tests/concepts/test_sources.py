@@ -1,4 +1,4 @@
-"""The same pictures are the same images, wherever they are stored."""
+"""Every kind of source gives the same images."""
 
 import hashlib
 import io
@@ -74,7 +74,7 @@ def put(memory, files):
 
 
 def everywhere(folder: Path, memory, hugging, pictures):
-    """Give the pictures in every kind of source."""
+    """Return the images in every kind of source."""
     zipped = io.BytesIO()
     with zipfile.ZipFile(zipped, "w") as file:
         for name, content in pictures.items():
@@ -116,7 +116,7 @@ def everywhere(folder: Path, memory, hugging, pictures):
     }  # fmt: skip
 
 
-def test_the_same_pictures_are_the_same_images_in_the_same_order(tmp_path, memory, hugging):
+def test_every_source_gives_the_same_images_in_the_same_order(tmp_path, memory, hugging):
     sources = everywhere(tmp_path, memory, hugging, PICTURES)
     want = list(image_set("x", sources["folder"]))
     pixels = [np.asarray(item.load()) for item in want]
@@ -295,7 +295,7 @@ def test_a_search_goes_through_shards(small_model, small_bank, tmp_path, memory,
         assert found.images["image"].to_pylist() == [item.name for item in image_set("x", source)]
 
 
-def test_regions_of_photos_in_a_tar(tmp_path, memory, hugging):
+def test_regions_of_images_in_a_tar(tmp_path, memory, hugging):
     pictures = {name: content for name, content in PICTURES.items() if "/" not in name}
     sources = everywhere(tmp_path, memory, hugging, pictures)
     inside = np.zeros((20, 24), np.uint8)
@@ -411,7 +411,7 @@ def test_empty_rows_and_paths_of_rows(tmp_path):
     assert "gone.png, the image of" in kept.skipped[2].reason
 
 
-def test_places_that_cannot_be_reached(tmp_path, memory, monkeypatch):
+def test_locations_that_cannot_be_reached(tmp_path, memory, monkeypatch):
     assert "there is no file or folder memory://gone" in reason("memory://gone")
     memory.mkdir("/bare")
     assert "the folder memory://bare is empty" in reason("memory://bare")

@@ -56,7 +56,7 @@ def test_names_that_lead_nowhere(spec, words):
         sacv.load_model(spec)
 
 
-def test_what_the_users_code_does_wrong_is_told(code):
+def test_what_the_users_code_does_wrong_is_an_error(code):
     with pytest.raises(ModelSpecError, match=r"has no function 'nets'; it has net, model, number, broken"):
         sacv.load_model(f"{code}:nets")
     with pytest.raises(ModelSpecError, match="returned int"):

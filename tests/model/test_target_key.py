@@ -66,7 +66,7 @@ def test_another_target_has_another_mark(monkeypatch):
     assert target_identity(called) != before, "what a function reads of its module matters, also by another"
 
 
-def test_the_mark_is_the_same_in_another_process():
+def test_the_identity_is_the_same_in_another_process():
     code = "from model.test_target_key import *\nfor one in portable(): print(target_identity(one))"
     path = f"{Path(__file__).parents[1]}:{Path(sys.modules['sacv'].__file__).parents[1]}"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": path})

@@ -64,7 +64,7 @@ class Mine(targets.Target):
         return output[:, 0] * self.factor
 
 
-def test_ones_own_targets_are_told_apart_by_what_they_hold_and_do():
+def test_custom_targets_are_distinguished_by_fields_and_methods():
     class Other(Mine):
         def values(self, output):
             return output[:, 1] * self.factor
@@ -77,7 +77,7 @@ def test_ones_own_targets_are_told_apart_by_what_they_hold_and_do():
     assert Difference(lambda output: output[:, 0], 0) != Difference(lambda output: output[:, 1], 0)
 
 
-def test_a_mark_does_not_change_when_a_target_is_used():
+def test_an_identity_does_not_change_when_a_target_is_used():
     target = Region(HALF, "bee").named(NAMES)
     before = target_identity(target)
     assert repr(target).startswith("Region(mask=<bool 4 x 6, sha256 ") and target_identity(target) == before
@@ -210,9 +210,9 @@ def test_each_image_has_its_own():
     ],
 )
 def test_what_is_refused_is_one_line(make, message):
-    with pytest.raises((TargetError, OptionError), match=message) as told:
+    with pytest.raises((TargetError, OptionError), match=message) as raised:
         make()
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_the_gradient_of_a_region_stays_in_it():
