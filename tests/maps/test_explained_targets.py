@@ -289,7 +289,7 @@ def test_ones_own_target(plain):
 def test_what_does_not_fit_is_one_line(plain):
     model, bank = plain
     for target, message in [
-        (Each(["cat", "ant"]), "for each of 2 images, but there are 5"),
+        (Each(["cat", "ant"]), "there are targets for 2 images, but 5 images"),
         (["cat", "cat"], "the target cat is given twice"),
         (Difference("cat", 2), "the target cat is compared with itself"),
         (Region(np.ones((3, 3), bool), 0), "a region needs logits of each location"),

@@ -419,7 +419,7 @@ def test_a_network_without_logits_and_a_function():
     ("target", "words"),
     [
         (lambda output: output, r"returns \(3, 4\); it must return a float tensor of shape \(images,\) = \(3,\)"),
-        (lambda output: 1.0, "gives float"),
+        (lambda output: 1.0, "returns float"),
         (lambda output: output.argmax(1), "must return a float tensor"),
     ],
 )

@@ -149,7 +149,6 @@ def _matched(images: ImageSet, region: Region, skip_unreadable: bool) -> _Matche
 
 
 def _require_in_order(images: ImageSet, masks: int, region: Region) -> None:
-    """Check that the number of masks allows matching them with the images by order."""
     if region.unmasked_negative:
         raise ImageSetError(
             f"{images.name}: unmasked_negative needs masks that are matched by file name, in a folder or a COCO file; "

@@ -64,7 +64,6 @@ def _is_from(top: str, folder: Path) -> bool:
 
 
 def _paths(module: ModuleType | None) -> list[Path]:
-    """Return the file of a module, or the folders of a package."""
     spec = getattr(module, "__spec__", None)
     if spec is None:
         return []

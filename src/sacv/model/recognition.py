@@ -2,12 +2,10 @@
 
 - Convolution, batch normalisation and pooling give channels first, as torch defines them.
 - In any other map, the channels are the axis whose removal leaves a grid with the input's proportions: for a square
-  input, `(96, 56, 56)` is channels first, `(56, 56, 96)` channels last. If both fit, the layout is that of the layer
-  before.
+  input, `(96, 56, 56)` is channels first, `(56, 56, 96)` channels last. If both fit, the layer before decides.
 - Tokens have the grid of an earlier map with as many locations, after up to 16 other tokens; without such a map, the
   grid of as many locations with the input's proportions.
-- An activation whose first axis does not have one entry for each image has no layout: it may be windows of a partition,
-  a table, or have the tokens first.
+- An activation without one entry of its first axis for each image has no layout, such as windows of a partition.
 """
 
 from __future__ import annotations

@@ -76,8 +76,8 @@ def require_images(target: Target, count: int) -> None:
     """
     if target.images not in (None, count):
         raise TargetError(
-            f"the target {target} is for {target.images} images, but there are {count}; give one target for all, or "
-            "one for each image that is explained, in their order"
+            f"there are targets for {target.images} images, but {count} images; give one target for all, or one for "
+            "each image that is explained, in their order"
         )
 
 

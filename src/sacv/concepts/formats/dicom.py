@@ -81,7 +81,6 @@ def _dataset(path: Path, *, stop_before_pixels: bool) -> Any:
 
 
 def _shares(path: Path, dataset: Any, values: NDArray[np.float64], window: Window | None) -> NDArray[np.float64]:
-    """Return the windowed grey values, in [0, 1]."""
     if not np.isfinite(values).all():
         raise UnreadableImageError(f"{path} holds values that are not finite; replace them by numbers")
     if window is not None:

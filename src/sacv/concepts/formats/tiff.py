@@ -119,7 +119,6 @@ def _series(path: Path, file: Any) -> tuple[Any, str]:
 
 
 def _shares(path: Path, values: NDArray[Any], window: Window | None) -> NDArray[np.float64]:
-    """Return values in [0, 1]."""
     if values.dtype.kind not in "iuf" or not np.isfinite(values).all():
         raise UnreadableImageError(f"{path} holds values of type {values.dtype} that are not all finite real numbers")
     found = RANGES.get(values.dtype) if window is None or values.dtype == np.uint8 else window

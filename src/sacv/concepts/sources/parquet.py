@@ -107,7 +107,6 @@ def _count(source: str | Path) -> int:
 
 
 def _footer(file: str) -> tuple[list[int], pa.Schema]:
-    """Return the number of rows of each row group, and the schema."""
     with open_file(file, WHAT) as opened_file:
         found = pq.ParquetFile(opened_file)
         return [found.metadata.row_group(group).num_rows for group in range(found.num_row_groups)], found.schema_arrow

@@ -30,11 +30,10 @@ def expand(pattern: str) -> list[str]:
     ImageSetError
         If a range is descending, or a star matches nothing.
     """
-    return [found for text in _listed(pattern) for found in (_matches(text) if "*" in text else [text])]
+    return [found for text in _expand_braces(pattern) for found in (_matches(text) if "*" in text else [text])]
 
 
-def _listed(text: str) -> Iterator[str]:
-    """Expand the first braces, then the others."""
+def _expand_braces(text: str) -> Iterator[str]:
     braces = BRACES.search(text)
     if braces is None:
         yield text
@@ -47,7 +46,7 @@ def _listed(text: str) -> Iterator[str]:
         if not values:
             raise ImageSetError(f"{text} matches nothing: {braces[0]} is descending; write the lesser number first")
     for value in values:
-        yield from _listed(text[: braces.start()] + value + text[braces.end() :])
+        yield from _expand_braces(text[: braces.start()] + value + text[braces.end() :])
 
 
 def _matches(text: str) -> list[str]:

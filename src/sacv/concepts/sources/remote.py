@@ -45,7 +45,6 @@ def _images(url: str, name: str) -> Iterator[Stored]:
 
 
 def _files(files: Any, folder: str) -> Iterator[str]:
-    """Iterate over the files of a folder recursively, in the order of their paths."""
     entries = [(entry["name"], entry["type"]) for entry in files.ls(folder, detail=True)]
     for path, kind in sorted(entries):
         if path.strip("/") == folder.strip("/"):  # object stores also list the folder itself

@@ -219,7 +219,6 @@ def _groups(cells: Cells, column: str, chosen: Sequence[int]) -> list[str]:
 def _stored(
     source: Any, cells: Cells, images: str | Path | None, key: str | None, chosen: Sequence[int]
 ) -> list[Stored]:
-    """Return the image of each selected row."""
     if is_dataset(source):
         if images is not None or key is not None:
             raise OptionError("a datasets.Dataset holds its images; omit the folder of images and the key")
@@ -248,7 +247,6 @@ def _stored(
 
 
 def _require_once(cells: Cells, matches: Sequence[tuple[str, Sequence[str]]]) -> None:
-    """Check that no two rows match the same image."""
     first: dict[str, str] = {}
     twice = []
     for where, (file,) in matches:
