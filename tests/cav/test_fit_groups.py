@@ -209,7 +209,7 @@ def test_what_scores_low_is_named_by_its_group():
     ({"groups": r"c"}, r"no group is found for random\[0\], .*random\[9\] and 26 more"),
     ({"groups": lambda name: "p" if name[0] == "c" else name}, "c has 24 images, all of group 'p'; at least 2 groups"),
     ({"groups": lambda name: "p" if name[0] == "r" else name}, "random has 36 images, all of group 'p'"),
-    ({"groups": "(", "absent": ()}, "no regular expression"),
+    ({"groups": "(", "absent": ()}, "is not a regular expression"),
     ({"groups": lambda name: name[-2], "absent": noise(19, 3, 4, 5)}, r"share 10 groups \(0, 1, 2\)"),
 ])  # fmt: skip
 def test_what_cannot_be_is_one_clear_line(options, words):

@@ -20,7 +20,7 @@ from sacv.cli.methods import parse_method
 from sacv.cli.options import parse_regions
 from sacv.errors import OptionError, StorageError
 from sacv.maps import methods
-from sacv.model import LayerInfo, contributing, worth_asking
+from sacv.model import LayerInfo, gradient_kinds, worth_asking
 from sacv.solvers import DEFAULT
 from viewer import shown
 
@@ -228,7 +228,7 @@ def test_fit_of_a_category(run, place):
     status, _, err = run(*BANK, "--region", "lit=bright:marks.json:left: lit", "--random", "other")
     assert (status, err) == (0, "")
     status, _, err = run(*BANK, "--region", "lit=bright:marks.json:none", "--random", "other")
-    assert status == 2 and "none of the 5 photos is marked by marks.json:none" in err
+    assert status == 2 and "the masks of marks.json:none are empty for all 5 images" in err
 
 
 def test_fit_of_a_coco_file_as_it_comes(run, place):
@@ -473,7 +473,7 @@ def test_demo_finds_the_concept(run, tmp_path):
 def test_methods_layouts_and_weights_by_name(run, place):
     torch.save(torch.nn.Sequential(*[torch.nn.Identity()]).state_dict(), place / "empty.pth")
     status, _, err = run(*FIT, "--weights", "empty.pth")
-    assert status == 2 and "are not those of this network" in err
+    assert status == 2 and "do not fit this network" in err
     status, _, err = run(*FIT, "--layout", "2=HWC")
     assert status == 2 and "there is no layout 'HWC'" in err
     assert run(*FIT, "--layout", "2=NCHW")[0] == 0
@@ -740,5 +740,5 @@ def test_layers_worth_asking_of_small_networks(case, make):
     net(torch.rand(1, 4, 16, 16))
     model = sacv.VisionModel(net.eval())
     found = list(model.survey(inputs).values())
-    varies = contributing(model, inputs, [info.name for info in found if info.usable])
+    varies = gradient_kinds(model, inputs, [info.name for info in found if info.usable])
     assert worth_asking(found, varies) == wanted

@@ -42,7 +42,7 @@ def test_fit_explain_score_and_audit(masked, run):  # noqa: F811
 def test_errors_are_one_line(masked, run):  # noqa: F811
     (masked / "masks" / "1.png").unlink()
     code, _, err = run(*FIT, "--within", "masks")
-    assert code == 2 and err.count("\n") == 1 and "pictures without a mask: bright/1.png" in err
+    assert code == 2 and err.count("\n") == 1 and "images without a mask: bright/1.png" in err
     code, _, err = run(*FIT, "--within", "nowhere")
     assert code == 2 and err.count("\n") == 1 and "no file or folder nowhere" in err
     code, _, err = run(*FIT, "--within", "half.png", "--context", "elsewhere")

@@ -289,10 +289,10 @@ def test_ones_own_target(plain):
 def test_what_does_not_fit_is_one_line(plain):
     model, bank = plain
     for target, message in [
-        (Each(["cat", "ant"]), "for each of 2 images, but there are 5"),
+        (Each(["cat", "ant"]), "there are targets for 2 images, but 5 images"),
         (["cat", "cat"], "the target cat is given twice"),
-        (Difference("cat", 2), "the target cat is held against itself"),
-        (Region(np.ones((3, 3), bool), 0), "a region needs logits of each place"),
+        (Difference("cat", 2), "the target cat is compared with itself"),
+        (Region(np.ones((3, 3), bool), 0), "a region needs logits of each location"),
         (BoxScore((0, 0, 1, 1), 1), "a box's score needs detections"),
         (Output(4), "output 4 is out of range"),
         (Class("cta"), "no class 'cta'; the nearest names are cat"),

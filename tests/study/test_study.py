@@ -284,7 +284,7 @@ BAD = [
     ('odd = "odd:1"', 'odd = "odd:2"', "no row of"),
     ('odd = "odd:1"', 'odd = { image = "x" }', "concepts.odd.image is no key of a study; the nearest is 'images'"),
     ('against = "plain"', 'agains = "plain"', "targets.agains is no key of a study; the nearest is 'against'"),
-    ('against = "plain"', 'against = "dotted"', "the target dotted is held against itself"),
+    ('against = "plain"', 'against = "dotted"', "the target dotted is compared with itself"),
     ('classes = "texture"', 'classes = "textur"', "no column 'textur'"),
     ('classes = "texture"', 'classes = "texture"\nvalues = ["plaid"]', "no row has 'plaid' in the column 'texture'"),
     ('classes = "texture"\n', "", "questions.classes is missing"),

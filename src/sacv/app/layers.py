@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sacv.cav import ConceptBank
-from sacv.model import VARIES, VisionModel, contributing, worth_asking
+from sacv.model import VARIES, VisionModel, gradient_kinds, worth_asking
 from sacv.model.roles import ACTIVATION, BLOCK
 from sacv.trust import ranked
 
@@ -26,7 +26,7 @@ class Layers:
         found = list(model.survey(model.example()).values())
         usable = [info for info in found if info.usable]
         self.order = [info.name for info in found]
-        self.varies = contributing(model, model.example(), [info.name for info in usable]) if usable else {}
+        self.varies = gradient_kinds(model, model.example(), [info.name for info in usable]) if usable else {}
         flat = [info for info in usable if len(info.grid) == 2]
         self.infos = [info for info in flat if info.role in (BLOCK, ACTIVATION)] or flat
         worth = worth_asking(found, self.varies) & {info.name for info in flat}

@@ -20,11 +20,11 @@ from sacv.concepts import (
     ImageItem,
     ImageSet,
     Source,
-    agreeing,
+    count_units,
     image_set,
-    independent,
     shared_images,
     with_groups,
+    with_shared_groups,
     without_repeats,
 )
 from sacv.concepts.groups import Rule
@@ -62,7 +62,7 @@ class Calibration:
     @property
     def groups(self) -> int:
         """Number of groups, a picture without one counting as one."""
-        return independent(self.images)
+        return count_units(self.images)
 
     def within(self, values: int) -> Calibration:
         """Keep as many as memory allows where each gives so many values of activation; which, their content decides."""
@@ -104,7 +104,7 @@ def given(
             )
     if rule is not None:
         images = replace(images, items=with_groups(images.items, rule))
-    agreeing([images.items])
+    with_shared_groups([images.items])
     for other in others:
         groups = {item.group for item in other if item.group is not None}
         if shared_groups := sorted({item.group for item in images if item.group in groups}, key=str):
@@ -121,7 +121,7 @@ def held_out(random: ImageSet, elsewhere: Set[str | None] = frozenset()) -> tupl
 
     Groups are held out as a whole, and none of those that stand `elsewhere`.
     """
-    count = independent(random)
+    count = count_units(random)
     if count < POOL:
         return none(), random
     legal = tuple(item for item in random if item.group is None or item.group not in elsewhere)

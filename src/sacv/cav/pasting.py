@@ -16,9 +16,9 @@ from sacv.cav.region_weights import Grids, Weights
 from sacv.cav.sets import RANDOM
 from sacv.cav.statistics import SetStatistics
 from sacv.concepts import (
+    FoldComposite,
     ImageItem,
     ImageSet,
-    Placed,
     draw_composites,
     image_set,
     mask_weights,
@@ -70,7 +70,7 @@ class Pasting:
 
     photos: ImageSet
     concepts: tuple[str, ...]
-    placed: tuple[Placed, ...]
+    placed: tuple[FoldComposite, ...]
     plans: tuple[SetPlan, ...]
     members: tuple[NDArray[np.int64], ...]
 
@@ -193,7 +193,7 @@ def _pasting(
     return Pasting(photos, names, placed, tuple(plans), tuple(members))
 
 
-def _covers(model: VisionModel, grids: Grids, placed: Placed, sets: int) -> list[Weights | None]:
+def _covers(model: VisionModel, grids: Grids, placed: FoldComposite, sets: int) -> list[Weights | None]:
     """Give how much of each location each set's regions cover, and the photo; None where the network sees none."""
     labels = placed.composite.labels()
     region = _seen(model, (labels.shape[1], labels.shape[0]))

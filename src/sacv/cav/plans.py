@@ -17,7 +17,7 @@ from sacv.cav.membership import SetPlan
 from sacv.cav.region_weights import Grids, Weights, covered, uncovered
 from sacv.cav.sources import FitSource
 from sacv.cav.within import Masked
-from sacv.concepts import ImageItem, MaskItem, independent
+from sacv.concepts import ImageItem, MaskItem, count_units
 from sacv.errors import ImageSetError
 from sacv.model import VisionModel
 
@@ -54,7 +54,7 @@ def plan_sets(
             f"random has {len(pool)} image{'s' * (len(pool) != 1)}{named}; at least 2 are needed to judge a vector on "
             "images that it was not fitted on: give a folder of images that do not show the concepts"
         )
-    if independent(item for item, _ in pool) < 2:
+    if count_units(item for item, _ in pool) < 2:
         raise ImageSetError(
             f"random has {len(pool)} images, all of group {pool[0][0].group!r}; at least 2 groups are needed to judge "
             "a vector on images that it was not fitted on: give images of other groups"
@@ -75,7 +75,7 @@ def plan_sets(
             plans.append(_whole(entry.others, entry.shares and entry.shares[1], grids, masked))
         elif own:
             found = _rest(model, grids, sources, entry, masked)
-            if independent(item for item, _ in found) > 1:
+            if count_units(item for item, _ in found) > 1:
                 resting[str(entry.concept)] = len(plans)
                 beside = _set_plan(tuple(item for item, _ in found), tuple(weights for _, weights in found), masked)
                 plans.append(replace(beside, follows=number))

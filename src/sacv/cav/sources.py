@@ -10,20 +10,20 @@ from sacv.cav.calibration import Calibration, given, held_out
 from sacv.cav.sets import RANDOM
 from sacv.cav.strata import match_weights
 from sacv.concepts import (
+    AnnotatedImages,
     ImageItem,
     ImageSet,
     Labelled,
-    MarkedPhotos,
     MaskItem,
     Region,
     Source,
-    agreeing,
+    count_units,
     image_set,
-    independent,
     region_set,
     require_disjoint,
     shared_images,
     with_groups,
+    with_shared_groups,
     without_repeats,
 )
 from sacv.concepts.groups import Rule
@@ -146,7 +146,7 @@ def _labelled(name: str, source: Labelled, *, own: bool) -> FitSource:
     )
 
 
-def _marked(name: str, photos: MarkedPhotos) -> FitSource:
+def _marked(name: str, photos: AnnotatedImages) -> FitSource:
     images, repeats = without_repeats(photos.images)
     negatives, more = without_repeats(replace(photos.images, items=photos.negatives))
     by_item = {id(item): mask for item, mask in zip(photos.images, photos.masks, strict=True)}
@@ -159,7 +159,7 @@ def with_source_groups(sources: Sequence[FitSource], rule: Rule | None) -> list[
     flat = [items for entry in sources for items in (entry.images.items, entry.negatives, entry.others or ())]
     if rule is not None:
         flat = [with_groups(items, rule) for items in flat]
-    agreed = agreeing(flat)
+    agreed = with_shared_groups(flat)
     found = [
         replace(
             entry,
@@ -224,7 +224,7 @@ def _within_strata(entry: FitSource) -> FitSource:
 
 def require_groups(images: ImageSet) -> None:
     """Check that the images of a set, if there are any, are of two groups at least."""
-    if len(images) > 1 and independent(images) == 1:
+    if len(images) > 1 and count_units(images) == 1:
         raise ImageSetError(
             f"{images.name} has {len(images)} images, all of group {images.items[0].group!r}; at least 2 groups are "
             "needed to judge a vector on images that it was not fitted on: give images of other groups"

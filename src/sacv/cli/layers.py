@@ -80,7 +80,7 @@ def layers_command(
 ) -> None:
     """List the layers of a model that one can ask about, or rank those of a bank by which to ask first."""
     from sacv.cav import ConceptBank
-    from sacv.model import contributing, worth_asking
+    from sacv.model import gradient_kinds, worth_asking
 
     if bank_folder is not None:
         given = {"--weights": weights, "--resize": resize, "--crop": crop, "--layout": layouts, "--all": show_all}
@@ -101,7 +101,7 @@ def layers_command(
     found = list(model.survey(inputs).values())
     usable = [info.name for info in found if info.usable]
     fields = model.receptive_fields(inputs.shape[1:], usable)
-    varies = contributing(model, inputs, usable) if usable else {}
+    varies = gradient_kinds(model, inputs, usable) if usable else {}
     marked = worth_asking(found, varies)
     effective = model.effective_fields(_noise(inputs), sorted(marked)) if marked else {}
     rows: list[dict[str, Any]] = [

@@ -16,7 +16,7 @@ from sacv.maps.methods import DEFAULT, Method
 from sacv.maps.reducer import ExplainReducer
 from sacv.maps.several_targets import TogetherReducer
 from sacv.model import VisionModel
-from sacv.targets import Given, given_targets, one_of, require_images
+from sacv.targets import Given, given_targets, is_single, require_images
 
 Progress = Callable[[int, int], None]
 """Called with the number of batches done and of all."""
@@ -159,13 +159,13 @@ def explain(
     names = _names(reducers, len(pictures))
     work = cut(len(pictures), size, most=None)
     chosen: Engine = LocalEngine() if engine is None else engine
-    if not one_of(target):
+    if not is_single(target):
         found = collect_each(reducers, chosen.parts(TogetherReducer(reducers), work, shards, advance))
     else:
         found = [collect(reducers[0], chosen.parts(reducers[0], work, shards, advance))]
     last = work[-1].pieces[-1]
     made = [finish(one, *each, pictures, weak, last) for one, each in zip(reducers, found, strict=True)]
-    return Explanations(dict(zip(names, made, strict=True))) if not one_of(target) else made[0]
+    return Explanations(dict(zip(names, made, strict=True))) if not is_single(target) else made[0]
 
 
 def _names(reducers: Sequence[ExplainReducer], images: int) -> list[str]:

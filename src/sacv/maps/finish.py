@@ -109,7 +109,7 @@ def _settings(reducer: ExplainReducer) -> dict[str, Any]:
 
 
 def _target_notes(reducer: ExplainReducer) -> list[Note]:
-    return [] if reducer.aimed.told is None else [Note(None, "target", reducer.aimed.told)]
+    return [] if reducer.aimed.note is None else [Note(None, "target", reducer.aimed.note)]
 
 
 def _mark(rows: StoredRows, number: int, found: ExplainedLayer, images: int) -> None:

@@ -13,7 +13,7 @@ from sacv.maps import methods
 from sacv.maps.explanation import Note
 from sacv.maps.methods import Method
 from sacv.maps.slopes import Slopes
-from sacv.model import VARIES, VisionModel, contributing
+from sacv.model import VARIES, VisionModel, gradient_kinds
 
 CANDIDATES = 12
 """Layers tried to find one to ask about instead."""
@@ -77,7 +77,7 @@ def instead(model: VisionModel, inputs: torch.Tensor, layer: str) -> str:
     blocks = [name for name in before if not found[name].leaf]
     candidates = (blocks or before)[-CANDIDATES:]
     try:
-        varies = contributing(model, inputs, candidates) if candidates else {}
+        varies = gradient_kinds(model, inputs, candidates) if candidates else {}
     except TargetError:  # the network has no logits, and the target is the user's own
         return "an earlier layer"
     chosen = [name for name in candidates if varies[name] == VARIES]

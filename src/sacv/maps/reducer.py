@@ -22,7 +22,7 @@ from sacv.maps.explained_layer import ExplainedLayer
 from sacv.maps.images import figures
 from sacv.maps.methods import Method
 from sacv.maps.reliability import as_table, check, with_neighbours
-from sacv.model import Box, Rest, Select, Trace, VisionModel, target_mark
+from sacv.model import Box, Rest, Select, Trace, VisionModel, target_identity
 from sacv.targets import Aimed, Given, Target, aim_of, names_of, target_of
 
 PART_VERSION = 2
@@ -130,11 +130,11 @@ class ExplainReducer:
                 PART_VERSION,
                 self.model.identity(),
                 self.bank.fingerprint,
-                target_mark(self.target),
+                target_identity(self.target),
                 None if callable(self.target) else names_of(self.model),
                 *([] if self.model.output is None else [self.model.output]),
                 repr(self.method.describe()),
-                target_mark(type(self.method).maps),
+                target_identity(type(self.method).maps),
                 self.batch_size,
                 self.checks,
             ]

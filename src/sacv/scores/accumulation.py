@@ -20,7 +20,7 @@ from sacv.concepts import ImageItem, MaskItem
 from sacv.engine import Shard
 from sacv.errors import ActivationError
 from sacv.files import Array
-from sacv.model import Trace, VisionModel, target_mark
+from sacv.model import Trace, VisionModel, target_identity
 from sacv.scores.kinds import COLUMNS, image_terms
 from sacv.targets import Aimed, Target
 
@@ -147,7 +147,7 @@ class ScoreReducer:
     @cached_property
     def _basis(self) -> str:
         """What every part depends on."""
-        targets = [(name, target_mark(target)) for name, target in self.targets.items()]
+        targets = [(name, target_identity(target)) for name, target in self.targets.items()]
         output = [] if self.model.output is None else [self.model.output]
         return json.dumps([PART_VERSION, self.model.identity(), self.bank.fingerprint, targets, *output])
 

@@ -20,9 +20,9 @@ from sacv.concepts import (
     Source,
     Within,
     WithinSource,
+    count_units,
     group_rule,
     image_set,
-    independent,
     with_groups,
 )
 from sacv.concepts.item import Loaded
@@ -167,7 +167,7 @@ def score(
             "targets": list(explained),
             "seed": seed,
             "images": len(pictures),
-            **({"groups": independent(pictures)} if grouped else {}),
+            **({"groups": count_units(pictures)} if grouped else {}),
         }
         | _identities(model, explained),
         within={layer: Counted.of(np.concatenate(shares)) for layer, shares in counted.items()},
@@ -211,7 +211,7 @@ def _identities(model: VisionModel, targets: Mapping[str, Target]) -> dict[str, 
 
 
 def _target_notes(targets: Mapping[str, Target]) -> list[str]:
-    return [target.told for target in targets.values() if target.told is not None]
+    return [target.note for target in targets.values() if target.note is not None]
 
 
 def _tested(kind: str, sums: Sums, cav: CAV, images: int, seed: int) -> dict[str, object]:

@@ -9,7 +9,7 @@ from typing import Any
 from sacv.cav import CAV, ConceptBank, weaknesses
 from sacv.cav.strata import Association
 from sacv.cli.bank_card import REMARKABLE_COSINE, remarks, rows_told
-from sacv.concepts import Labelled, independent
+from sacv.concepts import Labelled, count_units
 from sacv.study.file import Guidance
 from sacv.study.material import ALL, Material
 
@@ -20,12 +20,12 @@ def data_in_counts(material: Material, bank: ConceptBank) -> dict[str, Any]:
     grouped = any(item.group is not None for item in table.images)
     return {
         "pictures": len(table.images),
-        "groups": independent(table.images) if grouped else None,
+        "groups": count_units(table.images) if grouped else None,
         "group_column": material.study.group,
         "class_column": material.study.classes,
         "unclassed": material.unclassed,
         "classes": [
-            {"class": name, "pictures": len(images), "groups": independent(images) if grouped else None}
+            {"class": name, "pictures": len(images), "groups": count_units(images) if grouped else None}
             for name, images in material.classes.items()
         ],
         "concepts": [_concept(material, bank, name) for name in material.concepts],

@@ -31,7 +31,7 @@ import numpy as np
 import torch
 
 from sacv.cav import ConceptBank
-from sacv.model import VARIES, VisionModel, contributing
+from sacv.model import VARIES, VisionModel, gradient_kinds
 from sacv.model.gradient_locality import NONE
 
 TOLERANCE = 0.02
@@ -97,7 +97,7 @@ def advise(model: VisionModel, bank: ConceptBank, inputs: torch.Tensor | None = 
     inputs = model.example() if inputs is None else inputs
     order = list(model.survey(inputs))
     layers = sorted(bank.layers, key=order.index)
-    return ranked(bank, layers, contributing(model, inputs, layers))
+    return ranked(bank, layers, gradient_kinds(model, inputs, layers))
 
 
 def ranked(bank: ConceptBank, layers: Sequence[str], varies: Mapping[str, str]) -> tuple[LayerAdvice, ...]:

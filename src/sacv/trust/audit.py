@@ -28,7 +28,7 @@ from sacv.cav.random_runs import null_cavs
 from sacv.cav.vector import Quality
 from sacv.cav.within import without_masks
 from sacv.concepts import ImageItem, MaskItem, Source, Within, WithinSource, image_set
-from sacv.concepts.sources import Stored, image_here
+from sacv.concepts.sources import Stored, stored_image
 from sacv.errors import CorruptFileError, OptionError, SacvError, UnreadableImageError
 from sacv.files import read_json, write_folder, write_json
 from sacv.model import VisionModel
@@ -325,7 +325,7 @@ def _items(model: VisionModel, bank: ConceptBank, images: Source | None) -> list
         return list(image_set("the images to audit on", images, window=model.window))[:IMAGES]
     found: list[ImageItem] = []
     for image in bank.sets[-1].images:
-        one = image_here(image.name) if len(found) < IMAGES else None
+        one = stored_image(image.name) if len(found) < IMAGES else None
         if one is not None and _has(one, image.digest):
             found.append(ImageItem(image.name, image.digest, partial(one.load, model.window)))
     return found

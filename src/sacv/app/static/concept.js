@@ -3,7 +3,7 @@
 import { ask, at, json, post } from "./api.js";
 import { boxes, button, checked, field, fill, make, renew } from "./dom.js";
 import { drop } from "./drop.js";
-import { chosen, explain, press, thumb } from "./explain.js";
+import { explain, press, thumb } from "./explain.js";
 import { begin, finished } from "./jobs.js";
 import { Painter } from "./paint.js";
 import { attempt, complain, follow, recall, refresh, remember, store } from "./store.js";
