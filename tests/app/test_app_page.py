@@ -92,8 +92,8 @@ def test_a_dropped_photo_shows_where_the_concept_is(open_app, width, scheme):
     assert inside > 4 * outside
     with page.expect_download() as expected:
         page.get_by_role("button", name="save as PNG").click()
-    kept = np.asarray(Image.open(expected.value.path()).convert("RGB")).astype(int)
-    assert (kept[..., 0] - kept[..., 2] > 60).any(), "the picture and its map are in the file, as the policy allows"
+    kept = np.asarray(Image.open(expected.value.path()).convert("RGB").resize((688, 854))).astype(int)[150:650, 40:648]
+    assert (kept.min(axis=-1) < 200).mean() > 0.9, "the picture is in the file, as the policy allows"
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.reload()
     shown(page)
