@@ -1,4 +1,4 @@
-"""Optional packages: import them by name, or say how to install them."""
+"""Import optional packages."""
 
 import importlib
 from types import ModuleType
@@ -14,16 +14,16 @@ def require(module: str, *, extra: str) -> ModuleType:
     module
         Dotted name of the module.
     extra
-        Name of the extra of sacv that installs it.
+        Extra of sacv that installs it.
 
     Raises
     ------
     MissingExtraError
-        When it is not installed; the message holds the install line.
+        If it is not installed. The message contains the install command.
     """
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise MissingExtraError(
-            f"{module!r} is needed here and is not installed; install it with: pip install 'sacv[{extra}]'"
+            f"{module!r} is required and not installed; install it with: pip install 'sacv[{extra}]'"
         ) from error

@@ -68,9 +68,9 @@ def assert_same_bank(one, other):
         np.testing.assert_array_equal(mine.evidence, theirs.evidence)
         assert_same_drawn(mine.runs, theirs.runs)
         assert_same_drawn(mine.null, theirs.null)
-        assert (mine.dealt is None) == (theirs.dealt is None)
-        if mine.dealt is not None:
-            assert_same_drawn(mine.dealt, theirs.dealt)
+        assert (mine.permuted is None) == (theirs.permuted is None)
+        if mine.permuted is not None:
+            assert_same_drawn(mine.permuted, theirs.permuted)
         np.testing.assert_array_equal(mine.presence.maxima, theirs.presence.maxima)
         assert mine.presence.maxima.dtype == theirs.presence.maxima.dtype == np.float32
         assert (mine.presence.kind, mine.presence.offered) == (theirs.presence.kind, theirs.presence.offered)

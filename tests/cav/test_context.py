@@ -23,7 +23,7 @@ SIDE, SHADE = 32, 1.2
 
 
 class Shaded(nn.Module):
-    """Its layer gives cells of 4 x 4 pixels; `shade` times the mean of red over the whole picture is added to green."""
+    """Its layer gives cells of 4 x 4 pixels; `shade` times the mean of red over the whole image is added to green."""
 
     def __init__(self, shade: float = 0.0) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ def model(shade=0.0):
 
 
 def pictures(count, seed, red=100, spread=30):
-    """Pictures of noise in cells of 4 x 4 pixels, around a red of so much."""
+    """Images of noise in cells of 4 x 4 pixels, around a red of so much."""
     rng = np.random.default_rng(seed)
     coarse = rng.normal([red, 100, 100], spread, (count, SIDE // 4, SIDE // 4, 3))
     return list(np.clip(coarse, 0, 255).astype(np.uint8).repeat(4, axis=1).repeat(4, axis=2))
@@ -122,7 +122,7 @@ def test_a_layer_that_speaks_of_the_whole_picture_is_left_alone():
     bank = fit(300.0)
     (evidence,) = bank.context.evidence
     assert not evidence.local and not evidence.taken and evidence.full[0] > 0.95
-    assert "speak of the whole picture" in str(evidence)
+    assert "speak of the whole image" in str(evidence)
 
 
 GOOD = ContextEvidence("layer", "c", 20, (0.80, 0.85), 0.02, (0.99, 0.99), 0.9)
@@ -258,7 +258,7 @@ def test_a_merged_bank_leaves_the_context_out():
 def test_photos_that_cannot_be_read_are_listed(tmp_path):
     for number, photo in enumerate(PHOTOS):
         Image.fromarray(photo).save(tmp_path / f"{number}.png")
-    (tmp_path / "bad.png").write_bytes(b"no picture")
+    (tmp_path / "bad.png").write_bytes(b"no image")
     found = fit(context=tmp_path, skip_unreadable=True).context
     assert len(found.photos) == 9 and [name for name, _ in found.skipped] == [str(tmp_path / "bad.png")]
     with pytest.raises(UnreadableImageError, match=r"context: .*bad.png"):
@@ -287,7 +287,7 @@ def test_a_bank_with_regions_taken_is_refitted_from_moments_alone():
     [
         ({"context": [*PHOTOS, CONCEPT[3]]}, ImageSetError, r"context and concept 'c' share 1 images"),
         ({"context": [*PHOTOS, RANDOM[0]]}, ImageSetError, r"context and the random set share 1 images"),
-        ({"absent": [*pictures(20, 8), PHOTOS[0]]}, ImageSetError, r"absent pictures and .context. share 1 images"),
+        ({"absent": [*pictures(20, 8), PHOTOS[0]]}, ImageSetError, r"absent images and .context. share 1 images"),
         ({"context": PHOTOS[:1]}, ImageSetError, r"context has 1 photo \(context\[0\]\); at least 2"),
         ({"context": [PHOTOS[0], PHOTOS[0]]}, ImageSetError, r"context has 1 photo"),
         ({"solver": Logistic()}, OptionError, r"Logistic needs samples"),

@@ -1,4 +1,4 @@
-"""What a concept marked on photos is told from: the weight of a pool of other pictures, and the place of the marks."""
+"""What a concept marked on photos is told from: the weight of a pool of other images, and the place of the marks."""
 
 from dataclasses import replace
 
@@ -126,7 +126,7 @@ def test_the_contrast_is_that_of_loops(shift, count):
     mean = slow.set_mean(marked, [1.0] * count)
     directions = [unit(mean - want), unit(mean - slow.set_mean(rest, [1.0] * count))]
     assert found.figures["pool_cosine"] == pytest.approx(directions[0] @ directions[1], abs=1e-12)
-    assert found.same_pictures
+    assert found.same_images
     if shift == 9.0:
         assert weight == 0 and found.parts == (count,) and found.images == images_of("photo", count)
         assert found.figures == {"pool_auroc": 1.0, "pool_weight": 0.0, "pool_cosine": 1.0}
@@ -212,7 +212,7 @@ def test_a_pool_that_holds_the_same_photos_adds_nothing():
     """As where no random images are given, and the random set is the rest itself."""
     rest, pool = photos(6, 1), photos(6, 2)
     found, _ = told_from(photos(6, 0), rest, pool, pool_images=images_of("photo", 6))
-    assert found.figures == {} and found.parts == (6,) and found.same_pictures
+    assert found.figures == {} and found.parts == (6,) and found.same_images
     np.testing.assert_allclose(found.statistics.total().mean, slow.set_mean(rest, [1.0] * 6), rtol=0, atol=1e-12)
 
 
@@ -222,7 +222,7 @@ def test_a_concept_without_a_rest_is_told_from_the_random_set():
     other = BankSet("y", images_of("photo", 5), rest=True)
     found = contrast("layer", *sets, [other], {("layer", "random"): pool})
     assert found.statistics is pool and found.images == images_of("pool", 9) and found.parts == (9,)
-    assert not found.same_pictures and found.figures == {}
+    assert not found.same_images and found.figures == {}
 
 
 # In a bank

@@ -25,7 +25,7 @@ GONE = object()
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
-    """A bank with marked concepts, rests, absent pictures and a context that one CAV has taken."""
+    """A bank with marked concepts, rests, absent images and a context that one CAV has taken."""
     bank = rich_fit(absent=noise(24, 3, 4, 9).float(), solver=DEFAULT)
     bank = replace(bank, model={**bank.model, "window": {"low": -160, "high": 240}})
     seen = BankContext(
@@ -210,7 +210,7 @@ def assert_finite(bank):
         figures += [*cav.quality.auroc_interval, cav.quality.run_cosine, cav.presence.threshold]
         assert all(isinstance(one, int | float) for one in figures if one is not None)
         assert np.isfinite([one for one in figures if one is not None]).all() and cav.separation > 0
-        for drawn in (cav.runs, cav.null, *([cav.dealt] if cav.dealt else [])):
+        for drawn in (cav.runs, cav.null, *([cav.permuted] if cav.permuted else [])):
             assert all(np.isfinite(part).all() for part in (drawn.vectors, drawn.thresholds, drawn.separations))
         for array in (cav.vector, cav.detector, cav.evidence, cav.presence.maxima):
             assert np.isfinite(array).all()
@@ -307,4 +307,6 @@ def test_an_older_bank_lacks_a_field(tmp_path, name):
 def test_the_bank_that_is_edited_loads(saved):
     bank = ConceptBank.load(saved)
     assert_finite(bank)
-    assert bank.rests and bank.absent.images and bank.pasted and bank.cavs[0].dealt and bank.cavs[0].presence.threshold
+    assert (
+        bank.rests and bank.absent.images and bank.pasted and bank.cavs[0].permuted and bank.cavs[0].presence.threshold
+    )

@@ -47,7 +47,7 @@ def test_the_difference_of_smoothed_means_is_taken_if_nothing_is_said():
 
 
 def test_a_layer_within_a_network(small_model, guidance):
-    """The mean over every location of every picture, with the network run by hand."""
+    """The mean over every location of every image, with the network run by hand."""
     concepts, random = {"c": guidance[0]}, [guidance[1]]
     cav = sacv.fit(small_model, ["features.2"], concepts, random, solver=MeanDifference()).cav("features.2", "c")
     means = []

@@ -17,7 +17,7 @@ from reference import presence as reference
 from sacv.cav import calibration
 from sacv.cav.presence import GIVEN, HELD_OUT, Presence
 from sacv.cav.quality_thresholds import weaknesses
-from sacv.cav.sets import count_groups, things
+from sacv.cav.sets import count_groups, independent_units
 from sacv.cli.bank_card import group_remarks
 from sacv.concepts import Region, image_set
 from sacv.errors import ImageSetError, SacvError
@@ -110,7 +110,7 @@ def test_a_unit_is_a_group_and_its_mean_is_over_all_its_locations():
 
 
 def test_a_group_has_one_fold_in_every_set():
-    """In two concepts, their rests and the random set, also where these are of a patient's different pictures."""
+    """In two concepts, their rests and the random set, also where these are of a patient's different images."""
     photos, masks = noise(24, 3, 4, 2, mean=1), list(np.random.default_rng(0).random((24, 4, 4)) < 0.4)
     for mask in masks:
         mask[0, 0], mask[3, 3] = True, False
@@ -218,7 +218,7 @@ def test_what_cannot_be_is_one_clear_line(options, words):
     assert "\n" not in str(told.value)
 
 
-# The mask of presence
+# The presence mask
 
 
 def presence_of(groups):
@@ -241,13 +241,16 @@ def test_groups_below_19_have_no_mask_however_many_pictures_they_have():
     rng = np.random.default_rng(0)
     few = presence_of([rng.standard_normal(9) for _ in range(18)])
     assert few.threshold is None
-    assert "no mask: 162 pictures of 18 groups given" in few.told and "19 groups or more are needed" in few.told
+    assert (
+        "no mask: 162 images of 18 groups given" in few.description
+        and "19 groups or more are needed" in few.description
+    )
     enough = presence_of([rng.standard_normal(9) for _ in range(19)])
-    assert enough.threshold == enough.maxima.max() and "such a picture, of a new group, is marked" in enough.told
+    assert enough.threshold == enough.maxima.max() and "such an image, of a new group, is marked" in enough.description
 
 
 def test_a_picture_of_a_new_group_is_marked_as_often_as_is_promised():
-    """Where pictures of a group resemble each other; by pictures alone, far more often where the large ones are low."""
+    """Where images of a group resemble each other; by images alone, far more often where the large ones are low."""
     rng, marked = np.random.default_rng(0), np.zeros(2)
     for _ in range(4000):
         levels = rng.standard_normal(25)
@@ -315,7 +318,7 @@ def test_a_group_in_two_banks_is_an_error():
 
 
 def test_concepts_that_share_groups_become_one_random_set():
-    """Each patient is one unit of it, as if the pictures had been given together."""
+    """Each patient is one unit of it, as if the images had been given together."""
     a, b, c, random = (noise(18, 3, 4, seed) for seed in range(4))
 
     def groups(name):
@@ -334,16 +337,19 @@ def test_concepts_that_share_groups_become_one_random_set():
 def test_units_of_one_group_are_one_thing():
     bank = fit(groups=by_number(6))
     images = bank.sets[0].images
-    assert things([*images, *images]).tolist() == [0, 1, 2, 3, 0, 1, 2, 3] and count_groups([*images, *images]) == 4
+    assert (
+        independent_units([*images, *images]).tolist() == [0, 1, 2, 3, 0, 1, 2, 3]
+        and count_groups([*images, *images]) == 4
+    )
     bundle = replace(images[0], groups=3, count=9)
-    assert things([bundle, bundle]).tolist() == [0, 1] and count_groups([bundle, images[1]]) == 4
+    assert independent_units([bundle, bundle]).tolist() == [0, 1] and count_groups([bundle, images[1]]) == 4
 
 
 # The law
 
 
 def clinic(seed, patients=16, pictures=5, channels=64):
-    """Pictures `(patients, pictures, channels, 2, 2)`, those of a patient of one style."""
+    """Images `(patients, images, channels, 2, 2)`, those of a patient of one style."""
     rng = torch.Generator().manual_seed(seed)
     style = torch.randn(patients, 1, channels, 1, 1, generator=rng, dtype=torch.float64)
     return style + 0.6 * torch.randn(patients, pictures, channels, 2, 2, generator=rng, dtype=torch.float64)

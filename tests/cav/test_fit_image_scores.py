@@ -49,7 +49,7 @@ def fit(concepts, random=(), model=MODEL, **options):
 
 
 def folds_of(bank, concept):
-    """The fold of each picture, by its hash."""
+    """The fold of each image, by its hash."""
     found = {}
     for entry in (*bank.sets[:-1], *(bank.rests or bank.sets[-1:])):
         if entry.concept in (concept, None):
@@ -108,7 +108,7 @@ def test_where_a_concept_is_present_the_others_reach_as_far_nowhere():
             assert marks[number][place] == ((1 + above) / (len(others) + 1) <= 0.05)
     p_values = found.scores()["image_p"].to_numpy()
     assert marks[:10, 1, 1].mean() > 0.5 and (p_values[marks.any(axis=(1, 2))] <= 0.05).all()
-    assert "cross-conformal on 45 pictures of the table without it" in found.presence_told(LAYER, "x")
+    assert "cross-conformal on 45 images of the table without it" in found.presence_told(LAYER, "x")
     searched = sacv.search(MODEL, new, bank, allow_weak=True).images["layer/x/present"]
     assert searched.to_pylist() == marks.any(axis=(1, 2)).tolist()
 
@@ -150,7 +150,7 @@ def test_p_values_of_pictures_of_new_groups_are_uniform():
     bank = fit({"x": labelled(items, range(300))})
     scores = bank.cavs[0].image_scores
     assert (len(scores), scores.others) == (1500, 400)
-    assert "1200 pictures of 400 groups of the table without it; such a picture, of a new group," in scores.told
+    assert "1200 images of 400 groups of the table without it; such an image, of a new group," in scores.description
     p_values = explained(bank, grouped(500, 1, 50), batch_size=100).scores()["image_p"]
     assert kstest(p_values, "uniform").statistic < 1.36 * np.sqrt(1 / 500 + 1 / 400)
 
@@ -168,7 +168,7 @@ def test_a_concept_that_the_layer_does_not_hold_is_refused():
     items = items_of(pictures(60, shown=20))
     bank = fit({"held": labelled(items, range(20)), "not held": labelled(items, range(0, 60, 2))}, nulls=19)
     told = {cav.concept: " ".join(weaknesses(cav)) for cav in bank.cavs}
-    assert "its image score tells held-out pictures with it" in told["not held"]
+    assert "its image score tells held-out images with it" in told["not held"]
     assert "image score" not in told["held"]
     with pytest.raises(WeakConceptError, match=r"'not held' at 'layer': .*its image score"):
         explained(bank, pictures(2, 9), allow_weak=False)
@@ -272,11 +272,11 @@ def test_a_cav_that_stays_keeps_them_and_another_does_not():
     for changed in (more, sacv.refit(bank, solver=LDA(0.3))):
         (cav,) = changed.cavs
         assert cav.image_scores is None and cav.quality.image_score_auroc is None
-        assert cav.presence.kind == "changed" and "fit from the images" in cav.calibration.told
+        assert cav.presence.kind == "changed" and "fit from the images" in cav.calibration.description
     assert sacv.refit(bank, runs=3).cavs[0].image_scores is bank.cavs[0].image_scores
 
 
-# Which pictures
+# Which images
 
 IMAGES = noise(60, 1, 1, 0)
 
@@ -311,10 +311,10 @@ def test_the_room_is_shared_with_what_calibrates_presence():
 
 
 def test_without_room_there_are_none(monkeypatch):
-    monkeypatch.setattr("sacv.cav.scored_images.MOST_PICTURES", 25)
+    monkeypatch.setattr("sacv.cav.scored_images.MOST_IMAGES", 25)
     bank = fit({"x": labelled(items_of(pictures(40, shown=12)), range(12))})
     scores = bank.cavs[0].image_scores
     assert (len(scores), scores.left_out, scores.calibrated) == (25, 15, False)
     assert bank.cavs[0].calibration is bank.cavs[0].presence
-    monkeypatch.setattr("sacv.cav.scored_images.MOST_PICTURES", 0)
+    monkeypatch.setattr("sacv.cav.scored_images.MOST_IMAGES", 0)
     assert fit({"x": labelled(items_of(pictures(40, shown=12)), range(12))}).cavs[0].image_scores is None

@@ -128,7 +128,7 @@ def test_a_region_shows_what_the_rest_of_the_photo_hides():
 
 
 def test_pictures_are_cropped_as_the_network_sees_them(tmp_path):
-    """A layer within a network, pictures of 20 x 24 pixels, of which the network sees 12 x 12 at the centre."""
+    """A layer within a network, images of 20 x 24 pixels, of which the network sees 12 x 12 at the centre."""
     model = sacv.VisionModel(SmallNet(), sacv.ImageTransform(resize=(20, 24), crop=12))
     photos, other = make_pictures(tmp_path / "photos", 5, 1, low=100), make_pictures(tmp_path / "other", 6, 2)
     masks = list(np.random.default_rng(0).random((5, 20, 24)) < 0.3)
@@ -532,7 +532,7 @@ def test_names_of_regions(name):
 
 def test_a_concept_is_marked_or_whole():
     images = noise(5, 4, 4, 0)
-    with pytest.raises(OptionError, match="'x' is given with whole images and with marked regions"):
+    with pytest.raises(OptionError, match="'x' is given with whole images and with regions"):
         fit({"x": Region(images, some_masks(5, 4))}, noise(6, 4, 4, 1), concepts={"x": images})
 
 

@@ -52,7 +52,7 @@ TWO = {"a": [0, 1, 2, 3, 4], "b": [3, 4, 5, 6]}
 
 @pytest.fixture
 def rows(tmp_path):
-    """Seventy pictures of which the first ten are bright, and their table."""
+    """Seventy images of which the first ten are bright, and their table."""
     make_pictures(tmp_path / "photos", 10, 1, low=180)
     for index, file in enumerate(sorted(make_pictures(tmp_path / "dark", 60, 2).iterdir())):
         file.rename(tmp_path / "photos" / f"dark{index:02}.png")
@@ -72,7 +72,7 @@ def test_one_concept_is_what_folders_give(rows, small_model):
     other = fit(small_model, {"bright": folder / "bright"}, [folder / "other"])
     (mine,), (theirs,) = one.cavs, other.cavs
     np.testing.assert_array_equal(mine.vector, theirs.vector)
-    for drawn in ("runs", "null", "dealt"):
+    for drawn in ("runs", "null", "permuted"):
         np.testing.assert_array_equal(getattr(mine, drawn).vectors, getattr(theirs, drawn).vectors)
     assert mine.image_scores is not None and theirs.image_scores is None
     bare = {"absent": (), "image_score_auroc": None, "image_score_interval": None}
@@ -108,10 +108,14 @@ def test_each_concept_is_told_from_its_own_other_rows():
 def test_a_concept_s_null_does_not_depend_on_the_other_concepts():
     both, alone = planted(TWO), planted({"a": TWO["a"]})
     assert_same_cav(both.cav("layer", "a"), alone.cav("layer", "a"))
-    np.testing.assert_allclose(both.cav("layer", "a").dealt.vectors, alone.cav("layer", "a").dealt.vectors, atol=1e-12)
+    np.testing.assert_allclose(
+        both.cav("layer", "a").permuted.vectors, alone.cav("layer", "a").permuted.vectors, atol=1e-12
+    )
     mine, theirs = (Chance(bank, "layer", bank.cavs) for bank in (both, alone))
     for one, other in zip(
-        mine.spreads(both.cavs[0], both.cavs[0].dealt), theirs.spreads(alone.cavs[0], alone.cavs[0].dealt), strict=True
+        mine.spreads(both.cavs[0], both.cavs[0].permuted),
+        theirs.spreads(alone.cavs[0], alone.cavs[0].permuted),
+        strict=True,
     ):
         np.testing.assert_allclose(one, other, rtol=1e-9)
 
@@ -122,7 +126,7 @@ def test_every_row_is_used_and_presence_needs_pictures_of_its_own():
     assert [rest.count for rest in bank.rests] == [97, 97]
     given = noise(20, 3, 3, 9)
     assert {cav.presence.kind for cav in planted(TWO, absent=given).cavs} == {"given"}
-    with pytest.raises(ImageSetError, match="the absent pictures and 'a' share 1 images"):
+    with pytest.raises(ImageSetError, match="the absent images and 'a' share 1 images"):
         planted(TWO, absent=noise(24, 3, 3, 0)[20:21])
 
 
@@ -209,7 +213,7 @@ def test_the_same_picture_in_two_rows(rows, small_model):
     ((left_out, kept),) = bank.sets[0].repeats
     assert left_out.endswith("copy.png") and kept.endswith("photos/0.png") and bank.sets[0].count == 10
     frame.loc[len(frame) - 1] = ["copy.png", "0"]
-    told = r"concept 'bright': the table says of the same picture .*1 images \(.*/0.png = .*/copy.png\)"
+    told = r"concept 'bright': the table says of the same image .*1 images \(.*/0.png = .*/copy.png\)"
     with pytest.raises(ImageSetError, match=told):
         fit(small_model, sacv.from_table(frame, folder / "photos", columns).concepts)
 

@@ -34,7 +34,7 @@ def fit(concepts=None, random=(), *, side=1, model=None, **options):
 
 def test_a_mask_of_all_pixels_changes_nothing():
     images, random = noise(8, 4, 6, 0, mean=1), noise(90, 4, 6, 1)
-    other = torch.cat([images[:3], noise(4, 4, 6, 2, mean=-1)])  # shares pictures with the first
+    other = torch.cat([images[:3], noise(4, 4, 6, 2, mean=-1)])  # shares images with the first
     for solver in (sacv.solvers.DEFAULT, LDA(0.1)):
         concepts = {"x": images, "y": other}
         whole = fit(concepts, random, solver=solver, side=2)
@@ -142,7 +142,7 @@ class Colours(nn.Module):
 
 
 def test_a_vignette_of_the_pictures_without_the_concept_is_learned_without_masks_and_harmless_with_them():
-    """The concept is a red middle; every picture without it is black around."""
+    """The concept is a red middle; every image without it is black around."""
     generator = torch.Generator().manual_seed(1)
     middle = torch.zeros(8, 8, dtype=torch.bool)
     middle[2:6, 2:6] = True
@@ -189,7 +189,7 @@ def test_errors_name_the_picture():
         fit({"x": images}, random, within=full, context=noise(3, 4, 6, 5))
     with pytest.raises(ImageSetError, match="is for 5 x 5 pixels"):
         fit({"x": images}, random, within=np.ones((5, 5), bool))
-    with pytest.raises(ImageSetError, match=r"same picture has two masks, as x\[0\] .* and as y\[0\]"):
+    with pytest.raises(ImageSetError, match=r"same image has two masks, as x\[0\] .* and as y\[0\]"):
         fit(
             {"x": images, "y": images},
             random,
@@ -222,7 +222,7 @@ def test_the_bank_keeps_what_masks_did(tmp_path):
     more = fit({"y": noise(6, 4, 6, 4)}, random, model=model, within=half)
     joined = sacv.merge([bank, more])
     assert joined.within.digest not in (bank.within.digest, more.within.digest) and joined.within.compared == ()
-    with pytest.raises(MismatchError, match="fitted within masks and the other on whole pictures"):
+    with pytest.raises(MismatchError, match="fitted within masks and the other on whole images"):
         sacv.merge([bank, fit({"y": noise(6, 4, 6, 4)}, random, model=model)])
     assert "within" not in fit({"x": images}, random)._labels()
 

@@ -1,4 +1,4 @@
-"""How much of a concept is in a picture."""
+"""How much of a concept is in an image."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def made(rng, others=60, shows=20, group=None):
 
 
 def slow_p_value(scores, reached):
-    """By the definition, a picture at a time."""
+    """By the definition, an image at a time."""
     total = 1.0
     others = [number for number in range(len(scores.scores)) if not scores.shows[number]]
     for number in others:

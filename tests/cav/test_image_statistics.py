@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from sacv.cav.image_statistics import LOOKS, looks
+from sacv.cav.image_statistics import STATISTICS, image_statistics
 
 
 def test_looks_of_plain_pictures():
@@ -12,8 +12,8 @@ def test_looks_of_plain_pictures():
     red[0] = 0.9
     stripes = torch.zeros(3, 16, 16)
     stripes[:, :, ::2] = 1.0
-    assert LOOKS == ("brightness", "saturation", "edge energy")
-    found = looks(torch.stack([grey, red, stripes]))
+    assert STATISTICS == ("brightness", "saturation", "edge energy")
+    found = image_statistics(torch.stack([grey, red, stripes]))
     assert found.dtype == np.float64
     np.testing.assert_allclose(found[0], [0.5, 0, 0], atol=1e-6)
     np.testing.assert_allclose(found[1], [0.3, 0.9, 0], atol=1e-6)
@@ -22,10 +22,10 @@ def test_looks_of_plain_pictures():
 
 def test_looks_of_an_image_do_not_depend_on_the_others():
     images = torch.randn(5, 3, 11, 13)
-    np.testing.assert_allclose(looks(images)[2], looks(images[2:3])[0], rtol=0, atol=1e-7)
+    np.testing.assert_allclose(image_statistics(images)[2], image_statistics(images[2:3])[0], rtol=0, atol=1e-7)
 
 
 def test_looks_take_other_sizes_and_dtypes():
-    assert looks(torch.randn(2, 1, 5, 5, dtype=torch.float64)).shape == (2, 3)
-    assert looks(torch.randn(2, 4, 32)).shape == (2, 3)
-    assert np.isfinite(looks(torch.rand(2, 3, 8, 8).half())).all()
+    assert image_statistics(torch.randn(2, 1, 5, 5, dtype=torch.float64)).shape == (2, 3)
+    assert image_statistics(torch.randn(2, 4, 32)).shape == (2, 3)
+    assert np.isfinite(image_statistics(torch.rand(2, 3, 8, 8).half())).all()

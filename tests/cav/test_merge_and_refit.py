@@ -167,7 +167,7 @@ def test_counts_of_regions_follow_the_random_set(model):
 
 
 def marks(count, seed):
-    """Masks of some pixels of the pictures."""
+    """Masks of some pixels of the images."""
     found = np.random.default_rng(seed).random((count, 8, 7)) < 0.3
     found[:, 4, 3], found[:, 0, 0] = True, False
     return found

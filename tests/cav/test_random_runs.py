@@ -5,7 +5,7 @@ import pytest
 
 import sacv
 from cav.planted import assert_drawn_from, cells, halves, mean_of, noise, planted_model, unit
-from sacv.cav.random_runs import dealt_cavs, null_cavs, random_runs
+from sacv.cav.random_runs import null_cavs, permuted_cavs, random_runs
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.errors import SolverError
 from sacv.maps.significance import Chance
@@ -243,18 +243,18 @@ def test_a_deal_is_the_cav_of_a_bank_with_its_labels(solver):
         bank = sacv.fit(model, ["layer"], {"c": images[inside]}, images[outside], **wanted)
         (cav,) = bank.cavs
         middle = cav.vector @ bank.statistics["layer", "random"].total().mean + cav.separation / 2
-        own = Chance(bank, "layer", [cav]).spreads(cav, cav.dealt)[1]
+        own = Chance(bank, "layer", [cav]).spreads(cav, cav.permuted)[1]
         rows.append([*cav.vector, middle, cav.separation, own])
-    dealt = cav.dealt
-    assert len(dealt) == 19
-    found = np.column_stack([dealt.vectors, dealt.thresholds, dealt.separations, dealt.spreads])
+    permuted = cav.permuted
+    assert len(permuted) == 19
+    found = np.column_stack([permuted.vectors, permuted.thresholds, permuted.separations, permuted.spreads])
     assert_drawn_from(found, np.array(rows), 1e-5 if isinstance(solver, Logistic) else 1e-9)
 
 
 def test_the_spread_is_of_the_locations_that_stand_for_random():
     concept, random = pool_of(3, 0), pool_of(5)
     sets = [statistics(values) for values in (concept, random)]
-    found = dealt_cavs(MeanDifference(), *sets, 40, np.random.default_rng(0))
+    found = permuted_cavs(MeanDifference(), *sets, 40, np.random.default_rng(0))
     images, rows = np.concatenate([concept, random]), []
     within = np.mean([np.cov(image.T, bias=True) for image in images], axis=0)
     for outside in halves(8, 5):
@@ -268,7 +268,7 @@ def test_the_spread_is_of_the_locations_that_stand_for_random():
 def test_a_deal_whose_sets_do_not_differ_is_evidence_of_nothing():
     sets = statistics(np.ones((2, 4, 3))), statistics(np.ones((4, 4, 3)))
     for solver in (MeanDifference(), Logistic(C=0.1)):
-        found = dealt_cavs(solver, *sets, 5, np.random.default_rng(0))
+        found = permuted_cavs(solver, *sets, 5, np.random.default_rng(0))
         assert not found.vectors.any() and not found.separations.any()
         assert np.isfinite(found.separations / found.spreads**2).all()
 
@@ -278,7 +278,7 @@ def test_marked_regions_have_no_deals():
     region = sacv.Region(images, list(np.random.default_rng(0).random((5, 4, 4)) < 0.7))
     options = {"regions": {"x": region}, "nulls": 9, "runs": 1}
     bank = sacv.fit(planted_model(3), ["layer"], {"c": noise(5, 3, 4, 2, mean=1)}, noise(6, 3, 4, 1), **options)
-    assert bank.cav("layer", "x").dealt is None and len(bank.cav("layer", "c").dealt) == 9
+    assert bank.cav("layer", "x").permuted is None and len(bank.cav("layer", "c").permuted) == 9
     assert (bank.cav("layer", "x").null.spreads > 0).all()
 
 

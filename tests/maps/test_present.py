@@ -113,7 +113,7 @@ def test_the_mask_is_saved_told_and_drawn(tmp_path):
     labels = json.loads((tmp_path / "out" / "explanation.json").read_text())
     (told,) = [cav["presence"] for cav in labels["cavs"]]
     assert (told["kind"], told["pictures"], told["threshold"]) == ("given", 20, bank.cavs[0].presence.threshold)
-    assert told["told"] == bank.cavs[0].presence.told
+    assert told["told"] == bank.cavs[0].presence.description
     assert [row["present"] for row in labels["scores"]] == marks.mean(axis=(1, 2)).tolist()
     ((card,),) = shown.header(tmp_path / "out")["cards"]
     assert card["line"] == "present"

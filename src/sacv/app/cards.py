@@ -33,7 +33,7 @@ def card(cav: CAV) -> dict[str, Any]:
         figures.append(["same direction with other random pictures", f"{quality.run_cosine:.2f} of 1"])
     if quality.place_auroc is not None:
         figures.append(["inside told from outside, photos left out", f"AUROC {quality.place_auroc:.3f}"])
-    figures.append(["mask of presence", cav.presence.told])
+    figures.append(["mask of presence", cav.presence.description])
     return {
         "layer": cav.layer,
         "concept": cav.concept,

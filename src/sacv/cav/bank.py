@@ -31,7 +31,16 @@ from sacv.cav.arrays import (
     pack_cavs,
     unpack_cavs,
 )
-from sacv.cav.bank_files import FORMAT_VERSION, KIND, NO_SET, LayerShape, damage_told, labels_of, moments_of, parts_of
+from sacv.cav.bank_files import (
+    FORMAT_VERSION,
+    KIND,
+    NO_SET,
+    LayerShape,
+    damage_as_error,
+    labels_of,
+    moments_of,
+    parts_of,
+)
 from sacv.cav.checksums import CAVS, LABELS, MOMENTS, require_whole, with_checksums
 from sacv.cav.context import BankContext
 from sacv.cav.contrast import Contrast, contrast, pool_key
@@ -310,14 +319,14 @@ class ConceptBank:
         """
         folder = Path(folder)
         labels = read_json(folder / MARKER, kind=KIND, format_version=FORMAT_VERSION)
-        with damage_told(folder / MARKER):
+        with damage_as_error(folder / MARKER):
             check_labels(labels)
         channels = {name: shape["channels"] for name, shape in labels["layers"].items()}
         vectors = read_arrays(folder / CAVS)
-        with damage_told(folder / CAVS):
+        with damage_as_error(folder / CAVS):
             cavs = unpack_cavs(labels, vectors, channels)
         arrays = read_arrays(folder / MOMENTS)
-        with damage_told(folder / MOMENTS):
+        with damage_as_error(folder / MOMENTS):
             found = cls(**parts_of(labels, cavs, arrays))
         require_whole(labels, folder)  # last, for the checks above say which value is wrong
         return found

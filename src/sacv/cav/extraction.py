@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from sacv.cav.image_statistics import LOOKS, looks
+from sacv.cav.image_statistics import STATISTICS, image_statistics
 from sacv.cav.inside import Counts, counts_of, inside_of
 from sacv.cav.membership import Plan
 from sacv.cav.preprocessing import Reading
@@ -215,7 +215,7 @@ class Gather:
 
     def add(self, part: State, loaded: Loaded) -> State:
         """Run a batch and add what it gives."""
-        for number, found in enumerate(looks(loaded.inputs, loaded.inside), start=loaded.start):
+        for number, found in enumerate(image_statistics(loaded.inputs, loaded.inside), start=loaded.start):
             counted = np.append(found, 1.0)
             for member in self.plan.members[number]:
                 part.add_looks((member.set, member.unit), counted)
@@ -310,7 +310,7 @@ class Gather:
         """Give a part as arrays."""
         arrays: dict[str, Array] = {
             "looks/keys": np.array(list(part.looks), dtype=np.int64).reshape(-1, 2),
-            "looks/values": np.array(list(part.looks.values())).reshape(-1, len(LOOKS) + 1),
+            "looks/values": np.array(list(part.looks.values())).reshape(-1, len(STATISTICS) + 1),
         }
         for (layer, item), values in part.kept.items():
             arrays[f"kept/{self.layers.index(layer)}/{item}"] = values
@@ -372,7 +372,7 @@ class Gather:
 
 
 def _mean_looks(sums: Sequence[Float64]) -> Float64:
-    stacked = np.array(sums).reshape(-1, len(LOOKS) + 1)
+    stacked = np.array(sums).reshape(-1, len(STATISTICS) + 1)
     mean: Float64 = stacked[:, :-1] / stacked[:, -1:]
     return mean
 

@@ -18,12 +18,12 @@ from sacv.cav.estimate import estimate, problems
 from sacv.cav.extraction import gather
 from sacv.cav.membership import Units, plan
 from sacv.cav.pasting import ByLayer, context_photos, plan_pasting, settle
-from sacv.cav.plans import plan_sets, whole_pictures
+from sacv.cav.plans import plan_sets, whole_images
 from sacv.cav.preprocessing import Reading
 from sacv.cav.presence import negatives_of
 from sacv.cav.scored_images import choose, room, scored
 from sacv.cav.sets import DIGITS, SEVERAL, BankImage, BankSet, group_hash
-from sacv.cav.sources import FitSource, hold_apart, read_sources, with_source_groups, within_strata
+from sacv.cav.sources import FitSource, read_sources, with_source_groups, within_strata
 from sacv.cav.within import BankWithin, Masked, compare, read_masks
 from sacv.concepts import Groups, ImageItem, Region, Source, Within, WithinSource, batches, group_rule
 from sacv.engine import Engine, ShardStore
@@ -181,7 +181,7 @@ def fit(
     if match:
         sources = within_strata(sources)
     photos = None if context is None else context_photos(context, inner(solver), skip_unreadable, model.window)
-    sources, calibration = hold_apart(sources, photos, absent, skip_unreadable, model.window, rule)
+    sources, calibration = hold_out(sources, photos, absent, skip_unreadable, model.window, rule)
     first = next(batches(sources[0].images.items, 1))
     shapes = {
         name: LayerShape(info.layout.name, info.grid, info.channels)
@@ -195,7 +195,7 @@ def fit(
         masked = read_masks(model, grids, [*_counted(sources, rest), *calibration.images], Within.taken(within))
     sets, resting = plan_sets(model, grids, sources, rest, masked)
     planned = len(sets)
-    whole = whole_pictures(sets)
+    whole = whole_images(sets)
     sets += whole.values()
     pasting = None
     if photos is not None:
