@@ -122,7 +122,7 @@ def test_a_layer_that_speaks_of_the_whole_picture_is_left_alone():
     bank = fit(300.0)
     (evidence,) = bank.context.evidence
     assert not evidence.local and not evidence.taken and evidence.full[0] > 0.95
-    assert "speak of the whole image" in str(evidence)
+    assert "represent the whole image" in str(evidence)
 
 
 GOOD = ContextEvidence("layer", "c", 20, (0.80, 0.85), 0.02, (0.99, 0.99), 0.9)
@@ -131,9 +131,9 @@ GOOD = ContextEvidence("layer", "c", 20, (0.80, 0.85), 0.02, (0.99, 0.99), 0.9)
 @pytest.mark.parametrize(
     ("change", "taken", "words"),
     [
-        ({}, True, "learned from pasted regions too (as part of a photo, held-out AUROC 0.800 without and 0.850"),
+        ({}, True, "fitted on pasted regions too (as part of a photo, held-out AUROC 0.800 without and 0.850"),
         ({"gain_low": 0.009}, False, "do not help enough"),
-        ({"full": (0.99, 0.987)}, False, "pasted regions cost there (full frames 0.990 and 0.987"),
+        ({"full": (0.99, 0.987)}, False, "pasted regions lower the AUROC there (full frames 0.990 and 0.987"),
         ({"pasted": 0.76}, False, "AUROC 0.990 in full frames, 0.760 as pasted regions"),
     ],
 )
@@ -301,7 +301,7 @@ def test_bad_input_is_refused(options, kind, message):
 
 def test_concepts_that_are_marked_alone_have_nothing_to_paste():
     masks = [np.eye(SIDE, dtype=bool)] * 40
-    with pytest.raises(OptionError, match="here every concept is marked on photos"):
+    with pytest.raises(OptionError, match="every concept here has regions"):
         sacv.fit(model(), ["layer"], random=RANDOM, regions={"c": Region(CONCEPT, masks)}, context=PHOTOS)
 
 

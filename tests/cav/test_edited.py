@@ -98,7 +98,7 @@ EDITS = {
     **{(*CAV, "quality", name): [*WHOLE, 0, 1, 10**6] for name in ("groups", "random_groups")},  # both or none
     (*SET, "images", 0, "group"): [*TEXT, ""],
     (*SET, "images", 0, "groups"): [*WHOLE, 0, 2],
-    (*SET, "joined_groups"): [np.nan, None, 3, [], {}, "no base64", "AAAA"],
+    (*SET, "joined_groups"): [np.nan, None, 3, [], {}, "not base64", "AAAA"],
     **{(*CAV, "quality", name): [*NUMBER, 0, -1, GONE] for name in ("locations", "random_locations")},
     (*CAV, "quality", "run_cosine"): [np.nan, "1e999", "high", 1.1, -1.1, GONE],
     (*CAV, "quality", "place_auroc"): [np.nan, "1e999", "high", 1.1, -1],
@@ -289,7 +289,9 @@ def test_a_damaged_array_is_refused_by_its_name(saved, tmp_path, file, name):
     for damage in damages:
         array = np.ascontiguousarray(damage(whole[name].copy()))
         write_arrays(path, whole | {name: array})
-        with pytest.raises(CorruptFileError, match=rf"{file}\.safetensors is of a damaged bank: .*restore") as told:
+        with pytest.raises(
+            CorruptFileError, match=rf"{file}\.safetensors belongs to a damaged bank: .*restore"
+        ) as told:
             ConceptBank.load(tmp_path / "bank")
         # Of two arrays that do not fit each other, either may be named.
         assert (name if array.shape == whole[name].shape else name.rpartition("/")[0]) in str(told.value)

@@ -311,7 +311,9 @@ def test_concepts_need_names(small_model, guidance):
 
 
 def test_an_estimator_that_cannot_be_used_names_concept_and_layer(small_model, guidance):
-    with pytest.raises(SolverError, match=r"concept 'c' at layer 'features\.2': DecisionTree.* gives no single weight"):
+    with pytest.raises(
+        SolverError, match=r"concept 'c' at layer 'features\.2': DecisionTree.* has no coef_ with one weight"
+    ):
         sacv.fit(
             small_model, ["features.2"], {"c": guidance[0]}, [guidance[1]], solver=Sklearn(DecisionTreeClassifier())
         )

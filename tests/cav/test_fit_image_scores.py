@@ -168,7 +168,7 @@ def test_a_concept_that_the_layer_does_not_hold_is_refused():
     items = items_of(pictures(60, shown=20))
     bank = fit({"held": labelled(items, range(20)), "not held": labelled(items, range(0, 60, 2))}, nulls=19)
     told = {cav.concept: " ".join(weaknesses(cav)) for cav in bank.cavs}
-    assert "its image score tells held-out images with it" in told["not held"]
+    assert "the AUROC of its image score on held-out images" in told["not held"]
     assert "image score" not in told["held"]
     with pytest.raises(WeakConceptError, match=r"'not held' at 'layer': .*its image score"):
         explained(bank, pictures(2, 9), allow_weak=False)

@@ -213,7 +213,9 @@ def test_the_same_picture_in_two_rows(rows, small_model):
     ((left_out, kept),) = bank.sets[0].repeats
     assert left_out.endswith("copy.png") and kept.endswith("photos/0.png") and bank.sets[0].count == 10
     frame.loc[len(frame) - 1] = ["copy.png", "0"]
-    told = r"concept 'bright': the table says of the same image .*1 images \(.*/0.png = .*/copy.png\)"
+    told = (
+        r"concept 'bright': two rows of the table disagree whether the same image .*1 images \(.*/0.png = .*/copy.png\)"
+    )
     with pytest.raises(ImageSetError, match=told):
         fit(small_model, sacv.from_table(frame, folder / "photos", columns).concepts)
 
@@ -221,12 +223,14 @@ def test_the_same_picture_in_two_rows(rows, small_model):
 def test_too_few_other_rows(rows, small_model):
     folder, frame = rows
     table = sacv.from_table(frame[frame["bright"] == "1"], folder / "photos", {"bright": ("bright", ["1"])})
-    with pytest.raises(ImageSetError, match="concept 'bright' has a random set of 0 images: so many rows have another"):
+    with pytest.raises(
+        ImageSetError, match="concept 'bright' has a random set of 0 images, from the rows with another"
+    ):
         fit(small_model, table.concepts)
 
 
 def test_a_context_is_not_for_tables(rows, small_model):
     folder, frame = rows
     table = sacv.from_table(frame, folder / "photos", {"bright": ("bright", ["1"])})
-    with pytest.raises(OptionError, match="'bright' is told from other rows of its table; leave the context out"):
+    with pytest.raises(OptionError, match="'bright' is contrasted with other rows of its table; leave the context out"):
         fit(small_model, table.concepts, context=folder / "photos")

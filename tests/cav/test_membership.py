@@ -173,6 +173,6 @@ def test_groups_that_no_folds_can_part_are_an_error():
     hashes = digests(6)
     sets = [of_groups([hashes[a], hashes[b]], "xyz"[a] + "xyz"[b]) for a, b in ((0, 1), (1, 2))]
     sets += [of_groups([hashes[3], hashes[5]], "xz")]
-    with pytest.raises(ImageSetError, match=r"groups of a set \(., .\) stand in other sets too, and 2 folds cannot"):
+    with pytest.raises(ImageSetError, match=r"groups of a set \(., .\) are in other sets too, and 2 folds cannot"):
         all_units(sets, 2, 0)
     assert all(len(set(its.folds.tolist())) == 2 for its in all_units(sets, 3, 0))

@@ -271,7 +271,7 @@ def test_a_concept_told_from_its_rest_in_one_bank_alone_is_refused(model):
         for seed in (1, 2)
     ]
     for pair in (banks, banks[::-1]):
-        with pytest.raises(MismatchError, match="'spot' has a random set of its own in one bank and not in an"):
+        with pytest.raises(MismatchError, match="'spot' has its own random set in one bank but not in an"):
             sacv.merge(pair)
     # A bank that lacks the concept says nothing of it.
     assert sacv.merge([banks[0], fit(model, {"c": pictures(6, 9)}, pictures(8, 11))]).rests == banks[0].rests
@@ -344,7 +344,7 @@ def test_what_does_not_fit_is_refused(model):
         sacv.merge([bank, fit(model, {"b": pictures(6, 2, 1.0)}, torch.cat([a, pictures(4, 9)]))])
     with pytest.raises(OptionError, match="name concepts of the bank; it has a"):
         sacv.refit(bank, random=["z"])
-    with pytest.raises(OptionError, match="none is left"):
+    with pytest.raises(OptionError, match="no concept is left"):
         sacv.refit(bank, random=["a"])
 
 

@@ -161,6 +161,6 @@ def test_a_description_from_before_there_was_smoothing():
 
 
 def test_readings_in_words():
-    assert str(Reading()) == "as they are"
+    assert str(Reading()) == "without preprocessing"
     assert str(Reading(True)) == "divided by their norm"
     assert str(Reading(True, 1.5)) == "divided by their norm, averaged over neighbours (sd 1.5 locations)"

@@ -162,7 +162,7 @@ def test_a_picture_stands_in_no_other_set():
 
 
 def test_pictures_of_another_size_are_refused():
-    with pytest.raises(ImageSetError, match=r"absent\[0\] gives 25 locations at layer 'layer', .* 16; .* same size"):
+    with pytest.raises(ImageSetError, match=r"absent\[0\] has 25 locations at layer 'layer', .* 16; .* same size"):
         fit(absent=noise(20, 3, 5, 5))
 
 

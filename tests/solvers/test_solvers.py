@@ -247,7 +247,7 @@ def test_describes_itself_and_is_made_again(row):
     again = json.loads(json.dumps(told))
     assert again == told and told["name"] == type(row.solver).__name__
     if isinstance(row.solver, Sklearn):
-        with pytest.raises(OptionError, match=r"Sklearn.*RidgeClassifier.*give solver="):
+        with pytest.raises(OptionError, match=r"Sklearn.*RidgeClassifier.*give it as solver="):
             rebuild(again)
     else:
         assert rebuild(again) == row.solver
@@ -265,7 +265,7 @@ def test_the_user_s_own_solver_must_be_given_again():
         def directions(self, differences, within):
             return differences
 
-    with pytest.raises(OptionError, match="made with Mine"):
+    with pytest.raises(OptionError, match="fitted with Mine"):
         rebuild(Mine().describe())
 
 
@@ -279,7 +279,7 @@ def test_unit_length_wraps_and_is_made_again(row, smoothing):
         "parameters": {"solver": row.solver.describe(), "smoothing": smoothing},
     }
     if isinstance(row.solver, Sklearn):
-        with pytest.raises(OptionError, match="give solver="):
+        with pytest.raises(OptionError, match="give it as solver="):
             rebuild(told)
     else:
         assert rebuild(told) == wrapped
@@ -400,7 +400,7 @@ def test_an_estimator_that_does_not_iterate():
 
 
 def test_an_estimator_that_is_not_linear_is_refused():
-    with pytest.raises(SolverError, match=r"DecisionTreeClassifier\(\) gives no single weight .* 6 channels"):
+    with pytest.raises(SolverError, match=r"DecisionTreeClassifier\(\) has no coef_ with one weight .* 6 channels"):
         solve(Sklearn(DecisionTreeClassifier()), *sets())
     with pytest.raises(SolverError, match="takes no sample_weight"):
         solve(Sklearn(NearestCentroid()), *sets(), weights())

@@ -23,7 +23,7 @@ from sacv.cav.preprocessing import Reading
 from sacv.cav.presence import negatives_of
 from sacv.cav.scored_images import choose, room, scored
 from sacv.cav.sets import DIGITS, SEVERAL, BankImage, BankSet, group_hash
-from sacv.cav.sources import FitSource, read_sources, with_source_groups, within_strata
+from sacv.cav.sources import FitSource, hold_out, read_sources, with_source_groups, within_strata
 from sacv.cav.within import BankWithin, Masked, compare, read_masks
 from sacv.concepts import Groups, ImageItem, Region, Source, Within, WithinSource, batches, group_rule
 from sacv.engine import Engine, ShardStore

@@ -91,7 +91,7 @@ def inside_of(model: VisionModel, item: ImageItem, image: Loaded, mask: MaskItem
     found = Inside(mask.load(size), region)
     if not mask_weights(found.pixels, (1, 1), region).any():
         raise ImageSetError(
-            f"the mask {mask.name} of {item.name} lies outside the part that is the input of the network; "
+            f"{item.name}: {mask.name} lies outside the part of the image that is the input of the network; "
             "resize without a crop, or leave the image out"
         )
     return found

@@ -38,11 +38,11 @@ def covered(
     if within is not None:
         covered(model, grids, item, mask)  # raises if the mask alone is the cause
         raise ImageSetError(
-            f"the mask {mask.name} of {item.name} lies outside the mask {within.name}, so that no location counts; "
+            f"{item.name}: {mask.name} lies outside {within.name}, so that no location counts; "
             "correct one of the two masks, or leave the image out"
         )
     raise ImageSetError(
-        f"the mask {mask.name} of {item.name} lies outside the part that is the input of the network; "
+        f"{item.name}: {mask.name} lies outside the part of the image that is the input of the network; "
         "resize without a crop, or leave the image out"
     )
 
