@@ -257,7 +257,7 @@ def test_a_part_packs_and_unpacks_to_the_bit(units, request):
     for key, mine in one.sets.items():
         for here, there in zip(mine.folds, other.sets[key].folds, strict=True):
             np.testing.assert_array_equal(here.scatter, there.scatter)
-    np.testing.assert_array_equal(one.kept["layer"], other.kept["layer"])
+    np.testing.assert_array_equal(one.apart["layer"], other.apart["layer"])
 
 
 def test_a_part_is_known_by_all_that_it_depends_on():

@@ -246,10 +246,8 @@ def test_groups_below_19_have_no_mask_however_many_pictures_they_have():
         and "19 groups or more are needed" in few.description
     )
     enough = presence_of([rng.standard_normal(9) for _ in range(19)])
-    assert (
-        enough.threshold == enough.maxima.max()
-        and "such an image, of a new group, has any location in the mask" in enough.description
-    )
+    assert enough.threshold == enough.maxima.max()
+    assert "such an image, of a new group, has any location in the mask" in enough.description
 
 
 def test_a_picture_of_a_new_group_is_marked_as_often_as_is_promised():

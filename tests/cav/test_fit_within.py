@@ -15,6 +15,7 @@ from torch import nn
 import sacv
 from cav.planted import assert_same_cav, mean_of, noise, planted_model, unit
 from cav.test_fit_regions import pooled, shares, some_masks
+from sacv.cav.bank_files import labels_of
 from sacv.cav.inside import counting
 from sacv.cav.plans import plan_sets
 from sacv.cav.sources import FitSource
@@ -224,7 +225,7 @@ def test_the_bank_keeps_what_masks_did(tmp_path):
     assert joined.within.digest not in (bank.within.digest, more.within.digest) and joined.within.compared == ()
     with pytest.raises(MismatchError, match="fitted within masks and the other was not"):
         sacv.merge([bank, fit({"y": noise(6, 4, 6, 4)}, random, model=model)])
-    assert "within" not in fit({"x": images}, random)._labels()
+    assert "within" not in labels_of(fit({"x": images}, random))
 
 
 def test_an_interrupted_fit_takes_no_part_of_other_masks(tmp_path):

@@ -349,7 +349,7 @@ def test_what_does_not_fit_is_refused(model):
 
 
 READINGS = {
-    MeanDifference(): "as they are",
+    MeanDifference(): "without preprocessing",
     UnitLength(MeanDifference()): "divided by their norm",
     DEFAULT: "divided by their norm, averaged over neighbours (sd 1 locations)",
     UnitLength(MeanDifference(), 0.5): "divided by their norm, averaged over neighbours (sd 0.5 locations)",
@@ -376,6 +376,6 @@ def test_banks_that_are_read_otherwise_are_refused(model, one, other):
         with pytest.raises(OptionError) as caught:
             again()
         assert str(caught.value) == (
-            f"the bank holds activations {READINGS[one]}, and {other!r} needs them {READINGS[other]}; "
-            "fit it from the images"
+            f"the bank holds activations {READINGS[one]}, but {other!r} needs them {READINGS[other]}; "
+            "fit the bank again from the images"
         )
