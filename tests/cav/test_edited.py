@@ -1,4 +1,4 @@
-"""A bank that was edited or damaged ends in one clear error, or says nothing that is not finite."""
+"""A bank that was edited or damaged ends in one clear error, or loads finite numbers only."""
 
 import copy
 import json
@@ -25,7 +25,7 @@ GONE = object()
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
-    """A bank with marked concepts, rests, absent images and a context that one CAV has taken."""
+    """A bank with concepts with regions, rests, absent images and a context that one CAV has taken."""
     bank = rich_fit(absent=noise(24, 3, 4, 9).float(), solver=DEFAULT)
     bank = replace(bank, model={**bank.model, "window": {"low": -160, "high": 240}})
     seen = BankContext(
@@ -174,8 +174,8 @@ def test_an_edited_label_is_refused_by_its_name(saved, scratch, path):
             ConceptBank.load(scratch)
         message = str(told.value)
         assert str(path[-1]) in message, (value, message)
-        assert re.search(r"(bank\.json|\.safetensors) is .*damaged", message), message
-        assert re.search(r"restore the file.*or (fit|make) the (concept )?bank again", message), message
+        assert re.search(r"(bank\.json|\.safetensors) (is|belongs to) .*damaged", message), message
+        assert re.search(r"restore the (original )?file.*or (fit|create) the (concept )?bank again", message), message
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_the_error_names_the_field_and_what_it_holds(saved, scratch, value, said
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"kind": ' + "9" * 10_000 + "}"], ids=["brackets", "digits"])
-def test_a_label_file_without_end_is_told(scratch, text):
+def test_a_label_file_without_end_is_reported(scratch, text):
     (scratch / "bank.json").write_text(text)
     with pytest.raises(CorruptFileError, match=r"bank\.json cannot be read"):
         ConceptBank.load(scratch)

@@ -149,7 +149,7 @@ def test_draws_are_of_groups():
     assert np.abs(cav.null.vectors[:, None] - nulls[None]).max(axis=2).min(axis=1).max() < 1e-12
 
 
-def test_what_is_marked_is_told_from_the_rest_of_its_patient():
+def test_what_is_annotated_is_contrasted_with_the_rest_of_its_patient():
     photos, masks = noise(12, 3, 4, 2), list(np.random.default_rng(1).random((12, 4, 4)) < 0.4)
     for mask in masks:
         mask[0, 0], mask[3, 3] = True, False
@@ -237,7 +237,7 @@ def test_the_threshold_of_groups_is_that_of_the_slow_reference(groups):
         assert (found.threshold is not None and reached > found.threshold) == want, reached
 
 
-def test_groups_below_19_have_no_mask_however_many_pictures_they_have():
+def test_groups_below_19_have_no_mask_however_many_images_they_have():
     rng = np.random.default_rng(0)
     few = presence_of([rng.standard_normal(9) for _ in range(18)])
     assert few.threshold is None
@@ -250,7 +250,7 @@ def test_groups_below_19_have_no_mask_however_many_pictures_they_have():
     assert "such an image, of a new group, has any location in the mask" in enough.description
 
 
-def test_a_picture_of_a_new_group_is_marked_as_often_as_is_promised():
+def test_an_image_of_a_new_group_is_in_the_mask_as_often_as_is_promised():
     """Where images of a group resemble each other; by images alone, far more often where the large ones are low."""
     rng, marked = np.random.default_rng(0), np.zeros(2)
     for _ in range(4000):
@@ -264,7 +264,7 @@ def test_a_picture_of_a_new_group_is_marked_as_often_as_is_promised():
     assert share[0] < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 4000) and share[1] > 0.15, share
 
 
-def test_pictures_are_held_out_by_group_and_none_of_a_concepts_groups():
+def test_images_are_held_out_by_group_and_none_of_a_concepts_groups():
 
     def groups(name):
         return f"p{int(name.split('[')[1][:-1]) % 100}"
@@ -281,7 +281,7 @@ def test_pictures_are_held_out_by_group_and_none_of_a_concepts_groups():
     assert not len(few.cavs[0].presence), "67 groups are too few"
 
 
-def test_as_many_pictures_are_kept_as_memory_allows_group_by_group(monkeypatch):
+def test_as_many_images_are_stored_as_memory_allows_group_by_group(monkeypatch):
     monkeypatch.setattr(calibration, "MOST_VALUES", 25 * 4 * 3)
     bank = fit({"c": noise(9, 3, 2, 0, mean=1)}, noise(9, 3, 2, 1), absent=noise(40, 3, 2, 5), groups=by_number(4))
     assert len(bank.absent.images) == 25 and len({image.group for image in bank.absent.images}) == 7
@@ -356,8 +356,8 @@ def clinic(seed, patients=16, pictures=5, channels=64):
     return style + 0.6 * torch.randn(patients, pictures, channels, 2, 2, generator=rng, dtype=torch.float64)
 
 
-def test_folds_by_patient_do_not_validate_what_folds_by_picture_do():
-    """Labels are dealt to patients, so that nothing can be learned of others; but a patient's style can."""
+def test_folds_by_patient_do_not_validate_what_folds_by_image_do():
+    """Labels are permuted over patients, so that nothing can be learned of others; but a patient's style can."""
     model, areas = planted_model(64), {"picture": [], "patient": []}
     for seed in range(10):
         sick, well = clinic(seed).split(8)

@@ -113,7 +113,7 @@ def test_where_a_concept_is_present_the_others_reach_as_far_nowhere():
     assert searched.to_pylist() == marks.any(axis=(1, 2)).tolist()
 
 
-def test_one_pass_runs_each_picture_once():
+def test_one_pass_runs_each_image_once():
     seen = []
 
     class Counting(Planted):
@@ -131,14 +131,14 @@ def test_one_pass_runs_each_picture_once():
     assert calls[0] == calls[1]  # with what is run to learn the grid
 
 
-def test_p_values_of_500_pictures_without_the_concept_are_uniform():
+def test_p_values_of_500_images_without_the_concept_are_uniform():
     bank = fit({"x": labelled(items_of(pictures(1500, shown=300)), range(300))})
     p_values = explained(bank, pictures(500, 77), batch_size=100).scores()["image_p"]
     critical = 1.36 * np.sqrt(1 / 500 + 1 / 1200)  # of two samples, at 5 %
     assert kstest(p_values, "uniform").statistic < critical
 
 
-def test_p_values_of_pictures_of_new_groups_are_uniform():
+def test_p_values_of_images_of_new_groups_are_uniform():
     def grouped(groups, size, seed):
         generator = torch.Generator().manual_seed(seed)
         shift = torch.randn(groups, 3, 1, 1, generator=generator, dtype=torch.float64)
@@ -155,7 +155,7 @@ def test_p_values_of_pictures_of_new_groups_are_uniform():
     assert kstest(p_values, "uniform").statistic < 1.36 * np.sqrt(1 / 500 + 1 / 400)
 
 
-def test_a_picture_of_the_fit_has_no_p_value():
+def test_an_image_of_the_fit_has_no_p_value():
     images = pictures(40, shown=12)
     bank = fit({"x": labelled(items_of(images), range(12))})
     rows = explained(bank, torch.cat([images[:2], images[-1:], pictures(2, 9)])).scores()
@@ -204,7 +204,7 @@ def test_concepts_of_folders_have_none():
     assert with_random.cavs[0].image_scores is None
 
 
-def test_pictures_given_for_presence_give_the_p_values():
+def test_images_given_for_presence_give_the_p_values():
     images, absent = pictures(60, shown=12), pictures(23, 8)
     bank = fit({"x": labelled(items_of(images), range(12))}, absent=absent)
     cav = bank.cavs[0]
@@ -296,7 +296,7 @@ def test_groups_are_chosen_as_a_whole_and_no_more_than_have_room(count, most, si
         assert len(chosen) == count
 
 
-def test_of_many_pictures_those_with_the_concept_are_not_crowded_out():
+def test_of_many_images_those_with_the_concept_are_not_crowded_out():
     items = items_of(noise(300, 1, 1, 0))
     chosen = choose([(items[:10], items[10:]), (items[200:], items[:200])], 60)
     assert len(chosen) == 60

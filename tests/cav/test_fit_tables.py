@@ -1,4 +1,4 @@
-"""Concepts of a table, each told from the rows that do not show it."""
+"""Concepts of a table, each contrasted with the rows that do not show it."""
 
 import shutil
 from dataclasses import replace
@@ -92,7 +92,7 @@ def test_the_order_of_the_rows_changes_nothing(rows, small_model, tmp_path):
         assert file.read_bytes() == (tmp_path / "other" / file.name).read_bytes()
 
 
-def test_each_concept_is_told_from_its_own_other_rows():
+def test_each_concept_is_contrasted_with_its_own_other_rows():
     bank = planted(TWO, missing=[20, 21])
     for name, shown in TWO.items():
         others = [number for number in range(20) if number not in shown] + [22, 23]
@@ -120,7 +120,7 @@ def test_a_concept_s_null_does_not_depend_on_the_other_concepts():
         np.testing.assert_allclose(one, other, rtol=1e-9)
 
 
-def test_every_row_is_used_and_presence_needs_pictures_of_its_own():
+def test_every_row_is_used_and_presence_needs_images_of_its_own():
     bank = planted({"a": [0, 1, 2], "b": [2, 3, 4]}, count=100)
     assert {cav.presence.kind for cav in bank.cavs} == {"none"} and not bank.absent.count
     assert [rest.count for rest in bank.rests] == [97, 97]
@@ -130,7 +130,7 @@ def test_every_row_is_used_and_presence_needs_pictures_of_its_own():
         planted(TWO, absent=noise(24, 3, 3, 0)[20:21])
 
 
-def test_random_images_stand_in_place_of_the_other_rows():
+def test_random_images_replace_the_other_rows():
     random = noise(9, 3, 3, 5)
     bank = planted(TWO, random=random, missing=[23])
     want = unit(mean_of(cell_values(TWO["a"])) - mean_of(random.flatten(2).transpose(1, 2).numpy()))
@@ -153,7 +153,7 @@ def test_tables_stand_beside_folders_and_marks():
     assert bank.random("layer", "whole").count == bank.sets[-1].count == 24 + 4
 
 
-def test_two_concepts_of_one_table_are_told_apart_by_rows_that_show_one():
+def test_two_concepts_of_one_table_are_separated_by_rows_that_show_one():
     apart = planted({"a": range(6), "b": [4, 5, 6, 7, 8]})
     rest = apart.statistics["layer", "rest/a"]
     assert 0 <= apart.cav("layer", "a").quality.conditional_auroc["b"] <= 1 and rest.count == 18
@@ -204,7 +204,7 @@ def test_another_random_set_takes_the_place_of_the_other_rows():
     assert found.random("layer", "a").count == 9
 
 
-def test_the_same_picture_in_two_rows(rows, small_model):
+def test_the_same_image_in_two_rows(rows, small_model):
     folder, frame = rows
     shutil.copy(folder / "photos" / "0.png", folder / "photos" / "copy.png")
     columns = {"bright": ("bright", ["1"])}

@@ -142,7 +142,7 @@ class Colours(nn.Module):
         return self.head(self.layer(x).relu().mean(dim=(2, 3)))
 
 
-def test_a_vignette_of_the_pictures_without_the_concept_is_learned_without_masks_and_harmless_with_them():
+def test_a_vignette_of_the_images_without_the_concept_is_learned_without_masks_and_harmless_with_them():
     """The concept is a red middle; every image without it is black around."""
     generator = torch.Generator().manual_seed(1)
     middle = torch.zeros(8, 8, dtype=torch.bool)
@@ -176,7 +176,7 @@ def test_a_location_counts_from_one_half_or_else_the_greatest():
     assert counting(np.array([0.1, 0.3, 0.2])).tolist() == [False, True, False]
 
 
-def test_errors_name_the_picture():
+def test_errors_name_the_image():
     images, random = noise(4, 4, 6, 0, mean=1), noise(6, 4, 6, 1)
     full = np.ones((6, 6), bool)
     left, right = full.copy(), full.copy()
@@ -198,7 +198,7 @@ def test_errors_name_the_picture():
         )
 
 
-def test_what_the_network_does_not_see_is_told(small_model, guidance):
+def test_what_the_network_does_not_see_is_reported(small_model, guidance):
     model = replace(small_model, transform=sacv.ImageTransform(resize=(20, 24), crop=8))
     corner = np.zeros((20, 24), bool)
     corner[:3, :3] = True
@@ -209,7 +209,7 @@ def test_what_the_network_does_not_see_is_told(small_model, guidance):
         sacv.fit(own, ["features.2"], {"b": guidance[0]}, [guidance[1]], within=corner)
 
 
-def test_the_bank_keeps_what_masks_did(tmp_path):
+def test_the_bank_stores_what_masks_did(tmp_path):
     images, random = noise(6, 4, 6, 0, mean=1), noise(8, 4, 6, 1)
     half = np.ones((6, 6), bool)
     half[:, 3:] = False
@@ -250,7 +250,7 @@ def _source(name, count):
     return FitSource(name, image_set(name or "random", noise(count, 4, 6, count)), ())
 
 
-def test_photos_that_stand_in_no_set_need_no_mask():
+def test_photos_that_are_in_no_set_need_no_mask():
     images, random = noise(6, 4, 6, 0, mean=1), noise(8, 4, 6, 1)
     full = np.ones((6, 6), bool)
     regions = {"x": Region(images, [*some_masks(4, 6), ~full, ~full])}
@@ -271,7 +271,7 @@ def test_masks_travel_to_other_processes(tmp_path):
 
 
 @pytest.mark.parametrize(("field", "value"), [("mean", 1.5), ("compared", [{"layer": "layer"}]), ("pictures", 0)])
-def test_damage_to_what_the_bank_keeps_is_told(tmp_path, field, value):
+def test_damage_to_what_the_bank_stores_is_reported(tmp_path, field, value):
     images, random = noise(6, 4, 6, 0, mean=1), noise(8, 4, 6, 1)
     fit({"x": images}, random, within=np.ones((6, 6), bool), nulls=0).save(tmp_path / "bank")
     labels = json.loads((tmp_path / "bank" / "bank.json").read_text())

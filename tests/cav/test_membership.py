@@ -61,7 +61,7 @@ def test_folds_that_are_given_are_had():
 
 
 @pytest.mark.parametrize("count", [40, 1500])
-def test_what_is_marked_and_its_rest_have_the_same_folds(count):
+def test_what_is_annotated_and_its_rest_have_the_same_folds(count):
     hashes = digests(count)
     sets = [set_plan(hashes, marked=True), set_plan(digests(60, 10_000)), set_plan(hashes[5:], follows=0)]
     sets.append(set_plan(digests(60, 10_000), marked=True, means_only=True, follows=1))

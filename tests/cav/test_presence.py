@@ -54,13 +54,13 @@ def test_the_threshold_has_the_rank_of_the_formula(count):
     assert found == (None if rank > count else rank - 1)
 
 
-def test_of_19_pictures_the_greatest_is_the_threshold_and_of_18_there_is_none():
+def test_of_19_images_the_greatest_is_the_threshold_and_of_18_there_is_none():
     values = np.random.default_rng(0).standard_normal(19).astype(np.float32)
     assert presence(values).threshold == values.max()
     assert presence(values[:18]).threshold is None and Presence.without(NONE).threshold is None
 
 
-def test_the_card_says_how_many_pictures_of_which_kind_or_how_to_get_them():
+def test_the_card_says_how_many_images_of_which_kind_or_how_to_get_them():
     assert "calibrated on 30 images given as showing none of the concepts;" in presence(range(30)).description
     assert (
         "100 images of the random set, held out;"
@@ -80,7 +80,7 @@ def test_the_card_says_how_many_pictures_of_which_kind_or_how_to_get_them():
 # Which images
 
 
-def test_what_is_kept_is_the_greatest_evidence_of_each_picture():
+def test_what_is_stored_is_the_greatest_evidence_of_each_image():
     absent = noise(21, 3, 4, 5)
     for solver in (MeanDifference(), MeanDifference(detector_shrinkage=0.3)):
         bank = fit(absent=absent, solver=solver)
@@ -92,7 +92,7 @@ def test_what_is_kept_is_the_greatest_evidence_of_each_picture():
 
 
 @pytest.mark.parametrize("batch_size", [1, 5, 64])
-def test_pictures_given_as_absent_change_nothing_else(tmp_path, batch_size):
+def test_images_given_as_absent_change_nothing_else(tmp_path, batch_size):
     """Not even the rounding of what the batches sum."""
     random = noise(9, 3, 4, 1).float()
     model = planted_model(3, dtype=torch.float32)
@@ -113,7 +113,7 @@ def test_pictures_given_as_absent_change_nothing_else(tmp_path, batch_size):
     assert (banks[0].cavs[0].presence.kind, banks[1].cavs[0].presence.kind) == (NONE, GIVEN)
 
 
-def test_progress_counts_the_absent_pictures_too():
+def test_progress_counts_the_absent_images_too():
     told = []
     fit(absent=noise(7, 3, 4, 5), batch_size=4, progress=lambda *pair: told.append(pair))
     assert told[-1] == (6, 6) and [done for done, _ in told] == list(range(1, 7))  # 14 images, then 7
@@ -143,7 +143,7 @@ def test_which_are_held_out_depends_on_their_content_alone():
     assert fit(random, absent=()).sets[-1].images[84].name == "random[84]"
 
 
-def test_as_many_are_kept_as_memory_allows(monkeypatch):
+def test_as_many_are_stored_as_memory_allows(monkeypatch):
     monkeypatch.setattr(calibration, "MOST_VALUES", 25 * 16 * 3)
     bank = fit(absent=noise(40, 3, 4, 5))
     cav = bank.cav("layer", "c")
@@ -153,7 +153,7 @@ def test_as_many_are_kept_as_memory_allows(monkeypatch):
     assert names(bank.absent) == set(sorted(item.digest for item in image_set("a", noise(40, 3, 4, 5)))[:25])
 
 
-def test_a_picture_stands_in_no_other_set():
+def test_an_image_is_in_no_other_set():
     absent = noise(20, 3, 4, 5)
     with pytest.raises(ImageSetError, match=r"the absent images and 'random' share 1 images \(absent\[19\] = random\["):
         fit(torch.cat([noise(8, 3, 4, 1), absent[19:]]), absent=absent)
@@ -161,7 +161,7 @@ def test_a_picture_stands_in_no_other_set():
         fit(absent=torch.cat([absent, noise(6, 3, 4, 0, mean=1)[:2]]))
 
 
-def test_pictures_of_another_size_are_refused():
+def test_images_of_another_size_are_refused():
     with pytest.raises(ImageSetError, match=r"absent\[0\] has 25 locations at layer 'layer', .* 16; .* same size"):
         fit(absent=noise(20, 3, 5, 5))
 
@@ -178,7 +178,7 @@ def test_repeats_and_unreadable_files_are_listed(tmp_path, small_model, guidance
 
 
 @pytest.mark.parametrize(("count", "calibrate", "above"), [(19, 19, 1), (30, 19, 1), (39, 20, 1), (80, 40, 2)])
-def test_of_pictures_without_the_concept_at_most_5_percent_are_marked(count, calibrate, above):
+def test_of_images_without_the_concept_at_most_5_percent_are_in_the_mask(count, calibrate, above):
     """Drawn alike, whatever they look like: here with heavy tails and an offset of each. The share is known exactly."""
     (cav,), problem = fit(runs=1, nulls=0).cavs, PROBLEM
     rng = np.random.default_rng(count)
@@ -230,7 +230,7 @@ def test_the_direction_agrees_with_the_reference(solver, count):
     assert not np.allclose(cav.presence_direction, cav.detector, atol=1e-3)
 
 
-def test_what_other_pictures_show_does_not_hide_the_concept():
+def test_what_other_images_show_does_not_hide_the_concept():
     """Spots that reach farther than the concept along its vector, and differ from it otherwise."""
 
     def spotted(count, seed, spot):
@@ -269,7 +269,7 @@ def test_hard_negatives_change_neither_vector_nor_relevance():
     assert one.threshold == other.threshold and other.presence.negatives == 20
 
 
-def test_the_direction_is_kept_on_disk(tmp_path):
+def test_the_direction_is_stored_on_disk(tmp_path):
     bank = fit(absent=noise(40, 3, 4, 5))
     bank.save(tmp_path / "bank")
     found = sacv.ConceptBank.load(tmp_path / "bank").cavs[0]

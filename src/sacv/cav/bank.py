@@ -271,7 +271,7 @@ class ConceptBank:
             )
         if self.window != model.window:
             raise MismatchError(
-                f"the bank was fitted with {_window_text(self.window)}, but the model has {_window_text(model.window)}; "
+                f"the bank was fitted with {_window_text(self.window)}, the model has {_window_text(model.window)}; "
                 "use the window of the bank (leave out --window), or fit a bank with this one"
             )
 

@@ -87,7 +87,6 @@ class ContextEvidence:
         return self.gain_low >= GAIN and self.full[1] >= self.full[0] - LOSS and self.local
 
     def __str__(self) -> str:
-        """State the decision and its reason."""
         as_part = (
             f"as part of a photo, held-out AUROC {self.part[0]:.3f} without and {self.part[1]:.3f} with them, "
             f"95 % interval of the gain from {self.gain_low:.3f}"

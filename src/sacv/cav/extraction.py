@@ -52,18 +52,15 @@ class _Partial:
     sample: dict[int, BoundedSample] = field(default_factory=dict)
 
     def add_mean(self, unit: int, mean: Float64, weight: float) -> None:
-        """Add the mean over some locations of a unit."""
         if unit in self.means:
             weight += self.weights[unit]
             mean = mean + (self.means[unit] - mean) * (self.weights[unit] / weight)
         self.means[unit], self.weights[unit] = mean, weight
 
     def add_sample(self, unit: int, sample: BoundedSample, most: int) -> None:
-        """Add a sample of some locations of a unit."""
         self.sample[unit] = self.sample[unit].join(sample, most) if unit in self.sample else sample
 
     def sums(self, number: int, channels: int) -> MomentSums:
-        """Return the sums of a fold."""
         if number not in self.folds:
             self.folds[number] = MomentSums(channels)
         return self.folds[number]

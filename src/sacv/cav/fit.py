@@ -296,7 +296,6 @@ def fit(
 
 
 def _counted(sources: Sequence[FitSource], rest: bool) -> list[ImageItem]:
-    """Return all images of the sets."""
     return [
         item for entry in sources for item in (*entry.images, *(entry.negatives if rest else ()), *(entry.others or ()))
     ]
@@ -321,7 +320,6 @@ def _bank_images(items: Sequence[ImageItem], units: Units, looks: NDArray[np.flo
 
 
 def _strata(items: Sequence[ImageItem], units: Units) -> list[tuple[tuple[str, str], ...]]:
-    """Return the strata of each unit."""
     found: list[dict[str, str]] = [{} for _ in units.firsts]
     for item, unit in zip(items, units.of_image.tolist(), strict=True):
         for column, value in item.strata.items():
