@@ -415,7 +415,7 @@ def changed(option, value):
         ((*FIT, "--unmasked-negative"), "--unmasked-negative is about photos of regions; give --region"),
         ((*FIT, "--region", "lit=other"), "--region lit=other: give NAME=IMAGES:MASKS"),
         ((*FIT, "--region", "lit=other:gone"), "no file or folder gone of masks"),
-        ((*FIT, "--region", "bright=other:gone"), "'bright' is given with whole images and with marked regions"),
+        ((*FIT, "--region", "bright=other:gone"), "'bright' is given with whole images and with regions"),
         ((*BANK, "--random", "other"), "give --concept NAME=DIR, --region NAME=IMAGES:MASKS, or --table FILE"),
         ((*BANK, "--concept", "bright=bright"), "no random images are given; give --random DIR"),
         ((*BANK, "--concept", "bright=bright", "--no-rest"), "no random images are given; give --random DIR"),

@@ -69,7 +69,7 @@ def test_the_card_and_the_explanation_say_how_much_is_in_a_picture(run, rows):  
     (rows / "rows.csv").write_text("\n".join(lines))
     status, out, err = run(*FIT, *TABLE, "--column", "bright=light:1")
     assert status == 0 and "image score AUROC" in out, err
-    assert "cross-conformal on 40 pictures of the table without it" in out
+    assert "cross-conformal on 40 images of the table without it" in out
     status, out, _ = run("bank", "show", "bank", "--json", "--roc", "roc.csv")
     (cav,) = json.loads(out)["cavs"]
     assert cav["image_scores"] == {"pictures": 46, "shown": 6, "others": 40, "left_out": 0, "calibrated": True}

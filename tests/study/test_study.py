@@ -126,7 +126,7 @@ def test_the_data_are_counted(found):
 def test_what_a_concept_shares_with_the_classes_is_told(found):
     striped = next(one for one in found.content["concepts"] if one["concept"] == "striped <i>")
     assert striped["not_told_apart"] == ["texture"]
-    assert any("cannot be told apart from texture" in text for text in found.doubts)
+    assert any("cannot be distinguished from texture" in text for text in found.doubts)
     assert "striped <i> is not told apart from texture" in found.answer[2]
     assert "striped <i>" not in found.answer[0]
 

@@ -54,7 +54,7 @@ def _presence(cav: CAV) -> str:
         return "none; the direction has changed since it was made, as the bank got other concepts; make it anew"
     if cav.presence.threshold is None:
         return f"none; it takes {LEAST} or more photos that show none of it, which nothing else is learned from"
-    return cav.presence.told
+    return cav.presence.description
 
 
 def _often(share: float) -> str:

@@ -37,7 +37,7 @@ def summary(bank: ConceptBank) -> dict[str, Any]:
                     "negatives": cav.presence.negatives,
                     "kind": cav.presence.kind,
                     "calibrated": cav.calibrated,
-                    "told": cav.calibration.told,
+                    "told": cav.calibration.description,
                 },
                 **({} if cav.image_scores is None else {"image_scores": image_scores_summary(cav.image_scores)}),
                 "quality": asdict(cav.quality),
@@ -144,13 +144,13 @@ def presence_told(bank: ConceptBank) -> dict[str, str]:
     """Tell what the masks of presence are calibrated on, and where; all, if they are alike."""
     found: dict[str, list[str]] = {}
     for cav in bank.cavs:
-        found.setdefault(cav.calibration.told, []).append(f"{cav.layer}, {cav.concept}")
+        found.setdefault(cav.calibration.description, []).append(f"{cav.layer}, {cav.concept}")
     return {text: "all" if len(found) == 1 else "; ".join(where) for text, where in found.items()}
 
 
 def within_remarks(within: BankWithin) -> Iterator[str]:
     """Tell how much of the pictures counts, and what the whole pictures would say, for each layer and concept."""
-    yield f"Within masks: {within.told}"
+    yield f"Within masks: {within.description}"
     for one in within.compared:
         yield f"{one.layer}, {one.concept}: {one}"
 

@@ -227,7 +227,7 @@ class Search:
             shown, along = (found.cpu().numpy() for found in (relevance(read, cavs), evidence(read, cavs)))
             for number, cav in enumerate(cavs):
                 told = present(cav, read, along[:, number]) if draft.grid == self.bank.layers[layer].grid else None
-                marks = None if told is None else told.marks
+                marks = None if told is None else told.mask
                 columns |= greatest(layer, cav.concept, shown[:, number], _anywhere(marks, len(shown)))
                 key = (layer, cav.concept)
                 state.best[key] = draft.joined(state.best[key], shown[:, number], along[:, number], marks)

@@ -266,4 +266,4 @@ def _notes(bank: ConceptBank, state: State, weak: dict[tuple[str, str], tuple[st
         for concept in bank.concepts:
             cav = bank.cav(layer, concept)
             if not cav.calibrated:
-                yield f"Presence of {concept!r} at {layer!r} is not told: {cav.calibration.told}."
+                yield f"Presence of {concept!r} at {layer!r} is not told: {cav.calibration.description}."

@@ -241,7 +241,7 @@ class Explanation(Shown):
         cav = self.bank.cav(layer, concept)
         if cav.calibrated and concept not in maps.present:
             return f"no mask: the grid is {maps.grid}, not {self.bank.layers[layer].grid} as in the bank"
-        return cav.calibration.told
+        return cav.calibration.description
 
     def _saved(self, layer: str, concept: str) -> Mapping[str, Any]:
         """Give what the label file says of a CAV."""

@@ -103,7 +103,7 @@ class Chance:
         middle = cav.vector @ self.bank.random(self.layer, cav.concept).total().mean + cav.separation / 2
         limit = critical(maxima) * own_spread**2 / cav.separation + middle
         least = critical(self.strongest[id(cav.null)])
-        if cav.dealt is not None:
+        if cav.permuted is not None:
             least = max(least, critical(drawn.separations * self.strongest[id(drawn)]) / cav.separation)
         return np.float64(limit), least
 
@@ -140,7 +140,7 @@ class Chance:
             found = np.sqrt(np.maximum(variances, np.finfo(np.float64).tiny))
             return found[:-1], float(found[-1])
         within = pool.within_images()
-        if cav.dealt is not None:
+        if cav.permuted is not None:
             within = within.within(self.bank.statistics[self.layer, f"concept/{cav.concept}"].within_images())
         whole = np.ones((1, len(pool.image_fold)), dtype=bool)
         return drawn.spreads, float(spread_along(cav.vector[None], within, pool.images, whole)[0])
@@ -148,12 +148,12 @@ class Chance:
 
 def _against(cav: CAV) -> DrawnCAVs:
     """Give what relevance is held against."""
-    return cav.null if cav.dealt is None else cav.dealt
+    return cav.null if cav.permuted is None else cav.permuted
 
 
 def _drawn(cav: CAV) -> dict[str, DrawnCAVs]:
     """Give all that a CAV is held against."""
-    return {"null": cav.null} if cav.dealt is None else {"null": cav.null, "dealt": cav.dealt}
+    return {"null": cav.null} if cav.permuted is None else {"null": cav.null, "dealt": cav.permuted}
 
 
 def _along(values: torch.Tensor, drawn: DrawnCAVs) -> torch.Tensor:

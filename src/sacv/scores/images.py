@@ -196,7 +196,7 @@ class ImageScorer:
                 told = present(cav, read, evident[:, number], inside) if grid == self.bank.layers[layer].grid else None
                 if told is not None:
                     found[:, place, number, 1] = told.p_values
-                    marked = told.marks.reshape(count, -1).sum(axis=1)
+                    marked = told.mask.reshape(count, -1).sum(axis=1)
                     found[:, place, number, 2] = marked / counts.reshape(count, -1).sum(axis=1)
         return part | {loaded.start + row: found[row] for row in range(count)}
 

@@ -30,7 +30,7 @@ def data_in_counts(material: Material, bank: ConceptBank) -> dict[str, Any]:
         ],
         "concepts": [_concept(material, bank, name) for name in material.concepts],
         "within": None if bank.within is None else bank.within.to_json(),
-        "within_told": None if bank.within is None else bank.within.told,
+        "within_told": None if bank.within is None else bank.within.description,
         "skipped": [
             {"name": name, "reason": reason}
             for name, reason in sorted(
@@ -97,7 +97,7 @@ def _card(cav: CAV) -> dict[str, Any]:
         "strata": [str(one) for one in quality.strata],
         "not_told_apart": [one.column for one in quality.strata if not told_apart(one)],
         "alike": [other for other, cosine in quality.cosine.items() if abs(cosine) > REMARKABLE_COSINE],
-        "presence": cav.calibration.told,
+        "presence": cav.calibration.description,
         "remarks": [remark for remark in remarks(cav) if remark not in map(str, quality.strata)],
     }
 

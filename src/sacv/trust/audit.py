@@ -346,7 +346,7 @@ def _on_masks(bank: ConceptBank, within: bool) -> Iterator[Finding]:
         if not within:
             yield Finding("within masks", layer, None, None, f"not run: {without_masks(bank.within)}")
         else:
-            yield Finding("within masks", layer, None, True, f"the fit counted {bank.within.told}")
+            yield Finding("within masks", layer, None, True, f"the fit counted {bank.within.description}")
     for one in bank.within.compared:
         yield Finding("outside the masks", one.layer, one.concept, True, str(one))
 

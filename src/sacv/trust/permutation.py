@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from sacv.cav import ConceptBank
-from sacv.cav.sets import things
+from sacv.cav.sets import independent_units
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.errors import SolverError
 from sacv.solvers import MomentSolver, SampleSolver, UnitLength, rebuild, unit
@@ -55,7 +55,7 @@ def permute(bank: ConceptBank, layer: str, concept: str, count: int, rng: np.ran
     images = [len(side.image_fold) for side in sides]
     labels = np.repeat([True, False], images)
     (entry,) = (entry for entry in bank.sets if entry.concept == concept)
-    halves = _halves(np.split(things([*entry.images, *against.images]), images[:1]), rng)
+    halves = _halves(np.split(independent_units([*entry.images, *against.images]), images[:1]), rng)
     return Permutation(
         work.judge(labels, halves), tuple(work.judge(rng.permutation(labels), halves) for _ in range(count))
     )
