@@ -3,6 +3,8 @@
 import ast
 from pathlib import Path
 
+import pytest
+
 import sacv
 
 ROOMS = [
@@ -41,6 +43,7 @@ def test_rooms_import_only_from_those_above():
     assert looked_at > 30
 
 
+@pytest.mark.slow
 def test_the_package_does_without_its_bench():
     """The bench imports from sacv, and neither sacv nor its tests import from the bench."""
     files = [

@@ -92,6 +92,7 @@ def test_work_that_cannot_be_done_says_why(client, photo, changes):
     assert told["state"] == "failed" and told["error"]
 
 
+@pytest.mark.slow
 def test_fifty_requests_at_once_are_answered_in_order_with_bounded_memory(client, place, photo):
     result_of(client, client.post("/api/explain", json=asking()).json())
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -218,6 +218,7 @@ def assert_finite(bank):
         assert np.isfinite(bank.random(cav.layer, cav.concept).total().scatter).all()
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())
 def test_any_edited_leaf_is_refused_or_harmless(saved, scratch, data):

@@ -232,6 +232,7 @@ def test_a_pool_in_which_nothing_varies_gives_no_null():
 # Permuted labels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", [MeanDifference(), MeanDifference(0.3), Logistic(C=0.1)], ids=repr)
 def test_a_deal_is_the_cav_of_a_bank_with_its_labels(solver):
     """In vector, middle, separation and spread, so that CAV and permuted CAVs are exchangeable without a concept."""

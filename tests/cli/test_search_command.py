@@ -53,6 +53,7 @@ main(sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 def test_a_search_that_was_killed_goes_on(run, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.setattr(importlib.import_module("sacv.index.search"), "SHARD_IMAGES", 4)
     asked = [*SEARCH, "photos", "bright", "--batch-size", "2", "--out", "found"]

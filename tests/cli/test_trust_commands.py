@@ -52,6 +52,7 @@ def test_score(run, tmp_path):
     assert status == 0 and len(found["scores"]) == 10 and found["runs"] == 20 and found["nulls"] == 199
 
 
+@pytest.mark.slow
 def test_images_in_tars_and_tables_go_through_every_command(run, tmp_path):
     for name in ("bright", "other", "photos"):
         pictures = {file.name: file.read_bytes() for file in sorted((tmp_path / name).iterdir())}

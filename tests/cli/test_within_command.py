@@ -24,8 +24,8 @@ def masked(place):  # noqa: F811
 
 def test_fit_explain_score_and_audit(masked, run):  # noqa: F811
     code, out, err = run(*FIT, "--within", "half.png")
-    assert (code, err) == (0, "") and "Within masks: 50% by the median of each picture" in out
-    assert "inside the masks and" in out
+    assert (code, err) == (0, "") and "Within masks: 50% by the median of each image" in out
+    assert "inside the masks, and" in out
     code, out, _ = run(*FIT, "--within", "half.png", "--json")
     assert code == 0 and json.loads(out)["within"]["mean"] == 0.5
     use = ("--bank", "bank", "--model", "mine.py:net", "--allow-weak")

@@ -219,6 +219,7 @@ def shown(items):
     return [(item.digest, np.asarray(item.load()).sum()) for item in items]
 
 
+@pytest.mark.slow
 def test_images_go_to_other_threads_and_processes(tmp_path, memory, hugging):
     sources = everywhere(tmp_path, memory, hugging, PICTURES)
     # what is in memory, and the stand-in, are not there in another process

@@ -95,6 +95,7 @@ def maps_of(found, layer=None):
     return np.stack([found.contribution(layer or found.layers[0], concept) for concept in found.concepts])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", LINEAR, ids=repr)
 @pytest.mark.parametrize("which", ["plain", "tokens"])
 def test_the_contribution_to_a_difference_is_the_difference_of_the_contributions(which, method, request):

@@ -315,6 +315,7 @@ def test_trust_lines_are_numbers_and_back(none):
     assert from_table(as_table(lines)[0]) == tuple(lines[0])
 
 
+@pytest.mark.slow
 def test_the_saved_tables_hold_every_image(many, saved):
     scores = pd.read_parquet(saved / "scores.parquet")
     pd.testing.assert_frame_equal(scores, many.scores().astype(scores.dtypes), check_exact=True)

@@ -206,6 +206,7 @@ def test_what_cannot_be_drawn_is_refused(found, given, error, told):
         found.figure(**given)
 
 
+@pytest.mark.slow
 def test_pictures_are_written_for_each_image_layer_concept_and_kind(found, tmp_path):
     found.save(tmp_path / "found")
     write_overlays(found, tmp_path / "found")
@@ -220,6 +221,7 @@ def test_pictures_are_written_for_each_image_layer_concept_and_kind(found, tmp_p
         write_overlays(found, tmp_path / "nowhere")
 
 
+@pytest.mark.slow
 def test_the_command_writes_pictures_where_asked(found, tmp_path, monkeypatch):
     monkeypatch.setattr("sacv.cli.explain.open_bank_model", lambda *given: found.model)
     found.bank.save(tmp_path / "bank")

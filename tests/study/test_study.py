@@ -92,6 +92,7 @@ def passes(monkeypatch):
     return counted
 
 
+@pytest.mark.slow
 def test_everything_is_there(found):
     out, content = found.folder, found.content
     assert json.loads((out / "study.json").read_text()) == content
@@ -182,6 +183,7 @@ def test_a_second_run_does_no_work(found, place, passes):
     assert not passes and (found.folder / "study.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_an_interrupted_study_goes_on_and_gives_the_same(found, place, passes, monkeypatch):
     def fail(*_, **__):
         raise SacvError("the power failed")
@@ -321,6 +323,7 @@ def test_classes_may_be_left_out_and_concepts_be_folders(place):
     assert "None are shown" in (found.folder / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_masks_and_marked_regions(place):
     write_guidance(place / "marked", "chequered", 6, seed=5)
     for name, across in (("marks", slice(0, 64)), ("within", slice(16, 112))):
