@@ -8,7 +8,7 @@ from typing import Any
 
 from sacv.cav import CAV, ConceptBank, weaknesses
 from sacv.cav.strata import Association
-from sacv.cli.bank_card import REMARKABLE_COSINE, remarks, rows_told
+from sacv.cli.bank_card import REMARKABLE_COSINE, remarks, rows_summary
 from sacv.concepts import Labelled, independent
 from sacv.study.file import Guidance
 from sacv.study.material import ALL, Material
@@ -51,7 +51,7 @@ def _concept(material: Material, bank: ConceptBank, name: str) -> dict[str, Any]
         "shown": entry.count,
         "others": entry.negatives if labelled is not None else None,
         "missing": entry.missing,
-        "told": rows_told(entry) if labelled is not None else None,
+        "told": rows_summary(entry) if labelled is not None else None,
         "by_class": None if labelled is None else _by_class(material, labelled),
     }
 
