@@ -97,7 +97,7 @@ BAD = [
     ((*FIT, "--random", "other", *COLUMN), "--column needs a table; give --table FILE"),
     ((*FIT, "--random", "other", "--concept", "a=bright", "--rows", "site:x"), "--rows needs a table"),
     ((*FIT, *TABLE), "--table rows.csv: give --column NAME=COLUMN:VALUE"),
-    ((*FIT, "--table", "rows.csv", *COLUMN), "--table rows.csv: give the folder of its pictures with --images DIR"),
+    ((*FIT, "--table", "rows.csv", *COLUMN), "--table rows.csv: give the folder of its images with --images DIR"),
     ((*FIT, *TABLE, "--column", "bright"), "--column bright: give NAME=COLUMN:VALUE, such as veil=blue_whitish_veil:P"),
     ((*FIT, *TABLE, "--column", "bright=light:1,,2"), "--column bright=light:1,,2: give NAME=COLUMN:VALUE"),
     ((*FIT, *TABLE, "--column", "=light:1"), "--column =light:1: give the concept a name"),
