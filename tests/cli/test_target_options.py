@@ -33,7 +33,7 @@ def test_several_targets_are_explained_in_one_folder(run, bank):  # noqa: F811
                            "--out", "found", "--allow-weak")  # fmt: skip
     assert (status, err) == (0, "")
     assert "\nbee - ant\n" in out and "\ncat - ant\n" in out and "bee rather than ant" in out
-    assert "the change of the difference cat - ant" in out and "Open found/index.html" in out
+    assert "if removed: change of the difference cat - ant" in out and "Report: found/index.html" in out
     for name in ("bee-ant", "cat-ant"):
         assert (bank / "found" / name / "index.html").exists()
     assert shown.header(bank / "found")["targets"] == ["bee - ant", "cat - ant"]
