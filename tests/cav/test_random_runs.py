@@ -8,7 +8,7 @@ from cav.planted import assert_drawn_from, cells, halves, mean_of, noise, plante
 from sacv.cav.random_runs import dealt_cavs, null_cavs, random_runs
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.errors import SolverError
-from sacv.maps.significance import Chance
+from sacv.maps.significance import NullMaxima
 from sacv.solvers import LDA, Logistic, MeanDifference, Ridge
 from sacv.stats import LocationSample, Moments
 from solvers.table import solve
@@ -243,7 +243,7 @@ def test_a_deal_is_the_cav_of_a_bank_with_its_labels(solver):
         bank = sacv.fit(model, ["layer"], {"c": images[inside]}, images[outside], **wanted)
         (cav,) = bank.cavs
         middle = cav.vector @ bank.statistics["layer", "random"].total().mean + cav.separation / 2
-        own = Chance(bank, "layer", [cav]).spreads(cav, cav.dealt)[1]
+        own = NullMaxima(bank, "layer", [cav]).spreads(cav, cav.dealt)[1]
         rows.append([*cav.vector, middle, cav.separation, own])
     dealt = cav.dealt
     assert len(dealt) == 19

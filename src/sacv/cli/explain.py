@@ -148,9 +148,9 @@ def write_overlays(found: Explanation | Explanations, out: Path) -> None:
 
 def show_explanation(found: Explanation) -> None:
     """Print the scores of an explanation for people; of many images a choice."""
-    from sacv.maps.tables import image_p_told
+    from sacv.maps.tables import image_p_text
 
-    rows = found.of(found.shown).scores().to_dict(orient="records")
+    rows = found.of(found.listed).scores().to_dict(orient="records")
     say_table(
         [
             "image",
@@ -177,7 +177,7 @@ def show_explanation(found: Explanation) -> None:
                 "logit": row["logit"],
                 "relevant": f"{row['relevant']:.0%}",
                 "image score": row["image_score"],
-                "image p": image_p_told(row),
+                "image p": image_p_text(row),
                 "present": _share(row.get("present")),
                 "beats chance": _share(row.get("relevance_significant")),
                 "SACV score": row["sacv_score"],
@@ -197,14 +197,14 @@ def show_explanation(found: Explanation) -> None:
         "\n'Beats chance' is the share of places whose relevance exceeds what CAVs of dealt labels reach (5 % "
         f"family-wise);\n'taken out' is the change of {found.value} when the concept is removed where it is relevant."
     )
-    if len(found.shown) < len(found.images):
+    if len(found.listed) < len(found.images):
         say(
-            f"{len(found.shown)} of {len(found.images)} images are listed; scores.parquet has a row for each image, "
+            f"{len(found.listed)} of {len(found.images)} images are listed; scores.parquet has a row for each image, "
             "layer and concept."
         )
     for layer in found.layers:
         for concept in found.concepts:
-            say(f"Mask of presence, {layer}, {concept}: {found.presence_told(layer, concept)}")
+            say(f"Mask of presence, {layer}, {concept}: {found.presence_calibration(layer, concept)}")
     if found.within is not None:
         for layer in found.layers:
             for concept in found.concepts:

@@ -121,7 +121,7 @@ def score_command(
 
 def show_scores(found: ClassScores) -> None:
     """Print the scores for people."""
-    from sacv.scores.reading import unreachable
+    from sacv.scores.verdicts import unreachable
 
     say_table(
         ["layer", "concept", "target", "score", "value", "95 % interval", "effect", "p", "Holm", "BH", ""],

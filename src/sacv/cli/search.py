@@ -24,7 +24,7 @@ from sacv.cli.options import (
 from sacv.cli.working import open_engine, unfinished, work_options
 
 if TYPE_CHECKING:
-    from sacv.index import Found, Like
+    from sacv.index import Like, SearchResult
 
 PRINTED = 5
 """Images of each list that are printed."""
@@ -135,7 +135,7 @@ def parse_like(text: str) -> Like:
     return Like(parts[1], (float(parts[2]), float(parts[3])))
 
 
-def show_found(found: Found) -> None:
+def show_found(found: SearchResult) -> None:
     """Print the beginning of the lists for people."""
     layer = found.ranked[0]
     rows = [

@@ -11,13 +11,13 @@ from PIL import Image
 from sacv.errors import UnreadableImageError
 from sacv.index.boxes import cell_box
 from sacv.index.top import Match, Place, Top
-from sacv.maps.picture import picture_seen
+from sacv.maps.seen_image import image_seen
 from sacv.model import Box, VisionModel
 from sacv.report import Patch, PatchList, render_patches
-from sacv.report.provenance import Provenance, model_told, solver_told, versions, versions_told
+from sacv.report.provenance import Provenance, model_text, solver_text, versions, versions_text
 
 if TYPE_CHECKING:
-    from sacv.index.found import Found
+    from sacv.index.search_result import SearchResult
 
 PATCHES = 12
 """Patches of a list."""
@@ -42,7 +42,7 @@ class _List:
     top: Top
 
 
-def draw(found: Found, command: str | None = None) -> str:
+def draw(found: SearchResult, command: str | None = None) -> str:
     """Give the page of what a search has found, with everything inline."""
     first, *others = found.ranked
     alike = [_List(f"Like {query.name}, at {query.layer}", "cosine", (), top) for query, top in found.alike.items()]
@@ -63,7 +63,7 @@ def draw(found: Found, command: str | None = None) -> str:
     )
 
 
-def _concept(found: Found, layer: str, concept: str) -> _List:
+def _concept(found: SearchResult, layer: str, concept: str) -> _List:
     quality = found.bank.cav(layer, concept).quality
     told = f"Held-out AUROC of its locations {quality.auroc:.3f}."
     return _List(f"{concept}, at {layer}", "relevance", (told,), found.best[layer, concept])
@@ -98,7 +98,7 @@ def _patches(model: VisionModel, lists: Sequence[_List]) -> tuple[dict[tuple[_Li
         for one, number, match in parts:
             best = match.places[0]
             depth = (best.location[-3] + 0.5) / match.grid[-3] if len(match.grid) > 2 else 0.5
-            found[one, number] = _patch(*picture_seen(model, image, depth), match, best)
+            found[one, number] = _patch(*image_seen(model, image, depth), match, best)
     return found, lost
 
 
@@ -135,19 +135,19 @@ def _many(count: int, what: str) -> str:
     return f"{count} {what}{'s' * (count != 1)}"
 
 
-def _provenance(found: Found, command: str | None) -> Provenance:
+def _provenance(found: SearchResult, command: str | None) -> Provenance:
     bank = found.bank
     return Provenance(
         {
-            "model": model_told(bank.model),
+            "model": model_text(bank.model),
             "fingerprint": str(bank.model["fingerprint"]),
             "bank": bank.fingerprint,
-            "solver": solver_told(bank.solver),
+            "solver": solver_text(bank.solver),
             "layer shown first": f"{found.ranked[0]} (first for place)",
             "lists": f"the best {_many(found.settings['top'], 'image')} of each layer and concept",
             "images": str(found.count),
             "seed": f"bank {bank.seed}",
-            "versions": versions_told(versions()),
+            "versions": versions_text(versions()),
             **({} if command is None else {"command": command}),
         },
         [entry.reason for entry in found.skipped],

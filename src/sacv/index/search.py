@@ -16,10 +16,10 @@ from sacv.cav.within import without_masks
 from sacv.concepts import ImageItem, Skipped, Source, count_images, stream_images
 from sacv.engine import Engine, LocalEngine, Shard, ShardStore
 from sacv.errors import ImageSetError, OptionError, TargetError, UnreadableImageError
-from sacv.index.found import Found, located, resembling
 from sacv.index.queries import Like, make_query
 from sacv.index.reducer import Batch, Search, State
 from sacv.index.rows import RowWriter, row_writer, schema
+from sacv.index.search_result import SearchResult, located, resembling
 from sacv.model import VisionModel
 from sacv.trust import advise
 
@@ -50,7 +50,7 @@ def search(
     engine: Engine | None = None,
     shards: ShardStore | None = None,
     progress: Progress | None = None,
-) -> Found:
+) -> SearchResult:
     """Find the images, and the places in them, that show the bank's concepts most, in one pass over any number of them.
 
     For every concept and layer the images with the greatest relevance anywhere are found, each with its best places, no
@@ -137,7 +137,7 @@ def search(
                     f"{NAME}: no image could be read; the first: {[*skipped, *state.skipped.values()][0].reason}"
                 )
             skipped += [entry for _, entry in sorted(state.skipped.items())]
-            return Found(
+            return SearchResult(
                 locations=located(state.best, model),
                 like=resembling(queries, state.alike, model) if queries else None,
                 rows_folder=folder,

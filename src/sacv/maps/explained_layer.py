@@ -14,7 +14,7 @@ from sacv.errors import LayerError
 from sacv.files import Array
 from sacv.maps.methods import Method, Scene
 from sacv.maps.relevance import derivative, evidence, position, relevance
-from sacv.maps.significance import Chance
+from sacv.maps.significance import NullMaxima
 from sacv.maps.slopes import Slopes
 from sacv.model import Rest
 
@@ -35,7 +35,7 @@ class ExplainedLayer:
     def __init__(self, bank: ConceptBank, layer: str) -> None:
         self.bank, self.layer = bank, layer
         self.cavs = [bank.cav(layer, concept) for concept in bank.concepts]
-        self.chance = Chance(bank, layer, self.cavs)
+        self.null_maxima = NullMaxima(bank, layer, self.cavs)
         self.slopes = Slopes()
 
     def require_channels(self, cells: torch.Tensor) -> None:
@@ -97,7 +97,7 @@ class ExplainedLayer:
         found: dict[str, Array] = {kind: values.cpu().numpy() for kind, values in given.items()}
         slopes, values = scene.derivative.cpu().numpy(), scene.values.double().cpu().numpy()
         self.slopes.add(slopes, found["contribution"], values, self.cavs)
-        self.chance.add(scene.read, scene.gradients, inside)
+        self.null_maxima.add(scene.read, scene.gradients, inside)
         found |= self._present(scene, inside)
         return found if inside is None else found | {"inside": inside}
 
@@ -120,13 +120,13 @@ class ExplainedLayer:
         if other.slopes.grid is not None:
             self.require_grid(other.slopes.grid, name)
         self.slopes.join(other.slopes)
-        self.chance.join(other.chance)
+        self.null_maxima.join(other.null_maxima)
 
     def pack(self) -> dict[str, Array]:
         """Give what was gathered as arrays."""
-        return self.chance.pack() | self.slopes.pack()
+        return self.null_maxima.pack() | self.slopes.pack()
 
     def unpack(self, arrays: Mapping[str, Array]) -> None:
         """Undo `pack`, of no image yet."""
-        self.chance.unpack(arrays)
+        self.null_maxima.unpack(arrays)
         self.slopes = Slopes.unpack(arrays)

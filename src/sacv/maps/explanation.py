@@ -20,7 +20,7 @@ An explanation is saved as a folder, whose size is all that grows with the image
 `pictures/NUMBER.jpg`
     What the network saw of the images that the page shows; of volumes `NUMBER-PLANE-SLICE.jpg`.
 `index.html`
-    A page with everything inline, of the images chosen by `sacv.maps.choice`, as many as it has room for.
+    A page with everything inline, of the images chosen by `sacv.maps.listing`, as many as it has room for.
 """
 
 from __future__ import annotations
@@ -37,20 +37,21 @@ from numpy.typing import NDArray
 
 from sacv.cav import ConceptBank
 from sacv.concepts import ImageSet
+from sacv.deprecation import RenamedAttribute
 from sacv.errors import LayerError, OptionError
 from sacv.files import Array, Streamed, read_json, stream_arrays, write_folder, write_json
-from sacv.maps.choice import choose
+from sacv.maps.display_images import DisplayImage, display_image, save_display_image
 from sacv.maps.figure import figure
 from sacv.maps.images import ExplainedImage
 from sacv.maps.layer_maps import LayerMaps, Map
-from sacv.maps.loaded import damage_told, load_parts
-from sacv.maps.notebook import Shown
+from sacv.maps.listing import choose
+from sacv.maps.loaded import corrupt_on_error, load_parts
+from sacv.maps.notebook import NotebookDisplay
 from sacv.maps.provenance import origin_of
 from sacv.maps.reliability import Checks
-from sacv.maps.saved_pictures import Drawn, drawn, save_drawn
 from sacv.maps.score_rows import score_rows
 from sacv.maps.tables import IMAGES, image_row, scores_schema, write_table
-from sacv.maps.viewer_data import on_page, page_data
+from sacv.maps.viewer_data import page_data, report_numbers
 from sacv.maps.views import chunks
 from sacv.maps.within import ExplainedWithin
 from sacv.model import VisionModel
@@ -77,7 +78,7 @@ class Note:
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation(Shown):
+class Explanation(NotebookDisplay):
     """Where images show concepts, and how much each place contributes to a class.
 
     Made by `sacv.explain`; see there.
@@ -106,7 +107,7 @@ class Explanation(Shown):
         What masks change, where the images are explained within masks.
     origin
         Of one that was loaded: what the label file says of bank and model.
-    drawn
+    display_images
         Of one that was loaded: what is drawn of each image, where it was saved.
 
     The bank and the model are those given to `sacv.explain`; one that was loaded has none.
@@ -123,7 +124,14 @@ class Explanation(Shown):
     settings: Mapping[str, Any]
     within: ExplainedWithin | None = None
     origin: Mapping[str, Any] | None = None
-    drawn: Sequence[Drawn | None] | None = None
+    display_images: Sequence[DisplayImage | None] | None = None
+
+    shown = RenamedAttribute("listed")
+    made = RenamedAttribute("provenance")
+    presence_told = RenamedAttribute("presence_calibration")
+    drawn = RenamedAttribute("display_images")
+    on_page = RenamedAttribute("report_images")
+    each = RenamedAttribute("explanations")
 
     def __repr__(self) -> str:
         return (
@@ -131,7 +139,7 @@ class Explanation(Shown):
             f"{few(self.concepts)}; layers {few(self.layers)})"
         )
 
-    def each(self) -> Sequence[Explanation]:
+    def explanations(self) -> Sequence[Explanation]:
         """Give itself, for what is shown together."""
         return [self]
 
@@ -146,8 +154,8 @@ class Explanation(Shown):
         return str(self.settings.get("value", "the logit"))
 
     @cached_property
-    def shown(self) -> tuple[int, ...]:
-        """Numbers of the images that are listed: all, or a choice of them (`sacv.maps.choice`)."""
+    def listed(self) -> tuple[int, ...]:
+        """Numbers of the images that are listed: all, or a choice of them (`sacv.maps.listing`)."""
         return choose(self.maps, len(self.concepts), len(self.images))
 
     def of(self, numbers: Sequence[int]) -> Explanation:
@@ -161,11 +169,11 @@ class Explanation(Shown):
             maps={layer: maps.of(numbers) for layer, maps in self.maps.items()},
             checks=lines,
             pictures=replace(self.pictures, items=tuple(self.pictures.items[number] for number in numbers)),
-            drawn=None if self.drawn is None else [self.drawn[number] for number in numbers],
+            display_images=None if self.display_images is None else [self.display_images[number] for number in numbers],
         )
 
     @cached_property
-    def made(self) -> Mapping[str, Any]:
+    def provenance(self) -> Mapping[str, Any]:
         """What it was made with, as the label file holds it."""
         if self.origin is not None:
             return self.origin
@@ -230,10 +238,10 @@ class Explanation(Shown):
         """
         maps, number = self._maps(layer), self._number(concept)
         if self.concepts[number] not in maps.present:
-            raise OptionError(f"{concept!r} at layer {layer!r}: {self.presence_told(layer, concept)}")
+            raise OptionError(f"{concept!r} at layer {layer!r}: {self.presence_calibration(layer, concept)}")
         return maps.present[concept]
 
-    def presence_told(self, layer: str, concept: str) -> str:
+    def presence_calibration(self, layer: str, concept: str) -> str:
         """Say what the mask of presence is calibrated on, or why there is none."""
         maps = self._maps(layer)
         if self.bank is None:
@@ -245,7 +253,7 @@ class Explanation(Shown):
 
     def _saved(self, layer: str, concept: str) -> Mapping[str, Any]:
         """Give what the label file says of a CAV."""
-        return next(one for one in self.made["cavs"] if (one["layer"], one["concept"]) == (layer, concept))
+        return next(one for one in self.provenance["cavs"] if (one["layer"], one["concept"]) == (layer, concept))
 
     def threshold(self, layer: str, concept: str) -> float:
         """Give `t` of `w . a(p) - t`, in units of activation."""
@@ -315,16 +323,16 @@ class Explanation(Shown):
 
     def to_json(self) -> dict[str, Any]:
         """Give everything but the maps, as the label file holds it; of many images those that are listed."""
-        shown = self.of(self.shown)
+        shown = self.of(self.listed)
         return {
             "kind": KIND,
             "format_version": FORMAT_VERSION,
             "count": len(self.images),
-            "numbers": list(self.shown),
+            "numbers": list(self.listed),
             "images": [asdict(image) for image in shown.images],
             "concepts": list(self.concepts),
             "settings": dict(self.settings),
-            **self.made,
+            **self.provenance,
             "scores": [
                 {key: None if isinstance(value, float) and np.isnan(value) else value for key, value in row.items()}
                 for row in shown.scores().to_dict(orient="records")
@@ -344,10 +352,10 @@ class Explanation(Shown):
         """
 
         def fill(fresh: Path) -> None:
-            numbers, pictures = self.on_page()
+            numbers, pictures = self.report_images()
             (fresh / PICTURES).mkdir()
             for number, one in zip(numbers, pictures, strict=True):
-                save_drawn(fresh / PICTURES, number, one)
+                save_display_image(fresh / PICTURES, number, one)
             drawn = [{"number": number, **one.labels()} for number, one in zip(numbers, pictures, strict=True)]
             write_json(fresh / MARKER, self.to_json() | {"drawn": drawn})
             stream_arrays(fresh / "maps.safetensors", self._streamed())
@@ -358,15 +366,15 @@ class Explanation(Shown):
 
         write_folder(Path(folder), MARKER, fill)
 
-    def on_page(self) -> tuple[list[int], list[Drawn]]:
+    def report_images(self) -> tuple[list[int], list[DisplayImage]]:
         """Give the numbers of the images that a page shows, and what is drawn of them."""
-        if self.drawn is not None:
-            kept = {number: one for number, one in enumerate(self.drawn) if one is not None}
+        if self.display_images is not None:
+            kept = {number: one for number, one in enumerate(self.display_images) if one is not None}
             return list(kept), list(kept.values())
         if self.model is None:
             raise OptionError("an explanation without its model and its pictures has no page")
-        numbers = on_page(self)
-        return list(numbers), [drawn(self.model, self.pictures.items[number]) for number in numbers]
+        numbers = report_numbers(self)
+        return list(numbers), [display_image(self.model, self.pictures.items[number]) for number in numbers]
 
     def figure(
         self,
@@ -375,7 +383,7 @@ class Explanation(Shown):
         image: int = 0,
         kind: Literal["relevance", "contribution"] = "relevance",
         *,
-        outline: Literal["present", "beats chance", "none"] | None = None,
+        outline: Literal["present", "significant", "none"] | None = None,
         most: float | None = None,
         width: float = 2.4,
     ) -> Figure:
@@ -428,7 +436,7 @@ class Explanation(Shown):
 
     def page_data(self) -> ViewerData:
         """Give what the viewer draws."""
-        return page_data(self.each(), *self.on_page())
+        return page_data(self.explanations(), *self.report_images())
 
     @classmethod
     def load(cls, folder: str | Path) -> Explanation:
@@ -443,7 +451,7 @@ class Explanation(Shown):
         """
         folder = Path(folder)
         labels = read_json(folder / MARKER, kind=KIND, format_version=FORMAT_VERSION)
-        with damage_told(folder):
+        with corrupt_on_error(folder):
             parts = load_parts(folder, labels)
             return cls(**parts, notes=tuple(Note(**note) for note in labels["notes"]), bank=None, model=None)
 

@@ -16,7 +16,7 @@ from sacv.maps.images import COLUMNS
 from sacv.maps.notes import bank_notes, instead, layer_notes
 from sacv.maps.reducer import ExplainReducer, Part
 from sacv.maps.stored_rows import StoredRows
-from sacv.maps.views import StoredImages, StoredLines, StoredMaps, chunks
+from sacv.maps.views import StoredChecks, StoredImages, StoredMaps, chunks
 from sacv.maps.within import ExplainedWithin
 from sacv.targets import Class, Predicted, name_of, names_of
 
@@ -78,7 +78,7 @@ def finish(
     layers, concepts = list(whole.layers), tuple(reducer.bank.concepts)
     maps = StoredMaps(rows, layers, concepts)
     grids = {layer: each.grid for layer, each in maps.items()}
-    lines = {layer: StoredLines(rows, f"{number}/checks") for number, layer in enumerate(layers)}
+    lines = {layer: StoredChecks(rows, f"{number}/checks") for number, layer in enumerate(layers)}
     return Explanation(
         images=StoredImages(rows, pictures.items, reducer.model, reducer.aimed),
         concepts=concepts,
@@ -114,7 +114,7 @@ def _target_notes(reducer: ExplainReducer) -> list[Note]:
 
 def _mark(rows: StoredRows, number: int, found: ExplainedLayer, images: int) -> None:
     """Add the marks of what beats chance, and remove the maps that were needed for them alone."""
-    limits = [limit for cav in found.cavs if (limit := found.chance.limits(cav)) is not None]
+    limits = [limit for cav in found.cavs if (limit := found.null_maxima.limits(cav)) is not None]
     if len(limits) < len(found.cavs):
         return
     for some in chunks(images):

@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 from sacv.concepts import ImageItem, ImageSet, Skipped
 from sacv.errors import CorruptFileError, UnreadableImageError
 from sacv.files import Array
+from sacv.maps.display_images import DisplayImage, load_display_image
 from sacv.maps.images import ExplainedImage
 from sacv.maps.layer_maps import LayerMaps
 from sacv.maps.reliability import FIELDS, Checks, from_table
-from sacv.maps.saved_pictures import Drawn, load_drawn
 from sacv.maps.within import ExplainedWithin
 
 ORIGIN = ("input_shape", "layers", "cavs", "model", "solver", "facts")
@@ -30,7 +30,7 @@ KINDS: Mapping[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<
 
 
 @contextmanager
-def damage_told(folder: Path) -> Iterator[None]:
+def corrupt_on_error(folder: Path) -> Iterator[None]:
     """Turn what is wrong with the contents of a folder into the one error."""
     try:
         yield
@@ -49,9 +49,9 @@ def load_parts(folder: Path, labels: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError(f"nothing is said of {', '.join(map(str, missing)) or 'target and method'}")
     images = [_image(row) for row in pq.read_table(folder / "images.parquet").to_pylist()]
     items = tuple(ImageItem(one.path, partial(_gone, one.path), partial(_gone, one.path)) for one in images)
-    pictures: list[Drawn | None] = [None] * len(images)
+    pictures: list[DisplayImage | None] = [None] * len(images)
     for one in labels["drawn"]:
-        pictures[one["number"]] = load_drawn(folder / "pictures", one["number"], one)
+        pictures[one["number"]] = load_display_image(folder / "pictures", one["number"], one)
     return {
         "images": images,
         "concepts": concepts,
@@ -61,7 +61,7 @@ def load_parts(folder: Path, labels: Mapping[str, Any]) -> dict[str, Any]:
         "settings": labels["settings"],
         "within": None if labels["within"] is None else ExplainedWithin.from_json(labels["within"]),
         "origin": {name: labels[name] for name in ORIGIN},
-        "drawn": pictures,
+        "display_images": pictures,
     }
 
 

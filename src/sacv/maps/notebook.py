@@ -13,8 +13,8 @@ from sacv.maps.viewer_data import page_data
 from sacv.viewer import ViewerData, notebook
 
 if TYPE_CHECKING:
+    from sacv.maps.display_images import DisplayImage
     from sacv.maps.explanation import Explanation
-    from sacv.maps.saved_pictures import Drawn
 
 ROOM = 700_000
 """Bytes of maps and pictures of a page within a notebook, about."""
@@ -53,16 +53,16 @@ class Selection:
     location: tuple[int, ...] | None
 
 
-class Shown(ABC):
+class NotebookDisplay(ABC):
     """Shows itself in a notebook."""
 
     @abstractmethod
-    def each(self) -> Sequence[Explanation]:
+    def explanations(self) -> Sequence[Explanation]:
         """Give the explanations that are shown together, of the same images."""
 
     @cached_property
-    def _on_page(self) -> tuple[list[int], list[Drawn]]:
-        return self.each()[0].on_page()
+    def _report_images(self) -> tuple[list[int], list[DisplayImage]]:
+        return self.explanations()[0].report_images()
 
     @cached_property
     def widget(self) -> Any:
@@ -75,7 +75,7 @@ class Shown(ABC):
         OptionError
             If there are no pictures to draw.
         """
-        return notebook.widget_of(page_data(self.each(), *self._on_page))
+        return notebook.widget_of(page_data(self.explanations(), *self._report_images))
 
     @property
     def selection(self) -> Selection | None:
@@ -83,12 +83,12 @@ class Shown(ABC):
         told = self.widget.selection if "widget" in self.__dict__ else None
         if told is None:
             return None
-        names, first = told["names"], self.each()[0]
+        names, first = told["names"], self.explanations()[0]
         location = None if told["location"] is None else tuple(told["location"])
         if location is not None and len(first.maps[names["layer"]].grid) == 1:
             location = location[1:]
         return Selection(
-            image=self._on_page[0][told["image"]],
+            image=self._report_images[0][told["image"]],
             path=names["image"],
             concept=names["concept"],
             layer=names["layer"],
@@ -116,7 +116,7 @@ class Shown(ABC):
     def _static(self) -> dict[str, Any]:
         from sacv.report.figure import png
 
-        first, number = self.each()[0], self._on_page[0][0]
+        first, number = self.explanations()[0], self._report_images[0][0]
         layers, concepts = first.layers[-LAYERS:], first.concepts[:CONCEPTS]
         relevance, contribution = (
             png(first.figure(concepts, layers, number, kind, width=2), 80) for kind in ("relevance", "contribution")
@@ -129,8 +129,8 @@ class Shown(ABC):
 
     def _small(self) -> ViewerData:
         """Give what the viewer draws of the first images, as many as have room in a notebook."""
-        numbers, pictures = self._on_page
-        one = page_data(self.each(), numbers[:1], pictures[:1])
+        numbers, pictures = self._report_images
+        one = page_data(self.explanations(), numbers[:1], pictures[:1])
         size = sum(array.nbytes for array in one.arrays.values())
         most = max(ROOM // size, 1)
-        return one if most == 1 else page_data(self.each(), numbers[:most], pictures[:most])
+        return one if most == 1 else page_data(self.explanations(), numbers[:most], pictures[:most])

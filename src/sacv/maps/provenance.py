@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sacv.errors import OptionError
-from sacv.maps.viewer_data import facts_told, quality_told
-from sacv.report.provenance import versions, versions_told
+from sacv.maps.viewer_data import facts_text, quality_text
+from sacv.report.provenance import versions, versions_text
 
 if TYPE_CHECKING:
     from sacv.cav import ConceptBank
@@ -44,14 +44,14 @@ def origin_of(found: Explanation) -> dict[str, Any]:
                 "threshold": bank.cav(layer, concept).threshold,
                 "presence": _presence(found, bank, layer, concept),
                 "quality": asdict(bank.cav(layer, concept).quality),
-                "figures": quality_told(found, bank, layer, concept),
+                "figures": quality_text(found, bank, layer, concept),
             }
             for layer in found.layers
             for concept in found.concepts
         ],
         "model": {key: bank.model[key] for key in ("spec", "kind", "fingerprint")},
         "solver": dict(bank.solver),
-        "facts": {**facts_told(found, bank), "versions": versions_told(versions())},
+        "facts": {**facts_text(found, bank), "versions": versions_text(versions())},
     }
 
 
@@ -65,5 +65,5 @@ def _presence(found: Explanation, bank: ConceptBank, layer: str, concept: str) -
         "kind": presence.kind,
         "calibrated": cav.calibrated,
         "others": cav.others,
-        "told": found.presence_told(layer, concept),
+        "told": found.presence_calibration(layer, concept),
     }

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from sacv.cav import CAV
+from sacv.deprecation import RenamedAttribute
 from sacv.maps.methods import Scene
 
 Float64 = NDArray[np.float64]
@@ -69,16 +70,20 @@ class Checks:
     neighbours: float | None = None
     moved: bool = True
 
+    doubts = RenamedAttribute("warnings")
+    doubts_of = RenamedAttribute("warnings_for")
+    doubts_by_kind = RenamedAttribute("warnings_by_kind")
+
     @property
-    def doubts(self) -> list[str]:
+    def warnings(self) -> list[str]:
         """Tell what speaks against the maps."""
-        return self.doubts_of("the logit")
+        return self.warnings_for("the logit")
 
-    def doubts_of(self, value: str) -> list[str]:
+    def warnings_for(self, value: str) -> list[str]:
         """Tell what speaks against the maps, where `value` says what is explained."""
-        return list(self.doubts_by_kind(value).values())
+        return list(self.warnings_by_kind(value).values())
 
-    def doubts_by_kind(self, value: str) -> dict[str, str]:
+    def warnings_by_kind(self, value: str) -> dict[str, str]:
         """Tell what speaks against the maps, by its kind; `check_words` says what each means for the reader."""
         found = {}
         if self.evidence < 5:
@@ -139,7 +144,7 @@ def check(scene: Scene, inside: Marks | None = None) -> list[list[Checks]]:
     ablation is of all, since the network sees all.
     """
     logits = scene.values.double()[:, None]
-    changes = (scene.without - logits).cpu().numpy()
+    changes = (scene.ablated_values - logits).cpu().numpy()
     foretold = -(scene.amount() * scene.derivative.double()).flatten(2).sum(dim=2).cpu().numpy()
     seen = scene.relevance
     if inside is not None:

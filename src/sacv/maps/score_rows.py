@@ -62,7 +62,7 @@ def _row(
             "contribution_outside": share(*sums[2:]),
         }
     if lines is not None:
-        told |= asdict(lines[number]) | {"doubts": "; ".join(lines[number].doubts_of(explanation.value))}
+        told |= asdict(lines[number]) | {"doubts": "; ".join(lines[number].warnings_for(explanation.value))}
     return {
         "image": image.path,
         "layer": layer,

@@ -53,7 +53,7 @@ LEVEL = 0.05
 
 
 @dataclass
-class Chance:
+class NullMaxima:
     """The maxima that CAVs of no concept reach at one layer, over batches of images.
 
     Concepts that share a null share its maxima.
@@ -107,7 +107,7 @@ class Chance:
             least = max(least, critical(drawn.separations * self.strongest[id(drawn)]) / cav.separation)
         return np.float64(limit), least
 
-    def join(self, other: Chance) -> None:
+    def join(self, other: NullMaxima) -> None:
         """Take in what was reached over other images."""
         for mine, found in ((self.highest, other.highest), (self.strongest, other.strongest)):
             for key, values in found.items():

@@ -34,7 +34,7 @@ def scores_schema(columns: Iterable[str]) -> pa.Schema:
     return pa.schema([(name, kinds.get(name, pa.float64())) for name in columns])
 
 
-def image_p_told(row: Mapping[Hashable, Any]) -> str:
+def image_p_text(row: Mapping[Hashable, Any]) -> str:
     """Say the p-value of a picture in a row of the scores, with its interval, or why there is none."""
     if row["in_fit"]:
         return "in the fit"

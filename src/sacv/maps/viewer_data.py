@@ -12,20 +12,20 @@ from scipy.stats import t as student
 
 from sacv.concepts import Skipped
 from sacv.concepts.formats import format_of
-from sacv.maps.check_words import DOUBTS, SENTENCES, words_of
-from sacv.maps.choice import RULE, choose, measures
+from sacv.maps.check_sentences import DOUBTS, SENTENCES, words_of
+from sacv.maps.listing import RULE, choose, measures
 from sacv.maps.planes import ANATOMICAL, PLAIN
 from sacv.maps.views import chunks
-from sacv.report.provenance import model_told, solver_told
+from sacv.report.provenance import model_text, solver_text
 from sacv.viewer import Blocks, ViewerData
 
 if TYPE_CHECKING:
     from sacv.cav import ConceptBank, Quality
+    from sacv.maps.display_images import DisplayImage
     from sacv.maps.explanation import Explanation
     from sacv.maps.layer_maps import LayerMaps
-    from sacv.maps.saved_pictures import Drawn
 
-SILENT = ("zero contribution", "constant contribution")
+UNDRAWN_NOTES = ("zero contribution", "constant contribution")
 """Kinds of notes on maps of contribution that say nothing about places."""
 
 NAMED = 10
@@ -49,7 +49,7 @@ SCORES = (
 CHOSEN = f"images are shown: {RULE}. scores.parquet has a row for each image."
 
 
-def on_page(found: Explanation) -> tuple[int, ...]:
+def report_numbers(found: Explanation) -> tuple[int, ...]:
     """Give the numbers of the images that a page shows: all, or as many of the choice as it has room for."""
     kinds = 5 + 2 * len(found.concepts)  # float16 twice, marks three times
     cells = sum(int(np.prod(found.maps[layer].grid)) for layer in found.layers)
@@ -58,7 +58,9 @@ def on_page(found: Explanation) -> tuple[int, ...]:
     return choose(found.maps, len(found.concepts), len(found.images), most)
 
 
-def page_data(explanations: Sequence[Explanation], numbers: Sequence[int], pictures: Sequence[Drawn]) -> ViewerData:
+def page_data(
+    explanations: Sequence[Explanation], numbers: Sequence[int], pictures: Sequence[DisplayImage]
+) -> ViewerData:
     """Give what the viewer draws.
 
     Parameters
@@ -85,8 +87,8 @@ def page_data(explanations: Sequence[Explanation], numbers: Sequence[int], pictu
     method, skipped = whole.settings["method"], whole.pictures.skipped
     header = {
         "kind": "explanation",
-        "title": f"{', '.join(whole.concepts)}: what {whole.made['model']['kind']} sees, and where",
-        "subject": str(whole.made["model"]["kind"]),
+        "title": f"{', '.join(whole.concepts)}: what {whole.provenance['model']['kind']} sees, and where",
+        "subject": str(whole.provenance["model"]["kind"]),
         "count": len(whole.images),
         "meaning": method["meaning"],
         "concepts": list(whole.concepts),
@@ -109,7 +111,7 @@ def page_data(explanations: Sequence[Explanation], numbers: Sequence[int], pictu
         ],
         "warnings": [*few, *(f"Left out: {entry.reason}" for entry in skipped[:NAMED]), *_more(skipped)],
         "facts": [
-            *map(list, whole.made["facts"].items()),
+            *map(list, whole.provenance["facts"].items()),
             *([["command", command]] if command else []),
             ["files left out", str(len(skipped) or "none")],
         ],
@@ -168,7 +170,7 @@ def _summary(found: Explanation) -> NDArray[np.float64]:
     return np.stack(rows)
 
 
-def _image(shown: Sequence[Explanation], row: int, one: Drawn) -> dict[str, Any]:
+def _image(shown: Sequence[Explanation], row: int, one: DisplayImage) -> dict[str, Any]:
     image = shown[0].images[row]
     values = [found.images[row] for found in shown]
     return {
@@ -181,16 +183,19 @@ def _image(shown: Sequence[Explanation], row: int, one: Drawn) -> dict[str, Any]
     }
 
 
-def _layer(explanations: Sequence[Explanation], layer: str, pictures: Sequence[Drawn]) -> dict[str, Any]:
+def _layer(explanations: Sequence[Explanation], layer: str, pictures: Sequence[DisplayImage]) -> dict[str, Any]:
     found = explanations[0]
-    grid, fields = found.maps[layer].grid, found.made["layers"][layer]["fields"]
+    grid, made = found.maps[layer].grid, found.provenance
+    fields = made["layers"][layer]["fields"]
     return {
         "name": layer,
         "grid": [1, *grid] if len(grid) == 1 else list(grid),
-        "fields": _shares(fields, found.made["input_shape"][1:]) if len(grid) == 2 and fields is not None else None,
+        "fields": _shares(fields, made["input_shape"][1:]) if len(grid) == 2 and fields is not None else None,
         "field": describe_field(fields),
         # A map that says nothing is not drawn; its note says why.
-        "silent": [any(note.layer == layer and note.kind in SILENT for note in one.notes) for one in explanations],
+        "silent": [
+            any(note.layer == layer and note.kind in UNDRAWN_NOTES for note in one.notes) for one in explanations
+        ],
         "notes": [_layer_notes(one, layer) + _shape_note(grid, pictures) for one in explanations],
     }
 
@@ -208,7 +213,7 @@ def _shares(fields: Sequence[Sequence[Sequence[int]]], size: Sequence[int]) -> l
 
 
 def _card(found: Explanation, layer: str, concept: str) -> dict[str, Any]:
-    told = next(one for one in found.made["cavs"] if (one["layer"], one["concept"]) == (layer, concept))
+    told = next(one for one in found.provenance["cavs"] if (one["layer"], one["concept"]) == (layer, concept))
     quality = told["quality"]
     return {
         "auroc": quality["auroc"],
@@ -227,10 +232,10 @@ def _more(skipped: Sequence[Skipped]) -> list[str]:
 def _line(maps: LayerMaps, concept: str) -> str:
     if concept in maps.present:
         return "present"
-    return "" if maps.relevance_significant is None else "beats chance"
+    return "" if maps.relevance_significant is None else "significant"
 
 
-def _shape_note(grid: tuple[int, ...], pictures: Sequence[Drawn]) -> list[str]:
+def _shape_note(grid: tuple[int, ...], pictures: Sequence[DisplayImage]) -> list[str]:
     if len(grid) == 3:
         anatomical = all(plane.flipped for one in pictures for plane in one.planes)
         return [f"{ANATOMICAL if anatomical else PLAIN} maps.safetensors holds the whole maps."]
@@ -243,7 +248,7 @@ def _checks(found: Explanation, layer: str, number: int, row: int) -> list[list[
     return [[one.kind, one.figure] for one in words_of(line, found.value)]
 
 
-def quality_told(found: Explanation, bank: ConceptBank, layer: str, concept: str) -> dict[str, str]:
+def quality_text(found: Explanation, bank: ConceptBank, layer: str, concept: str) -> dict[str, str]:
     """Give the figures of a CAV by their label."""
     quality = bank.cav(layer, concept).quality
     return {
@@ -254,13 +259,13 @@ def quality_told(found: Explanation, bank: ConceptBank, layer: str, concept: str
         "concept": f"{_many(quality.images, quality.groups)}, {quality.locations:.0f} locations",
         **({} if quality.run_cosine is None else {"cosine between runs": f"{quality.run_cosine:.3f}"}),
         "random": f"{_many(quality.random_images, quality.random_groups)}, {quality.random_locations:.0f} locations",
-        **image_score_told(quality),
-        "mask of presence": found.presence_told(layer, concept),
+        **image_score_text(quality),
+        "mask of presence": found.presence_calibration(layer, concept),
         **({} if found.within is None else {"within masks": found.within.told(layer, concept)}),
     }
 
 
-def image_score_told(quality: Quality) -> dict[str, str]:
+def image_score_text(quality: Quality) -> dict[str, str]:
     """Give the AUROC of image scores by its label, where there are any."""
     if quality.image_score_auroc is None or quality.image_score_interval is None:
         return {}
@@ -272,14 +277,14 @@ def _many(images: int, groups: int | None) -> str:
     return f"{images} images" if groups is None else f"{images} images of {groups} groups"
 
 
-def facts_told(found: Explanation, bank: ConceptBank) -> dict[str, str]:
+def facts_text(found: Explanation, bank: ConceptBank) -> dict[str, str]:
     """Say how it was made, by label."""
     return {
-        "model": model_told(bank.model),
+        "model": model_text(bank.model),
         "fingerprint": str(bank.model["fingerprint"]),
         "bank": bank.fingerprint,
         "target": str(found.settings["target"]),
-        "solver": solver_told(bank.solver),
+        "solver": solver_text(bank.solver),
         "contribution": _method(found),
         "seed": str(bank.seed),
         **_window(found, bank),

@@ -60,7 +60,7 @@ class StoredImages(Sequence[ExplainedImage]):
 
 
 @dataclass(frozen=True, eq=False)
-class StoredLines(Sequence[tuple[Checks, ...]]):
+class StoredChecks(Sequence[tuple[Checks, ...]]):
     """The trust lines of a layer: of each image, one for each concept."""
 
     rows: StoredRows = field(repr=False)

@@ -204,7 +204,7 @@ class Axis:
         )
 
 
-def figure_told(value: float, low: float = np.nan, high: float = np.nan) -> str:
+def figure_text(value: float, low: float = np.nan, high: float = np.nan) -> str:
     """Write a figure, with its interval where there is one."""
     if not isfinite(value):
         return "none"

@@ -49,17 +49,17 @@ def versions() -> dict[str, str]:
     }
 
 
-def versions_told(given: Mapping[str, str]) -> str:
+def versions_text(given: Mapping[str, str]) -> str:
     """Give versions in a line."""
     return ", ".join(f"{name} {number}" for name, number in given.items())
 
 
-def model_told(model: Mapping[str, Any]) -> str:
+def model_text(model: Mapping[str, Any]) -> str:
     """Give the name by which a model is loaded, and its kind."""
     return f"{model['spec']} ({model['kind']})" if model["spec"] else str(model["kind"])
 
 
-def solver_told(solver: Mapping[str, Any]) -> str:
+def solver_text(solver: Mapping[str, Any]) -> str:
     """Give a solver as one writes it in Python."""
-    inside = {key: solver_told(value) if key == "solver" else value for key, value in solver["parameters"].items()}
+    inside = {key: solver_text(value) if key == "solver" else value for key, value in solver["parameters"].items()}
     return f"{solver['name']}({', '.join(f'{key}={value}' for key, value in inside.items())})"

@@ -15,7 +15,7 @@ from PIL import Image
 from sacv.report.drawing import jpeg, png
 from sacv.report.overlay import Scale, diverging, drawn_size, lay_over, sequential
 from sacv.report.page import render
-from sacv.report.provenance import Provenance, model_told, solver_told, versions_told
+from sacv.report.provenance import Provenance, model_text, solver_text, versions_text
 
 FIRST_DOUBTS = 5
 """Doubts on the first screen; the others unfold."""
@@ -96,14 +96,14 @@ def _provenance(content: Mapping[str, Any]) -> Provenance:
     draws = f"{made['runs']} runs, {made['nulls']} null directions, {made['folds']} folds"
     return Provenance(
         {
-            "model": model_told(made["model"]),
+            "model": model_text(made["model"]),
             "fingerprint": made["model"]["fingerprint"],
             "bank": made["bank_fingerprint"],
-            "solver": f"{solver_told(made['solver'])}; {draws}",
+            "solver": f"{solver_text(made['solver'])}; {draws}",
             "seed": str(made["seed"]),
             "study file": f"SHA-256 {made['sha256']['study']}",
             "table": f"SHA-256 {made['sha256']['table']}",
-            "versions": versions_told(made["versions"]),
+            "versions": versions_text(made["versions"]),
             "command": made["command"],
         },
         [one["reason"] for one in content["data"]["skipped"]],

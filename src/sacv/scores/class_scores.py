@@ -25,6 +25,7 @@ import pandas as pd
 from sacv.cav import ConceptBank
 from sacv.cav.inside import Counted
 from sacv.concepts import Skipped
+from sacv.deprecation import RenamedAttribute
 from sacv.errors import CorruptFileError, OptionError
 from sacv.files import read_json, write_folder, write_json
 from sacv.report.display import counted, few, html_table
@@ -77,6 +78,8 @@ class ClassScores:
     within: Mapping[str, Counted] = field(default_factory=dict)
     origin: Mapping[str, Any] | None = None
 
+    made = RenamedAttribute("provenance")
+
     def __repr__(self) -> str:
         names = {name: few(list(dict.fromkeys(self.table[name]))) for name in ("target", "concept", "layer")}
         return (
@@ -85,7 +88,7 @@ class ClassScores:
         )
 
     @cached_property
-    def made(self) -> Mapping[str, Any]:
+    def provenance(self) -> Mapping[str, Any]:
         """What the scores were made with, as the label file holds it: model, bank, solver, runs, nulls and versions."""
         if self.origin is not None:
             return self.origin
@@ -116,7 +119,7 @@ class ClassScores:
             "kind": KIND,
             "format_version": FORMAT_VERSION,
             "settings": dict(self.settings),
-            **self.made,
+            **self.provenance,
             "scores": rows,
             **({"within": {layer: asdict(each) for layer, each in self.within.items()}} if self.within else {}),
             "notes": list(self.notes),

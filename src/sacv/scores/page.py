@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from sacv.report.chart import Axis, Chart, Lane, Panel, figure_told
+from sacv.report.chart import Axis, Chart, Lane, Panel, figure_text
 from sacv.report.display import counted, few
 from sacv.report.page import Cell, Column, Grid, Page, Section
-from sacv.report.provenance import Provenance, model_told, solver_told, versions_told
+from sacv.report.provenance import Provenance, model_text, solver_text, versions_text
 from sacv.scores.kinds import CENTRES
-from sacv.scores.reading import SCORE, WORDS, Verdict, sentence, unreachable, verdicts
+from sacv.scores.verdicts import SCORE, WORDS, Verdict, sentence, unreachable, verdicts
 
 if TYPE_CHECKING:
     from sacv.scores.class_scores import ClassScores
@@ -63,7 +63,7 @@ FIGURES = {
 
 def page_of(found: ClassScores) -> Page:
     """Give the page of scores."""
-    targets, nulls = list(found.settings["targets"]), found.made["nulls"]
+    targets, nulls = list(found.settings["targets"]), found.provenance["nulls"]
     given = {target: verdicts(found, target) for target in targets}
     sentences = [sentence(given[target], target) for target in targets]
     images = counted(found.settings["images"], "image")
@@ -146,7 +146,7 @@ def _cut(name: str, letters: int = 14) -> str:
 
 def _lane(row: Mapping[str, Any], scale: Axis, centre: float, given: Verdict) -> Lane:
     ends = scale.place(centre - row["chance"]), scale.place(centre + row["chance"])
-    told = f"{row['concept']}: {figure_told(row['value'], row['low'], row['high'])}"
+    told = f"{row['concept']}: {figure_text(row['value'], row['low'], row['high'])}"
     return Lane(
         label=row["concept"],
         text=f"{told}, {WORDS[given]}",
@@ -185,19 +185,19 @@ def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _provenance(found: ClassScores) -> Provenance:
-    made, settings = found.made, found.settings
+    made, settings = found.provenance, found.settings
     groups = settings.get("groups")
     return Provenance(
         {
-            "model": model_told(made["model"]),
+            "model": model_text(made["model"]),
             "fingerprint": str(made["model"]["fingerprint"]),
             "bank": str(made["bank"]["fingerprint"]),
-            "solver": f"{solver_told(made['solver'])}; {made['runs']} runs, {made['nulls']} null directions",
+            "solver": f"{solver_text(made['solver'])}; {made['runs']} runs, {made['nulls']} null directions",
             "targets": ", ".join(settings["targets"]),
             "images": f"{settings['images']}" + ("" if groups is None else f" of {groups} groups"),
             **{f"within masks, {layer}": f"{counts} of the places" for layer, counts in found.within.items()},
             "seeds": f"intervals {settings['seed']}, bank {made['bank']['seed']}",
-            "versions": versions_told(made["versions"]),
+            "versions": versions_text(made["versions"]),
             **({"command": settings["command"]} if "command" in settings else {}),
         },
         [one.reason for one in found.skipped],

@@ -73,7 +73,7 @@ class Scene:
         With `beyond_threshold` it counts from where relevance is 0, and not from mu.
         """
         if beyond_threshold:
-            found = self.relevance.double() / self.seen_of_one()
+            found = self.relevance.double() / self.detector_gain()
         else:
             means = [self.bank.random(self.layer, cav.concept).total().mean for cav in self.cavs]
             offsets = torch.tensor(
@@ -100,7 +100,7 @@ class Scene:
         slope = _per_concept(torch.tensor(slopes, dtype=torch.float64), self.relevance)
         return torch.sigmoid(slope * self.relevance.double())
 
-    def seen_of_one(self) -> torch.Tensor:
+    def detector_gain(self) -> torch.Tensor:
         """Give w . v of each concept: what the detector sees of one unit of activation along v."""
         parts = [1.0 if cav.own_detector is None else float(cav.detector @ cav.vector) for cav in self.cavs]
         return _per_concept(torch.tensor(parts, dtype=torch.float64), self.relevance)
@@ -113,7 +113,7 @@ class Scene:
         """Give the scalar explained of an image, float64 `(m,)`, after other activations `(m, *grid, channels)`."""
         return self.rest.values(torch.full((len(cells),), row), cells)
 
-    def edited(
+    def ablated(
         self, numbers: Sequence[int], amounts: torch.Tensor, share: float = 1.0
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Take a share of `amounts` `(n, concepts, *grid)` of each of some concepts out, by itself, everywhere.
@@ -137,19 +137,20 @@ class Scene:
         return [numbers[start : start + size] for start in range(0, len(numbers), size)]
 
     @property
-    def without(self) -> torch.Tensor:
+    def ablated_values(self) -> torch.Tensor:
         """What is explained of each image once a concept is taken out everywhere, float64 `(n, concepts)`.
 
-        One forward pass from the layer on for each image and concept, unless the method has run it (`keep_without`).
+        One forward pass from the layer on for each image and concept, unless the method has run it
+        (`set_ablated_values`).
         """
         if "without" not in self._found:
             amounts = self.amount()
-            parts = [self.rest.values(*self.edited(group, amounts)).reshape(len(group), -1) for group in self.groups()]
-            self.keep_without(torch.cat(parts).T)
+            parts = [self.rest.values(*self.ablated(group, amounts)).reshape(len(group), -1) for group in self.groups()]
+            self.set_ablated_values(torch.cat(parts).T)
         return self._found["without"]
 
-    def keep_without(self, values: torch.Tensor) -> None:
-        """Take from a method what it has run: `without`, float64 `(n, concepts)`."""
+    def set_ablated_values(self, values: torch.Tensor) -> None:
+        """Take from a method what it has run: `ablated_values`, float64 `(n, concepts)`."""
         self._found["without"] = values
 
 

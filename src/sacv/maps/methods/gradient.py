@@ -81,4 +81,4 @@ class GradientTimesConcept(Method):
 
     def maps(self, scene: Scene) -> torch.Tensor:
         """Give r(p) / (w . v) times v . dz/da(p); see `Method.maps`."""
-        return (scene.relevance.double() / scene.seen_of_one() * scene.derivative).float()
+        return (scene.relevance.double() / scene.detector_gain() * scene.derivative).float()

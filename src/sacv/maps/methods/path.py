@@ -89,7 +89,7 @@ class IntegratedGradients(Method):
         steps = self.steps_at(scene.rest.share, len(scene.cavs))
         starts, maps = zip(*(_integral(scene, group, amounts, steps) for group in scene.groups()), strict=True)
         if self.baseline == "mean":
-            scene.keep_without(torch.cat(starts, dim=1))
+            scene.set_ablated_values(torch.cat(starts, dim=1))
         return torch.cat(maps, dim=1).float()
 
 
@@ -124,7 +124,7 @@ def _over(values: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
 
 def _point(scene: Scene, group: list[int], amounts: torch.Tensor, share: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Give z `(n, concepts)` and v . dz/da(p) `(n, concepts, *grid)`, a share of each concept taken out by itself."""
-    values, gradients = scene.rest.slopes(*scene.edited(group, amounts, share))
+    values, gradients = scene.rest.slopes(*scene.ablated(group, amounts, share))
     by_concept = gradients.reshape(len(group), len(scene.cells), *gradients.shape[1:])
     along = torch.stack([by_concept[at] @ scene.direction(number) for at, number in enumerate(group)], dim=1)
     return values.reshape(len(group), -1).T, along

@@ -12,8 +12,8 @@ from PIL import Image
 
 from sacv.concepts import ImageItem
 from sacv.errors import CorruptFileError
-from sacv.maps.picture import picture_seen
 from sacv.maps.planes import NAMES, RAS_NAMES, Slices, as_input, slices_of
+from sacv.maps.seen_image import image_seen
 from sacv.model import Box, VisionModel
 
 LONGEST = 720
@@ -23,7 +23,7 @@ QUALITY = 82
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DisplayImage:
     """What is drawn of an image beneath its maps.
 
     Parameters
@@ -60,7 +60,7 @@ def _names(slices: list[int]) -> list[str]:
     return [f"{plane}/{at}" for plane, count in enumerate(slices) for at in range(count)] if slices else ["0"]
 
 
-def drawn(model: VisionModel, item: ImageItem) -> Drawn:
+def display_image(model: VisionModel, item: ImageItem) -> DisplayImage:
     """Draw an image."""
     image = item.load()
     values = None if isinstance(image, Image.Image) else as_input(model, image)
@@ -68,12 +68,12 @@ def drawn(model: VisionModel, item: ImageItem) -> Drawn:
         planes = slices_of(values, RAS_NAMES if item.ras else NAMES, ras=item.ras)
         pictures = [picture for plane in planes for picture in plane.pictures]
         bare = tuple(Slices(one.name, one.axis, one.flipped, one.captions, ()) for one in planes)
-        return Drawn(pictures[0].size, (0.0, 0.0, 1.0, 1.0), bare, tuple(map(_jpeg, pictures)))
-    picture, (left, top, right, bottom) = picture_seen(model, image, 0.5)
+        return DisplayImage(pictures[0].size, (0.0, 0.0, 1.0, 1.0), bare, tuple(map(_jpeg, pictures)))
+    picture, (left, top, right, bottom) = image_seen(model, image, 0.5)
     region = (left / picture.width, top / picture.height, right / picture.width, bottom / picture.height)
     small = picture.copy()
     small.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
-    return Drawn(small.size, region, (), (_jpeg(small),))
+    return DisplayImage(small.size, region, (), (_jpeg(small),))
 
 
 def _jpeg(picture: Image.Image) -> bytes:
@@ -82,13 +82,13 @@ def _jpeg(picture: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def save_drawn(folder: Path, number: int, one: Drawn) -> None:
+def save_display_image(folder: Path, number: int, one: DisplayImage) -> None:
     """Write the pictures of an image as files."""
     for name, content in zip(one.names(), one.pictures, strict=True):
         (folder / _file(number, name)).write_bytes(content)
 
 
-def load_drawn(folder: Path, number: int, labels: Mapping[str, Any]) -> Drawn:
+def load_display_image(folder: Path, number: int, labels: Mapping[str, Any]) -> DisplayImage:
     """Read the pictures of an image.
 
     Raises
@@ -106,7 +106,7 @@ def load_drawn(folder: Path, number: int, labels: Mapping[str, Any]) -> Drawn:
     except OSError as error:
         raise CorruptFileError(f"{folder} lacks a picture of image {number}: {error.strerror or error}") from error
     (width, height), (left, top, right, bottom) = labels["size"], labels["region"]
-    return Drawn((width, height), (left, top, right, bottom), planes, pictures)
+    return DisplayImage((width, height), (left, top, right, bottom), planes, pictures)
 
 
 def _file(number: int, name: str) -> str:

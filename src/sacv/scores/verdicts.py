@@ -109,7 +109,7 @@ def sentence(given: Mapping[tuple[str, str], Verdict], target: str) -> list[str]
 def unreachable(found: ClassScores) -> str | None:
     """Say that the null is too small for any verdict, if it is."""
     tests = int(found.table["p"].notna().sum()) // max(found.table["score"].nunique(), 1)
-    nulls = found.made["nulls"]
+    nulls = found.provenance["nulls"]
     least = 1 / (1 + nulls)
     if not nulls or least * tests <= LEVEL:
         return None

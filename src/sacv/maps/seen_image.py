@@ -10,7 +10,7 @@ from sacv.maps.planes import as_input, stretched
 from sacv.model import Box, Framed, VisionModel
 
 
-def picture_seen(model: VisionModel, image: Loaded, part: float) -> tuple[Image.Image, Box]:
+def image_seen(model: VisionModel, image: Loaded, part: float) -> tuple[Image.Image, Box]:
     """Give the picture to draw on, and the part of it that the grid covers; of a volume the slice at `part`."""
     if isinstance(image, Image.Image) and isinstance(model.transform, Framed):
         return image, model.transform.region(image.size)

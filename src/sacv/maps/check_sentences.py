@@ -35,7 +35,7 @@ DOUBTS = {
         "The layers before and after see the concept in other places: do not rely on where it is seen at this layer."
     ),
 }
-"""What speaks against the maps, by kind (`Checks.doubts_by_kind`)."""
+"""What speaks against the maps, by kind (`Checks.warnings_by_kind`)."""
 
 WELL = {
     "evidence": "The strongest place of this picture looks like the concept in the pictures that it was learned from.",
@@ -65,7 +65,7 @@ class CheckWords:
     figure: str
 
     @property
-    def doubt(self) -> bool:
+    def warning(self) -> bool:
         """Whether it speaks against the maps."""
         return self.kind in DOUBTS
 
@@ -82,7 +82,7 @@ def words_of(line: Checks | None, value: str) -> list[CheckWords]:
     """
     if line is None:
         return [CheckWords("unchecked", "")]
-    doubts = line.doubts_by_kind(value)
+    doubts = line.warnings_by_kind(value)
     found = [CheckWords(kind, text) for kind, text in doubts.items()]
     if not doubts.keys() & {"weak evidence", "evidence beyond"}:
         stands = f"its strongest evidence stands at percentile {line.evidence:.0f} of the held-out guidance"

@@ -1,4 +1,4 @@
-"""`Found`: what a search has found.
+"""`SearchResult`: the result of `sacv.search`.
 
 Saved as a folder:
 
@@ -71,7 +71,7 @@ LIKE = pa.schema([("layer", pa.string()), ("like", pa.string()), *_PLACE, ("cosi
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class SearchResult:
     """What a search has found; made by `sacv.search`.
 
     Parameters
