@@ -9,7 +9,8 @@ import sacv
 
 ROOMS = [
     "errors", "deprecation", "optional", "files", "registry", "engine", "model", "synthetic", "targets", "concepts",
-    "stats", "solvers", "report", "cav", "viewer", "maps", "scores", "trust", "index", "exchange", "app", "cli", "study",
+    "stats", "solvers", "report", "cav", "viewer", "maps", "scores", "trust", "index", "exchange", "app", "cli",
+    "study",
 ]  # fmt: skip
 SOURCE = Path(sacv.__file__).parent
 

@@ -344,7 +344,7 @@ def test_without_a_null_nothing_is_called_significant(model, tmp_path):
         assert note.layer is None and "no location can be called significant" in note.text
         assert not {"relevance_significant", "contribution_significant"} & set(found.scores().columns)
         found.save(tmp_path / "out")
-        assert "No null was drawn" in (tmp_path / "out" / "index.html").read_text()
+        assert "The bank has no null CAVs" in (tmp_path / "out" / "index.html").read_text()
 
 
 def test_with_a_null_no_note_is_made(model):

@@ -43,7 +43,7 @@ class _List:
 
 
 def draw(found: SearchResult, command: str | None = None) -> str:
-    """Give the page of what a search has found, with everything inline."""
+    """Return the page of what a search has found, with everything inline."""
     first, *others = found.ranked
     alike = [_List(f"Like {query.name}, at {query.layer}", "cosine", (), top) for query, top in found.alike.items()]
     shown = [*(_concept(found, first, concept) for concept in found.bank.concepts), *alike]
@@ -51,7 +51,7 @@ def draw(found: SearchResult, command: str | None = None) -> str:
     drawn, missing = _within_bounds([*shown, *(one for lists in folded.values() for one in lists)])
     patches, lost = _patches(found.model, drawn)
     return render_patches(
-        title=f"{', '.join(found.bank.concepts)}: the best places among {_many(found.count, 'image')}",
+        title=f"{', '.join(found.bank.concepts)}: the best locations among {_many(found.count, 'image')}",
         provenance=_provenance(found, command),
         warnings=[*found.notes, *lost, *_missing(missing)],
         first=[_list(one, patches) for one in shown if one in drawn],
@@ -70,7 +70,7 @@ def _concept(found: SearchResult, layer: str, concept: str) -> _List:
 
 
 def _within_bounds(lists: Sequence[_List]) -> tuple[list[_List], list[_List]]:
-    """Give the lists for whose patches there is room, and the others."""
+    """Return the lists for whose patches there is room, and the others."""
     room = MOST // PATCHES
     return list(lists[:room]), list(lists[room:])
 
@@ -103,7 +103,7 @@ def _patches(model: VisionModel, lists: Sequence[_List]) -> tuple[dict[tuple[_Li
 
 
 def _patch(picture: Image.Image, region: Box, match: Match, place: Place) -> Patch:
-    """Cut a square around a place, within the part of the picture that the network sees."""
+    """Cut a square around a location, within the part of the image that the network sees."""
     left, top, right, bottom = cell_box(place.location, match.grid, region)
     side = max(right - left, bottom - top) * CONTEXT
     x0, x1 = _stretch((left + right) / 2, side, max(region[0], 0), min(region[2], picture.width))
@@ -120,7 +120,7 @@ def _patch(picture: Image.Image, region: Box, match: Match, place: Place) -> Pat
 
 
 def _stretch(middle: float, length: float, least: float, most: float) -> tuple[int, int]:
-    """Give a stretch of pixels around a middle, moved to lie within bounds, or all between these if it is longer."""
+    """Return a stretch of pixels around a middle, moved to lie within bounds, or all between these if it is longer."""
     start = max(min(middle - length / 2, most - length), least)
     first = int(start)
     return first, max(round(min(start + length, most)), first + 1)

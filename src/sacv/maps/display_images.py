@@ -1,4 +1,4 @@
-"""The pictures that maps are drawn on, as JPEG: of each image one, or of a volume the slices along each axis."""
+"""The images that maps are drawn on, as JPEG: of each image one, or of a volume the slices along each axis."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sacv.maps.seen_image import image_seen
 from sacv.model import Box, VisionModel
 
 LONGEST = 720
-"""Longest side of a picture in pixels; smaller ones stay as they are."""
+"""Longest side of an image in pixels; smaller ones stay as they are."""
 
 QUALITY = 82
 
@@ -29,11 +29,11 @@ class DisplayImage:
     Parameters
     ----------
     size
-        Width and height of the picture; of a volume those of its first slice.
+        Width and height of the image; of a volume those of its first slice.
     region
         The part that the grid covers: left, top, right, bottom, as shares of width and height.
     planes
-        Of a volume: for each axis its slices, without the pictures.
+        Of a volume: for each axis its slices, without the images.
     pictures
         JPEG; one, or all slices of the first plane, then of the next.
     """
@@ -44,7 +44,7 @@ class DisplayImage:
     pictures: tuple[bytes, ...]
 
     def labels(self) -> dict[str, Any]:
-        """Give all but the pictures, as JSON takes it."""
+        """Return all but the images, as JSON takes it."""
         planes = [
             {"name": one.name, "axis": one.axis, "flipped": one.flipped, "captions": list(one.captions)}
             for one in self.planes
@@ -52,7 +52,7 @@ class DisplayImage:
         return {"size": list(self.size), "region": list(self.region), "planes": planes}
 
     def names(self) -> list[str]:
-        """Name the pictures: `0` of an image, `PLANE/SLICE` of a volume."""
+        """Name the images: `0` of an image, `PLANE/SLICE` of a volume."""
         return _names([len(plane.captions) for plane in self.planes])
 
 
@@ -83,13 +83,13 @@ def _jpeg(picture: Image.Image) -> bytes:
 
 
 def save_display_image(folder: Path, number: int, one: DisplayImage) -> None:
-    """Write the pictures of an image as files."""
+    """Write the images of an image as files."""
     for name, content in zip(one.names(), one.pictures, strict=True):
         (folder / _file(number, name)).write_bytes(content)
 
 
 def load_display_image(folder: Path, number: int, labels: Mapping[str, Any]) -> DisplayImage:
-    """Read the pictures of an image.
+    """Read the images of an image.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def load_display_image(folder: Path, number: int, labels: Mapping[str, Any]) -> 
             (folder / _file(number, name)).read_bytes() for name in _names([len(p.captions) for p in planes])
         )
     except OSError as error:
-        raise CorruptFileError(f"{folder} lacks a picture of image {number}: {error.strerror or error}") from error
+        raise CorruptFileError(f"{folder} lacks an image of image {number}: {error.strerror or error}") from error
     (width, height), (left, top, right, bottom) = labels["size"], labels["region"]
     return DisplayImage((width, height), (left, top, right, bottom), planes, pictures)
 

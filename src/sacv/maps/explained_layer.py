@@ -49,7 +49,7 @@ class ExplainedLayer:
         channels = self.bank.layers[self.layer].channels
         if cells.shape[-1] != channels:
             raise LayerError(
-                f"layer {self.layer!r} has {cells.shape[-1]} channels, but the bank was made with {channels}"
+                f"layer {self.layer!r} has {cells.shape[-1]} channels, but the bank was fitted with {channels}"
             )
 
     def require_grid(self, grid: tuple[int, ...], name: str) -> None:
@@ -68,7 +68,7 @@ class ExplainedLayer:
             )
 
     def scene(self, rest: Rest, values: torch.Tensor, gradients: torch.Tensor) -> Scene:
-        """Give a batch as methods and checks see it, from what is explained `(n,)` and its gradients."""
+        """Return a batch as methods and checks see it, from what is explained `(n,)` and its gradients."""
         read = self.bank.reading(rest.record.cells)
         return Scene(
             rest=rest,
@@ -83,13 +83,13 @@ class ExplainedLayer:
         )
 
     def add(self, scene: Scene, method: Method, inside: Marks | None = None) -> dict[str, Array]:
-        """Take in a batch, and give its maps by their kind, the images first.
+        """Add a batch, and give its maps by their kind, the images first.
 
         Where `inside`, bool `(n, *grid)`, marks the locations that count, it is one of them; chance is what is reached
         there, and a concept is present nowhere else.
 
-        These are relevance and contribution; position and derivative, where a null was drawn that they will be held
-        against; and for each concept, by its number, where it is present and the p-value of each picture.
+        These are relevance and contribution; position and derivative, where the bank has null CAVs that they will be
+        held against; and for each concept, by its number, where it is present and the p-value of each image.
         """
         given = {"relevance": scene.relevance, "contribution": method.maps(scene)}
         if all(len(cav.null) for cav in self.cavs):
@@ -110,7 +110,7 @@ class ExplainedLayer:
         return marks | {f"p_value/{number}": one.p_values for number, one in enumerate(told) if one is not None}
 
     def join(self, other: ExplainedLayer, name: str) -> None:
-        """Take in other images, the first of which is `name`.
+        """Add other images, the first of which is `name`.
 
         Raises
         ------
@@ -123,10 +123,10 @@ class ExplainedLayer:
         self.null_maxima.join(other.null_maxima)
 
     def pack(self) -> dict[str, Array]:
-        """Give what was gathered as arrays."""
+        """Return what was gathered as arrays."""
         return self.null_maxima.pack() | self.slopes.pack()
 
     def unpack(self, arrays: Mapping[str, Array]) -> None:
-        """Undo `pack`, of no image yet."""
+        """Invert `pack`, of no image yet."""
         self.null_maxima.unpack(arrays)
         self.slopes = Slopes.unpack(arrays)

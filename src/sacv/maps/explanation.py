@@ -1,18 +1,18 @@
-"""`Explanation`: the maps of a batch of images, with what they were made from.
+"""`Explanation`: the maps of images, with the settings and sources they were computed from.
 
 An explanation is saved as a folder, whose size is all that grows with the images:
 
 `explanation.json`
     Number of images, concepts, layers, target, settings, notes, `format_version`; the images that are listed (all, if
-    there are no more than 24), with their scores; and what the page shows and says of bank and model.
+    there are no more than 24), with their scores; and what the page shows and records about bank and model.
 `images.parquet`
     A row for each image: its size, what the network saw of it, target, logit and prediction.
 `scores.parquet`
     A row for each layer, concept and image, as `Explanation.scores` gives them.
 `maps.safetensors`
     `LAYER/relevance` and `LAYER/contribution`: float32 `(images, concepts, *grid)`, in the order of the tables; beside
-    them `LAYER/relevance_significant` and `LAYER/contribution_significant`, bool, where a null was drawn; and
-    `LAYER/present/CONCEPT`, bool `(images, *grid)`, for each concept whose mask of presence is calibrated, and
+    them `LAYER/relevance_significant` and `LAYER/contribution_significant`, bool, where the bank has null CAVs; and
+    `LAYER/present/CONCEPT`, bool `(images, *grid)`, for each concept whose presence mask is calibrated, and
     `LAYER/p_value/CONCEPT`, float64 `(images,)`. Where the
     images are explained within masks, `LAYER/inside`, bool `(images, *grid)`, marks the locations that count: relevance
     and contribution are of all locations, and the other marks lie inside alone. Single images are read without the
@@ -79,36 +79,36 @@ class Note:
 
 @dataclass(frozen=True, eq=False)
 class Explanation(NotebookDisplay):
-    """Where images show concepts, and how much each place contributes to a class.
+    """Maps of where images show concepts, and of how much each location contributes to a class.
 
-    Made by `sacv.explain`; see there.
+    The result of `sacv.explain`.
 
     Parameters
     ----------
     images
-        What is explained.
+        The images explained.
     concepts
         Names, in the order of the maps.
     maps
-        By layer. The arrays lie on disk and are read when they are used; they cannot be written to.
+        The maps by layer. The arrays stay on disk and are read at each use; they are read-only.
     checks
-        The trust lines, by layer, image and concept; none if they were not made.
+        the reliability checks, by layer, image and concept; none if they were not made.
     notes
-        What the reader must know.
+        Warnings about the maps.
     bank
         The CAVs used.
     model
         The model explained.
     pictures
-        Where the images came from, to draw them.
+        The images' files or arrays, to draw them.
     settings
-        Target and other arguments; of a target that is no class what it is, and its identity.
+        Target and other arguments; for a target that is not a class also its value in words and its identity.
     within
-        What masks change, where the images are explained within masks.
+        Effect of the masks, if the images are explained within masks.
     origin
-        Of one that was loaded: what the label file says of bank and model.
+        Of one that was loaded: what the label file records about bank and model.
     display_images
-        Of one that was loaded: what is drawn of each image, where it was saved.
+        The images drawn under the maps, if the explanation was loaded.
 
     The bank and the model are those given to `sacv.explain`; one that was loaded has none.
     """
@@ -140,7 +140,7 @@ class Explanation(NotebookDisplay):
         )
 
     def explanations(self) -> Sequence[Explanation]:
-        """Give itself, for what is shown together."""
+        """Return this explanation in a list, as `Explanations.explanations` does."""
         return [self]
 
     @property
@@ -150,7 +150,7 @@ class Explanation(NotebookDisplay):
 
     @property
     def value(self) -> str:
-        """What is explained of each image, in words: "the logit", unless the target is no class."""
+        """The explained value in words: "the logit" if the target is a class."""
         return str(self.settings.get("value", "the logit"))
 
     @cached_property
@@ -159,7 +159,7 @@ class Explanation(NotebookDisplay):
         return choose(self.maps, len(self.concepts), len(self.images))
 
     def of(self, numbers: Sequence[int]) -> Explanation:
-        """Give the explanation of some of the images, by their numbers, in memory; its marks and notes stay."""
+        """Return the explanation of some of the images, by their numbers, in memory, with unchanged masks and notes."""
         lines = None
         if self.checks is not None:
             lines = {layer: tuple(rows[number] for number in numbers) for layer, rows in self.checks.items()}
@@ -174,13 +174,13 @@ class Explanation(NotebookDisplay):
 
     @cached_property
     def provenance(self) -> Mapping[str, Any]:
-        """What it was made with, as the label file holds it."""
+        """Bank, model, settings and versions that the explanation was computed with."""
         if self.origin is not None:
             return self.origin
         return origin_of(self)
 
     def relevance(self, layer: str, concept: str) -> Map:
-        """Give `w . a(p) - t`, float32 `(images, *grid)`, in units of activation; above 0 the concept is seen.
+        """Return `w . a(p) - t`, float32 `(images, *grid)`, in units of activation; above 0 the concept is seen.
 
         NaN where locations do not count; `maps[layer].relevance` has all.
 
@@ -193,7 +193,7 @@ class Explanation(NotebookDisplay):
         return maps.counting(maps.relevance[:, number])
 
     def contribution(self, layer: str, concept: str) -> Map:
-        """Give the contribution, float32 `(images, *grid)`; signed, in the unit of the method (`settings["method"]`).
+        """Return the contribution, float32 `(images, *grid)`; signed, in the unit of the method (`settings["method"]`).
 
         By default `v . dz/da(p)`, in logits per unit of v. NaN where locations do not count;
         `maps[layer].contribution` has all.
@@ -207,11 +207,10 @@ class Explanation(NotebookDisplay):
         return maps.counting(maps.contribution[:, number])
 
     def significant(self, layer: str, concept: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Mark where relevance, and where the logit's derivative along v, beats chance, bool `(images, *grid)` each.
+        """Return the significance masks of relevance and of the derivative along v, bool `(images, *grid)` each.
 
-        The derivative is judged whatever the method of contribution: it says where the logit listens to the concept.
-
-        Without the concept, the chance that even one location of one image does so is 5 % for each of the two.
+        The second tests `v . dz/da(p)` whatever the contribution method. Without the concept, the probability that any
+        location of any image is significant is 5 % for each mask.
 
         Raises
         ------
@@ -224,11 +223,11 @@ class Explanation(NotebookDisplay):
         return maps.relevance_significant[:, number], maps.contribution_significant[:, number]
 
     def present(self, layer: str, concept: str) -> NDArray[np.bool_]:
-        """Mark where the concept is present, bool `(images, *grid)`: `u . a(p)` beats pictures that lack it.
+        """Return the presence mask, bool `(images, *grid)`: where `u . a(p)` exceeds images without the concept.
 
-        A picture without the concept, of the kind that the mask was calibrated on, is marked anywhere with a
-        probability of at most 5 %, for each layer and concept; see `sacv.cav.presence`. Where a concept from a table
-        has no pictures of its own for it, the other pictures of the table are taken, and the probability is close to
+        The mask of an image without the concept, like those it was calibrated on, has any location with a probability
+        of at most 5 %, for each layer and concept; see `sacv.cav.presence`. Where a concept from a table
+        has no images of its own for it, the other images of the table are taken, and the probability is close to
         5 %; see `sacv.cav.image_scores`.
 
         Raises
@@ -242,7 +241,7 @@ class Explanation(NotebookDisplay):
         return maps.present[concept]
 
     def presence_calibration(self, layer: str, concept: str) -> str:
-        """Say what the mask of presence is calibrated on, or why there is none."""
+        """Return which images calibrate the presence mask, or why there is none."""
         maps = self._maps(layer)
         if self.bank is None:
             return str(self._saved(layer, concept)["presence"]["told"])
@@ -252,17 +251,17 @@ class Explanation(NotebookDisplay):
         return cav.calibration.told
 
     def _saved(self, layer: str, concept: str) -> Mapping[str, Any]:
-        """Give what the label file says of a CAV."""
+        """Return what the label file says of a CAV."""
         return next(one for one in self.provenance["cavs"] if (one["layer"], one["concept"]) == (layer, concept))
 
     def threshold(self, layer: str, concept: str) -> float:
-        """Give `t` of `w . a(p) - t`, in units of activation."""
+        """Return `t` of `w . a(p) - t`, in units of activation."""
         if self.bank is None:
             return float(self._saved(layer, concept)["threshold"])
         return self.bank.cav(layer, concept).threshold
 
     def absent_count(self, layer: str, concept: str) -> int:
-        """Give the number of images without the concept that p-values of image scores are computed from."""
+        """Return the number of images without the concept that p-values of image scores are computed from."""
         if self.bank is None:
             return int(self._saved(layer, concept)["presence"]["others"])
         return self.bank.cav(layer, concept).others
@@ -278,7 +277,7 @@ class Explanation(NotebookDisplay):
         return self.concepts.index(concept)
 
     def scores(self) -> pd.DataFrame:
-        """Give a row for each image, layer and concept; all of the locations that count.
+        """Return a row for each image, layer and concept; all of the locations that count.
 
         Columns
         -------
@@ -295,16 +294,16 @@ class Explanation(NotebookDisplay):
             Sum over all locations; with `Gradient` the derivative of the logit for v tiled over the grid, as TCAV takes
             it.
         relevance_significant, contribution_significant
-            Share of the locations whose relevance, and whose derivative of the logit along v, beat chance; missing
-            where no null was drawn.
+            Share of the locations whose relevance, and whose derivative of the logit along v, are significant; missing
+            where the bank has no null CAVs.
         image_score
             The greatest evidence `w . a(p)` anywhere, in units of activation.
         image_p, image_p_low, image_p_high
-            How likely a picture without the concept reaches as far, a p-value against those that the bank is calibrated
+            How likely an image without the concept reaches as far, a p-value against those that the bank is calibrated
             on (`sacv.cav.image_scores`, `sacv.cav.presence`), with its 95 % interval; missing where there are too few
-            of these, and for pictures that the bank was fitted on.
+            of these, and for images that the bank was fitted on.
         in_fit
-            Whether the bank was fitted or calibrated on the picture, so that its score is too good.
+            Whether the bank was fitted or calibrated on the image, so that its score is too good.
         present
             Share of the locations where the concept is present; missing where that mask is not calibrated.
         inside
@@ -313,16 +312,16 @@ class Explanation(NotebookDisplay):
             Beside it, the share of the relevant locations that lies outside, and that of the size of their
             contribution; missing where there is none.
         evidence, beyond, ablation, ablation_by_gradient, sign_agreement, rank_agreement, neighbours, moved
-            The trust line (`sacv.maps.Checks`), if it was asked for.
+            the reliability checks (`sacv.maps.Checks`), if it was requested.
         doubts
-            What speaks against the maps of this row, in words; empty where nothing does.
+            Warnings of the reliability checks of this row, in words; empty if there are none.
         weak
-            Whether the CAV is below the bars and was let through.
+            Whether the CAV is below the quality thresholds.
         """
         return pd.DataFrame([row for rows in score_rows(self) for row in rows])
 
     def to_json(self) -> dict[str, Any]:
-        """Give everything but the maps, as the label file holds it; of many images those that are listed."""
+        """Return everything but the maps, as the label file holds it; of many images those that are listed."""
         shown = self.of(self.listed)
         return {
             "kind": KIND,
@@ -343,7 +342,7 @@ class Explanation(NotebookDisplay):
         }
 
     def save(self, folder: str | Path) -> None:
-        """Write the explanation as a folder; one that was there survives any failure.
+        """Write the explanation as a folder; an existing one survives any failure.
 
         Raises
         ------
@@ -367,12 +366,12 @@ class Explanation(NotebookDisplay):
         write_folder(Path(folder), MARKER, fill)
 
     def report_images(self) -> tuple[list[int], list[DisplayImage]]:
-        """Give the numbers of the images that a page shows, and what is drawn of them."""
+        """Return the numbers of the images that a page shows, and what is drawn of them."""
         if self.display_images is not None:
             kept = {number: one for number, one in enumerate(self.display_images) if one is not None}
             return list(kept), list(kept.values())
         if self.model is None:
-            raise OptionError("an explanation without its model and its pictures has no page")
+            raise OptionError("an explanation without its model and its images has no page")
         numbers = report_numbers(self)
         return list(numbers), [display_image(self.model, self.pictures.items[number]) for number in numbers]
 
@@ -402,9 +401,9 @@ class Explanation(NotebookDisplay):
         kind
             "relevance", in units of activation, or "contribution", in the unit of the method.
         outline
-            What black lines enclose: the locations where the concept is "present", those that "beats chance", or
+            What black lines enclose: the locations where the concept is "present", those that are "significant", or
             "none". By default, around relevance what is present, where that mask is calibrated, and otherwise what
-            beats chance, if a null was drawn.
+            is significant, if the bank has null CAVs.
         most
             End of the scale, in the unit of the map, such as to compare figures; by default the greatest value that is
             drawn and counts.
@@ -420,7 +419,7 @@ class Explanation(NotebookDisplay):
         Raises
         ------
         LayerError, OptionError
-            If the explanation has no such layer, concept or image, or the mask is missing that is asked for.
+            If the explanation has no such layer, concept or image, or the mask is missing that is requested.
         """
         every = list(self.concepts) if concepts is None else [concepts] if isinstance(concepts, str) else list(concepts)
         where = self.layers if layers is None else [layers] if isinstance(layers, str) else list(layers)
@@ -431,11 +430,11 @@ class Explanation(NotebookDisplay):
         return figure(self, every, where, image, kind, outline, most, width)
 
     def with_command(self, command: str) -> Explanation:
-        """Give the same, made by a command, as its page says."""
+        """Return the same, made by a command, as its page says."""
         return replace(self, settings={**self.settings, "command": command})
 
     def page_data(self) -> ViewerData:
-        """Give what the viewer draws."""
+        """Return what the viewer draws."""
         return page_data(self.explanations(), *self.report_images())
 
     @classmethod

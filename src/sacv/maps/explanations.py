@@ -53,15 +53,15 @@ class Explanations(Mapping[str, Explanation], NotebookDisplay):
         return f"Explanations(targets {few(list(self))}; of each {next(iter(self.values()))!r})"
 
     def explanations(self) -> Sequence[Explanation]:
-        """Give the explanations in their order."""
+        """Return the explanations in their order."""
         return list(self.values())
 
     def folders(self) -> dict[str, str]:
-        """Give the name of each target's folder."""
+        """Return the name of each target's folder."""
         return dict(zip(self, plain_names(list(self), "target"), strict=True))
 
     def to_json(self) -> dict[str, Any]:
-        """Give what leads to each explanation."""
+        """Return what leads to each explanation."""
         folders = self.folders()
         return {
             "kind": KIND,
@@ -70,7 +70,7 @@ class Explanations(Mapping[str, Explanation], NotebookDisplay):
         }
 
     def save(self, folder: str | Path) -> None:
-        """Write the explanations as a folder; one that was there survives any failure.
+        """Write the explanations as a folder; an existing one survives any failure.
 
         Raises
         ------
@@ -87,11 +87,11 @@ class Explanations(Mapping[str, Explanation], NotebookDisplay):
         write_folder(Path(folder), MARKER, fill)
 
     def page_data(self) -> ViewerData:
-        """Give what the viewer draws: all targets on one page."""
+        """Return what the viewer draws: all targets on one page."""
         return page_data(self.explanations(), *self.explanations()[0].report_images())
 
     def with_command(self, command: str) -> Explanations:
-        """Give the same, made by a command."""
+        """Return the same, made by a command."""
         return Explanations({target: found.with_command(command) for target, found in self.items()})
 
     @classmethod

@@ -76,7 +76,7 @@ def _unit(found: Explanation, kind: str) -> str:
 
 
 def greatest(found: Explanation, concepts: Iterable[str], layers: Iterable[str], kind: str) -> float:
-    """Give the end of a scale: the greatest relevance, or size of contribution, that counts; 1 if none does."""
+    """Return the end of a scale: the greatest relevance, or size of contribution, that counts; 1 if none does."""
     concepts, ends = list(concepts), [0.0]
     for layer in layers:
         for concept in concepts:
@@ -87,7 +87,7 @@ def greatest(found: Explanation, concepts: Iterable[str], layers: Iterable[str],
 
 
 def _beneath(found: Explanation, image: int) -> DisplayImage:
-    """Give what is drawn beneath the maps of an image."""
+    """Return what is drawn beneath the maps of an image."""
     if found.display_images is not None:
         one = found.display_images[image]
         if one is not None:
@@ -95,14 +95,14 @@ def _beneath(found: Explanation, image: int) -> DisplayImage:
         have = [str(number) for number, each in enumerate(found.display_images) if each is not None]
         raise OptionError(f"the picture of image {image} was not saved with its maps; those of {few(have)} were")
     if found.model is None:
-        raise OptionError("an explanation without its model and its pictures cannot be drawn")
+        raise OptionError("an explanation without its model and its images cannot be drawn")
     return display_image(found.model, found.pictures.items[image])
 
 
 def _panel(
     found: Explanation, beneath: DisplayImage, layer: str, concept: str, kind: str, outline: str | None
 ) -> Panel:
-    """Give the panel of the one image of an explanation."""
+    """Return the panel of the one image of an explanation."""
     from sacv.report.figure import Panel
 
     maps, number = found.maps[layer], found.concepts.index(concept)
@@ -128,7 +128,7 @@ def _panel(
     silent = kind == "contribution" and any(note.layer == layer and note.kind in UNDRAWN_NOTES for note in found.notes)
     picture = Image.open(io.BytesIO(beneath.pictures[at]))
     if silent:
-        return Panel(picture, beneath.region, None, words="the same at every place: not drawn")
+        return Panel(picture, beneath.region, None, words="the same at every location: not drawn")
     return Panel(picture, beneath.region, _rows(values), _rows(mark), _rows(inside), words)
 
 
@@ -140,7 +140,7 @@ def _slice(values: NDArray[Any] | None, cell: int, flipped: bool) -> NDArray[Any
 
 
 def _rows(values: NDArray[Any] | None) -> Any:
-    """Give a map to draw: that of a signal becomes a row."""
+    """Return a map to draw: that of a signal becomes a row."""
     return values[None] if values is not None and values.ndim == 1 else values
 
 
@@ -177,7 +177,7 @@ def write_pngs(found: Explanation, folder: Path) -> int:
 
 
 def plain_names(names: Sequence[str], otherwise: str) -> list[str]:
-    """Give for each name one that a file may have, all of them apart even where upper case does not count."""
+    """Return for each name one that a file may have, all of them apart even where upper case does not count."""
     found: list[str] = []
     for each in names:
         plain = re.sub(r"[^\w.]+", "-", each).strip("-.")[:60] or otherwise

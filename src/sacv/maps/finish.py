@@ -56,7 +56,7 @@ def finish(
     weak: Mapping[tuple[str, str], Sequence[str]],
     last: range,
 ) -> Explanation:
-    """Give the explanation of all images.
+    """Return the explanation of all images.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def _target_notes(reducer: ExplainReducer) -> list[Note]:
 
 
 def _mark(rows: StoredRows, number: int, found: ExplainedLayer, images: int) -> None:
-    """Add the marks of what beats chance, and remove the maps that were needed for them alone."""
+    """Add the marks of what is significant, and remove the maps that were needed for them alone."""
     limits = [limit for cav in found.cavs if (limit := found.null_maxima.limits(cav)) is not None]
     if len(limits) < len(found.cavs):
         return
@@ -135,7 +135,7 @@ def _mark(rows: StoredRows, number: int, found: ExplainedLayer, images: int) -> 
 
 
 def _one_class(rows: StoredRows, images: int) -> bool:
-    """Tell whether there are several images, and one class is explained of all, or a function."""
+    """Return whether there are several images, and one class is explained of all, or a function."""
     targets = rows.read("images")[:, COLUMNS.index("target")]
     return images > 1 and (bool(np.isnan(targets).all()) or bool((targets == targets[0]).all()))
 

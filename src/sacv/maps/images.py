@@ -28,9 +28,9 @@ class ExplainedImage:
     path
         Its name: a path, or where it stands among the images given.
     size
-        Width and height of the original picture in pixels, or of the input where a tensor was given.
+        Width and height of the original image in pixels, or of the input where a tensor was given.
     region
-        The part of the picture that the network saw: left, top, right, bottom in pixels. The grid of every map
+        The part of the image that the network saw: left, top, right, bottom in pixels. The grid of every map
         divides it evenly. None where the transform does not tell.
     target, target_name
         The class explained; without an index where the target is no class (`sacv.targets`).
@@ -61,7 +61,7 @@ def figures(
     seen: Sequence[tuple[tuple[int, int], Box | None]],
     in_fit: Sequence[bool],
 ) -> Float64:
-    """Give the figures of a batch, float64 `(n, len(COLUMNS))`; what there is none of is NaN.
+    """Return the figures of a batch, float64 `(n, len(COLUMNS))`; what there is none of is NaN.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def figures(
 
 
 def explained_image(path: str, row: Float64, model: VisionModel, target: Target) -> ExplainedImage:
-    """Give an image from its figures."""
+    """Return an image from its figures."""
     told = {name: None if np.isnan(value) else float(value) for name, value in zip(COLUMNS, row, strict=True)}
     index, best = (None if told[name] is None else int(told[name] or 0) for name in ("target", "predicted"))
     return ExplainedImage(

@@ -24,7 +24,7 @@ from sacv.maps.reliability import FIELDS, Checks, from_table
 from sacv.maps.within import ExplainedWithin
 
 ORIGIN = ("input_shape", "layers", "cavs", "model", "solver", "facts")
-"""What the label file says of bank and model (`sacv.maps.provenance`)."""
+"""What the label file records about bank and model (`sacv.maps.provenance`)."""
 
 KINDS: Mapping[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8"), "BOOL": np.dtype(np.bool_)}
 
@@ -41,7 +41,7 @@ def corrupt_on_error(folder: Path) -> Iterator[None]:
 
 
 def load_parts(folder: Path, labels: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the fields of an explanation that lie in its folder."""
+    """Return the fields of an explanation that lie in its folder."""
     concepts, layers = _texts(labels["concepts"]), _texts(labels["layers"])
     known = {(cav["layer"], cav["concept"]): cav["presence"]["told"] for cav in labels["cavs"]}
     missing = [(layer, concept) for layer in layers for concept in concepts if (layer, concept) not in known]
@@ -73,7 +73,7 @@ def _texts(names: Iterable[Any]) -> tuple[str, ...]:
 
 
 def _gone(path: str) -> NoReturn:
-    raise UnreadableImageError(f"{path} is not read again for a saved explanation; load the picture yourself")
+    raise UnreadableImageError(f"{path} is not read again for a saved explanation; load the image yourself")
 
 
 def _image(row: Mapping[str, Any]) -> ExplainedImage:
@@ -85,7 +85,7 @@ def _image(row: Mapping[str, Any]) -> ExplainedImage:
 
 
 def _mapped(file: Path) -> dict[str, Array]:
-    """Give the arrays of a safetensors file, mapped into memory."""
+    """Return the arrays of a safetensors file, mapped into memory."""
     with file.open("rb") as opened:
         length = int.from_bytes(opened.read(8), "little")
         header = json.loads(opened.read(length))
@@ -135,7 +135,7 @@ class LoadedMaps(Mapping[str, LayerMaps]):
 def _lines(
     folder: Path, layers: Sequence[str], concepts: int, images: int
 ) -> dict[str, list[tuple[Checks, ...]]] | None:
-    """Give the trust lines from the scores, if there are any; rows go through layers, concepts and images."""
+    """Return the reliability checks from the scores, if there are any; rows go through layers, concepts and images."""
     file = pq.ParquetFile(folder / "scores.parquet")
     if FIELDS[0] not in file.schema_arrow.names:
         return None

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from sacv.maps.explanation import Explanation
 
 ROOM = 700_000
-"""Bytes of maps and pictures of a page within a notebook, about."""
+"""Bytes of maps and images of a page within a notebook, about."""
 
 LAYERS, CONCEPTS = 3, 4
-"""Of the picture that needs no widget: the last layers and the first concepts, at most."""
+"""Of the image that needs no widget: the last layers and the first concepts, at most."""
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -40,8 +40,8 @@ class Selection:
     kind
         The map that is seen: "relevance", "contribution", "present" or "chance".
     location
-        Row and column that are pinned, or of a signal the place along its axis; of a volume, row and column of the
-        slice that is seen. None where no place is pinned.
+        Row and column that are pinned, or of a signal the location along its axis; of a volume, row and column of the
+        slice that is seen. None where no location is pinned.
     """
 
     image: int
@@ -58,7 +58,7 @@ class NotebookDisplay(ABC):
 
     @abstractmethod
     def explanations(self) -> Sequence[Explanation]:
-        """Give the explanations that are shown together, of the same images."""
+        """Return the explanations that are shown together, of the same images."""
 
     @cached_property
     def _report_images(self) -> tuple[list[int], list[DisplayImage]]:
@@ -73,7 +73,7 @@ class NotebookDisplay(ABC):
         MissingExtraError
             If the extra `notebook` is not installed.
         OptionError
-            If there are no pictures to draw.
+            If there are no images to draw.
         """
         return notebook.widget_of(page_data(self.explanations(), *self._report_images))
 
@@ -100,13 +100,13 @@ class NotebookDisplay(ABC):
     def _repr_mimebundle_(
         self, include: Container[str] | None = None, exclude: Container[str] | None = None
     ) -> dict[str, Any]:
-        """Give the widget, where a front end draws it, and a picture that stays when the notebook is converted."""
+        """Return the widget, where a front end draws it, and an image that stays when the notebook is converted."""
         if notebook.text_alone():
             return {"text/plain": repr(self)}
         try:
             return {"text/plain": repr(self), **self._static(), **self._live()}
-        except SacvError as error:  # such as of pictures that are gone
-            return {"text/plain": f"{self!r}\nIt has no picture: {error}"}
+        except SacvError as error:  # such as of images that are gone
+            return {"text/plain": f"{self!r}\nIt has no image: {error}"}
 
     def _live(self) -> dict[str, Any]:
         if not (notebook.front_end() and notebook.has_widgets()):
@@ -128,7 +128,7 @@ class NotebookDisplay(ABC):
         }
 
     def _small(self) -> ViewerData:
-        """Give what the viewer draws of the first images, as many as have room in a notebook."""
+        """Return what the viewer draws of the first images, as many as have room in a notebook."""
         numbers, pictures = self._report_images
         one = page_data(self.explanations(), numbers[:1], pictures[:1])
         size = sum(array.nbytes for array in one.arrays.values())

@@ -41,7 +41,7 @@ def layer_notes(layer: str, slopes: Slopes, one_class: bool, method: Method, adv
                 layer,
                 "zero derivative" if slopes.gives else "zero contribution",
                 "The gradient is zero everywhere: the logit does not change with this layer's locations, as where only "
-                f"a class token is read after it. Ask about {advice()}.",
+                f"a class token is read after it. Explain {advice()}.",
             )
         ]
     if slopes.saturated:
@@ -62,7 +62,7 @@ def layer_notes(layer: str, slopes: Slopes, one_class: bool, method: Method, adv
                 layer,
                 "linear rest",
                 "The gradient is the same for every image: nothing but linear layers follow, so that it tells of the "
-                f"network alone and not of these images. Ask about {advice()}, or measure with "
+                f"network alone and not of these images. Explain {advice()}, or measure with "
                 "GradientTimesConcept().",
             )
         ]
@@ -90,14 +90,14 @@ def _constant(layer: str, method: Method, advice: Callable[[], str]) -> Note:
             layer,
             "constant derivative",
             "The gradient is the same at every location: only global average pooling and a linear head follow this "
-            "layer. What differs between places is only how much of the concept is there.",
+            "layer. What differs between locations is only how much of the concept is there.",
         )
     return Note(
         layer,
         "constant contribution",
         "The gradient is the same at every location: only global average pooling and a linear head follow this "
-        f"layer, so that it cannot tell places apart. Ask about {advice()}, read the relevance alone, or measure with "
-        "GradientTimesConcept() or Ablation().",
+        f"layer, so that it cannot distinguish locations. Explain {advice()}, use the relevance alone, or measure "
+        "with GradientTimesConcept() or Ablation().",
     )
 
 
@@ -119,7 +119,7 @@ def bank_notes(
             Note(
                 None,
                 "no null",
-                "No null was drawn (nulls=0, or fewer than 4 random images), so that no location can be called "
+                "The bank has no null CAVs (nulls=0, or fewer than 4 random images), so that no location can be called "
                 "significant; fit with --nulls 199.",
             )
         )
@@ -127,8 +127,8 @@ def bank_notes(
         Note(
             layer,
             "another grid",
-            f"The mask of presence was calibrated on a grid of {bank.layers[layer].grid}, and the pictures have "
-            f"{grid}: it is left out. Explain pictures of the size that the bank was fitted on.",
+            f"The presence mask was calibrated on a grid of {bank.layers[layer].grid}, and the images have "
+            f"{grid}: it is left out. Explain images of the size that the bank was fitted on.",
         )
         for layer, grid in grids.items()
         if grid != bank.layers[layer].grid and any(bank.cav(layer, concept).calibrated for concept in bank.concepts)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def origin_of(found: Explanation) -> dict[str, Any]:
-    """Give it for an explanation that has its bank and its model.
+    """Return it for an explanation that has its bank and its model.
 
     Raises
     ------
@@ -23,7 +23,7 @@ def origin_of(found: Explanation) -> dict[str, Any]:
         If it has not.
     """
     if found.bank is None or found.model is None:
-        raise OptionError("an explanation without bank and model says what it was made with in `origin`")
+        raise OptionError("an explanation without bank and model needs `origin`")
     bank, first = found.bank, found.pictures.items[0].load()
     input_shape = found.model.inputs([first]).shape[1:]
     fields = found.model.receptive_fields(input_shape, found.layers)

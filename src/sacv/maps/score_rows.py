@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def score_rows(explanation: Explanation) -> Iterator[list[dict[str, Any]]]:
-    """Give the rows of `Explanation.scores`, some images at a time."""
+    """Return the rows of `Explanation.scores`, some images at a time."""
     for layer in explanation.layers:
         for number in range(len(explanation.concepts)):
             for some in chunks(len(explanation.images)):

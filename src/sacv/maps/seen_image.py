@@ -1,4 +1,4 @@
-"""The picture that maps are drawn on."""
+"""The image that maps are drawn on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sacv.model import Box, Framed, VisionModel
 
 
 def image_seen(model: VisionModel, image: Loaded, part: float) -> tuple[Image.Image, Box]:
-    """Give the picture to draw on, and the part of it that the grid covers; of a volume the slice at `part`."""
+    """Return the image to draw on, and the part of it that the grid covers; of a volume the slice at `part`."""
     if isinstance(image, Image.Image) and isinstance(model.transform, Framed):
         return image, model.transform.region(image.size)
     # The way back to the original is not known here, so the input itself is drawn, its contrast stretched.

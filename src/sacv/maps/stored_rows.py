@@ -65,7 +65,7 @@ class StoredRows:
             self._lengths[name] += len(values)
 
     def read(self, name: str) -> Array:
-        """Give an array, mapped into memory: what is never touched takes none, nor what is let go.
+        """Return an array, mapped into memory: what is never touched takes none, nor what is let go.
 
         What is written to it stays with it, and does not reach the disk.
         """

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sacv.maps.layer_maps import LayerMaps
 
 UNDRAWN_NOTES = ("zero contribution", "constant contribution")
-"""Kinds of notes on maps of contribution that say nothing about places."""
+"""Kinds of notes on maps of contribution that say nothing about locations."""
 
 NAMED = 10
 """Files left out that the page names."""
@@ -35,10 +35,10 @@ MOST = 240
 """Images that a page shows at most."""
 
 ROOM = 17_000_000
-"""Bytes of maps and pictures that a page of many images holds, about; in its file they take four thirds of that."""
+"""Bytes of maps and images that a page of many images holds, about; in its file they take four thirds of that."""
 
 PICTURE = 70_000
-"""Bytes of a picture, about."""
+"""Bytes of an image, about."""
 
 SCORES = (
     "relevant", "relevance_max", "relevance_mean", "sacv_score", "sacv_positive", "sacv_negative", "contribution_sum",
@@ -50,7 +50,7 @@ CHOSEN = f"images are shown: {RULE}. scores.parquet has a row for each image."
 
 
 def report_numbers(found: Explanation) -> tuple[int, ...]:
-    """Give the numbers of the images that a page shows: all, or as many of the choice as it has room for."""
+    """Return the numbers of the images that a page shows: all, or as many of the choice as it has room for."""
     kinds = 5 + 2 * len(found.concepts)  # float16 twice, marks three times
     cells = sum(int(np.prod(found.maps[layer].grid)) for layer in found.layers)
     each = PICTURE + cells * len(found.concepts) * kinds // 2
@@ -61,7 +61,7 @@ def report_numbers(found: Explanation) -> tuple[int, ...]:
 def page_data(
     explanations: Sequence[Explanation], numbers: Sequence[int], pictures: Sequence[DisplayImage]
 ) -> ViewerData:
-    """Give what the viewer draws.
+    """Return what the viewer draws.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def _add_maps(blocks: Blocks, shown: Sequence[Explanation], number: int, layer: 
 
 
 def _lines(values: NDArray[Any]) -> NDArray[Any]:
-    """Give maps to draw: those of signals `(images, concepts, length)` become a row each."""
+    """Return maps to draw: those of signals `(images, concepts, length)` become a row each."""
     return values[:, :, None, :] if values.ndim == 3 else values
 
 
@@ -155,7 +155,7 @@ def _add_scores(blocks: Blocks, shown: Sequence[Explanation]) -> None:
 
 
 def _summary(found: Explanation) -> NDArray[np.float64]:
-    """Give the mean SACV score over all images and its 95 % interval, `(layers, concepts, 3)`.
+    """Return the mean SACV score over all images and its 95 % interval, `(layers, concepts, 3)`.
 
     The interval is Student's, mean +- t s / sqrt(n); of one image it is missing.
     """
@@ -205,7 +205,7 @@ def _layer_notes(found: Explanation, layer: str) -> list[str]:
 
 
 def _shares(fields: Sequence[Sequence[Sequence[int]]], size: Sequence[int]) -> list[list[list[float]]]:
-    """Give the first and past-last line of each field, along rows and columns, as shares of the input."""
+    """Return the first and past-last line of each field, along rows and columns, as shares of the input."""
     return [
         [[round(first / side, 5), round(last / side, 5)] for first, last in axis]
         for axis, side in zip(fields, size, strict=True)
@@ -243,13 +243,13 @@ def _shape_note(grid: tuple[int, ...], pictures: Sequence[DisplayImage]) -> list
 
 
 def _checks(found: Explanation, layer: str, number: int, row: int) -> list[list[str]]:
-    """Give the checks of an image, each as its kind and its figure."""
+    """Return the checks of an image, each as its kind and its figure."""
     line = None if found.checks is None else found.checks[layer][row][number]
     return [[one.kind, one.figure] for one in words_of(line, found.value)]
 
 
 def quality_text(found: Explanation, bank: ConceptBank, layer: str, concept: str) -> dict[str, str]:
-    """Give the figures of a CAV by their label."""
+    """Return the figures of a CAV by their label."""
     quality = bank.cav(layer, concept).quality
     return {
         "accuracy, locations": f"{quality.accuracy:.3f}",
@@ -266,7 +266,7 @@ def quality_text(found: Explanation, bank: ConceptBank, layer: str, concept: str
 
 
 def image_score_text(quality: Quality) -> dict[str, str]:
-    """Give the AUROC of image scores by its label, where there are any."""
+    """Return the AUROC of image scores by its label, where there are any."""
     if quality.image_score_auroc is None or quality.image_score_interval is None:
         return {}
     low, high = quality.image_score_interval

@@ -51,7 +51,7 @@ class ClassScores:
         images, `low` to `high`; `run_mean` and `run_sd` over the random runs; `effect`, the distance of `run_mean` from
         no effect in standard deviations of the null; `chance`, how far from no effect 95 % of the null's scores lie at
         most; `p`, two-sided; `p_holm` and `p_bh`, corrected over all rows of the same score; `images`; `weak`, whether
-        the CAV is below the bars.
+        the CAV is below the quality thresholds.
     rows
         On disk, a row for each image, layer, concept and target; see `images`.
     notes
@@ -113,7 +113,7 @@ class ClassScores:
         return self.rows.frame()
 
     def to_json(self) -> dict[str, Any]:
-        """Give everything but the rows of the images."""
+        """Return everything but the rows of the images."""
         rows = self.table.astype(object).where(self.table.notna(), None).to_dict(orient="records")
         return {
             "kind": KIND,
@@ -127,11 +127,11 @@ class ClassScores:
         }
 
     def with_command(self, command: str) -> ClassScores:
-        """Give the same, made by a command, as its page says."""
+        """Return the same, made by a command, as its page says."""
         return replace(self, settings={**self.settings, "command": command})
 
     def save(self, folder: str | Path) -> None:
-        """Write the scores as a folder; one that was there survives any failure.
+        """Write the scores as a folder; an existing one survives any failure.
 
         Raises
         ------

@@ -70,7 +70,7 @@ class ImageTerms:
     relevant: Float64
 
     def columns(self) -> Float64:
-        """Give the terms in the order of `COLUMNS`, `(images, vectors, columns)`."""
+        """Return the terms in the order of `COLUMNS`, `(images, vectors, columns)`."""
         sign = (np.sign(self.derivative) + 1) / 2
         return np.stack(
             [
@@ -95,18 +95,18 @@ def image_terms(
     detectors: Float64 | None = None,
     inside: NDArray[np.bool_] | None = None,
 ) -> ImageTerms:
-    """Give the terms of a batch.
+    """Return the terms of a batch.
 
     Parameters
     ----------
     cells
-        Activations as the CAVs read them, `(n, *grid, channels)`.
+        Activations after the bank's preprocessing, `(n, *grid, channels)`.
     gradients
         Of the logit, the same shape.
     vectors, thresholds
         `(k, channels)` and `(k,)`.
     detectors
-        `(k, channels)`: along which a location is held against the threshold; the vectors by default.
+        `(k, channels)`: along which a location is compared with the threshold; the vectors by default.
     inside
         Bool `(n, *grid)`: the locations that all sums are over; all by default.
     """
@@ -139,7 +139,7 @@ def image_terms(
 
 
 def evaluate(kind: str, sums: Float64) -> Float64:
-    """Give a score from sums over images `(..., columns)`."""
+    """Return a score from sums over images `(..., columns)`."""
     column = dict(zip(COLUMNS, np.moveaxis(sums, -1, 0), strict=True))
     if kind == "tcav":
         found: Float64 = column["positive_count"] / column["images"]

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from sacv.scores.class_scores import ClassScores
 
 WEAK = " is too weak to rely on: "
-"""In the notes on CAVs below the bars, whose verdict says so too."""
+"""In the notes on CAVs below the quality thresholds, whose verdict says so too."""
 
 DRAWN = {
     "sacv": ("SACV score", "logits per unit of the concept\N{RIGHT SINGLE QUOTATION MARK}s vector"),
-    "tcav": ("TCAV score", "share of pictures"),
+    "tcav": ("TCAV score", "share of images"),
 }
 """The scores that are drawn, with title and axis."""
 
@@ -36,8 +36,8 @@ SHORT = {
 """Verdicts beside a lane."""
 
 MEANING = {
-    "score": "sacv: mean over the pictures of what the concept contributes where it is seen; sacv_density: the same of "
-    "an average place; tcav: share of pictures whose target rises with the concept; magnitude and smooth weigh it",
+    "score": "sacv: mean over the images of what the concept contributes where it is seen; sacv_density: the same of "
+    "an average place; tcav: share of images whose target rises with the concept; magnitude and smooth weigh it",
     "value": "of the bank's own direction",
     "from": "lower end of the 95 % interval over images",
     "to": "upper end of the 95 % interval over images",
@@ -62,12 +62,12 @@ FIGURES = {
 
 
 def page_of(found: ClassScores) -> Page:
-    """Give the page of scores."""
+    """Return the page of scores."""
     targets, nulls = list(found.settings["targets"]), found.provenance["nulls"]
     given = {target: verdicts(found, target) for target in targets}
     sentences = [sentence(given[target], target) for target in targets]
     images = counted(found.settings["images"], "image")
-    beside = f", held against {nulls} random directions" if nulls else ""
+    beside = f", compared with {nulls} random directions" if nulls else ""
     few_nulls = unreachable(found)
     several, weak = len(targets) > 1, [note for note in found.notes if WEAK in note]
     return Page(
@@ -128,7 +128,7 @@ def _chart(rows: pd.DataFrame, kind: str, target: str, given: Mapping[tuple[str,
         panels.append(Panel(str(layer), lanes, scale.ticks(), scale.place(centre)))
     tested = not rows["chance"].isna().all()
     use = "The headline goes by this score." if kind == SCORE else "It says how often a concept counts, not how much."
-    test = " Short line: the mean of the runs, which is held against chance; grey band: 95 % of random directions."
+    test = " Short line: the mean of the runs, which is compared with chance; grey band: 95 % of random directions."
     return Chart(
         name=f"{kind} {target}",
         title=f"{title} of {target}, by layer",
@@ -195,7 +195,7 @@ def _provenance(found: ClassScores) -> Provenance:
             "solver": f"{solver_text(made['solver'])}; {made['runs']} runs, {made['nulls']} null directions",
             "targets": ", ".join(settings["targets"]),
             "images": f"{settings['images']}" + ("" if groups is None else f" of {groups} groups"),
-            **{f"within masks, {layer}": f"{counts} of the places" for layer, counts in found.within.items()},
+            **{f"within masks, {layer}": f"{counts} of the locations" for layer, counts in found.within.items()},
             "seeds": f"intervals {settings['seed']}, bank {made['bank']['seed']}",
             "versions": versions_text(made["versions"]),
             **({"command": settings["command"]} if "command" in settings else {}),

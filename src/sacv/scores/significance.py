@@ -18,7 +18,7 @@ BLOCK = 4_000_000
 
 
 def p_value(value: float, null: Float64, centre: float) -> float:
-    """Give the two-sided p-value of a score against those of null CAVs, (1 + b) / (1 + n).
+    """Return the two-sided p-value of a score against those of null CAVs, (1 + b) / (1 + n).
 
     b of n null scores lie as far from `centre`, the score of no effect, as `value` does or farther. Not a number where
     there is no null. (Phipson and Smyth, "Permutation p-values should never be zero", 2010.)
@@ -31,7 +31,7 @@ def p_value(value: float, null: Float64, centre: float) -> float:
 
 
 def effect_size(value: float, null: Float64, centre: float) -> float:
-    """Give the distance from `centre` in units of the null's spread about it; not a number without a null."""
+    """Return the distance from `centre` in units of the null's spread about it; not a number without a null."""
     if not len(null):
         return float("nan")
     spread = float(np.sqrt(np.mean((null - centre) ** 2)))
@@ -39,7 +39,7 @@ def effect_size(value: float, null: Float64, centre: float) -> float:
 
 
 def reach(null: Float64, centre: float) -> float:
-    """Give the distance from `centre` that 95 % of null scores do not exceed; not a number without a null."""
+    """Return the distance from `centre` that 95 % of null scores do not exceed; not a number without a null."""
     return float(np.quantile(np.abs(null - centre), 0.95)) if len(null) else float("nan")
 
 
@@ -63,7 +63,7 @@ def benjamini_hochberg(values: Float64) -> Float64:
 
 
 def interval(values: Float64, statistic: Callable[[Float64], Float64], rng: np.random.Generator) -> tuple[float, float]:
-    """Give the 95 % bootstrap interval of a statistic over images.
+    """Return the 95 % bootstrap interval of a statistic over images.
 
     Parameters
     ----------

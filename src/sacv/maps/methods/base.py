@@ -34,11 +34,11 @@ class Scene:
     gradients
         Its derivative, `(n, *grid, channels)`.
     read
-        The activations as the bank reads them, `(n, *grid, channels)`.
+        The activations after the bank's preprocessing, `(n, *grid, channels)`.
     relevance
         Float32 `(n, concepts, *grid)`; see `sacv.maps.relevance`.
     position
-        Float32 `(n, concepts, *grid)`: v . a(p), a as the bank reads it.
+        Float32 `(n, concepts, *grid)`: v . a(p), a after the bank's preprocessing.
     derivative
         Float32 `(n, concepts, *grid)`: v . dz/da(p).
     cavs, bank
@@ -67,7 +67,7 @@ class Scene:
         return self.rest.record.cells
 
     def amount(self, *, beyond_threshold: bool = False) -> torch.Tensor:
-        """Give the concept's amount s(p), float64 `(n, concepts, *grid)`.
+        """Return the concept's amount s(p), float64 `(n, concepts, *grid)`.
 
         A bank made on activations divided by their length is read so; the amount is in units of the activation itself.
         With `beyond_threshold` it counts from where relevance is 0, and not from mu.
@@ -85,7 +85,7 @@ class Scene:
         return found
 
     def probability(self) -> torch.Tensor:
-        """Give the calibrated probability that a location shows the concept, float64 `(n, concepts, *grid)`.
+        """Return the calibrated probability that a location shows the concept, float64 `(n, concepts, *grid)`.
 
         It is one half at the threshold, and its logit is the log-likelihood ratio of two normal distributions of equal
         spread, `(s / sd^2) r(p)`, with s the step between the means of random and of concept along w and sd the spread
@@ -101,16 +101,16 @@ class Scene:
         return torch.sigmoid(slope * self.relevance.double())
 
     def detector_gain(self) -> torch.Tensor:
-        """Give w . v of each concept: what the detector sees of one unit of activation along v."""
+        """Return w . v of each concept: what the detector sees of one unit of activation along v."""
         parts = [1.0 if cav.own_detector is None else float(cav.detector @ cav.vector) for cav in self.cavs]
         return _per_concept(torch.tensor(parts, dtype=torch.float64), self.relevance)
 
     def direction(self, number: int) -> torch.Tensor:
-        """Give the vector of a concept, float64 `(channels,)`, where the activations are."""
+        """Return the vector of a concept, float64 `(channels,)`, where the activations are."""
         return torch.from_numpy(np.array(self.cavs[number].vector)).to(self.cells.device)
 
     def explained(self, row: int, cells: torch.Tensor) -> torch.Tensor:
-        """Give the scalar explained of an image, float64 `(m,)`, after other activations `(m, *grid, channels)`."""
+        """Return the scalar explained of an image, float64 `(m,)`, after other activations `(m, *grid, channels)`."""
         return self.rest.values(torch.full((len(cells),), row), cells)
 
     def ablated(
@@ -174,8 +174,8 @@ class Method(ABC):
 
     @abstractmethod
     def maps(self, scene: Scene) -> torch.Tensor:
-        """Give the contribution of every location, float32 `(n, concepts, *grid)`, signed."""
+        """Return the contribution of every location, float32 `(n, concepts, *grid)`, signed."""
 
     def describe(self) -> dict[str, Any]:
-        """Give the method's name and parameters, as an explanation records them."""
+        """Return the method's name and parameters, as an explanation records them."""
         return {"name": type(self).__name__, "parameters": asdict(self), "unit": self.unit, "meaning": self.meaning}

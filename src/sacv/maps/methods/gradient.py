@@ -35,10 +35,10 @@ class Gradient(Method):
     @property
     def meaning(self) -> str:
         """What the map says."""
-        return "how the value explained would change if the activation at a place moved along v"
+        return "how the value explained would change if the activation at a location moved along v"
 
     def maps(self, scene: Scene) -> torch.Tensor:
-        """Give v . dz/da(p); see `Method.maps`."""
+        """Return v . dz/da(p); see `Method.maps`."""
         return scene.derivative
 
 
@@ -57,7 +57,7 @@ class Gated(Method):
         return "the derivative along v, weighted by the probability that the concept is there"
 
     def maps(self, scene: Scene) -> torch.Tensor:
-        """Give P(p) v . dz/da(p); see `Method.maps`."""
+        """Return P(p) v . dz/da(p); see `Method.maps`."""
         return (scene.probability() * scene.derivative).float()
 
 
@@ -80,5 +80,5 @@ class GradientTimesConcept(Method):
         return "how the value explained changes, to first order, from the threshold to what is there"
 
     def maps(self, scene: Scene) -> torch.Tensor:
-        """Give r(p) / (w . v) times v . dz/da(p); see `Method.maps`."""
+        """Return r(p) / (w . v) times v . dz/da(p); see `Method.maps`."""
         return (scene.relevance.double() / scene.detector_gain() * scene.derivative).float()
