@@ -208,7 +208,7 @@ def show_explanation(found: Explanation) -> None:
     if found.within is not None:
         for layer in found.layers:
             for concept in found.concepts:
-                say(f"Within masks, {layer}, {concept}: {found.within.told(layer, concept)}")
+                say(f"Within masks, {layer}, {concept}: {found.within.summary(layer, concept)}")
     for row in rows:
         if row.get("doubts"):
             say(f"Doubt {row['concept']!r} at {row['layer']} in {row['image']}: {row['doubts']}")

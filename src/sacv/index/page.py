@@ -65,8 +65,8 @@ def draw(found: SearchResult, command: str | None = None) -> str:
 
 def _concept(found: SearchResult, layer: str, concept: str) -> _List:
     quality = found.bank.cav(layer, concept).quality
-    told = f"Held-out AUROC of its locations {quality.auroc:.3f}."
-    return _List(f"{concept}, at {layer}", "relevance", (told,), found.best[layer, concept])
+    remark = f"Held-out AUROC of its locations {quality.auroc:.3f}."
+    return _List(f"{concept}, at {layer}", "relevance", (remark,), found.best[layer, concept])
 
 
 def _within_bounds(lists: Sequence[_List]) -> tuple[list[_List], list[_List]]:

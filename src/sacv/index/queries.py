@@ -1,6 +1,6 @@
 r"""Places of images that others are compared with, by the cosine of their activations.
 
-cos(p) = a(p) . a(q) / (\|a(p)\| \|a(q)\|)        a after the bank's preprocessing, q the location asked for
+cos(p) = a(p) . a(q) / (\|a(p)\| \|a(q)\|)        a after the bank's preprocessing, q the query location
 """
 
 from __future__ import annotations

@@ -226,8 +226,8 @@ class Search:
             cavs = [self.bank.cav(layer, concept) for concept in self.bank.concepts]
             shown, along = (found.cpu().numpy() for found in (relevance(read, cavs), evidence(read, cavs)))
             for number, cav in enumerate(cavs):
-                told = present(cav, read, along[:, number]) if draft.grid == self.bank.layers[layer].grid else None
-                marks = None if told is None else told.marks
+                presence = present(cav, read, along[:, number]) if draft.grid == self.bank.layers[layer].grid else None
+                marks = None if presence is None else presence.marks
                 columns |= greatest(layer, cav.concept, shown[:, number], _anywhere(marks, len(shown)))
                 key = (layer, cav.concept)
                 state.best[key] = draft.joined(state.best[key], shown[:, number], along[:, number], marks)

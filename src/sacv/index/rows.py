@@ -86,7 +86,7 @@ class RowWriter:
 
     def _write_group(self) -> None:
         table = pa.Table.from_batches(self._waiting)
-        with _told(self._file):
+        with _storage_error(self._file):
             self._writer.write_table(table.slice(0, self._group).combine_chunks(), row_group_size=self._group)
         self._waiting = table.slice(self._group).to_batches()
 
@@ -109,19 +109,19 @@ def row_writer(file: Path, kind: pa.Schema, group: int) -> Iterator[RowWriter]:
     StorageError
         If it cannot be written.
     """
-    with _told(file):
+    with _storage_error(file):
         writer = pq.ParquetWriter(file, kind)
     try:
         rows = RowWriter(writer, file, group)
         yield rows
         rows.close()
     finally:
-        with _told(file):
+        with _storage_error(file):
             writer.close()
 
 
 @contextmanager
-def _told(file: Path) -> Iterator[None]:
+def _storage_error(file: Path) -> Iterator[None]:
     """Turn what goes wrong with the file into the one error."""
     try:
         yield

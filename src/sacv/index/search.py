@@ -101,7 +101,7 @@ def search(
     OptionError
         If a number is below 1, or a location of `like` lies outside of its image.
     LayerError
-        If the bank has no such layer, or a layer has another number of channels than the bank says.
+        If the bank has no such layer, or a layer has another number of channels than in the bank.
     ImageError
         If images cannot be read.
     ActivationError
@@ -114,7 +114,9 @@ def search(
             raise OptionError(f"{name} must be at least 1, not {value}")
     likes = [like] if isinstance(like, Like) else list(like)
     if layer is not None and not likes:
-        raise OptionError(f"layer={layer!r} says where activations are compared, but nothing is given as `like`")
+        raise OptionError(
+            f"layer={layer!r} names the layer where activations are compared, but nothing is given as `like`"
+        )
     if layer is not None:
         bank.cav(layer, bank.concepts[0])
     total, size = count_images(images), model.batch_size(batch_size)
@@ -255,8 +257,8 @@ def _ranked(model: VisionModel, bank: ConceptBank, inputs: torch.Tensor) -> list
 def _notes(bank: ConceptBank, state: State, weak: dict[tuple[str, str], tuple[str, ...]]) -> Iterator[str]:
     if bank.within is not None:
         yield without_masks(bank.within, "A search takes no masks: check where the locations lie.")
-    for (layer, concept), told in weak.items():
-        yield f"{concept!r} at {layer!r} is too weak to rely on: {', and '.join(told)}."
+    for (layer, concept), reasons in weak.items():
+        yield f"{concept!r} at {layer!r} is too weak to rely on: {', and '.join(reasons)}."
     for layer, grid in state.other_grids.items():
         if any(bank.cav(layer, concept).calibrated for concept in bank.concepts):
             yield (

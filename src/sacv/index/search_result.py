@@ -188,7 +188,7 @@ def located(best: Mapping[tuple[str, str], Top], model: VisionModel) -> pa.Table
 
 
 def resembling(queries: Sequence[Query], alike: Sequence[Top], model: VisionModel) -> pa.Table:
-    """Return the table of the locations that resemble those asked for."""
+    """Return the table of the locations that resemble the queries."""
     rows = [
         {"layer": query.layer, "like": query.name} | row | {"cosine": place.value}
         for query, top in zip(queries, alike, strict=True)

@@ -12,7 +12,7 @@ from sacv.maps.reliability import Checks
 
 DOUBTS = {
     "weak evidence": (
-        "Even the strongest location of this image looks less like the concept than nearly all images that it was "
+        "Even the strongest location of this image resembles the concept less than nearly all images that it was "
         "learned from: the locations shown may be something else."
     ),
     "evidence beyond": (
@@ -95,8 +95,8 @@ def words_of(line: Checks | None, value: str) -> list[CheckWords]:
 
 
 def _moves(line: Checks, value: str) -> str:
-    told = f"taking the concept out everywhere changes {value} by {line.ablation:+.3g}"
-    told += f" (by the gradient {line.ablation_by_gradient:+.3g})"
+    text = f"taking the concept out everywhere changes {value} by {line.ablation:+.3g}"
+    text += f" (by the gradient {line.ablation_by_gradient:+.3g})"
     if line.sign_agreement is not None:
-        told += f"; both agree in sign for {line.sign_agreement:.0%} of the concepts in this image"
-    return told
+        text += f"; both agree in sign for {line.sign_agreement:.0%} of the concepts in this image"
+    return text

@@ -133,7 +133,7 @@ def explain(
     ActivationError
         If activations, logits or gradients are not finite.
     LayerError
-        If a layer has another number of channels than the bank says, or its grid changes between images.
+        If a layer has another number of channels than in the bank, or its grid changes between images.
     StorageError
         If there is no room for the maps.
     """
@@ -168,7 +168,7 @@ def explain(
 
 
 def _names(reducers: Sequence[ExplainReducer], images: int) -> list[str]:
-    """Name the targets, once it is known that they are different and stand for so many images."""
+    """Return a name for each target, after checking that targets differ and fit the number of images."""
     names: list[str] = []
     for number, reducer in enumerate(reducers):
         require_images(reducer.aimed, images)

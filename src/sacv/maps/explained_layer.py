@@ -105,9 +105,9 @@ class ExplainedLayer:
         evident = evidence(scene.read, self.cavs).cpu().numpy()
         if evident.shape[2:] != self.bank.layers[self.layer].grid:
             return {}
-        told = [present(cav, scene.read, evident[:, number], inside) for number, cav in enumerate(self.cavs)]
-        marks = {f"present/{number}": one.marks for number, one in enumerate(told) if one is not None}
-        return marks | {f"p_value/{number}": one.p_values for number, one in enumerate(told) if one is not None}
+        masks = [present(cav, scene.read, evident[:, number], inside) for number, cav in enumerate(self.cavs)]
+        marks = {f"present/{number}": one.marks for number, one in enumerate(masks) if one is not None}
+        return marks | {f"p_value/{number}": one.p_values for number, one in enumerate(masks) if one is not None}
 
     def join(self, other: ExplainedLayer, name: str) -> None:
         """Add other images, the first of which is `name`.

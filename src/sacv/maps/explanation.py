@@ -251,7 +251,7 @@ class Explanation(NotebookDisplay):
         return cav.calibration.told
 
     def _saved(self, layer: str, concept: str) -> Mapping[str, Any]:
-        """Return what the label file says of a CAV."""
+        """Return the entry of a CAV in `provenance`."""
         return next(one for one in self.provenance["cavs"] if (one["layer"], one["concept"]) == (layer, concept))
 
     def threshold(self, layer: str, concept: str) -> float:
@@ -368,8 +368,8 @@ class Explanation(NotebookDisplay):
     def report_images(self) -> tuple[list[int], list[DisplayImage]]:
         """Return the numbers of the images that a page shows, and what is drawn of them."""
         if self.display_images is not None:
-            kept = {number: one for number, one in enumerate(self.display_images) if one is not None}
-            return list(kept), list(kept.values())
+            saved = {number: one for number, one in enumerate(self.display_images) if one is not None}
+            return list(saved), list(saved.values())
         if self.model is None:
             raise OptionError("an explanation without its model and its images has no page")
         numbers = report_numbers(self)
@@ -390,7 +390,7 @@ class Explanation(NotebookDisplay):
 
         Relevance is drawn where it is above 0, from 0; contribution with its sign, 0 in the middle. What lies outside a
         mask is faded and enclosed in amber. Of a volume each map is drawn on the slice across its first axis where the
-        concept is most relevant. Contribution that is zero or constant at a layer is not drawn; a line says so.
+        concept is most relevant. Contribution that is zero or constant at a layer is replaced by a note.
 
         Parameters
         ----------
@@ -430,7 +430,7 @@ class Explanation(NotebookDisplay):
         return figure(self, every, where, image, kind, outline, most, width)
 
     def with_command(self, command: str) -> Explanation:
-        """Return the same, made by a command, as its page says."""
+        """Return a copy that records the command line for the report."""
         return replace(self, settings={**self.settings, "command": command})
 
     def page_data(self) -> ViewerData:

@@ -71,7 +71,7 @@ def finish(
     weak
         By layer and concept, what is too weak about the CAVs that were let through.
     last
-        Images to try other layers on, where a layer says nothing.
+        Images to try other layers on, if the contribution at a layer is zero or constant.
     """
     for number, found in enumerate(whole.layers.values()):
         _mark(rows, number, found, len(pictures))
@@ -100,12 +100,12 @@ def finish(
 def _settings(reducer: ExplainReducer) -> dict[str, Any]:
     """Say what is explained and how, in the target's unit; of a target that is no class, what it is."""
     target, method = reducer.aimed, reducer.method.describe()
-    told = {"target": name_of(reducer.target, names_of(reducer.model))}
+    settings = {"target": name_of(reducer.target, names_of(reducer.model))}
     if not isinstance(target, Class | Predicted):
-        told |= {"value": target.value, "identity": repr(target)}
+        settings |= {"value": target.value, "identity": repr(target)}
         method["unit"] = method["unit"].replace("logits", target.unit)
     output = {} if reducer.model.output is None else {"output": reducer.model.output}
-    return told | {"method": method} | output
+    return settings | {"method": method} | output
 
 
 def _target_notes(reducer: ExplainReducer) -> list[Note]:

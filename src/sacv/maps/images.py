@@ -93,17 +93,17 @@ def figures(
 
 def explained_image(path: str, row: Float64, model: VisionModel, target: Target) -> ExplainedImage:
     """Return an image from its figures."""
-    told = {name: None if np.isnan(value) else float(value) for name, value in zip(COLUMNS, row, strict=True)}
-    index, best = (None if told[name] is None else int(told[name] or 0) for name in ("target", "predicted"))
+    values = {name: None if np.isnan(value) else float(value) for name, value in zip(COLUMNS, row, strict=True)}
+    index, best = (None if values[name] is None else int(values[name] or 0) for name in ("target", "predicted"))
     return ExplainedImage(
         path=path,
         size=(int(row[4]), int(row[5])),
-        region=None if told["left"] is None else (float(row[6]), float(row[7]), float(row[8]), float(row[9])),
+        region=None if values["left"] is None else (float(row[6]), float(row[7]), float(row[8]), float(row[9])),
         target=index,
         target_name=str(target) if index is None else model.class_name(index),
         logit=float(row[0]),
         predicted=best,
         predicted_name=None if best is None else model.class_name(best),
-        probability=told["probability"],
+        probability=values["probability"],
         in_fit=bool(row[10]),
     )

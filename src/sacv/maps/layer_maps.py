@@ -30,7 +30,7 @@ class LayerMaps:
         whose mask is not calibrated.
     inside
         Bool `(images, *grid)`: the locations that count, where the images are explained within masks; none where all
-        do. Relevance and contribution are those of all locations; what is marked counts.
+        do. Relevance and contribution are those of all locations; the masks hold counted locations only.
     p_values
         By concept, float64 `(images,)`: how likely an image without the concept reaches as far somewhere; without
         those concepts that are not calibrated.

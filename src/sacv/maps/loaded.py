@@ -46,7 +46,7 @@ def load_parts(folder: Path, labels: Mapping[str, Any]) -> dict[str, Any]:
     known = {(cav["layer"], cav["concept"]): cav["presence"]["told"] for cav in labels["cavs"]}
     missing = [(layer, concept) for layer in layers for concept in concepts if (layer, concept) not in known]
     if missing or not {"target", "method"} <= set(labels["settings"]):
-        raise ValueError(f"nothing is said of {', '.join(map(str, missing)) or 'target and method'}")
+        raise ValueError(f"the labels lack {', '.join(map(str, missing)) or 'target and method'}")
     images = [_image(row) for row in pq.read_table(folder / "images.parquet").to_pylist()]
     items = tuple(ImageItem(one.path, partial(_gone, one.path), partial(_gone, one.path)) for one in images)
     pictures: list[DisplayImage | None] = [None] * len(images)
@@ -79,9 +79,9 @@ def _gone(path: str) -> NoReturn:
 def _image(row: Mapping[str, Any]) -> ExplainedImage:
     sides = tuple(row[side] for side in ("left", "top", "right", "bottom"))
     names = ("path", "target", "target_name", "logit", "predicted", "predicted_name", "in_fit")
-    told = {name: row[name] for name in names}
+    values = {name: row[name] for name in names}
     region = None if sides[0] is None else sides
-    return ExplainedImage(**told, size=(row["width"], row["height"]), region=region, probability=row["probability"])
+    return ExplainedImage(**values, size=(row["width"], row["height"]), region=region, probability=row["probability"])
 
 
 def _mapped(file: Path) -> dict[str, Array]:
@@ -90,9 +90,9 @@ def _mapped(file: Path) -> dict[str, Array]:
         length = int.from_bytes(opened.read(8), "little")
         header = json.loads(opened.read(length))
     found = {}
-    for name, told in header.items():
-        shape, (start, end) = tuple(told["shape"]), told["data_offsets"]
-        kind = KINDS[told["dtype"]]
+    for name, entry in header.items():
+        shape, (start, end) = tuple(entry["shape"]), entry["data_offsets"]
+        kind = KINDS[entry["dtype"]]
         if end - start != kind.itemsize * int(np.prod(shape)) or 8 + length + end > file.stat().st_size:
             raise ValueError(f"{file.name} ends before {name}")
         found[name] = np.asarray(np.memmap(file, kind, "c", 8 + length + start, shape))

@@ -80,20 +80,20 @@ class NotebookDisplay(ABC):
     @property
     def selection(self) -> Selection | None:
         """What is chosen in the widget; None as long as it was not shown."""
-        told = self.widget.selection if "widget" in self.__dict__ else None
-        if told is None:
+        chosen = self.widget.selection if "widget" in self.__dict__ else None
+        if chosen is None:
             return None
-        names, first = told["names"], self.explanations()[0]
-        location = None if told["location"] is None else tuple(told["location"])
+        names, first = chosen["names"], self.explanations()[0]
+        location = None if chosen["location"] is None else tuple(chosen["location"])
         if location is not None and len(first.maps[names["layer"]].grid) == 1:
             location = location[1:]
         return Selection(
-            image=self._report_images[0][told["image"]],
+            image=self._report_images[0][chosen["image"]],
             path=names["image"],
             concept=names["concept"],
             layer=names["layer"],
             target=names["target"],
-            kind=told["kind"],
+            kind=chosen["kind"],
             location=location,
         )
 

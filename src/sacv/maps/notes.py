@@ -49,8 +49,8 @@ def layer_notes(layer: str, slopes: Slopes, one_class: bool, method: Method, adv
             Note(
                 layer,
                 "saturated target",
-                "The target hardly changes: as much of the concept at every location as parts its guidance from the "
-                "random images would move it by less than a millionth, to first order. Explain the logit rather than a "
+                "The target hardly changes: the distance between the concept and random images, added at every "
+                "location, would move it by less than a millionth, to first order. Explain the logit rather than a "
                 "probability, or measure with Ablation().",
             )
         ]
@@ -61,8 +61,8 @@ def layer_notes(layer: str, slopes: Slopes, one_class: bool, method: Method, adv
             Note(
                 layer,
                 "linear rest",
-                "The gradient is the same for every image: nothing but linear layers follow, so that it tells of the "
-                f"network alone and not of these images. Explain {advice()}, or measure with "
+                "The gradient is the same for every image: only linear layers follow, so that it describes the "
+                "network and not these images. Explain {advice()}, or measure with "
                 "GradientTimesConcept().",
             )
         ]
@@ -109,7 +109,7 @@ def bank_notes(
 ) -> list[Note]:
     """Tell of masks that are missing, by the `grids` of the maps, and of weak CAVs that were let through.
 
-    `within` says whether the images are explained within masks.
+    `within` is whether the images are explained within masks.
     """
     found = []
     if bank.within is not None and not within:
@@ -134,6 +134,6 @@ def bank_notes(
         if grid != bank.layers[layer].grid and any(bank.cav(layer, concept).calibrated for concept in bank.concepts)
     ]
     return found + [
-        Note(layer, "weak CAV", f"{concept!r} is too weak to rely on: {', and '.join(told)}.", concept)
-        for (layer, concept), told in weak.items()
+        Note(layer, "weak CAV", f"{concept!r} is too weak to rely on: {', and '.join(reasons)}.", concept)
+        for (layer, concept), reasons in weak.items()
     ]

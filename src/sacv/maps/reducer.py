@@ -244,11 +244,11 @@ def _under(start: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def _require_finite(trace: Trace, at: int, names: Sequence[str]) -> None:
-    told: dict[str, torch.Tensor] = {} if trace.logits is None else {"the logits": trace.logits}
-    told |= {"the values explained": trace.scalars[at][:, None]}
-    told |= {f"the activations of layer {layer!r}": record.cells for layer, record in trace.activations.items()}
-    told |= {f"the gradients at layer {layer!r}": cells for layer, cells in trace.gradients[at].items()}
-    for what, values in told.items():
+    named: dict[str, torch.Tensor] = {} if trace.logits is None else {"the logits": trace.logits}
+    named |= {"the values explained": trace.scalars[at][:, None]}
+    named |= {f"the activations of layer {layer!r}": record.cells for layer, record in trace.activations.items()}
+    named |= {f"the gradients at layer {layer!r}": cells for layer, cells in trace.gradients[at].items()}
+    for what, values in named.items():
         finite = torch.isfinite(values).flatten(1).all(dim=1)
         if not bool(finite.all()):
             raise ActivationError(

@@ -83,7 +83,7 @@ class Checks:
         return list(self.warnings_by_kind(value).values())
 
     def warnings_by_kind(self, value: str) -> dict[str, str]:
-        """Tell what speaks against the maps, by its kind; `check_words` says what each means for the reader."""
+        """Return the warnings by kind; `sacv.maps.check_sentences` has a sentence for each."""
         found = {}
         if self.evidence < 5:
             found["weak evidence"] = (
@@ -144,23 +144,23 @@ def check(scene: Scene, inside: Marks | None = None) -> list[list[Checks]]:
     """
     logits = scene.values.double()[:, None]
     changes = (scene.ablated_values - logits).cpu().numpy()
-    foretold = -(scene.amount() * scene.derivative.double()).flatten(2).sum(dim=2).cpu().numpy()
+    predicted = -(scene.amount() * scene.derivative.double()).flatten(2).sum(dim=2).cpu().numpy()
     seen = scene.relevance
     if inside is not None:
         seen = seen.masked_fill(~torch.from_numpy(inside).to(seen.device)[:, None], -torch.inf)
     strongest = seen.flatten(2).amax(dim=2).cpu().numpy()
     rounding = NOTHING * logits.abs().clamp_min(1.0).cpu().numpy()
-    moved = np.maximum(np.abs(changes), np.abs(foretold)) > rounding
-    return [_lines(scene.cavs, *image) for image in zip(strongest, changes, foretold, moved, strict=True)]
+    moved = np.maximum(np.abs(changes), np.abs(predicted)) > rounding
+    return [_lines(scene.cavs, *image) for image in zip(strongest, changes, predicted, moved, strict=True)]
 
 
 def _lines(
-    cavs: Sequence[CAV], strongest: Map, changes: Float64, foretold: Float64, moved: NDArray[np.bool_]
+    cavs: Sequence[CAV], strongest: Map, changes: Float64, predicted: Float64, moved: NDArray[np.bool_]
 ) -> list[Checks]:
     """Return the lines of one image."""
-    alike = np.sign(changes[moved]) == np.sign(foretold[moved])
-    varied = moved.sum() > 2 and np.ptp(changes[moved]) > 0 and np.ptp(foretold[moved]) > 0
-    rank = float(spearmanr(changes[moved], foretold[moved]).statistic) if varied else None
+    alike = np.sign(changes[moved]) == np.sign(predicted[moved])
+    varied = moved.sum() > 2 and np.ptp(changes[moved]) > 0 and np.ptp(predicted[moved]) > 0
+    rank = float(spearmanr(changes[moved], predicted[moved]).statistic) if varied else None
     found = []
     for number, cav in enumerate(cavs):
         greatest, low, high = float(strongest[number]) + cav.threshold, cav.evidence[0], cav.evidence[-1]
@@ -169,7 +169,7 @@ def _lines(
                 evidence=float(np.searchsorted(cav.evidence, greatest, side="right")) / len(cav.evidence) * 100,
                 beyond=bool(greatest > high + 0.5 * (high - low)),
                 ablation=float(changes[number]),
-                ablation_by_gradient=float(foretold[number]),
+                ablation_by_gradient=float(predicted[number]),
                 sign_agreement=float(alike.mean()) if len(alike) else None,
                 rank_agreement=rank,
                 moved=bool(moved[number]),

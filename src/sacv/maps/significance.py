@@ -9,13 +9,13 @@ along v, a CAV's evidence at a location, and its contribution there, are ::
 e is the log-likelihood ratio of concept against random for two normal distributions of equal spread: it is above 0
 beyond the middle h of the two means.
 
-Relevance is compared with m deals: the images of concept and random together, their labels dealt at random, each with
+Relevance is compared with m permuted CAVs: the labels of the concept and random images together are permuted, each with
 its own v, s, h and sd. Of each the greatest e over all locations of all images explained together is taken, and a
 location is significant where b of the m reach as high and (b + 1) / (m + 1) <= 5 %: without any concept the chance that
 even one location of one map does so is 5 %, for each layer and concept (Nichols and Holmes, "Nonparametric permutation
 tests for functional neuroimaging", 2002). If the concept's images are but random images, the m + 1 greatest e are
-exchangeable, so that the 5 % are exact: sd is of the images that stand for random alone, and the scatter within images,
-which no deal changes, of all.
+exchangeable, so that the 5 % are exact: sd is of the images labelled random alone, and the scatter within images,
+which no permutation changes, of all.
 
 Contribution is compared with two, and must beat both: by its greatest |c|, m null CAVs, some random images against
 others, which are of norm 1 too; and by its greatest s |c|, the change of the logit by the step between its own two
@@ -27,8 +27,8 @@ A direction that hardly separates its sets, as those of permuted labels, is hard
 strong concept it leans towards that. So it is its step, which is short, that contribution is compared with; per unit of
 v it would be as great as the concept's.
 
-Concepts of marked regions have no deals, since their images and the random ones are not seen alike: both are held
-against their null CAVs, whose sets are all of random images.
+Concepts of annotated images have no permuted CAVs, since their images and the random ones are not exchangeable: both
+are compared with their null CAVs, whose sets are all of random images.
 """
 
 from __future__ import annotations
@@ -76,14 +76,14 @@ class NullMaxima:
             cells, gradients = cells[counts], gradients[counts]
         nulls = [cav for cav in self.cavs if len(cav.null)]
         for drawn in {id(drawn): drawn for drawn in map(_against, nulls)}.values():
-            self._keep(self.highest, id(drawn), _along(cells, drawn).amax(dim=0))
+            self._update(self.highest, id(drawn), _along(cells, drawn).amax(dim=0))
         for drawn in {id(drawn): drawn for cav in nulls for drawn in (cav.null, _against(cav))}.values():
-            self._keep(self.strongest, id(drawn), _along(gradients, drawn).abs().amax(dim=0))
+            self._update(self.strongest, id(drawn), _along(gradients, drawn).abs().amax(dim=0))
 
     @staticmethod
-    def _keep(kept: dict[int, Float64], key: int, found: torch.Tensor) -> None:
+    def _update(maxima: dict[int, Float64], key: int, found: torch.Tensor) -> None:
         values = found.double().cpu().numpy()
-        kept[key] = np.maximum(kept[key], values) if key in kept else values
+        maxima[key] = np.maximum(maxima[key], values) if key in maxima else values
 
     def marks(self, cav: CAV, position: Map, contribution: Map) -> tuple[Marks, Marks] | None:
         """Return the significance masks of maps `(n, *grid)` of all images; None without null CAVs.

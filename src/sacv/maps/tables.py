@@ -47,8 +47,8 @@ def image_row(image: ExplainedImage) -> dict[str, Any]:
     """Return an image as a row of the table."""
     (width, height), region = image.size, image.region or (None,) * 4
     sides = dict(zip(("left", "top", "right", "bottom"), region, strict=True))
-    told = {name: getattr(image, name) for name in IMAGES.names if name not in ("width", "height", *sides)}
-    return {"width": width, "height": height, **sides, **told}
+    fields = {name: getattr(image, name) for name in IMAGES.names if name not in ("width", "height", *sides)}
+    return {"width": width, "height": height, **sides, **fields}
 
 
 def write_table(file: Path, schema: pa.Schema, parts: Iterable[Sequence[Mapping[str, Any]]]) -> None:

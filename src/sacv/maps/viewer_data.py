@@ -192,7 +192,7 @@ def _layer(explanations: Sequence[Explanation], layer: str, pictures: Sequence[D
         "grid": [1, *grid] if len(grid) == 1 else list(grid),
         "fields": _shares(fields, made["input_shape"][1:]) if len(grid) == 2 and fields is not None else None,
         "field": describe_field(fields),
-        # A map that says nothing is not drawn; its note says why.
+        # A zero or constant map is not drawn; its note gives the reason.
         "silent": [
             any(note.layer == layer and note.kind in UNDRAWN_NOTES for note in one.notes) for one in explanations
         ],
@@ -213,12 +213,12 @@ def _shares(fields: Sequence[Sequence[Sequence[int]]], size: Sequence[int]) -> l
 
 
 def _card(found: Explanation, layer: str, concept: str) -> dict[str, Any]:
-    told = next(one for one in found.provenance["cavs"] if (one["layer"], one["concept"]) == (layer, concept))
-    quality = told["quality"]
+    cav = next(one for one in found.provenance["cavs"] if (one["layer"], one["concept"]) == (layer, concept))
+    quality = cav["quality"]
     return {
         "auroc": quality["auroc"],
         "interval": list(quality["auroc_interval"]),
-        "figures": [[label, text] for label, text in told["figures"].items()],
+        "figures": [[label, text] for label, text in cav["figures"].items()],
         "line": _line(found.maps[layer], concept),
         "weak": any((note.kind, note.layer, note.concept) == ("weak CAV", layer, concept) for note in found.notes),
         "notes": [note.text for note in found.notes if note.layer in (layer, None) and note.concept == concept],
@@ -261,7 +261,7 @@ def quality_text(found: Explanation, bank: ConceptBank, layer: str, concept: str
         "random": f"{_many(quality.random_images, quality.random_groups)}, {quality.random_locations:.0f} locations",
         **image_score_text(quality),
         "mask of presence": found.presence_calibration(layer, concept),
-        **({} if found.within is None else {"within masks": found.within.told(layer, concept)}),
+        **({} if found.within is None else {"within masks": found.within.summary(layer, concept)}),
     }
 
 

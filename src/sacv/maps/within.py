@@ -91,7 +91,7 @@ class ExplainedWithin:
             },
         )
 
-    def told(self, layer: str, concept: str) -> str:
+    def summary(self, layer: str, concept: str) -> str:
         """Say for people how much counts, and what does not."""
         return f"{self.counted[layer]} of the locations of each image count; {self.outside[layer][concept]}"
 

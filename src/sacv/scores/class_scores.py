@@ -37,7 +37,7 @@ KIND = "class scores"
 MARKER = "scores.json"
 
 ORIGIN = ("model", "bank", "solver", "runs", "nulls", "versions")
-"""What the label file says of what the scores were made with."""
+"""Keys of `scores.json` that record what the scores were computed from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ class ClassScores:
         By layer, the share of the locations of an image that count, where the images are scored within masks; else
         empty.
     origin
-        Of scores that were loaded: what the label file says of the bank.
+        Of scores that were loaded: the entries of `scores.json` about the bank.
     """
 
     table: pd.DataFrame
@@ -127,7 +127,7 @@ class ClassScores:
         }
 
     def with_command(self, command: str) -> ClassScores:
-        """Return the same, made by a command, as its page says."""
+        """Return a copy that records the command line for the report."""
         return replace(self, settings={**self.settings, "command": command})
 
     def save(self, folder: str | Path) -> None:

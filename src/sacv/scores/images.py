@@ -193,10 +193,12 @@ class ImageScorer:
             for number, cav in enumerate(cavs):
                 its = np.where(counts, shown[:, number], np.float32(-np.inf)).reshape(count, -1)
                 found[:, place, number, 0] = its.max(axis=1).astype(np.float64) + cav.threshold
-                told = present(cav, read, evident[:, number], inside) if grid == self.bank.layers[layer].grid else None
-                if told is not None:
-                    found[:, place, number, 1] = told.p_values
-                    marked = told.marks.reshape(count, -1).sum(axis=1)
+                presence = (
+                    present(cav, read, evident[:, number], inside) if grid == self.bank.layers[layer].grid else None
+                )
+                if presence is not None:
+                    found[:, place, number, 1] = presence.p_values
+                    marked = presence.marks.reshape(count, -1).sum(axis=1)
                     found[:, place, number, 2] = marked / counts.reshape(count, -1).sum(axis=1)
         return part | {loaded.start + row: found[row] for row in range(count)}
 

@@ -132,9 +132,9 @@ def image_terms(
         if counts is not None:
             relevant &= counts
         gated = torch.where(relevant, (given @ part).double(), 0.0)
-        for kept, values in zip(parts, (gated.clamp(min=0), gated.clamp(max=0), relevant.double()), strict=True):
-            kept.append(values.sum(dim=1))
-    found = (derivative, smooth, *(torch.cat(kept, dim=1) for kept in parts))
+        for found_parts, values in zip(parts, (gated.clamp(min=0), gated.clamp(max=0), relevant.double()), strict=True):
+            found_parts.append(values.sum(dim=1))
+    found = (derivative, smooth, *(torch.cat(found_parts, dim=1) for found_parts in parts))
     return ImageTerms(*(values.cpu().numpy() for values in found))
 
 

@@ -146,10 +146,10 @@ def _cut(name: str, letters: int = 14) -> str:
 
 def _lane(row: Mapping[str, Any], scale: Axis, centre: float, given: Verdict) -> Lane:
     ends = scale.place(centre - row["chance"]), scale.place(centre + row["chance"])
-    told = f"{row['concept']}: {figure_text(row['value'], row['low'], row['high'])}"
+    text = f"{row['concept']}: {figure_text(row['value'], row['low'], row['high'])}"
     return Lane(
         label=row["concept"],
-        text=f"{told}, {WORDS[given]}",
+        text=f"{text}, {WORDS[given]}",
         value=scale.place(row["value"]),
         low=scale.place(row["low"]),
         high=scale.place(row["high"]),

@@ -250,8 +250,8 @@ def _image_rows(items: Sequence[ImageItem], sums: Sums) -> dict[str, Any]:
 
 def _notes(state: State, weak: dict[tuple[str, str], tuple[str, ...]], bank: ConceptBank) -> list[str]:
     found = [
-        f"{concept!r} at {layer!r} is too weak to rely on: {', and '.join(told)}."
-        for (layer, concept), told in weak.items()
+        f"{concept!r} at {layer!r} is too weak to rely on: {', and '.join(reasons)}."
+        for (layer, concept), reasons in weak.items()
     ]
     for layer in dict.fromkeys(layer for layer, _, _ in state):
         parts = [sums for key, sums in state.items() if key[0] == layer]

@@ -44,7 +44,7 @@ def reach(null: Float64, centre: float) -> float:
 
 
 def holm(values: Float64) -> Float64:
-    """Adjust p-values so that the chance of even one false alarm is kept (Holm, 1979); nan stays nan."""
+    """Adjust p-values to control the family-wise error rate (Holm, 1979); nan stays nan."""
     adjusted = np.full(len(values), np.nan)
     known = np.flatnonzero(~np.isnan(values))
     order = known[np.argsort(values[known], kind="stable")]
@@ -54,7 +54,7 @@ def holm(values: Float64) -> Float64:
 
 
 def benjamini_hochberg(values: Float64) -> Float64:
-    """Adjust p-values so that the share of false alarms among alarms is kept (Benjamini and Hochberg, 1995)."""
+    """Adjust p-values to control the false discovery rate (Benjamini and Hochberg, 1995)."""
     adjusted = np.full(len(values), np.nan)
     known = ~np.isnan(values)
     if known.any():

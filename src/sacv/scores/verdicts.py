@@ -43,7 +43,7 @@ def verdict(row: Mapping[Any, Any], *, weak: bool, p: float) -> Verdict:
     row
         With `score`, `value`, `low`, `high` and `run_mean`.
     weak
-        Whether the CAV is below the quality thresholds, so that nothing is said.
+        Whether the CAV is below the quality thresholds, so that there is no verdict.
     p
         Corrected for all tests that are judged together; not a number where there is no null.
     """
@@ -89,8 +89,8 @@ def sentence(given: Mapping[tuple[str, str], Verdict], target: str) -> list[str]
             parts.append([*_listed(each, "and"), f" {verb} {sense} ", Name(target)])
     for concept in grouped.get("mixed", ()):
         by = {way: few([layer for layer in layers if given[layer, concept] == way]) for way in ("for", "against")}
-        told = f" at {by['for']} and against it at {by['against']}"
-        parts.append([Name(concept), " speaks for ", Name(target), told])
+        layers_text = f" at {by['for']} and against it at {by['against']}"
+        parts.append([Name(concept), " speaks for ", Name(target), layers_text])
     rest = {sense: [[Name(concept)] for concept in grouped.get(sense, ())] for sense in ("none", "untested", "weak")}
     start = ("n", "w") if parts else ("N", "W")
     if rest["none"]:

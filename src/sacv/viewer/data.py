@@ -46,7 +46,7 @@ class Blocks:
 
     def __init__(self) -> None:
         self.arrays: dict[str, Array] = {}
-        self._told: dict[str, dict[str, Any]] = {}
+        self._labels: dict[str, dict[str, Any]] = {}
 
     def add_map(self, name: str, values: NDArray[np.floating]) -> None:
         """Add maps of floats, as float16 on a scale of their own."""
@@ -68,8 +68,8 @@ class Blocks:
 
     def data(self, header: Mapping[str, Any]) -> ViewerData:
         """Return what the viewer is given, with these labels."""
-        return ViewerData({"version": VERSION, **header, "arrays": self._told}, self.arrays)
+        return ViewerData({"version": VERSION, **header, "arrays": self._labels}, self.arrays)
 
     def _add(self, name: str, array: Array, scale: float) -> None:
         self.arrays[name] = np.ascontiguousarray(array)
-        self._told[name] = {"dtype": array.dtype.str[1:], "shape": list(array.shape), "scale": scale}
+        self._labels[name] = {"dtype": array.dtype.str[1:], "shape": list(array.shape), "scale": scale}

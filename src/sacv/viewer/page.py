@@ -97,7 +97,7 @@ def read_page(file: Path) -> ViewerData:
     header = json.loads(found[1])
     arrays = {}
     for name, content in re.findall(f'{_BLOCK}([^"]*)">([^<]*)</script>', text):
-        told = header["arrays"][html.unescape(name)]
-        values = np.frombuffer(base64.b64decode(content), dtype=np.dtype("<" + told["dtype"]))
-        arrays[html.unescape(name)] = values.reshape(told["shape"])
+        label = header["arrays"][html.unescape(name)]
+        values = np.frombuffer(base64.b64decode(content), dtype=np.dtype("<" + label["dtype"]))
+        arrays[html.unescape(name)] = values.reshape(label["shape"])
     return ViewerData(header, arrays)

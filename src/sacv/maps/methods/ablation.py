@@ -47,7 +47,7 @@ class Ablation(Method):
 
     @property
     def meaning(self) -> str:
-        """What the map says."""
+        """Meaning of the map, in words."""
         return "how much the value explained falls when the concept is taken out of a location"
 
     def maps(self, scene: Scene) -> torch.Tensor:

@@ -170,7 +170,7 @@ class Method(ABC):
     @property
     @abstractmethod
     def meaning(self) -> str:
-        """What the map says, in words that follow "contribution says"."""
+        """Meaning of the map, in words that complete "contribution is"."""
 
     @abstractmethod
     def maps(self, scene: Scene) -> torch.Tensor:

@@ -73,7 +73,7 @@ class IntegratedGradients(Method):
 
     @property
     def meaning(self) -> str:
-        """What the map says."""
+        """Meaning of the map, in words."""
         return "what a location gives to the value explained, on the way from no concept anywhere to what is there"
 
     def steps_at(self, share: float, concepts: int) -> int:
