@@ -108,7 +108,7 @@ def test_where_a_concept_is_present_the_others_reach_as_far_nowhere():
             assert marks[number][place] == ((1 + above) / (len(others) + 1) <= 0.05)
     p_values = found.scores()["image_p"].to_numpy()
     assert marks[:10, 1, 1].mean() > 0.5 and (p_values[marks.any(axis=(1, 2))] <= 0.05).all()
-    assert "cross-conformal on 45 images of the table without it" in found.presence_told(LAYER, "x")
+    assert "cross-conformal on 45 images of the table without it" in found.presence_calibration(LAYER, "x")
     searched = sacv.search(MODEL, new, bank, allow_weak=True).images["layer/x/present"]
     assert searched.to_pylist() == marks.any(axis=(1, 2)).tolist()
 

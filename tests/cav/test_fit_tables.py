@@ -12,7 +12,7 @@ import sacv
 from cav.planted import assert_same_cav, mean_of, noise, planted_model, unit
 from sacv.concepts import Labelled, Region, image_set
 from sacv.errors import ImageSetError, OptionError
-from sacv.maps.significance import Chance
+from sacv.maps.significance import NullMaxima
 from sacv.solvers import MeanDifference
 
 LAYER = "features.2"
@@ -111,7 +111,7 @@ def test_a_concept_s_null_does_not_depend_on_the_other_concepts():
     np.testing.assert_allclose(
         both.cav("layer", "a").permuted.vectors, alone.cav("layer", "a").permuted.vectors, atol=1e-12
     )
-    mine, theirs = (Chance(bank, "layer", bank.cavs) for bank in (both, alone))
+    mine, theirs = (NullMaxima(bank, "layer", bank.cavs) for bank in (both, alone))
     for one, other in zip(
         mine.spreads(both.cavs[0], both.cavs[0].permuted),
         theirs.spreads(alone.cavs[0], alone.cavs[0].permuted),

@@ -8,7 +8,7 @@ from cav.planted import assert_drawn_from, cells, halves, mean_of, noise, plante
 from sacv.cav.random_runs import null_cavs, permuted_cavs, random_runs
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.errors import SolverError
-from sacv.maps.significance import Chance
+from sacv.maps.significance import NullMaxima
 from sacv.solvers import LDA, Logistic, MeanDifference, Ridge
 from sacv.stats import LocationSample, Moments
 from solvers.table import solve
@@ -244,7 +244,7 @@ def test_a_deal_is_the_cav_of_a_bank_with_its_labels(solver):
         bank = sacv.fit(model, ["layer"], {"c": images[inside]}, images[outside], **wanted)
         (cav,) = bank.cavs
         middle = cav.vector @ bank.statistics["layer", "random"].total().mean + cav.separation / 2
-        own = Chance(bank, "layer", [cav]).spreads(cav, cav.permuted)[1]
+        own = NullMaxima(bank, "layer", [cav]).spreads(cav, cav.permuted)[1]
         rows.append([*cav.vector, middle, cav.separation, own])
     with pytest.warns(DeprecationWarning, match=r"use CAV\.permuted"):
         permuted = cav.dealt

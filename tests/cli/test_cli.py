@@ -109,7 +109,7 @@ def test_workers_are_of_ray(run, place):
 
 
 def test_of_many_images_the_command_lists_a_choice(run, place, monkeypatch):
-    monkeypatch.setattr("sacv.maps.choice.SHOWN", 2)
+    monkeypatch.setattr("sacv.maps.listing.SHOWN", 2)
     assert run(*FIT)[0] == 0
     status, out, _ = run("explain", "--bank", "bank", "--model", "mine.py:net", "--target", "bee", "bright",
                          "--method", "gradient", "--out", "found")  # fmt: skip

@@ -22,7 +22,7 @@ SEARCH = ["search", "--bank", "bank", "--model", "net.py:load"]
 def test_search(run, tmp_path):  # noqa: F811
     status, out, err = run(*SEARCH, "photos", "bright", "--like", "bright/2.png:7,3", "--out", "found")
     assert (status, err) == (0, "") and "13 images searched. The strongest at 2, the layer advised for locating" in out
-    assert "Most similar to bright/2.png:7,3, at 2:" in out and "Presence of 'bright' at '2' is not told" in out
+    assert "Most similar to bright/2.png:7,3, at 2:" in out and "Presence of 'bright' at '2' is not calibrated" in out
     locations, images, like = (
         pd.read_parquet(tmp_path / "found" / f"{name}.parquet") for name in ("locations", "images", "like")
     )

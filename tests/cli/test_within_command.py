@@ -30,7 +30,7 @@ def test_fit_explain_score_and_audit(masked, run):  # noqa: F811
     assert code == 0 and json.loads(out)["within"]["mean"] == 0.5
     use = ("--bank", "bank", "--model", "mine.py:net", "--allow-weak")
     code, out, _ = run("explain", *use, "--target", "cat", "--out", "out", "--within", "masks", "shown")
-    assert code == 0 and "Within masks, 2, bright: " in out and "of the places of each image count" in out
+    assert code == 0 and "Within masks, 2, bright: " in out and "of the locations of each image count" in out
     code, out, _ = run("explain", *use, "--target", "cat", "--out", "out", "shown", "--json")
     assert code == 0 and [note["kind"] for note in json.loads(out)["notes"]].count("without masks") == 1
     code, out, _ = run("score", *use, "--target", "cat", "--out", "scores", "--within", "masks", "shown")

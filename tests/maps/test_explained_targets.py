@@ -309,4 +309,4 @@ def test_doubts_name_what_is_explained(plain):
     model, bank = plain
     line = sacv.explain(model, SHOWN, bank, Difference("cat", "ant"), **OPTIONS).checks["stem"][0][0]
     still = type(line)(**{**line.__dict__, "moved": False})
-    assert "does not move the difference cat - ant" in " ".join(still.doubts_of("the difference cat - ant"))
+    assert "does not move the difference cat - ant" in " ".join(still.warnings_for("the difference cat - ant"))

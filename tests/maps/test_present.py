@@ -125,7 +125,7 @@ def test_without_it_the_page_draws_what_beats_chance(tmp_path):
     found = explain(bank_of((), nulls=19), noise(3, 3, 4, 7, mean=2))
     found.save(tmp_path / "out")
     ((card,),) = shown.header(tmp_path / "out")["cards"]
-    assert card["line"] == "beats chance"
+    assert card["line"] == "significant"
     assert "no mask: no image was available" in dict(card["figures"])["mask of presence"]
     assert "layer/present/c" not in load_file(tmp_path / "out" / "maps.safetensors")
     assert "present" not in found.scores()

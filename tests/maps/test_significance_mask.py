@@ -17,7 +17,7 @@ from sacv.cav import DrawnCAVs
 from sacv.errors import OptionError
 from sacv.maps.methods import DEFAULT as DEFAULT_METHOD
 from sacv.maps.methods import Ablation, Gated, Gradient
-from sacv.maps.significance import Chance, critical
+from sacv.maps.significance import NullMaxima, critical
 from sacv.solvers import DEFAULT, MeanDifference, UnitLength
 from sacv.stats import Moments
 from viewer import shown
@@ -171,7 +171,7 @@ def by_hand(
     cav = SimpleNamespace(
         concept="c", vector=vector, threshold=threshold, separation=separations[0], null=null, permuted=None
     )
-    chance = Chance(bank, "x", [cav])
+    chance = NullMaxima(bank, "x", [cav])
     tensors = [torch.tensor(values, dtype=torch.float64) for values in (cells, gradients)]
     for pair in zip(*tensors, strict=True):
         chance.add(*(part[None] for part in pair))
@@ -242,7 +242,7 @@ def marks_of(step, null, permuted, gradients):
     bank = SimpleNamespace(pool=lambda layer, concept: pool, random=lambda layer, concept: pool)
     length = float(np.linalg.norm(step))
     cav = SimpleNamespace(concept="c", vector=step / length, separation=length, null=null, permuted=permuted)
-    chance = Chance(bank, "x", [cav])
+    chance = NullMaxima(bank, "x", [cav])
     values = torch.tensor(np.asarray(gradients), dtype=torch.float64)
     chance.add(torch.zeros_like(values), values)
     contribution = (values.numpy() @ cav.vector).astype(np.float32)
@@ -306,7 +306,7 @@ def test_each_concept_is_compared_with_its_own_deals(model):
     bank, shown = make_bank(model, 39, concepts), spotted(3)
     one, other = (bank.cav(LAYER, name) for name in concepts)
     assert one.null is other.null
-    spreads = Chance(bank, LAYER, [one]).spreads(one, one.permuted)[1] * np.ones(20)
+    spreads = NullMaxima(bank, LAYER, [one]).spreads(one, one.permuted)[1] * np.ones(20)
     permuted = DrawnCAVs(np.tile(one.vector, (20, 1)), np.zeros(20), np.full(20, one.separation), spreads)
     own = replace(one, permuted=permuted)
     before, after = (explain(model, shown, each, checks=False) for each in (bank, replace(bank, cavs=(own, other))))
@@ -344,7 +344,7 @@ def test_without_a_null_nothing_is_called_significant(model, tmp_path):
         assert note.layer is None and "no location can be called significant" in note.text
         assert not {"relevance_significant", "contribution_significant"} & set(found.scores().columns)
         found.save(tmp_path / "out")
-        assert "No null was drawn" in (tmp_path / "out" / "index.html").read_text()
+        assert "The bank has no null CAVs" in (tmp_path / "out" / "index.html").read_text()
 
 
 def test_with_a_null_no_note_is_made(model):
@@ -414,7 +414,7 @@ def test_maxima_of_a_half_precision_network_are_read_as_precisely_as_its_maps():
     cav = SimpleNamespace(
         vector=vector, threshold=0.0, permuted=None, null=DrawnCAVs(vector[None], np.zeros(1), np.ones(1))
     )
-    chance = Chance(SimpleNamespace(), "x", [cav])
+    chance = NullMaxima(SimpleNamespace(), "x", [cav])
     cells = torch.from_numpy(rng.standard_normal((1, 5, 5, 64))).bfloat16()
     chance.add(cells, cells)
     greatest = (cells.double().numpy() @ vector).max()

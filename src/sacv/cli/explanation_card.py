@@ -22,7 +22,7 @@ def show_explanation(found: Explanation) -> None:
     """Print the result of an explanation: of many images a choice is listed."""
     say_results(found)
     pairs = len(found.layers) * len(found.concepts)
-    shown = found.of(found.shown[: max(1, ROWS // pairs)])
+    shown = found.of(found.listed[: max(1, ROWS // pairs)])
     rows = shown.scores().to_dict(orient="records")
     say()
     say_table(*_table(found, rows))
@@ -162,7 +162,7 @@ def _remarks(found: Explanation) -> Iterator[str]:
     for layer in found.layers:
         for concept in found.concepts:
             if found.within is not None:
-                yield f"Within masks, {layer}, {concept}: {found.within.told(layer, concept)}"
+                yield f"Within masks, {layer}, {concept}: {found.within.summary(layer, concept)}"
     for entry in found.pictures.skipped:
         yield f"Left out, unreadable: {entry.reason}"
 
@@ -175,7 +175,7 @@ def _warnings(found: Explanation) -> Iterator[str]:
     for layer in found.layers:
         for concept in found.concepts:
             if concept not in found.maps[layer].present:
-                missing.setdefault(found.presence_told(layer, concept), []).append(f"{concept} at {layer}")
+                missing.setdefault(found.presence_calibration(layer, concept), []).append(f"{concept} at {layer}")
     for text, pairs in missing.items():
         yield f"presence mask of {few(pairs)}: {text}."
     for note in found.notes:
@@ -185,18 +185,18 @@ def _warnings(found: Explanation) -> Iterator[str]:
 
 def _failed_checks(found: Explanation) -> Iterator[str]:
     """Yield a sentence for each kind of check that failed, with the images of the report's list that failed it."""
-    from sacv.maps.check_words import DOUBTS
+    from sacv.maps.check_sentences import DOUBTS
     from sacv.report.display import counted, few
 
     if found.checks is None:
         return
-    shown = found.of(found.shown)
+    shown = found.of(found.listed)
     names = short_names([image.path for image in shown.images])
     failed: dict[str, dict[str, list[str]]] = {}
     for layer, images in (shown.checks or {}).items():
         for image, lines in zip(shown.images, images, strict=True):
             for concept, line in zip(found.concepts, lines, strict=True):
-                for kind in line.doubts_by_kind(found.value):
+                for kind in line.warnings_by_kind(found.value):
                     failed.setdefault(kind, {}).setdefault(f"{concept} at {layer}", []).append(names[image.path])
     for kind, by_pair in failed.items():
         where = [

@@ -129,7 +129,7 @@ def score_command(
 def show_scores(found: ClassScores) -> None:
     """Print the scores for people: sentences with the result, a narrow table, then remarks."""
     from sacv.report.display import few
-    from sacv.scores.reading import sentence, unreachable, verdicts
+    from sacv.scores.verdicts import sentence, unreachable, verdicts
 
     targets = list(dict.fromkeys(found.table["target"]))
     for target in targets:

@@ -24,7 +24,7 @@ from sacv.cli.options import (
 from sacv.cli.working import open_engine, unfinished, work_options
 
 if TYPE_CHECKING:
-    from sacv.index import Found, Like
+    from sacv.index import Like, SearchResult
     from sacv.index.top import Match
 
 PRINTED = 5
@@ -140,7 +140,7 @@ def parse_like(text: str) -> Like:
     return Like(parts[1], (float(parts[2]), float(parts[3])))
 
 
-def show_found(found: Found) -> None:
+def show_found(found: SearchResult) -> None:
     """Print the first entries of the lists for people."""
     from sacv.report.display import counted
 

@@ -62,7 +62,7 @@ def pictures_of(result: Logged, images: int) -> Iterator[tuple[str, NDArray[np.u
     """
     if not isinstance(result, Explanation):
         return
-    for number in result.shown[:images]:
+    for number in result.listed[:images]:
         for kind in ("relevance", "contribution"):
             yield (
                 f"{kind}/{number} {Path(result.images[number].path).name}",

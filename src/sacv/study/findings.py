@@ -18,8 +18,8 @@ import pandas as pd
 from sacv.cav import ConceptBank, weaknesses
 from sacv.files import read_json
 from sacv.scores.class_scores import FORMAT_VERSION, KIND, MARKER
-from sacv.scores.reading import SCORE, verdict
 from sacv.scores.significance import holm
+from sacv.scores.verdicts import SCORE, verdict
 
 SPEAKS = {"for": "speaks for", "against": "speaks against"}
 

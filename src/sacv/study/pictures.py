@@ -14,7 +14,7 @@ from sacv.maps.explanation import FORMAT_VERSION, KIND, MARKER
 from sacv.maps.explanations import FORMAT_VERSION as TARGETS_VERSION
 from sacv.maps.explanations import KIND as TARGETS_KIND
 from sacv.maps.explanations import MARKER as TARGETS_MARKER
-from sacv.maps.picture import picture_seen
+from sacv.maps.seen_image import image_seen
 from sacv.model import VisionModel
 from sacv.report import StudyPicture
 from sacv.study.pipeline import Telling
@@ -90,7 +90,7 @@ def drawn_pictures(
         row = [image["path"] for image in label["images"]].index(one["image"])
         at = row, label["concepts"].index(one["concept"])
         loaded = items[one["class"], one["image"]].load()
-        picture, region = picture_seen(model, loaded, 0.5)
+        picture, region = image_seen(model, loaded, 0.5)
         flat = len(label["layers"][layer]["grid"]) == 2
         inside = maps.get(f"{layer}/inside")
         present = maps.get(f"{layer}/present/{one['concept']}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sacv.report.display import counted, few
 from sacv.report.page import Cell, Column, Grid, Page, Section
-from sacv.report.provenance import Provenance, model_told, solver_told, versions_told
+from sacv.report.provenance import Provenance, model_text, solver_text, versions_text
 from sacv.report.sentence import Name, Sentence
 
 if TYPE_CHECKING:
@@ -108,14 +108,14 @@ def _provenance(found: Audit) -> Provenance:
         return Provenance({"made with": "not known"})
     return Provenance(
         {
-            "model": model_told(made["model"]),
+            "model": model_text(made["model"]),
             "fingerprint": str(made["model"]["fingerprint"]),
             "bank": str(made["bank"]["fingerprint"]),
-            "solver": f"{solver_told(made['solver'])}; {made['runs']} runs, {made['nulls']} null directions",
+            "solver": f"{solver_text(made['solver'])}; {made['runs']} runs, {made['nulls']} null directions",
             "target": str(made["target"]),
             "images": str(made["images"]),
             "seeds": f"audit {made['seed']}, bank {made['bank']['seed']}",
-            "versions": versions_told(made["versions"]),
+            "versions": versions_text(made["versions"]),
             **({"command": made["command"]} if "command" in made else {}),
         },
         file="audit.json",
