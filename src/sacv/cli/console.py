@@ -111,6 +111,9 @@ def run(command: click.Command, arguments: Sequence[str] | None) -> int:
                 args=list(given), prog_name="sacv", standalone_mode=False, obj=shlex.join(["sacv", *given])
             )
         return status if isinstance(status, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return USER_ERROR
     except click.ClickException as error:
         return _fail(error.format_message(), USER_ERROR)
     except SacvError as error:
