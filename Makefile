@@ -17,11 +17,11 @@ ZOO_READY := $(ZOO)/.ready
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml bench/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "sacv needs Python 3.11 or newer; name one with 'make PYTHON=python3.11 ...'"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]' --editable bench
 	@touch $@
 
 demo: $(READY) ## run the whole thing on embedded material and print where the result lies
@@ -53,14 +53,14 @@ $(RAY_READY): $(READY) pyproject.toml constraints.txt
 test-ray: $(RAY_READY) ## test the engine that spreads work over workers, with Ray on this machine and on a simulated cluster
 	$(BIN)/python -m pytest tests/spread
 
-$(ZOO_READY): pyproject.toml constraints-zoo.txt
+$(ZOO_READY): pyproject.toml bench/pyproject.toml constraints-zoo.txt
 	$(PYTHON) -m venv $(ZOO)
 	$(ZOO)/bin/python -m pip install --quiet --constraint constraints-zoo.txt \
-		--editable '.[torchvision,timm,transformers,captum]' pytest pytest-xdist
+		--editable '.[torchvision,timm,transformers]' --editable 'bench[captum]' pytest pytest-xdist
 	@touch $@
 
 test-zoo: $(ZOO_READY) ## test networks of torchvision, timm and transformers, in an environment of their own (5 GB)
-	$(ZOO)/bin/python -m pytest -n auto tests/zoo
+	$(ZOO)/bin/python -m pytest -n auto tests/zoo bench/tests/rivals/test_captum.py
 
 lint: $(READY) ## check style and types
 	$(BIN)/ruff check .

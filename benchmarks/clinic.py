@@ -1,4 +1,4 @@
-"""What must hold of a diagnosis, on the made clinic, at full size (`sacv.bench.diagnosis`).
+"""What must hold of a diagnosis, on the made clinic, at full size (`sacv_bench.diagnosis`).
 
     python benchmarks/clinic.py
 
@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from sacv.bench.clinic import Clinic
-from sacv.bench.diagnosis import confounded, dealt, image_p_values, uniformity, vignetted
+from sacv_bench.clinic import Clinic
+from sacv_bench.diagnosis import confounded, dealt, image_p_values, uniformity, vignetted
 
 
 def main() -> None:

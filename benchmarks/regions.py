@@ -17,7 +17,6 @@ from sklearn.linear_model import SGDClassifier
 from speed.networks import real_data
 
 import sacv
-from sacv.bench.metrics import auroc, coverage, read_mask
 from sacv.cav import RANDOM, Reading
 from sacv.cav.draws import inner
 from sacv.cav.statistics import SetStatistics
@@ -34,6 +33,7 @@ from sacv.solvers import (
     Solver,
     UnitLength,
 )
+from sacv_bench.metrics import auroc, coverage, read_mask
 
 SOLVERS: tuple[Solver, ...] = (
     MeanDifference(),

@@ -3,17 +3,17 @@
     python benchmarks/segmentation.py [--seeds 2]
 
 For each network of convolutions of the bench: Spearman's correlation of the sum of the map around an element with the
-change of the region's mean logit when the element goes, over all elements and classes (`sacv.bench.segmentation`).
+change of the region's mean logit when the element goes, over all elements and classes (`sacv_bench.segmentation`).
 """
 
 from __future__ import annotations
 
 import argparse
 
-from sacv.bench.networks import trained
-from sacv.bench.segmentation import Segmentation, joined
-from sacv.bench.sizes import Effort
 from sacv.maps.methods import DEFAULT, Gradient, GradientTimesConcept, Method
+from sacv_bench.networks import trained
+from sacv_bench.segmentation import Segmentation, joined
+from sacv_bench.sizes import Effort
 
 NETWORKS = {"plain-development": "blocks.1", "residual-held-out": "blocks.1", "plain-lesions": "blocks.1"}
 METHODS: tuple[Method, ...] = (DEFAULT, GradientTimesConcept(), Gradient())

@@ -26,9 +26,6 @@ from PIL import Image
 from scipy.stats import ttest_ind
 
 import sacv
-from sacv.bench.metrics import coverage
-from sacv.bench.scenes import SIZE, Scene, random_spec, render
-from sacv.bench.textures import FIRST_TEXTURES, texture
 from sacv.cav.random_runs import null_cavs
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cli.solvers import parse_solver
@@ -37,6 +34,9 @@ from sacv.maps.significance import critical
 from sacv.model.demo import DEMO_CLASSES
 from sacv.solvers import MeanDifference, Solver
 from sacv.stats import LocationSample, Moments
+from sacv.synthetic.scenes import SIZE, Scene, random_spec, render
+from sacv.synthetic.textures import FIRST_TEXTURES, texture
+from sacv_bench.metrics import coverage
 
 LAYER = "blocks.2"
 LEVEL = 0.05
@@ -76,6 +76,17 @@ def tutorial_t_test(
     return float(ttest_ind(*counts).pvalue)
 
 
+def judged(
+    bank: sacv.ConceptBank, model: sacv.VisionModel, shown: list[NDArray[np.uint8]], target: int | str
+) -> tuple[Counter[str], tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Score and explain images; give which scores of the bank's first concept are significant, and its two masks."""
+    concept = bank.concepts[0]
+    table = sacv.score(model, shown, bank, target, allow_weak=True).table
+    p_values = table[table["concept"] == concept].set_index("score")["p"]
+    found = sacv.explain(model, shown, bank, target, method=Gradient(), checks=False, allow_weak=True)
+    return Counter({str(kind): int(p <= LEVEL) for kind, p in p_values.items()}), found.significant(LAYER, concept)
+
+
 def noise_trial(model: sacv.VisionModel, solver: Solver, seed: int) -> Counter[str]:
     """Fit, score and explain where there is nothing; give what was called significant."""
     rng = np.random.default_rng([seed, 0])
@@ -83,11 +94,7 @@ def noise_trial(model: sacv.VisionModel, solver: Solver, seed: int) -> Counter[s
     target = int(rng.integers(len(DEMO_CLASSES)))
     concepts = {"concept": concept, "random concept": other}
     bank = sacv.fit(model, [LAYER], concepts, pool, solver=solver, runs=11, seed=seed)
-    table = sacv.score(model, shown, bank, target, allow_weak=True).table
-    found = sacv.explain(model, shown, bank, target, method=Gradient(), checks=False, allow_weak=True)
-    one = table[table["concept"] == "concept"].set_index("score")["p"] <= LEVEL
-    marks = found.significant(LAYER, "concept")
-    called = Counter({str(kind): int(value) for kind, value in one.items()})
+    called, marks = judged(bank, model, shown, target)
     called["relevance mask, any location of any map"] = int(marks[0].any())
     called["contribution mask, any location of any map"] = int(marks[1].any())
     t_test = tutorial_t_test(model, bank, shown, target)
@@ -144,11 +151,8 @@ def planted_trial(model: sacv.VisionModel, solver: Solver, seed: int) -> Counter
     scenes = striped_scenes(SHOWN, rng)
     shown = [scene.image for scene in scenes]
     bank = sacv.fit(model, [LAYER], {"striped": concept}, pool, solver=solver, runs=11, seed=seed)
-    table = sacv.score(model, shown, bank, "striped", allow_weak=True).table.set_index("score")["p"] <= LEVEL
-    found = sacv.explain(model, shown, bank, "striped", method=Gradient(), checks=False, allow_weak=True)
-    marks = found.significant(LAYER, "striped")
+    called, marks = judged(bank, model, shown, "striped")
     inside = [coverage(scene.mask, marks[0].shape[1:]) >= 0.5 for scene in scenes]
-    called = Counter({str(kind): int(value) for kind, value in table.items()})
     for name, kind in zip(("relevance", "contribution"), marks, strict=True):
         hits = [bool((mark & place).any()) for mark, place in zip(kind, inside, strict=True)]
         called[f"{name} mask, a location of an object"] = int(any(hits))

@@ -18,11 +18,11 @@ from torch import nn
 from torch.nn.utils.memory_format import convert_conv2d_weight_memory_format
 from training import prepare, turned
 
-from sacv.bench.networks import NETWORKS, TransformerNetwork, trained
-from sacv.bench.scenes import render
-from sacv.bench.worlds import WORLDS
+from sacv.synthetic.scenes import render
+from sacv_bench.networks import NETWORKS, TransformerNetwork, trained
+from sacv_bench.worlds import WORLDS
 
-DATA = Path(__file__).parents[1] / "src" / "sacv" / "bench" / "data"
+DATA = Path(__file__).parents[1] / "bench" / "src" / "sacv_bench" / "data"
 AREA_BINS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 BATCH = 64
 

@@ -18,9 +18,9 @@ from torch import nn
 from torch.nn.utils.memory_format import convert_conv2d_weight_memory_format
 from training import prepare, turned
 
-from sacv.bench.scenes import random_spec, render
-from sacv.bench.textures import texture
 from sacv.model.demo import DEMO_CLASSES, DEMO_SIZE, DemoNetwork
+from sacv.synthetic.scenes import random_spec, render
+from sacv.synthetic.textures import texture
 
 DATA = Path(__file__).parents[1] / "src" / "sacv" / "model" / "data"
 FULL_FRAME = 0.1

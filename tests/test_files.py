@@ -1,5 +1,6 @@
 """Arrays that are written piece by piece are those that are written whole."""
 
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+import sacv
 from sacv.files import Streamed, stream_arrays, write_arrays
 
 KINDS = st.sampled_from([np.float64, np.float32, np.int64, np.bool_])
@@ -31,5 +33,12 @@ def test_streamed_arrays_are_written_as_the_library_does(tmp_path_factory, named
 
 
 def test_every_test_file_has_a_name_of_its_own():
-    names = [file.name for file in Path(__file__).parent.rglob("test_*.py") if "node_modules" not in file.parts]
+    roots = Path(__file__).parent, Path(__file__).parents[1] / "bench" / "tests"
+    files = [file for root in roots for file in root.rglob("test_*.py") if "node_modules" not in file.parts]
+    names = [file.name for file in files]
     assert sorted(set(names)) == sorted(names)
+
+
+def test_the_wheel_stays_below_one_and_a_half_megabytes():
+    files = [file for file in Path(sacv.__file__).parent.rglob("*") if file.is_file() and file.suffix != ".pyc"]
+    assert 500_000 < sum(len(zlib.compress(file.read_bytes(), 6)) for file in files) < 1_400_000  # and its metadata

@@ -6,8 +6,8 @@ from pathlib import Path
 import sacv
 
 ROOMS = [
-    "errors", "optional", "files", "registry", "engine", "model", "targets", "concepts", "stats", "solvers", "report",
-    "cav", "viewer", "maps", "scores", "trust", "index", "bench", "app", "cli", "study",
+    "errors", "optional", "files", "registry", "engine", "model", "synthetic", "targets", "concepts", "stats", "solvers",
+    "report", "cav", "viewer", "maps", "scores", "trust", "index", "app", "cli", "study",
 ]  # fmt: skip
 SOURCE = Path(sacv.__file__).parent
 
@@ -39,6 +39,19 @@ def test_rooms_import_only_from_those_above():
             assert ROOMS.index(room) < ROOMS.index(own), f"{file} imports {room}, which stands below it"
             looked_at += 1
     assert looked_at > 30
+
+
+def test_the_package_does_without_its_bench():
+    """The bench imports from sacv, and neither sacv nor its tests import from the bench."""
+    files = [
+        *SOURCE.rglob("*.py"),
+        *(file for file in Path(__file__).parent.rglob("*.py") if "node_modules" not in file.parts),
+    ]
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names = [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
+                assert "sacv_bench" not in {name.split(".")[0] for name in names}, file
 
 
 def test_every_room_is_known():

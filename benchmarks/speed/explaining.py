@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import sacv
 from sacv.maps.methods import Gradient
-from speed import material, passes
+from speed import material
+from speed.loaded import TARGET, Loaded, measured
 from speed.networks import Case, cases
-from speed.rows import AtMost, Row, not_measured
+from speed.rows import AtMost, Row
 from speed.sizes import Sizes
 from speed.timing import interleaved
 
 EXPLAIN, SCORE = "explain", "score"
-TARGET = 1
-"""Number of the class."""
 
 
 def explain(sizes: Sizes) -> Iterator[Row]:
     """Measure explanations on each real network."""
-    for case in cases(sizes):
-        if case.real:
-            yield from [not_measured(EXPLAIN, case.title, case.lacks)] if case.lacks else explained(case, sizes)
+    real = (case for case in cases(sizes) if case.real)
+    return measured(EXPLAIN, real, lambda case: explained(case, sizes))
 
 
 def score(sizes: Sizes) -> Iterator[Row]:
     """Measure scores on each network."""
-    for case in cases(sizes):
-        yield from [not_measured(SCORE, case.title, case.lacks)] if case.lacks else scored(case, sizes)
+    return measured(SCORE, cases(sizes), lambda case: scored(case, sizes))
 
 
 def bank_of(model: sacv.VisionModel, case: Case, sizes: Sizes) -> sacv.ConceptBank:
@@ -39,11 +37,10 @@ def bank_of(model: sacv.VisionModel, case: Case, sizes: Sizes) -> sacv.ConceptBa
 
 def explained(case: Case, sizes: Sizes, device: str = "cpu", name: str = EXPLAIN) -> Iterator[Row]:
     """Measure explanations on one network."""
-    net = case.load().to(device)
-    bare = passes.frozen(net)
-    model = sacv.VisionModel(net)
+    row, loaded = partial(Row, name, case.title), Loaded.of(case, device)
+    model = sacv.VisionModel(loaded.net)
     bank, shown = bank_of(model, case, sizes), material.inputs(sizes.explained, seed=2)
-    parts = passes.batches(shown, model.batch_size(None), device)
+    parts = loaded.batches(shown)
 
     def explain(checks: bool, method: Gradient | None = None) -> None:
         sacv.explain(model, shown, bank, TARGET, method=method, checks=checks, allow_weak=True)
@@ -53,32 +50,29 @@ def explained(case: Case, sizes: Sizes, device: str = "cpu", name: str = EXPLAIN
         "default method, no trust line": lambda: explain(False),
         "by the gradient, no trust line": lambda: explain(False, Gradient()),
     }
-    times = interleaved(
-        {"yardstick": lambda: passes.forward_and_backward(bare, case.layer, parts, TARGET)} | work, sizes.rounds
-    )
+    times = interleaved({"yardstick": lambda: loaded.forward_and_backward(parts)} | work, sizes.rounds)
     rounds, of_what = len(times), f"{sizes.concepts} concepts, {sizes.explained} images"
     each = 1000 * times.median("yardstick") / sizes.explained
-    yield Row(name, case.title, "forward and backward pass", each, "ms an image", None, rounds, of_what)
+    yield row("forward and backward pass", each, "ms an image", None, rounds, of_what)
     for key in work:
         target = AtMost(3) if key == "default method and trust line" else None
         what = f"explain, {key}, over forward and backward"
-        yield Row(name, case.title, what, times.ratio(key, "yardstick"), "x", target, rounds)
+        yield row(what, times.ratio(key, "yardstick"), "x", target, rounds)
 
 
 def scored(case: Case, sizes: Sizes, device: str = "cpu", name: str = SCORE) -> Iterator[Row]:
     """Measure scores on one network."""
-    net = case.load().to(device)
-    bare = passes.frozen(net)
-    model = sacv.VisionModel(net)
+    row, loaded = partial(Row, name, case.title), Loaded.of(case, device)
+    model = sacv.VisionModel(loaded.net)
     bank, shown = bank_of(model, case, sizes), material.inputs(sizes.scored, seed=2)
-    parts = passes.batches(shown, model.batch_size(None), device)
+    parts = loaded.batches(shown)
     times = interleaved(
         {
-            "yardstick": lambda: passes.forward_and_backward(bare, case.layer, parts, TARGET),
+            "yardstick": lambda: loaded.forward_and_backward(parts),
             "score": lambda: sacv.score(model, shown, bank, TARGET, allow_weak=True),
         },
         sizes.rounds,
     )
     of_what = f"{sizes.concepts} concepts, {bank.runs} runs, {bank.nulls} null CAVs, {sizes.scored} images"
     what = "score over forward and backward"
-    yield Row(name, case.title, what, times.ratio("score", "yardstick"), "x", None, len(times), of_what)
+    yield row(what, times.ratio("score", "yardstick"), "x", None, len(times), of_what)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import sacv
 from speed import material, passes
+from speed.loaded import Loaded, measured
 from speed.networks import Case, cases
-from speed.rows import AtLeast, Row, not_measured
+from speed.rows import AtLeast, Row
 from speed.sizes import Sizes
 from speed.timing import interleaved
 
@@ -18,43 +20,38 @@ PHOTO = (500, 376)
 
 def measure(sizes: Sizes) -> Iterator[Row]:
     """Measure each network."""
-    for case in cases(sizes):
-        yield from [not_measured(NAME, case.title, case.lacks)] if case.lacks else of(case, sizes)
+    return measured(NAME, cases(sizes), lambda case: of(case, sizes))
 
 
 def of(case: Case, sizes: Sizes, device: str = "cpu", name: str = NAME) -> Iterator[Row]:
     """Measure one network."""
-    net = case.load().to(device)
-    bare = passes.frozen(net)
-    size = sacv.VisionModel(net).batch_size(None)
+    row, loaded = partial(Row, name, case.title), Loaded.of(case, device)
     images, half = material.inputs(sizes.extracted), sizes.extracted // 2
-    parts = passes.batches(images, size, device)
+    parts = loaded.batches(images)
 
     def fit(concept: object, random: object, runs: int | None = None, nulls: int | None = None) -> None:
-        sacv.fit(sacv.VisionModel(net), [case.layer], {"concept": concept}, random, runs=runs, nulls=nulls)
+        sacv.fit(sacv.VisionModel(loaded.net), [case.layer], {"concept": concept}, random, runs=runs, nulls=nulls)
 
     times = interleaved(
         {
-            "forward": lambda: passes.forward(bare, case.layer, parts),
+            "forward": lambda: loaded.forward(parts),
             "fit": lambda: fit(images[:half], images[half:]),
             "fit without runs": lambda: fit(images[:half], images[half:], 1, 0),
         },
         sizes.rounds,
     )
     rounds, each = len(times), 1000 / sizes.extracted
-    yield Row(
-        name, case.title, "forward pass to the layer", each * times.median("forward"), "ms an image", None, rounds
-    )
+    yield row("forward pass to the layer", each * times.median("forward"), "ms an image", None, rounds)
     what = "throughput of fit over that of the forward pass, decoded images"
-    yield Row(name, case.title, what, times.ratio("forward", "fit"), "x", AtLeast(0.95), rounds)
+    yield row(what, times.ratio("forward", "fit"), "x", AtLeast(0.95), rounds)
     what = "the same without random runs and null"
-    yield Row(name, case.title, what, times.ratio("forward", "fit without runs"), "x", None, rounds)
+    yield row(what, times.ratio("forward", "fit without runs"), "x", None, rounds)
 
     with material.photos(sizes.extracted, PHOTO) as files:
-        transform = sacv.VisionModel(net).transform
+        transform = sacv.VisionModel(loaded.net).transform
         times = interleaved(
             {
-                "forward": lambda: passes.forward(bare, case.layer, parts),
+                "forward": lambda: loaded.forward(parts),
                 "decode": lambda: passes.decode(files, transform),
                 "fit": lambda: fit(files[:half], files[half:]),
             },
@@ -62,8 +59,8 @@ def of(case: Case, sizes: Sizes, device: str = "cpu", name: str = NAME) -> Itera
         )
     times = times.joined("slower", lambda one: max(one["forward"], one["decode"]))
     times = times.joined("both", lambda one: one["forward"] + one["decode"])
-    yield Row(name, case.title, "decoding JPEG files alone", each * times.median("decode"), "ms an image", None, rounds)
+    yield row("decoding JPEG files alone", each * times.median("decode"), "ms an image", None, rounds)
     what = "throughput of fit over that of the slower of decoding and forward pass, JPEG files"
-    yield Row(name, case.title, what, times.ratio("slower", "fit"), "x", AtLeast(0.9), rounds)
+    yield row(what, times.ratio("slower", "fit"), "x", AtLeast(0.9), rounds)
     what = "the same over both, one after the other"
-    yield Row(name, case.title, what, times.ratio("both", "fit"), "x", None, rounds, "where both need all processors")
+    yield row(what, times.ratio("both", "fit"), "x", None, rounds, "where both need all processors")

@@ -8,6 +8,7 @@ import torch
 
 import sacv
 from speed import explaining, extraction, fitting, material, passes
+from speed.loaded import measured
 from speed.networks import Case, cases
 from speed.rows import Row, not_measured
 from speed.sizes import Sizes
@@ -24,15 +25,14 @@ def measure(sizes: Sizes) -> Iterator[Row]:
     yield Row(
         NAME, torch.cuda.get_device_name(), "its memory", torch.cuda.get_device_properties(0).total_memory / 1e9, "GB"
     )
-    for case in cases(sizes):
-        if case.lacks:
-            yield not_measured(NAME, case.title, case.lacks)
-            continue
-        yield from limits(case, sizes)
-        yield from extraction.of(case, sizes, "cuda", NAME)
-        yield from fitting.of(case, sizes, "cuda", NAME)
-        yield from explaining.explained(case, sizes, "cuda", NAME)
-        yield from explaining.scored(case, sizes, "cuda", NAME)
+    yield from measured(NAME, cases(sizes), lambda case: everything(case, sizes))
+
+
+def everything(case: Case, sizes: Sizes) -> Iterator[Row]:
+    """Measure one network: what the GPU can do, and each experiment on it."""
+    yield from limits(case, sizes)
+    for experiment in (extraction.of, fitting.of, explaining.explained, explaining.scored):
+        yield from experiment(case, sizes, "cuda", NAME)
 
 
 def limits(case: Case, sizes: Sizes) -> Iterator[Row]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,8 +17,9 @@ from sklearn.linear_model import LogisticRegression
 
 import sacv
 from speed import material, passes
-from speed.networks import Given, case
-from speed.rows import Row, not_measured
+from speed.loaded import measured
+from speed.networks import Case, Given, case
+from speed.rows import Row
 from speed.sizes import Sizes
 from speed.timing import interleaved
 
@@ -27,10 +29,11 @@ ITERATIONS = 1000
 
 def measure(sizes: Sizes) -> Iterator[Row]:
     """Measure on the activations of a real network."""
-    found = case("squeezenet", "features.12")
-    if found.lacks:
-        yield not_measured(NAME, found.title, found.lacks)
-        return
+    return measured(NAME, [case("squeezenet", "features.12")], lambda found: of(found, sizes))
+
+
+def of(found: Case, sizes: Sizes) -> Iterator[Row]:
+    """Measure on the activations of one network."""
     count = sizes.paper_images
     images = sacv.VisionModel(passes.frozen(found.load()))
     parts = [images.activations(part, [found.layer])[found.layer].cells for part in material.inputs(3 * count).split(8)]
@@ -53,8 +56,9 @@ def measure(sizes: Sizes) -> Iterator[Row]:
 
     times = interleaved({"run": run, "sacv": ours}, sizes.rounds)
     times = times.joined("paper", lambda one: sizes.paper_runs * one["run"])
+    row = partial(Row, NAME, found.title)
     locations, runs, rounds = f"{2 * len(concept):,} locations", f"{sizes.paper_runs} runs", len(times)
     note = f"{locations} a run; one run timed, times {sizes.paper_runs}"
-    yield Row(NAME, found.title, f"the paper's procedure, {runs}", times.median("paper"), "s", None, rounds, note)
-    yield Row(NAME, found.title, f"sacv after the forward pass, {runs}", times.median("sacv"), "s", None, rounds)
-    yield Row(NAME, found.title, "the paper's procedure over sacv", times.ratio("paper", "sacv"), "x", None, rounds)
+    yield row(f"the paper's procedure, {runs}", times.median("paper"), "s", None, rounds, note)
+    yield row(f"sacv after the forward pass, {runs}", times.median("sacv"), "s", None, rounds)
+    yield row("the paper's procedure over sacv", times.ratio("paper", "sacv"), "x", None, rounds)

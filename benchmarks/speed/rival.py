@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,9 +22,9 @@ from torch import nn
 import sacv
 from sacv.optional import require
 from speed import material, passes
-from speed.explaining import TARGET
+from speed.loaded import TARGET, measured
 from speed.networks import Case, case
-from speed.rows import AtLeast, Row, not_measured
+from speed.rows import AtLeast, Row
 from speed.sizes import Sizes
 from speed.timing import Stopwatch, repeated, seconds
 
@@ -37,15 +39,16 @@ BATCH = 8
 
 def measure(sizes: Sizes) -> Iterator[Row]:
     """Measure both networks."""
-    for found in (case("resnet50", "layer3"), case("squeezenet", "features.12")):
-        lacks = found.lacks or ("" if find_spec("captum") else "captum is not installed (make test-zoo installs it)")
-        if found.name not in sizes.networks:
-            continue
-        if lacks:
-            yield not_measured(NAME, found.title, lacks)
-            continue
-        for concepts, randoms in sizes.sets:
-            yield from beside(found, concepts, randoms, sizes)
+    lacks = "" if find_spec("captum") else "captum is not installed (make test-zoo installs it)"
+    both = (case("resnet50", "layer3"), case("squeezenet", "features.12"))
+    asked = (replace(found, lacks=found.lacks or lacks) for found in both if found.name in sizes.networks)
+    return measured(NAME, asked, lambda found: every_pair(found, sizes))
+
+
+def every_pair(found: Case, sizes: Sizes) -> Iterator[Row]:
+    """Measure one network with each number of concepts and random sets."""
+    for concepts, randoms in sizes.sets:
+        yield from beside(found, concepts, randoms, sizes)
 
 
 def beside(found: Case, concepts: int, randoms: int, sizes: Sizes) -> Iterator[Row]:
@@ -79,19 +82,18 @@ def beside(found: Case, concepts: int, randoms: int, sizes: Sizes) -> Iterator[R
     times = repeated(once, 1 if concepts * randoms >= LARGE else sizes.rounds)
     times = times.joined("allowed", lambda one: one["captum"] / one["passes"])
     times = times.joined("reached", lambda one: one["captum"] / one["sacv"])
-    title, rounds = f"{found.title}, {concepts} x {randoms} sets of {count}", len(times)
-    yield Row(NAME, title, "captum, end to end", times.median("captum"), "s", None, rounds)
-    yield Row(NAME, title, "sacv, end to end", times.median("sacv"), "s", None, rounds)
-    yield Row(NAME, title, "captum over sacv, end to end", times.median("reached"), "x", None, rounds)
+    row = partial(Row, NAME, f"{found.title}, {concepts} x {randoms} sets of {count}")
+    rounds = len(times)
+    yield row("captum, end to end", times.median("captum"), "s", None, rounds)
+    yield row("sacv, end to end", times.median("sacv"), "s", None, rounds)
+    yield row("captum over sacv, end to end", times.median("reached"), "x", None, rounds)
     what = "captum over the passes that sacv cannot do without"
-    yield Row(NAME, title, what, times.median("allowed"), "x", None, rounds, "the most that could be reached")
+    yield row(what, times.median("allowed"), "x", None, rounds, "the most that could be reached")
     what = "what is reached of it"
-    yield Row(NAME, title, what, times.ratio("reached", "allowed"), "x", AtLeast(0.9), rounds)
+    yield row(what, times.ratio("reached", "allowed"), "x", AtLeast(0.9), rounds)
     what = "captum over sacv, after the forward pass"
     limit = AtLeast(AFTER[concepts, randoms]) if (concepts, randoms) in AFTER else None
-    yield Row(
-        NAME, title, what, times.ratio("captum after", "sacv after"), "x", limit, rounds, "training, without scores"
-    )
+    yield row(what, times.ratio("captum after", "sacv after"), "x", limit, rounds, "training, without scores")
 
 
 class _Captum:

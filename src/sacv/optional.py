@@ -6,7 +6,7 @@ from types import ModuleType
 from sacv.errors import MissingExtraError
 
 
-def require(module: str, *, extra: str) -> ModuleType:
+def require(module: str, *, extra: str, package: str = "sacv") -> ModuleType:
     """Import an optional module.
 
     Parameters
@@ -14,7 +14,9 @@ def require(module: str, *, extra: str) -> ModuleType:
     module
         Dotted name of the module.
     extra
-        Name of the extra of sacv that installs it.
+        Name of the extra that installs it.
+    package
+        The distribution that has the extra.
 
     Raises
     ------
@@ -25,5 +27,5 @@ def require(module: str, *, extra: str) -> ModuleType:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise MissingExtraError(
-            f"{module!r} is needed here and is not installed; install it with: pip install 'sacv[{extra}]'"
+            f"{module!r} is needed here and is not installed; install it with: pip install '{package}[{extra}]'"
         ) from error

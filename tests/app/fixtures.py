@@ -8,7 +8,7 @@ import time
 import pytest
 
 import sacv
-from sacv.bench.scenes import write_guidance
+from sacv.synthetic.scenes import write_guidance
 
 LAYER = "blocks.2"
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from app.fixtures import png
-from sacv.bench.scenes import random_spec, render
+from sacv.synthetic.scenes import random_spec, render
 from viewer.test_access import RUN, axe  # noqa: F401
 
 MINE = '"><img src=x onerror=alert(1)>'

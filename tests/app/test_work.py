@@ -12,9 +12,9 @@ from PIL import Image
 import sacv
 from app.fixtures import LAYER, png, result_of
 from sacv.app.masks import png_of
-from sacv.bench.scenes import random_spec, render
 from sacv.concepts.decoding import read_picture
 from sacv.maps.methods import Ablation
+from sacv.synthetic.scenes import random_spec, render
 
 
 @pytest.fixture(scope="module")

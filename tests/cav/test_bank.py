@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import SmallNet, nearly_full_disk
 from torch import nn
 
 import sacv
 from cav.planted import noise, planted_model
-from conftest import SmallNet, nearly_full_disk
 from sacv import ConceptBank
 from sacv.cav import Reading
 from sacv.concepts import Region

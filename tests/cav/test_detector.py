@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from conftest import SmallNet
 from hypothesis import given
 from hypothesis import strategies as st
 
 import sacv
-from conftest import SmallNet
 from reference import contrast as slow
 from sacv.errors import CorruptFileError, OptionError
 from sacv.files import read_arrays, write_arrays

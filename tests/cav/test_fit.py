@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from conftest import SmallNet, make_pictures
 from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
 import sacv
 from cav.planted import assert_same_cav, cells, mean_of, noise, planted_model, unit
-from conftest import SmallNet, make_pictures
 from reference import reading as reference
 from sacv.cav import Reading
 from sacv.concepts.decoding import read_picture

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from conftest import SmallNet, make_pictures
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 from torch import nn
@@ -18,7 +19,6 @@ from cav.planted import (
     planted_model,
     unit,
 )
-from conftest import SmallNet, make_pictures
 from reference import contrast as slow
 from reference import reading as reference
 from sacv.cav.quality import HeldOut, best_threshold

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import make_pictures
 
 import sacv
 from cav.planted import assert_same_cav, mean_of, noise, planted_model, unit
-from conftest import make_pictures
 from sacv.concepts import Labelled, Region, image_set
 from sacv.errors import ImageSetError, OptionError
 from sacv.maps.significance import Chance

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from conftest import SmallNet
 
 import sacv
-from conftest import SmallNet
 from reference import contrast as slow
 from sacv.cav import Reading
 from sacv.errors import ImageSetError, MismatchError, OptionError

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from conftest import make_pictures
 from PIL import Image
 from torch import nn
 
 import sacv
-from conftest import make_pictures
 from sacv.cli import main
 from sacv.cli.bank_card import remarks, show_bank
 from sacv.cli.explain import explain_command

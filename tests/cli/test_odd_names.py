@@ -3,8 +3,8 @@
 import os
 
 import pytest
-
 from conftest import make_pictures
+
 from sacv.cli import main
 
 CODE = """

@@ -11,7 +11,7 @@ import pytest
 from click.shell_completion import ShellComplete
 
 import sacv
-from sacv.cli.main import HOMES, commands
+from sacv.cli.main import HOMES, commands, main
 
 HEAVY = {"torch", "sklearn", "pandas", "scipy", "matplotlib"}
 LATER = {
@@ -81,6 +81,26 @@ def test_shells_complete_commands_and_options():
     assert [item.value for item in complete.get_completions([], "")] == sorted(HOMES)
     assert [item.value for item in complete.get_completions(["bank"], "re")] == ["refit"]
     assert "--region" in [item.value for item in complete.get_completions(["fit"], "--re")]
+
+
+@pytest.mark.parametrize("given", [[], ["--help"], ["--quick", "T2"], ["--out", "there", "T2"]], ids=" ".join)
+def test_a_command_that_is_not_installed_says_what_to_install(given, monkeypatch, capsys):
+    monkeypatch.setattr("sacv.cli.lazy.entry_points", lambda **_: ())
+    with pytest.raises(SystemExit) as left:
+        main(["bench", *given])
+    out, err = capsys.readouterr()
+    assert (left.value.code, out) == (2, "")
+    assert err == "sacv: error: sacv bench needs the package sacv-bench: pip install sacv-bench\n"
+
+
+def test_a_command_that_is_not_installed_is_listed(monkeypatch, capsys):
+    monkeypatch.setattr("sacv.cli.lazy.entry_points", lambda **_: ())
+    with pytest.raises(SystemExit) as left:
+        main(["--help"])
+    assert left.value.code == 0
+    assert "\n  bench  " in capsys.readouterr().out
+    complete = ShellComplete(commands, {}, "sacv", "_SACV_COMPLETE")
+    assert "bench" in [item.value for item in complete.get_completions([], "")]
 
 
 def test_type_checkers_see_the_names_that_are_loaded_late():

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import make_pictures
 
 from cli.test_cli import place, run  # noqa: F401
-from conftest import make_pictures
 
 FIT = ("fit", "--model", "mine.py:net", "--resize", "16x16", "--layer", "2", "--nulls", "19", "--out", "bank")
 TABLE = ("--table", "rows.csv", "--images", "photos")

@@ -5,9 +5,9 @@ import shutil
 
 import pandas as pd
 import pytest
+from conftest import make_pictures
 
 from concepts.stored import write_parquet, write_tar
-from conftest import make_pictures
 from sacv.cli import main
 
 NET = """

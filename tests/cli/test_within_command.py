@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from conftest import make_pictures
 from PIL import Image
 
 from cli.test_cli import FIT, place, run  # noqa: F401
-from conftest import make_pictures
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from conftest import make_pictures
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -15,7 +16,6 @@ from PIL import Image
 import sacv
 from concepts.stored import stand_in
 from concepts.stored import table as stored_table
-from conftest import make_pictures
 from sacv.concepts import without_repeats
 from sacv.errors import ImageSetError, OptionError, UnreadableImageError
 

@@ -5,9 +5,9 @@ import os
 import numpy as np
 import pytest
 import torch
+from conftest import make_pictures
 from PIL import Image
 
-from conftest import make_pictures
 from sacv.concepts import Skipped, count_images, image_set, stream_images
 from sacv.errors import ImageSetError
 

@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from conftest import make_pictures
 from PIL import Image
 
 import sacv
-from conftest import make_pictures
 from sacv.concepts import image_set
 from sacv.errors import ImageSetError, UnreadableImageError
 

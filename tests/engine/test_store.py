@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from conftest import nearly_full_disk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import nearly_full_disk
 from sacv.engine import ShardStore
 from sacv.errors import StorageError
 

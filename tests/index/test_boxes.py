@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import sacv
-from sacv.bench.scenes import SIZE, random_spec, render
-from sacv.bench.textures import FIRST_TEXTURES, texture
 from sacv.index.boxes import cell_box, field_box
 from sacv.model import ReceptiveFields
+from sacv.synthetic.scenes import SIZE, random_spec, render
+from sacv.synthetic.textures import FIRST_TEXTURES, texture
 
 
 def test_cells_divide_what_the_network_sees():

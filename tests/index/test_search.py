@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from conftest import make_pictures
 from PIL import Image
 
 import sacv
 from cav.planted import noise, planted_model
-from conftest import make_pictures
 from model.test_recognition import Signal, Transformer, Volume
 from reference import presence as presence_reference
 from reference import search as reference

@@ -3,10 +3,10 @@ import json
 import numpy as np
 import pytest
 import torch
+from conftest import SmallNet, make_pictures
 from safetensors.numpy import load_file
 
 import sacv
-from conftest import SmallNet, make_pictures
 from reference import naive, reading
 from sacv.errors import ActivationError, LayerError, MismatchError, OptionError, StorageError, TargetError
 from sacv.solvers import DEFAULT, LDA, MeanDifference, UnitLength

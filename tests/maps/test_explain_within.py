@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from conftest import make_pictures
 from safetensors.numpy import load_file
 
 import sacv
-from conftest import make_pictures
 from sacv.cav.inside import counting
 from sacv.concepts import image_set, mask_weights
 from sacv.engine import Shard

@@ -6,9 +6,9 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import make_pictures
 
 import sacv
-from conftest import make_pictures
 from sacv.errors import CorruptFileError, OptionError, UnreadableImageError
 from sacv.viewer import read_page
 

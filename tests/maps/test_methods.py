@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from conftest import SmallNet
 from torch import nn
 
 import sacv
-from conftest import SmallNet
 from reference import contrast as slow
 from reference import naive
 from sacv.errors import OptionError, TargetError

@@ -10,13 +10,13 @@ from safetensors.numpy import load_file
 import sacv
 from cav.planted import noise, planted_model
 from reference import presence as reference
-from sacv.bench.scenes import SIZE, random_spec, render
-from sacv.bench.textures import FIRST_TEXTURES, texture
 from sacv.cav.presence import negatives_of
 from sacv.concepts import image_set
 from sacv.errors import OptionError
 from sacv.maps.methods import Gradient
 from sacv.solvers import MeanDifference
+from sacv.synthetic.scenes import SIZE, random_spec, render
+from sacv.synthetic.textures import FIRST_TEXTURES, texture
 from sacv.viewer import read_page
 from viewer import shown
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from conftest import SmallNet
 
 import sacv
-from conftest import SmallNet
 from sacv.errors import WeakConceptError
 from viewer import shown
 

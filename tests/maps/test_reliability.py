@@ -3,11 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from conftest import SmallNet
 from scipy.stats import spearmanr
 from torch import nn
 
 import sacv
-from conftest import SmallNet
 from reference import naive, reading
 from sacv.maps import Checks
 from sacv.maps.methods import Gradient, IntegratedGradients

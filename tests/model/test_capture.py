@@ -1,9 +1,9 @@
 import pytest
 import torch
+from conftest import SmallNet
 from torch import nn
 
 import sacv
-from conftest import SmallNet
 from sacv.errors import ActivationError, LayerError, TargetError
 
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from safetensors.torch import load
 
-from sacv.bench.scenes import Scene, random_spec, render
 from sacv.model.demo import DEMO_CLASSES, DEMO_SIZE, DemoNetwork, demo_figures, load_demo
 from sacv.model.transform import IMAGENET_MEAN, IMAGENET_STD
+from sacv.synthetic.scenes import Scene, random_spec, render
 
 SEED = 90210  # no seed of the training or of its held-out scenes
 

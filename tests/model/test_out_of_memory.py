@@ -4,9 +4,9 @@ from contextlib import nullcontext
 
 import pytest
 import torch
+from conftest import SmallNet
 
 import sacv
-from conftest import SmallNet
 from sacv.errors import OptionError
 from sacv.model.out_of_memory import in_halves
 from sacv.targets import Aimed, Each

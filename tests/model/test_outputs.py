@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 import pytest
 import torch
+from conftest import SmallNet
 from torch import nn
 
 import sacv
-from conftest import SmallNet
 from sacv.errors import TargetError
 from sacv.model.outputs import class_logits, field_of, tensors
 from sacv.targets import Aimed, Class

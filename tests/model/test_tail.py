@@ -2,10 +2,10 @@
 
 import pytest
 import torch
+from conftest import SmallNet
 from torch import nn
 
 import sacv
-from conftest import SmallNet
 from sacv.model import Rest
 
 LAYER = "features.2"

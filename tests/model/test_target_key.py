@@ -67,7 +67,7 @@ def test_another_target_has_another_mark(monkeypatch):
 
 
 def test_the_mark_is_the_same_in_another_process():
-    code = "from model.test_mark import *\nfor one in portable(): print(target_mark(one))"
+    code = "from model.test_target_key import *\nfor one in portable(): print(target_mark(one))"
     path = f"{Path(__file__).parents[1]}:{Path(sys.modules['sacv'].__file__).parents[1]}"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": path})
     assert run.stdout.splitlines() == [target_mark(one) for one in portable()], run.stderr

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from conftest import SmallNet
 from torch import nn
 
 import sacv
-from conftest import SmallNet
 from sacv.errors import OptionError
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -6,12 +6,12 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
+from conftest import SmallNet, make_pictures
 from matplotlib.collections import LineCollection
 from PIL import Image
 from torch import nn
 
 import sacv
-from conftest import SmallNet, make_pictures
 from sacv.cli.explain import write_overlays
 from sacv.cli.main import main
 from sacv.errors import LayerError, OptionError, StorageError

@@ -5,9 +5,9 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import make_pictures
 
 import sacv
-from conftest import make_pictures
 from sacv.report.display import counted, few, html_page, html_table
 from sacv.trust.audit import Finding
 

@@ -11,10 +11,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from conftest import make_pictures
 from PIL import Image
 
 import sacv
-from conftest import make_pictures
 from sacv.errors import MissingExtraError, OptionError
 from sacv.maps.notebook import ROOM, VIEW, Selection
 from sacv.viewer import notebook

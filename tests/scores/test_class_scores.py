@@ -5,10 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import SmallNet, make_pictures
 from torch import nn
 
 import sacv
-from conftest import SmallNet, make_pictures
 from reference import reading
 from reference import scores as reference
 from sacv.cav import DrawnCAVs

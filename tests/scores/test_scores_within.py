@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from conftest import make_pictures
 
 import sacv
-from conftest import make_pictures
 from sacv.concepts import image_set
 from sacv.engine import cut
 from sacv.scores.accumulation import ScoreReducer

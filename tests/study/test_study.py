@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 import sacv
-from sacv.bench.scenes import write_guidance
 from sacv.cli.main import main
 from sacv.errors import OptionError, SacvError, StorageError
 from sacv.model.demo import DemoNetwork
@@ -17,6 +16,7 @@ from sacv.report import render_study
 from sacv.study import read_study, steps
 from sacv.study.doubts import answer, of_layers
 from sacv.study.findings import Finding, p_text
+from sacv.synthetic.scenes import write_guidance
 
 STUDY = """
 [report]

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from conftest import SmallNet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 import sacv
-from conftest import SmallNet
 from sacv.errors import MismatchError
 from sacv.trust import LayerAdvice, advise
 from sacv.trust.advice import PLACE_TOLERANCE, TOLERANCE

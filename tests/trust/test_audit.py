@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from conftest import SmallNet
 from scipy.stats import spearmanr
 from torch import nn
 
 import sacv
-from conftest import SmallNet
 from reference import reading as reference
 from sacv.cav import Reading
 from sacv.trust.permutation import _halves, permute

@@ -10,8 +10,8 @@ from PIL import Image
 
 from sacv.app.jobs import Progress
 from sacv.app.workspace import Workplace
-from sacv.bench.scenes import random_spec, render, write_guidance
 from sacv.model.demo import DEMO_CLASSES
+from sacv.synthetic.scenes import random_spec, render, write_guidance
 
 SHOWN, OTHERS = 40, 20
 SCENES = 6

@@ -14,7 +14,10 @@ from sacv.cli.explain import show_explanation
 from sacv.cli.options import batch_size_option, device_option, json_option, seed_option, to_device
 
 if TYPE_CHECKING:
-    from sacv.bench.scenes import Scene
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from sacv.synthetic.scenes import Scene
 
 CONCEPT = "striped"
 LAYER = "blocks.2"
@@ -33,7 +36,7 @@ def demo_scenes(seed: int) -> list[Scene]:
     """Give scenes with a striped object of growing size on other textures."""
     import numpy as np
 
-    from sacv.bench.scenes import random_spec, render
+    from sacv.synthetic.scenes import random_spec, render
 
     rng = np.random.default_rng([seed, 1])
     areas = np.linspace(0.04, 0.3, SCENES)
@@ -43,6 +46,17 @@ def demo_scenes(seed: int) -> list[Scene]:
         render(spec.with_element(0, replace(spec.elements[0], area=float(area))))
         for spec, area in zip(specs, areas, strict=True)
     ]
+
+
+def auroc(values: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
+    """Give the AUROC of a map's cells: those that the mask covers by half or more, against the others."""
+    from sklearn.metrics import roc_auc_score
+
+    from sacv.concepts.coverage import cell_means
+
+    rows, columns = values.shape
+    inside = cell_means(mask.astype(float), (rows, columns)) >= 0.5
+    return float(roc_auc_score(inside.ravel(), values.ravel()))
 
 
 @click.command("demo")
@@ -55,11 +69,10 @@ def demo_command(out: Path, seed: int, batch_size: int | None, device: str, as_j
     """Fit "striped" on textures made in code, and explain scenes whose truth is known, with a network that ships."""
     import numpy as np
 
-    from sacv.bench.metrics import auroc, coverage
-    from sacv.bench.scenes import write_guidance, write_scenes
     from sacv.cav import fit
     from sacv.maps import explain
     from sacv.model import load_model
+    from sacv.synthetic.scenes import write_guidance, write_scenes
 
     others = other_textures()
     guidance, pictures, masks = out / "guidance", out / "scenes", out / "masks"
@@ -82,11 +95,7 @@ def demo_command(out: Path, seed: int, batch_size: int | None, device: str, as_j
     with progress("explain") as advance:
         found = explain(model, paths, bank, CONCEPT, batch_size=batch_size, progress=advance)
     found.save(out / "explanation")
-    grid = found.relevance(LAYER, CONCEPT).shape[1:]
-    areas = [
-        auroc(values, coverage(scene.mask, (grid[0], grid[1])))
-        for values, scene in zip(found.relevance(LAYER, CONCEPT), scenes, strict=True)
-    ]
+    areas = [auroc(values, scene.mask) for values, scene in zip(found.relevance(LAYER, CONCEPT), scenes, strict=True)]
     if as_json:
         say_json({"out": str(out), "bank": summary(bank), "auroc": areas, "explanation": found.to_json()})
         return

@@ -1,12 +1,21 @@
-"""A group whose commands are loaded when they are called, so that what another command needs costs no start."""
+"""A group whose commands are loaded when they are called, so that what another command needs costs no start.
+
+A command may come from another distribution, as an entry point of the group `sacv.commands`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from importlib.metadata import entry_points
 from typing import Any, NamedTuple
 
 import click
+
+from sacv.errors import MissingExtraError
+
+ENTRY_POINTS = "sacv.commands"
+"""The group of entry points in which another distribution names its commands."""
 
 
 class Home(NamedTuple):
@@ -24,6 +33,45 @@ class Home(NamedTuple):
     name: str
     help: str
 
+    def load(self, command: str) -> click.Command:
+        """Import the command."""
+        found: click.Command = getattr(import_module(self.module), self.name)
+        return found
+
+
+class PlugIn(NamedTuple):
+    """A command of another distribution, and what it says of itself before it is loaded.
+
+    Parameters
+    ----------
+    distribution
+        What to install for it.
+    help
+        The first sentence of the command's own help.
+    """
+
+    distribution: str
+    help: str
+
+    def load(self, command: str) -> click.Command:
+        """Load the command from its entry point; where there is none, give one that says what to install."""
+        found = tuple(entry_points(group=ENTRY_POINTS, name=command))
+        if not found:
+            return self._missing(command)
+        loaded: click.Command = found[0].load()
+        return loaded
+
+    def _missing(self, command: str) -> click.Command:
+        def refuse() -> None:
+            raise MissingExtraError(
+                f"sacv {command} needs the package {self.distribution}: pip install {self.distribution}"
+            )
+
+        whatever_is_given = {"ignore_unknown_options": True, "allow_extra_args": True}
+        return click.Command(
+            command, callback=refuse, help=self.help, context_settings=whatever_is_given, add_help_option=False
+        )
+
 
 class LazyGroup(click.Group):
     """A group that lists its commands without loading them.
@@ -36,7 +84,7 @@ class LazyGroup(click.Group):
         As of `click.Group`.
     """
 
-    def __init__(self, *, homes: Mapping[str, Home], **options: Any) -> None:
+    def __init__(self, *, homes: Mapping[str, Home | PlugIn], **options: Any) -> None:
         # Outlines hold the names, which click looks up for its lists and for "Did you mean".
         outlines = {name: click.Command(name, help=home.help) for name, home in homes.items()}
         super().__init__(**options, commands=outlines)
@@ -44,11 +92,8 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Load a command; none if there is none of that name."""
-        if cmd_name not in self.homes:
-            return None
-        home = self.homes[cmd_name]
-        command: click.Command = getattr(import_module(home.module), home.name)
-        return command
+        home = self.homes.get(cmd_name)
+        return None if home is None else home.load(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands from their outlines."""

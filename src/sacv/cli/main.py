@@ -9,9 +9,9 @@ import click
 
 from sacv import __version__
 from sacv.cli.console import run
-from sacv.cli.lazy import Home, LazyGroup
+from sacv.cli.lazy import Home, LazyGroup, PlugIn
 
-HOMES = {
+HOMES: dict[str, Home | PlugIn] = {
     "demo": Home(
         "sacv.cli.demo",
         "demo_command",
@@ -56,15 +56,13 @@ HOMES = {
         "Fit, score, audit and explain as STUDY.toml says, and write one report.",
     ),
     "bank": Home("sacv.cli.bank", "bank_group", "Look at banks, merge them, or fit them anew from what they hold."),
-    "clinic": Home(
-        "sacv.cli.clinic",
-        "clinic_command",
+    "clinic": PlugIn(
+        "sacv-bench",
         "Write a made clinic to try everything on: photos of lesions, their masks and a table, whose truth is known.",
     ),
     "app": Home("sacv.cli.app", "app_command", "Explain photos and make concepts in the browser, on this machine."),
-    "bench": Home(
-        "sacv.cli.bench",
-        "bench_command",
+    "bench": PlugIn(
+        "sacv-bench",
         "Measure explanations against ground truth, beside their rivals: the TABLEs named (T1 to T6, layers), or all.",
     ),
 }

@@ -1,4 +1,4 @@
-"""The small network that ships with sacv: it names the texture of the object in a scene of `sacv.bench`.
+"""The small network that ships with sacv: it names the texture of the object in a scene of `sacv.synthetic`.
 
 Trained by `scripts/train_demo.py`; the figures of its training lie beside its weights.
 """
@@ -10,8 +10,9 @@ from importlib.resources import files
 from typing import Any
 
 import torch
-from safetensors.torch import load
 from torch import nn
+
+from sacv.model.weights import with_weights
 
 DEMO_CLASSES = ("striped", "dotted", "chequered", "blotchy", "plain")
 DEMO_SIZE = 128
@@ -51,12 +52,7 @@ def _block(inputs: int, outputs: int, pooled: bool) -> nn.Sequential:
 
 def load_demo() -> DemoNetwork:
     """Give the trained network, in eval mode and float32."""
-    network = DemoNetwork()
-    stored = load((files("sacv.model") / "data" / "demo.safetensors").read_bytes())
-    network.load_state_dict(
-        {name: value.float() if value.is_floating_point() else value for name, value in stored.items()}
-    )
-    return network.eval()
+    return with_weights(DemoNetwork(), files("sacv.model") / "data" / "demo.safetensors")
 
 
 def demo_figures() -> dict[str, Any]:

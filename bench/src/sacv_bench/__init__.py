@@ -1,0 +1,1 @@
+"""The truth bench of sacv: explanations measured against ground truth, beside their rivals."""

@@ -1,0 +1,266 @@
+"""A made clinic: photos of lesions, their masks and a table, whose truth is known.
+
+Each patient has one lesion, photographed several times. What stands in the table:
+
+`diagnosis`
+    malignant or benign, half of the patients each.
+`dots`
+    A dotted patch in the lesion of every malignant patient and of no other: the diagnosis by another name. Benign
+    lesions have a patch of rings in its place, and are blotchy where malignant ones are plain.
+`veil`
+    A striped patch in the lesion, of half of the patients. Of the malignant ones (1 + c) / 2 have it and of the benign
+    ones (1 - c) / 2, where c is the confounding.
+`itch`
+    Of half of the patients, dealt at random: no picture shows it.
+
+The network was trained to call malignant what has dots. It never saw stripes, and takes them for dots to a degree.
+Pictures of a patient have skin, light and colour cast in common, so that they resemble each other whatever the lesion
+shows. A vignette darkens the rim of the pictures without a veil, and of these alone, where it is asked for.
+
+A `Photo` says all that determines a picture. Painted once with a veil and once without, it tells what a veil does to a
+network::
+
+    replace(photo, veil=True).paint(), replace(photo, veil=False).paint()
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sacv.errors import OptionError, StorageError
+from sacv.model import ImageTransform, VisionModel
+from sacv.synthetic.scenes import SIZE, Element, SceneSpec, render
+from sacv_bench.networks import trained
+from sacv_bench.worlds import LESIONS
+
+DIAGNOSES = ("malignant", "benign")
+"""Values of the column `diagnosis`, in the order of the network's logits."""
+
+COLUMNS = ("name", "patient", "diagnosis", "dots", "veil", "itch", "vignette")
+"""Of the table. Findings are P (present) or A (absent), as is the vignette."""
+
+MALIGNANT, BENIGN, VEIL = ("plain", "dotted"), ("blotchy", "ringed"), "striped"
+LESION = (0.2, 0.3)
+PATCH = (0.03, 0.06)
+"""Areas of a lesion and of a patch in it, as shares of the picture."""
+
+CLEAR, DARK = 0.8, 0.85
+"""Where a vignette begins and ends, in half sides from the middle."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """What the pictures of a patient have in common.
+
+    Parameters
+    ----------
+    background
+        Texture of the skin.
+    seed
+        Of its colours.
+    cast
+        Factors of red, green and blue.
+    light
+        By how much the light grows over the picture, to the right and down.
+    """
+
+    background: str
+    seed: int
+    cast: tuple[float, float, float]
+    light: tuple[float, float]
+
+    def shade(self, image: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Give a picture in this cast and light, float in [0, 255]."""
+        y, x = np.indices(image.shape[:2]) / image.shape[0] - 0.5
+        light = 1 + x * self.light[0] + y * self.light[1]
+        shaded: NDArray[np.float64] = image * np.array(self.cast) * light[..., None]
+        return shaded
+
+
+@dataclass(frozen=True)
+class Photo:
+    """Everything that determines a picture.
+
+    Parameters
+    ----------
+    name
+        Of the picture, without an ending.
+    patient
+        Whose it is.
+    malignant, veil, itch, vignette
+        What is so.
+    style
+        Of the patient.
+    lesion, inside, striped
+        The lesion, the patch that goes with the diagnosis, and the patch of a veil.
+    """
+
+    name: str
+    patient: str
+    malignant: bool
+    veil: bool
+    itch: bool
+    vignette: bool
+    style: Style
+    lesion: Element
+    inside: Element
+    striped: Element
+
+    @property
+    def spec(self) -> SceneSpec:
+        """The scene, before style and vignette."""
+        filling, patch = MALIGNANT if self.malignant else BENIGN
+        elements = [replace(self.lesion, texture=filling), replace(self.inside, texture=patch)]
+        elements += [self.striped] * self.veil
+        return SceneSpec(tuple(elements), self.style.background, self.style.seed, 0.0, LESIONS.scale, LESIONS.contrast)
+
+    def paint(self, size: int = SIZE) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Give the picture, uint8 `(size, size, 3)`, and the mask of its lesion, bool `(size, size)`."""
+        scene = render(self.spec, size)
+        image = self.style.shade(scene.image)
+        if self.vignette:
+            y, x = (np.indices((size, size)) + 0.5) / size * 2 - 1
+            image *= np.clip((DARK - np.hypot(x, y)) / (DARK - CLEAR), 0, 1)[..., None]
+        return np.clip(image, 0, 255).round().astype(np.uint8), scene.mask
+
+    @property
+    def row(self) -> dict[str, str]:
+        """Its row of the table."""
+        present = {name: "P" if so else "A" for name, so in self._findings.items()}
+        diagnosis = DIAGNOSES[0] if self.malignant else DIAGNOSES[1]
+        return {"name": self.name, "patient": self.patient, "diagnosis": diagnosis, **present}
+
+    @property
+    def _findings(self) -> dict[str, bool]:
+        return {"dots": self.malignant, "veil": self.veil, "itch": self.itch, "vignette": self.vignette}
+
+
+@dataclass(frozen=True)
+class Clinic:
+    """What a clinic is made from; equal ones have equal photos.
+
+    Parameters
+    ----------
+    patients, pictures
+        How many patients, at least 4, and pictures of each.
+    confounding
+        How strongly veil and diagnosis go together, from 0 to 1: Cramer's V.
+    vignette
+        Whether the pictures without a veil have one.
+    seed
+        Of all that is drawn.
+
+    Raises
+    ------
+    OptionError
+        If a number is not legal.
+    """
+
+    patients: int = 60
+    pictures: int = 3
+    confounding: float = 0.5
+    vignette: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.patients < 4:
+            raise OptionError(f"a clinic has 4 patients or more, not {self.patients}")
+        if self.pictures < 1:
+            raise OptionError(f"a patient has 1 picture or more, not {self.pictures}")
+        if not 0 <= self.confounding <= 1:
+            raise OptionError(f"confounding must be from 0 to 1, not {self.confounding}")
+
+    def photos(self) -> list[Photo]:
+        """Draw all photos, patient by patient."""
+        rng = np.random.default_rng([self.seed, self.patients])
+        malignant = _share(self.patients, 0.5, rng)
+        veil = np.zeros(self.patients, dtype=bool)
+        for sick, share in ((True, (1 + self.confounding) / 2), (False, (1 - self.confounding) / 2)):
+            veil[malignant == sick] = _share(int((malignant == sick).sum()), share, rng)
+        itch = _share(self.patients, 0.5, rng)
+        return [
+            photo
+            for number in range(self.patients)
+            for photo in self._patient(number, bool(malignant[number]), bool(veil[number]), bool(itch[number]))
+        ]
+
+    def _patient(self, number: int, malignant: bool, veil: bool, itch: bool) -> Iterator[Photo]:
+        rng = np.random.default_rng([self.seed, self.patients, number])
+        patient, style = f"patient{number:03d}", _style(rng)
+        shape, area = LESIONS.shapes[int(rng.integers(len(LESIONS.shapes)))], float(rng.uniform(*LESION))
+        seeds = [int(seed) for seed in rng.integers(2**31, size=3)]
+        sizes = [float(size) for size in rng.uniform(*PATCH, size=2)]
+        for picture in range(self.pictures):
+            middle = rng.uniform(0.45, 0.55, 2)
+            towards = rng.uniform(0, 2 * np.pi)
+            step = 0.55 * np.sqrt(area / np.pi) * np.array([np.cos(towards), np.sin(towards)])
+            turn = float(rng.uniform(0, 2 * np.pi))
+            yield Photo(
+                f"{patient}-{picture}",
+                patient,
+                malignant,
+                veil,
+                itch,
+                self.vignette and not veil,
+                style,
+                Element(shape, "plain", area, turn, _place(middle, area), seeds[0]),
+                Element("disc", "dotted", sizes[0], 0.0, _place(middle + step, sizes[0]), seeds[1]),
+                Element("disc", VEIL, sizes[1], 0.0, _place(middle - step, sizes[1]), seeds[2]),
+            )
+
+
+def _share(count: int, share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Deal True to a share of so many."""
+    return rng.permutation(count) < round(count * share)
+
+
+def _style(rng: np.random.Generator) -> Style:
+    background = LESIONS.backgrounds[int(rng.integers(len(LESIONS.backgrounds)))]
+    red, green, blue = (float(factor) for factor in rng.uniform(0.75, 1.1, 3))
+    right, down = (float(slope) for slope in rng.uniform(-0.4, 0.4, 2))
+    return Style(background, int(rng.integers(2**31)), (red, green, blue), (right, down))
+
+
+def _place(middle: NDArray[np.float64], area: float) -> tuple[float, float]:
+    """Give the `place` of a disc of an area whose middle stands there, in shares of the side."""
+    radius = np.sqrt(area / np.pi)
+    x, y = np.clip((middle - radius) / (1 - 2 * radius), 0, 1)
+    return float(x), float(y)
+
+
+def write_clinic(folder: str | Path, photos: Sequence[Photo]) -> Path:
+    """Write photos as PNG files to `photos/`, their masks to `masks/`, and the table to `clinic.csv`; give its path.
+
+    Raises
+    ------
+    StorageError
+        If the folder cannot be written.
+    """
+    folder = Path(folder)
+    try:
+        for name in ("photos", "masks"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        for photo in photos:
+            image, mask = photo.paint()
+            Image.fromarray(image).save(folder / "photos" / f"{photo.name}.png")
+            Image.fromarray(mask.astype(np.uint8) * 255).save(folder / "masks" / f"{photo.name}.png")
+        table = folder / "clinic.csv"
+        with table.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows(photo.row for photo in photos)
+    except OSError as error:
+        raise StorageError(f"the clinic cannot be written to {folder}: {error}") from error
+    return table
+
+
+def load() -> VisionModel:
+    """Give the clinic's diagnosis network: `plain-lesions` of the bench, with the classes of `DIAGNOSES`."""
+    return VisionModel(trained("plain-lesions").load(), ImageTransform(resize=(SIZE, SIZE)), DIAGNOSES)

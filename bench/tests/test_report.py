@@ -1,0 +1,244 @@
+"""The report of the bench: what is written, what the page shows, and that it needs nothing else."""
+
+import base64
+import io
+import json
+import math
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from sacv.errors import StorageError
+from sacv_bench.chart import COLOURS, OUR_COLOUR, chart_of
+from sacv_bench.place import OURS
+from sacv_bench.report import render, summary, to_json, write_report
+from sacv_bench.tables import COLUMNS, Picture, row, table_of
+from sacv_bench.targets import check
+
+SETTINGS = {"split": "held-out", "seed": 3, "quick": True, "effort": {"seeds": 2, "steps": 5}}
+AREAS = ("area 1-2 %", "area 2-5 %", "area 5-10 %", "area 10-20 %")
+
+
+def png():
+    buffer = io.BytesIO()
+    Image.new("RGB", (3, 2), (9, 8, 7)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def place_table(pictures=("good", "bad")):
+    rows = []
+    # Rival by rival, ours not first: neither the page nor the chart may depend on it.
+    for level, rival in enumerate(("edge strength", OURS, "Grad-CAM")):
+        for step, area in enumerate(AREAS):
+            value = 0.5 + 0.1 * level + 0.01 * step
+            rows.append(row(area, rival, "pointing", value, 7, random=0.25 if level else 0.125))
+            rows.append(row(area, rival, "AUROC", value, 7, (value - 0.05, value + 0.05), 0.5))
+    return table_of("T2", "Does it find?", "By masks.", rows, tuple(Picture(name, png()) for name in pictures))
+
+
+def stability_table():
+    rows = [
+        row(f"{images} images", rival, "cosine between runs", value, 5)
+        for images in (20, 50)
+        for rival, value in (("TCAV", 0.25), (OURS, 0.875))
+    ]
+    return table_of("T5", "Is it stable?", "By runs.", rows)
+
+
+def section(page, name):
+    return re.search(rf'(?s)<section id="{name}">.*?</section>', page).group()
+
+
+def text_of(html):
+    return " ".join(re.sub("<[^>]*>", " ", html).split())
+
+
+def test_the_folder(tmp_path):
+    tables = [place_table(), stability_table()]
+    write_report(tmp_path / "out", tables, SETTINGS)
+    out = tmp_path / "out"
+    assert {file.name for file in out.iterdir()} == {"bench.json", "T2.parquet", "T5.parquet", "index.html"}
+    for table in tables:
+        pd.testing.assert_frame_equal(pd.read_parquet(out / f"{table.name}.parquet"), table.rows)
+    marker = json.loads((out / "bench.json").read_text())
+    assert marker["kind"] == "bench" and marker["format_version"] == 1 and marker["settings"] == SETTINGS
+    assert marker["tables"][0] == {"name": "T2", "title": "Does it find?", "about": "By masks."}
+    assert [target["table"] for target in marker["targets"]] == ["T2", "T2", "T2", "T5"]
+    assert marker["targets"][0]["value"] is None and marker["targets"][3]["met"] is True
+    assert (out / "index.html").read_text() == render(tables, SETTINGS)
+
+
+def test_a_report_replaces_a_report_and_nothing_else(tmp_path):
+    write_report(tmp_path / "out", [place_table()], SETTINGS)
+    write_report(tmp_path / "out", [stability_table()], SETTINGS)
+    assert not (tmp_path / "out" / "T2.parquet").exists()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("precious")
+    with pytest.raises(StorageError, match="will not be overwritten"):
+        write_report(tmp_path / "mine", [place_table()], SETTINGS)
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "precious"
+
+
+def test_nothing_is_fetched_and_no_code_is_run():
+    page = render([place_table(), stability_table()], SETTINGS)
+    found = re.findall(r'(?:src|href)\s*=\s*"([^"]*)"|url\(([^)]*)\)', page)
+    assert found and all("".join(pair).startswith(("data:image/", "#")) for pair in found)
+    assert "<script" not in page and "http" not in page and "@import" not in page
+    # What is referred to is there, once.
+    ids = re.findall(r'id="([^"]*)"', page)
+    assert len(ids) == len(set(ids))
+    assert {pair[0][1:] for pair in found if pair[0].startswith("#")} <= set(ids)
+
+
+def test_hostile_names_are_escaped():
+    hostile = "<script>alert('x')</script>"
+    table = table_of("T9", hostile, hostile, [row(hostile, hostile, hostile, 0.5, 1)], (Picture(hostile, png()),))
+    page = render([table], {hostile: hostile})
+    assert "<script" not in page and "&lt;script&gt;" in page
+
+
+def test_same_tables_same_page():
+    assert render([place_table()], SETTINGS) == render([place_table()], SETTINGS)
+
+
+def test_targets_stand_at_the_top():
+    tables = [place_table(), stability_table()]
+    outcomes = check(tables)
+    assert summary(outcomes) == "1 of 4 targets are met"
+    head = render(tables, SETTINGS).split("<main>")[0]
+    items = [text_of(item) for item in re.findall(r"(?s)<li.*?</li>", head)]
+    assert len(items) == 4 and "1 of 4 targets are met" in text_of(head)
+    assert items[0].startswith("falls short T2") and "none" in items[0] and "not measured" in items[0]
+    # The least of the areas from 5 %.
+    assert items[2].startswith("falls short T2 pointing") and "0.620 , had to be at least 0.95" in items[2]
+    assert "area 5-10 %" in items[2]
+    assert items[3].startswith("met T5") and "0.875" in items[3]
+
+
+def test_settings_are_told():
+    head = text_of(render([], SETTINGS).split("<main>")[0])
+    assert "split held-out seed 3 quick yes effort seeds 2, steps 5" in head
+    assert "targets were set" not in head
+
+
+def test_the_table_has_every_figure():
+    html = section(render([place_table()], SETTINGS), "T2")
+    bodies = [text_of(body) for body in re.findall(r"(?s)<tbody>.*?</tbody>", html)]
+    assert [body.split(" random")[0] for body in bodies] == list(AREAS)
+    # One random value for all rivals stands with the condition, another beside its figure.
+    assert bodies[1] == (
+        "area 2-5 % random 0.500 "
+        "edge strength 0.510 (random 0.125) 0.510 0.46 to 0.56 7 "
+        "SACV, defaults 0.610 (random 0.250) 0.610 0.56 to 0.66 7 "
+        "Grad-CAM 0.710 (random 0.250) 0.710 0.66 to 0.76 7"
+    )
+    assert html.count('<tr class="ours">') == len(AREAS)
+
+
+def test_missing_figures():
+    rows = [row("a", OURS, "AUROC", math.nan, 0), row("b", OURS, "pointing", -0.5, 2, (-1.0, 0.0))]
+    html = section(render([table_of("T2", "", "", rows)], SETTINGS), "T2")
+    bodies = [text_of(body) for body in re.findall(r"(?s)<tbody>.*?</tbody>", html)]
+    minus = "\N{MINUS SIGN}"
+    assert bodies == [f"a {OURS} none 0", f"b {OURS} {minus}0.500 {minus}1.00 to 0.00 2"]
+
+
+def test_an_empty_table_is_shown():
+    assert "What?" in section(render([table_of("T9", "What?", "So.", [])], SETTINGS), "T9")
+
+
+@pytest.mark.parametrize(("rivals", "folded"), [(39, False), (40, True)])
+def test_long_tables_are_folded(rivals, folded):
+    rows = [row("c", str(rival), "m", 0.5, 1) for rival in range(rivals)]
+    assert ("<details open>" not in render([table_of("T9", "", "", rows)], {})) is folded
+
+
+def test_pictures():
+    html = section(render([place_table()], SETTINGS), "T2")
+    found = re.findall(r'<figcaption>(\w+)</figcaption><img src="data:image/png;base64,([^"]*)" alt="(\w+)"', html)
+    assert [(title, alt) for title, _, alt in found] == [("good", "good"), ("bad", "bad")]
+    assert base64.b64decode(found[0][1]) == png()
+    assert "Examples" not in render([place_table(pictures=())], SETTINGS)
+
+
+def back(chart):
+    """The value of a place, from two ticks."""
+    (one, first), (other, second) = chart.ticks[0], chart.ticks[-1]
+    scale = (float(second) - float(first)) / (other - one)
+    return lambda place: float(first) + scale * (place - one)
+
+
+def test_chart_of_many_conditions():
+    table = place_table()
+    chart = chart_of(table)
+    assert chart.metric == "AUROC" and chart.by_rival and chart.has_random
+    assert [(panel.title, panel.ours) for panel in chart.panels] == [
+        (OURS, True),
+        ("edge strength", False),
+        ("Grad-CAM", False),
+    ]
+    value = back(chart)
+    rows = table.rows[table.rows["metric"] == "AUROC"].set_index(["rival", "condition"])
+    for panel in chart.panels:
+        assert tuple(lane.label for lane in panel.lanes) == AREAS
+        for lane in panel.lanes:
+            known = rows.loc[(panel.title, lane.label)]
+            drawn = [value(place) for place in (lane.value, lane.low, lane.high, lane.random)]
+            # Places are kept to 0.01 %.
+            np.testing.assert_allclose(drawn, known[["value", "low", "high", "random"]].to_numpy(float), atol=1e-3)
+            if panel.ours:
+                assert lane.reference is None
+            else:
+                assert value(lane.reference) == pytest.approx(rows.loc[(OURS, lane.label), "value"], abs=1e-3)
+    assert {panel.lanes[0].colour for panel in chart.panels} == {OUR_COLOUR, *COLOURS[:2]}
+
+
+def test_chart_of_few_conditions():
+    chart = chart_of(stability_table())
+    assert not chart.by_rival and not chart.has_random
+    assert [panel.title for panel in chart.panels] == ["20 images", "50 images"]
+    for panel in chart.panels:
+        assert [(lane.label, lane.ours, lane.colour) for lane in panel.lanes] == [
+            (OURS, True, OUR_COLOUR),
+            ("TCAV", False, COLOURS[0]),
+        ]
+        assert [lane.low for lane in panel.lanes] == [None, None]
+        assert back(chart)(panel.lanes[0].value) == pytest.approx(0.875, abs=1e-3)
+
+
+def test_all_that_is_drawn_lies_on_the_axis():
+    rows = [row("c", f"r{step}", "gain", step / 7, 3, (step / 7 - 2, step / 7 + 0.3), -4.0) for step in range(12)]
+    chart = chart_of(table_of("T9", "", "", rows))
+    lanes = [lane for panel in chart.panels for lane in panel.lanes]
+    places = [place for lane in lanes for place in (lane.value, lane.low, lane.high, lane.random)]
+    assert min(places) > 0 and max(places) < 100 and len(chart.ticks) >= 3
+    assert all(0 <= place <= 100 for place, _ in chart.ticks)
+    assert len({lane.label for lane in lanes}) == 12
+
+
+@pytest.mark.parametrize("value", [0.5, math.nan])
+def test_charts_of_hardly_anything(value):
+    chart = chart_of(table_of("T9", "", "", [row("c", "r", "m", value, 1)]))
+    assert chart.panels[0].lanes[0].value == (None if math.isnan(value) else 50.0)
+    assert chart_of(table_of("T9", "", "", [])) is None
+
+
+def test_charts_are_drawn_with_words():
+    html = section(render([stability_table()], SETTINGS), "T5")
+    assert f"<title>{OURS}, 20 images: 0.875</title>" in html
+    assert "cosine between runs (no unit)" in html and html.count("<circle") == 4 + 2  # with the key
+    assert "what is random" not in html and "beside a rival" not in html
+    html = section(render([place_table()], SETTINGS), "T2")
+    assert f"<title>{OURS}, area 2-5 %: 0.610 (0.56 to 0.66)</title>" in html
+    # Three rivals in four conditions, ours again beside two, and three in the key; one line of what is random each.
+    assert html.count("<circle") == 12 + 8 + 3 and html.count('class="random"') == 12 + 1
+
+
+def test_json_holds_no_rows():
+    found = to_json([place_table()], SETTINGS)
+    json.dumps(found, allow_nan=False)
+    assert set(found) == {"kind", "format_version", "settings", "tables", "targets"}
+    assert set(place_table().rows.columns) == set(COLUMNS)

@@ -1,1 +1,0 @@
-"""Scenes with ground truth, metrics and baselines."""
