@@ -14,7 +14,7 @@ from markdown_it.token import Token
 ROOT = Path(__file__).parents[2]
 COMMANDS = ("sacv", "pip", "make", "open", "git", "cd", "python", "eval", "uv", "conda", "export", "cp", "curl")
 """First words by which an indented block is one of shell commands."""
-NOT_RUN = re.compile(r"<!-- not run: (.+?) -->", re.DOTALL)
+REMARK = re.compile(r"<!-- (not run|fails): (.+?) -->", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,18 @@ class Block:
         "shell", "python", or what the fence says.
     text
         What it holds.
-    reason
+    not_run
         Why it is not run; none if it is.
+    fails
+        What its error says, of a command that is to fail.
     """
 
     page: str
     line: int
     language: str
     text: str
-    reason: str | None
+    not_run: str | None = None
+    fails: str | None = None
 
     def __str__(self) -> str:
         return f"{self.page}:{self.line}"
@@ -59,15 +62,15 @@ def tokens(file: Path) -> tuple[Token, ...]:
 
 def blocks(file: Path) -> Iterator[Block]:
     """Give the code blocks of a page, in their order."""
-    reason = None
+    remarks: dict[str, str] = {}
     for token in tokens(file):
-        if token.type == "html_block" and (said := NOT_RUN.search(token.content)):
-            reason = " ".join(said[1].split())
+        if token.type == "html_block" and (said := REMARK.search(token.content)):
+            remarks[said[1].replace(" ", "_")] = " ".join(said[2].split())
         elif token.type in ("fence", "code_block"):
             assert token.map is not None
             page = str(file.relative_to(ROOT))
-            yield Block(page, token.map[0] + 1, _language(token), token.content, reason)
-            reason = None
+            yield Block(page, token.map[0] + 1, _language(token), token.content, **remarks)
+            remarks = {}
 
 
 def _language(token: Token) -> str:
