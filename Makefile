@@ -8,11 +8,12 @@ READY := $(VENV)/.ready
 RAY_READY := $(VENV)/.ray-ready
 
 AXE := tests/viewer/node_modules/.package-lock.json
+MODULES := src/sacv/viewer/js src/sacv/app/static
 
 ZOO := .venv-peers
 ZOO_READY := $(ZOO)/.ready
 
-.PHONY: help demo bench bench-quick bench-real bench-speed test test-ray test-zoo lint format clean
+.PHONY: help demo screenshots bench bench-quick bench-real bench-speed test test-js test-ray test-zoo lint format clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -26,6 +27,9 @@ $(READY): pyproject.toml bench/pyproject.toml constraints.txt
 
 demo: $(READY) ## run the whole thing on embedded material and print where the result lies
 	$(BIN)/sacv demo --out demo-out
+
+screenshots: $(READY) ## draw the pictures of docs/pictures anew, from embedded material, in Chromium
+	$(BIN)/python scripts/screenshots.py
 
 bench: $(ZOO_READY) ## measure the truth bench's held-out split (under 30 minutes), with captum beside it
 	$(ZOO)/bin/sacv bench --out bench-out
@@ -43,7 +47,14 @@ $(AXE): tests/viewer/package-lock.json
 	@if command -v npm > /dev/null; then cd tests/viewer && npm ci --no-audit --no-fund --silent; \
 		else echo "no npm on the PATH: the test of how accessible the page is will be skipped"; fi
 
-test: lint $(AXE) ## check the style and types, then run the tests (those of pages want Chromium, and npm for axe-core)
+test-js: $(AXE) ## lint the modules of the viewer and the app, and test those that need no browser (wants npm and node)
+	@if [ -d tests/viewer/node_modules/eslint ]; then \
+		tests/viewer/node_modules/.bin/eslint --config tests/viewer/eslint.config.mjs $(MODULES) tests/viewer/js && \
+		node --test tests/viewer/js/*.test.mjs; \
+	elif [ -n "$$SACV_NEED_BROWSER" ]; then echo "no npm on the PATH: install it, on Debian with 'apt-get install npm'"; exit 1; \
+	else echo "no npm on the PATH: the modules of the pages are neither linted nor tested"; fi
+
+test: lint test-js ## check the style and types, then run the tests (those of pages want Chromium, and npm for axe-core)
 	$(BIN)/python -m pytest -n auto
 
 $(RAY_READY): $(READY) pyproject.toml constraints.txt

@@ -6,8 +6,8 @@ from pathlib import Path
 import sacv
 
 ROOMS = [
-    "errors", "optional", "files", "registry", "engine", "model", "synthetic", "targets", "concepts", "stats", "solvers",
-    "report", "cav", "viewer", "maps", "scores", "trust", "index", "app", "cli", "study",
+    "errors", "optional", "files", "registry", "engine", "model", "synthetic", "targets", "concepts", "stats",
+    "solvers", "report", "cav", "viewer", "maps", "scores", "trust", "index", "exchange", "app", "cli", "study",
 ]  # fmt: skip
 SOURCE = Path(sacv.__file__).parent
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sacv import cav as cav
     from sacv import concepts as concepts
     from sacv import engine as engine
+    from sacv import exchange as exchange
     from sacv import files as files
     from sacv import index as index
     from sacv import maps as maps
@@ -86,6 +87,7 @@ _ROOMS = {
     "cav": ("CAV", "ConceptBank", "Quality", "fit", "merge", "refit"),
     "concepts": ("Labelled", "Region", "Table", "Within", "from_table"),
     "engine": ("LocalEngine", "RayEngine", "ShardStore"),
+    "exchange": (),
     "files": (),
     "index": ("Found", "Like", "search"),
     "maps": ("Explanation", "explain", "methods"),

@@ -1,6 +1,7 @@
 """The app in a real browser: drop, choose, look, paint, fit, save, reload."""
 
 import base64
+import dataclasses
 import io
 import json
 import time
@@ -89,6 +90,10 @@ def test_a_dropped_photo_shows_where_the_concept_is(open_app, width, scheme):
     alpha = drawn(page, "sacv-viewer .colours")[..., 3]
     inside, outside = alpha[truth.mask].astype(float).mean(), alpha[~truth.mask].astype(float).mean()
     assert inside > 4 * outside
+    with page.expect_download() as expected:
+        page.get_by_role("button", name="save as PNG").click()
+    kept = np.asarray(Image.open(expected.value.path()).convert("RGB")).astype(int)
+    assert (kept[..., 0] - kept[..., 2] > 60).any(), "the picture and its map are in the file, as the policy allows"
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.reload()
     shown(page)
@@ -188,13 +193,13 @@ def test_painting_with_every_tool_and_what_moves(open_app, place):
     page.get_by_role("button", name="Undo").click()
     page.get_by_role("button", name="See what moves").click()
     page.locator("#whatif table").wait_for(timeout=PATIENCE)
-    assert "striped moves most: its logit falls" in page.locator("#whatif").inner_text()
+    assert "striped moves most: its score falls" in page.locator("#whatif").inner_text()
     before = coverage(page, "whatif")
     page.reload()
     page.locator("#whatif .sheet img").wait_for()
     page.get_by_role("button", name="See what moves", disabled=False).wait_for()
     assert coverage(page, "whatif") == before
-    assert "striped moves most: its logit falls" in page.locator("#whatif").inner_text()
+    assert "striped moves most: its score falls" in page.locator("#whatif").inner_text()
 
 
 def test_a_polygon_and_its_undoing_are_kept(open_app, place):
@@ -236,6 +241,7 @@ def test_axe_finds_nothing(open_app, place, axe, width, scheme):  # noqa: F811
     page.get_by_role("button", name="All").click()
     page.get_by_role("button", name="Show the map").click()
     shown(page)
+    page.get_by_text("What the network says of the chosen photos").click()
     assert page.evaluate(RUN) == []
     page.get_by_role("tab", name="Make a concept").click()
     assert page.evaluate(RUN) == []
@@ -243,8 +249,150 @@ def test_axe_finds_nothing(open_app, place, axe, width, scheme):  # noqa: F811
     page.get_by_label("regions I paint").check()
     page.locator("#concept .thumbs button").first.click()
     page.locator("#concept .sheet img").wait_for()
-    page.locator("#concept summary").first.click()
+    for summary in page.locator("#concept details:visible > summary").all():
+        summary.click()
+    assert page.evaluate(RUN) == []
+    page.get_by_label("pictures that show it").check()
     assert page.evaluate(RUN) == []
     page.get_by_role("tab", name="What if").click()
     page.locator("#whatif .sheet img").wait_for()
     assert page.evaluate(RUN) == []
+
+
+def chances(page, name):
+    """Whether a class is offered as a target with its probability."""
+    return page.locator("#explain label").filter(has_text=f"{name} (").first
+
+
+def test_what_the_network_says_is_offered_as_targets(open_app, place, demo_model):
+    for seed in (1, 5):
+        Image.fromarray(scene(seed).image).save(place.photos / f"{seed}.png")
+    page = open_app()
+    page.get_by_role("button", name="All").click()
+    chances(page, "striped").wait_for()
+    page.get_by_text("What the network says of the chosen photos").click()
+    said = page.locator("#explain .said li").all_inner_texts()
+    assert [line.split()[0] for line in said] == ["1.png", "5.png"]
+    logits = demo_model.logits(demo_model.inputs([Image.open(place.photos / "1.png").convert("RGB")]))[0].softmax(0)
+    assert f"{demo_model.class_names[int(logits.argmax())]} {round(100 * float(logits.max()))}%" in said[0]
+    page.get_by_label("Another class").fill("zebra")
+    page.keyboard.press("Enter")
+    assert "no class 'zebra'" in page.get_by_role("alert").inner_text()
+    page.get_by_label("Another class").fill("dotted")
+    page.keyboard.press("Enter")
+    page.get_by_label("the likeliest of each photo").uncheck()
+    chances(page, "striped").locator("input").check()
+    page.get_by_role("button", name="Show the map").click()
+    shown(page)
+    assert page.locator("sacv-viewer #target option").all_inner_texts() == ["striped", "dotted"]
+    page.reload()
+    shown(page)
+    assert page.get_by_label("dotted").first.is_checked()
+
+
+def sets_of(place, textures, *names):
+    for name in names:
+        folder = place.new_set(name)
+        for path in textures[name].iterdir():
+            (folder / path.name).write_bytes(path.read_bytes())
+
+
+def test_a_concept_is_compared_at_layers_judged_replaced_and_looked_at(open_app, place, textures):
+    sets_of(place, textures, "striped", "dotted", "plain")
+    Image.fromarray(scene(1).image).save(place.photos / "scene.png")
+    page = open_app(1280, 1400)
+    page.get_by_role("tab", name="Make a concept").click()
+    assert "Still missing: a name, pictures without it." in page.locator("#concept").inner_text()
+    page.get_by_label("Its name").fill("lines")
+    page.get_by_label("The set of them").select_option("striped")
+    page.get_by_label("dotted (10)").first.check()
+    page.get_by_text("more layers").click()
+    page.get_by_label("blocks.1 (").check()
+    page.get_by_text("More: photos without it").click()
+    page.locator("#concept fieldset").filter(has_text="clearly seen").get_by_label("plain (10)").check()
+    page.get_by_label("Which pictures belong together").fill("([0-9]+")
+    page.get_by_role("button", name="Make the concept").click()
+    page.get_by_role("alert").filter(has_text="no regular expression").wait_for(timeout=PATIENCE)
+    page.get_by_label("Which pictures belong together").fill(r"(\d+)")
+    page.get_by_role("button", name="Make the concept").click()
+    page.get_by_role("alert").filter(has_text="share 10 groups").wait_for(timeout=PATIENCE)
+    page.locator("#concept fieldset").filter(has_text="clearly seen").get_by_label("plain (10)").uncheck()
+    page.get_by_role("button", name="Make the concept").click()
+    page.get_by_text("of two places in pictures").first.wait_for(timeout=PATIENCE)
+    result = page.locator("#concept .card").last
+    assert "take the layer" in result.inner_text() or "layers take" in result.inner_text()
+    result.get_by_text("Figures").first.click()
+    assert "groups, such as patients" in result.inner_text()
+    page.get_by_label("Save to the bank").fill("mine")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_text("Saved to the bank mine").wait_for()
+    page.get_by_role("button", name="Make the concept").click()
+    page.get_by_role("button", name="Replace it there").wait_for(timeout=PATIENCE)
+    page.get_by_role("button", name="Look at it on my photos").click()
+    shown(page)
+    told = page.evaluate("fetch('/api/state').then((answer) => answer.json())")["banks"]
+    best = next(one for one in told if one["name"] == "draft: lines")["place"]
+    assert page.locator("sacv-viewer #layer").evaluate("one => one.selectedOptions[0].text") == best
+    page.get_by_role("tab", name="Make a concept").click()
+    page.get_by_role("button", name="Replace it there").click()
+    page.get_by_text("Saved to the bank mine").wait_for()
+    assert place.bank("mine").concepts == ["lines"]
+
+
+def test_files_in_dropped_folders_are_taken(open_app):
+    """A browser gives a folder as an entry whose files are read a hundred at a time."""
+    page = open_app()
+    names = page.evaluate("""async () => {
+        const file = (name) => ({name, isFile: true, file: (given) => given(new File([], name))});
+        const folder = (name, ...parts) => {
+            const left = parts.map((one) => [one]);
+            return {name, isDirectory: true, createReader: () => ({readEntries: (given) => given(left.shift() ?? [])})};
+        };
+        const item = (entry) => ({webkitGetAsEntry: () => entry});
+        const all = folder("all", file("a.png"), file(".hidden"), folder("more", file("b.png")));
+        const {filesOf} = await import("/static/drop.js");
+        return (await filesOf({items: [item(all), item(file("c.png"))], files: []})).map(({name}) => name);
+    }""")
+    assert names == ["a.png", "b.png", "c.png"]
+
+
+def test_the_whole_of_a_tall_photo_is_painted_with_the_tools_in_sight(open_app, place):
+    Image.new("RGB", (200, 900)).save(place.photos / "tall.png")
+    page = open_app(1280, 800)
+    page.get_by_role("tab", name="What if").click()
+    page.locator("#whatif .sheet img").wait_for()
+    frame, tools = page.locator("#whatif .sheet").bounding_box(), page.locator("#whatif .painter button").first
+    assert frame["height"] + tools.bounding_box()["height"] < 800
+    assert frame["height"] / frame["width"] == pytest.approx(4.5, rel=0.02)
+
+
+@pytest.fixture
+def impatient(place):
+    """The app soon drops what nobody asks after."""
+    place.limits = dataclasses.replace(place.limits, lease=3.0)
+
+
+def test_a_tab_that_is_closed_frees_the_work_that_it_asked_for(impatient, open_app, place, monkeypatch):
+    """The explanation of many photos ends with its tab, long before its time, and that of the other tab follows."""
+    from sacv.app import explaining
+
+    explain = explaining.explain
+
+    def slow(*given, progress, **options):
+        return explain(*given, progress=lambda *far: (time.sleep(0.2), progress(*far)), **options)
+
+    monkeypatch.setattr(explaining, "explain", slow)
+    monkeypatch.setattr(explaining, "BATCH", 1)
+    for number in range(150):
+        Image.new("RGB", (40, 40), (number, 0, 0)).save(place.photos / f"{number}.png")
+    leaving, staying = open_app(), open_app()
+    leaving.get_by_role("button", name="All").click()
+    leaving.get_by_role("button", name="Show the map").click()
+    leaving.locator("#work .job").filter(has_text="150 photos").get_by_text(" left").wait_for(timeout=PATIENCE)
+    leaving.close()
+    staying.locator("#explain .thumbs").get_by_text("0.png", exact=True).click()
+    staying.get_by_role("button", name="Show the map").click()
+    staying.locator("#work .job").filter(has_text="1 photo").last.wait_for()
+    shown(staying)
+    assert [name[:4] for name in place.explanation_names()] == ["0001"]
+    assert staying.locator("sacv-viewer #image option").count() == 1

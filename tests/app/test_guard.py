@@ -54,7 +54,7 @@ def test_beyond_loopback_everything_needs_the_token(client_of, place):
 
 
 def test_every_answer_says_what_the_page_may_do(client):
-    for path in ("/", "/api/state", "/viewer.js", "/nothing", "/api/photos/nothing"):
+    for path in ("/", "/api/state", "/viewer/element.js", "/nothing", "/api/photos/nothing"):
         headers = client.get(path).headers
         policy = headers["content-security-policy"]
         assert policy.startswith("default-src 'none'; script-src 'self';") and "unsafe" not in policy
@@ -71,7 +71,7 @@ def test_the_page_holds_no_script_of_its_own_and_reads_no_name_as_markup():
 
 @pytest.mark.parametrize("name", ["../server.py", "..%2fserver.py", "%2e%2e%2fserver.py", "nothing.js"])
 def test_only_the_files_of_the_page_are_given(client, name):
-    assert client.get(f"/static/{name}").status_code == 404
+    assert client.get(f"/static/{name}").status_code == client.get(f"/viewer/{name}").status_code == 404
 
 
 def test_no_request_names_a_model(client):

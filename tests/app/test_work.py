@@ -14,7 +14,9 @@ from app.fixtures import LAYER, png, result_of
 from sacv.app.masks import png_of
 from sacv.concepts.decoding import read_picture
 from sacv.maps.methods import Ablation
-from sacv.synthetic.scenes import random_spec, render
+from sacv.model import contributing, worth_asking
+from sacv.synthetic.scenes import random_spec, render, write_guidance
+from sacv.trust import advise
 
 
 @pytest.fixture(scope="module")
@@ -214,3 +216,85 @@ def test_examples_can_be_explained_and_fitted(client, place):
     state = client.get("/api/state").json()
     assert told["state"] == "done" and len(state["photos"]) == told["result"]["photos"]
     assert set(state["sets"]) == set(state["classes"])
+
+
+def recipe_of(client, textures, **changes):
+    for name in ("striped", "dotted", "plain"):
+        send_set(client, name, textures[name])
+    return {"tab": "t", "concept": "lines", "shown": "striped", "random": ["dotted"], "layers": [LAYER], **changes}
+
+
+def test_groups_are_found_by_the_names_of_files(client, place, textures):
+    """Pictures of one texture have numbers in their names; two numbers are one patient."""
+    groups = r"(\d)\."
+    told = result_of(client, client.post("/api/fit", json=recipe_of(client, textures, groups=groups)).json())
+    assert told["state"] == "done", told["error"]
+    quality = place.bank("draft: lines").cavs[0].quality
+    want = [len({path.stem[-1] for path in textures[name].iterdir()}) for name in ("striped", "dotted")]
+    assert [quality.groups, quality.random_groups] == want
+
+
+@pytest.mark.parametrize(
+    ("groups", "said"),
+    [("(", "no regular expression"), ("nothing", "no group is found for"), ("(a+)+!", "takes more than")],
+)
+def test_an_expression_that_does_not_do_is_told_of(client, textures, monkeypatch, groups, said):
+    monkeypatch.setattr("sacv.app.grouping.PATIENCE", 2.0)
+    client.put(f"/api/photos/{'a' * 60}.png", content=png(Image.new("RGB", (50, 40))))
+    told = result_of(client, client.post("/api/fit", json=recipe_of(client, textures, groups=groups)).json())
+    assert told["state"] == "failed" and said in told["error"]
+
+
+def test_pictures_that_show_nothing_make_the_mask_of_presence(client, place, textures, tmp_path):
+    write_guidance(tmp_path / "more", "dotted", 24, seed=9)
+    send_set(client, "more", tmp_path / "more")
+    told = result_of(client, client.post("/api/fit", json=recipe_of(client, textures, absent=["more"])).json())
+    assert told["state"] == "done", told["error"]
+    cav = place.bank("draft: lines").cavs[0]
+    assert cav.presence.offered == 24 and cav.presence.kind == "given"
+
+
+def test_a_bank_says_which_layer_to_take(client, place, textures, demo_model):
+    layers = ["blocks.1", LAYER]
+    told = result_of(client, client.post("/api/fit", json=recipe_of(client, textures, layers=layers)).json())
+    assert told["state"] == "done", told["error"]
+    found = advise(demo_model, place.bank("draft: lines"))
+    answer = client.get("/api/banks/draft: lines").json()
+    assert answer["place"] == found[0].layer
+    assert answer["contribution"] == min(found, key=lambda one: one.contribution_rank).layer
+    assert all(name in answer["advice"] for name in (answer["place"], answer["contribution"]))
+    offered = client.get("/api/state").json()["layers"]
+    chosen = [one["name"] for one in offered if one["first"]]
+    worth = [one["name"] for one in offered if one["worth"]]
+    assert chosen == worth[-2:] and set(worth) <= worth_asking(
+        list(demo_model.survey(demo_model.example()).values()),
+        contributing(demo_model, demo_model.example(), [one["name"] for one in offered]),
+    )
+
+
+def test_a_concept_takes_the_place_of_one_of_its_name_where_it_is_told_to(client, place, textures):
+    recipe = recipe_of(client, textures)
+    for concept in ("lines", "others"):
+        result_of(client, client.post("/api/fit", json={**recipe, "concept": concept}).json())
+        client.post("/api/save", json={"draft": f"draft: {concept}", "bank": "mine"})
+    result_of(client, client.post("/api/fit", json={**recipe, "shown": "plain"}).json())
+    saving = {"draft": "draft: lines", "bank": "mine"}
+    assert client.post("/api/save", json=saving).status_code == 400
+    assert place.bank("mine").concepts == ["lines", "others"]
+    assert client.post("/api/save", json={**saving, "instead": True}).status_code == 200
+    assert set(place.bank("mine").concepts) == {"lines", "others"} and "draft: lines" not in place.bank_names()
+
+
+def test_what_the_network_says_of_photos(client, place, photo, demo_model):
+    (place.photos / "broken.png").write_bytes(b"nothing")
+    asking = {"tab": "t", "photos": [photo, "broken.png"]}
+    assert client.get("/api/state").json()["said"] == {}
+    assert result_of(client, client.post("/api/predictions", json=asking).json())["state"] == "done"
+    said = client.get("/api/state").json()["said"]
+    chances = demo_model.logits(demo_model.inputs([read_picture(place.photos / photo)]))[0].softmax(0)
+    assert list(said) == [photo] and len(said[photo]) == min(5, len(chances))
+    for name, chance in said[photo]:
+        assert chance == pytest.approx(float(chances[list(demo_model.class_names).index(name)]), abs=1e-5)
+    assert [chance for _, chance in said[photo]] == sorted((chance for _, chance in said[photo]), reverse=True)
+    Image.new("RGB", (50, 40)).save(place.photos / photo)
+    assert client.get("/api/state").json()["said"] == {}

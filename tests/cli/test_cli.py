@@ -16,12 +16,11 @@ import sacv
 from sacv.cli import main
 from sacv.cli.bank_card import remarks, show_bank
 from sacv.cli.explain import explain_command
-from sacv.cli.layers import worth_asking
 from sacv.cli.methods import parse_method
 from sacv.cli.options import parse_regions
 from sacv.errors import OptionError, StorageError
 from sacv.maps import methods
-from sacv.model import LayerInfo, contributing
+from sacv.model import LayerInfo, contributing, worth_asking
 from sacv.solvers import DEFAULT
 from viewer import shown
 

@@ -1,7 +1,12 @@
 """`sacv search` as a user runs it, and its tables as the documentation reads them."""
 
+import importlib
 import json
 import re
+import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -27,6 +32,44 @@ def test_search(run, tmp_path):  # noqa: F811
     status, out, _ = run(*SEARCH, "photos", "--out", "found", "--top", "2", "--json")
     found = json.loads(out)
     assert status == 0 and found["settings"]["top"] == 2 and found["counts"]["images"] == 5
+
+
+def content(folder):
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+KILLED = """
+import os, signal, sys
+from sacv.cli.main import main
+from sacv.index import reducer, search
+sys.modules["sacv.index.search"].SHARD_IMAGES = 4
+add = reducer.Search.add
+def deadly(self, state, loaded):
+    if loaded.start == 10:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return add(self, state, loaded)
+reducer.Search.add = deadly
+main(sys.argv[1:])
+"""
+
+
+def test_a_search_that_was_killed_goes_on(run, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(importlib.import_module("sacv.index.search"), "SHARD_IMAGES", 4)
+    asked = [*SEARCH, "photos", "bright", "--batch-size", "2", "--out", "found"]
+    assert run(*asked)[0] == 0
+    whole = content(tmp_path / "found")
+    shutil.rmtree(tmp_path / "found")
+    killed = subprocess.run([sys.executable, "-c", KILLED, *asked], cwd=tmp_path)
+    assert killed.returncode == -signal.SIGKILL and not (tmp_path / "found").exists()
+    parts = tmp_path / "found.shards"
+    (kept := tmp_path / "kept").mkdir()
+    shutil.copytree(parts, kept / "found.shards")
+    status, _, err = run(*asked)
+    assert status == 0 and "Going on from 2 finished parts in found.shards; --fresh begins anew" in err
+    assert content(tmp_path / "found") == whole and not parts.exists()
+    shutil.copytree(kept / "found.shards", parts)
+    status, _, err = run(*asked, "--fresh")
+    assert (status, err) == (0, "") and not parts.exists()
 
 
 def test_errors_are_one_line(run):  # noqa: F811

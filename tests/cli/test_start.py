@@ -15,9 +15,8 @@ from sacv.cli.main import HOMES, commands, main
 
 HEAVY = {"torch", "sklearn", "pandas", "scipy", "matplotlib"}
 LATER = {
-    "app", "cav", "concepts", "engine", "files", "index", "maps", "model", "optional", "report", "scores", "stats",
-    "study",
-    "trust", "viewer",
+    "app", "cav", "concepts", "engine", "exchange", "files", "index", "maps", "model", "optional", "report", "scores",
+    "stats", "study", "trust", "viewer",
 }  # fmt: skip
 """Rooms that are attributes of the package, though not in `__all__`."""
 

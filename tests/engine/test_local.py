@@ -48,7 +48,7 @@ class Collect:
     def pack(self, part):
         return {"numbers": np.array(part)}
 
-    def unpack(self, arrays):
+    def unpack(self, arrays, shard):
         return arrays["numbers"].tolist()
 
 

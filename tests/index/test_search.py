@@ -21,6 +21,7 @@ from model.test_recognition import Signal, Transformer, Volume
 from reference import presence as presence_reference
 from reference import search as reference
 from sacv.concepts import image_set
+from sacv.engine import Shard, ShardStore
 from sacv.errors import (
     ActivationError,
     ImageSetError,
@@ -31,7 +32,7 @@ from sacv.errors import (
     UnreadableImageError,
     WeakConceptError,
 )
-from sacv.index.reducer import Search, Shard
+from sacv.index.reducer import Batch, Search
 from sacv.maps.relevance import relevance
 from sacv.solvers import MeanDifference
 
@@ -183,19 +184,27 @@ def test_rows_are_streamed_in_row_groups(monkeypatch):
     assert found.locations.equals(whole.locations) and found.like.equals(whole.like)
 
 
-def test_no_more_rows_are_in_memory_than_a_row_group_holds(monkeypatch):
+def test_no_more_rows_are_in_memory_than_a_row_group_and_a_shard_hold(monkeypatch):
     monkeypatch.setattr(module, "ROW_GROUP", 4)
+    monkeypatch.setattr(module, "SHARD_IMAGES", 2)
     most = []
 
     class Watching(Search):
-        def add(self, state, shard):
-            found = super().add(state, shard)
+        def add(self, state, batch):
+            found = super().add(state, batch)
             most.append(found.images)
             return found
 
+    written = pq.ParquetWriter.write_table
+
+    def watched(self, table, row_group_size):
+        most.append(table.num_rows)
+        return written(self, table, row_group_size=row_group_size)
+
     monkeypatch.setattr(module, "Search", Watching)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", watched)
     search(batch_size=2)
-    assert max(most) == 4 and len(most) == 7
+    assert max(most) == 4 and most.count(2) == 6
 
 
 def test_what_the_rows_were_written_to_is_removed_with_the_result():
@@ -223,7 +232,7 @@ def test_merging_does_not_depend_on_order_or_parts():
     query = module.make_query(MODEL, BANK, sacv.Like(SHOWN[3]), LAYER)
     reducer = Search(MODEL, BANK, (query,), 4, 2, False)
     items = image_set("x", SHOWN).items
-    shards = [Shard(start, items[start : start + 3]) for start in range(0, len(items), 3)]
+    batches = [Batch(start, items[start : start + 3]) for start in range(0, len(items), 3)]
 
     def told(state):
         lists = {key: [match.order for match in top.matches] for key, top in state.best.items()}
@@ -233,11 +242,11 @@ def test_merging_does_not_depend_on_order_or_parts():
     def state(some):
         return reduce(reducer.add, map(reducer.load, some), reducer.empty())
 
-    whole = told(state(shards))
-    for cut in range(len(shards) + 1):
-        assert told(reducer.merge(state(shards[:cut]), state(shards[cut:]))) == whole
-        assert told(reducer.merge(state(shards[cut:]), state(shards[:cut]))) == whole
-    one, two, three = (lambda part=part: state(part) for part in (shards[:1], shards[1:3], shards[3:]))
+    whole = told(state(batches))
+    for cut in range(len(batches) + 1):
+        assert told(reducer.merge(state(batches[:cut]), state(batches[cut:]))) == whole
+        assert told(reducer.merge(state(batches[cut:]), state(batches[:cut]))) == whole
+    one, two, three = (lambda part=part: state(part) for part in (batches[:1], batches[1:3], batches[3:]))
     assert told(reducer.merge(one(), reducer.merge(two(), three()))) == whole
     assert told(reducer.merge(reducer.merge(three(), one()), two())) == whole
 
@@ -246,7 +255,7 @@ def test_a_state_goes_to_another_process_and_back(folder):
     model = pictured()
     reducer = Search(model, bank_of(model), (), 4, 2, True)
     items = image_set("x", [folder / f"{number}.png" for number in range(4)]).items
-    state = reducer.add(reducer.empty(), reducer.load(Shard(0, items)))
+    state = reducer.add(reducer.empty(), reducer.load(Batch(0, items)))
     again = pickle.loads(pickle.dumps(state))
     assert again.images == 3 and again.skipped == state.skipped and again.rows[0].equals(state.rows[0])
     (match, *_) = again.best[LAYER, "c"].matches
@@ -260,6 +269,114 @@ def test_rows_that_cannot_be_written_are_told(monkeypatch):
     monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
     with pytest.raises(StorageError, match="No space left on device; set TMPDIR"):
         search()
+
+
+# A search that is interrupted
+
+
+@pytest.fixture
+def small_shards(monkeypatch):
+    monkeypatch.setattr(module, "SHARD_IMAGES", 4)
+
+
+def content(folder):
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+@pytest.mark.parametrize("stop", range(1, 8))
+@pytest.mark.usefixtures("small_shards")
+def test_an_interrupted_search_goes_on_and_gives_the_same(stop, tmp_path):
+    options = {"batch_size": 2, "top": 5, "like": sacv.Like(SHOWN[2])}
+    store = ShardStore(tmp_path / "shards")
+
+    def interrupt(done, total):
+        if done == min(2 * stop, total):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search(**options, shards=store, progress=interrupt)
+    assert len(store) == (stop - 1) // 2
+    with store:
+        search(**options, shards=store).save(tmp_path / "again")
+    assert not store.folder.exists()
+    search(**options).save(tmp_path / "whole")
+    assert content(tmp_path / "again") == content(tmp_path / "whole")
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_finished_shards_are_not_run_again_and_new_images_change_no_shard_before(tmp_path, monkeypatch):
+    store, done = ShardStore(tmp_path / "shards"), []
+    search(SHOWN[:12], batch_size=2, shards=store)
+    store.folder.joinpath(sorted(file.name for file in store.folder.iterdir())[0]).unlink()
+    add = Search.add
+    monkeypatch.setattr(Search, "add", lambda *given: done.append(given[2].start) or add(*given))
+    found = search(SHOWN, batch_size=2, shards=store)
+    assert found.count == 13 and len(done) == 3 and done[-1] == 12
+    assert found.locations.equals(search().locations)
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_a_damaged_part_is_done_again(tmp_path):
+    store = ShardStore(tmp_path / "shards")
+    search(batch_size=2, shards=store)
+    for file in store.folder.iterdir():
+        file.write_bytes(file.read_bytes()[:-9])
+    assert search(batch_size=2, shards=store).locations.equals(search().locations)
+
+
+def test_a_part_packs_and_unpacks_to_the_bit(folder):
+    model = pictured()
+    query = module.make_query(model, bank_of(model), sacv.Like(folder / "1.png"), LAYER)
+    reducer = Search(model, bank_of(model), (query,), 4, 2, True)
+    items = image_set("x", [folder / f"{number}.png" for number in range(5)]).items
+    pieces = tuple(Batch(start, items[start : start + 2]) for start in (0, 2, 4))
+    for shard in (Shard(0, pieces), Shard(0, (Batch(0, items[3:4]),))):  # of the latter no image can be read
+        part = reduce(reducer.add, map(reducer.load, shard.pieces), reducer.empty())
+        arrays = reducer.pack(part)
+        again = reducer.unpack(arrays, shard)
+        assert again.skipped == part.skipped and len(part.skipped) == 1
+        assert again.rows.keys() == part.rows.keys()
+        assert all(rows.equals(part.rows[start]) for start, rows in again.rows.items())
+        for mine, other in zip([*again.best.values(), *again.alike], [*part.best.values(), *part.alike], strict=True):
+            assert [vars(match) for match in mine.matches] == [vars(match) for match in other.matches]
+        assert {name: values.tobytes() for name, values in reducer.pack(again).items()} == {
+            name: values.tobytes() for name, values in arrays.items()
+        }
+
+
+def test_a_part_is_recognised_by_all_that_it_depends_on():
+    query = module.make_query(MODEL, BANK, sacv.Like(SHOWN[3]), LAYER)
+    items = image_set("x", SHOWN).items
+
+    def key(model=MODEL, bank=BANK, queries=(), top=4, per_image=2, skip=False, some=items, sizes=(2, 2), start=0):
+        ends = [start, *itertools.accumulate(sizes, initial=start)][1:]
+        pieces = tuple(Batch(here, some[here:there]) for here, there in itertools.pairwise(ends))
+        return Search(model, bank, queries, top, per_image, skip).key(Shard(0, pieces))
+
+    renamed = image_set("y", SHOWN).items
+    others = [
+        key(bank=bank_of(runs=2)),
+        key(queries=(query,)),
+        key(top=5),
+        key(per_image=3),
+        key(some=items[::-1]),
+        key(some=renamed),
+        key(sizes=(4,)),
+        key(start=2),
+        key(model=replace(MODEL, transform=sacv.ImageTransform(resize=(5, 5)))),
+    ]
+    assert len({key(), *others}) == len(others) + 1 and key(skip=True) == key()
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_an_interrupted_search_lists_what_cannot_be_read_once(folder, tmp_path):
+    model = pictured()
+    bank, store = bank_of(model), ShardStore(tmp_path / "shards")
+    options = {"skip_unreadable": True, "batch_size": 2}
+    search(folder, bank, model, **options, shards=store).save(tmp_path / "whole")
+    assert len(store) == 2
+    search(folder, bank, model, **options, shards=store).save(tmp_path / "again")
+    assert content(tmp_path / "again") == content(tmp_path / "whole")
 
 
 # Images that cannot be read

@@ -12,6 +12,7 @@ from sacv.index.top import Match, Place, Top, best_locations
 def match(name, digest, *places):
     return Match(
         ImageItem(name, digest, lambda: None),
+        0,
         tuple(Place(value, location) for value, location in places),
         (2, 2),
         (3, 2, 2),

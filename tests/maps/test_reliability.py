@@ -317,7 +317,7 @@ def test_checks_that_are_not_asked_for(tmp_path):
     assert found.checks is None
     assert not {*FIELDS, "doubts"} & set(found.scores().columns)
     found.save(tmp_path / "out")
-    assert shown.trust(tmp_path / "out") == [["The checks of this image were not asked for.", []]] * 3
+    assert shown.checks(tmp_path / "out") == [{"unchecked": ""}] * 3
 
 
 def test_checks_run_nothing_when_they_are_not_asked_for():
@@ -355,8 +355,8 @@ def test_lines_stand_in_the_table_and_on_the_page(tmp_path):
             assert row[name] == getattr(line, name)
         assert "lies far beyond that of all guidance images" in row["doubts"]
     found.save(tmp_path / "out")
-    lines = shown.trust(tmp_path / "out")
-    assert all("the image's strongest evidence lies far beyond" in doubts[0] for _, doubts in lines) and len(lines) == 3
-    page, line = lines[0][0], found.checks["features.2"][0][0]
-    assert "stands at percentile 100 of the held-out guidance" in page
-    assert f"changes the logit by {line.ablation:+.3g} (by the gradient {line.ablation_by_gradient:+.3g})" in page
+    told, line = shown.checks(tmp_path / "out"), found.checks["features.2"][0][0]
+    assert ["evidence beyond" in one for one in told] == [True] * 3
+    assert "the image's strongest evidence lies far beyond" in told[0]["evidence beyond"]
+    figure = f"changes the logit by {line.ablation:+.3g} (by the gradient {line.ablation_by_gradient:+.3g})"
+    assert any(figure in text for text in told[0].values())

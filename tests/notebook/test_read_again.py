@@ -106,7 +106,7 @@ def test_sacv_view_opens_scores_and_audits(folder, tmp_path, monkeypatch):
     opened = []
     monkeypatch.setattr(webbrowser, "open", lambda address: opened.append(address) or True)
     AUDIT.save(tmp_path / "audit")
-    for place, text in ((folder, "<h1>Scores of cat, dog</h1>"), (tmp_path / "audit", "<td>quality</td>")):
+    for place, text in ((folder, "Scores of cat, dog over 6 images"), (tmp_path / "audit", ">quality</th>")):
         assert run("view", place) == 0
         assert text in (place / "index.html").read_text()
     assert opened == [(place / "index.html").as_uri() for place in (folder, tmp_path / "audit")]

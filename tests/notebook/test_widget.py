@@ -136,6 +136,20 @@ def test_a_second_view_keeps_what_was_chosen_and_one_that_goes_away_lets_go(save
     assert chosen["image"] == 1 and page.evaluate("state.selection") == chosen
 
 
+def test_a_key_acts_once_and_does_not_reach_the_notebook(open_widget):
+    """JupyterLab takes the focus, and with it the window, to its active cell at each key that reaches it."""
+    page = open_widget(None)
+    page.evaluate("document.body.addEventListener('keydown', () => { window.reached = (window.reached ?? 0) + 1; })")
+    page.locator(".stage").click()
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("state.selection.image") == 1
+    page.keyboard.press("Tab")
+    assert page.evaluate("window.reached") is None
+    page.locator("sacv-viewer").evaluate("viewer => viewer.blur() ?? document.activeElement.blur()")
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate("[window.reached, state.selection.image]") == [1, 0]
+
+
 def test_the_widget_takes_the_theme_of_its_front_end(open_page, tmp_path):
     widget = widget_of(made())
     state = widget.get_state(["_esm", "header", "content"])

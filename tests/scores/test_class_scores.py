@@ -32,7 +32,7 @@ from sacv.targets import Class
 
 LAYERS = ["features.0", "features.2"]
 KEYS = ["layer", "concept", "target"]
-NUMBERS = ["value", "low", "high", "run_mean", "run_sd", "effect", "p", "p_holm", "p_bh"]
+NUMBERS = ["value", "low", "high", "run_mean", "run_sd", "effect", "chance", "p", "p_holm", "p_bh"]
 
 
 def images(count, seed, offset=0.0):
@@ -357,8 +357,9 @@ def test_intervals_are_over_groups(model, bank):
 
 def test_a_part_packs_and_unpacks_to_the_bit(model, bank):
     reducer = ScoreReducer(model, bank, selected(1, 2), image_set("x", SHOWN).items)
-    for part in parts_of(reducer, shards_of([4, 5])):
-        found = reducer.unpack(reducer.pack(part))
+    shards = shards_of([4, 5])
+    for shard, part in zip(shards, parts_of(reducer, shards), strict=True):
+        found = reducer.unpack(reducer.pack(part), shard)
         assert set(found) == set(part)
         for key, sums in part.items():
             assert found[key].numbers == sums.numbers
@@ -469,12 +470,12 @@ def test_the_saved_folder(model, bank, tmp_path):
     found = sacv.score(model, SHOWN, bank, ["bee", "cat"], seed=7)
     found.save(tmp_path / "out")
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [
-        "images.parquet", "scores.json", "scores.parquet",
+        "images.parquet", "index.html", "scores.json", "scores.parquet",
     ]  # fmt: skip
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "out" / "scores.parquet"), found.table, check_exact=True)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "out" / "images.parquet"), found.images, check_exact=True)
     labels = json.loads((tmp_path / "out" / "scores.json").read_text())
-    assert (labels["kind"], labels["format_version"]) == ("class scores", 1)
+    assert (labels["kind"], labels["format_version"]) == ("class scores", 2)
     assert labels["settings"] == {"targets": ["bee", "cat"], "seed": 7, "images": 9}
     assert labels["model"]["fingerprint"] == model.fingerprint
     assert (labels["runs"], labels["nulls"], labels["solver"]["name"]) == (4, 19, "MeanDifference")

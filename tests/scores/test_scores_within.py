@@ -64,7 +64,7 @@ def test_a_shard_is_of_its_masks_and_packs(small_model, small_bank, shown):
     assert len(keys) == 3
     one = reducer(HALF)
     part = one.add(one.empty(), one.load(range(2)))
-    again = one.unpack(one.pack(part))
+    again = one.unpack(one.pack(part), cut(4, 2)[0])
     for key, sums in part.items():
         np.testing.assert_array_equal(again[key].counted, sums.counted)
         np.testing.assert_array_equal(again[key].terms, sums.terms)

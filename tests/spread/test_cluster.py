@@ -46,7 +46,7 @@ def test_four_nodes_give_the_local_bank_also_when_one_goes(cluster, tmp_path):
         if 8 < done < 20 and node in cluster.list_all_nodes():
             cluster.remove_node(node, allow_graceful=False)
 
-    engine = RayEngine(cluster.address, workers=3)  # a node is left for the worker whose node goes
+    engine = RayEngine(cluster.address, workers=4)  # no node is left for the worker whose node goes
     sacv.fit(MODEL, *GIVEN, **options, engine=engine).save(tmp_path / "four")
     assert content(tmp_path / "four") == content(tmp_path / "local")
     sacv.fit(MODEL, *GIVEN, **options, engine=engine, progress=remove).save(tmp_path / "three")

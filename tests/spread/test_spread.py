@@ -3,6 +3,7 @@
 Run by `make test-ray`, in an environment with the extra `ray`.
 """
 
+import importlib
 import os
 import signal
 from dataclasses import dataclass
@@ -90,6 +91,16 @@ def test_several_targets_are_those_of_the_local_engine(tmp_path):
         assert one[name].scores().equals(other[name].scores())
 
 
+def test_a_search_is_that_of_the_local_engine(tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.import_module("sacv.index.search"), "SHARD_IMAGES", 4)
+    bank = sacv.fit(MODEL, *GIVEN, nulls=19)
+    shown = noise(30, 3, 3, 5)
+    for name, engine in (("local", LocalEngine()), ("ray", RayEngine(workers=2))):
+        options = {"batch_size": 2, "engine": engine, "like": sacv.Like(shown[2]), "allow_weak": True}
+        sacv.search(MODEL, shown, bank, **options).save(tmp_path / name)
+    assert content(tmp_path / "ray") == content(tmp_path / "local")
+
+
 def test_what_ray_has_finished_the_local_engine_goes_on_with(tmp_path):
     store = ShardStore(tmp_path / "shards")
 
@@ -140,7 +151,7 @@ class Deadly:
         return 0
 
     def add(self, part, loaded):
-        if loaded > 30 and len(list(self.folder.iterdir())) < self.times:
+        if self.times and loaded > 30 and len(list(self.folder.iterdir())) < self.times:
             (self.folder / str(os.getpid())).write_text("")
             os.kill(os.getpid(), signal.SIGKILL)
         return part + loaded
@@ -148,7 +159,7 @@ class Deadly:
     def pack(self, part):
         return {"sum": np.array(part)}
 
-    def unpack(self, arrays):
+    def unpack(self, arrays, shard):
         return int(arrays["sum"])
 
 
@@ -161,9 +172,47 @@ def test_a_worker_that_is_killed_is_started_again(tmp_path, times):
 
 
 def test_a_worker_that_dies_again_and_again_is_one_error(tmp_path, monkeypatch):
-    monkeypatch.setattr("sacv.engine.ray_engine.RETRIES", 1)
-    with pytest.raises(EngineError, match="could not start, or was lost 2 times"):
+    monkeypatch.setattr("sacv.engine.ray_team.RETRIES", 1)
+    with pytest.raises(EngineError, match="were lost 2 times in a row"):
         list(RayEngine(workers=1).parts(Deadly(tmp_path, 99), cut(20, 2)))
+
+
+class Holder:
+    """Holds processors."""
+
+    def here(self):
+        return True
+
+
+def test_more_workers_than_processors_hold_nothing_up():
+    shards = cut(40, 2)
+    want = [sum(number for piece in shard.pieces for number in piece) for shard in shards]
+    assert list(RayEngine(workers=6).parts(Deadly(Path("nowhere"), 0), shards)) == want
+
+
+def test_where_no_worker_finds_a_processor_it_says_so_in_time(monkeypatch):
+    monkeypatch.setattr("sacv.engine.ray_team.START", 3.0)
+    holder = ray.remote(num_cpus=4)(Holder).remote()
+    try:
+        assert ray.get(holder.here.remote())
+        told = r"no worker of Ray has started in 3 seconds; 0 of the cluster's 4 processors are free.*add a machine"
+        with pytest.raises(EngineError, match=told):
+            list(RayEngine(workers=2).parts(Deadly(Path("nowhere"), 0), cut(20, 2)))
+    finally:
+        ray.kill(holder)
+
+
+class Unpicklable:
+    """Cannot be made again on a worker."""
+
+    def __reduce__(self):
+        return broken, ()
+
+
+def test_a_worker_that_cannot_start_is_one_error():
+    reducer = Deadly(Unpicklable(), 0)
+    with pytest.raises(EngineError, match="a worker of Ray could not start"):
+        list(RayEngine(workers=1).parts(reducer, cut(20, 2)))
 
 
 def test_a_part_that_goes_in_between_is_done_again(tmp_path, monkeypatch):

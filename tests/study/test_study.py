@@ -2,10 +2,12 @@
 
 import json
 import tomllib
+from urllib.parse import quote, unquote
 
 import numpy as np
 import pandas as pd
 import pytest
+from markupsafe import escape
 from PIL import Image
 
 import sacv
@@ -100,8 +102,13 @@ def test_everything_is_there(found):
     assert len(content["findings"]) == 2 * 2 * 2 == content["tests"]  # concepts, classes, targets
     assert content["provenance"]["study_file"] == STUDY and content["provenance"]["seed"] == 0
     assert len(content["pictures"]) == 2 * 2  # classes, targets
+    page = (out / "report.html").read_text()
     for one in content["pictures"]:
         assert (out / one["page"]).is_file()
+        assert escape(f"{quote(one['page'])}{one['fragment']}") in page
+        names = dict(part.split("=") for part in one["fragment"][1:].split("&"))
+        assert {key: unquote(name) for key, name in names.items()} == {key: one[key] for key in names}
+        assert set(names) == {"image", "concept", "layer"}
 
 
 def test_the_data_are_counted(found):

@@ -5,6 +5,7 @@ Where it is missing the tests are skipped, with a word on how to get it; with SA
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,33 @@ FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
     "--disable-sync",
 ]  # fmt: skip
+
+
+READY = """() => {
+    const viewer = document.querySelector("sacv-viewer");
+    return viewer === null || viewer.shadowRoot.querySelector(".stage img")?.complete;
+}"""
+"""Whether the viewer has drawn, where a page has one."""
+
+AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+RUN = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations.flatMap((one) =>
+    one.nodes.map((node) => `${one.id}: ${node.target.flat().join(" ")}: ${node.failureSummary}`))"""
+
+
+@pytest.fixture(scope="session")
+def violations():
+    """What axe-core finds wrong with a page."""
+    if not AXE.exists():
+        told = "axe-core is not there: run 'npm ci' in tests/viewer, or 'make test' with npm on the PATH"
+        if os.environ.get("SACV_NEED_BROWSER"):
+            pytest.fail(told)
+        pytest.skip(told)
+
+    def found(page):
+        page.evaluate(AXE.read_text())
+        return page.evaluate(RUN)
+
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +73,8 @@ def open_page(chromium):
         page.on("dialog", lambda dialog: (wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()))
         page.on("request", lambda asked: None if quiet(asked.url) else wrong.append(f"request: {asked.url}"))
         page.goto(file.resolve().as_uri())
-        page.wait_for_function("document.querySelector('sacv-viewer').shadowRoot.querySelector('.stage img')?.complete")
+        if options.get("java_script_enabled", True):
+            page.wait_for_function(READY)
         return page
 
     yield opened

@@ -119,8 +119,19 @@ def made(
                 ]
                 for _ in range(layers)
             ],
-            "trust": [
-                [[[["It is well.", list(doubts)] for _ in names] for _ in concepts] for _ in range(layers)]
+            "sentences": {
+                "well": ["It is well.", False],
+                **{f"doubt {at}": [text, True] for at, text in enumerate(doubts)},
+            },
+            "checks": [
+                [
+                    [
+                        [[*([f"doubt {at}", f"exactly {at}.5"] for at in range(len(doubts))), ["well", "at 0.75"]]]
+                        * len(names)
+                        for _ in concepts
+                    ]
+                    for _ in range(layers)
+                ]
                 for _ in targets
             ],
             "warnings": ["Left out: one.txt is no image"],

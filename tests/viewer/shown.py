@@ -12,9 +12,9 @@ def facts(folder):
     return dict(header(folder)["facts"])
 
 
-def trust(folder, concept=0, layer=0):
-    """Trust line and doubts of each image."""
-    return header(folder)["trust"][0][layer][concept]
+def checks(folder, concept=0, layer=0):
+    """Of each image its checks, the figure by kind."""
+    return [dict(one) for one in header(folder)["checks"][0][layer][concept]]
 
 
 def marks(folder, kind, concept=0, layer=0):

@@ -87,7 +87,7 @@ def screen(page):
 def test_a_map_without_the_concept_is_empty(page_of):
     page = page_of(relevance=np.full((3, 2, 4, 6), -1.0), present=np.zeros((3, 2, 4, 6), bool))
     assert not canvas(page)[..., 3].any()
-    assert "not found in this picture" in said(page)
+    assert "not clearly seen in this picture" in said(page)
 
 
 def test_what_the_network_does_not_see_is_dimmed(page_of):
@@ -346,7 +346,11 @@ def test_details_numbers_and_provenance(page_of):
 
 def test_a_doubt_is_said_once(page_of):
     page = page_of(doubts=["it is far", "it is near"], present=np.ones((3, 2, 4, 6), bool))
-    assert page.locator(".doubt").all_inner_texts() == ["Doubt: it is far; it is near."]
+    assert page.locator(".doubt").all_inner_texts() == ["Doubt: it is far figure", "Doubt: it is near figure"]
+    assert page.locator(".doubt .term").first.get_attribute("title") == "exactly 0.5"
+    page.locator(".doubt .term").last.click()
+    assert "exactly 1.5" in page.locator("[popover]").inner_text()
+    page.keyboard.press("Escape")
     for summary in page.locator("summary").all():
         summary.click()
     assert everything(page).count("it is far") == 1
@@ -364,10 +368,11 @@ def test_the_sentence_says_whether_it_counts(page_of):
     present = np.zeros((3, 2, 4, 6), bool)
     present[..., :3] = True
     page = page_of(relevance=np.ones((3, 2, 4, 6)), contribution=contribution, present=present)
-    for part in ("striped is clearly seen in 50\xa0% of this picture", "and speaks for zebra (+24; its score is 3.2)."):
-        assert part in said(page)
+    assert said(page) == "striped is clearly seen in 50\xa0% of this picture and speaks for the class zebra."
+    assert page.locator(".figures").inner_text() == "It counts +24; the class scores 3.2."
     page = page_of(relevance=np.ones((3, 2, 4, 6)), contribution=-contribution, present=present, unit="logits per unit")
-    assert "speaks against zebra (\N{MINUS SIGN}24 logits per unit)" in said(page)
+    assert "speaks against the class zebra." in said(page)
+    assert page.locator(".figures").inner_text().startswith("It counts \N{MINUS SIGN}24 logits per unit;")
 
 
 # Safety

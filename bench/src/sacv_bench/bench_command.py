@@ -69,6 +69,7 @@ def bench(
     from sacv_bench.report import to_json, write_report
     from sacv_bench.run import EXPERIMENTS, SPLITS, run
 
+    command = click.get_current_context().find_root().obj
     names = choose("table", tables or tuple(EXPERIMENTS), EXPERIMENTS)
     (split,) = choose("split", (split,), SPLITS)
     effort = QUICK if quick else FULL
@@ -82,6 +83,7 @@ def bench(
         "quick": quick,
         "effort": asdict(effort),
         "sacv": __version__,
+        "command": command,
     }
     write_report(out, found, settings)
     if as_json:

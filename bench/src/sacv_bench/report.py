@@ -11,26 +11,31 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from sacv.files import write_folder, write_json
-from sacv_bench.chart import COLOURS, OUR_COLOUR, chart_of
+from sacv.report.chart import MINUS, Lane, Panel
+from sacv.report.chart import Chart as Drawing
+from sacv.report.display import counted
+from sacv.report.page import Cell, Column, Grid, Page, Photo, Section, render_page
+from sacv.report.provenance import Provenance, versions, versions_told
+from sacv_bench.chart import Chart, chart_of
+from sacv_bench.chart import Lane as Dot
 from sacv_bench.tables import Table
 from sacv_bench.targets import Outcome, check, ours
 
 FORMAT_VERSION = 1
 KIND = "bench"
 MARKER = "bench.json"
+
+TITLE = "The truth bench: does the explanation say what the network does?"
+
+PARTS = {"low": "from", "high": "to", "random": "random"}
+"""Heads of the columns beside a metric's value."""
 
 LONG = 40
 """Rows from which a table is folded on the page."""
@@ -100,97 +105,129 @@ def summary(outcomes: Sequence[Outcome]) -> str:
 
 def render(tables: Sequence[Table], settings: Mapping[str, object]) -> str:
     """Give the page as HTML, with everything inline."""
-    environment = Environment(
-        loader=PackageLoader("sacv_bench"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["figure"] = _figure
+    return render_page(page_of(tables, settings))
+
+
+def page_of(tables: Sequence[Table], settings: Mapping[str, object]) -> Page:
+    """Give the page as plain data."""
     outcomes = check(tables)
-    return environment.get_template("bench.html.j2").render(
-        facts={key.replace("_", " "): _said(value) for key, value in settings.items()},
-        summary=summary(outcomes),
-        outcomes=outcomes,
-        our_colour=OUR_COLOUR,
-        rival_colour=COLOURS[0],
-        sections=[
-            {
-                "table": table,
-                "chart": chart_of(table),
-                "metrics": list(dict.fromkeys(table.rows["metric"])),
-                "groups": _groups(table),
-                "folded": len(table.rows[["condition", "rival"]].drop_duplicates()) >= LONG,
-                "ours": ours(table.name),
-                "pictures": [
-                    {
-                        "title": picture.title,
-                        "data": "data:image/png;base64," + base64.b64encode(picture.png).decode(),
-                    }
-                    for picture in table.pictures
-                ],
-            }
-            for table in tables
-        ],
+    facts = {key.replace("_", " "): _said(value) for key, value in settings.items()}
+    return Page(
+        title=TITLE,
+        headline=[f"{summary(outcomes)}." if outcomes else f"{counted(len(tables), 'table')} without a target."],
+        points=(),
+        warnings=(),
+        sections=[*([_targets(outcomes)] if outcomes else []), *(_section(table) for table in tables)],
+        provenance=Provenance({**facts, "versions": versions_told(versions())}),
     )
 
 
-@dataclass(frozen=True)
-class _Cell:
-    """A figure of a rival; `random` where it is not that of the whole condition."""
-
-    value: float
-    low: float
-    high: float
-    random: float | None
-
-
-@dataclass(frozen=True)
-class _Line:
-    rival: str
-    cells: tuple[_Cell | None, ...]
-    images: int
-
-
-@dataclass(frozen=True)
-class _Group:
-    """The rivals of a condition, and for each metric what a random map has there, if it is the same for all."""
-
-    condition: str
-    random: tuple[float | None, ...]
-    lines: tuple[_Line, ...]
+def _targets(outcomes: Sequence[Outcome]) -> Section:
+    names = ("result", "table", "target", "is", "had to be", "where it does worst")
+    columns = [Column(name, numeric=name == "is", wide=name == "target") for name in names]
+    rows = [
+        [
+            Cell("met", tone="good") if one.met else Cell("falls short", tone="bad"),
+            Cell(one.target.table),
+            Cell(one.target.text),
+            Cell(_figure(one.value), None if math.isnan(one.value) else one.value),
+            Cell(one.target.bound.replace("-", MINUS)),
+            Cell(one.where),
+        ]
+        for one in outcomes
+    ]
+    return Section(
+        "Targets",
+        words=["The targets were set for the held-out split; on any other they are a yardstick."],
+        grids=[Grid("targets", "Each target where it does worst", columns, rows)],
+    )
 
 
-def _groups(table: Table) -> list[_Group]:
+def _section(table: Table) -> Section:
+    chart = chart_of(table)
+    return Section(
+        f"{table.name}: {table.title}",
+        words=[table.about],
+        charts=[] if chart is None else [_chart(table, chart)],
+        grids=[_grid(table)] if len(table.rows) else [],
+        photos=[Photo(one.title, one.png) for one in table.pictures],
+        name=table.name,
+    )
+
+
+def _chart(table: Table, chart: Chart) -> Drawing:
+    key = f"Orange: ours, {ours(table.name)}; bars: 95 % intervals over images"
+    return Drawing(
+        name=f"{table.name} {chart.metric}",
+        title=f"{chart.metric}, by {'rival and condition' if chart.by_rival else 'condition'}",
+        axis=f"{chart.metric} (no unit)",
+        panels=tuple(
+            Panel(f"{panel.title} (ours)" if panel.ours else panel.title, tuple(map(_lane, panel.lanes)), chart.ticks)
+            for panel in chart.panels
+        ),
+        caption=key
+        + ("; circle: ours again, beside a rival" if chart.by_rival else "")
+        + ("; dashed line: what is random." if chart.has_random else "."),
+    )
+
+
+def _lane(lane: Dot) -> Lane:
+    return Lane(
+        label=lane.label,
+        text=lane.text,
+        value=lane.value,
+        low=lane.low,
+        high=lane.high,
+        tone="plain",
+        colour=lane.colour,
+        random=lane.random,
+        reference=lane.reference,
+        strong=lane.ours,
+    )
+
+
+def _grid(table: Table) -> Grid:
+    """Give a row for each condition and rival, and for each metric its value, interval and what is random."""
     metrics = list(dict.fromkeys(table.rows["metric"]))
-    return [_group(str(name), part, metrics) for name, part in table.rows.groupby("condition", sort=False)]
+    known = table.rows.groupby("metric")[["low", "random"]].count()
+    parts = {
+        metric: [
+            "value",
+            *(["low", "high"] if known.loc[metric, "low"] else []),
+            *(["random"] if known.loc[metric, "random"] else []),
+        ]
+        for metric in metrics
+    }
+    heads = [metric if part == "value" else f"{metric}, {PARTS[part]}" for metric in metrics for part in parts[metric]]
+    columns = [Column("rival"), Column("condition"), *(Column(str(name), numeric=True) for name in [*heads, "images"])]
+    rows = []
+    for (condition, rival), some in table.rows.groupby(["condition", "rival"], sort=False):
+        cells = {row["metric"]: row for row in some.to_dict(orient="records")}
+        figures = [_cell(cells.get(metric), part) for metric in metrics for part in parts[metric]]
+        count = int(some["count"].max())
+        rows.append(
+            [
+                Cell(str(rival), tone="for" if rival == ours(table.name) else ""),
+                Cell(str(condition)),
+                *figures,
+                Cell(str(count), count),
+            ]
+        )
+    return Grid(
+        table.name, f"All figures of {table.name}, with 95 % intervals over images", columns, rows, len(rows) >= LONG
+    )
 
 
-def _group(condition: str, rows: pd.DataFrame, metrics: Sequence[str]) -> _Group:
-    shared = {metric: _shared(rows.loc[rows["metric"] == metric, "random"]) for metric in metrics}
-    lines = []
-    for rival, part in rows.groupby("rival", sort=False):
-        cells = {row["metric"]: _cell(row, shared[row["metric"]]) for row in part.to_dict(orient="records")}
-        lines.append(_Line(str(rival), tuple(cells.get(metric) for metric in metrics), int(part["count"].max())))
-    return _Group(condition, tuple(shared[metric] for metric in metrics), tuple(lines))
-
-
-def _shared(values: pd.Series[float]) -> float | None:
-    """Give the value that is the same for all, if there is one."""
-    known = values.to_numpy(dtype=np.float64)
-    return float(known[0]) if known.size and np.isfinite(known).all() and np.allclose(known, known[0]) else None
-
-
-def _cell(row: Mapping[Hashable, Any], shared: float | None) -> _Cell:
-    random = float(row["random"])
-    own = None if shared is not None or math.isnan(random) else random
-    return _Cell(float(row["value"]), float(row["low"]), float(row["high"]), own)
+def _cell(row: Mapping[Hashable, Any] | None, part: str) -> Cell:
+    if row is None or (math.isnan(row[part]) and part != "value"):
+        return Cell("")
+    value = float(row[part])
+    return Cell(_figure(value, 3 if part == "value" else 2), None if math.isnan(value) else value)
 
 
 def _figure(value: float, digits: int = 3) -> str:
     """Format with a fixed number of digits and a true minus sign; "none" for what is not a number."""
-    return "none" if math.isnan(value) else f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    return "none" if math.isnan(value) else f"{value:.{digits}f}".replace("-", MINUS)
 
 
 def _said(value: object) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from sacv.cav import CAV, ConceptBank
+from sacv.cav.presence import CHANGED, LEAST
 from sacv.cav.quality_thresholds import weaknesses
 
 REMARKABLE_LOOKS = 0.8
@@ -33,7 +35,9 @@ def card(cav: CAV) -> dict[str, Any]:
         figures.append(["same direction with other random pictures", f"{quality.run_cosine:.2f} of 1"])
     if quality.place_auroc is not None:
         figures.append(["inside told from outside, photos left out", f"AUROC {quality.place_auroc:.3f}"])
-    figures.append(["mask of presence", cav.presence.told])
+    if quality.groups is not None:
+        figures.append(["groups, such as patients", f"{quality.groups} with it, {quality.random_groups} without"])
+    figures.append(["map of what is clearly seen", _presence(cav)])
     return {
         "layer": cav.layer,
         "concept": cav.concept,
@@ -43,6 +47,14 @@ def card(cav: CAV) -> dict[str, Any]:
         "remarks": _remarks(cav),
         "figures": figures,
     }
+
+
+def _presence(cav: CAV) -> str:
+    if cav.presence.kind == CHANGED:
+        return "none; the direction has changed since it was made, as the bank got other concepts; make it anew"
+    if cav.presence.threshold is None:
+        return f"none; it takes {LEAST} or more photos that show none of it, which nothing else is learned from"
+    return cav.presence.told
 
 
 def _often(share: float) -> str:
@@ -57,6 +69,6 @@ def _remarks(cav: CAV) -> list[str]:
         if area > REMARKABLE_LOOKS
     ]
     if cav.quality.absent:
-        named = ", ".join(cav.quality.absent[:5])
+        named = ", ".join(Path(name).name for name in cav.quality.absent[:5])
         found.append(f"these pictures hardly show it, by what was learned from the others: {named}")
     return found

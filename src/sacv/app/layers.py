@@ -1,27 +1,76 @@
-"""Which layers a concept can be made at."""
+"""Which layers a concept can be made at, and which layer of a bank to take."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sacv.model import VisionModel
+from sacv.cav import ConceptBank
+from sacv.model import VARIES, VisionModel, contributing, worth_asking
 from sacv.model.roles import ACTIVATION, BLOCK
+from sacv.trust import ranked
 
-LEAST_SIDE = 7
-"""Places along an axis from which a layer is offered first."""
+FIRST = 2
+"""Layers that are chosen where the user chooses none: the deepest of those worth asking about."""
 
 
-def offered(model: VisionModel) -> list[dict[str, Any]]:
-    """Tell of the blocks and activations with two axes of places; `first` marks the deepest block that has many.
+class Layers:
+    """The layers of a model with two axes of places, known from passes made once, at the start.
 
-    Of a network that has neither, all layers are told of.
+    Parameters
+    ----------
+    model
+        What is explained.
     """
-    usable = [info for info in model.survey(model.example()).values() if info.usable and len(info.grid) == 2]
-    found = [info for info in usable if info.role in (BLOCK, ACTIVATION)] or usable
-    wide = [info for info in found if min(info.grid) >= LEAST_SIDE] or found
-    blocks = [info for info in wide if info.role == BLOCK] or wide
-    inner = [info for info in blocks if not any(other.name.startswith(f"{info.name}.") for other in blocks)]
-    first = inner[-1].name if inner else ""
-    return [
-        {"name": info.name, "kind": info.kind, "grid": list(info.grid), "first": info.name == first} for info in found
-    ]
+
+    def __init__(self, model: VisionModel) -> None:
+        found = list(model.survey(model.example()).values())
+        usable = [info for info in found if info.usable]
+        self.order = [info.name for info in found]
+        self.varies = contributing(model, model.example(), [info.name for info in usable]) if usable else {}
+        flat = [info for info in usable if len(info.grid) == 2]
+        self.infos = [info for info in flat if info.role in (BLOCK, ACTIVATION)] or flat
+        worth = worth_asking(found, self.varies) & {info.name for info in flat}
+        self.worth = [name for name in self.order if name in worth] or [info.name for info in self.infos[-1:]]
+        self.infos = [info for info in flat if info in self.infos or info.name in self.worth]
+
+    def offered(self) -> list[dict[str, Any]]:
+        """Tell of all blocks and activations; `worth` marks those worth asking about, `first` the deepest of them.
+
+        Of a network that has neither, all layers are told of.
+        """
+        return [
+            {
+                "name": info.name,
+                "grid": list(info.grid),
+                "worth": info.name in self.worth,
+                "first": info.name in self.worth[-FIRST:],
+            }
+            for info in self.infos
+        ]
+
+    def advice(self, bank: ConceptBank) -> dict[str, str]:
+        """Tell which layer of a bank to take to see where a concept is, and which for what it counts for.
+
+        Returns
+        -------
+        `place` and `contribution`, names of layers, and `advice`, a sentence.
+        """
+        found = ranked(bank, sorted(bank.layers, key=self.order.index), self.varies)
+        place, best = found[0].layer, min(found, key=lambda one: one.contribution_rank)
+        told = _sentence(place, best.layer, len(found)) if best.contribution == VARIES else _nowhere(place)
+        return {"place": place, "contribution": best.layer, "advice": told}
+
+
+def _sentence(place: str, contribution: str, layers: int) -> str:
+    if layers == 1:
+        return f"It was made at one layer, {place}, so no other was compared."
+    if place == contribution:
+        return f"Of its {layers} layers take {place}, both to see where a concept is and what it counts for."
+    return f"To see where a concept is, take the layer {place}; to see what it counts for, {contribution}."
+
+
+def _nowhere(place: str) -> str:
+    return (
+        f"To see where a concept is, take the layer {place}. At no layer of this bank can what a concept counts for "
+        "differ from place to place; make it at others, too."
+    )

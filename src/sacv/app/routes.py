@@ -26,9 +26,10 @@ from sacv.app.explaining import explain_photos
 from sacv.app.fitting import Recipe, fit_concept, save_draft
 from sacv.app.http_errors import Missing, Refusal
 from sacv.app.jobs import Jobs
-from sacv.app.layers import offered
+from sacv.app.layers import Layers
 from sacv.app.masks import png_of, read_mask
 from sacv.app.names import within
+from sacv.app.predicting import Predictions
 from sacv.app.serialization import packed
 from sacv.app.uploads import received, taken
 from sacv.app.what_if import what_if
@@ -37,7 +38,6 @@ from sacv.concepts.decoding import read_picture
 from sacv.errors import SacvError
 from sacv.maps import open_saved
 from sacv.model import VisionModel
-from sacv.viewer.bundle import module
 
 THREADS = 2
 """Pictures that are decoded at a time."""
@@ -59,7 +59,8 @@ class Routes:
 
     def __init__(self, model: VisionModel, place: Workplace, jobs: Jobs) -> None:
         self.model, self.place, self.jobs = model, place, jobs
-        self.layers = offered(model)
+        self.layers = Layers(model)
+        self.predictions = Predictions(place.photos)
         self.threads = CapacityLimiter(THREADS)
         self.writing = Lock()
         self.banks: dict[tuple[str, int, int], dict[str, Any]] = {}
@@ -68,7 +69,7 @@ class Routes:
         """Give all addresses."""
         pairs: Mapping[str, Mapping[str, Callable[[Request], Any]]] = {
             "/": {"GET": partial(self.static, "index.html")},
-            "/viewer.js": {"GET": self.viewer},
+            "/viewer/{name}": {"GET": self.viewer},
             "/static/{name}": {"GET": self.asset},
             "/api/state": {"GET": self.state},
             "/api/photos/{name}": {"GET": self.photo, "PUT": self.put_photo, "DELETE": self.delete_photo},
@@ -80,6 +81,7 @@ class Routes:
             "/api/explanations/{name}": {"GET": self.explanation},
             "/api/jobs": {"GET": self.tab_jobs},
             "/api/jobs/{number}": {"GET": self.job, "DELETE": self.cancel},
+            "/api/predictions": {"POST": self.predict},
             "/api/explain": {"POST": self.explain},
             "/api/fit": {"POST": self.fit},
             "/api/save": {"POST": self.save},
@@ -105,10 +107,10 @@ class Routes:
 
         return await self.threaded(change)
 
-    async def static(self, name: str, request: Request) -> Response:
+    async def static(self, name: str, request: Request, room: str = "app/static") -> Response:
         """Give a file of the page."""
-        folder = files("sacv.app") / "static"
-        if name not in {entry.name for entry in folder.iterdir()}:
+        folder = files("sacv") / room
+        if name not in {entry.name for entry in folder.iterdir() if Path(entry.name).suffix in TYPES}:
             raise Missing(f"there is no {name!r}")
         kind = TYPES[Path(name).suffix]
         return Response((folder / name).read_bytes(), media_type=f"{kind}; charset=utf-8")
@@ -118,8 +120,8 @@ class Routes:
         return await self.static(request.path_params["name"], request)
 
     async def viewer(self, request: Request) -> Response:
-        """Give the module of `<sacv-viewer>`."""
-        return Response(module(), media_type="text/javascript; charset=utf-8")
+        """Give a module of `<sacv-viewer>`."""
+        return await self.static(request.path_params["name"], request, "viewer/js")
 
     async def state(self, request: Request) -> Response:
         """Tell what there is."""
@@ -127,13 +129,14 @@ class Routes:
 
     def told(self) -> dict[str, Any]:
         """Tell what there is, as JSON takes it."""
-        names = self.model.class_names
+        names, photos = self.model.class_names, listed(self.place.photos)
         return {
             "folder": str(self.place.folder),
             "model": str(self.model.spec or type(self.model.net).__name__),
             "classes": [] if names is None else [str(name) for name in names],
-            "layers": self.layers,
-            "photos": listed(self.place.photos),
+            "layers": self.layers.offered(),
+            "photos": photos,
+            "said": self.predictions.of(photos),
             "sets": {name: listed(self.place.sets / name) for name in listed(self.place.sets)},
             "painted": {name: self.place.painted(name).photos() for name in self.place.concepts()},
             "banks": [self.bank_told(name) for name in self.place.bank_names()],
@@ -142,14 +145,19 @@ class Routes:
 
     def bank_told(self, name: str) -> dict[str, Any]:
         """Tell of a bank, or what is wrong with it; it is read once for each time that it is written."""
-        told: dict[str, Any] = {"name": name, "concepts": [], "layers": [], "problem": ""}
+        told: dict[str, Any] = {"name": name, "concepts": [], "layers": [], "problem": "", "advice": ""}
         try:
             written = self.place.bank_folder(name).stat()
             key = name, written.st_ino, written.st_mtime_ns
             if key not in self.banks:
                 bank = self.place.bank(name)
                 bank.require(self.model)
-                self.banks[key] = {**told, "concepts": bank.concepts, "layers": list(bank.layers)}
+                self.banks[key] = {
+                    **told,
+                    "concepts": bank.concepts,
+                    "layers": list(bank.layers),
+                    **self.layers.advice(bank),
+                }
             return self.banks[key]
         except (SacvError, OSError) as error:
             return {**told, "problem": str(error)}
@@ -229,7 +237,8 @@ class Routes:
     async def bank(self, request: Request) -> Response:
         """Tell how good the concepts of a bank are."""
         bank = await self.threaded(self.place.bank, request.path_params["name"])
-        return JSONResponse({"cards": cards(bank)})
+        bank.require(self.model)
+        return JSONResponse({"cards": cards(bank), **self.layers.advice(bank)})
 
     async def explanation(self, request: Request) -> Response:
         """Give an explanation for the viewer."""
@@ -259,6 +268,13 @@ class Routes:
         work = partial(explain_photos, self.model, self.place, bank, concepts, photos, targets)
         return self.added(given, title, work)
 
+    async def predict(self, request: Request) -> Response:
+        """Take on the classes of photos."""
+        given = await self.given(request)
+        photos = [self.place.photo(name) for name in given.texts("photos", least=1, most=self.place.limits.files)]
+        work = partial(self.predictions.find, self.model, photos)
+        return self.added(given, f"what the network says of {len(photos)} photo{'s' * (len(photos) != 1)}", work)
+
     async def fit(self, request: Request) -> Response:
         """Take on a fit."""
         given = await self.given(request)
@@ -267,7 +283,9 @@ class Routes:
             given.text("shown") if given.fields.get("shown") else None,
             given.texts("random", most=20),
             given.texts("context", most=20),
+            given.texts("absent", most=20),
             given.texts("layers", least=1, most=20),
+            given.text("groups") if given.fields.get("groups") else None,
         )
         self.place.draft(recipe.concept)
         work = partial(fit_concept, self.model, self.place, recipe)
@@ -276,7 +294,8 @@ class Routes:
     async def save(self, request: Request) -> Response:
         """Save a draft to a bank."""
         given = await self.given(request)
-        return JSONResponse(await self.written(save_draft, self.place, given.text("draft"), given.text("bank")))
+        save = partial(save_draft, instead=given.fields.get("instead") is True)
+        return JSONResponse(await self.written(save, self.place, given.text("draft"), given.text("bank")))
 
     async def what_if(self, request: Request) -> Response:
         """Take on a question of what would be."""

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -44,7 +45,7 @@ from sacv.cav.vector import CAV
 from sacv.cav.within import BankWithin
 from sacv.errors import LayerError, MismatchError, OptionError
 from sacv.files import digest_of, read_arrays, read_json, write_arrays, write_folder, write_json
-from sacv.model import ImageTransform, VisionModel, Window
+from sacv.model import FLOAT32, ImageTransform, VisionModel, Window
 from sacv.report.display import counted, few, html_table
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class ConceptBank:
     Parameters
     ----------
     model
-        Spec, kind, fingerprint, transform, window and class names of the model.
+        Spec, kind, fingerprint, transform, window, precision and class names of the model.
     layers
         Shape of each layer.
     sets
@@ -250,7 +251,7 @@ class ConceptBank:
         Raises
         ------
         MismatchError
-            If the network, its weights, its transform or its window differ.
+            If the network, its weights, its transform or its window differ. Another precision is a warning.
         """
         mine, other = self.model, model.describe()
         if mine["kind"] != other["kind"] or mine["fingerprint"] != other["fingerprint"]:
@@ -270,12 +271,24 @@ class ConceptBank:
                 f"the bank was made with {_window_told(self.window)}, but this model has {_window_told(model.window)}; "
                 "use the bank's (leave out --window), or fit a bank with this one"
             )
+        if self.precision != model.precision:
+            warnings.warn(
+                f"the bank was made in {self.precision}, and this model computes in {model.precision}: values differ a "
+                "little, and places near a threshold may change sides; take the bank's precision (leave out "
+                "--precision), or fit a bank in this one",
+                stacklevel=2,
+            )
 
     @property
     def window(self) -> Window | None:
         """The window that files were read with; none where each file's own was taken."""
         fields = self.model.get("window")  # older banks have none
         return None if fields is None else Window.from_json(fields)
+
+    @property
+    def precision(self) -> str:
+        """The precision that the model computed in; see `VisionModel`."""
+        return str(self.model.get("precision", FLOAT32))  # older banks have none
 
     @property
     def transform(self) -> ImageTransform | None:

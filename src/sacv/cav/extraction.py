@@ -175,7 +175,7 @@ class Gather:
             [PART_VERSION, self.model.identity(), self.layers, repr(self.reading), self.locations, self.seed]
         )
 
-    def key(self, shard: Shard) -> str:
+    def key(self, shard: Shard[range]) -> str:
         """Give a SHA-256 of the network, of how it is read, and of what the shard's images are and stand in."""
         digest = hashlib.sha256(self._basis.encode())
         for piece in shard.pieces:
@@ -318,7 +318,7 @@ class Gather:
             arrays |= _packed(f"sets/{self.layers.index(layer)}/{number}", partial)
         return arrays
 
-    def unpack(self, arrays: Mapping[str, Array]) -> State:
+    def unpack(self, arrays: Mapping[str, Array], shard: Shard[range]) -> State:
         """Undo `pack`."""
         found = State()
         keys = arrays["looks/keys"].tolist()

@@ -9,7 +9,7 @@ from sacv.cav.checksums import FIELD, FILES
 from sacv.cav.field_checks import each, kind, number, optional, record, refuse, table, text, truth, whole
 from sacv.cav.image_statistics import LOOKS
 from sacv.cav.presence import KINDS
-from sacv.model import ImageTransform
+from sacv.model import PRECISIONS, ImageTransform
 from sacv.solvers import UnitLength, rebuild, rebuilds
 
 _share, _cosine = number(0, 1), number(-1, 1)
@@ -179,6 +179,12 @@ _within = record(
     }
 )
 
+
+def _precision(value: object, where: str) -> None:
+    if value not in PRECISIONS:
+        refuse(value, where, f"one of {', '.join(PRECISIONS)}")
+
+
 _bank = record(
     {
         "model": record(
@@ -189,7 +195,7 @@ _bank = record(
                 "transform": optional(_transform),
                 "class_names": optional(each(text)),
             },
-            {"layouts": table(text), "window": optional(_window)},
+            {"layouts": table(text), "window": optional(_window), "precision": _precision},
         ),
         "layers": table(record({"layout": text, "grid": each(whole(1), least=1), "channels": whole(1)}), least=1),
         "solver": _solver,

@@ -12,7 +12,7 @@ from sacv.engine import Shard
 from sacv.model import VisionModel
 
 
-def shard_key(basis: str, shard: Shard, items: Sequence[ImageItem], masks: Sequence[MaskItem] | None) -> str:
+def shard_key(basis: str, shard: Shard[range], items: Sequence[ImageItem], masks: Sequence[MaskItem] | None) -> str:
     """Give a SHA-256 of what every part of a pass depends on, and of the shard's pictures with their masks."""
     digest = hashlib.sha256(basis.encode())
     for piece in shard.pieces:

@@ -196,6 +196,11 @@ def require_alike(one: ConceptBank, other: ConceptBank) -> None:
                 f"the banks belong to different models: {what} {one.model.get(what)} and {other.model.get(what)}; "
                 "directions mean nothing in another model"
             )
+    if one.precision != other.precision:
+        raise MismatchError(
+            f"one bank was made in {one.precision} and the other in {other.precision}, so that their sets cannot be "
+            "compared; fit both with the same --precision (precision=)"
+        )
     if one.layers != other.layers:
         raise MismatchError(
             f"the banks have different layers: {', '.join(one.layers)}; and {', '.join(other.layers)}; "

@@ -13,6 +13,7 @@ from sacv.cli.options import (
     device_option,
     json_option,
     open_bank_model,
+    precision_option,
     seed_option,
     window_option,
     within_option,
@@ -33,6 +34,7 @@ FAILED = 1
 @class_names_option
 @output_option
 @window_option
+@precision_option
 @within_option
 @seed_option
 @device_option
@@ -48,6 +50,7 @@ def audit_command(
     class_names: Path | None,
     output: str | None,
     window: str | None,
+    precision: str | None,
     within: str | None,
     seed: int,
     device: str,
@@ -68,12 +71,12 @@ def audit_command(
     if target is None and against is not None:
         raise OptionError(f"--against {against} needs a --target to hold against it")
     bank = ConceptBank.load(bank_folder)
-    model = open_bank_model(bank, spec, class_names, device, window, output)
+    model = open_bank_model(bank, spec, class_names, device, window, output, precision)
     asked = target if target is None or against is None else Difference(target, against)
     shown = pictures_of(images, table_file, pictures, key, rows, window=model.window) or None
     found = audit(model, bank, shown, asked, within=within, seed=seed)
     if out is not None:
-        found.save(out)
+        found.with_command(click.get_current_context().find_root().obj).save(out)
     if as_json:
         say_json({"passed": found.passed, "findings": [asdict(finding) for finding in found.findings]})
     else:
@@ -92,4 +95,6 @@ def audit_command(
         )
         failed = sum(finding.passed is False for finding in found.findings)
         say(f"\n{failed} of {len(found.findings)} checks failed" if failed else "\nNo check failed")
+        if out is not None:
+            say(f"Open {out / 'index.html'}")
     return 0 if found.passed else FAILED

@@ -1,4 +1,4 @@
-"""`sacv bank`: look at banks, merge them, fit them anew; no image is needed."""
+"""`sacv bank`: look at banks, merge them, fit them anew, take them elsewhere; no image is needed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ out_option = click.option("--out", required=True, type=click.Path(path_type=Path
 
 @click.group("bank")
 def bank_group() -> None:
-    """Look at banks, merge them, or fit them anew from what they hold."""
+    """Look at banks, merge them, fit them anew, or take them elsewhere."""
 
 
 @bank_group.command("show")
@@ -130,3 +130,38 @@ def _finish(found: ConceptBank, out: Path, as_json: bool) -> None:
         return
     show_bank(found)
     say(f"\nThe bank is in {out}")
+
+
+@bank_group.command("export")
+@click.option("--npz", "file", required=True, type=click.Path(path_type=Path), help="File to write the arrays to.")
+@click.argument("bank", type=click.Path(path_type=Path))
+def export_command(bank: Path, file: Path) -> None:
+    """Write the CAVs of BANK as plain numpy arrays."""
+    from sacv.cav import ConceptBank
+    from sacv.exchange import save_npz
+
+    save_npz(ConceptBank.load(bank), file)
+    say(f"The arrays are in {file}")
+
+
+@bank_group.command("push")
+@click.option("--public", is_flag=True, help="Make a new repository that everyone can read. [default: private]")
+@click.argument("bank", type=click.Path(path_type=Path))
+@click.argument("repository", metavar="USER/NAME")
+def push_command(bank: Path, repository: str, public: bool) -> None:
+    """Write BANK and a card of its figures to the repository USER/NAME of the Hugging Face Hub."""
+    from sacv.exchange import push_bank
+
+    say(f"The bank is at {push_bank(bank, repository, private=not public)}")
+
+
+@bank_group.command("pull")
+@click.option("--revision", help="Branch, tag or commit. [default: the newest]")
+@out_option
+@json_option
+@click.argument("repository", metavar="USER/NAME")
+def pull_command(repository: str, revision: str | None, out: Path, as_json: bool) -> None:
+    """Read a bank from the repository USER/NAME of the Hugging Face Hub."""
+    from sacv.exchange import pull_bank
+
+    _finish(pull_bank(repository, revision=revision), out, as_json)

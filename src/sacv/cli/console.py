@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -65,13 +66,29 @@ def _text(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Print each warning once, as one line, without the place in the code that it comes from."""
+    shown: set[str] = set()
+
+    def show(message: Warning | str, *_where: object, **_more: object) -> None:
+        if str(message) not in shown:
+            click.echo(f"Warning: {message}", err=True)
+        shown.add(str(message))
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
+
+
 def run(command: click.Command, arguments: Sequence[str] | None) -> int:
     """Run a command; give its exit status, with every user error told in one line."""
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        status = command.main(
-            args=list(given), prog_name="sacv", standalone_mode=False, obj=shlex.join(["sacv", *given])
-        )
+        with _plain_warnings():
+            status = command.main(
+                args=list(given), prog_name="sacv", standalone_mode=False, obj=shlex.join(["sacv", *given])
+            )
         return status if isinstance(status, int) else 0
     except click.ClickException as error:
         return _fail(error.format_message(), USER_ERROR)

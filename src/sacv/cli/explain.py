@@ -15,6 +15,7 @@ from sacv.cli.options import (
     device_option,
     json_option,
     open_bank_model,
+    precision_option,
     skip_option,
     weak_option,
     window_option,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 @class_names_option
 @output_option
 @window_option
+@precision_option
 @click.option("--method", default="default", show_default=True, help=f"How contribution is measured: {LEGAL}.")
 @batch_size_option
 @device_option
@@ -69,6 +71,7 @@ def explain_command(
     class_names: Path | None,
     output: str | None,
     window: str | None,
+    precision: str | None,
     method: str,
     batch_size: int | None,
     device: str,
@@ -96,7 +99,7 @@ def explain_command(
     how, asked = parse_method(method), parse_targets(targets, against)
     require_pictures(images, table_file)
     bank = ConceptBank.load(bank_folder)
-    model = open_bank_model(bank, spec, class_names, device, window, output)
+    model = open_bank_model(bank, spec, class_names, device, window, output, precision)
     shown = pictures_of(images, table_file, pictures, key, rows, skip_unreadable=skip_unreadable, window=model.window)
     engine = open_engine(engine_name, workers, ray_address)
     with progress("explain") as advance, unfinished(out, fresh) as shards:

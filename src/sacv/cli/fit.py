@@ -17,6 +17,7 @@ from sacv.cli.options import (
     open_model,
     parse_concepts,
     parse_regions,
+    precision_option,
     seed_option,
     skip_option,
     window_option,
@@ -122,6 +123,7 @@ from sacv.errors import OptionError
 @device_option
 @work_options
 @window_option
+@precision_option
 @within_option
 @skip_option
 @group_option
@@ -162,6 +164,7 @@ def fit_command(
     ray_address: str | None,
     fresh: bool,
     window: str | None,
+    precision: str | None,
     within: str | None,
     skip_unreadable: bool,
     group: str | None,
@@ -190,7 +193,7 @@ def fit_command(
     if not (random or (rest and marked) or tabled):
         instead = ", or leave out --no-rest, so that the rest of the region photos is the random set" if marked else ""
         raise OptionError(f"no random images are given; give --random DIR{instead}")
-    model = open_model(spec, weights, class_names, resize, crop, layouts, device, window)
+    model = open_model(spec, weights, class_names, resize, crop, layouts, device, window, precision)
     labelled = {}
     if table_file is not None:
         labelled = dict(

@@ -33,7 +33,7 @@ HOMES: dict[str, Home | PlugIn] = {
     "view": Home(
         "sacv.cli.view",
         "view_command",
-        "Write the page of a saved explanation, of scores or of an audit anew, and open it in the browser.",
+        "Open the page of a saved result in the browser; of explanations, scores and audits it is written anew.",
     ),
     "score": Home(
         "sacv.cli.score",
@@ -55,7 +55,7 @@ HOMES: dict[str, Home | PlugIn] = {
         "study_command",
         "Fit, score, audit and explain as STUDY.toml says, and write one report.",
     ),
-    "bank": Home("sacv.cli.bank", "bank_group", "Look at banks, merge them, or fit them anew from what they hold."),
+    "bank": Home("sacv.cli.bank", "bank_group", "Look at banks, merge them, fit them anew, or take them elsewhere."),
     "clinic": PlugIn(
         "sacv-bench",
         "Write a made clinic to try everything on: photos of lesions, their masks and a table, whose truth is known.",

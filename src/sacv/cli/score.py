@@ -16,6 +16,7 @@ from sacv.cli.options import (
     group_option,
     json_option,
     open_bank_model,
+    precision_option,
     seed_option,
     skip_option,
     weak_option,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 @class_names_option
 @output_option
 @window_option
+@precision_option
 @seed_option
 @batch_size_option
 @device_option
@@ -60,6 +62,7 @@ def score_command(
     class_names: Path | None,
     output: str | None,
     window: str | None,
+    precision: str | None,
     seed: int,
     batch_size: int | None,
     device: str,
@@ -86,7 +89,7 @@ def score_command(
     require_pictures(images, table_file)
     asked = parse_targets(targets, against)
     bank = ConceptBank.load(bank_folder)
-    model = open_bank_model(bank, spec, class_names, device, window, output)
+    model = open_bank_model(bank, spec, class_names, device, window, output, precision)
     shown = pictures_of(
         images, table_file, pictures, key, rows, group=group, skip_unreadable=skip_unreadable, window=model.window
     )
@@ -107,16 +110,19 @@ def score_command(
             shards=shards,
             progress=advance,
         )
+        found = found.with_command(click.get_current_context().find_root().obj)
         found.save(out)
     if as_json:
         say_json({"out": str(out), **found.to_json()})
         return
     show_scores(found)
-    say(f"\nThe tables are in {out}: scores.parquet, and images.parquet with a row for each image")
+    say(f"\nOpen {out / 'index.html'}; scores.parquet has the table, images.parquet a row for each image")
 
 
 def show_scores(found: ClassScores) -> None:
     """Print the scores for people."""
+    from sacv.scores.reading import unreachable
+
     say_table(
         ["layer", "concept", "target", "score", "value", "95 % interval", "effect", "p", "Holm", "BH", ""],
         [
@@ -143,13 +149,9 @@ def show_scores(found: ClassScores) -> None:
         "place; no effect at 0 for both. The effect is in standard deviations\nof the null of random CAVs; p is "
         f"two-sided, Holm and BH correct it for {tests} tests of each score."
     )
-    nulls = found.made["nulls"]
-    least = 1 / (1 + nulls)
-    if nulls and least * tests > 0.05:
-        say(
-            f"With {nulls} null CAVs p is at least {least:.3f}, so that Holm's correction of {tests} tests "
-            "cannot reach 0.05; fit with more --nulls."
-        )
+    too_few = unreachable(found)
+    if too_few is not None:
+        say(too_few)
     for layer, counted in found.within.items():
         say(f"Within masks, {layer}: {counted} of the places of each image count.")
     for note in found.notes:

@@ -16,10 +16,12 @@ from sacv.cli.options import (
     device_option,
     json_option,
     open_bank_model,
+    precision_option,
     skip_option,
     weak_option,
     window_option,
 )
+from sacv.cli.working import open_engine, unfinished, work_options
 
 if TYPE_CHECKING:
     from sacv.index import Found, Like
@@ -60,6 +62,8 @@ class _Noting(click.Command):
 @batch_size_option
 @device_option
 @window_option
+@precision_option
+@work_options
 @skip_option
 @weak_option
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write what is found to.")
@@ -78,6 +82,11 @@ def search_command(
     batch_size: int | None,
     device: str,
     window: str | None,
+    precision: str | None,
+    engine_name: str,
+    workers: int | None,
+    ray_address: str | None,
+    fresh: bool,
     skip_unreadable: bool,
     allow_weak: bool,
     out: Path,
@@ -89,8 +98,10 @@ def search_command(
     from sacv.index import search
 
     bank = ConceptBank.load(bank_folder)
-    model = open_bank_model(bank, spec, class_names, device, window)
-    with progress("search") as advance:
+    model = open_bank_model(bank, spec, class_names, device, window, precision=precision)
+    engine = open_engine(engine_name, workers, ray_address)
+    command = shlex.join(["sacv", "search", *context.meta[ARGUMENTS]])
+    with progress("search") as advance, unfinished(out, fresh) as shards:
         found = search(
             model,
             list(images),
@@ -102,10 +113,11 @@ def search_command(
             batch_size=batch_size,
             allow_weak=allow_weak,
             skip_unreadable=skip_unreadable,
+            engine=engine,
+            shards=shards,
             progress=advance,
         )
-    command = shlex.join(["sacv", "search", *context.meta[ARGUMENTS]])
-    found.save(out, command=command)
+        found.save(out, command=command)
     if as_json:
         say_json({"out": str(out), **found.to_json(command)})
         return

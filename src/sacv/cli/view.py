@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
 
 from sacv.cli.console import say
 
+FINISHED = {"study.json": "report.html", "search.json": "index.html", "bench.json": "index.html"}
+"""Of results whose page is shown as it was written: the file that marks their folder, and the page."""
+
 
 @click.command("view")
-@click.option("--out", type=click.Path(path_type=Path), help="File to write the page to; by default FOLDER/index.html.")
+@click.option("--out", type=click.Path(path_type=Path), help="File to write the page to; by default that of FOLDER.")
 @click.option("--no-open", is_flag=True, help="Write the page and open no browser.")
 @click.argument("folder", type=click.Path(path_type=Path))
 def view_command(folder: Path, out: Path | None, no_open: bool) -> None:
-    """Write the page of a saved explanation, of scores or of an audit anew, and open it in the browser."""
+    """Open the page of a saved result in the browser; of explanations, scores and audits it is written anew."""
     import webbrowser
 
     from sacv.errors import StorageError
 
-    write = _writer(folder)
-    file = folder / "index.html" if out is None else out
+    name, write = _page(folder)
+    file = folder / name if out is None else out
     try:
         write(file)
     except OSError as error:
@@ -30,16 +35,27 @@ def view_command(folder: Path, out: Path | None, no_open: bool) -> None:
     say(f"{'Opened' if opened else 'Open'} {file}")
 
 
-def _writer(folder: Path) -> Callable[[Path], object]:
-    """Give what writes the page of a folder to a file."""
+def _page(folder: Path) -> tuple[str, Callable[[Path], object]]:
+    """Give the name of a folder's page, and what writes it to a file."""
+    from sacv.errors import CorruptFileError
     from sacv.maps import open_saved
     from sacv.scores import ClassScores
     from sacv.trust import Audit
     from sacv.viewer import write_page
 
+    for marker, name in FINISHED.items():
+        if (folder / marker).exists():
+            if not (folder / name).exists():
+                raise CorruptFileError(f"{folder / name} is missing, the page of this result; make the result again")
+            return name, partial(_copy, folder / name)
     if (folder / "scores.json").exists():
-        return ClassScores.load(folder).write_page
+        return "index.html", ClassScores.load(folder).write_page
     if (folder / "audit.json").exists():
-        return Audit.load(folder).write_page
+        return "index.html", Audit.load(folder).write_page
     data = open_saved(folder).page_data()
-    return lambda file: write_page(file, data)
+    return "index.html", lambda file: write_page(file, data)
+
+
+def _copy(saved: Path, file: Path) -> None:
+    if not (file.exists() and file.samefile(saved)):
+        shutil.copyfile(saved, file)

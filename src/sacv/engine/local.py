@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
+from sacv.engine.planned import Planned, planned
 from sacv.engine.prefetch import ahead
 from sacv.engine.protocol import Loaded, Part, Piece, Progress, Reducer, Shard
 from sacv.engine.store import ShardStore
@@ -36,34 +39,41 @@ class LocalEngine:
 
     def parts(
         self,
-        reducer: Reducer[Loaded, Part],
-        shards: Sequence[Shard],
+        reducer: Reducer[Piece, Loaded, Part],
+        shards: Iterable[Shard[Piece]],
         store: ShardStore | None = None,
         progress: Progress | None = None,
     ) -> Generator[Part, None, None]:
         """Give the part of each shard, in their order; see `Engine`."""
-        keys = [None if store is None else reducer.key(shard) for shard in shards]
-        done = [store is not None and key is not None and store.read(key) is not None for key in keys]
 
-        def missing() -> Iterator[Piece]:
-            for shard, there in zip(shards, done, strict=True):
-                yield from () if there else shard.pieces
+        def steps() -> Iterator[tuple[Planned[Piece], tuple[Piece, ...]]]:
+            for entry in planned(reducer, shards, store):
+                yield from ((entry, (piece,)) for piece in entry.shard.pieces) if not entry.there else [(entry, ())]
+
+        def read(step: tuple[Planned[Piece], tuple[Piece, ...]]) -> tuple[Planned[Piece], list[Loaded]]:
+            entry, pieces = step
+            return entry, [reducer.load(piece) for piece in pieces]
+
+        def told(pieces: int) -> None:
+            if progress is not None:
+                progress(pieces)
 
         readers = self.readers or min(os.cpu_count() or 1, 8)
-        with reducer.running(), closing(ahead(reducer.load, missing(), readers)) as loaded:
-            for shard, key, there in zip(shards, keys, done, strict=True):
-                found = store.read(key) if store is not None and key is not None and there else None
+        with reducer.running(), closing(ahead(read, steps(), readers)) as loaded:
+            for entry, its in groupby(loaded, itemgetter(0)):
+                found = entry.read()
                 if found is not None:
-                    if progress is not None:
-                        progress(len(shard.pieces))
-                    yield reducer.unpack(found)
+                    told(len(entry.shard.pieces))
+                    yield reducer.unpack(found, entry.shard)
                     continue
                 part = reducer.empty()
                 # What was there a moment ago may have gone since; its pieces were not read ahead.
-                for one in map(reducer.load, shard.pieces) if there else (next(loaded) for _ in shard.pieces):
+                pieces = (
+                    map(reducer.load, entry.shard.pieces) if entry.there else (one for _, some in its for one in some)
+                )
+                for one in pieces:
                     part = reducer.add(part, one)
-                    if progress is not None:
-                        progress(1)
-                if store is not None and key is not None:
-                    store.write(key, reducer.pack(part))
+                    told(1)
+                if store is not None:
+                    entry.write(reducer.pack(part))
                 yield part

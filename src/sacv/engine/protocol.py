@@ -2,15 +2,15 @@
 
 A *shard* is some pieces of work, such as batches of images; its *part* is what they give. The same shard always gives
 the same part, and parts are joined in the order of the shards, so that the result does not depend on who did which
-shard, nor on how often the work was interrupted.
+shard, nor on how often the work was interrupted. Shards are taken as they are needed, so that there may be any number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from sacv.engine.store import ShardStore
 from sacv.files import Array
@@ -18,29 +18,29 @@ from sacv.files import Array
 Progress = Callable[[int], None]
 """Called with the number of pieces just finished."""
 
+Piece = TypeVar("Piece")
+"""Images that are run together: their numbers, as a range, or the images themselves."""
+
 Loaded = TypeVar("Loaded")
 Part = TypeVar("Part")
 
-Piece: TypeAlias = range
-"""Numbers of the images that are run together."""
-
 
 @dataclass(frozen=True)
-class Shard:
+class Shard(Generic[Piece]):
     """Some pieces of work, one after the other; `number` is its place among the shards."""
 
     number: int
     pieces: tuple[Piece, ...]
 
 
-class Reducer(Protocol[Loaded, Part]):
+class Reducer(Protocol[Piece, Loaded, Part]):
     """How a shard becomes a part, and parts become one."""
 
     def running(self) -> AbstractContextManager[None]:
         """Enter around all the work that one process does."""
         ...
 
-    def key(self, shard: Shard) -> str:
+    def key(self, shard: Shard[Piece]) -> str:
         """Give a SHA-256, in hexadecimal, of all that the part of a shard depends on."""
         ...
 
@@ -64,8 +64,8 @@ class Reducer(Protocol[Loaded, Part]):
         """Give a part as named arrays."""
         ...
 
-    def unpack(self, arrays: Mapping[str, Array]) -> Part:
-        """Undo `pack`, to the bit."""
+    def unpack(self, arrays: Mapping[str, Array], shard: Shard[Piece]) -> Part:
+        """Undo `pack`, to the bit, of the part of this shard."""
         ...
 
 
@@ -74,8 +74,8 @@ class Engine(Protocol):
 
     def parts(
         self,
-        reducer: Reducer[Loaded, Part],
-        shards: Sequence[Shard],
+        reducer: Reducer[Piece, Loaded, Part],
+        shards: Iterable[Shard[Piece]],
         store: ShardStore | None = None,
         progress: Progress | None = None,
     ) -> Generator[Part, None, None]:
@@ -86,7 +86,7 @@ class Engine(Protocol):
         reducer
             What is done.
         shards
-            On what.
+            On what. They are taken one after the other, a bounded number ahead.
         store
             Where finished parts are written, and those that are there already are read from.
         progress
@@ -95,7 +95,7 @@ class Engine(Protocol):
         ...
 
 
-def fold(parts: Iterator[Part], reducer: Reducer[Loaded, Part]) -> Part:
+def fold(parts: Iterator[Part], reducer: Reducer[Piece, Loaded, Part]) -> Part:
     """Merge parts one after the other."""
     total = reducer.empty()
     for part in parts:

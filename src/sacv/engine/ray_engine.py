@@ -19,21 +19,17 @@ from typing import Any
 
 import torch
 
+from sacv.engine.planned import planned
 from sacv.engine.prefetch import ahead
-from sacv.engine.protocol import Loaded, Part, Progress, Reducer, Shard
+from sacv.engine.protocol import Loaded, Part, Piece, Progress, Reducer, Shard
+from sacv.engine.ray_team import Spread, Team
 from sacv.engine.store import ShardStore
-from sacv.errors import EngineError, OptionError, SacvError
+from sacv.errors import EngineError, OptionError
 from sacv.files import Array
 from sacv.optional import require
 
-RETRIES = 10
-"""How often a worker that was lost is started again."""
-
 REACH = 10.0
 """Seconds in which a cluster must answer."""
-
-AHEAD = 2
-"""Shards that each worker is given at a time, so that it need not wait."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +60,8 @@ class RayEngine:
 
     def parts(
         self,
-        reducer: Reducer[Loaded, Part],
-        shards: Sequence[Shard],
+        reducer: Reducer[Piece, Loaded, Part],
+        shards: Iterable[Shard[Piece]],
         store: ShardStore | None = None,
         progress: Progress | None = None,
     ) -> Generator[Part, None, None]:
@@ -76,40 +72,34 @@ class RayEngine:
         MissingExtraError
             If Ray is not installed.
         EngineError
-            If there is no such cluster, or a worker is lost again and again.
+            If there is no such cluster, no worker finds a processor in it, or workers are lost again and again.
         """
         ray = require("ray", extra="ray")
-        keys = [None if store is None else reducer.key(shard) for shard in shards]
-        done = [store is not None and key is not None and store.read(key) is not None for key in keys]
-        waiting = [shard for shard, there in zip(shards, done, strict=True) if not there]
-        held, workers = self._workers(ray, reducer, waiting)
-        spread = _Spread(ray, held, workers, waiting)
+        spread = Spread(planned(reducer, shards, store), partial(self._team, ray, reducer))
         try:
-            for shard, key, there in zip(shards, keys, done, strict=True):
-                found = store.read(key) if store is not None and key is not None and there else None
+            for entry in spread:
+                found = entry.read()
+                made: Mapping[str, Array]
                 if found is not None:
-                    made: Mapping[str, Array] = found
+                    made = found
                 else:  # what was there a moment ago may have gone since, and was given to no worker
-                    made = packed_part(reducer, shard) if there else spread.result(shard)
-                if found is None and store is not None and key is not None:
-                    store.write(key, made)
+                    made = packed_part(reducer, entry.shard) if entry.there else spread.result(entry)
+                    entry.write(made)
                 if progress is not None:
-                    progress(len(shard.pieces))
-                yield reducer.unpack(made)
+                    progress(len(entry.shard.pieces))
+                yield reducer.unpack(made, entry.shard)
         finally:
             spread.close()
 
-    def _workers(self, ray: Any, reducer: Reducer[Any, Any], shards: Sequence[Shard]) -> tuple[list[Any], list[Any]]:
-        """Give the reducer, held by Ray, and workers that hold it."""
-        if not shards:
-            return [], []
+    def _team(self, ray: Any, reducer: Reducer[Any, Any, Any]) -> Team:
+        """Give workers that hold the reducer; none is started yet."""
         self._connect(ray)
         threads = torch.get_num_threads()
         count = self.workers or max(int(ray.cluster_resources().get("CPU", 1)) // threads, 1)
         _carry(ray, reducer)
-        held = [ray.put(reducer)]  # within a list, for an actor that starts again takes its arguments once more
-        actor = ray.remote(num_cpus=1, max_restarts=RETRIES, max_task_retries=RETRIES)(Worker)
-        return held, [actor.remote(held, threads) for _ in range(min(count, len(shards)))]
+        actor = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(Worker)
+        held = [ray.put(reducer)]  # within a list, so that it is a worker that takes it, when it has started
+        return Team(ray, partial(actor.remote, held, threads), count)
 
     def _connect(self, ray: Any) -> None:
         if ray.is_initialized():
@@ -133,73 +123,23 @@ class Worker:
 
     def __init__(self, held: Sequence[Any], threads: int) -> None:
         torch.set_num_threads(threads)
-        self.reducer: Reducer[Any, Any] = require("ray", extra="ray").get(held[0])
+        self.reducer: Reducer[Any, Any, Any] = require("ray", extra="ray").get(held[0])
 
-    def part(self, shard: Shard) -> dict[str, Array]:
+    def ready(self) -> None:
+        """Answer, which a worker that has not started cannot."""
+
+    def part(self, shard: Shard[Any]) -> dict[str, Array]:
         """Give the part of a shard, packed."""
         return packed_part(self.reducer, shard)
 
 
-def packed_part(reducer: Reducer[Any, Any], shard: Shard) -> dict[str, Array]:
+def packed_part(reducer: Reducer[Any, Any, Any], shard: Shard[Any]) -> dict[str, Array]:
     """Make the part of a shard in this process, and pack it."""
     with reducer.running():
         part = reducer.empty()
         for loaded in ahead(reducer.load, shard.pieces, 2):
             part = reducer.add(part, loaded)
         return dict(reducer.pack(part))
-
-
-class _Spread:
-    """Shards under way: a bounded number, and their results until they are asked for."""
-
-    def __init__(self, ray: Any, held: Sequence[Any], workers: Sequence[Any], shards: Sequence[Shard]) -> None:
-        self._ray = ray
-        self._held = held  # Ray lets go of what nobody here holds, and a worker that starts again takes it once more
-        self._workers = list(workers)
-        self._shards = list(shards)[::-1]
-        self._under_way: dict[Any, tuple[Shard, Any]] = {}
-        self._results: dict[int, Mapping[str, Array]] = {}
-        for worker in self._workers * AHEAD:
-            self._give(worker)
-
-    def _give(self, worker: Any) -> None:
-        # What is finished and not asked for counts, so that one slow shard does not fill the memory with others.
-        if self._shards and len(self._under_way) + len(self._results) < AHEAD * len(self._workers):
-            shard = self._shards.pop()
-            self._under_way[worker.part.remote(shard)] = shard, worker
-
-    def result(self, shard: Shard) -> Mapping[str, Array]:
-        """Wait for the part of a shard."""
-        key = id(shard)
-        while key not in self._results:
-            (ready,), _ = self._ray.wait(list(self._under_way), num_returns=1)
-            done, worker = self._under_way.pop(ready)
-            self._results[id(done)] = self._get(ready)
-            self._give(worker)
-        found = self._results.pop(key)
-        for worker in self._workers:
-            self._give(worker)
-        return found
-
-    def _get(self, ready: Any) -> Mapping[str, Array]:
-        try:
-            found: Mapping[str, Array] = self._ray.get(ready)
-        except self._ray.exceptions.RayTaskError as error:
-            if isinstance(error.cause, SacvError):
-                raise error.cause from None
-            raise
-        except self._ray.exceptions.RayActorError as error:
-            why = str(error).strip().splitlines()[-1]
-            raise EngineError(
-                f"a worker of Ray could not start, or was lost {RETRIES + 1} times ({why}); see that sacv and the "
-                "network's code can be imported there, give it more memory, or take fewer --workers"
-            ) from error
-        return found
-
-    def close(self) -> None:
-        """Let the workers go."""
-        for worker in self._workers:
-            self._ray.kill(worker)
 
 
 def _reach(address: str | None) -> None:
@@ -209,7 +149,7 @@ def _reach(address: str | None) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=REACH).close()
 
 
-def _carry(ray: Any, reducer: Reducer[Any, Any]) -> None:
+def _carry(ray: Any, reducer: Reducer[Any, Any, Any]) -> None:
     """Send the code of networks, targets and methods that workers cannot import, such as that of a file, along."""
     model = getattr(reducer, "model", None)
     net, transform = getattr(model, "net", None), getattr(model, "transform", None)

@@ -11,7 +11,7 @@ LEAST_IMAGES = 64
 """Images of a shard at least, as long as there are so many."""
 
 
-def cut(count: int, size: int, *, after: int = 0, most: int | None = MOST_SHARDS) -> list[Shard]:
+def cut(count: int, size: int, *, after: int = 0, most: int | None = MOST_SHARDS) -> list[Shard[range]]:
     """Cut `count` images into pieces of `size`, and these into shards.
 
     Parameters

@@ -170,7 +170,7 @@ class Found:
             if self.like is not None:
                 pq.write_table(self.like, fresh / "like.parquet")
             shutil.copyfile(self.rows_folder / "images.parquet", fresh / "images.parquet")
-            (fresh / "index.html").write_text(draw(self), encoding="utf-8")
+            (fresh / "index.html").write_text(draw(self, command), encoding="utf-8")
 
         write_folder(Path(folder), MARKER, fill)
 

@@ -14,6 +14,7 @@ from sacv.index.top import Match, Place, Top
 from sacv.maps.picture import picture_seen
 from sacv.model import Box, VisionModel
 from sacv.report import Patch, PatchList, render_patches
+from sacv.report.provenance import Provenance, model_told, solver_told, versions, versions_told
 
 if TYPE_CHECKING:
     from sacv.index.found import Found
@@ -28,7 +29,7 @@ CONTEXT = 5
 """Sides of the square around a location, in those of its cell."""
 
 SHOWN = 10
-"""Files left out that the page names."""
+"""Lists that are named where there is no room."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class _List:
     top: Top
 
 
-def draw(found: Found) -> str:
+def draw(found: Found, command: str | None = None) -> str:
     """Give the page of what a search has found, with everything inline."""
     first, *others = found.ranked
     alike = [_List(f"Like {query.name}, at {query.layer}", "cosine", (), top) for query, top in found.alike.items()]
@@ -51,13 +52,8 @@ def draw(found: Found) -> str:
     patches, lost = _patches(found.model, drawn)
     return render_patches(
         title=f"{', '.join(found.bank.concepts)}: the best places among {_many(found.count, 'image')}",
-        facts={
-            "model": str(found.bank.model["spec"] or found.bank.model["kind"]),
-            "fingerprint": str(found.bank.model["fingerprint"])[:16],
-            "layer shown first": f"{first} (first for place)",
-            "lists": f"the best {_many(found.settings['top'], 'image')} of each layer and concept",
-        },
-        warnings=[*found.notes, *_left_out(found), *lost, *_missing(missing)],
+        provenance=_provenance(found, command),
+        warnings=[*found.notes, *lost, *_missing(missing)],
         first=[_list(one, patches) for one in shown if one in drawn],
         rest={
             f"At {layer}": [_list(one, patches) for one in lists if one in drawn]
@@ -139,10 +135,24 @@ def _many(count: int, what: str) -> str:
     return f"{count} {what}{'s' * (count != 1)}"
 
 
-def _left_out(found: Found) -> list[str]:
-    told = [f"Left out, unreadable: {entry.reason}" for entry in found.skipped[:SHOWN]]
-    more = len(found.skipped) - SHOWN
-    return told + ([f"Left out, unreadable: {more} more, which search.json lists."] if more > 0 else [])
+def _provenance(found: Found, command: str | None) -> Provenance:
+    bank = found.bank
+    return Provenance(
+        {
+            "model": model_told(bank.model),
+            "fingerprint": str(bank.model["fingerprint"]),
+            "bank": bank.fingerprint,
+            "solver": solver_told(bank.solver),
+            "layer shown first": f"{found.ranked[0]} (first for place)",
+            "lists": f"the best {_many(found.settings['top'], 'image')} of each layer and concept",
+            "images": str(found.count),
+            "seed": f"bank {bank.seed}",
+            "versions": versions_told(versions()),
+            **({} if command is None else {"command": command}),
+        },
+        [entry.reason for entry in found.skipped],
+        "search.json",
+    )
 
 
 def _missing(lists: Sequence[_List]) -> list[str]:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import accumulate
 from typing import TypeAlias
 
 import numpy as np
@@ -14,8 +19,11 @@ from numpy.typing import NDArray
 from sacv.cav import ConceptBank
 from sacv.cav.presence_mask import present
 from sacv.concepts import ImageItem, Skipped
+from sacv.engine import Shard
 from sacv.errors import LayerError, UnreadableImageError
+from sacv.files import Array
 from sacv.index.finite import require_finite
+from sacv.index.parts import match_table, matches_of, read_table, table_bytes
 from sacv.index.queries import Query
 from sacv.index.rows import greatest, record, schema
 from sacv.index.top import Match, Place, Top, best_locations
@@ -28,8 +36,12 @@ Framed: TypeAlias = tuple[tuple[int, int], Box | None]
 """The size of an image, and the part that the network sees."""
 
 
+PART_VERSION = 1
+"""Of what a shard's part holds."""
+
+
 @dataclass(frozen=True)
-class Shard:
+class Batch:
     """Some images, and how many come before them."""
 
     start: int
@@ -38,7 +50,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What can be read of a shard.
+    """What can be read of a batch.
 
     Parameters
     ----------
@@ -46,6 +58,8 @@ class Loaded:
         Images before it.
     items
         Those that can be read.
+    numbers
+        Of each, how many images come before it.
     inputs
         Of the network; none where nothing can be read.
     framed
@@ -56,6 +70,7 @@ class Loaded:
 
     start: int
     items: tuple[ImageItem, ...]
+    numbers: tuple[int, ...]
     inputs: torch.Tensor | None
     framed: tuple[Framed, ...]
     skipped: Mapping[int, Skipped]
@@ -72,7 +87,7 @@ class State:
     alike
         For each query.
     rows
-        By the shard's start.
+        By the batch's start.
     skipped
         Files that could not be read, by where they stand.
     other_grids
@@ -122,10 +137,42 @@ class Search:
     per_image: int
     skip_unreadable: bool
 
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Hold the network."""
+        with self.model.borrowed():
+            yield
+
+    @cached_property
+    def _basis(self) -> str:
+        """What every part depends on."""
+        queries = [(query.layer, hashlib.sha256(query.direction.tobytes()).hexdigest()) for query in self.queries]
+        lengths = [self.top, self.per_image]
+        return json.dumps(["search", PART_VERSION, self.model.identity(), self.bank.fingerprint, queries, lengths])
+
+    def key(self, shard: Shard[Batch]) -> str:
+        """Give a SHA-256 of the network, the bank, what is searched, and the shard's images with their names."""
+        digest = hashlib.sha256(self._basis.encode())
+        for batch in shard.pieces:
+            images = [(item.name, self._content(item)) for item in batch.items]
+            digest.update(json.dumps([batch.start, images]).encode())
+        return digest.hexdigest()
+
+    def _content(self, item: ImageItem) -> str | None:
+        try:
+            return item.digest
+        except UnreadableImageError:
+            if not self.skip_unreadable:
+                raise
+            return None
+
     def empty(self) -> State:
         """Give the state of no images."""
-        keys = [(layer, concept) for layer in self.bank.layers for concept in self.bank.concepts]
-        return State({key: Top(self.top) for key in keys}, [Top(self.top) for _ in self.queries])
+        return State({key: Top(self.top) for key in self._keys}, [Top(self.top) for _ in self.queries])
+
+    @property
+    def _keys(self) -> list[tuple[str, str]]:
+        return [(layer, concept) for layer in self.bank.layers for concept in self.bank.concepts]
 
     def merge(self, left: State, right: State) -> State:
         """Give the state of the images of both."""
@@ -140,10 +187,10 @@ class Search:
             },
         )
 
-    def load(self, shard: Shard) -> Loaded:
-        """Read the images of a shard; it may be called ahead of `add`, in another thread."""
-        items, images, skipped = [], [], {}
-        for place, item in enumerate(shard.items, start=shard.start):
+    def load(self, batch: Batch) -> Loaded:
+        """Read the images of a batch; it may be called ahead of `add`, in another thread."""
+        items, numbers, images, skipped = [], [], [], {}
+        for place, item in enumerate(batch.items, start=batch.start):
             try:
                 images.append(item.load())
             except UnreadableImageError as error:
@@ -152,11 +199,12 @@ class Search:
                 skipped[place] = Skipped(item.name, str(error))
             else:
                 items.append(item)
+                numbers.append(place)
         inputs = self.model.inputs(images) if images else None
-        return Loaded(shard.start, tuple(items), inputs, tuple(map(self.model.seen, images)), skipped)
+        return Loaded(batch.start, tuple(items), tuple(numbers), inputs, tuple(map(self.model.seen, images)), skipped)
 
     def add(self, state: State, loaded: Loaded) -> State:
-        """Give the state with the images of one more shard."""
+        """Give the state with the images of one more batch."""
         items, inputs, framed = loaded.items, loaded.inputs, loaded.framed
         state.skipped |= loaded.skipped
         if inputs is None:
@@ -172,7 +220,9 @@ class Search:
             cells = records[layer].cells
             self._check(state, layer, cells, items)
             read = self.bank.reading(cells)
-            draft = _Draft(items, tuple(cells.shape[1:-1]), tuple(inputs.shape[1:]), framed, self.per_image)
+            draft = _Draft(
+                items, loaded.numbers, tuple(cells.shape[1:-1]), tuple(inputs.shape[1:]), framed, self.per_image
+            )
             cavs = [self.bank.cav(layer, concept) for concept in self.bank.concepts]
             shown, along = (found.cpu().numpy() for found in (relevance(read, cavs), evidence(read, cavs)))
             for number, cav in enumerate(cavs):
@@ -186,6 +236,40 @@ class Search:
                     state.alike[number] = draft.joined(state.alike[number], query.cosine(read), None, None)
         state.rows[loaded.start] = record(columns, schema(self.bank))
         return state
+
+    def pack(self, part: State) -> dict[str, Array]:
+        """Give a part as arrays."""
+        rest = {
+            "batches": [[start, rows.num_rows] for start, rows in sorted(part.rows.items())],
+            "skipped": [[place, one.name, one.reason] for place, one in sorted(part.skipped.items())],
+            "grids": {layer: list(grid) for layer, grid in part.other_grids.items()},
+        }
+        return {
+            "rows": table_bytes(
+                pa.Table.from_batches([rows for _, rows in sorted(part.rows.items())], schema(self.bank))
+            ),
+            "matches": table_bytes(match_table([*(part.best[key] for key in self._keys), *part.alike])),
+            "rest": np.frombuffer(json.dumps(rest).encode(), dtype=np.uint8),
+        }
+
+    def unpack(self, arrays: Mapping[str, Array], shard: Shard[Batch]) -> State:
+        """Undo `pack`."""
+        items = {batch.start + place: item for batch in shard.pieces for place, item in enumerate(batch.items)}
+        lists = matches_of(read_table(arrays["matches"]), items, len(self._keys) + len(self.queries))
+        tops = [Top(self.top, matches) for matches in lists]
+        rest = json.loads(arrays["rest"].tobytes())
+        rows = read_table(arrays["rows"])
+        before = accumulate((count for _, count in rest["batches"]), initial=0)
+        return State(
+            dict(zip(self._keys, tops, strict=False)),
+            tops[len(self._keys) :],
+            {
+                start: rows.slice(first, count).combine_chunks().to_batches()[0]
+                for (start, count), first in zip(rest["batches"], before, strict=False)
+            },
+            {place: Skipped(name, reason) for place, name, reason in rest["skipped"]},
+            {layer: tuple(grid) for layer, grid in rest["grids"].items()},
+        )
 
     def _check(self, state: State, layer: str, cells: torch.Tensor, items: Sequence[ImageItem]) -> None:
         require_finite(cells, layer, [item.name for item in items])
@@ -205,6 +289,7 @@ class _Draft:
     """What the matches of a batch at a layer share."""
 
     items: Sequence[ImageItem]
+    numbers: Sequence[int]
     grid: tuple[int, ...]
     input_shape: tuple[int, ...]
     framed: Sequence[Framed]
@@ -229,7 +314,7 @@ class _Draft:
             for location in best_locations(values[row], self.per_image)
         )
         size, region = self.framed[row]
-        return Match(self.items[row], places, self.grid, self.input_shape, size, region)
+        return Match(self.items[row], self.numbers[row], places, self.grid, self.input_shape, size, region)
 
 
 def _anywhere(marks: NDArray[np.bool_] | None, images: int) -> list[bool | None]:

@@ -55,29 +55,54 @@ def record(columns: Mapping[str, Any], kind: pa.Schema) -> pa.RecordBatch:
 
 
 class RowWriter:
-    """Writes rows of images, a row group at a time."""
+    """Writes rows of images in row groups of one size, whatever parts they come in."""
 
-    def __init__(self, writer: Any, file: Path) -> None:
-        self._writer, self._file = writer, file
+    def __init__(self, writer: Any, file: Path, group: int) -> None:
+        self._writer, self._file, self._group = writer, file, group
+        self._waiting: list[pa.RecordBatch] = []
 
     def write(self, parts: Iterable[pa.RecordBatch]) -> None:
-        """Write the rows as one row group; none if there are none.
+        """Take rows, and write the row groups that are full.
 
         Raises
         ------
         StorageError
             If they cannot be written, as on a full disk.
         """
-        batches = list(parts)
-        if batches:
-            table = pa.Table.from_batches(batches)
-            with _told(self._file):
-                self._writer.write_table(table, row_group_size=len(table))
+        self._waiting += parts
+        while sum(map(len, self._waiting)) >= self._group:
+            self._write_group()
+
+    def close(self) -> None:
+        """Write what is left.
+
+        Raises
+        ------
+        StorageError
+            If it cannot be written.
+        """
+        if self._waiting:
+            self._write_group()
+
+    def _write_group(self) -> None:
+        table = pa.Table.from_batches(self._waiting)
+        with _told(self._file):
+            self._writer.write_table(table.slice(0, self._group).combine_chunks(), row_group_size=self._group)
+        self._waiting = table.slice(self._group).to_batches()
 
 
 @contextmanager
-def row_writer(file: Path, kind: pa.Schema) -> Iterator[RowWriter]:
+def row_writer(file: Path, kind: pa.Schema, group: int) -> Iterator[RowWriter]:
     """Open the file to write rows to.
+
+    Parameters
+    ----------
+    file
+        The file.
+    kind
+        Its columns.
+    group
+        Rows of a row group; as many are in memory at most before they are written.
 
     Raises
     ------
@@ -87,7 +112,9 @@ def row_writer(file: Path, kind: pa.Schema) -> Iterator[RowWriter]:
     with _told(file):
         writer = pq.ParquetWriter(file, kind)
     try:
-        yield RowWriter(writer, file)
+        rows = RowWriter(writer, file, group)
+        yield rows
+        rows.close()
     finally:
         with _told(file):
             writer.close()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from itertools import chain
+from itertools import chain, count, islice
 from pathlib import Path
 
 import torch
@@ -15,11 +14,11 @@ import torch
 from sacv.cav import ConceptBank, require_strong
 from sacv.cav.within import without_masks
 from sacv.concepts import ImageItem, Skipped, Source, count_images, stream_images
-from sacv.engine.prefetch import ahead
+from sacv.engine import Engine, LocalEngine, Shard, ShardStore
 from sacv.errors import ImageSetError, OptionError, TargetError, UnreadableImageError
 from sacv.index.found import Found, located, resembling
 from sacv.index.queries import Like, make_query
-from sacv.index.reducer import Search, Shard, State
+from sacv.index.reducer import Batch, Search, State
 from sacv.index.rows import RowWriter, row_writer, schema
 from sacv.model import VisionModel
 from sacv.trust import advise
@@ -32,8 +31,8 @@ NAME = "the images to search"
 ROW_GROUP = 4096
 """Images whose rows are in memory at a time, and that make a row group of the file."""
 
-READERS = min(os.cpu_count() or 1, 8)
-"""Threads that read and transform images ahead."""
+SHARD_IMAGES = 128
+"""Images of a shard at least: what an interruption loses at most."""
 
 
 def search(
@@ -48,6 +47,8 @@ def search(
     batch_size: int | None = None,
     allow_weak: bool = False,
     skip_unreadable: bool = False,
+    engine: Engine | None = None,
+    shards: ShardStore | None = None,
     progress: Progress | None = None,
 ) -> Found:
     """Find the images, and the places in them, that show the bank's concepts most, in one pass over any number of them.
@@ -83,6 +84,10 @@ def search(
         output.
     skip_unreadable
         Leave out files that cannot be read and list them, rather than stop at the first.
+    engine
+        Who does the work (`sacv.engine`); this process by default.
+    shards
+        Where finished parts are written, and those that are there already are read from; see `sacv.fit`.
     progress
         Called with the number of images done and of all.
 
@@ -118,12 +123,16 @@ def search(
         queries = tuple(make_query(model, bank, one, ranked[0] if layer is None else layer) for one in likes)
         reducer = Search(model, bank, queries, top, per_image, skip_unreadable)
         skipped: list[Skipped] = []
-        shards = _shards(stream, size, skip_unreadable, skipped)
+        batches = _batches(stream, size, skip_unreadable, skipped)
+        chosen = LocalEngine() if engine is None else engine
+        told = _Told(progress, size, total)
         folder = Path(tempfile.mkdtemp(prefix="sacv-search-"))
         try:
-            with row_writer(folder / "images.parquet", schema(bank)) as rows:
-                state, count = _pass(reducer, shards, size, rows, progress, total)
-            if not count:
+            parts = chosen.parts(reducer, _shards(batches, size), shards, told.add)
+            with row_writer(folder / "images.parquet", schema(bank), ROW_GROUP) as rows, closing(parts):
+                state, images = _joined(reducer, parts, rows)
+            told.end()
+            if not images:
                 raise ImageSetError(
                     f"{NAME}: no image could be read; the first: {[*skipped, *state.skipped.values()][0].reason}"
                 )
@@ -132,7 +141,7 @@ def search(
                 locations=located(state.best, model),
                 like=resembling(queries, state.alike, model) if queries else None,
                 rows_folder=folder,
-                count=count,
+                count=images,
                 notes=tuple(_notes(bank, state, weak)),
                 skipped=tuple(skipped),
                 best=state.best,
@@ -147,29 +156,35 @@ def search(
             raise
 
 
-def _pass(
-    reducer: Search, shards: Iterator[Shard], size: int, rows: RowWriter, progress: Progress | None, total: int
-) -> tuple[State, int]:
-    """Add the shards, which are read ahead, writing the rows of a row group's images at a time.
+def _joined(reducer: Search, parts: Iterator[State], rows: RowWriter) -> tuple[State, int]:
+    """Join the parts, and write their rows as they come.
 
     Returns
     -------
     The state, and the number of rows.
     """
-    state, count = reducer.empty(), 0
-    with closing(ahead(reducer.load, shards, READERS)) as loaded:
-        for number, one in enumerate(loaded, start=1):
-            state = reducer.add(state, one)
-            if number % max(ROW_GROUP // size, 1) == 0:
-                count += state.images
-                rows.write(state.take_rows())
-            if progress is not None:
-                progress(min(number * size, total), total)
-    count += state.images
-    rows.write(state.take_rows())
-    if progress is not None:
-        progress(total, total)
-    return state, count
+    state, images = reducer.empty(), 0
+    for part in parts:
+        state = reducer.merge(state, part)
+        images += state.images
+        rows.write(state.take_rows())
+    return state, images
+
+
+class _Told:
+    """Counts images from batches, for who is told of the progress."""
+
+    def __init__(self, progress: Progress | None, size: int, total: int) -> None:
+        self._progress, self._size, self._total, self._batches = progress, size, total, 0
+
+    def add(self, batches: int) -> None:
+        self._batches += batches
+        if self._progress is not None:
+            self._progress(min(self._batches * self._size, self._total), self._total)
+
+    def end(self) -> None:
+        if self._progress is not None:
+            self._progress(self._total, self._total)
 
 
 def _first_inputs(
@@ -194,9 +209,9 @@ def _first_inputs(
     raise ImageSetError(f"{NAME}: no image could be read" + (f"; the first: {unread}" if unread else ""))
 
 
-def _shards(
+def _batches(
     stream: Iterator[ImageItem | Skipped], size: int, skip_unreadable: bool, skipped: list[Skipped]
-) -> Iterator[Shard]:
+) -> Iterator[Batch]:
     """Put images together to batches; what does not begin as an image is left out if that is allowed."""
     start, items = 0, []
     for item in stream:
@@ -207,10 +222,20 @@ def _shards(
             continue
         items.append(item)
         if len(items) == size:
-            yield Shard(start, tuple(items))
+            yield Batch(start, tuple(items))
             start, items = start + size, []
     if items:
-        yield Shard(start, tuple(items))
+        yield Batch(start, tuple(items))
+
+
+def _shards(batches: Iterator[Batch], size: int) -> Iterator[Shard[Batch]]:
+    """Put batches together to shards of one size, so that images that are added at the end change no shard before."""
+    each = -(-SHARD_IMAGES // size)
+    for number in count():
+        pieces = tuple(islice(batches, each))
+        if not pieces:
+            return
+        yield Shard(number, pieces)
 
 
 def _unreadable(reason: str) -> str:

@@ -53,6 +53,8 @@ class Match:
     ----------
     item
         The image.
+    number
+        Images before it, of all that are searched.
     places
         One or more, the best first.
     grid
@@ -66,6 +68,7 @@ class Match:
     """
 
     item: ImageItem
+    number: int
     places: tuple[Place, ...]
     grid: tuple[int, ...]
     input_shape: tuple[int, ...]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import platform
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
-
-import torch
 
 from sacv.errors import OptionError
 from sacv.maps.viewer_data import facts_told, quality_told
+from sacv.report.provenance import versions, versions_told
 
 if TYPE_CHECKING:
     from sacv.cav import ConceptBank
@@ -54,7 +51,7 @@ def origin_of(found: Explanation) -> dict[str, Any]:
         ],
         "model": {key: bank.model[key] for key in ("spec", "kind", "fingerprint")},
         "solver": dict(bank.solver),
-        "facts": {**facts_told(found, bank), **_versions()},
+        "facts": {**facts_told(found, bank), "versions": versions_told(versions())},
     }
 
 
@@ -70,7 +67,3 @@ def _presence(found: Explanation, bank: ConceptBank, layer: str, concept: str) -
         "others": cav.others,
         "told": found.presence_told(layer, concept),
     }
-
-
-def _versions() -> dict[str, str]:
-    return {"versions": f"sacv {version('sacv')}, PyTorch {torch.__version__}, Python {platform.python_version()}"}

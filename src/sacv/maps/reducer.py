@@ -140,7 +140,7 @@ class ExplainReducer:
             ]
         )
 
-    def key(self, shard: Shard) -> str:
+    def key(self, shard: Shard[range]) -> str:
         """Give a SHA-256 of the network, the bank, the target, the method, the checks, and the shard's images."""
         return shard_key(self._basis, shard, self.items, self.masks)
 
@@ -229,7 +229,7 @@ class ExplainReducer:
             arrays |= {f"layers/{number}/{name}": values for name, values in found.pack().items()}
         return arrays
 
-    def unpack(self, arrays: Mapping[str, Array]) -> Part:
+    def unpack(self, arrays: Mapping[str, Array], shard: Shard[range]) -> Part:
         """Undo `pack`."""
         part = self.empty()
         part.start = int(arrays["start"][0]) if "start" in arrays else None

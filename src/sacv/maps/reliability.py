@@ -76,26 +76,30 @@ class Checks:
 
     def doubts_of(self, value: str) -> list[str]:
         """Tell what speaks against the maps, where `value` says what is explained."""
-        found = []
+        return list(self.doubts_by_kind(value).values())
+
+    def doubts_by_kind(self, value: str) -> dict[str, str]:
+        """Tell what speaks against the maps, by its kind; `check_words` says what each means for the reader."""
+        found = {}
         if self.evidence < 5:
-            found.append(
+            found["weak evidence"] = (
                 f"the image's strongest evidence is weaker than at {100 - self.evidence:.0f} % of the guidance's places"
             )
         if self.beyond:
-            found.append("the image's strongest evidence lies far beyond that of all guidance images")
+            found["evidence beyond"] = "the image's strongest evidence lies far beyond that of all guidance images"
         if not self.moved:
-            found.append(f"taking the concept out does not move {value}")
+            found["unmoved"] = f"taking the concept out does not move {value}"
         elif np.sign(self.ablation) != np.sign(self.ablation_by_gradient):
-            found.append(
+            found["opposite sign"] = (
                 f"the gradient foretells {self.ablation_by_gradient:+.3g} where taking the concept out gives "
                 f"{self.ablation:+.3g}"
             )
         elif self.rank_agreement is not None and self.rank_agreement < 0.5:
-            found.append(
+            found["other order"] = (
                 f"gradient and ablation rank the image's concepts differently (Spearman {self.rank_agreement:.2f})"
             )
         if self.neighbours is not None and self.neighbours < 0.2:
-            found.append(f"neighbouring layers see the concept elsewhere (Spearman {self.neighbours:.2f})")
+            found["other places"] = f"neighbouring layers see the concept elsewhere (Spearman {self.neighbours:.2f})"
         return found
 
 

@@ -55,7 +55,7 @@ class TogetherReducer:
         with self.each[0].running():
             yield
 
-    def key(self, shard: Shard) -> str:
+    def key(self, shard: Shard[range]) -> str:
         """Give a SHA-256 of all targets' keys."""
         return hashlib.sha256("".join(one.key(shard) for one in self.each).encode()).hexdigest()
 
@@ -88,7 +88,7 @@ class TogetherReducer:
             for name, values in one.pack(part).items()
         }
 
-    def unpack(self, arrays: Mapping[str, Array]) -> Parts:
+    def unpack(self, arrays: Mapping[str, Array], shard: Shard[range]) -> Parts:
         """Undo `pack`."""
         return [
             one.unpack(
@@ -96,7 +96,8 @@ class TogetherReducer:
                     name.removeprefix(f"{number}/"): values
                     for name, values in arrays.items()
                     if name.startswith(f"{number}/")
-                }
+                },
+                shard,
             )
             for number, one in enumerate(self.each)
         ]

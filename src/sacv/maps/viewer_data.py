@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,11 @@ from scipy.stats import t as student
 
 from sacv.concepts import Skipped
 from sacv.concepts.formats import format_of
+from sacv.maps.check_words import DOUBTS, SENTENCES, words_of
 from sacv.maps.choice import RULE, choose, measures
 from sacv.maps.planes import ANATOMICAL, PLAIN
 from sacv.maps.views import chunks
+from sacv.report.provenance import model_told, solver_told
 from sacv.viewer import Blocks, ViewerData
 
 if TYPE_CHECKING:
@@ -94,10 +96,11 @@ def page_data(explanations: Sequence[Explanation], numbers: Sequence[int], pictu
         "images": [_image(shown, row, one) for row, one in enumerate(pictures)],
         "layers": [_layer(explanations, layer, pictures) for layer in whole.layers],
         "cards": [[_card(whole, layer, concept) for concept in whole.concepts] for layer in whole.layers],
-        "trust": [
+        "sentences": {kind: [text, kind in DOUBTS] for kind, text in SENTENCES.items()},
+        "checks": [
             [
                 [
-                    [_trust(found, layer, number, row) for row in range(len(numbers))]
+                    [_checks(found, layer, number, row) for row in range(len(numbers))]
                     for number in range(len(found.concepts))
                 ]
                 for layer in found.layers
@@ -105,7 +108,11 @@ def page_data(explanations: Sequence[Explanation], numbers: Sequence[int], pictu
             for found in shown
         ],
         "warnings": [*few, *(f"Left out: {entry.reason}" for entry in skipped[:NAMED]), *_more(skipped)],
-        "facts": [*map(list, whole.made["facts"].items()), *([["command", command]] if command else [])],
+        "facts": [
+            *map(list, whole.made["facts"].items()),
+            *([["command", command]] if command else []),
+            ["files left out", str(len(skipped) or "none")],
+        ],
     }
     return blocks.data(header)
 
@@ -230,19 +237,10 @@ def _shape_note(grid: tuple[int, ...], pictures: Sequence[Drawn]) -> list[str]:
     return ["The locations lie along one axis, drawn from left to right."] if len(grid) == 1 else []
 
 
-def _trust(found: Explanation, layer: str, number: int, row: int) -> list[Any]:
-    """Give the trust line of an image, and its doubts."""
-    if found.checks is None:
-        return ["The checks of this image were not asked for.", []]
-    line = found.checks[layer][row][number]
-    told = f"Its strongest evidence stands at percentile {line.evidence:.0f} of the held-out guidance."
-    told += f" Taking the concept out everywhere changes {found.value} by {line.ablation:+.3g}"
-    told += f" (by the gradient {line.ablation_by_gradient:+.3g})"
-    if line.sign_agreement is not None:
-        told += f"; both agree in sign for {line.sign_agreement:.0%} of the concepts in this image"
-    if line.neighbours is not None:
-        told += f"; neighbouring layers' maps correlate with it by {line.neighbours:.2f}"
-    return [told + ".", line.doubts_of(found.value)]
+def _checks(found: Explanation, layer: str, number: int, row: int) -> list[list[str]]:
+    """Give the checks of an image, each as its kind and its figure."""
+    line = None if found.checks is None else found.checks[layer][row][number]
+    return [[one.kind, one.figure] for one in words_of(line, found.value)]
 
 
 def quality_told(found: Explanation, bank: ConceptBank, layer: str, concept: str) -> dict[str, str]:
@@ -277,10 +275,11 @@ def _many(images: int, groups: int | None) -> str:
 def facts_told(found: Explanation, bank: ConceptBank) -> dict[str, str]:
     """Say how it was made, by label."""
     return {
-        "model": str(bank.model["spec"] or bank.model["kind"]),
-        "fingerprint": str(bank.model["fingerprint"])[:16],
+        "model": model_told(bank.model),
+        "fingerprint": str(bank.model["fingerprint"]),
+        "bank": bank.fingerprint,
         "target": str(found.settings["target"]),
-        "solver": _solver(bank.solver),
+        "solver": solver_told(bank.solver),
         "contribution": _method(found),
         "seed": str(bank.seed),
         **_window(found, bank),
@@ -293,11 +292,6 @@ def _window(found: Explanation, bank: ConceptBank) -> dict[str, str]:
         return {"window": str(bank.window)}
     deep = any(format_of(Path(item.name)) is not None for item in found.pictures)
     return {"window": "each file's own"} if deep else {}
-
-
-def _solver(told: Mapping[str, Any]) -> str:
-    inside = {key: _solver(value) if key == "solver" else value for key, value in told["parameters"].items()}
-    return f"{told['name']}({', '.join(f'{key}={value}' for key, value in inside.items())})"
 
 
 def _method(found: Explanation) -> str:

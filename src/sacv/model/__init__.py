@@ -5,6 +5,7 @@ from sacv.model.classes import class_index
 from sacv.model.gradient_locality import VARIES, contributing
 from sacv.model.loading import load_model, runs_code
 from sacv.model.outputs import OutputTarget, class_logits, described, tensor_of
+from sacv.model.precision import FLOAT32, PRECISIONS
 from sacv.model.receptive_field import ReceptiveFields
 from sacv.model.survey import LayerInfo
 from sacv.model.tail import Aim, Rest
@@ -12,8 +13,11 @@ from sacv.model.target_key import target_mark
 from sacv.model.transform import Box, Framed, ImageTransform
 from sacv.model.vision_model import VisionModel
 from sacv.model.window import Window
+from sacv.model.worth_asking import worth_asking
 
 __all__ = [
+    "FLOAT32",
+    "PRECISIONS",
     "VARIES",
     "Aim",
     "Box",
@@ -36,4 +40,5 @@ __all__ = [
     "runs_code",
     "target_mark",
     "tensor_of",
+    "worth_asking",
 ]

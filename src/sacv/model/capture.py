@@ -20,6 +20,7 @@ from torch import nn
 from sacv.errors import ActivationError, LayerError, TargetError
 from sacv.model.layout import Layout
 from sacv.model.outputs import OutputTarget, class_logits, field_of, main_tensor, tensors, with_main_tensor
+from sacv.model.precision import Network, in_full
 
 Select = Callable[[torch.Tensor], torch.Tensor] | OutputTarget
 """From the logits `(n, classes)` to the scalar explained of each image, `(n,)`; or a target of the user's own."""
@@ -116,7 +117,7 @@ def _cuda_devices(net: nn.Module) -> list[int]:
     return sorted(device.index or 0 for device in devices if device.type == "cuda")
 
 
-def activations(net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer]) -> dict[str, LayerRecord]:
+def activations(net: Network, inputs: torch.Tensor, layers: dict[str, Layer]) -> dict[str, LayerRecord]:
     """Give the activations of layers for a batch of inputs, stopping at the deepest.
 
     Parameters
@@ -141,7 +142,7 @@ def activations(net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer]) 
         last = name not in found and len(found) == len(layers) - 1
         # After the last layer nothing runs that could overwrite its output.
         found[name] = LayerRecord(
-            cells.contiguous() if last else cells.clone(memory_format=torch.contiguous_format), layout
+            in_full(cells.contiguous() if last else cells.clone(memory_format=torch.contiguous_format)), layout
         )
         if last:
             raise _Stop
@@ -152,7 +153,7 @@ def activations(net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer]) 
 
 
 def _run_to_the_last(
-    net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer], keep: Callable[[str, torch.Tensor], None]
+    net: Network, inputs: torch.Tensor, layers: dict[str, Layer], keep: Callable[[str, torch.Tensor], None]
 ) -> None:
     with torch.no_grad(), _hooks(layers, keep):
         try:
@@ -161,7 +162,7 @@ def _run_to_the_last(
             pass
 
 
-def channel_sums(net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer]) -> dict[str, torch.Tensor]:
+def channel_sums(net: Network, inputs: torch.Tensor, layers: dict[str, Layer]) -> dict[str, torch.Tensor]:
     """Give the sum over the channels at each location, `(n, *grid)`, stopping at the deepest layer.
 
     Nothing else is kept, so that many layers can be looked at together.
@@ -178,7 +179,7 @@ def channel_sums(net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer])
     return found
 
 
-def activations_in_graph(net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer]) -> dict[str, torch.Tensor]:
+def activations_in_graph(net: Network, inputs: torch.Tensor, layers: dict[str, Layer]) -> dict[str, torch.Tensor]:
     """Give activations `(n, *grid, channels)` that lead back to inputs which require a gradient."""
     found: dict[str, torch.Tensor] = {}
 
@@ -192,7 +193,7 @@ def activations_in_graph(net: nn.Module, inputs: torch.Tensor, layers: dict[str,
 
 
 def gradients(
-    net: nn.Module, inputs: torch.Tensor, layers: dict[str, Layer], selects: Sequence[Select], field: str | None = None
+    net: Network, inputs: torch.Tensor, layers: dict[str, Layer], selects: Sequence[Select], field: str | None = None
 ) -> Trace:
     """Give logits, activations and the gradient of each target at each layer for a batch of inputs.
 
@@ -253,10 +254,10 @@ def gradients(
                     f"the logits do not depend on layer {name!r} (nothing differentiable leads from it to them); "
                     "ask about another layer"
                 )
-            by_layer[name] = layout.cells(part)
+            by_layer[name] = in_full(layout.cells(part))
         gradients.append(by_layer)
     records = {
-        name: LayerRecord(layout.cells(start.detach()), layout, start.detach())
+        name: LayerRecord(in_full(layout.cells(start.detach())), layout, start.detach())
         for name, (start, layout) in starts.items()
     }
     return Trace(
@@ -276,12 +277,12 @@ def _logits(output: Any, selects: Sequence[Select]) -> torch.Tensor | None:
 def scalars_of(select: Select, output: Any, logits: torch.Tensor | None, images: int) -> torch.Tensor:
     """Give what is explained of each image, `(n,)`, from a network's output, and its logits where they are known."""
     if isinstance(select, OutputTarget):
-        return select(output, images)
+        return in_full(select(output, images))
     return select(class_logits(output) if logits is None else logits)
 
 
 def resume(
-    net: nn.Module,
+    net: Network,
     inputs: torch.Tensor,
     name: str,
     layer: Layer,
@@ -334,7 +335,7 @@ def resume(
         return run(inputs.expand(len(cells), *inputs.shape[1:]))
 
 
-def holds_all(net: nn.Module, inputs: torch.Tensor, name: str, layer: Layer, record: LayerRecord) -> bool:
+def holds_all(net: Network, inputs: torch.Tensor, name: str, layer: Layer, record: LayerRecord) -> bool:
     """Tell whether all that follows a layer reads of an image is in its output.
 
     After its output, an input of nothing but NaN must give what the input itself gives. Beside the branch of a residual

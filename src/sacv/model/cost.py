@@ -15,12 +15,13 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from sacv.model.outputs import main_tensor
+from sacv.model.precision import Network
 
 PER_VALUE = 50
 """Operations that a CPU's core does in the time in which a module writes a value (MobileNetV2 against DINOv2)."""
 
 
-def shares_after(net: nn.Module, inputs: torch.Tensor) -> dict[str, float]:
+def shares_after(net: nn.Module, inputs: torch.Tensor, run: Network | None = None) -> dict[str, float]:
     """Run the network once and give the share of its work that follows each layer, by name.
 
     Parameters
@@ -29,6 +30,8 @@ def shares_after(net: nn.Module, inputs: torch.Tensor) -> dict[str, float]:
         The network; inside `as_it_was`.
     inputs
         Float `(n, channels, *size)`.
+    run
+        How the network runs on them; `net(inputs)` by default.
 
     Returns
     -------
@@ -52,7 +55,7 @@ def shares_after(net: nn.Module, inputs: torch.Tensor) -> dict[str, float]:
     ]
     try:
         with torch.no_grad(), counter:
-            net(inputs)
+            (run or net)(inputs)
     finally:
         for handle in handles:
             handle.remove()

@@ -52,6 +52,7 @@ def load_model(
     transform: Transform | None = None,
     class_names: Sequence[str] | None = None,
     layouts: Mapping[str, str] | None = None,
+    precision: str | None = None,
 ) -> VisionModel:
     """Load a model by name.
 
@@ -62,7 +63,7 @@ def load_model(
     weights
         A file of weights, safetensors or what `torch.save` wrote; of a zoo also "random" for an untrained network and,
         of torchvision, the name of weights. The same as `@WEIGHTS` after `spec`, and recorded so.
-    transform, class_names, layouts
+    transform, class_names, layouts, precision
         As in `VisionModel`; they replace those that come with the model.
 
     Raises
@@ -71,6 +72,8 @@ def load_model(
         If there is no such file, module, function or model, it does not give a network, or weights do not fit it.
     MissingExtraError
         If a zoo's package is not installed.
+    OptionError
+        If the network cannot compute in that precision.
     """
     if weights is not None:
         spec = f"{spec}@{weights}"
@@ -89,6 +92,8 @@ def load_model(
         model = replace(model, class_names=class_names)
     if layouts is not None:
         model = replace(model, layouts=dict(layouts))
+    if precision is not None:
+        model = replace(model, precision=precision)
     return model
 
 

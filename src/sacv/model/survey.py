@@ -12,6 +12,7 @@ from torch import nn
 from sacv.errors import LayerError
 from sacv.model.layout import Layout
 from sacv.model.outputs import main_tensor
+from sacv.model.precision import Network
 from sacv.model.recognition import Recogniser
 from sacv.model.roles import OTHER, role
 
@@ -55,7 +56,9 @@ class LayerInfo:
         return not self.warning
 
 
-def survey(net: nn.Module, inputs: torch.Tensor, layouts: Mapping[str, Layout]) -> dict[str, LayerInfo]:
+def survey(
+    net: nn.Module, inputs: torch.Tensor, layouts: Mapping[str, Layout], run: Network | None = None
+) -> dict[str, LayerInfo]:
     """Run the network once and tell what layers give, in the order in which they finish.
 
     Parameters
@@ -67,6 +70,8 @@ def survey(net: nn.Module, inputs: torch.Tensor, layouts: Mapping[str, Layout]) 
         table of relative positions, shows by being there once.
     layouts
         By name of a layer: the layout that the user says it has.
+    run
+        How the network runs on inputs; `net(inputs)` by default.
 
     Returns
     -------
@@ -87,7 +92,7 @@ def survey(net: nn.Module, inputs: torch.Tensor, layouts: Mapping[str, Layout]) 
             for name, module in modules.items()
         ]
         try:
-            net(pair)
+            (run or net)(pair)
         finally:
             for handle in handles:
                 handle.remove()

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,13 +35,16 @@ from sacv.model.cost import shares_after
 from sacv.model.layout import parse_layout
 from sacv.model.out_of_memory import in_halves
 from sacv.model.outputs import OutputTarget, class_logits, field_of
+from sacv.model.precision import FLOAT32, Network, in_precision, require_precision
 from sacv.model.receptive_field import ReceptiveFields, effective_fields, receptive_fields
 from sacv.model.survey import LayerInfo, require_usable, survey
+from sacv.model.target_key import target_mark
 from sacv.model.transform import Box, Framed, ImageTransform
 from sacv.model.unwrap import unwrap
 from sacv.model.window import Window
 
 Transform = Callable[[Image.Image], torch.Tensor]
+Call = Callable[[nn.Module, torch.Tensor], Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,11 +74,20 @@ class VisionModel:
         Which field of the network's output is explained, where it gives a dict, a tuple or a data class: keys,
         attributes and indices with dots between, such as `logits` or `aux.0`. By default `logits`, `out`, or the
         first tensor of a tuple.
+    call
+        How the network runs on a batch of inputs, where that is not `net(inputs)`: a function `call(net, inputs)` that
+        gives the network's output, such as `lambda net, x: net({"image": x})` or `lambda net, x: net(pixel_values=x)`.
+        What it adds must be the same for every batch, or follow from `inputs`.
+    precision
+        `float32`, the default, computes in the dtype of the parameters, whatever that is; `bfloat16` computes under
+        `torch.autocast`, which makes a GPU faster and activations coarser. Statistics and gradients are of the same
+        types in both (docs/models.md).
 
     Raises
     ------
     OptionError
-        If the network is none, or of a kind that cannot be asked: TorchScript or quantised.
+        If the network is none, or of a kind that cannot be asked: TorchScript or quantised; or there is no such
+        precision, or none but that of its parameters for this network.
     """
 
     net: nn.Module
@@ -84,6 +97,8 @@ class VisionModel:
     layouts: Mapping[str, str] = field(default_factory=dict)
     window: Window | None = None
     output: str | None = None
+    call: Call | None = None
+    precision: str = FLOAT32
     _surveys: dict[tuple[int, ...], dict[str, LayerInfo]] = field(default_factory=dict, init=False, repr=False)
     _shares: dict[tuple[int, ...], dict[str, float]] = field(default_factory=dict, init=False, repr=False)
     _held: dict[tuple[tuple[int, ...], str], bool] = field(default_factory=dict, init=False, repr=False)
@@ -96,6 +111,7 @@ class VisionModel:
         for text in self.layouts.values():
             parse_layout(text)
         self.modules(list(self.layouts))
+        require_precision(self.precision, self.dtype)
 
     @property
     def device(self) -> torch.device:
@@ -106,6 +122,12 @@ class VisionModel:
     def dtype(self) -> torch.dtype:
         """Of the parameters."""
         return self._example.dtype
+
+    @property
+    def run(self) -> Network:
+        """The network as a function from a batch of inputs to its output, in the model's precision."""
+        called: Network = self.net if self.call is None else partial(self.call, self.net)
+        return in_precision(called, self.precision, self.device)
 
     @property
     def _example(self) -> torch.Tensor:
@@ -207,7 +229,7 @@ class VisionModel:
         if size not in self._surveys:
             layouts = {name: parse_layout(text) for name, text in self.layouts.items()}
             with as_it_was(self.net):
-                self._surveys[size] = survey(self.net, inputs, layouts)
+                self._surveys[size] = survey(self.net, inputs, layouts, self.run)
         return self._surveys[size]
 
     def usable(self, inputs: torch.Tensor, layers: Sequence[str]) -> dict[str, LayerInfo]:
@@ -237,7 +259,7 @@ class VisionModel:
         """
         known = self._layers(inputs, layers)
         with as_it_was(self.net):
-            return in_halves(lambda part, _rows: activations(self.net, part, known), inputs)
+            return in_halves(lambda part, _rows: activations(self.run, part, known), inputs)
 
     def trace(self, inputs: torch.Tensor, layers: Sequence[str], selects: Sequence[Select]) -> Trace:
         """Give logits, activations and gradients for a batch; see `sacv.model.capture.gradients`.
@@ -248,7 +270,7 @@ class VisionModel:
 
         def run(part: torch.Tensor, rows: range) -> Trace:
             aims = [select.of(rows) if isinstance(select, OutputTarget) else select for select in selects]
-            return gradients(self.net, part, known, aims, self.output)
+            return gradients(self.run, part, known, aims, self.output)
 
         with as_it_was(self.net):
             return in_halves(run, inputs)
@@ -264,7 +286,7 @@ class VisionModel:
         """Give what is explained after other activations at a layer; see `sacv.model.capture.resume`."""
         with as_it_was(self.net):
             known = self._layers(inputs, [layer])[layer]
-            return resume(self.net, inputs, layer, known, cells, select, output, self.output)
+            return resume(self.run, inputs, layer, known, cells, select, output, self.output)
 
     def holds_all(self, inputs: torch.Tensor, layer: str, record: LayerRecord) -> bool:
         """Tell whether all that follows a layer reads of an image is in its output; see `sacv.model.capture.holds_all`.
@@ -274,7 +296,7 @@ class VisionModel:
         key = tuple(inputs.shape[1:]), layer
         if key not in self._held:
             with as_it_was(self.net):
-                self._held[key] = holds_all(self.net, inputs[:1], layer, self._layers(inputs, [layer])[layer], record)
+                self._held[key] = holds_all(self.run, inputs[:1], layer, self._layers(inputs, [layer])[layer], record)
         return self._held[key]
 
     def share_after(self, inputs: torch.Tensor, layer: str) -> float:
@@ -285,18 +307,18 @@ class VisionModel:
         size = tuple(inputs.shape[1:])
         if size not in self._shares:
             with as_it_was(self.net):
-                self._shares[size] = shares_after(self.net, inputs[:1])
+                self._shares[size] = shares_after(self.net, inputs[:1], self.run)
         return self._shares[size][layer]
 
     def logits(self, inputs: torch.Tensor) -> torch.Tensor:
         """Give the logits `(n, classes)` of a batch."""
         with as_it_was(self.net), torch.no_grad():
-            return class_logits(field_of(self.net(inputs), self.output))
+            return class_logits(field_of(self.run(inputs), self.output))
 
     def explained(self, inputs: torch.Tensor, select: Select) -> torch.Tensor:
         """Give what is explained of each image of a batch, `(n,)`."""
         with as_it_was(self.net), torch.no_grad():
-            return scalars_of(select, field_of(self.net(inputs), self.output), None, len(inputs))
+            return scalars_of(select, field_of(self.run(inputs), self.output), None, len(inputs))
 
     def class_index(self, target: int | str, classes: int) -> int:
         """Find a class by index, or by name, among `classes` logits.
@@ -323,7 +345,7 @@ class VisionModel:
 
         def run(inputs: torch.Tensor, names: Sequence[str]) -> dict[str, torch.Tensor]:
             self.survey(torch.nan_to_num(inputs))  # strips are of another size
-            return channel_sums(self.net, inputs, self._layers(inputs, names))
+            return channel_sums(self.run, inputs, self._layers(inputs, names))
 
         if missing:
             with self.borrowed():
@@ -336,7 +358,7 @@ class VisionModel:
             known = self._layers(inputs, layers)
 
             def run(images: torch.Tensor, names: Sequence[str]) -> dict[str, torch.Tensor]:
-                return activations_in_graph(self.net, images, {name: known[name] for name in names})
+                return activations_in_graph(self.run, images, {name: known[name] for name in names})
 
             return effective_fields(run, inputs, layers)
 
@@ -356,8 +378,8 @@ class VisionModel:
     def identity(self) -> str:
         """Give a SHA-256 of all that activations depend on besides the picture.
 
-        That is the fingerprint, the kind of device and the dtype, the window, and what the transform makes of one
-        picture.
+        That is the fingerprint, the kind of device, the dtype and the precision, the window, how the network is called,
+        and what the transform makes of one picture.
         """
         pixels = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
         try:
@@ -365,8 +387,10 @@ class VisionModel:
         except Exception as error:  # a transform that is of no use for pictures, where inputs are tensors
             seen = repr(error).encode()
         layouts = sorted(self.layouts.items())
-        basis = (self.fingerprint, self.device.type, self.dtype, layouts, self.window, torch.__version__)
-        return hashlib.sha256(repr(basis).encode() + seen).hexdigest()
+        numbers = (self.dtype, self.precision)
+        basis = (self.fingerprint, self.device.type, numbers, layouts, self.window, torch.__version__)
+        called = "" if self.call is None else target_mark(self.call)
+        return hashlib.sha256(repr(basis).encode() + called.encode() + seen).hexdigest()
 
     def describe(self) -> dict[str, Any]:
         """Give what a bank records of the model."""
@@ -377,5 +401,6 @@ class VisionModel:
             "transform": self.transform.to_json() if isinstance(self.transform, ImageTransform) else None,
             "window": None if self.window is None else self.window.to_json(),
             "layouts": dict(self.layouts),
+            "precision": self.precision,
             "class_names": None if self.class_names is None else [str(name) for name in self.class_names],
         }

@@ -12,16 +12,6 @@ if TYPE_CHECKING:
 NAMED = 6
 """Names that a line holds at most."""
 
-PAGE = (
-    '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-    '<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{title}</title>\n<style>'
-    "html{{color-scheme:light dark}}body{{font:16px/1.45 system-ui,sans-serif;margin:1.5rem auto;max-width:80rem;"
-    "padding:0 1rem}}main{{overflow-x:auto}}table{{border-collapse:collapse;font-variant-numeric:tabular-nums}}"
-    "th,td{{text-align:left;padding:.25rem .7rem .25rem 0;border:0;border-bottom:1px solid #8886;vertical-align:top}}"
-    "</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n{body}\n</main>\n</body>\n</html>\n"
-)
-
 
 def few(names: Sequence[str]) -> str:
     """Give names in a line; of many the first, and how many more there are."""
@@ -41,8 +31,3 @@ def html_table(table: pd.DataFrame, notes: Sequence[str] = ()) -> str:
     with pd.option_context("display.max_colwidth", None):
         html: str = table.to_html(index=False, border=0, na_rep="", float_format=lambda value: f"{value:.4g}")
     return html + "".join(f"<p>{escape(note)}</p>" for note in notes)
-
-
-def html_page(title: str, body: str) -> str:
-    """Give a page that holds a table and runs nothing."""
-    return PAGE.format(title=escape(title), body=body)

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image, ImageDraw
 
-from sacv.report.drawing import jpeg, number
+from sacv.report.drawing import jpeg
+from sacv.report.page import render
+from sacv.report.provenance import Provenance
 
 SIDE = 176
 """Longest side of a patch in its data URI, in pixels; it is shown smaller."""
@@ -72,7 +73,7 @@ class PatchList:
 def render_patches(
     *,
     title: str,
-    facts: Mapping[str, str],
+    provenance: Provenance,
     warnings: Sequence[str],
     first: Sequence[PatchList],
     rest: Mapping[str, Sequence[PatchList]],
@@ -83,8 +84,8 @@ def render_patches(
     ----------
     title
         Headline.
-    facts
-        How it was made, by label.
+    provenance
+        How it was made.
     warnings
         What the reader must know first.
     first
@@ -92,13 +93,11 @@ def render_patches(
     rest
         Further lists by their heading, folded away.
     """
-    environment = Environment(
-        loader=PackageLoader("sacv.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    environment.filters["number"] = number
-    return environment.get_template("patches.html.j2").render(
+    return render(
+        "patches.html.j2",
+        style="patches.css",
+        provenance=provenance,
         title=title,
-        facts=facts,
         warnings=warnings,
         first=[_drawn(one) for one in first],
         rest={heading: [_drawn(one) for one in lists] for heading, lists in rest.items()},

@@ -9,12 +9,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 from PIL import Image
 
-from sacv.report.drawing import jpeg, number, png
+from sacv.report.drawing import jpeg, png
 from sacv.report.overlay import Scale, diverging, drawn_size, lay_over, sequential
+from sacv.report.page import render
+from sacv.report.provenance import Provenance, model_told, solver_told, versions_told
 
 FIRST_DOUBTS = 5
 """Doubts on the first screen; the others unfold."""
@@ -60,12 +61,6 @@ def render_study(content: Mapping[str, Any], pictures: Sequence[StudyPicture]) -
     pictures
         The telling pictures, in the order of `content["pictures"]`.
     """
-    environment = Environment(
-        loader=PackageLoader("sacv.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    environment.filters["number"] = number
-    environment.filters["solver"] = _solver
-    environment.filters["short"] = partial(_short, _folder(content))
     scales = {
         layer: _scales([one for one in pictures if one.figures["layer"] == layer])
         for layer in dict.fromkeys(one.figures["layer"] for one in pictures)
@@ -73,7 +68,11 @@ def render_study(content: Mapping[str, Any], pictures: Sequence[StudyPicture]) -
     drawn: dict[str, list[dict[str, Any]]] = {}
     for one in pictures:
         drawn.setdefault(one.figures["class"], []).append(_drawn(one, *scales[one.figures["layer"]]))
-    return environment.get_template("study.html.j2").render(
+    return render(
+        "study.html.j2",
+        style="study.css",
+        filters={"short": partial(_short, _folder(content))},
+        provenance=_provenance(content),
         study=content,
         data=content["data"],
         made=content["provenance"],
@@ -92,9 +91,24 @@ def render_study(content: Mapping[str, Any], pictures: Sequence[StudyPicture]) -
     )
 
 
-def _solver(told: Mapping[str, Any]) -> str:
-    inside = {key: _solver(value) if key == "solver" else value for key, value in told["parameters"].items()}
-    return f"{told['name']}({', '.join(f'{key}={value}' for key, value in inside.items())})"
+def _provenance(content: Mapping[str, Any]) -> Provenance:
+    made = content["provenance"]
+    draws = f"{made['runs']} runs, {made['nulls']} null directions, {made['folds']} folds"
+    return Provenance(
+        {
+            "model": model_told(made["model"]),
+            "fingerprint": made["model"]["fingerprint"],
+            "bank": made["bank_fingerprint"],
+            "solver": f"{solver_told(made['solver'])}; {draws}",
+            "seed": str(made["seed"]),
+            "study file": f"SHA-256 {made['sha256']['study']}",
+            "table": f"SHA-256 {made['sha256']['table']}",
+            "versions": versions_told(made["versions"]),
+            "command": made["command"],
+        },
+        [one["reason"] for one in content["data"]["skipped"]],
+        "study.json",
+    )
 
 
 def _folder(content: Mapping[str, Any]) -> str:

@@ -158,7 +158,7 @@ class ScoreReducer:
         names = (place if item.group is None else item.group for place, item in enumerate(self.items))
         return np.fromiter((numbers.setdefault(name, len(numbers)) for name in names), np.int64, len(self.items))
 
-    def key(self, shard: Shard) -> str:
+    def key(self, shard: Shard[range]) -> str:
         """Give a SHA-256 of the network, the bank, the targets and the shard's images and masks."""
         return shard_key(self._basis, shard, self.items, self.masks)
 
@@ -252,7 +252,7 @@ class ScoreReducer:
                     arrays[f"{number}/counted"] = sums.counted
         return arrays
 
-    def unpack(self, arrays: Mapping[str, Array]) -> State:
+    def unpack(self, arrays: Mapping[str, Array], shard: Shard[range]) -> State:
         """Undo `pack`."""
         found: State = {}
         for number, key in enumerate(self._keys()):

@@ -8,12 +8,14 @@ Saved as a folder:
     The table.
 `images.parquet`
     A row for each image, layer, concept and target.
+`index.html`
+    The page.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,12 +27,16 @@ from sacv.cav.inside import Counted
 from sacv.concepts import Skipped
 from sacv.errors import CorruptFileError, OptionError
 from sacv.files import read_json, write_folder, write_json
-from sacv.report.display import counted, few, html_page, html_table
+from sacv.report.display import counted, few, html_table
+from sacv.report.provenance import versions
 from sacv.scores.image_rows import ImageRows
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 KIND = "class scores"
 MARKER = "scores.json"
+
+ORIGIN = ("model", "bank", "solver", "runs", "nulls", "versions")
+"""What the label file says of what the scores were made with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +48,9 @@ class ClassScores:
     table
         A row for each layer, concept, target and score. Columns: `value` of the bank's CAV with its 95 % interval over
         images, `low` to `high`; `run_mean` and `run_sd` over the random runs; `effect`, the distance of `run_mean` from
-        no effect in standard deviations of the null; `p`, two-sided; `p_holm` and `p_bh`, corrected over all rows of
-        the same score; `images`; `weak`, whether the CAV is below the bars.
+        no effect in standard deviations of the null; `chance`, how far from no effect 95 % of the null's scores lie at
+        most; `p`, two-sided; `p_holm` and `p_bh`, corrected over all rows of the same score; `images`; `weak`, whether
+        the CAV is below the bars.
     rows
         On disk, a row for each image, layer, concept and target; see `images`.
     notes
@@ -53,7 +60,7 @@ class ClassScores:
     skipped
         Files that were left out.
     settings
-        Targets, seed and number of images.
+        Targets, seed and number of images; the command line, if there was one.
     within
         By layer, the share of the locations of an image that count, where the images are scored within masks; else
         empty.
@@ -79,16 +86,18 @@ class ClassScores:
 
     @cached_property
     def made(self) -> Mapping[str, Any]:
-        """What the scores were made with, as the label file holds it: model, solver, runs and nulls of the bank."""
+        """What the scores were made with, as the label file holds it: model, bank, solver, runs, nulls and versions."""
         if self.origin is not None:
             return self.origin
         if self.bank is None:
             raise OptionError("scores without a bank say what they were made with in `origin`")
         return {
             "model": {key: self.bank.model[key] for key in ("spec", "kind", "fingerprint")},
+            "bank": {"fingerprint": self.bank.fingerprint, "seed": self.bank.seed},
             "solver": dict(self.bank.solver),
             "runs": self.bank.runs,
             "nulls": self.bank.nulls,
+            "versions": versions(),
         }
 
     @cached_property
@@ -114,6 +123,10 @@ class ClassScores:
             "skipped": [asdict(entry) for entry in self.skipped],
         }
 
+    def with_command(self, command: str) -> ClassScores:
+        """Give the same, made by a command, as its page says."""
+        return replace(self, settings={**self.settings, "command": command})
+
     def save(self, folder: str | Path) -> None:
         """Write the scores as a folder; one that was there survives any failure.
 
@@ -127,6 +140,7 @@ class ClassScores:
             write_json(fresh / MARKER, self.to_json())
             self.table.to_parquet(fresh / "scores.parquet", index=False)
             self.rows.copy_to(fresh / "images.parquet")
+            self.write_page(fresh / "index.html")
 
         write_folder(Path(folder), MARKER, fill)
 
@@ -152,7 +166,7 @@ class ClassScores:
                 skipped=tuple(Skipped(**entry) for entry in labels["skipped"]),
                 settings=labels["settings"],
                 within={layer: Counted(**each) for layer, each in labels.get("within", {}).items()},
-                origin={name: labels[name] for name in ("model", "solver", "runs", "nulls")},
+                origin={name: labels[name] for name in ORIGIN},
             )
         except (KeyError, TypeError, ValueError, OSError) as error:  # of JSON, of Parquet, of missing files
             raise CorruptFileError(
@@ -160,14 +174,17 @@ class ClassScores:
             ) from error
 
     def write_page(self, file: Path) -> None:
-        """Write the table and the notes as one HTML file.
+        """Write the page, one HTML file: the result in a sentence, figures, tables, and how it was made.
 
         Raises
         ------
         OSError
             If the file cannot be written.
         """
-        file.write_text(html_page(f"Scores of {few(self.settings['targets'])}", self._repr_html_()), encoding="utf-8")
+        from sacv.report.page import write_page
+        from sacv.scores.page import page_of
+
+        write_page(file, page_of(self))
 
     def _repr_html_(self) -> str:
         return html_table(self.table, self.notes)

@@ -161,7 +161,7 @@ class ImageScorer:
     def _basis(self) -> str:
         return json.dumps(["image scores", PART_VERSION, self.model.identity(), self.bank.fingerprint])
 
-    def key(self, shard: Shard) -> str:
+    def key(self, shard: Shard[range]) -> str:
         """Give a SHA-256 of the network, the bank and the shard's images."""
         return shard_key(self._basis, shard, self.items, self.masks)
 
@@ -220,6 +220,6 @@ class ImageScorer:
         """Give a part as arrays."""
         return {str(number): values for number, values in part.items()}
 
-    def unpack(self, arrays: Mapping[str, Array]) -> Part:
+    def unpack(self, arrays: Mapping[str, Array], shard: Shard[range]) -> Part:
         """Undo `pack`."""
         return {int(name): values for name, values in arrays.items()}

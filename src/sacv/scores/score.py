@@ -33,7 +33,7 @@ from sacv.scores.accumulation import ScoreReducer, State, Sums
 from sacv.scores.class_scores import ClassScores
 from sacv.scores.image_rows import ImageRows
 from sacv.scores.kinds import CENTRES, evaluate
-from sacv.scores.significance import benjamini_hochberg, effect_size, holm, interval, p_value
+from sacv.scores.significance import benjamini_hochberg, effect_size, holm, interval, p_value, reach
 from sacv.targets import Aimed, Class, Given, Target, given_targets, names_of, require_images, target_of
 
 Float64 = NDArray[np.float64]
@@ -230,6 +230,7 @@ def _tested(kind: str, sums: Sums, cav: CAV, images: int, seed: int) -> dict[str
         "run_mean": tested,
         "run_sd": float(runs.std(ddof=1)) if len(runs) > 1 else float("nan"),
         "effect": effect_size(tested, null, centre),
+        "chance": reach(null, centre),
         "p": p_value(tested, null, centre),
         "images": images,
     }

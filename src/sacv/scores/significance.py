@@ -38,6 +38,11 @@ def effect_size(value: float, null: Float64, centre: float) -> float:
     return (value - centre) / spread if spread > 0 else float("nan")
 
 
+def reach(null: Float64, centre: float) -> float:
+    """Give the distance from `centre` that 95 % of null scores do not exceed; not a number without a null."""
+    return float(np.quantile(np.abs(null - centre), 0.95)) if len(null) else float("nan")
+
+
 def holm(values: Float64) -> Float64:
     """Adjust p-values so that the chance of even one false alarm is kept (Holm, 1979); nan stays nan."""
     adjusted = np.full(len(values), np.nan)

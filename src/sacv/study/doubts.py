@@ -7,8 +7,9 @@ from typing import Any
 
 from sacv.cav import ConceptBank, weaknesses
 from sacv.cli.bank_card import FEW_GROUPS, REMARKABLE_COSINE, REMARKABLE_LOOKS, group_remarks
+from sacv.scores.reading import LEVEL
 from sacv.study.cards import told_apart
-from sacv.study.findings import LEVEL, SPEAKS, Finding
+from sacv.study.findings import SPEAKS, Finding
 
 SAID_OTHERWISE = ("quality", "entanglement", "looks")
 """Checks of the audit whose figures stand among the doubts in words of their own."""

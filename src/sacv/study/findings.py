@@ -18,12 +18,8 @@ import pandas as pd
 from sacv.cav import ConceptBank, weaknesses
 from sacv.files import read_json
 from sacv.scores.class_scores import FORMAT_VERSION, KIND, MARKER
+from sacv.scores.reading import SCORE, verdict
 from sacv.scores.significance import holm
-
-SCORE = "sacv"
-"""The score that findings are about."""
-
-LEVEL = 0.05
 
 SPEAKS = {"for": "speaks for", "against": "speaks against"}
 
@@ -157,11 +153,7 @@ def _finding(
     layer, concept = row["layer"], row["concept"]
     known = {name: None if isnan(row[name]) else float(row[name]) for name in ("effect", "p", "p_holm")}
     value, low, high = (float(row[name]) for name in ("value", "low", "high"))
-    verdict = "none"
-    if (layer, concept) in weak:
-        verdict = "weak"
-    elif known["p_holm"] is not None and known["p_holm"] <= LEVEL and low * high > 0 and value * row["run_mean"] > 0:
-        verdict = "for" if value > 0 else "against"
+    judged = verdict(row, weak=(layer, concept) in weak, p=float(row["p_holm"]))
     return Finding(
         layer=layer,
         concept=concept,
@@ -173,7 +165,7 @@ def _finding(
         **known,
         images=int(row["images"]),
         groups=None if row["groups"] is None or row["groups"] != row["groups"] else int(row["groups"]),
-        verdict=verdict,
+        verdict="none" if judged == "untested" else judged,
         entangled=entangled.get(concept, ()),
         leading=leading[concept] == layer,
     )

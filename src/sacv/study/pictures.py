@@ -18,6 +18,7 @@ from sacv.maps.picture import picture_seen
 from sacv.model import VisionModel
 from sacv.report import StudyPicture
 from sacv.study.pipeline import Telling
+from sacv.viewer import fragment
 
 
 def read_pictures(
@@ -55,6 +56,7 @@ def read_pictures(
                         "layer": one.layer,
                         "target": target,
                         "page": (where / "index.html").relative_to(out).as_posix(),
+                        "fragment": fragment(image=one.item.name, concept=one.concept, layer=one.layer),
                         "value": float(image["logit"]),
                         "predicted": image["predicted_name"],
                         "probability": image["probability"],

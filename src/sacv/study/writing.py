@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from sacv import __version__
 from sacv.cav import ConceptBank
 from sacv.errors import StorageError
 from sacv.files import write_json
 from sacv.report import render_study
+from sacv.report.provenance import versions
 from sacv.study.cards import concept_cards, data_in_counts, entangled_columns
 from sacv.study.doubts import answer, doubts
 from sacv.study.findings import find, score_notes
@@ -23,9 +21,6 @@ from sacv.study.pictures import drawn_pictures, read_pictures
 from sacv.study.pipeline import Telling, leading_layers
 from sacv.study.run import FORMAT_VERSION, KIND
 from sacv.study.steps import file_digest
-
-PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pillow")
-"""Whose versions a figure may depend on."""
 
 
 def write_report(
@@ -106,11 +101,7 @@ def _provenance(material: Material, bank: ConceptBank) -> dict[str, Any]:
         "runs": bank.runs,
         "nulls": bank.nulls,
         "folds": bank.folds,
-        "versions": {
-            "sacv": __version__,
-            "python": platform.python_version(),
-            **{name: version(name) for name in PACKAGES},
-        },
+        "versions": versions(),
     }
 
 

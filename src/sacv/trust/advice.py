@@ -23,7 +23,7 @@ docs/bench.md has the figures behind both rules.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -97,7 +97,21 @@ def advise(model: VisionModel, bank: ConceptBank, inputs: torch.Tensor | None = 
     inputs = model.example() if inputs is None else inputs
     order = list(model.survey(inputs))
     layers = sorted(bank.layers, key=order.index)
-    varies = contributing(model, inputs, layers)
+    return ranked(bank, layers, contributing(model, inputs, layers))
+
+
+def ranked(bank: ConceptBank, layers: Sequence[str], varies: Mapping[str, str]) -> tuple[LayerAdvice, ...]:
+    """Rank the layers of a bank, in the order for place, where what contributions do is known already.
+
+    Parameters
+    ----------
+    bank
+        With one or more layers.
+    layers
+        All of the bank, from shallow to deep.
+    varies
+        By layer, what the logit's gradient does there (`sacv.model.gradient_locality`).
+    """
     quality = {layer: [bank.cav(layer, concept).quality for concept in bank.concepts] for layer in layers}
     means = {layer: float(np.mean([one.auroc for one in found])) for layer, found in quality.items()}
     best = max(means.values())
@@ -113,15 +127,15 @@ def advise(model: VisionModel, bank: ConceptBank, inputs: torch.Tensor | None = 
         )
         for layer in layers
     ]
-    ranked = sorted(reversed(found), key=partial(_place_key, found))  # from deep to shallow where the rest is equal
+    by_place = sorted(reversed(found), key=partial(_place_key, found))  # from deep to shallow where the rest is equal
     if found[0].place_auroc is None:
         varying = sorted(found, key=partial(_contribution_key, found))
     else:
-        varying = sorted(ranked, key=lambda one: (one.contribution != VARIES, one.contribution == NONE))
+        varying = sorted(by_place, key=lambda one: (one.contribution != VARIES, one.contribution == NONE))
     for_contribution = [one.layer for one in varying]
     return tuple(
         replace(one, rank=rank, contribution_rank=for_contribution.index(one.layer) + 1)
-        for rank, one in enumerate(ranked, start=1)
+        for rank, one in enumerate(by_place, start=1)
     )
 
 

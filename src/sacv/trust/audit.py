@@ -3,13 +3,15 @@
 An audit is saved as a folder:
 
 `audit.json`
-    The findings, `format_version`.
+    The findings, what they were made with, `format_version`.
+`index.html`
+    The page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,8 @@ from sacv.concepts.sources import Stored, image_here
 from sacv.errors import CorruptFileError, OptionError, SacvError, UnreadableImageError
 from sacv.files import read_json, write_folder, write_json
 from sacv.model import VisionModel
-from sacv.report.display import counted, html_page, html_table
+from sacv.report.display import counted, html_table
+from sacv.report.provenance import versions
 from sacv.scores.kinds import CENTRES, evaluate, image_terms
 from sacv.scores.significance import p_value
 from sacv.solvers import SampleSolver, rebuild
@@ -38,7 +41,7 @@ from sacv.targets import Aimed, Class, Given, Target, names_of, require_images, 
 from sacv.trust.permutation import permute
 from sacv.trust.randomised import shuffled, similarity
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 KIND = "audit"
 MARKER = "audit.json"
 
@@ -86,9 +89,19 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class Audit:
-    """All findings."""
+    """All findings.
+
+    Parameters
+    ----------
+    findings
+        In the order of the checks.
+    made
+        What they were made with, as the label file holds it: model, bank, solver, runs, nulls, target, number of
+        images, seed, versions, and the command line, if there was one. Empty where that is not known.
+    """
 
     findings: tuple[Finding, ...]
+    made: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         passed, failed, other = (sum(one.passed is how for one in self.findings) for how in (True, False, None))
@@ -105,13 +118,18 @@ class Audit:
         return pd.DataFrame([asdict(finding) for finding in self.findings])
 
     def to_json(self) -> dict[str, Any]:
-        """Give the findings, and whether no check failed."""
+        """Give the findings, whether no check failed, and what they were made with."""
         return {
             "kind": KIND,
             "format_version": FORMAT_VERSION,
             "passed": self.passed,
+            "made": dict(self.made),
             "findings": [asdict(finding) for finding in self.findings],
         }
+
+    def with_command(self, command: str) -> Audit:
+        """Give the same, made by a command, as its page says."""
+        return replace(self, made={**self.made, "command": command})
 
     def save(self, folder: str | Path) -> None:
         """Write the audit as a folder; one that was there survives any failure.
@@ -121,7 +139,12 @@ class Audit:
         StorageError
             If the folder holds something else or cannot be written.
         """
-        write_folder(Path(folder), MARKER, lambda fresh: write_json(fresh / MARKER, self.to_json()))
+
+        def fill(fresh: Path) -> None:
+            write_json(fresh / MARKER, self.to_json())
+            self.write_page(fresh / "index.html")
+
+        write_folder(Path(folder), MARKER, fill)
 
     @classmethod
     def load(cls, folder: str | Path) -> Audit:
@@ -135,19 +158,22 @@ class Audit:
         file = Path(folder) / MARKER
         labels = read_json(file, kind=KIND, format_version=FORMAT_VERSION)
         try:
-            return cls(tuple(Finding(**finding) for finding in labels["findings"]))
-        except (KeyError, TypeError) as error:
+            return cls(tuple(Finding(**finding) for finding in labels["findings"]), dict(labels["made"]))
+        except (KeyError, TypeError, ValueError) as error:
             raise CorruptFileError(f"{file} is damaged: {error}; restore the file, or make the audit again") from error
 
     def write_page(self, file: Path) -> None:
-        """Write the findings as one HTML file.
+        """Write the page, one HTML file: the result in a sentence, every finding, and how it was made.
 
         Raises
         ------
         OSError
             If the file cannot be written.
         """
-        file.write_text(html_page(repr(self), self._repr_html_()), encoding="utf-8")
+        from sacv.report.page import write_page
+        from sacv.trust.page import page_of
+
+        write_page(file, page_of(self))
 
     def _repr_html_(self) -> str:
         table = self.table.assign(passed=[WORDS[finding.passed] for finding in self.findings])
@@ -209,7 +235,21 @@ def audit(
                 )
                 for name in ("random concepts", "randomised weights", "contribution varies")
             ]
-    return Audit(tuple(findings))
+    return Audit(tuple(findings), _made(bank, items, target, seed))
+
+
+def _made(bank: ConceptBank, items: Sequence[ImageItem], target: Given | None, seed: int) -> dict[str, Any]:
+    return {
+        "model": {key: bank.model[key] for key in ("spec", "kind", "fingerprint")},
+        "bank": {"fingerprint": bank.fingerprint, "seed": bank.seed},
+        "solver": dict(bank.solver),
+        "runs": bank.runs,
+        "nulls": bank.nulls,
+        "target": "the class predicted most often" if target is None else str(_asked(target)),
+        "images": len(items),
+        "seed": seed,
+        "versions": versions(),
+    }
 
 
 def _on_cav(bank: ConceptBank, cav: CAV, seed: int) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sacv.files import Array
 
-VERSION = 1
+VERSION = 2
 """Of the schema in docs/viewer.md."""
 
 

@@ -101,7 +101,7 @@ def static_html(words: str, pictures: Sequence[bytes], data: ViewerData) -> str:
     page, hint = html.escape(page_text(data)), "" if has_widgets() else f"<p><small>{HINT}</small></p>"
     frame = (
         "<details><summary>Look closer: every map, values under the pointer</summary>"
-        '<iframe title="viewer" sandbox="allow-scripts allow-forms" '
+        '<iframe title="viewer" sandbox="allow-scripts allow-forms allow-downloads" '
         f'style="width:100%;height:48rem;border:0" srcdoc="{page}"></iframe></details>'
     )
     return f"<div><p>{html.escape(words)}</p>{images}{frame if len(page) <= LONGEST else ''}{hint}</div>"

@@ -32,11 +32,12 @@ export function post(name, fields) {
   return json(at(name), { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ tab, ...fields }) });
 }
 
-/** Send pictures one after the other; a broken one fails alone. Gives [names taken, words of what failed, folder]. */
-export async function send(files, ...where) {
+/** Send pictures one after the other, telling how many are sent; a broken one fails alone. Gives [names taken, words of what failed, folder]. */
+export async function send(files, where, sent) {
   const taken = [], failed = [];
   let folder = "";
-  for (const file of files) {
+  for (const [number, file] of files.entries()) {
+    sent(number);
     try {
       const told = await json(at(...where, file.name), { method: "PUT", body: file });
       taken.push(told.name);

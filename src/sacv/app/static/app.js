@@ -13,6 +13,7 @@ function show(tab) {
     const chosen = one === tab;
     one.setAttribute("aria-selected", String(chosen));
     one.tabIndex = chosen ? 0 : -1;
+    if (chosen) one.classList.remove("fresh");
     document.getElementById(one.getAttribute("aria-controls")).hidden = !chosen;
   }
   remember("tab", tab.id);
@@ -33,7 +34,9 @@ document.addEventListener("go", (event) => show(document.getElementById(event.de
 for (const kind of ["dragover", "drop"]) document.addEventListener(kind, (event) => event.preventDefault());
 
 follow(() => {
-  document.getElementById("about").textContent = `The network is ${store.model}. What you make lies in the folder ${store.folder}.`;
+  const about = document.getElementById("about");
+  about.textContent = `The network is ${store.model.split("/").pop()}. What you make lies in the folder ${store.folder}.`;
+  about.title = store.model;
 });
 document.addEventListener("visibilitychange", () => { if (!document.hidden) attempt(refresh); });
 await attempt(refresh);

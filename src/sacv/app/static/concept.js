@@ -11,41 +11,51 @@ import { attempt, complain, follow, recall, refresh, remember, store } from "./s
 const NONE = "(none)";
 const panel = document.getElementById("concept");
 const kept = (key, element) => { element.addEventListener("change", () => { remember(key, element.value); render(); }); return element; };
-const name = kept("name", make("input", { type: "text", value: recall("name", ""), placeholder: "such as striped" }));
+const name = kept("name", make("input", { type: "text", list: "painted", value: recall("name", ""), placeholder: "such as striped" }));
 const how = { pictures: radio("pictures", "pictures that show it"), painted: radio("painted", "regions I paint on my photos") };
 const shown = kept("shown", make("select"));
 const remove = button("Remove the set", () => attempt(async () => {
-  await ask(at("sets", shown.value), { method: "DELETE" });
+  await ask(at("sets", removed.value), { method: "DELETE" });
   await refresh();
 }));
 const random = make("div", { class: "choices" });
-const context = make("div", { class: "choices" });
-const layers = make("div", { class: "choices" });
+const context = make("div", { class: "choices" }), absent = make("div", { class: "choices" });
+const layers = make("div", { class: "choices" }), others = make("div", { class: "choices" }), count = make("summary");
+const groups = kept("groups", make("input", { type: "text", value: recall("groups", ""), placeholder: "such as (patient\\d+)", spellcheck: "false" }));
+const names = make("datalist", { id: "painted" });
+const removed = make("select");
+const needs = make("p", { class: "soft", role: "status" });
 const photos = make("ul", { class: "thumbs" });
 const painter = new Painter(() => keep());
 const download = make("a", { download: "" }, "Export the masks (COCO)");
 const start = button("Make the concept", () => fit(), { class: "main" });
-const drafts = make("select", { on: { change: () => { remember("draft", drafts.value); card(); } } });
-const cards = make("div");
+const drafts = make("select", { on: { change: () => { remember("draft", drafts.value); render(); } } });
+const cards = make("div"), saving = button("Save", () => save());
 let sent = Promise.resolve();
 const said = make("p", { role: "status" });
-const bank = make("input", { type: "text", list: "banks", value: recall("save", "my-bank"), on: { change: () => remember("save", bank.value) } });
+const bank = make("input", { type: "text", list: "banks", value: recall("save", "my-bank"), on: { input: () => { remember("save", bank.value); render(); } } });
 const banks = make("datalist", { id: "banks" });
 const result = make("div", { class: "card" }, make("h2", {}, "How good is it?"), make("div", { class: "row" }, field("Concept", drafts)), cards,
-  make("div", { class: "row" }, button("Look at it on my photos", () => look(), { class: "main" }), field("Save to the bank", bank), banks, button("Save", () => save())));
-const byPictures = make("div", {}, make("div", { class: "row" }, field("The set of them", shown), remove), uploads("shown", "or drop pictures that show it, 20 or more.", () => name.value.trim() || "concept", (set) => remember("shown", set)));
+  make("div", { class: "row" }, button("Look at it on my photos", () => look(), { class: "main" }), field("Save to the bank", bank), banks, saving));
+const byPictures = make("div", {}, make("div", { class: "row" }, field("The set of them", shown)), uploads("shown", "or drop pictures that show it, 20 or more.", () => name.value.trim() || "concept", (set) => remember("shown", set)));
 const byPaint = make("div", {}, make("p", { class: "soft" }, "Give the concept a name, choose a photo, and paint what shows the concept, on two photos or, better, five and more; those with a tick have a mask. What is not painted counts as not showing it."), photos, painter.element, download);
+
+const inScenes = make("div", {}, make("fieldset", {}, make("legend", {}, "Photos without it that pictures of textures are pasted into, to learn them as parts of a scene"), context), uploads("context", "or drop such photos.", () => "scenes", (set) => remember("context", [...recall("context", []), set])));
 
 panel.append(
   make("div", { class: "columns" },
-    make("div", { class: "card" }, make("h2", {}, "What shows the concept?"), make("div", { class: "row" }, field("Its name", name)),
+    make("div", { class: "card" }, make("h2", {}, "What shows the concept?"), make("div", { class: "row" }, field("Its name", name), names),
       make("fieldset", {}, make("legend", {}, "I have"), make("div", { class: "choices" }, how.pictures.element, how.painted.element)), byPictures, byPaint),
     make("div", { class: "card" }, make("h2", {}, "What does not?"),
       make("p", { class: "soft" }, "Pictures of other things, alike in all but the concept."),
       make("fieldset", {}, make("legend", {}, "Without the concept"), random), uploads("random", "or drop pictures without it.", () => "other", (set) => remember("random", [...recall("random", []), set])),
-      make("details", {}, make("summary", {}, "More"),
-        make("fieldset", {}, make("legend", {}, "Photos that pictures of textures are pasted into, to learn them as parts of a scene"), context),
-        make("fieldset", {}, make("legend", {}, "Layers of the network"), layers)), start)),
+      make("fieldset", {}, make("legend", {}, "Layers of the network to compare"), layers),
+      make("details", {}, count, others),
+      make("details", {}, make("summary", {}, "More: photos without it, textures in scenes, patients"),
+        make("fieldset", {}, make("legend", {}, "Photos like yours that show none of it, 19 or more, to mark what is clearly seen"), absent), uploads("absent", "or drop such photos.", () => "without it", (set) => remember("absent", [...recall("absent", []), set])),
+        inScenes,
+        make("div", { class: "row" }, field("Which pictures belong together, such as those of one patient: a regular expression of their names", groups)),
+        make("div", { class: "row" }, field("A set that is not needed any more", removed), remove)), start, needs)),
   result, said,
 );
 
@@ -80,25 +90,38 @@ function fit() {
   said.textContent = "";
   const painted = how.painted.input.checked;
   return begin("fit", {
-    concept: name.value.trim(), shown: painted ? "" : shown.value, random: checked(random), context: painted ? [] : checked(context), layers: checked(layers),
+    concept: name.value.trim(), shown: painted ? "" : shown.value, random: checked(random), context: painted ? [] : checked(context), absent: checked(absent), layers: [...checked(layers), ...checked(others)], groups: groups.value.trim(),
   }, "fit");
 }
 
 async function card() {
-  const told = drafts.value ? await attempt(() => json(at("banks", drafts.value))) : null;
-  cards.replaceChildren(...(told?.cards ?? []).map((one) => make("div", {}, make("p", {}, make("b", {}, one.words)),
-    ...[...one.weak.map((text) => `Too weak: ${text}.`), ...one.remarks.map((text) => `Note: ${text}.`)].map((text) => make("p", { class: "doubt" }, text)),
-    make("details", {}, make("summary", {}, "Figures"), make("table", {}, make("tbody", {}, one.figures.map(([label, text]) => make("tr", {}, make("th", { scope: "row" }, label), make("td", {}, text)))))))));
+  const told = drafts.value ? await attempt(() => json(at("banks", drafts.value))) : null, each = told?.cards ?? [];
+  const first = each.filter((one) => one.layer === told.place), rest = each.filter((one) => one.layer !== told.place);
+  cards.replaceChildren(...first.map(judged), make("p", {}, told?.advice ?? ""),
+    rest.length ? make("details", {}, make("summary", {}, "At its other layers"), rest.map(judged)) : "");
+}
+
+/** How good a concept is at a layer. */
+function judged(one) {
+  return make("div", {}, make("p", {}, make("b", {}, one.words)),
+    [...one.weak.map((text) => `Too weak: ${text}.`), ...one.remarks.map((text) => `Note: ${text}.`)].map((text) => make("p", { class: "doubt" }, text)),
+    make("details", {}, make("summary", {}, "Figures"), make("table", {}, make("tbody", {}, one.figures.map(([label, text]) => make("tr", {}, make("th", { scope: "row" }, label), make("td", {}, text)))))));
 }
 
 function look() {
-  if (!chosen().length) { complain("Choose photos in 'See the map' first."); return; }
+  if (!store.photos.length) { complain("There are no photos yet; drop some in 'See the map'."); return; }
   explain(drafts.value, []);
+}
+
+/** Whether the bank has a concept of this name, whose place the draft would take. */
+function replaced() {
+  const of = (one) => store.banks.find(({ name: known }) => known === one)?.concepts ?? [];
+  return of(drafts.value).some((concept) => of(bank.value.trim()).includes(concept));
 }
 
 async function save() {
   await attempt(async () => {
-    const { bank: saved } = await post("save", { draft: drafts.value, bank: bank.value.trim() });
+    const { bank: saved } = await post("save", { draft: drafts.value, bank: bank.value.trim(), instead: replaced() });
     remember("bank", saved);
     remember("concepts", null);
     await refresh();
@@ -106,18 +129,33 @@ async function save() {
   });
 }
 
+/** Offer the layers that are worth asking about, and behind a click all others. */
+function offerLayers() {
+  const known = store.layers.map((layer) => layer.name), picked = recall("layers", []).filter((layer) => known.includes(layer));
+  const now = picked.length ? picked : store.layers.filter((layer) => layer.first).map((layer) => layer.name);
+  const changed = () => { remember("layers", [...checked(layers), ...checked(others)]); render(); };
+  const places = Object.fromEntries(store.layers.map(({ name: layer, grid }) => [layer, `${layer} (${grid.join(" × ")} places)`]));
+  const some = (worth) => store.layers.filter((layer) => layer.worth === worth).map((layer) => layer.name);
+  boxes(layers, some(true), now, changed, "", (layer) => places[layer]);
+  boxes(others, some(false), now, changed, "", (layer) => places[layer]);
+  count.textContent = `${some(false).length} more layers`;
+  count.parentElement.hidden = !some(false).length;
+}
+
 function render() {
   const sets = Object.keys(store.sets), painted = how.painted.input.checked;
   byPictures.hidden = painted;
+  fill(removed, sets.length ? sets : [NONE]);
   remove.disabled = !sets.length;
+  inScenes.hidden = painted;
+  names.replaceChildren(...Object.keys(store.painted).map((text) => make("option", { value: text })));
   byPaint.hidden = !painted;
   fill(shown, sets.length ? sets : [NONE], recall("shown", shown.value));
-  for (const [key, element] of [["random", random], ["context", context]]) {
+  for (const [key, element] of [["random", random], ["context", context], ["absent", absent]]) {
     const others = sets.filter((set) => painted || set !== shown.value);
-    boxes(element, others, recall(key, []), () => { remember(key, checked(element)); render(); }, "No sets yet.");
+    boxes(element, others, recall(key, []), () => { remember(key, checked(element)); render(); }, "No other sets yet.", (set) => `${set} (${store.sets[set].length})`);
   }
-  const first = store.layers.filter((layer) => layer.first).map((layer) => layer.name);
-  boxes(layers, store.layers.map((layer) => layer.name), recall("layers", first), () => { remember("layers", checked(layers)); render(); });
+  offerLayers();
   const marked = store.painted[name.value.trim()] ?? [];
   renew(photos, store.photos, () => store.photos.map((photo) => thumb(photo, at("photos", photo), () => open(photo))));
   press(photos, [recall("painting", null)]);
@@ -127,10 +165,15 @@ function render() {
   }
   download.hidden = !marked.length;
   download.href = at("masks", name.value.trim());
-  start.disabled = !name.value.trim() || !checked(layers).length || (painted ? !marked.length : !sets.length || !checked(random).length);
+  const missing = [!name.value.trim() && "a name", painted && !marked.length && "a painted photo", !painted && !sets.length && "pictures that show it",
+    !painted && !checked(random).length && "pictures without it", !checked(layers).length && !checked(others).length && "a layer"].filter(Boolean);
+  needs.textContent = missing.length ? `Still missing: ${missing.join(", ")}.` : "";
+  start.disabled = missing.length > 0;
   const waiting = store.banks.filter((one) => one.name.startsWith("draft: ")).map((one) => one.name);
   fill(drafts, waiting, recall("draft", drafts.value));
   result.hidden = !waiting.length;
+  saving.textContent = replaced() ? "Replace it there" : "Save";
+  saving.disabled = !bank.value.trim();
   banks.replaceChildren(...store.banks.filter((one) => !one.name.startsWith("draft: ")).map((one) => make("option", { value: one.name })));
   if (drafts.value !== cards.dataset.of) { cards.dataset.of = drafts.value; card(); }
 }

@@ -1,16 +1,8 @@
-// Elements from text that is never read as markup.
+// Controls of the page, made as the viewer makes its elements.
 
-/** Make an element: `on` holds its listeners, `null` children are left out, and text stays text. */
-export function make(tag, { on = {}, ...attributes } = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value === true) element.setAttribute(name, "");
-    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
-  }
-  for (const [kind, listener] of Object.entries(on)) element.addEventListener(kind, listener);
-  element.append(...children.flat().filter((child) => child !== null));
-  return element;
-}
+import { make } from "/viewer/dom.js";
+
+export { make };
 
 export function button(text, click, attributes = {}) {
   return make("button", { type: "button", on: { click }, ...attributes }, text);
@@ -35,9 +27,9 @@ export function fill(select, texts, chosen = select.value) {
   if (texts.includes(chosen)) select.value = chosen;
 }
 
-/** Fill an element with boxes to check, one for each text; `chosen` are checked. */
-export function boxes(element, texts, chosen, changed, nothing = "") {
-  renew(element, texts, () => (texts.length || !nothing ? texts.map((text) => make("label", {}, make("input", { type: "checkbox", value: text, on: { change: changed } }), ` ${text}`)) : [make("span", { class: "soft" }, nothing)]));
+/** Fill an element with boxes to check, one for each text, as `words` put it; `chosen` are checked. */
+export function boxes(element, texts, chosen, changed, nothing = "", words = (text) => text) {
+  renew(element, texts.map((text) => [text, words(text)]), () => (texts.length || !nothing ? texts.map((text) => make("label", {}, make("input", { type: "checkbox", value: text, on: { change: changed } }), ` ${words(text)}`)) : [make("span", { class: "soft" }, nothing)]));
   for (const box of element.querySelectorAll("input")) box.checked = chosen.includes(box.value);
 }
 

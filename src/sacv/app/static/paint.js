@@ -5,6 +5,8 @@ import { button, field, make } from "./dom.js";
 
 /** Greatest side of the picture that is painted on; the app enlarges the mask to the photo. */
 const SIDE = 1000;
+/** Greatest height of the picture, in percent of the window, so that the tools stay in sight. */
+const HIGHEST = 72;
 const COLOUR = "#ffb000";
 const TOOLS = [["brush", "Brush"], ["erase", "Eraser"], ["polygon", "Polygon"]];
 
@@ -35,6 +37,7 @@ export class Painter {
   async open(photo, mask = null, operations = []) {
     this.picture.src = `${at("photos", photo)}?side=${SIDE}`;
     await this.picture.decode();
+    this.sheet.style.maxWidth = `${(HIGHEST * this.picture.naturalWidth) / this.picture.naturalHeight}vh`;
     this.element.hidden = false;
     for (const canvas of [this.mask, this.marks]) [canvas.width, canvas.height] = [this.picture.naturalWidth, this.picture.naturalHeight];
     Object.assign(this, { operations, base: null, corners: [], stroke: null, cursor: null });

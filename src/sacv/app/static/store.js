@@ -2,7 +2,7 @@
 
 import { at, json } from "./api.js";
 
-export const store = { photos: [], sets: {}, painted: {}, banks: [], classes: [], layers: [], explanations: [], model: "", folder: "" };
+export const store = { photos: [], sets: {}, painted: {}, banks: [], classes: [], layers: [], explanations: [], said: {}, model: "", folder: "" };
 const listeners = [];
 
 /** Call a function now and whenever what there is may have changed. */
@@ -26,9 +26,9 @@ export function remember(key, value) {
 
 const trouble = document.getElementById("trouble");
 
-/** Say what went wrong, until the next thing is done. */
+/** Say what went wrong, until the next thing is done; files are named from the app's folder on. */
 export function complain(text) {
-  trouble.textContent = text;
+  trouble.textContent = text.replaceAll(`${store.folder}/`, "");
   trouble.hidden = !text;
   if (text) trouble.scrollIntoView({ block: "nearest" });
 }

@@ -1,6 +1,5 @@
 // What if a region were otherwise: paint it, take a concept or its pixels out, and see the classes move.
 
-import { at } from "./api.js";
 import { button, field, fill, make } from "./dom.js";
 import { begin, finished } from "./jobs.js";
 import { Painter } from "./paint.js";
@@ -15,12 +14,13 @@ const bank = kept("whatif bank", make("select")), concept = kept("whatif concept
 const inside = make("div", { class: "row" }, field("From the bank", bank), field("Concept", concept), field("Layer", layer));
 const painter = new Painter(() => { remember("whatif strokes", [photo.value, painter.operations]); render(); });
 const start = button("See what moves", () => question(), { class: "main" });
+const needs = make("p", { class: "soft", role: "status" });
 const answer = make("div", { role: "status" });
 
 how.value = recall("way", "concept");
 panel.append(make("div", { class: "columns" },
   make("div", { class: "card" }, make("h2", {}, "Paint the region"), make("div", { class: "row" }, field("Photo", photo)), painter.element),
-  make("div", { class: "card" }, make("h2", {}, "Take out there"), make("div", { class: "row" }, field("What", how)), inside, start, answer)));
+  make("div", { class: "card" }, make("h2", {}, "Take out there"), make("div", { class: "row" }, field("What", how)), inside, start, needs, answer)));
 
 async function open(name) {
   remember("whatif photo", name);
@@ -58,8 +58,8 @@ function tell(classes) {
   const [most] = [...classes].sort((one, other) => Math.abs(other.after - other.before) - Math.abs(one.after - one.before));
   const change = most.after - most.before;
   answer.replaceChildren(
-    make("p", {}, make("b", {}, Math.abs(change) < 0.005 ? "Hardly anything moves." : `${most.name} moves most: its logit ${change < 0 ? "falls" : "rises"} by ${number(Math.abs(change))}.`)),
-    make("table", {}, make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "class"), ...["before", "after", "change", "probability"].map((text) => make("th", { scope: "col", class: "number" }, text)))),
+    make("p", {}, make("b", {}, Math.abs(change) < 0.005 ? "Hardly anything moves." : `${most.name} moves most: its score ${change < 0 ? "falls" : "rises"} by ${number(Math.abs(change))}.`)),
+    make("table", {}, make("caption", { class: "soft" }, "Scores are logits, before the softmax."), make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "class"), ...["before", "after", "change", "probability"].map((text) => make("th", { scope: "col", class: "number" }, text)))),
       make("tbody", {}, classes.map((one) => make("tr", {}, make("th", { scope: "row" }, one.name),
         ...[number(one.before), number(one.after), `${one.after < one.before ? "\u2212" : "+"}${number(Math.abs(one.after - one.before))}`, `${percent(one.probability[0])} → ${percent(one.probability[1])}`].map((text) => make("td", { class: "number" }, text)))))));
 }
@@ -75,8 +75,10 @@ function render() {
   fill(bank, fit.map((one) => one.name), recall("whatif bank", bank.value));
   const told = fit.find((one) => one.name === bank.value);
   fill(concept, told?.concepts ?? [], recall("whatif concept", concept.value));
-  fill(layer, told?.layers ?? [], recall("whatif layer", layer.value));
+  fill(layer, told?.layers ?? [], recall("whatif layer", layer.value || told?.contribution));
   inside.hidden = how.value !== "concept";
+  needs.textContent = !photo.value ? "Drop photos in 'See the map' first." : painter.empty ? "Still missing: a region, painted on the photo."
+    : how.value === "concept" && !concept.value ? "Still missing: a concept; make one first, or take out the pixels." : "";
   start.disabled = !photo.value || painter.empty || (how.value === "concept" && !concept.value);
 }
 

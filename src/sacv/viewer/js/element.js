@@ -1,26 +1,22 @@
 // <sacv-viewer>: an explanation, drawn from `element.data`; it tells of what is chosen by `selection` events.
 
-import { make, picker } from "./dom.js";
+import { make, picker, term } from "./dom.js";
 import { Found } from "./found.js";
 import { Gallery, Patches } from "./gallery.js";
+import { Legend } from "./legend.js";
+import { fragmentOf, readFragment } from "./link.js";
 import { Pane } from "./pane.js";
-import { Details, Legend, Scores, Values } from "./panels.js";
+import { checked, Details, Scores, Values } from "./panels.js";
+import { save } from "./save.js";
 import { STYLE } from "./style.js";
-import { MEANING, number, percent, sentence, shortName } from "./words.js";
-
-const KINDS = [
-  ["relevance", "where it is seen", MEANING.relevance],
-  ["contribution", "what it counts for", MEANING.contribution],
-  ["present", "clearly seen", MEANING.present],
-  ["chance", "not by chance", MEANING.chance],
-];
+import { KIND_WORDS, KINDS, MEANING, number, percent, reckoning, sentence, shortName } from "./words.js";
 
 const KEYS = [
   ["← →", "picture before, after"], ["↑ ↓", "concept before, after"], ["[ ]", "layer before, after"],
   [", .", "target before, after"], ["1 2 3 4", "the four maps"], ["shift + arrows", "move the marker by a cell"],
   ["enter", "pin the marker, or let it go"], ["o O", "map more transparent, more opaque"],
   ["t T", "threshold lower, higher"], ["s", "common or own scale"], ["c", "two maps side by side"],
-  ["d", "light or dark"], ["?", "this help"], ["esc", "let the pin go, close this"],
+  ["p P", "save as PNG, as SVG"], ["d", "light or dark"], ["?", "this help"], ["esc", "let the pin go, close this"],
 ];
 
 class SacvViewer extends HTMLElement {
@@ -52,6 +48,17 @@ class SacvViewer extends HTMLElement {
     };
   }
 
+  /** What is chosen as the fragment of a link. */
+  get fragment() {
+    return fragmentOf(this.found, this.view);
+  }
+
+  /** Show what the fragment of a link names; what is not there is said. */
+  open(fragment) {
+    const { changes, missing } = readFragment(this.found, fragment, this.view);
+    this.choose(changes, missing);
+  }
+
   get data() {
     return this.given ?? null;
   }
@@ -66,7 +73,7 @@ class SacvViewer extends HTMLElement {
     Object.assign(start, this.first(start));
     start.slice = found.bestSlice(start);
     this.state = {
-      views: [start], active: 0, opacity: 0.75, thresholds: { relevance: 0, contribution: 0 }, own: false, pin: null, hover: null,
+      views: [start], active: 0, opacity: 0.6, thresholds: { relevance: 0, contribution: 0 }, own: false, pin: null, hover: null, missing: [],
     };
     this.build();
     this.render();
@@ -91,11 +98,12 @@ class SacvViewer extends HTMLElement {
       target: picker("target", "target", found.targets, [], (target) => choose({ target })),
     };
     this.pickers.target.element.hidden = found.targets.length < 2;
-    this.kinds = KINDS.map(([kind, text, meaning], at) => make("button", {
-      type: "button", "data-kind": kind, title: `${kind === "contribution" ? `${meaning}${found.header.meaning}.` : meaning} (key ${at + 1})`,
+    this.kinds = KINDS.map((kind, at) => make("button", {
+      type: "button", "data-kind": kind, title: `${MEANING[kind]}${kind === "contribution" ? `${found.header.meaning}.` : ""} (key ${at + 1})`,
       on: { click: () => choose({ kind }) },
-    }, text));
+    }, KIND_WORDS[kind]));
     this.say = make("h1");
+    this.figures = make("p", { class: "soft figures" });
     this.doubts = make("div", { role: "status" });
     this.compare = make("button", { type: "button", "aria-pressed": "false", on: { click: () => this.toggleCompare() } }, "side by side");
     const button = (text, label, click) => make("button", { type: "button", title: label, "aria-label": label, on: { click } }, text);
@@ -107,11 +115,10 @@ class SacvViewer extends HTMLElement {
     this.own = make("button", { type: "button", on: { click: () => this.set({ own: !this.state.own }) } }, "own scale");
     this.own.title = "Colours from the least to the greatest value of this map alone, rather than of all maps of the layer";
     this.values = new Values(found, (concept) => choose({ concept }), show);
-    this.legend = new Legend(found, show);
     this.gallery = new Gallery(found, (image) => choose({ image }));
-    this.patches = new Patches(found, (image, pin) => { choose({ image }); this.set({ pin }); this.panes[0].stage.scrollIntoView({ block: "nearest" }); });
+    this.patches = new Patches(found, (place, pin) => { choose(place); this.set({ pin }); this.panes[0].stage.scrollIntoView({ block: "nearest" }); });
     this.scores = new Scores(found, (at) => choose(at), show);
-    this.details = new Details(found);
+    this.details = new Details(found, show);
     this.panes = [];
     this.frames = make("div", { class: "panes" });
     this.popup = make("div", { popover: "auto", role: "dialog", "aria-label": "meaning" });
@@ -119,16 +126,17 @@ class SacvViewer extends HTMLElement {
       make("table", {}, make("tbody", {}, KEYS.map(([key, text]) => make("tr", {}, make("th", { scope: "row" }, make("kbd", {}, key)), make("td", {}, text))))),
       make("form", { method: "dialog" }, make("button", {}, "Close")));
     this.shadowRoot.replaceChildren(
-      make("header", {}, make("div", { class: "say" }, this.say, this.doubts),
+      make("header", {}, make("div", { class: "say" }, this.say, this.figures, this.doubts),
         make("div", { class: "group" }, button("◐", "light or dark", () => this.toggleTheme()), button("?", "help: keys", () => this.help.showModal()))),
       make(this.closest("main") ? "div" : "main", { class: "main" },
         make("div", { class: "bar", role: "group", "aria-label": "what is shown" },
           make("div", { class: "steps" }, step(-1), this.pickers.image.element, step(1)), this.pickers.concept.element, this.pickers.layer.element, this.pickers.target.element,
-          make("div", { class: "group", role: "group", "aria-label": "map" }, this.kinds), this.compare),
+          make("div", { class: "group kinds", role: "group", "aria-label": "map" }, this.kinds, this.compare)),
         make("div", { class: "work" }, this.frames,
           make("div", { class: "side" },
-            make("section", { class: "card", "aria-label": "legend" }, this.legend.element, this.sliders.opacity.element, this.sliders.threshold.element, this.own),
-            this.values.element)),
+            this.values.element,
+            make("section", { class: "card", "aria-label": "how the map is drawn" }, this.sliders.opacity.element, this.sliders.threshold.element,
+              make("div", { class: "group" }, this.own, ...["png", "svg"].map((kind) => button(`save as ${kind.toUpperCase()}`, `save as ${kind.toUpperCase()}: the picture with its map and legend`, () => this.save(kind))))))),
         this.patches.element, this.gallery.element, this.scores.element, this.details.element),
       this.popup, this.help,
     );
@@ -145,12 +153,12 @@ class SacvViewer extends HTMLElement {
     return this.state.views[this.state.active];
   }
 
-  /** Choose image, concept, layer, target or kind in the active pane. */
-  choose(changes) {
+  /** Choose image, concept, layer, target or kind in the active pane; `missing` says what a link names in vain. */
+  choose(changes, missing = []) {
     const view = { ...this.view, ...changes }, planes = this.found.images[view.image].planes;
     if (planes.length && !("slice" in changes)) view.slice = this.found.bestSlice(view);
     const views = this.state.views.map((one, at) => (at === this.state.active ? view : one));
-    this.set({ views, ...("image" in changes && changes.image !== this.view.image ? { pin: null, hover: null } : {}) });
+    this.set({ views, missing, ...("image" in changes && changes.image !== this.view.image ? { pin: null, hover: null } : {}) });
   }
 
   set(changes) {
@@ -174,6 +182,11 @@ class SacvViewer extends HTMLElement {
     this.setAttribute("theme", dark === "dark" ? "light" : "dark");
   }
 
+  /** Save what is shown as "png" or "svg". */
+  save(kind) {
+    return save(this.found, this.panes, kind);
+  }
+
   explain(title, text) {
     this.popup.replaceChildren(make("h2", {}, title), make("p", {}, text));
     this.popup.showPopover();
@@ -187,25 +200,26 @@ class SacvViewer extends HTMLElement {
     this.panes.forEach((pane, at) => {
       const view = state.views[at], label = this.describe(view);
       pane.draw(view, state, label);
+      pane.legend.render(view, pane.scale, state.thresholds[view.kind]);
       pane.caption.textContent = state.views.length > 1 ? `${at === state.active ? "▸ " : ""}${this.caption(view)}` : "";
       pane.caption.title = found.images[view.image].path;
     });
-    const view = this.view, scale = this.panes[state.active].scale;
-    this.speak(view);
+    const view = this.view, scale = this.panes[state.active].scale, said = this.speak(view);
     for (const [name, { select }] of Object.entries(this.pickers)) select.value = view[name];
     this.kinds.forEach((button, at) => {
-      button.setAttribute("aria-pressed", String(KINDS[at][0] === view.kind));
-      button.disabled = !found.offers(KINDS[at][0], view) && KINDS[at][0] !== view.kind;
+      button.setAttribute("aria-pressed", String(KINDS[at] === view.kind));
+      button.disabled = !found.offers(KINDS[at], view) && KINDS[at] !== view.kind;
     });
     this.compare.setAttribute("aria-pressed", String(state.views.length > 1));
     this.own.setAttribute("aria-pressed", String(state.own));
     this.showSliders(view, scale);
-    this.legend.render(view, scale);
     this.patches.render(view);
     this.gallery.render(view);
     this.scores.render(view);
-    this.details.render(view);
+    this.details.render(view, said);
     this.point();
+    clearTimeout(this.warming);
+    this.warming = setTimeout(() => found.warm(view), 50);
   }
 
   showSliders(view, scale) {
@@ -228,6 +242,8 @@ class SacvViewer extends HTMLElement {
       sliced: (plane, slice) => { activate(); this.choose(slice === null ? { plane } : { plane, slice }); },
     });
     pane.again = () => this.render();
+    pane.legend = new Legend(this.found, (title, text) => this.explain(title, text));
+    pane.element.append(pane.legend.element);
     pane.stage.addEventListener("focus", activate);
     this.panes.push(pane);
     this.frames.append(pane.element);
@@ -244,7 +260,7 @@ class SacvViewer extends HTMLElement {
     const { found } = this, [target, logit] = found.images[view.image].targets[view.target];
     return {
       concept: found.concepts[view.concept], target, logit, share: found.share(view), score: found.score("sacv_score", view),
-      kind: found.header.cards[view.layer][view.concept].line, unit: found.header.units[view.target], silent: found.silent(view),
+      value: found.header.values[view.target], kind: found.header.cards[view.layer][view.concept].line, unit: found.header.units[view.target], silent: found.silent(view),
     };
   }
 
@@ -253,22 +269,23 @@ class SacvViewer extends HTMLElement {
   }
 
   caption({ image, concept, layer, target, kind }) {
-    const { found } = this, name = KINDS.find(([one]) => one === kind)[1];
-    return `${shortName(found.images[image].path)}: ${found.concepts[concept]}, ${name}, ${found.layers[layer].name}`
+    const { found } = this;
+    return `${shortName(found.images[image].path)}: ${found.concepts[concept]}, ${KIND_WORDS[kind]}, ${found.layers[layer].name}`
       + (found.targets.length > 1 ? `, ${found.targets[target]}` : "");
   }
 
-  /** Say what is seen, and once what speaks against it. */
+  /** Say what is seen, and once what speaks against it; gives the doubts that were said. */
   speak(view) {
-    const pieces = sentence(this.seen(view));
-    this.say.replaceChildren(...pieces.map(({ text, name }) => (name ? make("b", {}, text) : text)));
-    this.say.title = `${MEANING.score} ${MEANING.logit}`;
-    const card = this.found.header.cards[view.layer][view.concept], [, doubts] = this.found.trust(view);
-    const there = this.found.share(view) > 0 ? doubts : [];
+    const seen = this.seen(view), show = (title, text) => this.explain(title, text);
+    this.say.replaceChildren(...sentence(seen).map(({ text, name }) => (name ? make("b", {}, text) : text)));
+    this.figures.replaceChildren(...reckoning(seen).map(({ text, meaning }) => (meaning ? term(text, meaning, show) : text)));
+    const card = this.found.header.cards[view.layer][view.concept], doubts = seen.share > 0 ? this.found.doubts(view) : [];
     this.doubts.replaceChildren(
+      ...this.state.missing.map((text) => make("p", { class: "note" }, text)),
       ...(card.weak ? card.notes.map((text) => make("p", { class: "doubt" }, text)) : []),
-      ...(there.length ? [make("p", { class: "doubt", title: MEANING.trust }, `Doubt: ${there.join("; ")}.`)] : []),
+      ...doubts.map((one) => checked(one, show)),
     );
+    return doubts.map(({ text }) => text);
   }
 
   step(name, by) {
@@ -295,13 +312,13 @@ class SacvViewer extends HTMLElement {
     const deeds = {
       "[": () => this.step("layer", -1), "]": () => this.step("layer", 1), ",": () => this.step("target", -1), ".": () => this.step("target", 1),
       o: () => this.set({ opacity: step(-0.1) }), O: () => this.set({ opacity: step(0.1) }), t: () => lift(-1), T: () => lift(1),
-      s: () => this.set({ own: !state.own }), c: () => this.toggleCompare(), d: () => this.toggleTheme(), "?": () => this.help.showModal(),
+      s: () => this.set({ own: !state.own }), c: () => this.toggleCompare(), p: () => this.save("png"), P: () => this.save("svg"), d: () => this.toggleTheme(), "?": () => this.help.showModal(),
       Escape: () => this.set({ pin: null, hover: null }),
     };
     const kind = KINDS[Number(event.key) - 1];
     if (arrows && event.shiftKey) this.walk(...arrows);
     else if (arrows) this.step(arrows[0] ? "concept" : "image", arrows[0] + arrows[1]);
-    else if (kind) { if (this.found.offers(kind[0], this.view)) this.choose({ kind: kind[0] }); }
+    else if (kind) { if (this.found.offers(kind, this.view)) this.choose({ kind }); }
     else if (event.key === "Enter" && inside.classList?.contains("stage")) this.set({ pin: state.hover, hover: null });
     else if (deeds[event.key]) deeds[event.key]();
     else return;

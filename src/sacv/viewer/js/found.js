@@ -100,7 +100,15 @@ export class Found {
     let best = 0;
     for (let place = 1; place < values.length; place++) if (values[place] > values[best]) best = place;
     const cell = [Math.floor(best / (grid[1] * grid[2])), Math.floor(best / grid[2]) % grid[1], best % grid[2]][axis];
-    return Math.floor(((cell + 0.5) * captions.length) / grid[axis]);
+    return middle(cell, captions.length, grid[axis]);
+  }
+
+  /** The slices in the middle of each cell that a plane goes through; of a picture one, without a number. */
+  slices({ image, layer, plane }) {
+    const { planes } = this.images[image];
+    if (!planes.length) return [undefined];
+    const { axis, captions } = planes[plane], cells = this.layers[layer].grid[axis];
+    return Array.from({ length: cells }, (_, cell) => middle(cell, captions.length, cells));
   }
 
   /** A score of a picture, or NaN. */
@@ -122,9 +130,23 @@ export class Found {
     return this.score(line === "present" ? "present" : line ? "relevance_significant" : "relevant", at);
   }
 
-  /** Trust line and doubts. */
-  trust({ image, concept, layer, target }) {
-    return this.header.trust[target][layer][concept][image];
+  /** What was checked of a picture: [{text, figure, doubt}], doubts first. */
+  checks({ image, concept, layer, target }) {
+    const { checks, sentences } = this.header;
+    return checks[target][layer][concept][image].map(([kind, figure]) => ({ text: sentences[kind][0], figure, doubt: sentences[kind][1] }));
+  }
+
+  /** What speaks against its maps. */
+  doubts(at) {
+    return this.checks(at).filter(({ doubt }) => doubt);
+  }
+
+  /** Decode what the pointer will ask for at a layer, so that it need not wait. */
+  warm({ layer, target }) {
+    for (const kind of ["relevance", "contribution", "present", "relevance_marks", "contribution_marks"]) {
+      const name = this.nameOf(kind, layer, target);
+      if (name !== null) this.whole(name);
+    }
   }
 
   /** The least and greatest value of the locations that count: at a layer for all, or of one map alone. */
@@ -162,13 +184,16 @@ export class Found {
     return sides(this.layers[layer].grid, planes.length ? planes[plane] : null);
   }
 
+  /** The bytes of a picture, a JPEG. */
+  file({ image, plane, slice }) {
+    return this.arrays[`pictures/${image}/${this.images[image].planes.length ? `${plane}/${slice}` : "0"}`];
+  }
+
   /** The address of a picture, made when it is first needed. */
   picture(image, plane = 0, slice = 0) {
-    const name = `pictures/${image}/${this.images[image].planes.length ? `${plane}/${slice}` : "0"}`;
-    if (!this.urls.has(name)) {
-      this.urls.set(name, URL.createObjectURL(new Blob([this.arrays[name]], { type: "image/jpeg" })));
-    }
-    return this.urls.get(name);
+    const bytes = this.file({ image, plane, slice });
+    if (!this.urls.has(bytes)) this.urls.set(bytes, URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" })));
+    return this.urls.get(bytes);
   }
 
   /** Let go of all pictures. */
@@ -179,6 +204,10 @@ export class Found {
 }
 
 const NOTHING = [0, 1];
+
+function middle(cell, slices, cells) {
+  return Math.floor(((cell + 0.5) * slices) / cells);
+}
 
 /** Least and greatest finite value, of those that count. */
 export function extent(values, counted) {
@@ -216,8 +245,9 @@ export function cut({ values, grid }, plane, cell) {
  * @param {number} count how many
  * @param {number} sign 1 for the greatest, -1 for the least
  * @param {Array<{values}|null>} counted by map, which locations may be taken
+ * @param {Array} wholes by map, what it is of: maps of the same that follow each other are neighbouring slices
  */
-export function extremes(maps, count, sign, counted = []) {
+export function extremes(maps, count, sign, counted = [], wholes = maps) {
   const all = [];
   maps.forEach(({ values, columns }, map) => {
     const best = [];
@@ -236,7 +266,7 @@ export function extremes(maps, count, sign, counted = []) {
   all.sort((one, other) => other.key - one.key || one.map - other.map || one.row - other.row || one.column - other.column);
   const taken = [];
   for (const one of all) {
-    const near = (t) => t.map === one.map && Math.abs(t.row - one.row) <= 1 && Math.abs(t.column - one.column) <= 1;
+    const near = (t) => wholes[t.map] === wholes[one.map] && Math.max(Math.abs(t.map - one.map), Math.abs(t.row - one.row), Math.abs(t.column - one.column)) <= 1;
     if (taken.length < count && !taken.some(near)) taken.push(one);
   }
   return taken;

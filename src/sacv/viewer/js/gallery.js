@@ -23,7 +23,7 @@ const FILTERS = [
   ["all pictures", () => true],
   ["where the concept is seen", (found, at) => found.share(at) > 0],
   ["where it is not seen", (found, at) => !(found.share(at) > 0)],
-  ["with a doubt", (found, at) => found.trust(at)[1].length > 0],
+  ["with a doubt", (found, at) => found.doubts(at).length > 0],
 ];
 
 /** The pictures, in an order, as far as a filter lets them through. */
@@ -102,17 +102,16 @@ export class Patches {
     const key = JSON.stringify([view.concept, view.layer, view.target, kind, view.plane]);
     if (key === this.shown) return;
     this.shown = key;
-    const volumes = found.images.some((image) => image.planes.length);
-    this.element.hidden = volumes || !found.offers(kind, view);
+    this.element.hidden = !found.offers(kind, view);
     if (this.element.hidden) return;
-    const maps = found.images.map((_, image) => found.flat(kind, { ...view, image }));
-    const counted = found.images.map((_, image) => found.flat("inside", { ...view, image }));
+    const each = found.images.flatMap((_, image) => found.slices({ ...view, image }).map((slice) => ({ ...view, image, slice })));
+    const maps = each.map((at) => found.flat(kind, at)), counted = each.map((at) => found.flat("inside", at));
     const words = kind === "contribution" ? ["Places most for it", "Places most against it"]
       : ["Most relevant places", "Least relevant places"];
     [this.most, this.least].forEach((strip, end) => {
       this.titles[end].textContent = `${words[end]}, in all pictures`;
-      const places = extremes(maps, PATCHES, end ? -1 : 1, counted);
-      strip.replaceChildren(...places.map((one) => this.patch({ ...view, image: one.map }, one)));
+      const places = extremes(maps, PATCHES, end ? -1 : 1, counted, each.map(({ image }) => image));
+      strip.replaceChildren(...places.map((one) => this.patch(each[one.map], one)));
     });
   }
 
@@ -120,10 +119,12 @@ export class Patches {
     const { found } = this, image = found.images[view.image], { cell, field } = found.boxes(view, row, column);
     const canvas = make("canvas", { width: PATCH, height: PATCH });
     const other = found.flat("contribution", view), [rows, columns] = found.shape(view);
-    const told = `${number(value)} in ${shortName(image.path)}, row ${row + 1} of ${rows}, column ${column + 1} of ${columns}`;
+    const where = image.planes.length ? `${image.planes[view.plane].captions[view.slice]}, ` : "";
+    const told = `${number(value)} in ${shortName(image.path)}, ${where}row ${row + 1} of ${rows}, column ${column + 1} of ${columns}`;
     const more = view.kind !== "contribution" && other ? `; contribution ${number(other.values[row * columns + column])}` : "";
-    crop(found.picture(view.image), canvas, field ?? around(cell), cell);
-    const go = () => this.choose(view.image, { x: (column + 0.5) / columns, y: (row + 0.5) / rows });
+    crop(found.picture(view.image, view.plane, view.slice), canvas, field ?? around(cell), cell);
+    const { slice } = view, place = { x: (column + 0.5) / columns, y: (row + 0.5) / rows };
+    const go = () => this.choose({ image: view.image, ...(slice === undefined ? {} : { slice }) }, place);
     return make("button", { type: "button", title: `${told}${more}\n${image.path}`, on: { click: go } },
       canvas, make("span", { class: "figure" }, number(value)), make("span", { class: "name" }, shortName(image.path)));
   }

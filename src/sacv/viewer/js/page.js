@@ -1,4 +1,4 @@
-// Fills the element of a page from its blocks; each is decoded when it is first needed.
+// Fills the element of a page from its blocks, each decoded when it is first needed, and keeps its address up to date.
 
 import "./element.js";
 
@@ -23,4 +23,12 @@ for (const block of document.querySelectorAll("script[data-name]")) {
     },
   });
 }
-document.querySelector("sacv-viewer").data = { header, arrays };
+const viewer = document.querySelector("sacv-viewer");
+viewer.data = { header, arrays };
+
+if (location.protocol !== "about:") { // as in a frame of a notebook, which has no address of its own
+  const follow = () => { if (location.hash.length > 1) viewer.open(location.hash); };
+  addEventListener("hashchange", follow);
+  follow();
+  viewer.addEventListener("selection", () => { if (!viewer.state.missing.length) history.replaceState(null, "", viewer.fragment); });
+}

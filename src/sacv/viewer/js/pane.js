@@ -5,6 +5,8 @@ import { make } from "./dom.js";
 import { box, coloured, contour, marked, outline } from "./paint.js";
 
 const LONGEST = 640;
+/** How much of its colour a picture loses below a kind of map, so that the colours of the map stand out. */
+const GREY = { relevance: 0.6, contribution: 0.9, present: 0.6, chance: 0.6 };
 /** Around what counts, where masks say so. */
 const AMBER = "#ffbf00";
 
@@ -51,13 +53,15 @@ export class Pane {
 
   /** Draw a view: image, concept, layer, target, kind, plane, slice; with opacity, thresholds and `own` scale. */
   draw(view, { opacity, thresholds, own }, label) {
-    this.view = view;
+    Object.assign(this, { view, label });
     const found = this.found, image = found.images[view.image], address = found.picture(view.image, view.plane, view.slice);
     if (this.photo.getAttribute("src") !== address) this.photo.setAttribute("src", address);
     const [width, height] = sized(image.planes.length ? this.sliceSize(view) : image.size);
     this.stage.style.aspectRatio = `${width} / ${height}`;
     this.stage.classList.toggle("coarse", Math.max(...image.size) < 128);
     this.stage.setAttribute("aria-label", label);
+    this.grey = GREY[view.kind];
+    this.photo.style.filter = `grayscale(${this.grey})`;
     this.colours.style.opacity = opacity;
     const key = JSON.stringify([view, thresholds, own, width, height]);
     if (key !== this.drawn) {

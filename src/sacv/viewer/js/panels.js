@@ -1,6 +1,5 @@
-// What stands beside and below the picture: values of a place, the legend, the table of scores, how it was made.
+// What stands beside and below the picture: values of a place, the table of scores, how it was made.
 
-import { MARKS } from "./colours.js";
 import { make, term } from "./dom.js";
 import { MEANING, number, percent, signed } from "./words.js";
 
@@ -10,7 +9,7 @@ export class Values {
     this.found = found;
     this.title = make("h2", {}, "Point at the picture");
     this.rows = found.concepts.map((concept, at) => {
-      const cells = Array.from({ length: 4 }, () => make("td"));
+      const cells = Array.from({ length: 4 }, () => make("td", {}, " "));
       const name = make("button", { type: "button", class: "plain", on: { click: () => choose(at) } }, concept);
       return { element: make("tr", {}, make("th", { scope: "row" }, name), ...cells), cells };
     });
@@ -20,7 +19,7 @@ export class Values {
         head("counts", MEANING.contribution + found.header.meaning + "."), head("present", MEANING.present),
         head("not by chance", MEANING.chance))),
       make("tbody", {}, this.rows.map(({ element }) => element)));
-    this.element = make("section", { class: "card", "aria-label": "values at a place" }, this.title, this.table);
+    this.element = make("section", { class: "card at-place", "aria-label": "values at a place" }, this.title, this.table);
   }
 
   render(view, cell, pinned) {
@@ -39,51 +38,9 @@ export class Values {
         [value("relevance_marks") && "seen", value("contribution_marks") && "counts"].filter(Boolean).join(", "),
       ] : ["", "", "", ""];
       texts.forEach((text, column) => {
-        if (cells[column].textContent !== text) cells[column].textContent = text;
+        if (cells[column].firstChild.data !== text) cells[column].firstChild.data = text;
       });
     });
-  }
-}
-
-/** The colours and what they mean. */
-export class Legend {
-  constructor(found, show) {
-    this.found = found;
-    this.show = show;
-    this.bar = make("canvas", { class: "ramp", width: 256, height: 1, role: "img", "aria-label": "colour scale" });
-    this.ticks = make("div", { class: "ticks" });
-    this.words = make("p", { class: "legend-words" });
-    this.element = make("div", { class: "legend" }, this.words, this.bar, this.ticks);
-  }
-
-  render(view, scale) {
-    const { found } = this, target = found.images[view.image].targets[view.target][0], line = found.header.cards[view.layer][view.concept].line;
-    const help = (text, meaning) => term(text, meaning, this.show);
-    this.bar.hidden = this.ticks.hidden = scale === null;
-    if (scale !== null) {
-      const context = this.bar.getContext("2d"), pixels = context.createImageData(256, 1);
-      for (let at = 0; at < 256; at++) pixels.data.set([...scale.colours.subarray(at * 3, at * 3 + 3), 255], at * 4);
-      context.putImageData(pixels, 0, 0);
-      const zero = make("span", { class: "zero" }, "0"), share = -scale.low / (scale.high - scale.low);
-      zero.style.left = `${100 * share}%`;
-      zero.hidden = !(share > 0.12 && share < 0.88);
-      this.ticks.replaceChildren(make("span", {}, signed(scale.low)), zero, make("span", {}, signed(scale.high)));
-    }
-    const amber = found.has(`maps/${view.layer}/inside`) ? "; inside the amber line: what counts" : "";
-    const swatch = (mark, text) => make("span", { class: `swatch mark-${mark}` }, text);
-    if (!found.offers(view.kind, view)) this.words.replaceChildren("not drawn: see the note below");
-    else if (view.kind === "relevance") {
-      this.words.replaceChildren(help("how strongly the concept is seen", MEANING.relevance), "; white line: seen",
-        ...(line ? ["; ", help(`black line: clearly seen (${line})`, line === "present" ? MEANING.present : MEANING.chance)] : []));
-    } else if (view.kind === "contribution") {
-      this.words.replaceChildren("blue: against ", target, "; orange: for it, in ",
-        help(found.header.units[view.target], MEANING.contribution + found.header.meaning + "."),
-        ...(found.nameOf("contribution_marks", view.layer, view.target) ? ["; ", help("black line: beats chance", MEANING.lines)] : []));
-    } else if (view.kind === "present") this.words.replaceChildren(swatch(1, ""), help("clearly seen (present)", MEANING.present));
-    else {
-      this.words.replaceChildren(swatch(1, ""), "seen, ", swatch(2, ""), "counts, ", swatch(3, ""), "both: ", help("more than chance", MEANING.chance));
-    }
-    this.words.append(amber);
   }
 }
 
@@ -145,8 +102,9 @@ const SHARES = ["relevant share", "present", "beats chance", "share of places th
 
 /** Everything else: figures of the picture, of the concept's direction, and how all was made. */
 export class Details {
-  constructor(found) {
+  constructor(found, show) {
     this.found = found;
+    this.show = show;
     this.picture = make("div");
     this.direction = make("div");
     const facts = found.header.facts.map(([label, text]) => entry(label, text));
@@ -157,9 +115,11 @@ export class Details {
         found.header.warnings.map((text) => make("p", {}, text))));
   }
 
-  render(view) {
+  /** @param {Array} said checks that are said elsewhere */
+  render(view, said) {
     const { found } = this, image = found.images[view.image], card = found.header.cards[view.layer][view.concept];
-    const layer = found.layers[view.layer], [target, value] = image.targets[view.target], [line] = found.trust(view);
+    const layer = found.layers[view.layer], [target, value] = image.targets[view.target];
+    const checks = found.checks(view).filter(({ text }) => !said.includes(text));
     const valueName = found.header.values[view.target];
     const known = NUMBERS.map(([label, name]) => [label, found.score(name, view)]).filter(([, one]) => Number.isFinite(one));
     this.picture.replaceChildren(make("dl", {}, entry("picture", image.path),
@@ -167,7 +127,7 @@ export class Details {
       image.predicted === null ? null : entry("predicted", `${image.predicted} (${percent(image.probability)})`),
       entry(valueName === "the logit" ? `logit of ${target}` : valueName, number(value)),
       known.map(([label, one]) => entry(label, SHARES.includes(label) ? percent(one) : number(one)))),
-    make("p", { class: "trust" }, line));
+    ...checks.map((one) => checked(one, this.show)));
     this.direction.replaceChildren(make("p", {}, `${found.concepts[view.concept]} at ${layer.name}`),
       make("dl", {}, card.figures.map(([label, text]) => entry(label, text)), entry("receptive field", layer.field)),
       ...[...card.notes, ...layer.notes[view.target]].map((text) => make("p", { class: "note" }, text)));
@@ -176,4 +136,9 @@ export class Details {
 
 function entry(label, text) {
   return make("div", {}, make("dt", {}, label), make("dd", {}, text));
+}
+
+/** A check in a plain sentence, whose figure is one hover or click away. */
+export function checked({ text, figure, doubt }, show) {
+  return make("p", { class: doubt ? "doubt" : "check" }, doubt ? "Doubt: " : "", text, figure ? [" ", term("figure", figure, show)] : []);
 }

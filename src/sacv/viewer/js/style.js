@@ -28,7 +28,7 @@ button[aria-pressed="true"] { background: var(--accent); color: var(--on-accent)
 button:disabled { opacity: .55; cursor: default; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 .plain { background: none; border: 0; padding: 0; text-align: inherit; }
-.term { background: none; border: 0; padding: 0; border-radius: 0; text-decoration: underline dotted; text-underline-offset: .2em; }
+.term { text-align: left; background: none; border: 0; padding: 0; border-radius: 0; text-decoration: underline dotted; text-underline-offset: .2em; }
 .bar { display: flex; flex-wrap: wrap; gap: .6rem .7rem; align-items: end; margin: .8rem 0; }
 .steps { display: flex; gap: .3rem; align-items: end; min-width: 0; } .steps .picker { flex: 1; } .steps select { max-width: 10.5rem; }
 .group { display: flex; flex-wrap: wrap; gap: .3rem; }
@@ -40,9 +40,9 @@ select, input[type="search"] { background: var(--ground); border: 1px solid var(
 .pane { margin: 0; }
 .pane figcaption { font-size: .85rem; color: var(--soft); margin-bottom: .2rem; }
 .pane figcaption:empty { display: none; }
-.stage { position: relative; overflow: hidden; border-radius: .4rem; background: var(--card); cursor: crosshair; touch-action: pan-y; max-height: 78vh; margin: 0 auto; max-width: 100%; }
+.stage { position: relative; overflow: hidden; border-radius: .4rem; background: var(--card); cursor: crosshair; touch-action: pan-y; max-height: 68vh; margin: 0 auto; max-width: 100%; }
 .stage img, .stage canvas { position: absolute; inset: 0; width: 100%; height: 100%; display: block; }
-.stage img { filter: grayscale(.85); user-select: none; }
+.stage img { user-select: none; }
 .stage.coarse img { image-rendering: pixelated; }
 .stage canvas { pointer-events: none; }
 .slices { display: flex; gap: .6rem; align-items: center; margin-top: .4rem; }
@@ -55,7 +55,10 @@ select, input[type="search"] { background: var(--ground); border: 1px solid var(
 .ramp { width: 100%; height: .8rem; border-radius: .2rem; display: block; }
 .ticks { position: relative; display: flex; justify-content: space-between; font-size: .85rem; font-variant-numeric: tabular-nums; }
 .ticks .zero { position: absolute; transform: translateX(-50%); }
-.legend-words { font-size: .9rem; }
+.ends { display: flex; justify-content: space-between; font-size: .85rem; color: var(--soft); }
+.legend { max-width: 38rem; margin: .4rem auto 0; }
+.legend-words { font-size: .95rem; }
+.figures { margin: .1rem 0 0; }
 .swatch { display: inline-block; width: .9em; height: .9em; margin-right: .3em; border-radius: .15em; vertical-align: -.1em; }
 .mark-1 { background: #0072b2; } .mark-2 { background: #e69f00; } .mark-3 { background: #cc79a7; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
@@ -63,7 +66,8 @@ th { text-align: left; font-weight: 500; padding: .2rem .6rem .2rem 0; }
 .scores tbody th { white-space: nowrap; overflow-wrap: normal; max-width: 9rem; overflow: hidden; text-overflow: ellipsis; }
 td { padding: .2rem .6rem .2rem 0; vertical-align: top; }
 thead th { font-size: .82rem; color: var(--soft); }
-.values { width: 100%; font-size: .9rem; }
+.at-place { contain: content; } /* its text changes as the pointer moves; nothing else needs laying out anew */
+.values { width: 100%; font-size: .9rem; table-layout: fixed; }
 .values tbody tr { height: 1.75rem; }
 .values td { text-align: left; }
 .values .current th { font-weight: 700; }
@@ -73,6 +77,7 @@ thead th { font-size: .82rem; color: var(--soft); }
 .figure { font-variant-numeric: tabular-nums; font-weight: 600; }
 .name { display: block; max-width: 100%; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .gallery, .patches, .scores, .details { margin: 1.5rem 0; padding-top: 1rem; border-top: 1px solid var(--line); }
+.gallery, .patches, .scores { content-visibility: auto; contain-intrinsic-size: auto 24rem; }
 .thumbs { list-style: none; margin: 0; padding: .2rem; display: grid; grid-template-columns: repeat(auto-fill, minmax(8.2rem, 1fr)); gap: .6rem; max-height: 34rem; overflow-y: auto; }
 .thumbs li { content-visibility: auto; contain-intrinsic-size: 8.2rem 9.5rem; }
 .thumbs button { width: 100%; padding: .3rem; display: grid; gap: .1rem; font-size: .82rem; text-align: left; }
@@ -93,9 +98,10 @@ dialog::backdrop { background: #0006; }
 kbd { font: inherit; border: 1px solid var(--line); border-radius: .25rem; padding: 0 .35rem; background: var(--card); }
 @media (max-width: 860px) { .work { grid-template-columns: minmax(0, 1fr); } }
 @media (max-width: 560px) {
-  .main, header { padding-left: .8rem; padding-right: .8rem; } h1 { font-size: 1.2rem; } .panes { grid-auto-flow: row; }
-  .bar .picker { flex: 1 1 40%; } .steps { width: 100%; } .bar select { max-width: 100%; width: 100%; } .values th, .values .scores tbody th { white-space: nowrap; overflow-wrap: normal; max-width: 9rem; overflow: hidden; text-overflow: ellipsis; }
-td { padding-right: .3rem; }
+  .main, header { padding-left: .8rem; padding-right: .8rem; } header { padding-top: .6rem; gap: .5rem; } h1 { font-size: 1.15rem; } .panes { grid-auto-flow: row; }
+  .bar { gap: .4rem .5rem; margin: .5rem 0; } .bar .picker { flex: 1 1 40%; } .steps { width: 100%; } .bar select { max-width: 100%; width: 100%; }
+  .kinds { flex-wrap: nowrap; overflow-x: auto; max-width: 100%; padding: 3px; margin: -3px; } .kinds button { flex: none; font-size: .92rem; padding: .25rem .45rem; }
+  .values th { white-space: nowrap; overflow-wrap: normal; max-width: 9rem; overflow: hidden; text-overflow: ellipsis; } td { padding-right: .3rem; }
 }
 @media (prefers-reduced-motion: no-preference) { .stage img { transition: filter .15s; } }
 @media print { .bar, .side .slider { display: none; } .thumbs { max-height: none; } }

@@ -25,6 +25,10 @@ function themeOf({ dataset, classList }) {
 function render({ model, el }) {
   const header = JSON.parse(model.get("header")), viewer = document.createElement("sacv-viewer"), theme = themeOf(document.body);
   el.dataset.lmSuppressShortcuts = "true"; // of JupyterLab, whose keys would do something else besides
+  el.addEventListener("keydown", (event) => { // at each key JupyterLab would take the focus to the cell that is active, and scroll there
+    viewer.pressed(event);
+    event.stopPropagation();
+  });
   if (theme) viewer.setAttribute("theme", theme);
   el.append(viewer);
   viewer.data = { header, arrays: arraysOf(header, model.get("content")) };

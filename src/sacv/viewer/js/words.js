@@ -28,39 +28,36 @@ export function shortName(path) {
   return parts.length ? parts[parts.length - 1] : path;
 }
 
-/** What a place or picture gives; beside it the score of the class, where both are logits. */
-function given({ score, unit, logit }) {
-  return unit === "logits" ? `${signed(score)}; its score is ${number(logit)}` : `${signed(score)} ${unit}`;
-}
-
 /**
  * What is seen in a picture, as pieces of text and of names: [{text, name?}].
  *
- * @param {object} seen concept, target, share (0 to 1, or NaN), kind ("present", "beats chance" or ""), score, logit,
- *   unit, silent.
+ * @param {object} seen concept, target, value ("the logit" of a class), share (0 to 1, or NaN), kind ("present",
+ *   "beats chance" or ""), score, logit, unit, silent.
  */
 export function sentence(seen) {
-  const pieces = [{ text: seen.concept, name: true }];
-  const there = seen.share > 0;
-  if (!there) pieces.push({ text: seen.kind ? " is not found in this picture" : " is not seen in this picture" });
-  else pieces.push({ text: ` is ${seen.kind ? "clearly " : ""}seen in ${percent(seen.share)} of this picture` });
-  if (seen.silent) {
-    pieces.push({ text: "; what it means for " }, { text: seen.target, name: true }, { text: " cannot be told here." });
-    return pieces;
-  }
+  const what = [{ text: seen.value === "the logit" ? "the class " : "" }, { text: seen.target, name: true }];
+  const there = seen.share > 0, how = seen.kind && there ? "clearly " : "";
+  const pieces = [{ text: seen.concept, name: true }, { text: there ? ` is ${how}seen in ${percent(seen.share)} of this picture` : ` is not ${seen.kind ? "clearly " : ""}seen in this picture` }];
+  if (seen.silent) return [...pieces, { text: "; what it means for " }, ...what, { text: " cannot be told here." }];
   const hardly = Math.abs(seen.score) < 0.005 * Math.max(Math.abs(seen.logit), 1) && seen.unit === "logits";
   const verb = hardly ? "hardly counts for" : seen.score > 0 ? "speaks for" : "speaks against";
-  if (!there && hardly) {
-    pieces.push({ text: ", and hardly counts for " }, { text: seen.target, name: true }, { text: "." });
-    return pieces;
-  }
-  pieces.push(
-    { text: there ? ` and ${verb} ` : `; what little there is ${verb} ` },
-    { text: seen.target, name: true },
-    { text: ` (${given(seen)}).` },
-  );
-  return pieces;
+  const joint = there ? " and " : hardly ? ", and " : "; what little there is ";
+  return [...pieces, { text: `${joint}${verb} ` }, ...what, { text: "." }];
 }
+
+/** The figures of that sentence, as pieces of text with what they mean: [{text, meaning?}]; none where there are none. */
+export function reckoning({ share, score, unit, logit, value, silent }) {
+  if (silent || !(share > 0)) return [];
+  const amount = { text: unit === "logits" ? signed(score) : `${signed(score)} ${unit}`, meaning: MEANING.score };
+  const whole = value === "the logit" ? [{ text: "; the class scores " }, { text: number(logit), meaning: MEANING.logit }] : [];
+  return [{ text: "It counts " }, amount, ...whole, { text: "." }];
+}
+
+/** The kinds of maps: what they are called in data and links, in words, and what they mean. */
+export const KINDS = ["relevance", "contribution", "present", "chance"];
+export const KIND_WORDS = {
+  relevance: "where it is seen", contribution: "what it counts for", present: "clearly seen", chance: "not by chance",
+};
 
 /** What the numbers and marks mean, by the word that is shown. */
 export const MEANING = {
@@ -91,5 +88,4 @@ export const MEANING = {
     "AUROC: how well the concept\u2019s direction tells its images from random ones that it was not fitted on. 0.5 is " +
     "chance, 1 is perfect. A full circle is 0.9 or more, a half one 0.75 or more, an empty one less.",
   field: "Receptive field: all pixels that can reach the place. The small square is the place\u2019s own cell of the grid.",
-  trust: "What speaks for and against the maps of this picture.",
 };

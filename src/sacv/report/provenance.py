@@ -1,0 +1,65 @@
+"""What every page says at its end: what a result was made with, so that it can be made again."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pillow")
+"""Whose versions a figure may depend on."""
+
+NAMED = 100
+"""Files left out that a page names."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a result was made with.
+
+    Parameters
+    ----------
+    facts
+        By label, such as "model", "command" and "versions".
+    skipped
+        For each file that was left out its name and the reason.
+    file
+        The file of the result that names all of them.
+    """
+
+    facts: Mapping[str, str]
+    skipped: Sequence[str] = field(default=())
+    file: str = ""
+
+    @property
+    def named(self) -> list[str]:
+        """The files left out that the page names, and how many there are beyond."""
+        more = len(self.skipped) - NAMED
+        return [*self.skipped[:NAMED], *([f"{more} more, named in {self.file}"] if more > 0 else [])]
+
+
+def versions() -> dict[str, str]:
+    """Give the versions of sacv, of Python and of the packages that a figure may depend on."""
+    return {
+        "sacv": version("sacv"),
+        "python": platform.python_version(),
+        **{name: version(name) for name in PACKAGES},
+    }
+
+
+def versions_told(given: Mapping[str, str]) -> str:
+    """Give versions in a line."""
+    return ", ".join(f"{name} {number}" for name, number in given.items())
+
+
+def model_told(model: Mapping[str, Any]) -> str:
+    """Give the name by which a model is loaded, and its kind."""
+    return f"{model['spec']} ({model['kind']})" if model["spec"] else str(model["kind"])
+
+
+def solver_told(solver: Mapping[str, Any]) -> str:
+    """Give a solver as one writes it in Python."""
+    inside = {key: solver_told(value) if key == "solver" else value for key, value in solver["parameters"].items()}
+    return f"{solver['name']}({', '.join(f'{key}={value}' for key, value in inside.items())})"

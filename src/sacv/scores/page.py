@@ -1,0 +1,205 @@
+"""From class scores to the plain data of their page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from sacv.report.chart import Axis, Chart, Lane, Panel, figure_told
+from sacv.report.display import counted, few
+from sacv.report.page import Cell, Column, Grid, Page, Section
+from sacv.report.provenance import Provenance, model_told, solver_told, versions_told
+from sacv.scores.kinds import CENTRES
+from sacv.scores.reading import SCORE, WORDS, Verdict, sentence, unreachable, verdicts
+
+if TYPE_CHECKING:
+    from sacv.scores.class_scores import ClassScores
+
+WEAK = " is too weak to rely on: "
+"""In the notes on CAVs below the bars, whose verdict says so too."""
+
+DRAWN = {
+    "sacv": ("SACV score", "logits per unit of the concept\N{RIGHT SINGLE QUOTATION MARK}s vector"),
+    "tcav": ("TCAV score", "share of pictures"),
+}
+"""The scores that are drawn, with title and axis."""
+
+SHORT = {
+    "for": "speaks for",
+    "against": "speaks against",
+    "none": "no effect shown",
+    "weak": "too weak",
+    "untested": "not tested",
+}
+"""Verdicts beside a lane."""
+
+MEANING = {
+    "score": "sacv: mean over the pictures of what the concept contributes where it is seen; sacv_density: the same of "
+    "an average place; tcav: share of pictures whose target rises with the concept; magnitude and smooth weigh it",
+    "value": "of the bank's own direction",
+    "from": "lower end of the 95 % interval over images",
+    "to": "upper end of the 95 % interval over images",
+    "mean of runs": "of directions fitted on other random images; this is what is tested",
+    "effect": "distance from no effect, in standard deviations of the scores of random directions",
+    "p": "two-sided, against random directions",
+    "p, Holm": "corrected so that the chance of even one false alarm is 5 %",
+    "p, BH": "corrected so that at most 5 % of all alarms are false",
+}
+
+FIGURES = {
+    "value": "value",
+    "from": "low",
+    "to": "high",
+    "mean of runs": "run_mean",
+    "effect": "effect",
+    "p": "p",
+    "p, Holm": "p_holm",
+    "p, BH": "p_bh",
+}
+"""Columns of numbers, by their heads."""
+
+
+def page_of(found: ClassScores) -> Page:
+    """Give the page of scores."""
+    targets, nulls = list(found.settings["targets"]), found.made["nulls"]
+    given = {target: verdicts(found, target) for target in targets}
+    sentences = [sentence(given[target], target) for target in targets]
+    images = counted(found.settings["images"], "image")
+    beside = f", held against {nulls} random directions" if nulls else ""
+    few_nulls = unreachable(found)
+    several, weak = len(targets) > 1, [note for note in found.notes if WEAK in note]
+    return Page(
+        title=f"Scores of {few(targets)} over {images}{beside}",
+        headline=_pairs(given) if several else sentences[0],
+        points=sentences if several else (),
+        warnings=[*([] if few_nulls is None else [few_nulls]), *(one for one in found.notes if WEAK not in one)],
+        sections=[
+            *(_section(found, target, given[target], several) for target in targets),
+            *([Section("Too weak to be judged", words=weak)] if weak else []),
+            _all(found, several),
+        ],
+        provenance=_provenance(found),
+    )
+
+
+def _pairs(given: Mapping[str, Mapping[tuple[str, str], Verdict]]) -> list[str]:
+    """Count the pairs of concept and target that go together."""
+    pairs = {(target, concept): False for target, each in given.items() for _, concept in each}
+    for target, each in given.items():
+        for (_, concept), one in each.items():
+            pairs[target, concept] |= one in ("for", "against")
+    return [f"An effect beyond chance is shown for {sum(pairs.values())} of {len(pairs)} pairs of concept and target."]
+
+
+def _section(found: ClassScores, target: str, given: Mapping[tuple[str, str], Verdict], several: bool) -> Section:
+    rows = found.table[found.table["target"] == target]
+    beside = f" for {target}" if several else ""
+    return Section(
+        title=f"What counts for {target}",
+        charts=[_chart(rows, kind, target, verdicts(found, target, kind)) for kind in DRAWN],
+        grids=[
+            Grid(
+                f"scores {target}",
+                f"SACV scores{beside}",
+                [*map(Column, ("concept", "layer", "verdict")), *_figures()],
+                [
+                    _row(row, Cell(WORDS[one], tone=one if one in ("for", "against") else "soft"))
+                    for row in _records(rows[rows["score"] == SCORE])
+                    for one in [given[row["layer"], row["concept"]]]
+                ],
+            )
+        ],
+    )
+
+
+def _chart(rows: pd.DataFrame, kind: str, target: str, given: Mapping[tuple[str, str], Verdict]) -> Chart:
+    """Draw a score: a panel for each layer, a lane for each concept with its verdict by this score."""
+    rows, centre, (title, axis) = rows[rows["score"] == kind], CENTRES[kind], DRAWN[kind]
+    panels = []
+    for layer, part in rows.groupby("layer", sort=False):
+        records = _records(part)
+        # Only of shares do layers have one scale.
+        held = [one[name] for one in records for name in ("value", "low", "high")]
+        held += [centre + one["chance"] for one in records]
+        scale = Axis.around(held, centre) if kind == SCORE else Axis(-0.02, 1.02)
+        lanes = tuple(_lane(one, scale, centre, given[str(layer), one["concept"]]) for one in records)
+        panels.append(Panel(str(layer), lanes, scale.ticks(), scale.place(centre)))
+    tested = not rows["chance"].isna().all()
+    use = "The headline goes by this score." if kind == SCORE else "It says how often a concept counts, not how much."
+    test = " Short line: the mean of the runs, which is held against chance; grey band: 95 % of random directions."
+    return Chart(
+        name=f"{kind} {target}",
+        title=f"{title} of {target}, by layer",
+        axis=axis,
+        panels=tuple(panels),
+        caption="Dot: the score; bar: its 95 % interval over images; dashed line: no effect."
+        f"{test if tested else ''} {use}",
+        ends=(f"\N{LEFTWARDS ARROW} against {_cut(target)}", f"for {_cut(target)} \N{RIGHTWARDS ARROW}"),
+    )
+
+
+def _cut(name: str, letters: int = 14) -> str:
+    return name if len(name) <= letters else f"{name[: letters - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def _lane(row: Mapping[str, Any], scale: Axis, centre: float, given: Verdict) -> Lane:
+    ends = scale.place(centre - row["chance"]), scale.place(centre + row["chance"])
+    told = f"{row['concept']}: {figure_told(row['value'], row['low'], row['high'])}"
+    return Lane(
+        label=row["concept"],
+        text=f"{told}, {WORDS[given]}",
+        value=scale.place(row["value"]),
+        low=scale.place(row["low"]),
+        high=scale.place(row["high"]),
+        tone=given,
+        verdict=SHORT[given],
+        chance=None if ends[0] is None or ends[1] is None else (max(ends[0], 0.0), min(ends[1], 100.0)),
+        tested=scale.place(row["run_mean"]) if row["chance"] == row["chance"] else None,
+        strong=given in ("for", "against"),
+    )
+
+
+def _all(found: ClassScores, several: bool) -> Section:
+    kind = Column("score", meaning=MEANING["score"])
+    columns = [*map(Column, ("concept", "layer")), kind, *([Column("target")] if several else []), *_figures()]
+    rows = [_row(row, Cell(row["score"]), *([Cell(row["target"])] if several else [])) for row in _records(found.table)]
+    return Section(
+        "All figures",
+        words=["images.parquet beside this page has a row for each image."],
+        grids=[Grid("all scores", "All scores of all kinds", columns, rows, folded=True)],
+    )
+
+
+def _figures() -> list[Column]:
+    return [Column(name, numeric=True, meaning=MEANING[name]) for name in FIGURES]
+
+
+def _row(row: Mapping[str, Any], *after: Cell) -> list[Cell]:
+    return [Cell(row["concept"]), Cell(row["layer"]), *after, *(Cell.number(row[name]) for name in FIGURES.values())]
+
+
+def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in rows.to_dict(orient="records")]
+
+
+def _provenance(found: ClassScores) -> Provenance:
+    made, settings = found.made, found.settings
+    groups = settings.get("groups")
+    return Provenance(
+        {
+            "model": model_told(made["model"]),
+            "fingerprint": str(made["model"]["fingerprint"]),
+            "bank": str(made["bank"]["fingerprint"]),
+            "solver": f"{solver_told(made['solver'])}; {made['runs']} runs, {made['nulls']} null directions",
+            "targets": ", ".join(settings["targets"]),
+            "images": f"{settings['images']}" + ("" if groups is None else f" of {groups} groups"),
+            **{f"within masks, {layer}": f"{counts} of the places" for layer, counts in found.within.items()},
+            "seeds": f"intervals {settings['seed']}, bank {made['bank']['seed']}",
+            "versions": versions_told(made["versions"]),
+            **({"command": settings["command"]} if "command" in settings else {}),
+        },
+        [one.reason for one in found.skipped],
+        "scores.json",
+    )

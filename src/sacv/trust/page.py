@@ -1,0 +1,122 @@
+"""From an audit to the plain data of its page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sacv.report.display import counted, few
+from sacv.report.page import Cell, Column, Grid, Page, Section
+from sacv.report.provenance import Provenance, model_told, solver_told, versions_told
+from sacv.report.sentence import Name, Sentence
+
+if TYPE_CHECKING:
+    from sacv.trust.audit import Audit, Finding
+
+RESULTS = {True: Cell("\N{CHECK MARK} pass", tone="good"), False: Cell("\N{BALLOT X} fail", tone="bad")}
+NOT_RUN = Cell("not run", tone="soft")
+ORDER = (False, None, True)
+"""What failed comes first."""
+
+MEANING = {
+    "quality": "Does the direction tell held-out images that show the concept from those that do not?",
+    "label permutation": "Would labels dealt at random do as well?",
+    "images show the concept": "Do all images of the concept look like it to the network?",
+    "looks": "Does a trivial statistic, such as brightness, tell the sets apart?",
+    "entanglement": "Is the concept told from the other concepts?",
+    "random concepts": "How often is a random direction called significant?",
+    "randomised weights": "Do the maps change with the weights of the network?",
+    "contribution varies": "Can contribution tell the locations of the layer apart?",
+    "within masks": "How much of the pictures counted?",
+    "outside the masks": "What would the whole pictures have said?",
+}
+"""What each check asks."""
+
+
+def page_of(found: Audit) -> Page:
+    """Give the page of an audit."""
+    return Page(
+        title=f"Audit of the directions of {_subject(found)}",
+        headline=headline(found.findings),
+        points=_failed(found.findings),
+        warnings=[],
+        sections=[
+            Section("Checks", grids=[_summary(found.findings)]),
+            Section("Reasons", grids=[_all(found.findings)]),
+        ],
+        provenance=_provenance(found),
+    )
+
+
+def headline(findings: Sequence[Finding]) -> list[str]:
+    """Give the result in one sentence."""
+    passed, failed, other = (sum(one.passed is how for one in findings) for how in (True, False, None))
+    rest = f"; {other} could not be run" if other else ""
+    if failed:
+        return [f"{failed} of {counted(len(findings), 'check')} failed{rest}."]
+    if not passed:
+        return [f"None of the {len(findings)} checks could be run."]
+    return [f"No check failed: {passed} of {len(findings)} passed{rest}."]
+
+
+def _subject(found: Audit) -> str:
+    names = list(dict.fromkeys(one.concept for one in found.findings if one.concept is not None))
+    return few(names) if names else "a bank"
+
+
+def _failed(findings: Sequence[Finding]) -> list[Sentence]:
+    """Name the checks that failed, each once with what it failed for."""
+    failed: dict[str, list[str]] = {}
+    for one in findings:
+        if one.passed is False:
+            where = one.layer if one.concept is None else f"{one.concept} at {one.layer}"
+            failed.setdefault(one.check, []).append(where)
+    return [(Name(check), f": {few(list(dict.fromkeys(where)))}") for check, where in failed.items()]
+
+
+def _summary(findings: Sequence[Finding]) -> Grid:
+    """Count what each check came to."""
+    rows = []
+    for check in dict.fromkeys(one.check for one in findings):
+        counts = [sum(one.passed is how for one in findings if one.check == check) for how in (False, True, None)]
+        worst = next(how for how, count in zip((False, True, None), counts, strict=True) if count)
+        cells = [Cell(str(count) if count else "", float(count)) for count in counts]
+        rows.append([Cell(check), _result(worst), *cells, Cell(MEANING.get(check, ""))])
+    columns = [Column("check"), Column("result"), *(Column(name, True) for name in ("failed", "passed", "not run"))]
+    return Grid("checks", "What each check came to", [*columns, Column("what it asks", wide=True)], rows)
+
+
+def _all(findings: Sequence[Finding]) -> Grid:
+    """Give each finding with its reason, what failed first."""
+    rows = [
+        [Cell(one.check), Cell(one.concept or ""), Cell(one.layer), _result(one.passed), Cell.sentence(one.reason)]
+        for how in ORDER
+        for one in findings
+        if one.passed is how
+    ]
+    columns = [*map(Column, ("check", "concept", "layer", "result")), Column("reason", wide=True)]
+    return Grid("audit", "Every finding", columns, rows)
+
+
+def _result(passed: bool | None) -> Cell:
+    return NOT_RUN if passed is None else RESULTS[passed]
+
+
+def _provenance(found: Audit) -> Provenance:
+    made = found.made
+    if not made:
+        return Provenance({"made with": "not known"})
+    return Provenance(
+        {
+            "model": model_told(made["model"]),
+            "fingerprint": str(made["model"]["fingerprint"]),
+            "bank": str(made["bank"]["fingerprint"]),
+            "solver": f"{solver_told(made['solver'])}; {made['runs']} runs, {made['nulls']} null directions",
+            "target": str(made["target"]),
+            "images": str(made["images"]),
+            "seeds": f"audit {made['seed']}, bank {made['bank']['seed']}",
+            "versions": versions_told(made["versions"]),
+            **({"command": made["command"]} if "command" in made else {}),
+        },
+        file="audit.json",
+    )
