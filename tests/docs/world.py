@@ -24,9 +24,11 @@ from PIL import Image
 
 import sacv
 from concepts.medical import write_dicom
-from sacv.synthetic.scenes import random_spec, render, write_guidance
+from sacv.model.demo import DEMO_SIZE
+from sacv.synthetic.scenes import random_spec, render
+from sacv.synthetic.textures import TEXTURES, texture
 
-SIDE = 64
+SIDE = 96
 NAMES = ["zebra", "cat", "melanoma", "common nevus", "atypical nevus", "malignant", "benign"]
 LAYERS = ["blocks.2", "features.12", "layer3"]
 CODE = '''
@@ -56,7 +58,7 @@ class Network(nn.Module):
 
 
 def load():
-    return sacv.VisionModel(Network(), sacv.ImageTransform(resize=(64, 64)){names})
+    return sacv.VisionModel(Network(), sacv.ImageTransform(resize=(96, 96)){names})
 '''
 
 
@@ -73,25 +75,23 @@ def make_world(folder: Path) -> None:
 
 
 def _textures(folder: Path) -> None:
-    for name, texture, count in (
-        ("striped", "striped", 12),
-        ("dotted", "dotted", 10),
-        ("chequered", "chequered", 10),
-        ("other", "blotchy", 10),
-    ):
-        write_guidance(folder / "guidance" / name, texture, count, seed=1, size=SIDE)
+    for name, shown in (("striped", "striped"), ("dotted", "dotted"), ("chequered", "chequered"), ("other", "blotchy")):
+        for number in range(12):
+            rng = np.random.default_rng([1, TEXTURES.index(shown), number])
+            square = texture(shown, DEMO_SIZE, rng)[:SIDE, :SIDE]  # as large as the network knows them
+            Image.fromarray(square).save(_made(folder / "guidance" / name) / f"{number:02d}.png")
 
 
 def _photos(folder: Path) -> None:
     """Write pictures of a table: those with a veil have a striped object, those with streaks a dotted ground."""
     rows, annotations, images = ["name,diagnosis,blue_whitish_veil,streaks,regression_areas,patient,site"], [], []
-    for number in range(1, 25):
+    for number in range(1, 33):
         veil, streaks = number % 2 == 1, number % 4 < 2
         name, mask = _picture(folder / "photos", f"IMD{number:03d}", veil, streaks, number)
         diagnosis = "melanoma" if number % 3 else "common nevus"
-        cells = ("P" if veil else "A", "P" if streaks else "A", "P" if number % 5 < 2 else "A")
+        cells = ("P" if veil else "A", ("P", "AT")[number % 8 < 4] if streaks else "A", "P" if number % 5 < 2 else "A")
         rows.append(",".join([name, diagnosis, *cells, f"patient{number // 2}", f"site{number % 2}"]))
-        images.append({"id": number, "file_name": f"{name}.png", "width": SIDE, "height": SIDE})
+        images.append({"id": number, "file_name": f"{name}.jpg", "width": SIDE, "height": SIDE})
         if veil:
             Image.fromarray(mask).save(_made(folder / "masks") / f"{name}.png")
             annotations.append(_annotation(number, mask))
@@ -110,8 +110,9 @@ def _picture(folder: Path, name: str, veil: bool, streaks: bool, seed: int) -> t
         object_textures=["striped" if veil else "blotchy"],
         background_textures=["dotted" if streaks else "plain"],
     )
-    scene = render(spec.with_element(0, replace(spec.elements[0], area=0.25)), SIDE)
-    Image.fromarray(scene.image).save(_made(folder) / f"{name}.png")
+    large = replace(spec.with_element(0, replace(spec.elements[0], area=0.25)), scale=DEMO_SIZE / SIDE)
+    scene = render(large, SIDE)
+    Image.fromarray(scene.image).save(_made(folder) / f"{name}.jpg", quality=95)
     return name, scene.mask.astype(np.uint8) * 255
 
 
@@ -131,21 +132,21 @@ def _copies(folder: Path) -> None:
         _picture(folder / "zebras", f"zebra{number}", True, False, 200 + number)
         _picture(folder / "more-photos", f"more{number}", number % 2 == 0, True, 300 + number)
     _picture(folder / "cats", "cat", True, True, 400)
-    Image.open(folder / "zebras" / "zebra0.png").resize((320, 240)).save(folder / "zebra.jpg")
-    shutil.copytree(folder / "healthy", folder / "without")
+    Image.open(folder / "zebras" / "zebra0.jpg").resize((320, 240)).save(folder / "zebra.jpg")
     for number in range(1, 13, 2):
-        shutil.copy(folder / "photos" / f"IMD{number:03d}.png", _made(folder / "marked"))
+        shutil.copy(folder / "photos" / f"IMD{number:03d}.jpg", _made(folder / "marked"))
         shutil.copy(folder / "masks" / f"IMD{number:03d}.png", _made(folder / "marks"))
-    shutil.copy(folder / "photos" / "IMD001.png", _made(folder / "veil"))
+    shutil.copytree(folder / "zebras", folder / "photos" / "zebra")
+    shutil.copytree(folder / "healthy", folder / "photos" / "without")
     for copied, named in (("zebras", "patients"), ("guidance/striped", "lesions"), ("guidance/dotted", "others")):
         shutil.copytree(folder / copied, folder / "our" / named)
     with tarfile.open(_made(folder / "shards") / "0000.tar", "w") as tar:
-        tar.add(folder / "cats" / "cat.png", "cat.png")
+        tar.add(folder / "cats" / "cat.jpg", "cat.jpg")
 
 
 def _slices(folder: Path) -> None:
     """Write DICOM slices, in Hounsfield units."""
-    for name, source, count in (("nodule", "striped", 8), ("other", "dotted", 8), ("new", "striped", 2)):
+    for name, source, count in (("nodule", "striped", 10), ("other", "dotted", 10), ("new", "striped", 2)):
         for number, file in enumerate(sorted((folder.parent / "guidance" / source).iterdir())[:count]):
             grey = np.asarray(Image.open(file).convert("L")).astype(np.int16) * 5 - 1000
             write_dicom(_made(folder / name) / f"{number}.dcm", grey, RescaleSlope=1, RescaleIntercept=0)
