@@ -24,7 +24,7 @@ MODULES = {
     "sacv.exchange": "CAVs and maps of other programs, in and out.",
     "sacv.errors": "Every error that sacv raises by itself is a `SacvError`.",
 }
-"""Modules whose public members are documented, and what they hold; one that does not exist is left out."""
+"""Modules whose public members are documented, and what they hold."""
 HOMES = {"sacv.methods": "sacv.maps.methods"}
 """Where a module is that has a second name."""
 WRITTEN = "<!-- Written by `make reference` from the code. Do not edit. -->"
@@ -117,11 +117,15 @@ def python_page() -> str:
     ]
     documented = {home for name in MODULES for home in (name, HOMES.get(name, name))}
     lines += [line for name in public_names() if f"sacv.{name}" not in documented for line in _entry(f"sacv.{name}")]
-    for module, meaning in MODULES.items():
-        if find_spec(HOMES.get(module, module)) is not None:
-            lines += [f"## {module}", "", meaning, ""]
-            lines += [line for name in members(module) for line in _entry(f"{HOMES.get(module, module)}.{name}")]
+    for module in modules():
+        lines += [f"## {module}", "", MODULES[module], ""]
+        lines += [line for name in members(module) for line in _entry(f"{HOMES.get(module, module)}.{name}")]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def modules() -> list[str]:
+    """Name the public modules that there are."""
+    return [name for name in MODULES if find_spec(HOMES.get(name, name)) is not None]
 
 
 def public_names() -> list[str]:

@@ -13,6 +13,7 @@ from sacv.errors import SacvError
 
 ELSEWHERE = {
     "docs/clinic.md": "bench/tests/test_clinic_guide.py",
+    "docs/exchange.md": "tests/exchange/test_guide.py",
 }
 """Pages with a test of their own that runs their blocks."""
 PAGES = [file for file in page_files() if list(blocks(file))]

@@ -1,16 +1,18 @@
 """The folder in which the commands and blocks of the documentation run: what their readers are said to have.
 
-Everything is made in code and small. docs/CONTRIBUTING lists what there is; a page may rely on these names alone:
+Everything is made in code and small. A page may rely on these names alone:
 
 - `mine.py`, `net.py` and `lesions.py`, each with `load`, whose layers are called `blocks.0` to `blocks.8`, `features.4`,
   `features.12` and `layer3`; `classes.json`, its classes;
-- `guidance/` with `striped`, `dotted`, `chequered` and `other`, textures; `photos/` with pictures `IMD001.png` and so on,
+- `guidance/` with `striped`, `dotted`, `chequered` and `other`, textures; `photos/` with pictures `IMD001.jpg` and so on,
   `photos/zebra`, and `photos/without`, which shows no stripes; `zebra.jpg`; `more-photos`; `healthy`;
-- `masks/`, of equal names, and `marks.json` (COCO, `lesion`), of where the stripes are in `photos`; `marked/` and `marks/`,
+- `masks/`, of equal names, and `marks.json` (COCO, `lesion`), of the objects in `photos`; `marked/` and `marks/`,
   some photos and their masks;
-- `lesions.csv`, a row for each picture of `photos`; `veil/IMD001.png`; `ct/nodule`, `ct/other` and `ct/new`, DICOM;
-  `our/lesions`, `our/others` and `our/patients`; `shards/0000.tar`, which holds `cat.png`;
-- `bank` and `other-bank`, of the same random images, with the concepts `striped` and `dotted`; `found`, an explanation.
+- `lesions.csv`, a row for each picture of `photos`; `ct/nodule`, `ct/other` and `ct/new`, DICOM;
+  `our/lesions`, `our/others` and `our/patients`; `shards/0000.tar`, which holds `cat.jpg`;
+- `bank`, of `striped` at `features.12` and `layer3`, and `other-bank`, of `blotchy` at `features.12`, against `dotted` and
+  `chequered`; `site-a` and `site-b`;
+  `found`, an explanation.
 """
 
 import json
@@ -30,7 +32,7 @@ from sacv.synthetic.textures import TEXTURES, texture
 
 SIDE = 96
 NAMES = ["zebra", "cat", "melanoma", "common nevus", "atypical nevus", "malignant", "benign"]
-LAYERS = ["blocks.2", "features.12", "layer3"]
+LAYERS = ["features.12", "layer3"]
 CODE = '''
 import torch
 from torch import nn
@@ -53,8 +55,9 @@ class Network(nn.Module):
             self.head.bias.copy_(demo.head.bias[[0, 1, 0, 4, 1, 0, 4]])
 
     def forward(self, x):
-        x = self.layer3(self.features(self.blocks[6:](self.blocks[:3](x))))
-        return self.head(self.blocks[3:6](x).mean(dim=(2, 3)))
+        x = self.layer3(self.features(self.blocks[:3](x)))
+        x = self.blocks[6:](self.blocks[3:5](x))
+        return self.head(self.blocks[5](x).mean(dim=(2, 3)))
 
 
 def load():
@@ -76,7 +79,7 @@ def make_world(folder: Path) -> None:
 
 def _textures(folder: Path) -> None:
     for name, shown in (("striped", "striped"), ("dotted", "dotted"), ("chequered", "chequered"), ("other", "blotchy")):
-        for number in range(12):
+        for number in range(18):
             rng = np.random.default_rng([1, TEXTURES.index(shown), number])
             square = texture(shown, DEMO_SIZE, rng)[:SIDE, :SIDE]  # as large as the network knows them
             Image.fromarray(square).save(_made(folder / "guidance" / name) / f"{number:02d}.png")
@@ -92,11 +95,9 @@ def _photos(folder: Path) -> None:
         cells = ("P" if veil else "A", ("P", "AT")[number % 8 < 4] if streaks else "A", "P" if number % 5 < 2 else "A")
         rows.append(",".join([name, diagnosis, *cells, f"patient{number // 2}", f"site{number % 2}"]))
         images.append({"id": number, "file_name": f"{name}.jpg", "width": SIDE, "height": SIDE})
+        _marked(folder, name, mask)
         if veil:
-            Image.fromarray(mask).save(_made(folder / "masks") / f"{name}.png")
             annotations.append(_annotation(number, mask))
-        else:
-            Image.fromarray(np.full((SIDE, SIDE), 255, np.uint8)).save(_made(folder / "masks") / f"{name}.png")
     (folder / "lesions.csv").write_text("\n".join(rows) + "\n")
     marks = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "lesion"}]}
     (folder / "marks.json").write_text(json.dumps(marks))
@@ -127,9 +128,9 @@ def _annotation(number: int, mask: np.ndarray) -> dict[str, object]:
 def _copies(folder: Path) -> None:
     """Name some of the pictures again."""
     for number in range(20):
-        _picture(folder / "healthy", f"healthy{number:02d}", False, number % 2 == 0, 100 + number)
+        _marked(folder, *_picture(folder / "healthy", f"healthy{number:02d}", False, number % 2 == 0, 100 + number))
     for number in range(4):
-        _picture(folder / "zebras", f"zebra{number}", True, False, 200 + number)
+        _marked(folder, *_picture(folder / "zebras", f"zebra{number}", True, False, 200 + number))
         _picture(folder / "more-photos", f"more{number}", number % 2 == 0, True, 300 + number)
     _picture(folder / "cats", "cat", True, True, 400)
     Image.open(folder / "zebras" / "zebra0.jpg").resize((320, 240)).save(folder / "zebra.jpg")
@@ -146,7 +147,7 @@ def _copies(folder: Path) -> None:
 
 def _slices(folder: Path) -> None:
     """Write DICOM slices, in Hounsfield units."""
-    for name, source, count in (("nodule", "striped", 10), ("other", "dotted", 10), ("new", "striped", 2)):
+    for name, source, count in (("nodule", "striped", 16), ("other", "other", 16), ("new", "striped", 2)):
         for number, file in enumerate(sorted((folder.parent / "guidance" / source).iterdir())[:count]):
             grey = np.asarray(Image.open(file).convert("L")).astype(np.int16) * 5 - 1000
             write_dicom(_made(folder / name) / f"{number}.dcm", grey, RescaleSlope=1, RescaleIntercept=0)
@@ -154,10 +155,16 @@ def _slices(folder: Path) -> None:
 
 def _banks(folder: Path) -> None:
     model = load(folder)
-    random = [folder / "guidance" / "other", folder / "guidance" / "chequered"]
-    for name, concept in (("bank", "striped"), ("other-bank", "dotted")):
-        bank = sacv.fit(model, LAYERS, {concept: folder / "guidance" / concept}, random, nulls=19, runs=2)
-        bank.save(folder / name)
+    random = [folder / "guidance" / "dotted", folder / "guidance" / "chequered"]
+    for name, concept, images, layers in (
+        ("bank", "striped", "striped", LAYERS),
+        ("other-bank", "blotchy", "other", LAYERS[:1]),
+    ):
+        sacv.fit(model, layers, {concept: folder / "guidance" / images}, random, nulls=19, runs=2).save(folder / name)
+    for name in ("site-a", "site-b"):
+        sacv.fit(model, ["layer3"], {"lesion": folder / "our" / "lesions"}, [folder / "our" / "others"], nulls=19).save(
+            folder / name
+        )
     found = sacv.explain(model, folder / "zebras", sacv.ConceptBank.load(folder / "bank"), target="zebra")
     found.save(folder / "found")
 
@@ -165,6 +172,11 @@ def _banks(folder: Path) -> None:
 def load(folder: Path) -> sacv.VisionModel:
     """Give the model of the world, with the names of its classes."""
     return sacv.load_model(f"{folder / 'mine.py'}:load", class_names=NAMES)
+
+
+def _marked(folder: Path, name: str, mask: np.ndarray) -> None:
+    """Write the mask of a picture of `photos`."""
+    Image.fromarray(mask).save(_made(folder / "masks") / f"{name}.png")
 
 
 def _made(folder: Path) -> Path:
