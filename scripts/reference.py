@@ -110,7 +110,7 @@ def python_page() -> str:
         "",
         WRITTEN,
         "",
-        "The names of `sacv` that user code may rely on ([stability](stability.md)), and the members of its public modules.",
+        "The names of `sacv` that user code may rely on ([stability](stability.md)), and the members of its modules.",
         "",
         "## sacv",
         "",

@@ -40,9 +40,9 @@ def site_links(text: str, folder: Path) -> str:
         name = (folder / path).resolve()
         if name.parent == ROOT and name.stem in PROJECT:
             return f"[{shown}]({PROJECT[name.stem]}{anchor})"
-        if name.parent == ROOT / "docs":
-            return f"[{shown}]({name.name}{anchor})"
-        return shown if ROOT in name.parents and ROOT / "docs" not in name.parents else link[0]
+        if ROOT / "docs" in name.parents and not name.is_dir():
+            return f"[{shown}]({name.relative_to(ROOT / 'docs')}{anchor})"
+        return shown if ROOT in name.parents else link[0]
 
     return LINK.sub(rewritten, text)
 
@@ -74,8 +74,6 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
     for name, page in PROJECT.items():
         text = site_links((ROOT / f"{name}.md").read_text(encoding="utf-8"), ROOT)
-        if page == "readme.md":  # MkDocs takes a README for the page of its folder
-            page = PROJECT[name]
         files.append(File.generated(config, page, content=text))
     return files
 

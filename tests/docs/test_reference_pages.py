@@ -1,6 +1,7 @@
 """The reference says what the code has: the committed pages are those that the code gives."""
 
 import pytest
+
 import reference
 from docs.pages import ROOT
 

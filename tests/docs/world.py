@@ -2,17 +2,16 @@
 
 Everything is made in code and small. A page may rely on these names alone:
 
-- `mine.py`, `net.py` and `lesions.py`, each with `load`, whose layers are called `blocks.0` to `blocks.8`, `features.4`,
-  `features.12` and `layer3`; `classes.json`, its classes;
-- `guidance/` with `striped`, `dotted`, `chequered` and `other`, textures; `photos/` with pictures `IMD001.jpg` and so on,
-  `photos/zebra`, and `photos/without`, which shows no stripes; `zebra.jpg`; `more-photos`; `healthy`;
+- `mine.py`, `net.py` and `lesions.py`, each with `load`, whose layers are called `blocks.0` to `blocks.8`,
+  `features.4`, `features.12` and `layer3`; `classes.json`, its classes;
+- `guidance/` with the textures `striped`, `dotted`, `chequered` and `other`; `photos/` with `IMD001.jpg` to
+  `IMD032.jpg`, `photos/zebra`, and `photos/without`, which shows no stripes; `zebra.jpg`; `more-photos`; `healthy`;
 - `masks/`, of equal names, and `marks.json` (COCO, `lesion`), of the objects in `photos`; `marked/` and `marks/`,
   some photos and their masks;
-- `lesions.csv`, a row for each picture of `photos`; `ct/nodule`, `ct/other` and `ct/new`, DICOM;
+- `lesions.csv`, a row for each numbered picture of `photos`; `ct/nodule`, `ct/other` and `ct/new`, DICOM;
   `our/lesions`, `our/others` and `our/patients`; `shards/0000.tar`, which holds `cat.jpg`;
-- `bank`, of `striped` at `features.12` and `layer3`, and `other-bank`, of `blotchy` at `features.12`, against `dotted` and
-  `chequered`; `site-a` and `site-b`;
-  `found`, an explanation.
+- `bank`, of `striped` at `features.12` and `layer3`; `other-bank`, of `blotchy` at `features.12`; both against `dotted`
+  and `chequered`; `site-a` and `site-b`; `found`, an explanation.
 """
 
 import json

@@ -109,7 +109,6 @@ class Explanation(Shown):
     drawn
         Of one that was loaded: what is drawn of each image, where it was saved.
 
-    The bank and the model are those given to `sacv.explain`; one that was loaded has none.
     """
 
     images: Sequence[ExplainedImage]
