@@ -1,4 +1,4 @@
-# Commands for a bare machine: `make demo`, `make bench`, `make test`, `make test-ray` and `make test-zoo`. Each may be run again.
+# Commands for a bare machine; `make help` lists them. Each may be run again.
 
 PYTHON ?= python3
 VENV := .venv
@@ -15,7 +15,7 @@ MODULES := src/sacv/viewer/js src/sacv/app/static
 ZOO := .venv-peers
 ZOO_READY := $(ZOO)/.ready
 
-.PHONY: help demo docs reference screenshots bench bench-quick bench-real bench-speed test test-js test-ray test-zoo lint format clean
+.PHONY: help demo docs reference screenshots bench bench-quick bench-real bench-speed test test-slow test-js test-ray test-zoo lint format clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -56,8 +56,12 @@ test-js: $(AXE) ## lint the modules of the viewer and the app, and test those th
 	elif [ -n "$$SACV_NEED_BROWSER" ]; then echo "no npm on the PATH: install it, on Debian with 'apt-get install npm'"; exit 1; \
 	else echo "no npm on the PATH: the modules of the pages are neither linted nor tested"; fi
 
-test: lint test-js ## check the style and types, then run the tests (those of pages want Chromium, and npm for axe-core)
-	$(BIN)/python -m pytest -n auto
+test: lint test-js ## check style and types, then run the quick tests; COVERAGE=1 prints a line of coverage for each room
+	$(BIN)/python -m pytest -n auto -m "not slow" $(if $(COVERAGE),--cov=sacv --cov-report=json:coverage.json)
+	$(if $(COVERAGE),$(BIN)/python scripts/coverage_by_room.py coverage.json)
+
+test-slow: $(READY) $(AXE) ## run the tests that take seconds each: the bench, and everything in a browser (wants Chromium)
+	$(BIN)/python -m pytest -n auto -m slow
 
 $(RAY_READY): $(READY) pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,ray]'

@@ -14,6 +14,16 @@ import sacv
 
 pytest_plugins = ("app.fixtures", "docs.fixtures", "real.fixtures", "viewer.browser")
 
+BENCH = Path(__file__).parent / "bench"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of the bench and those in a browser as slow: `make test-slow` runs them, `make test` does not."""
+    for item in items:
+        if BENCH in item.path.parents or "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
 try:
     from hypothesis import settings
 except ImportError:  # the environment of the zoos has none

@@ -3,11 +3,14 @@
 import ast
 from pathlib import Path
 
+import pytest
+
 import sacv
 
 ROOMS = [
-    "errors", "optional", "files", "registry", "engine", "model", "synthetic", "targets", "concepts", "stats",
-    "solvers", "report", "cav", "viewer", "maps", "scores", "trust", "index", "exchange", "app", "cli", "study",
+    "errors", "deprecation", "optional", "files", "registry", "engine", "model", "synthetic", "targets", "concepts",
+    "stats", "solvers", "report", "cav", "viewer", "maps", "scores", "trust", "index", "exchange", "app", "cli",
+    "study",
 ]  # fmt: skip
 SOURCE = Path(sacv.__file__).parent
 
@@ -29,18 +32,19 @@ def imported_rooms(file: Path) -> set[str]:
 
 
 def test_rooms_import_only_from_those_above():
-    looked_at = 0
+    checked = 0
     for file in SOURCE.rglob("*.py"):
         own = file.relative_to(SOURCE).parts[0].removesuffix(".py")
         if own in ("__init__", "__main__"):
             continue
         for room in imported_rooms(file) - {own, "__version__"}:
-            assert room in ROOMS, f"{file} imports {room}, which is no room"
-            assert ROOMS.index(room) < ROOMS.index(own), f"{file} imports {room}, which stands below it"
-            looked_at += 1
-    assert looked_at > 30
+            assert room in ROOMS, f"{file} imports {room}, which is not a room"
+            assert ROOMS.index(room) < ROOMS.index(own), f"{file} imports {room}, which is below it"
+            checked += 1
+    assert checked > 30
 
 
+@pytest.mark.slow
 def test_the_package_does_without_its_bench():
     """The bench imports from sacv, and neither sacv nor its tests import from the bench."""
     files = [
@@ -61,13 +65,19 @@ def test_every_room_is_known():
 
 def test_public_names():
     assert sacv.__all__ == [
-        "CAV", "Audit", "ClassScores", "ConceptBank", "Explanation", "Found", "ImageTransform", "Labelled", "Like",
-        "LocalEngine", "Quality", "RayEngine", "Region", "SacvError", "ShardStore", "StudyResult", "Table",
-        "VisionModel", "Window", "Within", "__version__", "audit", "errors", "explain", "fit", "from_table",
+        "CAV", "Audit", "ClassScores", "ConceptBank", "Explanation", "ImageTransform", "Labelled", "Like",
+        "LocalEngine", "Quality", "RayEngine", "Region", "SacvError", "SearchResult", "ShardStore", "StudyResult",
+        "Table", "VisionModel", "Window", "Within", "__version__", "audit", "errors", "explain", "fit", "from_table",
         "load_model", "merge", "methods", "refit", "run_study", "score", "score_images",
         "search", "solvers", "targets",
     ]  # fmt: skip
     assert all(hasattr(sacv, name) for name in sacv.__all__)
+
+
+def test_deprecated_public_names_still_work():
+    with pytest.warns(DeprecationWarning, match=r"sacv\.Found is deprecated; use sacv\.SearchResult"):
+        assert sacv.Found is sacv.SearchResult
+    assert "Found" not in sacv.__all__
 
 
 def test_every_error_is_in_the_drawn_tree():

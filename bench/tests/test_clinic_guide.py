@@ -33,13 +33,15 @@ def test_the_guide_runs_on_a_small_clinic(run, tmp_path, monkeypatch):  # noqa: 
         status, out, err = run(*smaller(words))
         refused = words[0] == "score" and "--allow-weak" not in words
         assert status in ((2,) if refused else (0, 1) if words[0] == "audit" else (0,)), (words, err)
-        assert not refused or "too weak to explain with: 'itch'" in err
+        assert not refused or "below the quality thresholds: 'itch'" in err
         told.append((words, out))
     assert [words[0] for words, _ in told] == (
         ["clinic", "fit", "score", "score", "explain", "fit", "audit", "audit", "fit", "fit"]
     )
     assert "40 photos of 20 patients" in told[0][1]
-    assert "dots: Cramer's V with diagnosis is 1.00 (1.00-1.00): it cannot be told apart from diagnosis" in told[1][1]
+    assert (
+        "dots: Cramer's V with diagnosis is 1.00 (1.00-1.00): it cannot be distinguished from diagnosis" in told[1][1]
+    )
     whole, inside = (re.search(r"looks +blocks.4 +veil +(\w+)", told[at][1])[1] for at in (6, 7))
     assert (whole, inside) == ("FAIL", "pass")
 
@@ -58,6 +60,6 @@ def test_the_guide_runs_on_the_real_lesions(run, tmp_path, monkeypatch):  # noqa
     results = [run(*words) for words in commands(real=True)]
     assert [status for status, _, _ in results] == [0, 1, 0, 0], results[-1][2]
     (_, shown, _), _, (_, scores, _), _ = results
-    assert "network: Cramer's V with diagnosis is 0.97 (0.93-0.99): it cannot be told apart from diagnosis" in shown
+    assert "network: Cramer's V with diagnosis is 0.97 (0.93-0.99): it cannot be distinguished from diagnosis" in shown
     assert float(re.search(r"blocks.8 +veil +17 +83 +\S+ \S+ +\S+ \S+ +(\S+)", shown)[1]) >= 0.95
     assert all(("weak" in line) == ("dots" in line) for line in scores.splitlines() if line.startswith("blocks.8"))

@@ -1,16 +1,17 @@
-"""Which human concepts a vision model uses, where it sees them, and how much each place contributes.
+"""Which human concepts a vision model uses, where it sees them, and how much each location contributes.
 
 >>> import sacv
 >>> model = sacv.load_model("demo")
->>> bank = sacv.fit(model, ["blocks.2"], {"striped": "guidance/striped"}, ["guidance/other"])  # doctest: +SKIP
->>> found = sacv.explain(model, ["photo.jpg"], bank, target="striped")  # doctest: +SKIP
->>> found.save("out")  # doctest: +SKIP
+>>> bank = sacv.fit(model, ["blocks.2"], {"striped": "images/striped"}, ["images/random"])  # doctest: +SKIP
+>>> explanation = sacv.explain(model, ["photo.jpg"], bank, target="striped")  # doctest: +SKIP
+>>> explanation.save("out")  # doctest: +SKIP
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from sacv import errors
+from sacv.deprecation import warn_renamed
 from sacv.errors import SacvError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from sacv.cav import CAV, ConceptBank, Quality, fit, merge, refit
     from sacv.concepts import Labelled, Region, Table, Within, from_table
     from sacv.engine import LocalEngine, RayEngine, ShardStore
-    from sacv.index import Found, Like, search
+    from sacv.index import Like, SearchResult, search
     from sacv.maps import Explanation, explain, methods
     from sacv.model import ImageTransform, VisionModel, Window, load_model
     from sacv.scores import ClassScores, score, score_images
@@ -49,7 +50,6 @@ __all__ = [
     "ClassScores",
     "ConceptBank",
     "Explanation",
-    "Found",
     "ImageTransform",
     "Labelled",
     "Like",
@@ -58,6 +58,7 @@ __all__ = [
     "RayEngine",
     "Region",
     "SacvError",
+    "SearchResult",
     "ShardStore",
     "StudyResult",
     "Table",
@@ -89,7 +90,7 @@ _ROOMS = {
     "engine": ("LocalEngine", "RayEngine", "ShardStore"),
     "exchange": (),
     "files": (),
-    "index": ("Found", "Like", "search"),
+    "index": ("Like", "SearchResult", "search"),
     "maps": ("Explanation", "explain", "methods"),
     "model": ("ImageTransform", "VisionModel", "Window", "load_model"),
     "optional": (),
@@ -102,20 +103,25 @@ _ROOMS = {
     "trust": ("Audit", "audit"),
     "viewer": (),
 }
-"""The rooms that are loaded at the first use, for they load PyTorch, and the public names that each gives."""
+"""The packages that load PyTorch, loaded at the first use, and the public names of each."""
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names}
+_RENAMED = {"Found": "SearchResult"}
+"""Deprecated public names, with the new ones."""
 
 if not TYPE_CHECKING:  # for a type checker, `__getattr__` would make every name exist
 
     def __getattr__(name: str) -> Any:
-        """Load a room, or a public name from its room (PEP 562)."""
+        """Load a package of sacv, or a public name from its package (PEP 562)."""
         if name in _ROOMS:
             return import_module(f"{__name__}.{name}")
+        if name in _RENAMED:
+            warn_renamed(f"sacv.{name}", f"sacv.{_RENAMED[name]}")
+            return getattr(import_module(__name__), _RENAMED[name])
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        globals()[name] = found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-        return found
+        globals()[name] = value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_ROOMS, *_HOMES} - {"Any", "TYPE_CHECKING", "import_module"})
+    return sorted({*globals(), *_ROOMS, *_HOMES} - {"Any", "TYPE_CHECKING", "import_module", "warn_renamed"})

@@ -1,90 +1,90 @@
-"""Every error that sacv raises for its user, in one tree.
+"""All errors that sacv raises on purpose.
 
     SacvError
-    |-- OptionError            an argument has a value outside what is legal
+    |-- OptionError            the value of an argument is not legal
     |-- MissingExtraError      an optional package is not installed
-    |-- EngineError            work could not be spread over shards
+    |-- EngineError            an engine could not run the shards
     |-- ModelError
     |   |-- ModelSpecError     a model could not be loaded by name
-    |   |-- LayerError         no such layer, or it cannot be asked about
-    |   |-- TargetError        no such class
-    |   `-- ActivationError    activations or gradients that are not finite
+    |   |-- LayerError         the layer does not exist or cannot be used
+    |   |-- TargetError        the class does not exist
+    |   `-- ActivationError    activations or gradients are not finite
     |-- ImageError
-    |   |-- UnreadableImageError   a file is no image, is truncated or is too large
-    |   `-- ImageSetError      an empty set, too few images, sets that share images
-    |-- SolverError            no direction could be found
-    |-- WeakConceptError       a CAV's held-out figures are too poor to explain with
+    |   |-- UnreadableImageError   a file is not an image, is truncated or is too large
+    |   `-- ImageSetError      a set is empty or too small, or two sets share images
+    |-- SolverError            no direction could be computed
+    |-- WeakConceptError       a CAV is below the quality thresholds
     `-- StorageError
-        |-- CorruptFileError   a saved file is damaged or of an unknown format
-        `-- MismatchError      a bank is used with another model
+        |-- CorruptFileError   a saved file is damaged or its format is unknown
+        `-- MismatchError      a bank does not belong to the model
 
-Each message says what is wrong with its value, what is legal, and what to do.
+Each message states what is wrong, with the value, what is legal, and what to do.
 """
 
 
 class SacvError(Exception):
-    """Base of every error that sacv raises for its user."""
+    """Base class of all errors that sacv raises on purpose."""
 
 
 class OptionError(SacvError, ValueError):
-    """An argument has a value outside what is legal."""
+    """The value of an argument is not legal."""
 
 
 class MissingExtraError(SacvError, ImportError):
-    """An optional package is needed and not installed."""
+    """An optional package is not installed."""
 
 
 class EngineError(SacvError):
-    """Work could not be spread over shards."""
+    """An engine could not run the shards."""
 
 
 class ModelError(SacvError):
-    """Something about the model or its layers."""
+    """Base class of errors about the model or its layers."""
 
 
 class ModelSpecError(ModelError):
-    """A model could not be loaded by the name given."""
+    """A model could not be loaded by name."""
 
 
 class LayerError(ModelError):
-    """No such layer, or a layer that has no locations."""
+    """The layer does not exist or has no locations."""
 
 
 class TargetError(ModelError):
-    """No such class, or an output that has no classes."""
+    """The class does not exist, or the output has no classes."""
 
 
 class ActivationError(ModelError):
-    """Activations, logits or gradients that are not finite."""
+    """Activations, logits or gradients are not finite."""
 
 
 class ImageError(SacvError):
-    """Something about the images given."""
+    """Base class of errors about images."""
 
 
 class UnreadableImageError(ImageError):
-    """A file is no image, is truncated, or is too large to decode safely."""
+    """A file is not an image, is truncated, or is too large to decode safely."""
 
 
 class ImageSetError(ImageError):
-    """A set is empty, too small, or shares images with another."""
+    """A set of images is empty or too small, or shares images with another set."""
 
 
 class SolverError(SacvError):
-    """No direction could be found."""
+    """No direction could be computed."""
 
 
 class WeakConceptError(SacvError):
-    """A CAV's held-out figures are too poor to explain with."""
+    """A CAV is below the quality thresholds (`sacv.cav.quality_thresholds`)."""
 
 
 class StorageError(SacvError):
-    """Something about files that sacv reads or writes."""
+    """Base class of errors about files that sacv reads or writes."""
 
 
 class CorruptFileError(StorageError):
-    """A saved file is damaged, incomplete or of an unknown format."""
+    """A saved file is damaged or incomplete, or its format is unknown."""
 
 
 class MismatchError(StorageError):
-    """A bank is used with a model, or merged with a bank, that it does not belong to."""
+    """A bank does not belong to the model that it is used with, or to the bank that it is merged with."""

@@ -1,8 +1,7 @@
-"""Folders of results: written beside and then renamed, read with clear errors.
+"""Read and write folders of results.
 
-A result folder holds JSON for labels and safetensors for arrays, never pickle. `write_folder` fills a new
-folder next to its destination and swaps it in by renaming, so that a full disk or a crash leaves the old folder
-as it was.
+A result folder holds JSON for metadata and safetensors for arrays, never pickle. `write_folder` fills a new folder next
+to its destination and then renames it, so that a full disk or a crash leaves the old folder unchanged.
 """
 
 import hashlib
@@ -25,25 +24,25 @@ from sacv.errors import CorruptFileError, StorageError
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _SAFE = {"i8": "I64", "f8": "F64", "f4": "F32", "b1": "BOOL"}
-"""What safetensors calls the types of numbers that are streamed, in the order in which they stand in a file."""
+"""The safetensors names of the dtypes that can be streamed, in their order within a file."""
 
 
 def write_folder(folder: Path, marker: str, fill: Callable[[Path], None]) -> None:
-    """Write a result folder so that the old one survives any failure.
+    """Write a result folder. A failure leaves an existing folder unchanged.
 
     Parameters
     ----------
     folder
-        Destination. If it exists it must be empty or hold `marker`, the file by which sacv knows its own.
+        Destination. If it exists, it must be empty or hold the file `marker`.
     marker
         Name of the file that every folder of this kind holds.
     fill
-        Called with the path of a new, empty folder, to write the files.
+        Function that writes the files. Its argument is the path of a new, empty folder.
 
     Raises
     ------
     StorageError
-        If the destination holds something else, or the files cannot be written.
+        If the destination is not empty and lacks `marker`, or the files cannot be written.
     """
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
@@ -61,7 +60,7 @@ def write_folder(folder: Path, marker: str, fill: Callable[[Path], None]) -> Non
         _swap(fresh, folder)
     except OSError as error:
         raise StorageError(
-            f"{folder} could not be written: {error.strerror or error}; what was there before is unchanged"
+            f"{folder} could not be written: {error.strerror or error}; its previous content is unchanged"
         ) from error
     finally:
         if fresh is not None:
@@ -84,12 +83,12 @@ def _swap(fresh: Path, folder: Path) -> None:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON with a stable order and layout; a value that is not finite is an error."""
+    """Write JSON with a stable order and layout. A number that is not finite raises ValueError."""
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
 class _NotFinite(str):
-    """A number of a JSON file that is not finite, as it is written there."""
+    """The text of a number in a JSON file that is not finite."""
 
 
 def _number(written: str) -> float | _NotFinite:
@@ -98,13 +97,13 @@ def _number(written: str) -> float | _NotFinite:
 
 
 def _not_finite(value: Any, where: str) -> Iterable[str]:
-    """Tell which fields hold a number that is not finite."""
+    """Yield a message for each field whose number is not finite."""
     if isinstance(value, _NotFinite):
         yield f"{where} is {value}"
     for name, inside in value.items() if isinstance(value, dict) else ():
         yield from _not_finite(inside, f"{where}.{name}" if where else name)
-    for place, inside in enumerate(value) if isinstance(value, list) else ():
-        yield from _not_finite(inside, f"{where}[{place}]")
+    for index, inside in enumerate(value) if isinstance(value, list) else ():
+        yield from _not_finite(inside, f"{where}[{index}]")
 
 
 def read_json(path: Path, *, kind: str, format_version: int) -> dict[str, Any]:
@@ -113,31 +112,31 @@ def read_json(path: Path, *, kind: str, format_version: int) -> dict[str, Any]:
     Raises
     ------
     CorruptFileError
-        If the file is missing, damaged, of another kind or of an unknown version, or a number in it is not finite.
+        If the file is missing or damaged, its kind or version differs, or a number in it is not finite.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_NotFinite, parse_float=_number)
         wrong = next(iter(_not_finite(content, "")), None)
     except FileNotFoundError as error:
         raise CorruptFileError(f"{path.parent} is not a sacv {kind}: it holds no {path.name}") from error
-    except (OSError, ValueError, RecursionError) as error:  # of JSON, UTF-8, endless digits or endless brackets
-        raise CorruptFileError(f"{path} cannot be read ({error}); make the {kind} again") from error
+    except (OSError, ValueError, RecursionError) as error:  # invalid JSON or UTF-8, or unbounded digits or nesting
+        raise CorruptFileError(f"{path} cannot be read ({error}); create the {kind} again") from error
     if wrong is not None:
         raise CorruptFileError(
-            f"{path} is damaged: {wrong}, not a finite number; restore the file, or make the {kind} again"
+            f"{path} is damaged: {wrong}, not a finite number; restore the file, or create the {kind} again"
         )
     if not isinstance(content, dict) or content.get("kind") != kind:
-        raise CorruptFileError(f"{path} is not the label file of a sacv {kind}")
+        raise CorruptFileError(f"{path} is not the JSON file of a sacv {kind}")
     found = content.get("format_version")
     if found != format_version:
         raise CorruptFileError(
-            f"{path} has format_version {found!r}; this sacv reads version {format_version}; make the {kind} again"
+            f"{path} has format_version {found!r}; this version of sacv reads {format_version}; create the {kind} again"
         )
     return content
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Array], labels: Mapping[str, str] | None = None) -> None:
-    """Write named arrays as safetensors, sorted by name, and texts beside them.
+    """Write named arrays as safetensors, sorted by name, with optional text metadata.
 
     Raises
     ------
@@ -147,12 +146,12 @@ def write_arrays(path: Path, arrays: Mapping[str, Array], labels: Mapping[str, s
     named = {name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}
     try:
         save_file(named, path, metadata=None if labels is None else dict(labels))
-    except SafetensorError as error:  # as of a full disk
+    except SafetensorError as error:  # such as a full disk
         raise OSError(str(error)) from error
 
 
 def digest_of(arrays: Mapping[str, Array]) -> str:
-    """Give a SHA-256, in hexadecimal, of the names, types, shapes and values of arrays."""
+    """Return the SHA-256, in hexadecimal, of the names, dtypes, shapes and values of arrays."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
@@ -163,7 +162,7 @@ def digest_of(arrays: Mapping[str, Array]) -> str:
 
 @dataclass(frozen=True)
 class Streamed:
-    """An array that is written piece by piece; `pieces` gives them along its first axis."""
+    """An array that is written in pieces. `pieces` returns them in order along the first axis."""
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
@@ -171,19 +170,19 @@ class Streamed:
 
 
 def stream_arrays(path: Path, arrays: Mapping[str, Streamed]) -> None:
-    """Write named arrays as `write_arrays` does, byte for byte, with no more than a piece in memory.
+    """Write the same bytes as `write_arrays`, with at most one piece in memory.
 
-    The format is the length of a JSON header, 8 bytes, the header, and the arrays one after the other, the widest
-    numbers first (https://github.com/huggingface/safetensors).
+    The file holds the length of a JSON header in 8 bytes, the header, and the arrays, the widest dtypes first
+    (https://github.com/huggingface/safetensors).
     """
-    kinds = {name: one.dtype.str[1:] for name, one in arrays.items()}
+    kinds = {name: array.dtype.str[1:] for name, array in arrays.items()}
     ordered = sorted(arrays, key=lambda name: (list(_SAFE).index(kinds[name]), name))
     header: dict[str, Any] = {}
     end = 0
     for name in ordered:
-        one = arrays[name]
-        start, end = end, end + one.dtype.itemsize * prod(one.shape)
-        header[name] = {"dtype": _SAFE[kinds[name]], "shape": list(one.shape), "data_offsets": [start, end]}
+        array = arrays[name]
+        start, end = end, end + array.dtype.itemsize * prod(array.shape)
+        header[name] = {"dtype": _SAFE[kinds[name]], "shape": list(array.shape), "data_offsets": [start, end]}
     labels = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     labels += b" " * (-len(labels) % 8)
     with path.open("wb") as file:
@@ -203,7 +202,7 @@ def read_arrays(path: Path) -> dict[str, Array]:
     """
     try:
         return dict(parse_arrays(path.read_bytes()))
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:  # the latter of unknown types
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:  # ValueError: an unknown dtype
         raise CorruptFileError(
-            f"{path} cannot be read ({error}); restore the file, or make the folder again"
+            f"{path} cannot be read ({error}); restore the file, or create the folder again"
         ) from error

@@ -1,4 +1,4 @@
-"""Optional packages: import them by name, or say how to install them."""
+"""Import optional packages."""
 
 import importlib
 from types import ModuleType
@@ -14,18 +14,18 @@ def require(module: str, *, extra: str, package: str = "sacv") -> ModuleType:
     module
         Dotted name of the module.
     extra
-        Name of the extra that installs it.
+        Extra that installs it.
     package
         The distribution that has the extra.
 
     Raises
     ------
     MissingExtraError
-        When it is not installed; the message holds the install line.
+        If it is not installed. The message contains the install command.
     """
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise MissingExtraError(
-            f"{module!r} is needed here and is not installed; install it with: pip install '{package}[{extra}]'"
+            f"{module!r} is required and not installed; install it with: pip install '{package}[{extra}]'"
         ) from error

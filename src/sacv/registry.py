@@ -1,7 +1,7 @@
-"""Solvers and contribution methods by name: one line registers each.
+"""Registry of solvers and contribution methods: one line registers each.
 
-The command line takes the names, a bank finds the solver that fitted it, and `sacv.solvers` and `sacv.maps.methods`
-give the classes. Nothing is imported before it is used, so that `--help` starts at once.
+The command line parses their names, a bank rebuilds its solver, and `sacv.solvers` and `sacv.maps.methods` export the
+classes. A class is imported at its first use, so that `--help` starts quickly.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ class Entry:
     Parameters
     ----------
     form
-        How it is written on the command line: `NAME`, or `NAME[:VALUE|word]`. The value is the first field of the
-        class. A word in lower case is passed as it is; a word in capitals stands for a number.
-    place
+        Syntax on the command line: `NAME`, or `NAME[:VALUE|word]`. The value is the first field of the class. A word
+        in lower case is passed unchanged; a word in capitals is a number.
+    reference
         `MODULE:CLASS`.
     """
 
     form: str
-    place: str
+    reference: str
 
     @property
     def name(self) -> str:
-        """The name on the command line."""
+        """Name on the command line."""
         return self.form.partition("[")[0]
 
     @property
@@ -46,11 +46,11 @@ class Entry:
     @property
     def class_name(self) -> str:
         """Name of the class."""
-        return self.place.partition(":")[2]
+        return self.reference.partition(":")[2]
 
     def load(self) -> Any:
         """Import the class."""
-        return getattr(import_module(self.place.partition(":")[0]), self.class_name)
+        return getattr(import_module(self.reference.partition(":")[0]), self.class_name)
 
 
 SOLVERS = (
@@ -60,7 +60,7 @@ SOLVERS = (
     Entry("logistic[:C]", "sacv.solvers.logistic:Logistic"),
     Entry("linear-svm[:C]", "sacv.solvers.linear_svm:LinearSVM"),
 )
-"""Estimators of a direction: classes derived from `sacv.solvers.MomentSolver` or `SampleSolver`."""
+"""Estimators of a CAV: subclasses of `sacv.solvers.MomentSolver` or `SampleSolver`."""
 
 METHODS = (
     Entry("gradient", "sacv.maps.methods.gradient:Gradient"),
@@ -69,11 +69,11 @@ METHODS = (
     Entry("integrated-gradients[:STEPS]", "sacv.maps.methods.path:IntegratedGradients"),
     Entry("ablation[:WINDOW]", "sacv.maps.methods.ablation:Ablation"),
 )
-"""Methods of contribution: classes derived from `sacv.maps.methods.Method`."""
+"""Contribution methods: subclasses of `sacv.maps.methods.Method`."""
 
 
 def class_named(entries: tuple[Entry, ...], name: str, module: str) -> Any:
-    """Import a registered class, for the `__getattr__` of a module.
+    """Import a registered class. The `__getattr__` of a module calls this function.
 
     Raises
     ------

@@ -92,8 +92,8 @@ def test_a_dropped_photo_shows_where_the_concept_is(open_app, width, scheme):
     assert inside > 4 * outside
     with page.expect_download() as expected:
         page.get_by_role("button", name="save as PNG").click()
-    kept = np.asarray(Image.open(expected.value.path()).convert("RGB")).astype(int)
-    assert (kept[..., 0] - kept[..., 2] > 60).any(), "the picture and its map are in the file, as the policy allows"
+    kept = np.asarray(Image.open(expected.value.path()).convert("RGB").resize((688, 854))).astype(int)[150:650, 40:648]
+    assert (kept.min(axis=-1) < 200).mean() > 0.9, "the picture is in the file, as the policy allows"
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.reload()
     shown(page)
@@ -141,7 +141,7 @@ def test_a_concept_is_painted_fitted_saved_and_still_there_after_a_reload(open_a
     assert sorted(entry["file_name"] for entry in content["images"]) == list(scenes)
     assert all(well(place, *each) for each in scenes.items())
     page.get_by_role("button", name="Make the concept").click()
-    page.get_by_text("of two places in pictures").first.wait_for(timeout=PATIENCE)
+    page.get_by_text("of two locations in held-out images").first.wait_for(timeout=PATIENCE)
     assert "3 images" in page.locator("#concept .doubt").first.inner_text()
     page.get_by_label("Save to the bank").fill("new")
     page.get_by_role("button", name="Save", exact=True).click()
@@ -241,7 +241,7 @@ def test_axe_finds_nothing(open_app, place, axe, width, scheme):  # noqa: F811
     page.get_by_role("button", name="All").click()
     page.get_by_role("button", name="Show the map").click()
     shown(page)
-    page.get_by_text("What the network says of the chosen photos").click()
+    page.get_by_text("What the network predicts for the chosen photos").click()
     assert page.evaluate(RUN) == []
     page.get_by_role("tab", name="Make a concept").click()
     assert page.evaluate(RUN) == []
@@ -252,7 +252,7 @@ def test_axe_finds_nothing(open_app, place, axe, width, scheme):  # noqa: F811
     for summary in page.locator("#concept details:visible > summary").all():
         summary.click()
     assert page.evaluate(RUN) == []
-    page.get_by_label("pictures that show it").check()
+    page.get_by_label("images that show it").check()
     assert page.evaluate(RUN) == []
     page.get_by_role("tab", name="What if").click()
     page.locator("#whatif .sheet img").wait_for()
@@ -270,7 +270,7 @@ def test_what_the_network_says_is_offered_as_targets(open_app, place, demo_model
     page = open_app()
     page.get_by_role("button", name="All").click()
     chances(page, "striped").wait_for()
-    page.get_by_text("What the network says of the chosen photos").click()
+    page.get_by_text("What the network predicts for the chosen photos").click()
     said = page.locator("#explain .said li").all_inner_texts()
     assert [line.split()[0] for line in said] == ["1.png", "5.png"]
     logits = demo_model.logits(demo_model.inputs([Image.open(place.photos / "1.png").convert("RGB")]))[0].softmax(0)
@@ -302,7 +302,7 @@ def test_a_concept_is_compared_at_layers_judged_replaced_and_looked_at(open_app,
     Image.fromarray(scene(1).image).save(place.photos / "scene.png")
     page = open_app(1280, 1400)
     page.get_by_role("tab", name="Make a concept").click()
-    assert "Still missing: a name, pictures without it." in page.locator("#concept").inner_text()
+    assert "Still missing: a name, images without it." in page.locator("#concept").inner_text()
     page.get_by_label("Its name").fill("lines")
     page.get_by_label("The set of them").select_option("striped")
     page.get_by_label("dotted (10)").first.check()
@@ -310,15 +310,15 @@ def test_a_concept_is_compared_at_layers_judged_replaced_and_looked_at(open_app,
     page.get_by_label("blocks.1 (").check()
     page.get_by_text("More: photos without it").click()
     page.locator("#concept fieldset").filter(has_text="clearly seen").get_by_label("plain (10)").check()
-    page.get_by_label("Which pictures belong together").fill("([0-9]+")
+    page.get_by_label("Groups of images, such as").fill("([0-9]+")
     page.get_by_role("button", name="Make the concept").click()
     page.get_by_role("alert").filter(has_text="no regular expression").wait_for(timeout=PATIENCE)
-    page.get_by_label("Which pictures belong together").fill(r"(\d+)")
+    page.get_by_label("Groups of images, such as").fill(r"(\d+)")
     page.get_by_role("button", name="Make the concept").click()
     page.get_by_role("alert").filter(has_text="share 10 groups").wait_for(timeout=PATIENCE)
     page.locator("#concept fieldset").filter(has_text="clearly seen").get_by_label("plain (10)").uncheck()
     page.get_by_role("button", name="Make the concept").click()
-    page.get_by_text("of two places in pictures").first.wait_for(timeout=PATIENCE)
+    page.get_by_text("of two locations in held-out images").first.wait_for(timeout=PATIENCE)
     result = page.locator("#concept .card").last
     assert "take the layer" in result.inner_text() or "layers take" in result.inner_text()
     result.get_by_text("Figures").first.click()

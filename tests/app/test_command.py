@@ -47,6 +47,7 @@ def test_a_port_that_is_taken_is_told(capsys, tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_it_serves_until_it_is_interrupted(tmp_path, demo_bank):
     pytest.importorskip("uvicorn", reason="the extra 'app' is not installed")
     command = [

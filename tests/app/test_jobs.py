@@ -28,7 +28,7 @@ def jobs_of():
 
 def ended(jobs, job):
     until = time.monotonic() + 20
-    while (told := jobs.told(job["number"]))["state"] in ("waiting", "running", "stopping"):
+    while (told := jobs.status(job["number"]))["state"] in ("waiting", "running", "stopping"):
         assert time.monotonic() < until
         time.sleep(0.005)
     return told
@@ -53,7 +53,7 @@ def test_order_and_what_comes_before(jobs_of):
     first = jobs.add("a", "first", work)
     started.wait(10)
     others = [jobs.add("b", str(n), lambda progress, n=n: order.append(n) or {"n": n}) for n in range(5)]
-    assert [jobs.told(job["number"])["before"] for job in others] == [0, 1, 2, 3, 4]
+    assert [jobs.status(job["number"])["before"] for job in others] == [0, 1, 2, 3, 4]
     go.set()
     assert [ended(jobs, job)["result"] for job in others] == [{"n": n} for n in range(5)]
     assert order == list(range(5)) and ended(jobs, first)["result"] == {"made": 1}
@@ -66,7 +66,7 @@ def test_remaining_time_is_told(jobs_of):
     job = jobs.add("a", "first", work)
     started.wait(10)
     time.sleep(0.2)
-    told = jobs.told(job["number"])
+    told = jobs.status(job["number"])
     assert (told["done"], told["total"]) == (1, 4) and 0.3 < told["remaining"] < 10
     go.set()
 
@@ -90,7 +90,7 @@ def test_work_of_a_client_that_went_away_is_dropped(jobs_of):
     started.wait(10)
     mine = jobs.add("here", "mine", lambda progress: {"mine": 1})
     assert ended(jobs, mine)["state"] == "done"  # inquired after, while the others are not
-    assert not ran and jobs.told(left["number"])["state"] == "cancelled"
+    assert not ran and jobs.status(left["number"])["state"] == "cancelled"
 
 
 def test_no_more_waits_than_is_set(jobs_of):
@@ -117,4 +117,4 @@ def test_a_failure_is_told_and_ends_nothing_else(jobs_of):
     assert told["state"] == "failed" and "ZeroDivisionError" in told["error"]
     assert ended(jobs, jobs.add("a", "next", lambda progress: {}))["state"] == "done"
     with pytest.raises(Missing):
-        jobs.told("nothing")
+        jobs.status("nothing")

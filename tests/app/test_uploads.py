@@ -132,6 +132,7 @@ def test_a_link_that_leads_elsewhere_is_not_followed(client, place, tmp_path, pi
     assert client.get("/api/photos/link.png").status_code == 404
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.text(max_size=200))
 def test_a_tidy_name_is_a_name_in_any_folder(name):

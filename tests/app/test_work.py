@@ -14,7 +14,7 @@ from app.fixtures import LAYER, png, result_of
 from sacv.app.masks import png_of
 from sacv.concepts.decoding import read_picture
 from sacv.maps.methods import Ablation
-from sacv.model import contributing, worth_asking
+from sacv.model import gradient_kinds, worth_asking
 from sacv.synthetic.scenes import random_spec, render, write_guidance
 from sacv.trust import advise
 
@@ -92,6 +92,7 @@ def test_work_that_cannot_be_done_says_why(client, photo, changes):
     assert told["state"] == "failed" and told["error"]
 
 
+@pytest.mark.slow
 def test_fifty_requests_at_once_are_answered_in_order_with_bounded_memory(client, place, photo):
     result_of(client, client.post("/api/explain", json=asking()).json())
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -268,7 +269,7 @@ def test_a_bank_says_which_layer_to_take(client, place, textures, demo_model):
     worth = [one["name"] for one in offered if one["worth"]]
     assert chosen == worth[-2:] and set(worth) <= worth_asking(
         list(demo_model.survey(demo_model.example()).values()),
-        contributing(demo_model, demo_model.example(), [one["name"] for one in offered]),
+        gradient_kinds(demo_model, demo_model.example(), [one["name"] for one in offered]),
     )
 
 

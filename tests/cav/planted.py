@@ -64,7 +64,7 @@ def assert_drawn_from(found: np.ndarray, possible: np.ndarray, atol: float = 1e-
 
 
 def assert_same_cav(one: sacv.CAV, other: sacv.CAV, atol: float = 1e-12, drawn: float | None = None) -> None:
-    """Check everything but the figures and what the solver tells; scores to the tolerance of their greatest.
+    """Check everything but the figures and the solver's statistics; scores to the tolerance of their greatest.
 
     `drawn` is the tolerance of runs and null, which are of smaller differences of means, and so of greater rounding.
     """

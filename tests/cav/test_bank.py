@@ -24,7 +24,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def rich_fit(**options):
-    """Two layers, an ordinary and two marked concepts, whose null two of them share, files that were skipped."""
+    """Two layers, a concept with whole images and two with regions, a shared null, skipped files."""
     net = nn.Sequential(nn.Identity(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(12, 2, bias=False))
     nn.init.ones_(net[-1].weight)
     images, masks = noise(5, 3, 4, 0, mean=1).float(), np.random.default_rng(0).random((9, 4, 4)) < 0.3
@@ -54,7 +54,7 @@ def assert_same_means(one, other):
 
 
 def assert_same_bank(one, other):
-    """Every field, exactly, but for the lower triangle of a scatter: the upper one is kept, and stands for both."""
+    """Every field, exactly, but for the lower triangle of a scatter: only the upper one is stored."""
     compared = {"layers", "sets", "rests", "solver", "seed", "folds", "locations", "runs", "nulls", "model"}
     compared |= {"absent", "context", "within"}
     assert compared | {"cavs", "statistics", "seen_through", "pasted"} == {field.name for field in fields(ConceptBank)}
@@ -68,9 +68,9 @@ def assert_same_bank(one, other):
         np.testing.assert_array_equal(mine.evidence, theirs.evidence)
         assert_same_drawn(mine.runs, theirs.runs)
         assert_same_drawn(mine.null, theirs.null)
-        assert (mine.dealt is None) == (theirs.dealt is None)
-        if mine.dealt is not None:
-            assert_same_drawn(mine.dealt, theirs.dealt)
+        assert (mine.permuted is None) == (theirs.permuted is None)
+        if mine.permuted is not None:
+            assert_same_drawn(mine.permuted, theirs.permuted)
         np.testing.assert_array_equal(mine.presence.maxima, theirs.presence.maxima)
         assert mine.presence.maxima.dtype == theirs.presence.maxima.dtype == np.float32
         assert (mine.presence.kind, mine.presence.offered) == (theirs.presence.kind, theirs.presence.offered)
@@ -118,7 +118,7 @@ def test_what_is_saved_comes_back(tmp_path, options):
     assert contents(tmp_path / "twice") == contents(tmp_path / "bank")
 
 
-def test_what_the_test_above_looks_at_is_there():
+def test_what_the_test_above_checks_exists():
     bank = rich_fit()
     assert len(bank.cavs) == 8 and len(bank.statistics) == 14 and len(bank.seen_through) == 4
     assert bank.concepts == ["a", "b", "x", "y"]
@@ -151,7 +151,7 @@ def test_a_rest_that_is_the_random_set_is_on_disk_once(tmp_path):
     assert_same_bank(bank, ConceptBank.load(tmp_path / "bank"))
 
 
-def test_what_two_concepts_do_not_mark_on_the_same_photos_is_kept_for_each(tmp_path):
+def test_what_two_concepts_do_not_mark_on_the_same_photos_is_stored_for_each(tmp_path):
     """The rests are of the same photos as the random set, and yet another part of them."""
     bank = rich_fit(random=())
     counts = [bank.statistics["0", key].total().count for key in ("random", "rest/x", "rest/y")]
@@ -188,7 +188,7 @@ def test_same_seed_same_bytes(tmp_path, solver):
     assert all(one[name] != other[name] for name in one)
 
 
-def test_what_a_bank_says_of_its_solver(small_model, guidance):
+def test_the_record_of_the_solver_in_a_bank(small_model, guidance):
     for solver in (LDA("oas"), UnitLength(LDA(0.3)), UnitLength(LDA(0.3), smoothing=0.75)):
         bank = sacv.fit(small_model, ["features.2"], {"c": guidance[0]}, [guidance[1]], solver=solver)
         assert rebuild(bank.solver) == solver
@@ -221,7 +221,7 @@ def test_a_folder_with_skipped_and_repeated_files(small_model, guidance, tmp_pat
     assert again.sets[0].repeats[0][0].endswith("copy.png")
 
 
-def test_counts_of_regions_are_kept_and_older_banks_have_none(tmp_path):
+def test_counts_of_regions_are_stored_and_older_banks_have_none(tmp_path):
     bank = rich_fit()
     sets = tuple(replace(entry, negatives=3, unused=2, unmatched=1) if entry.regions else entry for entry in bank.sets)
     replace(bank, sets=sets).save(tmp_path / "bank")
@@ -253,7 +253,7 @@ def test_a_bank_of_another_model_is_refused(small_bank, small_model):
 
 @pytest.mark.parametrize("name", ["bank.json", "cavs.safetensors", "moments.safetensors"])
 @pytest.mark.parametrize("damage", ["cut", "empty", "gone", "noise"])
-def test_a_corrupt_bank_is_told(small_bank, tmp_path, name, damage):
+def test_a_corrupt_bank_is_reported(small_bank, tmp_path, name, damage):
     small_bank.save(tmp_path / "bank")
     file = tmp_path / "bank" / name
     raw = file.read_bytes()
@@ -264,7 +264,7 @@ def test_a_corrupt_bank_is_told(small_bank, tmp_path, name, damage):
         sacv.ConceptBank.load(tmp_path / "bank")
 
 
-def test_labels_that_do_not_fit_the_arrays_are_told(small_bank, tmp_path):
+def test_labels_that_do_not_fit_the_arrays_are_reported(small_bank, tmp_path):
     small_bank.save(tmp_path / "bank")
     file = tmp_path / "bank" / "bank.json"
     labels = json.loads(file.read_text())
@@ -274,7 +274,7 @@ def test_labels_that_do_not_fit_the_arrays_are_told(small_bank, tmp_path):
             sacv.ConceptBank.load(tmp_path / "bank")
 
 
-def test_arrays_that_do_not_fit_the_labels_are_told(small_bank, tmp_path):
+def test_arrays_that_do_not_fit_the_labels_are_reported(small_bank, tmp_path):
     small_bank.save(tmp_path / "bank")
     name = "features.2/bright"
     for file, entry, change in (

@@ -23,7 +23,7 @@ SIDE, SHADE = 32, 1.2
 
 
 class Shaded(nn.Module):
-    """Its layer gives cells of 4 x 4 pixels; `shade` times the mean of red over the whole picture is added to green."""
+    """Its layer gives cells of 4 x 4 pixels; `shade` times the mean of red over the whole image is added to green."""
 
     def __init__(self, shade: float = 0.0) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ def model(shade=0.0):
 
 
 def pictures(count, seed, red=100, spread=30):
-    """Pictures of noise in cells of 4 x 4 pixels, around a red of so much."""
+    """Images of noise in cells of 4 x 4 pixels, around a red of so much."""
     rng = np.random.default_rng(seed)
     coarse = rng.normal([red, 100, 100], spread, (count, SIDE // 4, SIDE // 4, 3))
     return list(np.clip(coarse, 0, 255).astype(np.uint8).repeat(4, axis=1).repeat(4, axis=2))
@@ -66,7 +66,7 @@ def labels(folder):
 
 
 def test_pasted_regions_are_taken_at_a_layer_where_that_helps():
-    """Full frames are told by a shade that no location of a composite has."""
+    """Full frames are recognisable by a shade that no location of a composite has."""
     bank = fit(SHADE)
     (evidence,) = bank.context.evidence
     assert evidence.taken and evidence.part[1] > evidence.part[0] + 0.01 and evidence.composites == 8
@@ -118,11 +118,11 @@ def test_where_nothing_is_taken_the_cavs_are_those_without_a_context(tmp_path):
         assert labels(tmp_path / "context")[name] == labels(tmp_path / "plain")[name]
 
 
-def test_a_layer_that_speaks_of_the_whole_picture_is_left_alone():
+def test_a_layer_that_represents_the_whole_image_is_left_alone():
     bank = fit(300.0)
     (evidence,) = bank.context.evidence
     assert not evidence.local and not evidence.taken and evidence.full[0] > 0.95
-    assert "speak of the whole picture" in str(evidence)
+    assert "represent the whole image" in str(evidence)
 
 
 GOOD = ContextEvidence("layer", "c", 20, (0.80, 0.85), 0.02, (0.99, 0.99), 0.9)
@@ -131,9 +131,9 @@ GOOD = ContextEvidence("layer", "c", 20, (0.80, 0.85), 0.02, (0.99, 0.99), 0.9)
 @pytest.mark.parametrize(
     ("change", "taken", "words"),
     [
-        ({}, True, "learned from pasted regions too (as part of a photo, held-out AUROC 0.800 without and 0.850"),
+        ({}, True, "fitted on pasted regions too (as part of a photo, held-out AUROC 0.800 without and 0.850"),
         ({"gain_low": 0.009}, False, "do not help enough"),
-        ({"full": (0.99, 0.987)}, False, "pasted regions cost there (full frames 0.990 and 0.987"),
+        ({"full": (0.99, 0.987)}, False, "pasted regions lower the AUROC there (full frames 0.990 and 0.987"),
         ({"pasted": 0.76}, False, "AUROC 0.990 in full frames, 0.760 as pasted regions"),
     ],
 )
@@ -232,7 +232,7 @@ def test_the_same_seed_gives_the_same_bank_and_another_seed_other_composites(tmp
     assert {record.seed for record in first.composites} != {record.seed for record in other.composites}
 
 
-def test_a_bank_keeps_what_was_taken(tmp_path):
+def test_a_bank_stores_what_was_taken(tmp_path):
     bank = fit(SHADE)
     bank.save(tmp_path / "bank")
     loaded = sacv.ConceptBank.load(tmp_path / "bank")
@@ -258,7 +258,7 @@ def test_a_merged_bank_leaves_the_context_out():
 def test_photos_that_cannot_be_read_are_listed(tmp_path):
     for number, photo in enumerate(PHOTOS):
         Image.fromarray(photo).save(tmp_path / f"{number}.png")
-    (tmp_path / "bad.png").write_bytes(b"no picture")
+    (tmp_path / "bad.png").write_bytes(b"no image")
     found = fit(context=tmp_path, skip_unreadable=True).context
     assert len(found.photos) == 9 and [name for name, _ in found.skipped] == [str(tmp_path / "bad.png")]
     with pytest.raises(UnreadableImageError, match=r"context: .*bad.png"):
@@ -274,7 +274,7 @@ def test_concepts_that_few_composites_show_are_not_judged():
 
 
 def test_a_bank_with_regions_taken_is_refitted_from_moments_alone():
-    with pytest.raises(OptionError, match="learned from textures in context too"):
+    with pytest.raises(OptionError, match="fitted on textures in context too"):
         sacv.refit(fit(SHADE), solver=Logistic())
     assert sacv.refit(fit(SHADE), solver=LDA()).pasted
 
@@ -287,11 +287,11 @@ def test_a_bank_with_regions_taken_is_refitted_from_moments_alone():
     [
         ({"context": [*PHOTOS, CONCEPT[3]]}, ImageSetError, r"context and concept 'c' share 1 images"),
         ({"context": [*PHOTOS, RANDOM[0]]}, ImageSetError, r"context and the random set share 1 images"),
-        ({"absent": [*pictures(20, 8), PHOTOS[0]]}, ImageSetError, r"absent pictures and .context. share 1 images"),
+        ({"absent": [*pictures(20, 8), PHOTOS[0]]}, ImageSetError, r"absent images and .context. share 1 images"),
         ({"context": PHOTOS[:1]}, ImageSetError, r"context has 1 photo \(context\[0\]\); at least 2"),
         ({"context": [PHOTOS[0], PHOTOS[0]]}, ImageSetError, r"context has 1 photo"),
         ({"solver": Logistic()}, OptionError, r"Logistic needs samples"),
-        ({"random": RANDOM[:9]}, ImageSetError, r"these 49 images give 4; at least 5 .* give 50 images or more"),
+        ({"random": RANDOM[:9]}, ImageSetError, r"49 images give 4; at least 5 .* give 50 images or more"),
     ],
 )
 def test_bad_input_is_refused(options, kind, message):
@@ -299,9 +299,9 @@ def test_bad_input_is_refused(options, kind, message):
         fit(**options)
 
 
-def test_concepts_that_are_marked_alone_have_nothing_to_paste():
+def test_concepts_with_regions_alone_have_nothing_to_paste():
     masks = [np.eye(SIDE, dtype=bool)] * 40
-    with pytest.raises(OptionError, match="here every concept is marked on photos"):
+    with pytest.raises(OptionError, match="every concept here has regions"):
         sacv.fit(model(), ["layer"], random=RANDOM, regions={"c": Region(CONCEPT, masks)}, context=PHOTOS)
 
 
@@ -312,14 +312,14 @@ def test_tensors_are_refused():
 
 def test_a_transform_that_does_not_tell_what_is_seen_is_refused():
     own = sacv.VisionModel(Shaded(), lambda picture: model().transform(picture))
-    with pytest.raises(OptionError, match="a context needs a transform that tells"):
+    with pytest.raises(OptionError, match="context needs a transform that states"):
         sacv.fit(own, ["layer"], {"c": CONCEPT}, RANDOM, context=PHOTOS)
 
 
 # Beside concepts that are marked
 
 
-def test_a_marked_concept_beside_stays_as_it_is():
+def test_a_concept_with_regions_beside_stays_as_it_is():
     masks = [np.tri(SIDE, dtype=bool)] * 12
     regions = {"m": Region(pictures(12, 7, red=200), masks)}
     found, plain = (fit(SHADE, regions=regions, context=context) for context in (PHOTOS, None))

@@ -1,4 +1,4 @@
-"""What a concept marked on photos is told from: the weight of a pool of other pictures, and the place of the marks."""
+"""The random set of a concept with regions: the weight of a pool of other images, and the AUROC of the regions."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ from solvers.table import solve
 
 
 def told(images, folds):
-    """What a layer says of images, each `(locations, channels)` and a weight for each location."""
+    """Statistics of images, each `(locations, channels)` and a weight for each location."""
     folds, channels = np.asarray(folds), images[0][0].shape[1]
     parts = [
         [image for image, its in zip(images, folds, strict=True) if its == fold] for fold in range(folds.max() + 1)
@@ -76,7 +76,7 @@ def told_from(marked, rest, pool, folds=4, pool_images=None):
     return contrast("layer", entry, random, [own], statistics), its
 
 
-# A: how well the images of two sets are told apart
+# A: how well the images of two sets are separated
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.3, 1.0, 9.0])
@@ -126,7 +126,7 @@ def test_the_contrast_is_that_of_loops(shift, count):
     mean = slow.set_mean(marked, [1.0] * count)
     directions = [unit(mean - want), unit(mean - slow.set_mean(rest, [1.0] * count))]
     assert found.figures["pool_cosine"] == pytest.approx(directions[0] @ directions[1], abs=1e-12)
-    assert found.same_pictures
+    assert found.same_images
     if shift == 9.0:
         assert weight == 0 and found.parts == (count,) and found.images == images_of("photo", count)
         assert found.figures == {"pool_auroc": 1.0, "pool_weight": 0.0, "pool_cosine": 1.0}
@@ -177,7 +177,7 @@ def test_a_pool_of_the_photos_own_kind_weighs_more_than_one_of_another():
 
 
 def test_the_more_photos_the_more_a_pool_of_their_kind_weighs():
-    """Each image of the rest stands in the pool too, by another name, so that A says chance or less."""
+    """Each image of the rest is in the pool too, by another name, so that A is 0.5 or less."""
     found = []
     for count in (2, 6, 30):
         rest = whole(photos(count, 0))
@@ -212,17 +212,17 @@ def test_a_pool_that_holds_the_same_photos_adds_nothing():
     """As where no random images are given, and the random set is the rest itself."""
     rest, pool = photos(6, 1), photos(6, 2)
     found, _ = told_from(photos(6, 0), rest, pool, pool_images=images_of("photo", 6))
-    assert found.figures == {} and found.parts == (6,) and found.same_pictures
+    assert found.figures == {} and found.parts == (6,) and found.same_images
     np.testing.assert_allclose(found.statistics.total().mean, slow.set_mean(rest, [1.0] * 6), rtol=0, atol=1e-12)
 
 
-def test_a_concept_without_a_rest_is_told_from_the_random_set():
+def test_a_concept_without_a_rest_is_contrasted_with_the_random_set():
     pool = told(whole(photos(9, 2)), folds_of(9, 4))
     sets = BankSet("x", images_of("photo", 5)), BankSet(None, images_of("pool", 9))
     other = BankSet("y", images_of("photo", 5), rest=True)
     found = contrast("layer", *sets, [other], {("layer", "random"): pool})
     assert found.statistics is pool and found.images == images_of("pool", 9) and found.parts == (9,)
-    assert not found.same_pictures and found.figures == {}
+    assert not found.same_images and found.figures == {}
 
 
 # In a bank
@@ -242,7 +242,7 @@ def marked_photos(count, seed, size=4, step=0.0):
     return images, masks
 
 
-def test_what_a_concept_is_told_from_can_be_asked_for():
+def test_what_a_concept_is_contrasted_with_is_available():
     images, masks = marked_photos(8, 0)
     other, its = marked_photos(6, 5)
     random, plain = noise(9, 4, 4, 1, mean=1), noise(5, 4, 4, 2)
@@ -254,7 +254,7 @@ def test_what_a_concept_is_told_from_can_be_asked_for():
         np.testing.assert_allclose(cav.vector, unit(difference), rtol=0, atol=1e-12)
         assert cav.quality.random_locations == pytest.approx(random_set.total().count)
         assert cav.quality.random_images == len(random_set.image_fold)
-    # What is not marked of the other photos is rest as well.
+    # The area outside the regions of the other photos is rest as well.
     assert [len(entry.images) for entry in bank.rests] == [14, 14]
     with pytest.raises(sacv.errors.OptionError, match="no concept 'z'; it has c, x, y"):
         bank.random("layer", "z")
@@ -297,7 +297,7 @@ def test_the_place_of_the_marks_on_held_out_photos(solver, pool):
     assert abs(want - quality.auroc) > 1e-3
 
 
-def test_the_place_of_partly_marked_locations_is_weighted():
+def test_the_region_auroc_of_partly_covered_locations_is_weighted():
     images, masks = marked_photos(6, 0, size=6, step=2.0)
     model = planted_model(4, 2)
     bank = sacv.fit(model, ["layer"], regions={"x": Region(images, list(masks))}, solver=MeanDifference(), folds=6)
@@ -315,8 +315,8 @@ def test_the_place_of_partly_marked_locations_is_weighted():
     assert bank.cav("layer", "x").quality.place_auroc == pytest.approx(want, abs=1e-9) != 0.5
 
 
-def test_the_brightness_of_a_photo_does_not_count_for_the_place():
-    """Each photo is judged by itself: offsets between photos spoil the AUROC over all, and not that of the place."""
+def test_the_brightness_of_a_photo_does_not_count_for_the_region_auroc():
+    """Each photo is judged by itself: offsets between photos spoil the AUROC over all, and not the region AUROC."""
     images, masks = marked_photos(12, 0, step=4.0)
     images[:, 1] += 30 * torch.randn(12, 1, 1, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     # Marks of the same size, so that the offsets are no part of the difference.
@@ -326,7 +326,7 @@ def test_the_brightness_of_a_photo_does_not_count_for_the_place():
     assert quality.place_auroc > 0.95 and quality.auroc < 0.8
 
 
-def test_only_concepts_told_from_the_rest_of_their_photos_have_a_place():
+def test_only_concepts_contrasted_with_the_rest_of_their_images_have_a_region_auroc():
     images, masks = marked_photos(6, 0)
     x, random = {"x": Region(images, list(masks))}, noise(9, 4, 4, 1)
     assert fit(x, random, rest=False).cav("layer", "x").quality.place_auroc is None
@@ -334,7 +334,7 @@ def test_only_concepts_told_from_the_rest_of_their_photos_have_a_place():
     assert both.cav("layer", "c").quality.place_auroc is None and 0 <= both.cav("layer", "x").quality.place_auroc <= 1
 
 
-def test_an_entry_of_a_bank_tells_which_set_it_is():
+def test_an_entry_of_a_bank_names_which_set_it_is():
     entry = BankSet("x", images_of("photo", 3), rest=True)
     assert (entry.key, replace(entry, rest=False).key) == ("rest/x", "concept/x")
     assert BankSet.from_json(entry.to_json()) == entry

@@ -1,4 +1,4 @@
-"""A solver may part the direction that detects a concept from the one along which contribution is asked."""
+"""A solver may part the direction that detects a concept from the one along which contribution is measured."""
 
 import numpy as np
 import pytest
@@ -128,7 +128,7 @@ def test_the_sacv_score_is_gated_by_the_detector_and_summed_along_the_vector(mod
     value = table["value"][table["score"] == "sacv"].to_numpy()[0]
     assert value == pytest.approx(gated.sum(axis=(1, 2)).mean(), abs=1e-6)
     plain = sacv.score(model, shown, bank_of(model, PLAIN), 1, allow_weak=True).table
-    for kind in ("tcav", "smooth"):  # these know no place
+    for kind in ("tcav", "smooth"):  # these have no location
         assert table["value"][table["score"] == kind].to_numpy()[0] == pytest.approx(
             plain["value"][plain["score"] == kind].to_numpy()[0], abs=1e-6
         )
@@ -143,7 +143,7 @@ def test_the_step_from_the_threshold_is_in_units_of_the_vector(model):
     np.testing.assert_allclose(found.contribution(LAYER, "c"), want, atol=1e-6)
 
 
-def test_a_bank_keeps_its_detector(model, tmp_path):
+def test_a_bank_stores_its_detector(model, tmp_path):
     bank = bank_of(model, PARTED)
     bank.save(tmp_path / "bank")
     again = sacv.ConceptBank.load(tmp_path / "bank")

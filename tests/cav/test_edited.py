@@ -1,4 +1,4 @@
-"""A bank that was edited or damaged ends in one clear error, or says nothing that is not finite."""
+"""A bank that was edited or damaged ends in one clear error, or loads finite numbers only."""
 
 import copy
 import json
@@ -25,7 +25,7 @@ GONE = object()
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
-    """A bank with marked concepts, rests, absent pictures and a context that one CAV has taken."""
+    """A bank with concepts with regions, rests, absent images and a context that one CAV has taken."""
     bank = rich_fit(absent=noise(24, 3, 4, 9).float(), solver=DEFAULT)
     bank = replace(bank, model={**bank.model, "window": {"low": -160, "high": 240}})
     seen = BankContext(
@@ -98,7 +98,7 @@ EDITS = {
     **{(*CAV, "quality", name): [*WHOLE, 0, 1, 10**6] for name in ("groups", "random_groups")},  # both or none
     (*SET, "images", 0, "group"): [*TEXT, ""],
     (*SET, "images", 0, "groups"): [*WHOLE, 0, 2],
-    (*SET, "joined_groups"): [np.nan, None, 3, [], {}, "no base64", "AAAA"],
+    (*SET, "joined_groups"): [np.nan, None, 3, [], {}, "not base64", "AAAA"],
     **{(*CAV, "quality", name): [*NUMBER, 0, -1, GONE] for name in ("locations", "random_locations")},
     (*CAV, "quality", "run_cosine"): [np.nan, "1e999", "high", 1.1, -1.1, GONE],
     (*CAV, "quality", "place_auroc"): [np.nan, "1e999", "high", 1.1, -1],
@@ -174,8 +174,8 @@ def test_an_edited_label_is_refused_by_its_name(saved, scratch, path):
             ConceptBank.load(scratch)
         message = str(told.value)
         assert str(path[-1]) in message, (value, message)
-        assert re.search(r"(bank\.json|\.safetensors) is .*damaged", message), message
-        assert re.search(r"restore the file.*or (fit|make) the (concept )?bank again", message), message
+        assert re.search(r"(bank\.json|\.safetensors) (is|belongs to) .*damaged", message), message
+        assert re.search(r"restore the (original )?file.*or (fit|create) the (concept )?bank again", message), message
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_the_error_names_the_field_and_what_it_holds(saved, scratch, value, said
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"kind": ' + "9" * 10_000 + "}"], ids=["brackets", "digits"])
-def test_a_label_file_without_end_is_told(scratch, text):
+def test_a_label_file_without_end_is_reported(scratch, text):
     (scratch / "bank.json").write_text(text)
     with pytest.raises(CorruptFileError, match=r"bank\.json cannot be read"):
         ConceptBank.load(scratch)
@@ -210,7 +210,7 @@ def assert_finite(bank):
         figures += [*cav.quality.auroc_interval, cav.quality.run_cosine, cav.presence.threshold]
         assert all(isinstance(one, int | float) for one in figures if one is not None)
         assert np.isfinite([one for one in figures if one is not None]).all() and cav.separation > 0
-        for drawn in (cav.runs, cav.null, *([cav.dealt] if cav.dealt else [])):
+        for drawn in (cav.runs, cav.null, *([cav.permuted] if cav.permuted else [])):
             assert all(np.isfinite(part).all() for part in (drawn.vectors, drawn.thresholds, drawn.separations))
         for array in (cav.vector, cav.detector, cav.evidence, cav.presence.maxima):
             assert np.isfinite(array).all()
@@ -218,6 +218,7 @@ def assert_finite(bank):
         assert np.isfinite(bank.random(cav.layer, cav.concept).total().scatter).all()
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())
 def test_any_edited_leaf_is_refused_or_harmless(saved, scratch, data):
@@ -289,7 +290,9 @@ def test_a_damaged_array_is_refused_by_its_name(saved, tmp_path, file, name):
     for damage in damages:
         array = np.ascontiguousarray(damage(whole[name].copy()))
         write_arrays(path, whole | {name: array})
-        with pytest.raises(CorruptFileError, match=rf"{file}\.safetensors is of a damaged bank: .*restore") as told:
+        with pytest.raises(
+            CorruptFileError, match=rf"{file}\.safetensors belongs to a damaged bank: .*restore"
+        ) as told:
             ConceptBank.load(tmp_path / "bank")
         # Of two arrays that do not fit each other, either may be named.
         assert (name if array.shape == whole[name].shape else name.rpartition("/")[0]) in str(told.value)
@@ -307,4 +310,6 @@ def test_an_older_bank_lacks_a_field(tmp_path, name):
 def test_the_bank_that_is_edited_loads(saved):
     bank = ConceptBank.load(saved)
     assert_finite(bank)
-    assert bank.rests and bank.absent.images and bank.pasted and bank.cavs[0].dealt and bank.cavs[0].presence.threshold
+    assert (
+        bank.rests and bank.absent.images and bank.pasted and bank.cavs[0].permuted and bank.cavs[0].presence.threshold
+    )

@@ -131,7 +131,7 @@ def test_noise_with_image_offsets_validates_at_chance(solver):
 @pytest.mark.parametrize("smoothing", [None, 1.0])
 @pytest.mark.parametrize(("count", "shift"), [(3, 0.5), (9, 0.5), (9, 2.0), (9, 90.0), (40, 0.3)])
 def test_the_shrinkage_that_is_left_to_the_evidence(count, shift, smoothing):
-    """It is the same as if it had been named, in every figure, and the CAV tells it."""
+    """It is the same as if it had been named, in every figure, and the CAV records it."""
     concept, random = planted(count, 0, channel=1, shift=shift), planted(11, 1)
     solver = MeanDifference("auto")
     named = MeanDifference
@@ -231,7 +231,7 @@ def test_two_concepts_against_each_other(weighted):
     assert list(other.quality.conditional_auroc) == ["a"]
 
 
-def test_concepts_that_are_the_same_cannot_be_told_apart():
+def test_concepts_that_are_the_same_cannot_be_separated():
     concept = planted(20, 0, channel=1, shift=6)
     bank = fit({"a": concept[:10], "b": concept[10:]}, planted(11, 1))
     quality = bank.cav("layer", "a").quality
@@ -241,7 +241,7 @@ def test_concepts_that_are_the_same_cannot_be_told_apart():
     assert alone.cosine == {} and alone.conditional_auroc == {}
 
 
-def test_looks_tell_of_sets_that_differ_in_brightness():
+def test_image_statistics_show_sets_that_differ_in_brightness():
     concept, random = planted(8, 0), planted(9, 1)
     same = fit({"c": concept}, random).cav("layer", "c").quality.looks_auroc
     assert list(same) == ["brightness", "saturation", "edge energy"]

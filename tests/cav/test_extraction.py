@@ -26,7 +26,7 @@ def set_plan(images, weights=None, name="a", **options):
 
 def test_an_image_of_several_sets_is_listed_once_and_keeps_its_fold():
     images = noise(12, 2, 3, 0)
-    marked = [{"layer": np.ones(1)}] * 8  # what is marked of a photo and what is not must stay together
+    marked = [{"layer": np.ones(1)}] * 8  # the regions and the rest of an image must stay together
     made = plan([set_plan(images[:8], marked), set_plan(images[4:], marked), set_plan(images[8:], marked[:4])], 3, 0)
     assert len(made.items) == 12
     folds = {}
@@ -167,7 +167,7 @@ def test_activations_that_are_not_finite_name_layer_and_image():
     images = noise(6, 2, 3, 0)
     images[4, 1, 2, 0] = torch.inf
     model = sacv.VisionModel(Planted(2).double())
-    with pytest.raises(ActivationError, match=r"'layer' gives values that are not finite for c\[4\]"):
+    with pytest.raises(ActivationError, match=r"'layer' has activations that are not finite for c\[4\]"):
         sacv.fit(model, ["layer"], {"c": images}, noise(6, 2, 3, 1))
 
 
@@ -257,7 +257,7 @@ def test_a_part_packs_and_unpacks_to_the_bit(units, request):
     for key, mine in one.sets.items():
         for here, there in zip(mine.folds, other.sets[key].folds, strict=True):
             np.testing.assert_array_equal(here.scatter, there.scatter)
-    np.testing.assert_array_equal(one.kept["layer"], other.kept["layer"])
+    np.testing.assert_array_equal(one.apart["layer"], other.apart["layer"])
 
 
 def test_a_part_is_known_by_all_that_it_depends_on():

@@ -47,7 +47,7 @@ def test_the_difference_of_smoothed_means_is_taken_if_nothing_is_said():
 
 
 def test_a_layer_within_a_network(small_model, guidance):
-    """The mean over every location of every picture, with the network run by hand."""
+    """The mean over every location of every image, with the network run by hand."""
     concepts, random = {"c": guidance[0]}, [guidance[1]]
     cav = sacv.fit(small_model, ["features.2"], concepts, random, solver=MeanDifference()).cav("features.2", "c")
     means = []
@@ -217,7 +217,7 @@ def test_no_such_layer_names_the_nearest(small_model, guidance):
 
 
 @pytest.mark.parametrize(("layer", "words"), [("head", "no locations"), ("pool", "one location only")])
-def test_layers_without_places_are_refused(small_model, guidance, layer, words):
+def test_layers_without_locations_are_refused(small_model, guidance, layer, words):
     with pytest.raises(LayerError, match=words):
         sacv.fit(small_model, [layer], {"c": guidance[0]}, [guidance[1]])
 
@@ -256,7 +256,7 @@ def test_shared_files(small_model, guidance):
         sacv.fit(small_model, ["features.2"], {"c": guidance[0]}, list(guidance))
 
 
-def test_repeats_are_left_out_and_told(small_model, guidance):
+def test_repeats_are_left_out_and_reported(small_model, guidance):
     (guidance[0] / "copy.png").write_bytes((guidance[0] / "3.png").read_bytes())
     bank = sacv.fit(small_model, ["features.2"], {"c": guidance[0]}, [guidance[1]])
     assert [tuple(path.rsplit("/", 1)[-1] for path in pair) for pair in bank.sets[0].repeats] == [("copy.png", "3.png")]
@@ -266,7 +266,7 @@ def test_repeats_are_left_out_and_told(small_model, guidance):
 def test_activations_that_are_not_finite_name_layer_and_image(small_model, guidance):
     with torch.no_grad():
         small_model.net.features[2].bias[1] = torch.nan
-    with pytest.raises(ActivationError, match=r"'features\.2' gives values that are not finite for .*bright/\d\.png"):
+    with pytest.raises(ActivationError, match=r"'features\.2' has activations that are not finite .*bright/\d\.png"):
         sacv.fit(small_model, ["features.2"], {"c": guidance[0]}, [guidance[1]])
 
 
@@ -311,7 +311,9 @@ def test_concepts_need_names(small_model, guidance):
 
 
 def test_an_estimator_that_cannot_be_used_names_concept_and_layer(small_model, guidance):
-    with pytest.raises(SolverError, match=r"concept 'c' at layer 'features\.2': DecisionTree.* gives no single weight"):
+    with pytest.raises(
+        SolverError, match=r"concept 'c' at layer 'features\.2': DecisionTree.* has no coef_ with one weight"
+    ):
         sacv.fit(
             small_model, ["features.2"], {"c": guidance[0]}, [guidance[1]], solver=Sklearn(DecisionTreeClassifier())
         )

@@ -17,7 +17,7 @@ from reference import presence as reference
 from sacv.cav import calibration
 from sacv.cav.presence import GIVEN, HELD_OUT, Presence
 from sacv.cav.quality_thresholds import weaknesses
-from sacv.cav.sets import count_groups, things
+from sacv.cav.sets import count_groups, independent_units
 from sacv.cli.bank_card import group_remarks
 from sacv.concepts import Region, image_set
 from sacv.errors import ImageSetError, SacvError
@@ -110,7 +110,7 @@ def test_a_unit_is_a_group_and_its_mean_is_over_all_its_locations():
 
 
 def test_a_group_has_one_fold_in_every_set():
-    """In two concepts, their rests and the random set, also where these are of a patient's different pictures."""
+    """In two concepts, their rests and the random set, also where these are of a patient's different images."""
     photos, masks = noise(24, 3, 4, 2, mean=1), list(np.random.default_rng(0).random((24, 4, 4)) < 0.4)
     for mask in masks:
         mask[0, 0], mask[3, 3] = True, False
@@ -149,7 +149,7 @@ def test_draws_are_of_groups():
     assert np.abs(cav.null.vectors[:, None] - nulls[None]).max(axis=2).min(axis=1).max() < 1e-12
 
 
-def test_what_is_marked_is_told_from_the_rest_of_its_patient():
+def test_what_is_annotated_is_contrasted_with_the_rest_of_its_patient():
     photos, masks = noise(12, 3, 4, 2), list(np.random.default_rng(1).random((12, 4, 4)) < 0.4)
     for mask in masks:
         mask[0, 0], mask[3, 3] = True, False
@@ -209,7 +209,7 @@ def test_what_scores_low_is_named_by_its_group():
     ({"groups": r"c"}, r"no group is found for random\[0\], .*random\[9\] and 26 more"),
     ({"groups": lambda name: "p" if name[0] == "c" else name}, "c has 24 images, all of group 'p'; at least 2 groups"),
     ({"groups": lambda name: "p" if name[0] == "r" else name}, "random has 36 images, all of group 'p'"),
-    ({"groups": "(", "absent": ()}, "no regular expression"),
+    ({"groups": "(", "absent": ()}, "is not a regular expression"),
     ({"groups": lambda name: name[-2], "absent": noise(19, 3, 4, 5)}, r"share 10 groups \(0, 1, 2\)"),
 ])  # fmt: skip
 def test_what_cannot_be_is_one_clear_line(options, words):
@@ -218,7 +218,7 @@ def test_what_cannot_be_is_one_clear_line(options, words):
     assert "\n" not in str(told.value)
 
 
-# The mask of presence
+# The presence mask
 
 
 def presence_of(groups):
@@ -237,17 +237,21 @@ def test_the_threshold_of_groups_is_that_of_the_slow_reference(groups):
         assert (found.threshold is not None and reached > found.threshold) == want, reached
 
 
-def test_groups_below_19_have_no_mask_however_many_pictures_they_have():
+def test_groups_below_19_have_no_mask_however_many_images_they_have():
     rng = np.random.default_rng(0)
     few = presence_of([rng.standard_normal(9) for _ in range(18)])
     assert few.threshold is None
-    assert "no mask: 162 pictures of 18 groups given" in few.told and "19 groups or more are needed" in few.told
+    assert (
+        "no mask: 162 images of 18 groups given" in few.description
+        and "19 groups or more are needed" in few.description
+    )
     enough = presence_of([rng.standard_normal(9) for _ in range(19)])
-    assert enough.threshold == enough.maxima.max() and "such a picture, of a new group, is marked" in enough.told
+    assert enough.threshold == enough.maxima.max()
+    assert "such an image, of a new group, has any location in the mask" in enough.description
 
 
-def test_a_picture_of_a_new_group_is_marked_as_often_as_is_promised():
-    """Where pictures of a group resemble each other; by pictures alone, far more often where the large ones are low."""
+def test_an_image_of_a_new_group_is_in_the_mask_as_often_as_is_promised():
+    """Where images of a group resemble each other; by images alone, far more often where the large ones are low."""
     rng, marked = np.random.default_rng(0), np.zeros(2)
     for _ in range(4000):
         levels = rng.standard_normal(25)
@@ -260,7 +264,7 @@ def test_a_picture_of_a_new_group_is_marked_as_often_as_is_promised():
     assert share[0] < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 4000) and share[1] > 0.15, share
 
 
-def test_pictures_are_held_out_by_group_and_none_of_a_concepts_groups():
+def test_images_are_held_out_by_group_and_none_of_a_concepts_groups():
 
     def groups(name):
         return f"p{int(name.split('[')[1][:-1]) % 100}"
@@ -277,7 +281,7 @@ def test_pictures_are_held_out_by_group_and_none_of_a_concepts_groups():
     assert not len(few.cavs[0].presence), "67 groups are too few"
 
 
-def test_as_many_pictures_are_kept_as_memory_allows_group_by_group(monkeypatch):
+def test_as_many_images_are_stored_as_memory_allows_group_by_group(monkeypatch):
     monkeypatch.setattr(calibration, "MOST_VALUES", 25 * 4 * 3)
     bank = fit({"c": noise(9, 3, 2, 0, mean=1)}, noise(9, 3, 2, 1), absent=noise(40, 3, 2, 5), groups=by_number(4))
     assert len(bank.absent.images) == 25 and len({image.group for image in bank.absent.images}) == 7
@@ -315,7 +319,7 @@ def test_a_group_in_two_banks_is_an_error():
 
 
 def test_concepts_that_share_groups_become_one_random_set():
-    """Each patient is one unit of it, as if the pictures had been given together."""
+    """Each patient is one unit of it, as if the images had been given together."""
     a, b, c, random = (noise(18, 3, 4, seed) for seed in range(4))
 
     def groups(name):
@@ -334,23 +338,26 @@ def test_concepts_that_share_groups_become_one_random_set():
 def test_units_of_one_group_are_one_thing():
     bank = fit(groups=by_number(6))
     images = bank.sets[0].images
-    assert things([*images, *images]).tolist() == [0, 1, 2, 3, 0, 1, 2, 3] and count_groups([*images, *images]) == 4
+    assert (
+        independent_units([*images, *images]).tolist() == [0, 1, 2, 3, 0, 1, 2, 3]
+        and count_groups([*images, *images]) == 4
+    )
     bundle = replace(images[0], groups=3, count=9)
-    assert things([bundle, bundle]).tolist() == [0, 1] and count_groups([bundle, images[1]]) == 4
+    assert independent_units([bundle, bundle]).tolist() == [0, 1] and count_groups([bundle, images[1]]) == 4
 
 
 # The law
 
 
 def clinic(seed, patients=16, pictures=5, channels=64):
-    """Pictures `(patients, pictures, channels, 2, 2)`, those of a patient of one style."""
+    """Images `(patients, images, channels, 2, 2)`, those of a patient of one style."""
     rng = torch.Generator().manual_seed(seed)
     style = torch.randn(patients, 1, channels, 1, 1, generator=rng, dtype=torch.float64)
     return style + 0.6 * torch.randn(patients, pictures, channels, 2, 2, generator=rng, dtype=torch.float64)
 
 
-def test_folds_by_patient_do_not_validate_what_folds_by_picture_do():
-    """Labels are dealt to patients, so that nothing can be learned of others; but a patient's style can."""
+def test_folds_by_patient_do_not_validate_what_folds_by_image_do():
+    """Labels are permuted over patients, so that nothing can be learned of others; but a patient's style can."""
     model, areas = planted_model(64), {"picture": [], "patient": []}
     for seed in range(10):
         sick, well = clinic(seed).split(8)

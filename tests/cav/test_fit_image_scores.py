@@ -49,7 +49,7 @@ def fit(concepts, random=(), model=MODEL, **options):
 
 
 def folds_of(bank, concept):
-    """The fold of each picture, by its hash."""
+    """The fold of each image, by its hash."""
     found = {}
     for entry in (*bank.sets[:-1], *(bank.rests or bank.sets[-1:])):
         if entry.concept in (concept, None):
@@ -108,12 +108,12 @@ def test_where_a_concept_is_present_the_others_reach_as_far_nowhere():
             assert marks[number][place] == ((1 + above) / (len(others) + 1) <= 0.05)
     p_values = found.scores()["image_p"].to_numpy()
     assert marks[:10, 1, 1].mean() > 0.5 and (p_values[marks.any(axis=(1, 2))] <= 0.05).all()
-    assert "cross-conformal on 45 pictures of the table without it" in found.presence_told(LAYER, "x")
+    assert "cross-conformal on 45 images of the table without it" in found.presence_calibration(LAYER, "x")
     searched = sacv.search(MODEL, new, bank, allow_weak=True).images["layer/x/present"]
     assert searched.to_pylist() == marks.any(axis=(1, 2)).tolist()
 
 
-def test_one_pass_runs_each_picture_once():
+def test_one_pass_runs_each_image_once():
     seen = []
 
     class Counting(Planted):
@@ -131,14 +131,14 @@ def test_one_pass_runs_each_picture_once():
     assert calls[0] == calls[1]  # with what is run to learn the grid
 
 
-def test_p_values_of_500_pictures_without_the_concept_are_uniform():
+def test_p_values_of_500_images_without_the_concept_are_uniform():
     bank = fit({"x": labelled(items_of(pictures(1500, shown=300)), range(300))})
     p_values = explained(bank, pictures(500, 77), batch_size=100).scores()["image_p"]
     critical = 1.36 * np.sqrt(1 / 500 + 1 / 1200)  # of two samples, at 5 %
     assert kstest(p_values, "uniform").statistic < critical
 
 
-def test_p_values_of_pictures_of_new_groups_are_uniform():
+def test_p_values_of_images_of_new_groups_are_uniform():
     def grouped(groups, size, seed):
         generator = torch.Generator().manual_seed(seed)
         shift = torch.randn(groups, 3, 1, 1, generator=generator, dtype=torch.float64)
@@ -150,12 +150,12 @@ def test_p_values_of_pictures_of_new_groups_are_uniform():
     bank = fit({"x": labelled(items, range(300))})
     scores = bank.cavs[0].image_scores
     assert (len(scores), scores.others) == (1500, 400)
-    assert "1200 pictures of 400 groups of the table without it; such a picture, of a new group," in scores.told
+    assert "1200 images of 400 groups of the table without it; such an image, of a new group," in scores.description
     p_values = explained(bank, grouped(500, 1, 50), batch_size=100).scores()["image_p"]
     assert kstest(p_values, "uniform").statistic < 1.36 * np.sqrt(1 / 500 + 1 / 400)
 
 
-def test_a_picture_of_the_fit_has_no_p_value():
+def test_an_image_of_the_fit_has_no_p_value():
     images = pictures(40, shown=12)
     bank = fit({"x": labelled(items_of(images), range(12))})
     rows = explained(bank, torch.cat([images[:2], images[-1:], pictures(2, 9)])).scores()
@@ -168,7 +168,7 @@ def test_a_concept_that_the_layer_does_not_hold_is_refused():
     items = items_of(pictures(60, shown=20))
     bank = fit({"held": labelled(items, range(20)), "not held": labelled(items, range(0, 60, 2))}, nulls=19)
     told = {cav.concept: " ".join(weaknesses(cav)) for cav in bank.cavs}
-    assert "its image score tells held-out pictures with it" in told["not held"]
+    assert "the AUROC of its image score on held-out images" in told["not held"]
     assert "image score" not in told["held"]
     with pytest.raises(WeakConceptError, match=r"'not held' at 'layer': .*its image score"):
         explained(bank, pictures(2, 9), allow_weak=False)
@@ -204,7 +204,7 @@ def test_concepts_of_folders_have_none():
     assert with_random.cavs[0].image_scores is None
 
 
-def test_pictures_given_for_presence_give_the_p_values():
+def test_images_given_for_presence_give_the_p_values():
     images, absent = pictures(60, shown=12), pictures(23, 8)
     bank = fit({"x": labelled(items_of(images), range(12))}, absent=absent)
     cav = bank.cavs[0]
@@ -272,11 +272,11 @@ def test_a_cav_that_stays_keeps_them_and_another_does_not():
     for changed in (more, sacv.refit(bank, solver=LDA(0.3))):
         (cav,) = changed.cavs
         assert cav.image_scores is None and cav.quality.image_score_auroc is None
-        assert cav.presence.kind == "changed" and "fit from the images" in cav.calibration.told
+        assert cav.presence.kind == "changed" and "fit from the images" in cav.calibration.description
     assert sacv.refit(bank, runs=3).cavs[0].image_scores is bank.cavs[0].image_scores
 
 
-# Which pictures
+# Which images
 
 IMAGES = noise(60, 1, 1, 0)
 
@@ -296,7 +296,7 @@ def test_groups_are_chosen_as_a_whole_and_no_more_than_have_room(count, most, si
         assert len(chosen) == count
 
 
-def test_of_many_pictures_those_with_the_concept_are_not_crowded_out():
+def test_of_many_images_those_with_the_concept_are_not_crowded_out():
     items = items_of(noise(300, 1, 1, 0))
     chosen = choose([(items[:10], items[10:]), (items[200:], items[:200])], 60)
     assert len(chosen) == 60
@@ -311,10 +311,10 @@ def test_the_room_is_shared_with_what_calibrates_presence():
 
 
 def test_without_room_there_are_none(monkeypatch):
-    monkeypatch.setattr("sacv.cav.scored_images.MOST_PICTURES", 25)
+    monkeypatch.setattr("sacv.cav.scored_images.MOST_IMAGES", 25)
     bank = fit({"x": labelled(items_of(pictures(40, shown=12)), range(12))})
     scores = bank.cavs[0].image_scores
     assert (len(scores), scores.left_out, scores.calibrated) == (25, 15, False)
     assert bank.cavs[0].calibration is bank.cavs[0].presence
-    monkeypatch.setattr("sacv.cav.scored_images.MOST_PICTURES", 0)
+    monkeypatch.setattr("sacv.cav.scored_images.MOST_IMAGES", 0)
     assert fit({"x": labelled(items_of(pictures(40, shown=12)), range(12))}).cavs[0].image_scores is None

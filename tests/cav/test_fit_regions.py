@@ -1,4 +1,4 @@
-"""Concepts that are marked on photos."""
+"""Concepts with regions."""
 
 import numpy as np
 import pytest
@@ -115,7 +115,7 @@ def test_activations_are_read_before_the_weights(smoothing):
 
 
 def test_a_region_shows_what_the_rest_of_the_photo_hides():
-    """The concept is planted in the marked square alone, and elsewhere its opposite."""
+    """The concept is planted in the region alone, and elsewhere its opposite."""
     images, random = noise(12, 4, 6, 0), noise(12, 4, 6, 1)
     mask = np.zeros((6, 6), bool)
     mask[2:4, 1:3] = True
@@ -127,8 +127,8 @@ def test_a_region_shows_what_the_rest_of_the_photo_hides():
     assert whole.vector[2] < 0.5
 
 
-def test_pictures_are_cropped_as_the_network_sees_them(tmp_path):
-    """A layer within a network, pictures of 20 x 24 pixels, of which the network sees 12 x 12 at the centre."""
+def test_images_are_cropped_as_the_network_sees_them(tmp_path):
+    """A layer within a network, images of 20 x 24 pixels, of which the network sees 12 x 12 at the centre."""
     model = sacv.VisionModel(SmallNet(), sacv.ImageTransform(resize=(20, 24), crop=12))
     photos, other = make_pictures(tmp_path / "photos", 5, 1, low=100), make_pictures(tmp_path / "other", 6, 2)
     masks = list(np.random.default_rng(0).random((5, 20, 24)) < 0.3)
@@ -223,8 +223,8 @@ def test_runs_and_null_are_drawn_from_images_seen_through_the_masks():
     np.testing.assert_allclose(seen.weights, through.sum(axis=1))
 
 
-def test_the_null_of_a_rest_is_not_drawn_from_what_is_marked():
-    """Of a photo only what is not marked counts, under the mask of the next one: else the null is the concept."""
+def test_the_null_of_a_rest_is_not_drawn_from_what_is_annotated():
+    """Only the rest of an image counts, under the mask of the next one: otherwise the null is the concept."""
     images, masks = noise(5, 4, 4, 0, mean=1), some_masks(5, 4)
     bank = fit({"x": Region(images, masks)}, side=2)
     values, weights = pooled(images, 2), shares(masks, 2)
@@ -255,7 +255,7 @@ def test_regions_cost_one_pass_too():
 @each
 @pytest.mark.parametrize("rest", [True, False])
 def test_what_else_is_fitted_changes_nothing(solver, rest):
-    """Without the rest; with it, what is marked on photos of their own is a part of the rest."""
+    """Without the rest; with it, what is annotated on other images is a part of the rest."""
     images, random = noise(6, 4, 4, 0, mean=1), noise(8, 4, 4, 1)
     region = Region(images, some_masks(6, 4))
     options = {"solver": solver, "rest": rest}
@@ -291,7 +291,7 @@ def test_batch_size_changes_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("kind", [1.0, 1.3])
-def test_a_marked_concept_is_told_from_the_rest_of_its_photos_and_a_weighted_pool(kind):
+def test_a_concept_with_regions_is_contrasted_with_the_rest_of_its_images_and_a_weighted_pool(kind):
     images, random, masks = noise(8, 4, 4, 0, mean=1), noise(7, 4, 4, 1, mean=kind), some_masks(8, 4)
     bank = fit({"x": Region(images, masks)}, random, side=2)
     cav, weights = bank.cav("layer", "x"), shares(masks, 2)
@@ -347,7 +347,7 @@ def test_a_photo_s_region_and_rest_share_a_fold():
 
 @pytest.mark.parametrize("rest", [True, False])
 def test_marked_photos_that_share_a_fold_of_another_concept_are_parted(rest):
-    """Else all of them would be judged by a vector fitted on none; a photo's rest stays with what is marked on it."""
+    """Else all of them would be judged by a vector fitted on none; a photo's rest stays with its regions."""
     images, random = noise(10, 4, 4, 0) + 5, noise(10, 4, 4, 1) + 5
     masks = some_masks(10, 4)
     for index, mask in enumerate(masks):
@@ -394,7 +394,7 @@ def test_what_another_concept_marks_on_the_concept_s_own_photos_is_its_rest():
         np.testing.assert_allclose(bank.cav("layer", name).vector, want, rtol=0, atol=1e-12)
 
 
-def test_photos_that_are_marked_all_over_have_no_rest():
+def test_images_covered_by_regions_have_no_rest():
     images, masks = noise(5, 4, 4, 0, mean=1), some_masks(5, 4)
     masks[1] = np.ones((4, 4), bool)
     bank = fit({"x": Region(images, masks)}, noise(4, 4, 4, 1))
@@ -403,7 +403,7 @@ def test_photos_that_are_marked_all_over_have_no_rest():
     assert [image.digest for image in bank.rests[0].images] == digests[:1] + digests[2:]
 
 
-def test_photos_that_are_marked_all_over_have_no_rest_on_any_grid():
+def test_images_covered_by_regions_have_no_rest_on_any_grid():
     images, masks = noise(5, 4, 12, 0, mean=1), some_masks(5, 12)
     masks[1] = np.ones((12, 12), bool)
     bank = fit({"x": Region(images, masks)}, noise(4, 4, 12, 1), side=6)
@@ -511,7 +511,7 @@ def test_a_pool_of_fewer_than_two_images_is_refused(partly):
 
 
 @pytest.mark.parametrize("rest", [True, False])
-def test_the_rest_is_of_photos_of_regions_alone(rest):
+def test_the_rest_is_of_images_of_regions_alone(rest):
     images, random = noise(5, 4, 4, 0), noise(6, 4, 4, 1)
     bank = fit(None, random, concepts={"c": images}, rest=rest)
     assert bank.rests == () and bank.random("layer", "c") is bank.statistics["layer", "random"]
@@ -530,9 +530,9 @@ def test_names_of_regions(name):
         fit({name: Region(noise(5, 4, 4, 0), some_masks(5, 4))}, noise(6, 4, 4, 1))
 
 
-def test_a_concept_is_marked_or_whole():
+def test_a_concept_has_regions_or_whole_images():
     images = noise(5, 4, 4, 0)
-    with pytest.raises(OptionError, match="'x' is given with whole images and with marked regions"):
+    with pytest.raises(OptionError, match="'x' is given with whole images and with regions"):
         fit({"x": Region(images, some_masks(5, 4))}, noise(6, 4, 4, 1), concepts={"x": images})
 
 
@@ -555,7 +555,7 @@ def test_a_mask_outside_the_crop_is_refused(tmp_path):
         mask[10, 12] = True
     masks[1][:] = False
     masks[1][:, :6] = True  # up to the crop's border, and no further
-    with pytest.raises(ImageSetError, match=r"x\.masks\[1\] marks on .*1\.png lies outside .* the network sees"):
+    with pytest.raises(ImageSetError, match=r"1\.png: x\.masks\[1\] lies outside .* input of the network"):
         sacv.fit(model, ["features.2"], None, other, regions={"x": Region(photos, masks)})
     masks[1][10, 6] = True
     sacv.fit(model, ["features.2"], None, other, regions={"x": Region(photos, masks)})
@@ -571,7 +571,7 @@ def test_a_transform_that_does_not_tell_what_it_shows_is_refused(tmp_path):
     """Tensors, which are transformed already, need none."""
     model = sacv.VisionModel(SmallNet(), lambda picture: torch.rand(3, 12, 10))
     photos, other = make_pictures(tmp_path / "photos", 3, 1), make_pictures(tmp_path / "other", 6, 2)
-    with pytest.raises(OptionError, match=r"need a transform that tells .*ImageTransform"):
+    with pytest.raises(OptionError, match=r"need a transform that states .*ImageTransform"):
         sacv.fit(model, ["features.2"], None, other, regions={"x": Region(photos, [np.ones((20, 24), bool)] * 3)})
     tensors = torch.randn(3, 3, 12, 10)
     sacv.fit(model, ["features.2"], None, other, regions={"x": Region(tensors, [np.ones((12, 10), bool)] * 3)})

@@ -68,7 +68,7 @@ def test_an_empty_cell_is_a_stratum_by_itself():
 def test_a_concept_that_is_the_column_is_not_separable():
     sites = ["m" if number in SHOWN else "n" for number in range(COUNT)]
     (found,) = fit(table(columns={"diagnosis": sites})).cav("layer", "a").quality.strata
-    assert isinstance(found, Association) and not found.separable and "cannot be told apart" in str(found)
+    assert isinstance(found, Association) and not found.separable and "cannot be distinguished" in str(found)
 
 
 def test_groups_of_images_that_differ_are_a_stratum_by_themselves():
@@ -113,12 +113,12 @@ def test_two_concepts_are_matched_each_with_its_own_others():
     ("concepts", "random", "error", "text"),
     [
         (table(columns={}), (), OptionError, "none are given; name columns"),
-        ({"a": noise(4, 3, 3, 1)}, noise(6, 3, 3, 2), OptionError, "'a' has no rows of a table as its random set"),
+        ({"a": noise(4, 3, 3, 1)}, noise(6, 3, 3, 2), OptionError, "random set of concept 'a' is not from a table"),
         (
             table(columns={"d": ["m" if number in SHOWN else "n" for number in range(COUNT)]}),
             (),
             ImageSetError,
-            "0 of its 16 images and 0 of the 24 others share a stratum",
+            "0 of its 16 images and 0 of the 24 other images are in a stratum",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Concepts of a table, each told from the rows that do not show it."""
+"""Concepts of a table, each contrasted with the rows that do not show it."""
 
 import shutil
 from dataclasses import replace
@@ -12,7 +12,7 @@ import sacv
 from cav.planted import assert_same_cav, mean_of, noise, planted_model, unit
 from sacv.concepts import Labelled, Region, image_set
 from sacv.errors import ImageSetError, OptionError
-from sacv.maps.significance import Chance
+from sacv.maps.significance import NullMaxima
 from sacv.solvers import MeanDifference
 
 LAYER = "features.2"
@@ -52,7 +52,7 @@ TWO = {"a": [0, 1, 2, 3, 4], "b": [3, 4, 5, 6]}
 
 @pytest.fixture
 def rows(tmp_path):
-    """Seventy pictures of which the first ten are bright, and their table."""
+    """Seventy images of which the first ten are bright, and their table."""
     make_pictures(tmp_path / "photos", 10, 1, low=180)
     for index, file in enumerate(sorted(make_pictures(tmp_path / "dark", 60, 2).iterdir())):
         file.rename(tmp_path / "photos" / f"dark{index:02}.png")
@@ -72,7 +72,7 @@ def test_one_concept_is_what_folders_give(rows, small_model):
     other = fit(small_model, {"bright": folder / "bright"}, [folder / "other"])
     (mine,), (theirs,) = one.cavs, other.cavs
     np.testing.assert_array_equal(mine.vector, theirs.vector)
-    for drawn in ("runs", "null", "dealt"):
+    for drawn in ("runs", "null", "permuted"):
         np.testing.assert_array_equal(getattr(mine, drawn).vectors, getattr(theirs, drawn).vectors)
     assert mine.image_scores is not None and theirs.image_scores is None
     bare = {"absent": (), "image_score_auroc": None, "image_score_interval": None}
@@ -92,7 +92,7 @@ def test_the_order_of_the_rows_changes_nothing(rows, small_model, tmp_path):
         assert file.read_bytes() == (tmp_path / "other" / file.name).read_bytes()
 
 
-def test_each_concept_is_told_from_its_own_other_rows():
+def test_each_concept_is_contrasted_with_its_own_other_rows():
     bank = planted(TWO, missing=[20, 21])
     for name, shown in TWO.items():
         others = [number for number in range(20) if number not in shown] + [22, 23]
@@ -108,25 +108,29 @@ def test_each_concept_is_told_from_its_own_other_rows():
 def test_a_concept_s_null_does_not_depend_on_the_other_concepts():
     both, alone = planted(TWO), planted({"a": TWO["a"]})
     assert_same_cav(both.cav("layer", "a"), alone.cav("layer", "a"))
-    np.testing.assert_allclose(both.cav("layer", "a").dealt.vectors, alone.cav("layer", "a").dealt.vectors, atol=1e-12)
-    mine, theirs = (Chance(bank, "layer", bank.cavs) for bank in (both, alone))
+    np.testing.assert_allclose(
+        both.cav("layer", "a").permuted.vectors, alone.cav("layer", "a").permuted.vectors, atol=1e-12
+    )
+    mine, theirs = (NullMaxima(bank, "layer", bank.cavs) for bank in (both, alone))
     for one, other in zip(
-        mine.spreads(both.cavs[0], both.cavs[0].dealt), theirs.spreads(alone.cavs[0], alone.cavs[0].dealt), strict=True
+        mine.spreads(both.cavs[0], both.cavs[0].permuted),
+        theirs.spreads(alone.cavs[0], alone.cavs[0].permuted),
+        strict=True,
     ):
         np.testing.assert_allclose(one, other, rtol=1e-9)
 
 
-def test_every_row_is_used_and_presence_needs_pictures_of_its_own():
+def test_every_row_is_used_and_presence_needs_images_of_its_own():
     bank = planted({"a": [0, 1, 2], "b": [2, 3, 4]}, count=100)
     assert {cav.presence.kind for cav in bank.cavs} == {"none"} and not bank.absent.count
     assert [rest.count for rest in bank.rests] == [97, 97]
     given = noise(20, 3, 3, 9)
     assert {cav.presence.kind for cav in planted(TWO, absent=given).cavs} == {"given"}
-    with pytest.raises(ImageSetError, match="the absent pictures and 'a' share 1 images"):
+    with pytest.raises(ImageSetError, match="the absent images and 'a' share 1 images"):
         planted(TWO, absent=noise(24, 3, 3, 0)[20:21])
 
 
-def test_random_images_stand_in_place_of_the_other_rows():
+def test_random_images_replace_the_other_rows():
     random = noise(9, 3, 3, 5)
     bank = planted(TWO, random=random, missing=[23])
     want = unit(mean_of(cell_values(TWO["a"])) - mean_of(random.flatten(2).transpose(1, 2).numpy()))
@@ -149,7 +153,7 @@ def test_tables_stand_beside_folders_and_marks():
     assert bank.random("layer", "whole").count == bank.sets[-1].count == 24 + 4
 
 
-def test_two_concepts_of_one_table_are_told_apart_by_rows_that_show_one():
+def test_two_concepts_of_one_table_are_separated_by_rows_that_show_one():
     apart = planted({"a": range(6), "b": [4, 5, 6, 7, 8]})
     rest = apart.statistics["layer", "rest/a"]
     assert 0 <= apart.cav("layer", "a").quality.conditional_auroc["b"] <= 1 and rest.count == 18
@@ -200,7 +204,7 @@ def test_another_random_set_takes_the_place_of_the_other_rows():
     assert found.random("layer", "a").count == 9
 
 
-def test_the_same_picture_in_two_rows(rows, small_model):
+def test_the_same_image_in_two_rows(rows, small_model):
     folder, frame = rows
     shutil.copy(folder / "photos" / "0.png", folder / "photos" / "copy.png")
     columns = {"bright": ("bright", ["1"])}
@@ -209,7 +213,9 @@ def test_the_same_picture_in_two_rows(rows, small_model):
     ((left_out, kept),) = bank.sets[0].repeats
     assert left_out.endswith("copy.png") and kept.endswith("photos/0.png") and bank.sets[0].count == 10
     frame.loc[len(frame) - 1] = ["copy.png", "0"]
-    told = r"concept 'bright': the table says of the same picture .*1 images \(.*/0.png = .*/copy.png\)"
+    told = (
+        r"concept 'bright': two rows of the table disagree whether the same image .*1 images \(.*/0.png = .*/copy.png\)"
+    )
     with pytest.raises(ImageSetError, match=told):
         fit(small_model, sacv.from_table(frame, folder / "photos", columns).concepts)
 
@@ -217,12 +223,14 @@ def test_the_same_picture_in_two_rows(rows, small_model):
 def test_too_few_other_rows(rows, small_model):
     folder, frame = rows
     table = sacv.from_table(frame[frame["bright"] == "1"], folder / "photos", {"bright": ("bright", ["1"])})
-    with pytest.raises(ImageSetError, match="concept 'bright' has a random set of 0 images: so many rows have another"):
+    with pytest.raises(
+        ImageSetError, match="concept 'bright' has a random set of 0 images, from the rows with another"
+    ):
         fit(small_model, table.concepts)
 
 
 def test_a_context_is_not_for_tables(rows, small_model):
     folder, frame = rows
     table = sacv.from_table(frame, folder / "photos", {"bright": ("bright", ["1"])})
-    with pytest.raises(OptionError, match="'bright' is told from other rows of its table; leave the context out"):
+    with pytest.raises(OptionError, match="'bright' is contrasted with other rows of its table; leave the context out"):
         fit(small_model, table.concepts, context=folder / "photos")

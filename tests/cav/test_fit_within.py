@@ -15,6 +15,7 @@ from torch import nn
 import sacv
 from cav.planted import assert_same_cav, mean_of, noise, planted_model, unit
 from cav.test_fit_regions import pooled, shares, some_masks
+from sacv.cav.bank_files import labels_of
 from sacv.cav.inside import counting
 from sacv.cav.plans import plan_sets
 from sacv.cav.sources import FitSource
@@ -34,7 +35,7 @@ def fit(concepts=None, random=(), *, side=1, model=None, **options):
 
 def test_a_mask_of_all_pixels_changes_nothing():
     images, random = noise(8, 4, 6, 0, mean=1), noise(90, 4, 6, 1)
-    other = torch.cat([images[:3], noise(4, 4, 6, 2, mean=-1)])  # shares pictures with the first
+    other = torch.cat([images[:3], noise(4, 4, 6, 2, mean=-1)])  # shares images with the first
     for solver in (sacv.solvers.DEFAULT, LDA(0.1)):
         concepts = {"x": images, "y": other}
         whole = fit(concepts, random, solver=solver, side=2)
@@ -141,8 +142,8 @@ class Colours(nn.Module):
         return self.head(self.layer(x).relu().mean(dim=(2, 3)))
 
 
-def test_a_vignette_of_the_pictures_without_the_concept_is_learned_without_masks_and_harmless_with_them():
-    """The concept is a red middle; every picture without it is black around."""
+def test_a_vignette_of_the_images_without_the_concept_is_learned_without_masks_and_harmless_with_them():
+    """The concept is a red middle; every image without it is black around."""
     generator = torch.Generator().manual_seed(1)
     middle = torch.zeros(8, 8, dtype=torch.bool)
     middle[2:6, 2:6] = True
@@ -175,7 +176,7 @@ def test_a_location_counts_from_one_half_or_else_the_greatest():
     assert counting(np.array([0.1, 0.3, 0.2])).tolist() == [False, True, False]
 
 
-def test_errors_name_the_picture():
+def test_errors_name_the_image():
     images, random = noise(4, 4, 6, 0, mean=1), noise(6, 4, 6, 1)
     full = np.ones((6, 6), bool)
     left, right = full.copy(), full.copy()
@@ -183,13 +184,13 @@ def test_errors_name_the_picture():
     with pytest.raises(ImageSetError, match=r"without a mask: random\[0\]"):
         fit({"x": images}, random, within=named([full] * 4))
     regions = {"x": Region(images, [left] * 4)}
-    with pytest.raises(ImageSetError, match=r"marks on x\[0\] lies outside the mask of x\[0\], so that nothing"):
+    with pytest.raises(ImageSetError, match=r"x\[0\]: .* lies outside the mask of x\[0\], so that no location"):
         fit(None, random, regions=regions, within=named([right] * 4) | named([full] * 6, "random"))
     with pytest.raises(OptionError, match="give one of the two"):
         fit({"x": images}, random, within=full, context=noise(3, 4, 6, 5))
     with pytest.raises(ImageSetError, match="is for 5 x 5 pixels"):
         fit({"x": images}, random, within=np.ones((5, 5), bool))
-    with pytest.raises(ImageSetError, match=r"same picture has two masks, as x\[0\] .* and as y\[0\]"):
+    with pytest.raises(ImageSetError, match=r"same image has two masks, as x\[0\] .* and as y\[0\]"):
         fit(
             {"x": images, "y": images},
             random,
@@ -197,18 +198,18 @@ def test_errors_name_the_picture():
         )
 
 
-def test_what_the_network_does_not_see_is_told(small_model, guidance):
+def test_what_the_network_does_not_see_is_reported(small_model, guidance):
     model = replace(small_model, transform=sacv.ImageTransform(resize=(20, 24), crop=8))
     corner = np.zeros((20, 24), bool)
     corner[:3, :3] = True
-    with pytest.raises(ImageSetError, match=r"marks on \S+ lies outside the part that the network sees"):
+    with pytest.raises(ImageSetError, match=r"\S+: .* lies outside the part of the image that is the input"):
         sacv.fit(model, ["features.2"], {"b": guidance[0]}, [guidance[1]], within=corner)
     own = replace(small_model, transform=lambda picture: small_model.transform(picture))
-    with pytest.raises(OptionError, match="need a transform that tells which part"):
+    with pytest.raises(OptionError, match="need a transform that states which part"):
         sacv.fit(own, ["features.2"], {"b": guidance[0]}, [guidance[1]], within=corner)
 
 
-def test_the_bank_keeps_what_masks_did(tmp_path):
+def test_the_bank_stores_what_masks_did(tmp_path):
     images, random = noise(6, 4, 6, 0, mean=1), noise(8, 4, 6, 1)
     half = np.ones((6, 6), bool)
     half[:, 3:] = False
@@ -222,9 +223,9 @@ def test_the_bank_keeps_what_masks_did(tmp_path):
     more = fit({"y": noise(6, 4, 6, 4)}, random, model=model, within=half)
     joined = sacv.merge([bank, more])
     assert joined.within.digest not in (bank.within.digest, more.within.digest) and joined.within.compared == ()
-    with pytest.raises(MismatchError, match="fitted within masks and the other on whole pictures"):
+    with pytest.raises(MismatchError, match="fitted within masks and the other was not"):
         sacv.merge([bank, fit({"y": noise(6, 4, 6, 4)}, random, model=model)])
-    assert "within" not in fit({"x": images}, random)._labels()
+    assert "within" not in labels_of(fit({"x": images}, random))
 
 
 def test_an_interrupted_fit_takes_no_part_of_other_masks(tmp_path):
@@ -249,7 +250,7 @@ def _source(name, count):
     return FitSource(name, image_set(name or "random", noise(count, 4, 6, count)), ())
 
 
-def test_photos_that_stand_in_no_set_need_no_mask():
+def test_photos_that_are_in_no_set_need_no_mask():
     images, random = noise(6, 4, 6, 0, mean=1), noise(8, 4, 6, 1)
     full = np.ones((6, 6), bool)
     regions = {"x": Region(images, [*some_masks(4, 6), ~full, ~full])}
@@ -270,7 +271,7 @@ def test_masks_travel_to_other_processes(tmp_path):
 
 
 @pytest.mark.parametrize(("field", "value"), [("mean", 1.5), ("compared", [{"layer": "layer"}]), ("pictures", 0)])
-def test_damage_to_what_the_bank_keeps_is_told(tmp_path, field, value):
+def test_damage_to_what_the_bank_stores_is_reported(tmp_path, field, value):
     images, random = noise(6, 4, 6, 0, mean=1), noise(8, 4, 6, 1)
     fit({"x": images}, random, within=np.ones((6, 6), bool), nulls=0).save(tmp_path / "bank")
     labels = json.loads((tmp_path / "bank" / "bank.json").read_text())

@@ -1,4 +1,4 @@
-"""How much of a concept is in a picture."""
+"""How much of a concept is in an image."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def made(rng, others=60, shows=20, group=None):
 
 
 def slow_p_value(scores, reached):
-    """By the definition, a picture at a time."""
+    """By the definition, an image at a time."""
     total = 1.0
     others = [number for number in range(len(scores.scores)) if not scores.shows[number]]
     for number in others:
@@ -44,7 +44,7 @@ def test_p_values_are_as_defined(seed, size):
     assert scores.p_values(reached) == pytest.approx(expected)
 
 
-def test_p_values_of_pictures_without_the_concept_are_uniform():
+def test_p_values_of_images_without_the_concept_are_uniform():
     rng = np.random.default_rng(0)
     found = []
     for _ in range(500):
@@ -53,7 +53,7 @@ def test_p_values_of_pictures_without_the_concept_are_uniform():
     assert kstest(found, "uniform").pvalue > 0.05
 
 
-def test_by_group_p_values_of_new_groups_are_uniform_and_by_picture_they_are_not():
+def test_by_group_p_values_of_new_groups_are_uniform_and_by_image_they_are_not():
     rng = np.random.default_rng(0)
     count, size = 40, 10
     p = {"group": [], "picture": []}
@@ -105,7 +105,7 @@ def test_the_interval_of_a_p_value():
     assert scores.interval(1.0)[1] == 1.0
 
 
-def test_each_picture_is_scored_along_the_direction_of_its_fold():
+def test_each_image_is_scored_along_the_direction_of_its_fold():
     rng = np.random.default_rng(0)
     directions = np.linalg.qr(rng.normal(size=(CHANNELS, FOLDS)))[0].T
     pictures = [rng.normal(size=(locations, CHANNELS)).astype(np.float32) for locations in (5, 2, 7)]

@@ -61,7 +61,7 @@ def test_folds_that_are_given_are_had():
 
 
 @pytest.mark.parametrize("count", [40, 1500])
-def test_what_is_marked_and_its_rest_have_the_same_folds(count):
+def test_what_is_annotated_and_its_rest_have_the_same_folds(count):
     hashes = digests(count)
     sets = [set_plan(hashes, marked=True), set_plan(digests(60, 10_000)), set_plan(hashes[5:], follows=0)]
     sets.append(set_plan(digests(60, 10_000), marked=True, means_only=True, follows=1))
@@ -173,6 +173,6 @@ def test_groups_that_no_folds_can_part_are_an_error():
     hashes = digests(6)
     sets = [of_groups([hashes[a], hashes[b]], "xyz"[a] + "xyz"[b]) for a, b in ((0, 1), (1, 2))]
     sets += [of_groups([hashes[3], hashes[5]], "xz")]
-    with pytest.raises(ImageSetError, match=r"groups of a set \(., .\) stand in other sets too, and 2 folds cannot"):
+    with pytest.raises(ImageSetError, match=r"groups of a set \(., .\) are in other sets too, and 2 folds cannot"):
         all_units(sets, 2, 0)
     assert all(len(set(its.folds.tolist())) == 2 for its in all_units(sets, 3, 0))

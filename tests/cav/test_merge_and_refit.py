@@ -135,7 +135,7 @@ def test_marked_regions_keep_a_null_made_of_the_pool_seen_through_their_masks(mo
     # In a pool that was not seen through the masks, there is nothing to compare a region with.
     elsewhere = sacv.refit(marked, random=fit(model, {"b": pictures(6, 2, -1.0)}, pictures(9, 7)))
     assert len(elsewhere.cavs[0].null) == 0
-    # Half of the pool was: those images stand for the concept, all stand against it.
+    # Half of the pool was: those images are concept images, all are random images.
     wider = sacv.merge([marked, fit(model, {"b": pictures(6, 2, -1.0)}, pictures(9, 7))])
     assert len(wider.cav(LAYER, "spot").null) == 19
 
@@ -157,17 +157,17 @@ def test_counts_of_regions_follow_the_random_set(model):
     assert (one.sets[0].negatives, one.sets[0].unused) == (2, 0)
     merged = sacv.merge([one, two])
     assert (merged.sets[0].negatives, merged.sets[0].unused) == (4, 0)
-    # With another random set, the concept is still told from the rest of its photos, and so from these.
+    # With another random set, the concept is still contrasted with the rest of its photos, and so from these.
     elsewhere = sacv.refit(one, random=fit(model, {"b": pictures(6, 2, -1.0)}, pictures(9, 7)))
     assert (elsewhere.sets[0].negatives, elsewhere.sets[0].unused) == (2, 0)
     assert len(elsewhere.rests[0].images) == 5
 
 
-# Concepts told from the rest of their photos
+# Concepts contrasted with the rest of their photos
 
 
 def marks(count, seed):
-    """Masks of some pixels of the pictures."""
+    """Masks of some pixels of the images."""
     found = np.random.default_rng(seed).random((count, 8, 7)) < 0.3
     found[:, 4, 3], found[:, 0, 0] = True, False
     return found
@@ -194,7 +194,7 @@ def same_statistics(one, other, keys):
 @pytest.mark.parametrize("random", [False, True])
 @pytest.mark.parametrize("solver", [MeanDifference(), LDA(0.1), DEFAULT], ids=repr)
 def test_two_hospitals_that_mark_photos_get_the_bank_of_all_photos(model, solver, random):
-    """The random images can be told, every one, from the photos, whatever the folds: they weigh nothing."""
+    """Every random image can be separated from the photos, whatever the folds: they weigh nothing."""
     photos, masks = (pictures(6, 1, 1.0), pictures(7, 2, 1.2)), (marks(6, 1), marks(7, 2))
     pools = (pictures(8, 3, -9.0), pictures(9, 4, -9.0)) if random else ((), ())
     sites = [marked(model, spots(*own), pool, solver=solver) for *own, pool in zip(photos, masks, pools, strict=True)]
@@ -217,7 +217,7 @@ def test_two_hospitals_that_mark_photos_get_the_bank_of_all_photos(model, solver
 
 
 def test_a_merged_pool_weighs_as_its_kind_says(model):
-    """What two sites hold tells how much their random images count, once all of them are there."""
+    """The sets of two sites determine the weight of their random images, once all of them are there."""
     photos, pools = (pictures(6, 1), pictures(7, 2)), (pictures(8, 3, 0.02), pictures(9, 4, 0.02))
     sites = [
         marked(model, spots(own, marks(len(own), seed)), pool, solver=MeanDifference())
@@ -225,7 +225,7 @@ def test_a_merged_pool_weighs_as_its_kind_says(model):
     ]
     together = sacv.merge(sites)
     rest, pool = (together.statistics[LAYER, key] for key in ("rest/spot", "random"))
-    # Images stand for themselves by their means alone.
+    # Single images enter by their means alone.
     one, other = ([(mean[None], [1.0]) for mean in side.images.means] for side in (rest, pool))
     apart = slow.kind_auroc(one, rest.image_fold.tolist(), other, pool.image_fold.tolist())
     weight = slow.pool_weight(apart, 13)
@@ -265,20 +265,20 @@ def test_merging_marked_concepts_survives_the_disk(model, tmp_path):
         assert [cav.quality for cav in one.cavs] == [cav.quality for cav in other.cavs]
 
 
-def test_a_concept_told_from_its_rest_in_one_bank_alone_is_refused(model):
+def test_a_concept_contrasted_with_its_rest_in_one_bank_alone_is_refused(model):
     banks = [
         marked(model, spots(pictures(6, seed), marks(6, seed)), pictures(8, seed + 10), rest=seed == 1)
         for seed in (1, 2)
     ]
     for pair in (banks, banks[::-1]):
-        with pytest.raises(MismatchError, match="'spot' has a random set of its own in one bank and not in an"):
+        with pytest.raises(MismatchError, match="'spot' has its own random set in one bank but not in an"):
             sacv.merge(pair)
-    # A bank that lacks the concept says nothing of it.
+    # A bank that lacks the concept does not concern it.
     assert sacv.merge([banks[0], fit(model, {"c": pictures(6, 9)}, pictures(8, 11))]).rests == banks[0].rests
 
 
 @pytest.mark.parametrize("level", [0.02, -9.0])
-def test_another_solver_for_concepts_told_from_their_rest(model, level):
+def test_another_solver_for_concepts_contrasted_with_their_rest(model, level):
     region, random = spots(pictures(9, 1), marks(9, 1)), pictures(8, 3, level)
     solver = UnitLength(LDA(0.2), smoothing=1.0)
     changed = sacv.refit(marked(model, region, random), solver=solver)
@@ -288,7 +288,7 @@ def test_another_solver_for_concepts_told_from_their_rest(model, level):
     assert changed.cavs[0].statistics == fitted.cavs[0].statistics
 
 
-def test_another_random_set_for_concepts_told_from_their_rest(model):
+def test_another_random_set_for_concepts_contrasted_with_their_rest(model):
     """It is another pool beside the rest, which stays; without random images at first, or of another kind."""
     region, wanted = spots(pictures(9, 1), marks(9, 1)), pictures(8, 3, 0.02)
     fitted = marked(model, region, wanted)
@@ -302,7 +302,7 @@ def test_another_random_set_for_concepts_told_from_their_rest(model):
         assert mine == theirs and changed.rests == fitted.rests
 
 
-def test_a_marked_concept_that_becomes_random_leaves_no_rest(model):
+def test_a_concept_with_regions_that_becomes_random_leaves_no_rest(model):
     a, b = spots(pictures(9, 1), marks(9, 1), "a"), spots(pictures(8, 2), marks(8, 2), "b")
     changed = sacv.refit(marked(model, a | b, pictures(8, 3)), random=["b"])
     assert changed.concepts == ["a"] and [entry.key for entry in changed.rests] == ["rest/a"]
@@ -310,7 +310,7 @@ def test_a_marked_concept_that_becomes_random_leaves_no_rest(model):
 
 
 def test_a_photo_that_is_rest_in_both_banks_counts_once_or_is_refused(model):
-    """Both mark another concept on the same photos, whose rest is told from `a` too."""
+    """Both annotate another concept on the same images, whose rest is contrasted with `a` too."""
     shared = spots(pictures(5, 9), marks(5, 9), "b")
     banks = [
         marked(model, spots(pictures(6, seed), marks(6, seed), "a") | shared, pictures(8, seed + 10)) for seed in (1, 2)
@@ -344,12 +344,12 @@ def test_what_does_not_fit_is_refused(model):
         sacv.merge([bank, fit(model, {"b": pictures(6, 2, 1.0)}, torch.cat([a, pictures(4, 9)]))])
     with pytest.raises(OptionError, match="name concepts of the bank; it has a"):
         sacv.refit(bank, random=["z"])
-    with pytest.raises(OptionError, match="none is left"):
+    with pytest.raises(OptionError, match="no concept is left"):
         sacv.refit(bank, random=["a"])
 
 
 READINGS = {
-    MeanDifference(): "as they are",
+    MeanDifference(): "without preprocessing",
     UnitLength(MeanDifference()): "divided by their norm",
     DEFAULT: "divided by their norm, averaged over neighbours (sd 1 locations)",
     UnitLength(MeanDifference(), 0.5): "divided by their norm, averaged over neighbours (sd 0.5 locations)",
@@ -376,6 +376,6 @@ def test_banks_that_are_read_otherwise_are_refused(model, one, other):
         with pytest.raises(OptionError) as caught:
             again()
         assert str(caught.value) == (
-            f"the bank holds activations {READINGS[one]}, and {other!r} needs them {READINGS[other]}; "
-            "fit it from the images"
+            f"the bank holds activations {READINGS[one]}, but {other!r} needs them {READINGS[other]}; "
+            "fit the bank again from the images"
         )

@@ -118,7 +118,7 @@ def test_a_great_deviation_gives_the_mean_of_the_grid():
 
 @pytest.mark.parametrize("smoothing", [0.0, 1.0])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_the_precision_is_kept(dtype, smoothing):
+def test_the_precision_does_not_change(dtype, smoothing):
     cells = activations(2, 4, 5, 6, dtype=dtype)
     found = Reading(True, smoothing)(cells)
     assert found.dtype == dtype
@@ -136,7 +136,7 @@ def test_half_precision_is_read_in_float32(dtype, smoothing):
     torch.testing.assert_close(found, Reading(True, smoothing)(cells.float()), rtol=0, atol=0)
 
 
-# From solvers and from what a bank says of them
+# From solvers and from their record in a bank
 
 
 @pytest.mark.parametrize(
@@ -161,6 +161,6 @@ def test_a_description_from_before_there_was_smoothing():
 
 
 def test_readings_in_words():
-    assert str(Reading()) == "as they are"
+    assert str(Reading()) == "without preprocessing"
     assert str(Reading(True)) == "divided by their norm"
     assert str(Reading(True, 1.5)) == "divided by their norm, averaged over neighbours (sd 1.5 locations)"

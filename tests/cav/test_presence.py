@@ -1,4 +1,4 @@
-"""The calibration of the mask of presence: its threshold, its pictures, and that these are used for nothing else."""
+"""The calibration of the presence mask: its threshold, its images, and that these are used for nothing else."""
 
 import math
 from dataclasses import replace
@@ -54,27 +54,33 @@ def test_the_threshold_has_the_rank_of_the_formula(count):
     assert found == (None if rank > count else rank - 1)
 
 
-def test_of_19_pictures_the_greatest_is_the_threshold_and_of_18_there_is_none():
+def test_of_19_images_the_greatest_is_the_threshold_and_of_18_there_is_none():
     values = np.random.default_rng(0).standard_normal(19).astype(np.float32)
     assert presence(values).threshold == values.max()
     assert presence(values[:18]).threshold is None and Presence.without(NONE).threshold is None
 
 
-def test_the_card_says_how_many_pictures_of_which_kind_or_how_to_get_them():
-    assert "calibrated on 30 pictures given as showing none of the concepts;" in presence(range(30)).told
-    assert "100 pictures of the random set, held out;" in Presence(np.arange(100, dtype=np.float32), HELD_OUT, 100).told
-    assert "(of 70: more do not fit into memory)" in replace(presence(range(30)), offered=70).told
-    few = presence(range(18)).told
-    assert "no mask: 18 pictures" in few and "19 or more are needed" in few and "--absent DIR" in few
-    assert "no mask: 1 picture given" in presence([1]).told
-    assert "--absent DIR" in Presence.without(NONE).told and "80 random images" in Presence.without(NONE).told
-    assert "has changed the CAV" in Presence.without(CHANGED).told
+def test_the_card_says_how_many_images_of_which_kind_or_how_to_get_them():
+    assert "calibrated on 30 images given as showing none of the concepts;" in presence(range(30)).description
+    assert (
+        "100 images of the random set, held out;"
+        in Presence(np.arange(100, dtype=np.float32), HELD_OUT, 100).description
+    )
+    assert "(of 70: more do not fit into memory)" in replace(presence(range(30)), offered=70).description
+    few = presence(range(18)).description
+    assert "no mask: 18 images" in few and "19 or more are needed" in few and "--absent DIR" in few
+    assert "no mask: 1 image given" in presence([1]).description
+    assert (
+        "--absent DIR" in Presence.without(NONE).description
+        and "80 random images" in Presence.without(NONE).description
+    )
+    assert "has changed the CAV" in Presence.without(CHANGED).description
 
 
-# Which pictures
+# Which images
 
 
-def test_what_is_kept_is_the_greatest_evidence_of_each_picture():
+def test_what_is_stored_is_the_greatest_evidence_of_each_image():
     absent = noise(21, 3, 4, 5)
     for solver in (MeanDifference(), MeanDifference(detector_shrinkage=0.3)):
         bank = fit(absent=absent, solver=solver)
@@ -86,7 +92,7 @@ def test_what_is_kept_is_the_greatest_evidence_of_each_picture():
 
 
 @pytest.mark.parametrize("batch_size", [1, 5, 64])
-def test_pictures_given_as_absent_change_nothing_else(tmp_path, batch_size):
+def test_images_given_as_absent_change_nothing_else(tmp_path, batch_size):
     """Not even the rounding of what the batches sum."""
     random = noise(9, 3, 4, 1).float()
     model = planted_model(3, dtype=torch.float32)
@@ -107,7 +113,7 @@ def test_pictures_given_as_absent_change_nothing_else(tmp_path, batch_size):
     assert (banks[0].cavs[0].presence.kind, banks[1].cavs[0].presence.kind) == (NONE, GIVEN)
 
 
-def test_progress_counts_the_absent_pictures_too():
+def test_progress_counts_the_absent_images_too():
     told = []
     fit(absent=noise(7, 3, 4, 5), batch_size=4, progress=lambda *pair: told.append(pair))
     assert told[-1] == (6, 6) and [done for done, _ in told] == list(range(1, 7))  # 14 images, then 7
@@ -137,33 +143,31 @@ def test_which_are_held_out_depends_on_their_content_alone():
     assert fit(random, absent=()).sets[-1].images[84].name == "random[84]"
 
 
-def test_as_many_are_kept_as_memory_allows(monkeypatch):
+def test_as_many_are_stored_as_memory_allows(monkeypatch):
     monkeypatch.setattr(calibration, "MOST_VALUES", 25 * 16 * 3)
     bank = fit(absent=noise(40, 3, 4, 5))
     cav = bank.cav("layer", "c")
     assert (len(cav.presence), cav.presence.negatives, cav.presence.offered) == (19, 6, 40)
     assert len(bank.absent.images) == 25
-    assert "(of 40: more do not fit into memory)" in cav.presence.told
+    assert "(of 40: more do not fit into memory)" in cav.presence.description
     assert names(bank.absent) == set(sorted(item.digest for item in image_set("a", noise(40, 3, 4, 5)))[:25])
 
 
-def test_a_picture_stands_in_no_other_set():
+def test_an_image_is_in_no_other_set():
     absent = noise(20, 3, 4, 5)
-    with pytest.raises(
-        ImageSetError, match=r"the absent pictures and 'random' share 1 images \(absent\[19\] = random\["
-    ):
+    with pytest.raises(ImageSetError, match=r"the absent images and 'random' share 1 images \(absent\[19\] = random\["):
         fit(torch.cat([noise(8, 3, 4, 1), absent[19:]]), absent=absent)
-    with pytest.raises(ImageSetError, match="the absent pictures and 'c' share 2 images"):
+    with pytest.raises(ImageSetError, match="the absent images and 'c' share 2 images"):
         fit(absent=torch.cat([absent, noise(6, 3, 4, 0, mean=1)[:2]]))
 
 
-def test_pictures_of_another_size_are_refused():
-    with pytest.raises(ImageSetError, match=r"absent\[0\] gives 25 locations at layer 'layer', .* 16; .* same size"):
+def test_images_of_another_size_are_refused():
+    with pytest.raises(ImageSetError, match=r"absent\[0\] has 25 locations at layer 'layer', .* 16; .* same size"):
         fit(absent=noise(20, 3, 5, 5))
 
 
 def test_repeats_and_unreadable_files_are_listed(tmp_path, small_model, guidance):
-    (guidance[1] / "notes.txt").write_text("no picture")
+    (guidance[1] / "notes.txt").write_text("no image")
     concept = {"bright": guidance[0]}
     options = {"absent": guidance[1], "skip_unreadable": True, "nulls": 0}
     random = [torch.rand(3, 12, 10) for _ in range(4)]
@@ -174,7 +178,7 @@ def test_repeats_and_unreadable_files_are_listed(tmp_path, small_model, guidance
 
 
 @pytest.mark.parametrize(("count", "calibrate", "above"), [(19, 19, 1), (30, 19, 1), (39, 20, 1), (80, 40, 2)])
-def test_of_pictures_without_the_concept_at_most_5_percent_are_marked(count, calibrate, above):
+def test_of_images_without_the_concept_at_most_5_percent_are_in_the_mask(count, calibrate, above):
     """Drawn alike, whatever they look like: here with heavy tails and an offset of each. The share is known exactly."""
     (cav,), problem = fit(runs=1, nulls=0).cavs, PROBLEM
     rng = np.random.default_rng(count)
@@ -205,7 +209,7 @@ def test_at_most_half_give_hard_negatives_and_enough_are_left_to_calibrate(count
 @pytest.mark.parametrize("solver", [MeanDifference(), MeanDifference(0.3), LDA(0.2)], ids=repr)
 @pytest.mark.parametrize("count", [24, 41])
 def test_the_direction_agrees_with_the_reference(solver, count):
-    """Which pictures give hard negatives, their hashes say; the rest calibrate."""
+    """Which images give hard negatives, their hashes say; the rest calibrate."""
     absent = noise(count, 3, 4, 5)
     bank = fit(absent=absent, solver=solver)
     (cav,) = bank.cavs
@@ -222,11 +226,11 @@ def test_the_direction_agrees_with_the_reference(solver, count):
     np.testing.assert_allclose(cav.presence_direction, want, atol=1e-9)
     np.testing.assert_allclose(cav.presence.maxima, np.sort((pictures[kept] @ want).max(axis=1)), rtol=1e-5)
     assert (len(cav.presence), cav.presence.negatives, cav.presence.offered) == (len(kept), len(learned), count)
-    assert f"with {len(learned)} more as hard negatives;" in cav.presence.told
+    assert f"with {len(learned)} more as hard negatives;" in cav.presence.description
     assert not np.allclose(cav.presence_direction, cav.detector, atol=1e-3)
 
 
-def test_what_other_pictures_show_does_not_hide_the_concept():
+def test_what_other_images_show_does_not_hide_the_concept():
     """Spots that reach farther than the concept along its vector, and differ from it otherwise."""
 
     def spotted(count, seed, spot):
@@ -265,12 +269,12 @@ def test_hard_negatives_change_neither_vector_nor_relevance():
     assert one.threshold == other.threshold and other.presence.negatives == 20
 
 
-def test_the_direction_is_kept_on_disk(tmp_path):
+def test_the_direction_is_stored_on_disk(tmp_path):
     bank = fit(absent=noise(40, 3, 4, 5))
     bank.save(tmp_path / "bank")
     found = sacv.ConceptBank.load(tmp_path / "bank").cavs[0]
     np.testing.assert_array_equal(found.presence_direction, bank.cavs[0].presence_direction)
-    assert (found.presence.negatives, found.presence.told) == (20, bank.cavs[0].presence.told)
+    assert (found.presence.negatives, found.presence.description) == (20, bank.cavs[0].presence.description)
     labels = read_json(tmp_path / "bank" / "bank.json", kind="concept bank", format_version=2)
     for wrong in (0, 21):
         labels["cavs"][0]["presence"]["negatives"] = wrong
@@ -332,7 +336,7 @@ def test_a_cav_that_changes_loses_its_mask():
     ]
     for bank in changed:
         found = bank.cav("layer", "c").presence
-        assert found.kind == CHANGED and found.threshold is None and "fit from the images" in found.told
+        assert found.kind == CHANGED and found.threshold is None and "fit from the images" in found.description
     again = sacv.refit(changed[0], solver=LDA(0.5)).cav("layer", "c").presence
     assert again.kind == CHANGED
 

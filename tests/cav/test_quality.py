@@ -86,7 +86,7 @@ def test_weights_move_the_threshold():
 
 
 def test_accuracy_is_judged_at_the_threshold_of_the_other_folds():
-    # Fold 0 alone would choose a threshold between 10 and 11; the other fold's threshold, 0.5, tells nothing there.
+    # Fold 0 alone would choose a threshold between 10 and 11; the other fold's threshold, 0.5, separates nothing there.
     concept, random = side([11, 1], [0, 1]), side([10, 0], [0, 1])
     value, _ = accuracy(concept, random, generator())
     assert value == 0.5  # fold 0: both above 0.5; fold 1: both below 10.5
@@ -94,7 +94,7 @@ def test_accuracy_is_judged_at_the_threshold_of_the_other_folds():
 
 @settings(max_examples=30, deadline=None)
 @given(seeds)
-def test_accuracy_is_the_mean_of_the_shares_told_right(seed):
+def test_accuracy_is_the_mean_of_the_shares_classified_correctly(seed):
     concept, random = drawn(seed, 6, 3, 1.0), drawn(seed + 1, 9, 2, 0.0)
     right = []
     for one, above in ((concept, True), (random, False)):
@@ -158,7 +158,7 @@ def test_intervals_contain_the_value(figure, shift, seed):
 
 
 def test_intervals_are_over_images():
-    """Each location told a hundred times is no more evidence; four times the images are."""
+    """Each location repeated a hundred times is no more evidence; four times the images are."""
     concept, random = drawn(0, 12, 1, 1.0, weighted=False), drawn(1, 12, 1, 0.0, weighted=False)
 
     def repeated(one, places):

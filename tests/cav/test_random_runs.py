@@ -5,10 +5,10 @@ import pytest
 
 import sacv
 from cav.planted import assert_drawn_from, cells, halves, mean_of, noise, planted_model, unit
-from sacv.cav.random_runs import dealt_cavs, null_cavs, random_runs
+from sacv.cav.random_runs import null_cavs, permuted_cavs, random_runs
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.errors import SolverError
-from sacv.maps.significance import Chance
+from sacv.maps.significance import NullMaxima
 from sacv.solvers import LDA, Logistic, MeanDifference, Ridge
 from sacv.stats import LocationSample, Moments
 from solvers.table import solve
@@ -18,7 +18,7 @@ SOLVERS = [*MOMENT_SOLVERS, Logistic(C=0.1)]
 
 
 def statistics(values, weights=None):
-    """What a layer says of images `(images, locations, channels)`, all locations sampled."""
+    """Statistics of images `(images, locations, channels)`, all locations sampled."""
     images, places, channels = values.shape
     weights = np.ones((images, places)) if weights is None else weights
     return SetStatistics(
@@ -78,7 +78,7 @@ def test_a_run_is_the_concept_against_a_half_of_the_pool(solver, pool):
 
 
 def test_halves_of_the_pool_are_drawn_evenly():
-    """With the mean of each image apart from all others', a run tells which images it was drawn from."""
+    """With the mean of each image apart from all others', a run shows which images it was drawn from."""
     random = np.eye(6)[:, None] * np.ones((6, 4, 1))
     found = random_runs(
         MeanDifference(), statistics(np.zeros((2, 4, 6))), statistics(random), 600, np.random.default_rng(0)
@@ -182,7 +182,7 @@ def test_a_null_cav_is_drawn_from_disjoint_images():
 
 @pytest.mark.parametrize("solver", MOMENT_SOLVERS, ids=repr)
 def test_the_null_of_regions_is_seen_through_the_masks(solver):
-    """The images that stand for the concept give their means under its masks; the others, over all."""
+    """The concept images give their means under its masks; the others, over all."""
     random = pool_of(6)
     masks = np.random.default_rng(0).uniform(0, 1, (6, 4))
     seen = ImageMeans.single(
@@ -229,12 +229,13 @@ def test_a_pool_in_which_nothing_varies_gives_no_null():
         null_cavs(MeanDifference(), statistics(np.ones((6, 4, 3))), None, 2, 3, np.random.default_rng(0))
 
 
-# Labels dealt at random
+# Permuted labels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", [MeanDifference(), MeanDifference(0.3), Logistic(C=0.1)], ids=repr)
 def test_a_deal_is_the_cav_of_a_bank_with_its_labels(solver):
-    """In vector, middle, separation and spread: so the CAV and its deals are exchangeable if there is no concept."""
+    """In vector, middle, separation and spread, so that CAV and permuted CAVs are exchangeable without a concept."""
     images = noise(7, 3, 3, 4)
     model, rows = planted_model(3), []
     for inside in halves(7, 3):
@@ -243,18 +244,19 @@ def test_a_deal_is_the_cav_of_a_bank_with_its_labels(solver):
         bank = sacv.fit(model, ["layer"], {"c": images[inside]}, images[outside], **wanted)
         (cav,) = bank.cavs
         middle = cav.vector @ bank.statistics["layer", "random"].total().mean + cav.separation / 2
-        own = Chance(bank, "layer", [cav]).spreads(cav, cav.dealt)[1]
+        own = NullMaxima(bank, "layer", [cav]).spreads(cav, cav.permuted)[1]
         rows.append([*cav.vector, middle, cav.separation, own])
-    dealt = cav.dealt
-    assert len(dealt) == 19
-    found = np.column_stack([dealt.vectors, dealt.thresholds, dealt.separations, dealt.spreads])
+    with pytest.warns(DeprecationWarning, match=r"use CAV\.permuted"):
+        permuted = cav.dealt
+    assert permuted is cav.permuted and len(permuted) == 19
+    found = np.column_stack([permuted.vectors, permuted.thresholds, permuted.separations, permuted.spreads])
     assert_drawn_from(found, np.array(rows), 1e-5 if isinstance(solver, Logistic) else 1e-9)
 
 
 def test_the_spread_is_of_the_locations_that_stand_for_random():
     concept, random = pool_of(3, 0), pool_of(5)
     sets = [statistics(values) for values in (concept, random)]
-    found = dealt_cavs(MeanDifference(), *sets, 40, np.random.default_rng(0))
+    found = permuted_cavs(MeanDifference(), *sets, 40, np.random.default_rng(0))
     images, rows = np.concatenate([concept, random]), []
     within = np.mean([np.cov(image.T, bias=True) for image in images], axis=0)
     for outside in halves(8, 5):
@@ -268,17 +270,17 @@ def test_the_spread_is_of_the_locations_that_stand_for_random():
 def test_a_deal_whose_sets_do_not_differ_is_evidence_of_nothing():
     sets = statistics(np.ones((2, 4, 3))), statistics(np.ones((4, 4, 3)))
     for solver in (MeanDifference(), Logistic(C=0.1)):
-        found = dealt_cavs(solver, *sets, 5, np.random.default_rng(0))
+        found = permuted_cavs(solver, *sets, 5, np.random.default_rng(0))
         assert not found.vectors.any() and not found.separations.any()
         assert np.isfinite(found.separations / found.spreads**2).all()
 
 
-def test_marked_regions_have_no_deals():
+def test_regions_have_no_permutations():
     images = noise(5, 3, 4, 0, mean=1)
     region = sacv.Region(images, list(np.random.default_rng(0).random((5, 4, 4)) < 0.7))
     options = {"regions": {"x": region}, "nulls": 9, "runs": 1}
     bank = sacv.fit(planted_model(3), ["layer"], {"c": noise(5, 3, 4, 2, mean=1)}, noise(6, 3, 4, 1), **options)
-    assert bank.cav("layer", "x").dealt is None and len(bank.cav("layer", "c").dealt) == 9
+    assert bank.cav("layer", "x").permuted is None and len(bank.cav("layer", "c").permuted) == 9
     assert (bank.cav("layer", "x").null.spreads > 0).all()
 
 

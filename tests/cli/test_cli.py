@@ -1,6 +1,7 @@
 """The commands as a user runs them; errors give status 2 and one line."""
 
 import json
+import re
 import sys
 from collections import OrderedDict
 from dataclasses import replace
@@ -20,7 +21,7 @@ from sacv.cli.methods import parse_method
 from sacv.cli.options import parse_regions
 from sacv.errors import OptionError, StorageError
 from sacv.maps import methods
-from sacv.model import LayerInfo, contributing, worth_asking
+from sacv.model import LayerInfo, gradient_kinds, worth_asking
 from sacv.solvers import DEFAULT
 from viewer import shown
 
@@ -95,7 +96,7 @@ def test_an_explanation_goes_on_where_it_was_interrupted(run, place, monkeypatch
         assert status == 2 and "No space left" in err and len(list((place / "found.shards").iterdir())) == 3
         status, out, err = run(*explain, "found", *fresh, "--engine", "local")
         assert status == 0 and json.loads(out)["count"] == 5
-        assert ("Going on from 3 finished parts in found.shards; --fresh begins anew" in err) == went_on
+        assert ("Resuming from 3 finished shards in found.shards; --fresh starts again" in err) == went_on
         assert not (place / "found.shards").exists()
         assert content(place / "found") == content(place / "whole")
 
@@ -104,15 +105,15 @@ def test_workers_are_of_ray(run, place):
     assert run(*FIT)[0] == 0
     status, _, err = run("explain", "--bank", "bank", "--model", "mine.py:net", "--target", "bee", "bright",
                          "--workers", "2", "--out", "found")  # fmt: skip
-    assert status == 2 and "--workers 2 is for workers of Ray" in err
+    assert status == 2 and "--workers 2 needs --engine ray" in err
 
 
 def test_of_many_images_the_command_lists_a_choice(run, place, monkeypatch):
-    monkeypatch.setattr("sacv.maps.choice.SHOWN", 2)
+    monkeypatch.setattr("sacv.maps.listing.SHOWN", 2)
     assert run(*FIT)[0] == 0
     status, out, _ = run("explain", "--bank", "bank", "--model", "mine.py:net", "--target", "bee", "bright",
                          "--method", "gradient", "--out", "found")  # fmt: skip
-    assert status == 0 and out.count("bright/") == 2
+    assert status == 0 and len(re.findall(r"^\d\.png", out, re.M)) == 2
     assert "2 of 5 images are listed; scores.parquet has a row for each image" in out
 
 
@@ -150,8 +151,9 @@ def test_groups_of_images(run, place):
     status, out, err = run(*FIT, "--group", r"(\w+-\d)-")
     assert status == 0, err
     head, row = out.splitlines()[2:4]
-    assert head.split()[2:7] == ["images", "random", "groups", "random", "groups"] and row.split()[2:6] == list("5633")
-    assert "2, bright: the 6 random images are of 3 groups only, such as patients" in out
+    assert head.split()[2:4] == ["images", "random"] and "5 (3 groups)  6 (3 groups)" in row
+    assert "bright at 2: AUROC" in out.splitlines()[0] and "too weak to explain with: its 5 images are of 3" in out
+    assert "2, bright: the 6 random images come from only 3 groups, such as patients" in out
     found = json.loads(run("bank", "show", "bank", "--json")[1])["cavs"][0]["quality"]
     assert (found["groups"], found["random_groups"]) == (3, 3)
     status, _, err = run(*changed("--out", "again"), "--group", r"x(\d)")
@@ -168,7 +170,9 @@ def test_table_of_fit(run, place):
     found = json.loads(run(*changed("--out", "again"), "--json")[1])["cavs"][0]["quality"]
     low, high = found["auroc_interval"]
     assert f"{found['auroc']:.3f} ({low:.2f}-{high:.2f})" in out and f"{found['run_cosine']:.3f}" in out
-    assert "2, bright: brightness alone tells the sets apart (AUROC 1.00)" in out
+    assert "2, bright: brightness alone separates concept and random images (AUROC 1.00)" in out
+    assert out.splitlines()[0].startswith(f"bright at 2: AUROC {found['auroc']:.3f} ({low:.2f}-{high:.2f}) on held-out")
+    assert out.splitlines()[0].endswith("good enough to explain with.")
     _, out, _ = run(*changed("--out", "once"), "--runs", "1")
     assert out.splitlines()[3].split()[-1] == "-"
 
@@ -228,7 +232,7 @@ def test_fit_of_a_category(run, place):
     status, _, err = run(*BANK, "--region", "lit=bright:marks.json:left: lit", "--random", "other")
     assert (status, err) == (0, "")
     status, _, err = run(*BANK, "--region", "lit=bright:marks.json:none", "--random", "other")
-    assert status == 2 and "none of the 5 photos is marked by marks.json:none" in err
+    assert status == 2 and "the masks of marks.json:none are empty for all 5 images" in err
 
 
 def test_fit_of_a_coco_file_as_it_comes(run, place):
@@ -255,7 +259,7 @@ def test_the_random_images_beside_marked_photos_are_told_of(run, place):
     region = ("--region", "lit=bright:masks", "--random", "other")
     status, out, err = run(*BANK, *region)
     assert (status, err) == (0, "")
-    words = "the random images are of another kind than the rest of the marked photos (held-out AUROC 1.00)"
+    words = "the random images are different from the rest of the annotated images (held-out AUROC 1.00)"
     assert f"2, lit: {words}: they are left out" in out
     (cav,) = json.loads(run("bank", "show", "bank", "--json")[1])["cavs"]
     assert cav["statistics"]["pool_weight"] == 0 and cav["quality"]["random_images"] == 5
@@ -275,13 +279,13 @@ def test_random_images_of_the_photos_kind_are_told_of(small_bank):
     plain = replace(cav, quality=replace(cav.quality, looks_auroc={}, absent=()))
     (one,) = remarks(replace(plain, statistics=figures))
     assert one == (
-        "the random images are much like the rest of the marked photos (held-out AUROC 0.60): they weigh 0.64 of what "
-        "the rest of the photos weighs (cosine with the direction without them 0.93)"
+        "the random images are similar to the rest of the annotated images (held-out AUROC 0.60): their weight is 0.64 "
+        "of the weight of the rest (cosine with the direction without them 0.93)"
     )
     (one,) = remarks(replace(plain, statistics=figures | {"pool_auroc": 0.75}))
-    assert "much like" in one
+    assert "similar to" in one
     (one,) = remarks(replace(plain, statistics=figures | {"pool_auroc": 0.76}))
-    assert "of another kind than" in one and "they weigh 0.64" in one
+    assert "different from" in one and "their weight is 0.64" in one
     assert list(remarks(plain)) == []
 
 
@@ -342,8 +346,8 @@ def test_remarks(small_bank):
     looks = {"brightness": 0.967, "saturation": 0.5, "edge energy": 0.91}
     striking = replace(plain, looks_auroc=looks, absent=names, cosine={"dark": -0.71, "light": 0.8, "red": 0.2})
     first, second, third, fourth, fifth = remarks(replace(cav, quality=striking))
-    assert first.startswith("brightness alone tells the sets apart (AUROC 0.97)")
-    assert second.startswith("edge energy alone tells the sets apart (AUROC 0.91)")
+    assert first.startswith("brightness alone separates concept and random images (AUROC 0.97)")
+    assert second.startswith("edge energy alone separates concept and random images (AUROC 0.91)")
     assert third == (
         "7 images of 'bright' score below the median random image: 0.png, 1.png, 2.png, 3.png, 4.png and 2 more"
     )
@@ -360,7 +364,7 @@ def test_remarks_stand_below_the_table(small_bank, capsys):
     without = capsys.readouterr().out
     show_bank(replace(small_bank, cavs=(replace(cav, quality=replace(plain, absent=("a.png",))),)))
     assert capsys.readouterr().out == (
-        f"{without}\nfeatures.2, bright: 1 image of 'bright' scores below the median random image: a.png\n"
+        f"{without}features.2, bright: 1 image of 'bright' scores below the median random image: a.png\n"
     )
 
 
@@ -370,8 +374,8 @@ def test_layers(run, place):
         status == 0
         and "5 x 5" in out
         and "14 x 14" in out
-        and "worth asking about" in out
-        and "cannot be asked about" in out
+        and re.match(r"\d of \d+ layers are advised \(\*\): ", out)
+        and "cannot be explained; --all lists them" in out
     )
     rows = json.loads(run("layers", "--model", "mine.py:net", "--resize", "16x16", "--json", "--all")[1])["layers"]
     assert {row["name"]: bool(row["warning"]) for row in rows}["5"] is True
@@ -402,7 +406,7 @@ def changed(option, value):
         (changed("--resize", "16by16"), "give HEIGHTxWIDTH"),
         (changed("--class-names", "gone.txt"), "cannot be read"),
         (changed("--out", "bright"), "will not be overwritten"),
-        ((*FIT, "--device", "cuda"), "--device cuda: there is none here"),
+        ((*FIT, "--device", "cuda"), "--device cuda: not available here; give one of cpu"),
         ((*FIT, "--batch-size", "0"), "--batch-size"),
         ((*FIT, "--solver", "magic"), "--solver magic: there is no solver 'magic'"),
         ((*FIT, "--solver", "ridge:0"), "--solver ridge:0: alpha must be a finite number above 0"),
@@ -412,16 +416,16 @@ def changed(option, value):
         ((*FIT, "--context", "gone"), "context: there is no file or folder gone"),
         ((*FIT, "--context", "other"), "the context and the random set share 6 images"),
         ((*FIT, "--context", "elsewhere"), "these 11 images give 1; at least 5 are needed"),
-        ((*FIT, "--unmasked-negative"), "--unmasked-negative is about photos of regions; give --region"),
+        ((*FIT, "--unmasked-negative"), "--unmasked-negative needs images with regions; give --region"),
         ((*FIT, "--region", "lit=other"), "--region lit=other: give NAME=IMAGES:MASKS"),
         ((*FIT, "--region", "lit=other:gone"), "no file or folder gone of masks"),
-        ((*FIT, "--region", "bright=other:gone"), "'bright' is given with whole images and with marked regions"),
+        ((*FIT, "--region", "bright=other:gone"), "'bright' is given with whole images and with regions"),
         ((*BANK, "--random", "other"), "give --concept NAME=DIR, --region NAME=IMAGES:MASKS, or --table FILE"),
         ((*BANK, "--concept", "bright=bright"), "no random images are given; give --random DIR"),
         ((*BANK, "--concept", "bright=bright", "--no-rest"), "no random images are given; give --random DIR"),
         (
             (*BANK, "--region", "lit=bright:masks", "--no-rest"),
-            "give --random DIR, or leave out --no-rest, so that the rest of the region photos is the random set",
+            "give --random DIR, or leave out --no-rest, so that the rest of the annotated images is the random set",
         ),
         (FIT[:-2], "--out"),
         (("explain", "--bank", "gone", "--target", "0", "x.png", "--out", "o"), "is not a sacv concept bank"),
@@ -473,7 +477,7 @@ def test_demo_finds_the_concept(run, tmp_path):
 def test_methods_layouts_and_weights_by_name(run, place):
     torch.save(torch.nn.Sequential(*[torch.nn.Identity()]).state_dict(), place / "empty.pth")
     status, _, err = run(*FIT, "--weights", "empty.pth")
-    assert status == 2 and "are not those of this network" in err
+    assert status == 2 and "do not fit this network" in err
     status, _, err = run(*FIT, "--layout", "2=HWC")
     assert status == 2 and "there is no layout 'HWC'" in err
     assert run(*FIT, "--layout", "2=NCHW")[0] == 0
@@ -481,7 +485,10 @@ def test_methods_layouts_and_weights_by_name(run, place):
     explain = ("explain", "--bank", "bank", "--model", "mine.py:net", "--target", "1", "bright", "--out", "found")
     for method, name in (("gated", "Gated"), ("ablation:3", "Ablation"), ("integrated-gradients:4", "IntegratedGrad")):
         status, out, err = run(*explain, "--method", method)
-        assert (status, err) == (0, "") and "Contributions are in" in out
+        assert (status, err) == (
+            0,
+            "",
+        ) and "SACV score: sum of the contribution where relevance is above 0, in logits" in out
         found = json.loads((place / "found" / "explanation.json").read_text())
         assert found["settings"]["method"]["name"].startswith(name)
     for wrong in ("saliency", "gradient:3", "ablation:x"):
@@ -502,6 +509,13 @@ def test_layers_of_another_input(run, place):
 
 LAYERS = (*BANK, "--layer", "0", "--layer", "3", "--concept", "bright=bright", "--random", "other", "--nulls", "0")
 """A bank of three layers; at the last, the contribution is the same everywhere."""
+
+
+def table(out):
+    """The words of the lines of the table of ranked layers."""
+    lines = [line.split() for line in out.splitlines()]
+    return lines[next(number for number, words in enumerate(lines) if words[:1] == ["rank"]) :]
+
 
 RANK = ("layers", "--bank", "bank", "--model", "mine.py:net")
 
@@ -527,23 +541,23 @@ def test_layers_of_a_bank_are_ranked(run, place):
     assert (rows["0"]["effective_field"], rows["2"]["effective_field"]) == ([3, 3], [5, 5])
 
 
-def test_the_ranking_is_told_to_people(run, place):
+def test_the_table_of_ranked_layers(run, place):
     assert run(*LAYERS)[0] == 0
     first = json.loads(run(*RANK, "--json")[1])["layers"][0]
     status, out, err = run(*RANK)
     assert (status, err) == (0, "")
-    lines = [line.split() for line in out.splitlines()]
+    lines = table(out)
     assert lines[1][:3] == ["1", str(first["contribution_rank"]), first["name"]]
-    assert f"{first['auroc']:.3f}" in lines[1] and "-" in lines[1]
+    assert f"{first['auroc']:.3f}" in lines[1] and "region AUROC" not in out
     assert [words[0] for words in lines[1:4]] == ["1", "2", "3"]
     (last,) = (words for words in lines[1:4] if words[2] == "3")
     assert last[1] == "3" and "constant" in last
     rows = json.loads(run(*RANK, "--json")[1])["layers"]
     (contributing,) = (row["name"] for row in rows if row["contribution_rank"] == 1)
-    assert f"To see where a concept is, take {first['name']}: it is the deepest whose held-out AUROC is within" in out
-    assert f"To see what it contributes, take {contributing}: it is the shallowest whose held-out AUROC is with" in out
-    assert "No picture is used beside the concept images; docs/bench.md says" in out
-    assert "The bank has one layer" not in out and "At no layer" not in out
+    assert f"To see where a concept is, take {first['name']}: it is the deepest layer whose held-out AUROC is wi" in out
+    assert f"To see what it contributes, take {contributing}: it is the shallowest layer with a varying" in out
+    assert "These rules use concept images only; docs/bench.md has" in out
+    assert "the bank has one layer" not in out and "varies at no layer" not in out
     # Inputs of another size are asked for as they are without a bank.
     rows = json.loads(run(*RANK, "--input", "3x20x24", "--json")[1])["layers"]
     assert {row["name"]: row["grid"] for row in rows} == {"0": [18, 22], "2": [16, 20], "3": [16, 20]}
@@ -559,17 +573,17 @@ def test_where_photos_are_marked_the_ranking_is_by_the_marks(run, place):
     figures = [row["place_auroc"] for row in rows]
     assert figures[0] >= max(figures) - 0.01 and min(figures) > 0
     out = run(*RANK)[1]
-    assert f"{figures[0]:.3f}" in out.splitlines()[1].split()
-    assert f"take {rows[0]['name']}: it is the deepest that finds the marks on held-out photos within 0.01 of" in out
-    assert "No picture is used beside the concept images" not in out
+    assert f"{figures[0]:.3f}" in table(out)[1] and "region AUROC" in out
+    assert f"take {rows[0]['name']}: it is the deepest layer whose region AUROC is within 0.01 of the best" in out
+    assert "These rules use concept images only" not in out
 
 
 def test_a_bank_in_which_nothing_can_be_chosen(run, place):
     arguments = changed("--layer", "3")
     assert run(*arguments, "--runs", "1", "--nulls", "0")[0] == 0
     status, out, _ = run(*RANK)
-    assert status == 0 and "At no layer of this bank can a contribution vary" in out and "The bank has one layer" in out
-    assert "-" in out.splitlines()[1].split()  # no cosine between runs
+    assert status == 0 and "the contribution varies at no layer of this bank" in out
+    assert "the bank has one layer" in out
     assert json.loads(run(*RANK, "--json")[1])["layers"][0]["run_cosine"] is None
 
 
@@ -740,5 +754,5 @@ def test_layers_worth_asking_of_small_networks(case, make):
     net(torch.rand(1, 4, 16, 16))
     model = sacv.VisionModel(net.eval())
     found = list(model.survey(inputs).values())
-    varies = contributing(model, inputs, [info.name for info in found if info.usable])
+    varies = gradient_kinds(model, inputs, [info.name for info in found if info.usable])
     assert worth_asking(found, varies) == wanted

@@ -107,7 +107,7 @@ def test_every_command_that_reads_a_bank_says_so(whole, bank, tmp_path, capsys, 
     DAMAGES["cut array"][0](bank)
     named = {"BANK": str(bank), "WHOLE": str(whole), "OUT": str(tmp_path / "out")}
     status, out, err = call(capsys, *(named.get(word, word) for word in COMMANDS[command]))
-    assert (status, out, err.count("\n")) == (2, "", 1) and "is of a damaged bank" in err
+    assert (status, out, err.count("\n")) == (2, "", 1) and "belongs to a damaged bank" in err
     assert not (tmp_path / "out").exists()
 
 

@@ -87,6 +87,7 @@ def test_volumes_from_the_first_to_the_page(run, place):
     assert (status, err) == (0, "") and "NCDHW" in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["explain", "score", "audit"])
 def test_another_window_than_the_banks_is_refused(run, place, command):
     assert run(*fit("pictures", "slices", "--window", "-500:2500"))[0] == 0

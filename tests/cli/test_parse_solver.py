@@ -4,7 +4,7 @@ import click
 import pytest
 
 from sacv.cli.fit import fit_command
-from sacv.cli.solvers import READINGS, parse_solver
+from sacv.cli.solvers import PREFIXES, parse_solver
 from sacv.errors import OptionError
 from sacv.registry import SOLVERS as REGISTERED
 from sacv.solvers import DEFAULT, LDA, LinearSVM, Logistic, MeanDifference, Ridge, UnitLength
@@ -38,7 +38,7 @@ def test_every_name_is_tried_here_and_stands_in_the_help():
     (option,) = (option for option in fit_command.params if option.name == "solver")
     assert isinstance(option, click.Option) and all(entry.form in (option.help or "") for entry in REGISTERED)
     assert all(f"{prefix}NAME" in (option.help or "") for prefix in ("unit-length/", "smooth/"))
-    assert set(READINGS) == {"unit-length/", "smooth/"}
+    assert set(PREFIXES) == {"unit-length/", "smooth/"}
 
 
 def test_the_default_is_that_of_fit():

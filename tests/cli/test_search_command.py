@@ -21,8 +21,8 @@ SEARCH = ["search", "--bank", "bank", "--model", "net.py:load"]
 
 def test_search(run, tmp_path):  # noqa: F811
     status, out, err = run(*SEARCH, "photos", "bright", "--like", "bright/2.png:7,3", "--out", "found")
-    assert (status, err) == (0, "") and "13 images. At 2, the layer that is best for place" in out
-    assert "Like bright/2.png:7,3, at 2:" in out and "Presence of 'bright' at '2' is not told" in out
+    assert (status, err) == (0, "") and "13 images searched. The strongest at 2, the layer advised for locating" in out
+    assert "Most similar to bright/2.png:7,3, at 2:" in out and "Presence of 'bright' at '2' is not calibrated" in out
     locations, images, like = (
         pd.read_parquet(tmp_path / "found" / f"{name}.parquet") for name in ("locations", "images", "like")
     )
@@ -53,6 +53,7 @@ main(sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 def test_a_search_that_was_killed_goes_on(run, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.setattr(importlib.import_module("sacv.index.search"), "SHARD_IMAGES", 4)
     asked = [*SEARCH, "photos", "bright", "--batch-size", "2", "--out", "found"]
@@ -65,7 +66,7 @@ def test_a_search_that_was_killed_goes_on(run, tmp_path, monkeypatch):  # noqa: 
     (kept := tmp_path / "kept").mkdir()
     shutil.copytree(parts, kept / "found.shards")
     status, _, err = run(*asked)
-    assert status == 0 and "Going on from 2 finished parts in found.shards; --fresh begins anew" in err
+    assert status == 0 and "Resuming from 2 finished shards in found.shards; --fresh starts again" in err
     assert content(tmp_path / "found") == whole and not parts.exists()
     shutil.copytree(kept / "found.shards", parts)
     status, _, err = run(*asked, "--fresh")

@@ -120,3 +120,10 @@ def test_every_name_is_there_and_listed():
         _ = sacv.nothing
     with pytest.raises(ImportError, match="cannot import name 'nothing'"):
         from sacv import nothing  # noqa: F401
+
+
+def test_without_a_command_the_help_is_printed_in_lines(capsys):
+    with pytest.raises(SystemExit) as left:
+        main([])
+    shown = capsys.readouterr().err
+    assert left.value.code == 2 and shown.startswith("Usage: sacv") and "\n  fit " in shown and "error" not in shown

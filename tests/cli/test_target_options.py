@@ -33,7 +33,7 @@ def test_several_targets_are_explained_in_one_folder(run, bank):  # noqa: F811
                            "--out", "found", "--allow-weak")  # fmt: skip
     assert (status, err) == (0, "")
     assert "\nbee - ant\n" in out and "\ncat - ant\n" in out and "bee rather than ant" in out
-    assert "the change of the difference cat - ant" in out and "Open found/index.html" in out
+    assert "if removed: change of the difference cat - ant" in out and "Report: found/index.html" in out
     for name in ("bee-ant", "cat-ant"):
         assert (bank / "found" / name / "index.html").exists()
     assert shown.header(bank / "found")["targets"] == ["bee - ant", "cat - ant"]
@@ -83,13 +83,13 @@ def test_a_field_of_the_output_is_named(run, bank):  # noqa: F811
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (("--target", "bee", "--against", "bee"), "the target bee is held against itself"),
-        (("--target", "bee", "--against", "1"), "the target bee is held against itself"),
+        (("--target", "bee", "--against", "bee"), "the target bee is compared with itself"),
+        (("--target", "bee", "--against", "1"), "the target bee is compared with itself"),
         (("--target", "bea"), "the model has no class 'bea'; the nearest names are bee"),
         (("--target", "bee", "--against", "cta"), "the model has no class 'cta'; the nearest names are cat"),
         (("--target", "7"), "target 7 is out of range; the model's classes go from 0 to 2"),
         (("--target", "bee", "--target", "bee"), "given twice"),
-        (("--target", "bee", "--output", "logits"), "a single tensor of shape (5, 3); leave the field's name out"),
+        (("--target", "bee", "--output", "logits"), "a single tensor of shape (5, 3); omit the field's name"),
     ],
 )
 def test_what_is_wrong_is_one_line(run, bank, given, message):  # noqa: F811

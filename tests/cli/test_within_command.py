@@ -24,13 +24,13 @@ def masked(place):  # noqa: F811
 
 def test_fit_explain_score_and_audit(masked, run):  # noqa: F811
     code, out, err = run(*FIT, "--within", "half.png")
-    assert (code, err) == (0, "") and "Within masks: 50% by the median of each picture" in out
-    assert "inside the masks and" in out
+    assert (code, err) == (0, "") and "Within masks: 50% by the median of each image" in out
+    assert "inside the masks, and" in out
     code, out, _ = run(*FIT, "--within", "half.png", "--json")
     assert code == 0 and json.loads(out)["within"]["mean"] == 0.5
     use = ("--bank", "bank", "--model", "mine.py:net", "--allow-weak")
     code, out, _ = run("explain", *use, "--target", "cat", "--out", "out", "--within", "masks", "shown")
-    assert code == 0 and "Within masks, 2, bright: " in out and "of the places of each image count" in out
+    assert code == 0 and "Within masks, 2, bright: " in out and "of the locations of each image count" in out
     code, out, _ = run("explain", *use, "--target", "cat", "--out", "out", "shown", "--json")
     assert code == 0 and [note["kind"] for note in json.loads(out)["notes"]].count("without masks") == 1
     code, out, _ = run("score", *use, "--target", "cat", "--out", "scores", "--within", "masks", "shown")
@@ -42,7 +42,7 @@ def test_fit_explain_score_and_audit(masked, run):  # noqa: F811
 def test_errors_are_one_line(masked, run):  # noqa: F811
     (masked / "masks" / "1.png").unlink()
     code, _, err = run(*FIT, "--within", "masks")
-    assert code == 2 and err.count("\n") == 1 and "pictures without a mask: bright/1.png" in err
+    assert code == 2 and err.count("\n") == 1 and "images without a mask: bright/1.png" in err
     code, _, err = run(*FIT, "--within", "nowhere")
     assert code == 2 and err.count("\n") == 1 and "no file or folder nowhere" in err
     code, _, err = run(*FIT, "--within", "half.png", "--context", "elsewhere")

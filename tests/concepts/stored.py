@@ -1,4 +1,4 @@
-"""The same pictures in every kind of source."""
+"""The same images in every kind of source."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def test_a_composite_is_painted_as_pixel_by_pixel():
     np.testing.assert_array_equal(np.asarray(made.item.load()), want)
 
 
-def test_the_photo_is_untouched_outside_the_regions():
+def test_the_image_is_untouched_outside_the_regions():
     made = composite()
     outside = made.labels() < 0
     assert 0.4 <= outside.mean() <= 0.8
@@ -77,7 +77,7 @@ def test_the_hash_is_made_of_the_parts():
     assert made.photo.name in made.item.name and made.textures[0].name in made.item.name
 
 
-def test_a_large_photo_is_made_smaller():
+def test_a_large_image_is_made_smaller():
     photo = image_set("photo", Image.new("RGB", (3 * LONGEST, 2 * LONGEST))).items[0]
     made = Composite(photo, pictures("texture", 1), 0)
     assert render(made).size == made.labels().shape[::-1] == (LONGEST, round(2 * LONGEST / 3))

@@ -1,4 +1,4 @@
-"""Concepts of a table: which rows show them, which do not, and which picture each row means."""
+"""Concepts of a table: which rows show them, which do not, and which image each row means."""
 
 import re
 import sys
@@ -100,7 +100,7 @@ def test_rows_are_selected_by_all_columns(place):
     assert names(sacv.from_table("rows.csv", "photos", rows={"site": ["y"]}).images) == ["1", "4"]
 
 
-def test_a_picture_has_the_group_and_the_strata_of_its_row(place):
+def test_an_image_has_the_group_and_the_strata_of_its_row(place):
     table = veil(group="patient", strata=["site", "code"])
     assert [item.group for item in table.images] == list("aabbcc")
     assert [item.strata["site"] for item in table.images] == ["x", "y", "", "x", "y", "x"]
@@ -142,7 +142,7 @@ def test_numbers_and_truths_of_typed_columns(place):
     assert names(sacv.from_table("typed.parquet", "photos", {"x": ("x", ["1"])}).concepts["x"].images) == ["0", "3"]
 
 
-def test_a_dataset_holds_its_own_pictures(place, monkeypatch):
+def test_a_dataset_holds_its_own_images(place, monkeypatch):
     module = stand_in()
     monkeypatch.setitem(sys.modules, "datasets", module)
     held = stored_table({str(row): (place / "photos" / f"{row}.png").read_bytes() for row in range(6)})
@@ -154,11 +154,11 @@ def test_a_dataset_holds_its_own_pictures(place, monkeypatch):
     for item, file in zip(found.images, files, strict=True):
         np.testing.assert_array_equal(np.asarray(item.load()), np.asarray(Image.open(file)))
     assert len(found.others) == 2 and found.missing == 2
-    with pytest.raises(OptionError, match=r"a datasets\.Dataset holds its pictures"):
+    with pytest.raises(OptionError, match=r"a datasets\.Dataset holds its images"):
         sacv.from_table(dataset, "photos")
 
 
-# Which picture
+# Which image
 
 
 def test_endings_and_folders_are_found(place):
@@ -183,7 +183,7 @@ def test_the_key_is_found_by_its_name(place):
 
 BAD = [
     (lambda: veil("none.csv"), OptionError, "there is no table none.csv"),
-    (lambda: veil("rows.txt"), OptionError, "rows.txt is no table that is known by its ending; give one of .csv"),
+    (lambda: veil("rows.txt"), OptionError, "rows.txt does not have the extension of a table; give one of .csv"),
     (lambda: veil("empty.csv"), OptionError, "empty.csv cannot be read as a table"),
     (lambda: veil("bare.csv"), OptionError, "bare.csv has no rows"),
     (lambda: veil("long.csv"), OptionError, "row 7 of long.csv has 6 cells and the header 5"),
@@ -191,15 +191,15 @@ BAD = [
     (lambda: veil("twice.csv"), OptionError, "twice.csv has 2 columns 'veil'"),
     (lambda: veil("wrong.parquet"), OptionError, "wrong.parquet cannot be read as a table"),
     (lambda: veil("quotes.csv"), OptionError, "quotes.csv cannot be read as a table"),
-    (lambda: veil(["rows.csv"]), OptionError, "list is no table; give a CSV"),
+    (lambda: veil(["rows.csv"]), OptionError, "list is not a table; give a CSV"),
     (lambda: veil(key="id"), OptionError, "rows.csv has no column 'id'; it has name, veil, code, patient, site"),
     (lambda: veil(group="id"), OptionError, "rows.csv has no column 'id'"),
     (lambda: veil(strata=["id"]), OptionError, "rows.csv has no column 'id'"),
     (lambda: veil(rows={"id": ["x"]}), OptionError, "rows.csv has no column 'id'"),
     (lambda: veil(group="site"), OptionError,
-     "rows.csv has no 'site', which says what a picture belongs with, in row 3"),
+     "rows.csv has no 'site', the group of an image, in row 3"),
     (lambda: veil(values=["P", "Q"]), OptionError,
-     "concept 'veil': no row of rows.csv has 'Q' in the column 'veil'; it holds A, P, X"),
+     "concept 'veil': no row of rows.csv has 'Q' in the column 'veil'; its values are A, P, X"),
     (lambda: veil(values=["P", "P"]), OptionError, "the value 'P' of the column 'veil' is given twice"),
     (lambda: veil(values=[]), OptionError, "give a list of one or more values of the column 'veil', not []"),
     (lambda: sacv.from_table("rows.csv", "photos", {"veil": ("veil", "P")}), OptionError, "not 'P'"),
@@ -209,18 +209,18 @@ BAD = [
     (lambda: veil(rows={"site": ["y"], "patient": ["b"]}), OptionError,
      "rows.csv has no row whose site is y and patient is b"),
     (lambda: veil(rows={"site": ["y"]}), OptionError,
-     "concept 'veil': none of the 2 rows selected of rows.csv has veil P"),
-    (lambda: sacv.from_table("rows.csv"), OptionError, "give the folder of the pictures that rows.csv names"),
-    (lambda: sacv.from_table("rows.csv", "nowhere"), ImageSetError, "there is no folder nowhere of pictures"),
-    (lambda: veil("more.csv"), ImageSetError, "photos has no picture for row 7 (9), row 8 (c.jpg) of more.csv"),
+     "concept 'veil': none of the 2 selected rows of rows.csv has veil P"),
+    (lambda: sacv.from_table("rows.csv"), OptionError, "give the folder of the images that rows.csv names"),
+    (lambda: sacv.from_table("rows.csv", "nowhere"), ImageSetError, "there is no folder nowhere of images"),
+    (lambda: veil("more.csv"), ImageSetError, "photos has no image for row 7 (9), row 8 (c.jpg) of more.csv"),
     (lambda: veil("many.csv"), ImageSetError, "row 16 (15) and 4 more of many.csv"),
-    (lambda: veil("same.csv"), ImageSetError, "same.csv names a picture twice, in row 1 (0) and row 7 (0.png)"),
-    (lambda: veil("blank.csv"), ImageSetError, "photos has no picture for row 7 () of blank.csv"),
+    (lambda: veil("same.csv"), ImageSetError, "same.csv names an image twice, in row 1 (0) and row 7 (0.png)"),
+    (lambda: veil("blank.csv"), ImageSetError, "photos has no image for row 7 () of blank.csv"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("call", "kind", "told"), BAD, ids=[told for *_, told in BAD])
-def test_one_line_says_what_is_wrong(place, call, kind, told):
+def test_one_line_names_what_is_wrong(place, call, kind, told):
     header = ROWS.splitlines()[0]
     for name, text in {
         "rows.txt": ROWS,
@@ -242,7 +242,7 @@ def test_one_line_says_what_is_wrong(place, call, kind, told):
     assert "\n" not in str(raised.value)
 
 
-def test_a_name_that_means_several_pictures(place):
+def test_a_name_that_means_several_images(place):
     make_pictures(place / "photos" / "deep", 1, 1)
     assert names(veil().images) == list("012345")  # the path within the folder counts first
     (place / "photos" / "5.png").rename(place / "photos" / "deep" / "5.png")

@@ -129,11 +129,11 @@ def test_colours_are_taken_as_they_are(tmp_path, dtype):
 def test_several_frames_are_refused_with_the_way_out(tmp_path):
     path = write_dicom(tmp_path / "a.dcm", np.stack([STORED] * 3), NumberOfFrames=3)
     for act in (check_image, read_image):
-        with pytest.raises(UnreadableImageError, match=r"a\.dcm holds 3 frames.*each frame into a file"):
+        with pytest.raises(UnreadableImageError, match=r"a\.dcm holds 3 frames.*each frame to its own file"):
             act(path)
 
 
-def test_one_frame_is_a_picture(tmp_path):
+def test_one_frame_is_an_image(tmp_path):
     assert read_image(write_dicom(tmp_path / "a.dcm", STORED[None], NumberOfFrames=1)).size == (7, 5)
 
 
@@ -148,11 +148,11 @@ def test_a_dicom_file_is_known_by_its_content(tmp_path):
     [
         ({"Rows": 60000, "Columns": 60000}, "announces more than"),
         ({"Rows": 0}, "announces 7 x 0"),
-        ({"Rows": None}, "without a picture"),
-        ({"PixelData": b"\0\0"}, "damaged DICOM"),
+        ({"Rows": None}, "without an image"),
+        ({"PixelData": b"\0\0"}, "damaged or unsupported DICOM"),
         ({"WindowCenter": 3, "WindowWidth": 0}, "its window has centre 3 and width 0"),
-        ({"BitsAllocated": 17}, "damaged DICOM"),
-        ({"PhotometricInterpretation": "SOUND"}, "damaged DICOM"),
+        ({"BitsAllocated": 17}, "damaged or unsupported DICOM"),
+        ({"PhotometricInterpretation": "SOUND"}, "damaged or unsupported DICOM"),
     ],
     ids=str,
 )
@@ -249,7 +249,7 @@ def test_orientation_is_honoured_as_pillow_does(tmp_path, turn):
 @pytest.mark.parametrize("axes", ["ZYX", "TYX"])
 def test_a_stack_of_deep_colours_is_refused(tmp_path, axes):
     path = write_tiff(tmp_path / "a.tif", np.stack([COLOURS] * 4), photometric="rgb", metadata={"axes": f"{axes}S"})
-    with pytest.raises(UnreadableImageError, match=r"a\.tif is a stack of pictures .*file of its own"):
+    with pytest.raises(UnreadableImageError, match=r"a\.tif is a stack of images .*to its own file"):
         read_image(path)
 
 
@@ -372,12 +372,12 @@ def test_without_the_extra_one_error_names_the_file_and_the_way_out(tmp_path, pa
     path = one_of_each(tmp_path)[package]
     monkeypatch.setitem(sys.modules, package, None)
     for skip in (False, True):
-        with pytest.raises(MissingExtraError) as told:
+        with pytest.raises(MissingExtraError) as raised:
             image_set("c", path, skip_unreadable=skip)
-        assert str(path) in str(told.value) and "pip install 'sacv[medical]'" in str(told.value)
+        assert str(path) in str(raised.value) and "pip install 'sacv[medical]'" in str(raised.value)
 
 
-def test_pictures_need_no_extra(tmp_path, monkeypatch):
+def test_images_need_no_extra(tmp_path, monkeypatch):
     for package in ("pydicom", "tifffile", "nibabel"):
         monkeypatch.setitem(sys.modules, package, None)
     for suffix in ("png", "jpg", "tif"):
@@ -392,7 +392,7 @@ def test_every_format_claims_its_own(tmp_path):
 
 
 @pytest.mark.parametrize("package", ["pydicom", "tifffile", "nibabel"])
-def test_cut_files_are_told_or_left_out(tmp_path, package, capfd):
+def test_cut_files_are_named_or_left_out(tmp_path, package, capfd):
     path = one_of_each(tmp_path)[package]
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) - 30])

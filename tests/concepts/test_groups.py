@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from sacv.concepts import ImageItem, agreeing, group_rule, independent, with_groups
+from sacv.concepts import ImageItem, count_units, group_rule, with_groups, with_shared_groups
 from sacv.errors import ImageSetError, OptionError
 
 
@@ -31,7 +31,7 @@ def test_the_group_is_found_by_name(groups, want):
     assert groups_of(given) == [None, None], "what was given stays as it was"
 
 
-def test_what_has_a_group_keeps_it_and_is_not_matched():
+def test_what_has_a_group_retains_it_and_is_not_matched():
     assert groups_of(with_groups(items("other.png", group="mine"), group_rule(r"(p\d+)"))) == ["mine"]
 
 
@@ -49,22 +49,22 @@ def test_an_empty_group_is_an_error(groups):
 
 
 def test_what_gives_no_groups_is_an_error():
-    with pytest.raises(OptionError, match=r"groups '\(p' is no regular expression \(missing \)"):
+    with pytest.raises(OptionError, match=r"groups '\(p' is not a regular expression \(missing \)"):
         group_rule("(p")
     with pytest.raises(OptionError, match="not 3"):
         group_rule(3)
-    with pytest.raises(ImageSetError, match=r"the group of a\.png is 7; give a text"):
+    with pytest.raises(ImageSetError, match=r"the group of a\.png is 7; give a string"):
         with_groups(items("a.png"), group_rule({"a.png": 7}))
 
 
 def test_an_image_has_one_group():
     groups = {"a": "p", "b": "q", "c": None}
     one, two, none = (ImageItem(name, "same", lambda: None, group=group) for name, group in groups.items())
-    with pytest.raises(ImageSetError, match="b is of group 'q', and the same image as a, which is of group 'p'"):
-        agreeing([[one], [none, two]])
-    assert [groups_of(found) for found in agreeing([[none], [one], [none]])] == [["p"], ["p"], ["p"]]
+    with pytest.raises(ImageSetError, match="b has the group 'q', and is the same image as a, which has the group 'p'"):
+        with_shared_groups([[one], [none, two]])
+    assert [groups_of(found) for found in with_shared_groups([[none], [one], [none]])] == [["p"], ["p"], ["p"]]
 
 
 def test_independent_are_groups_and_images_without_one():
-    assert independent([*items("a", "b", group="p"), *items("c", group="q"), *items("p", "d", "d")]) == 4
-    assert independent([]) == 0
+    assert count_units([*items("a", "b", group="p"), *items("c", group="q"), *items("p", "d", "d")]) == 4
+    assert count_units([]) == 0

@@ -97,7 +97,7 @@ def test_folder_is_searched_to_its_depths_and_sorted(tmp_path):
     assert found == ["a/1.png", "a/10.png", "b/2.png", "c.png"]
 
 
-def test_all_bad_files_are_told_at_once_or_listed(tmp_path):
+def test_all_bad_files_are_named_together_or_listed(tmp_path):
     Image.fromarray(colours()).save(tmp_path / "good.png")
     (tmp_path / "one.txt").write_text("no image")
     bomb(tmp_path / "two.png")
@@ -119,7 +119,7 @@ def test_empty_and_missing_folders(tmp_path):
         image_set("c", [])
 
 
-def test_arrays_pictures_and_tensors(tmp_path):
+def test_arrays_images_and_tensors(tmp_path):
     array = np.stack([colours(), colours()[::-1]])
     assert len(image_set("c", array)) == 2
     assert len(image_set("c", array[0])) == 1
@@ -139,7 +139,7 @@ def test_arrays_pictures_and_tensors(tmp_path):
         (np.zeros((2, 4, 4, 5), np.uint8), "must be uint8"),
         (torch.zeros(3, 4, 4, dtype=torch.uint8), "must be float"),
         (torch.zeros(4), "must be float"),
-        (7, "cannot take images from int"),
+        (7, "cannot read images from int"),
     ],
 )
 def test_other_material_is_refused(source, words):
@@ -147,7 +147,7 @@ def test_other_material_is_refused(source, words):
         image_set("c", source)
 
 
-def test_repeats_are_left_out_and_told(tmp_path):
+def test_repeats_are_left_out_and_named(tmp_path):
     for name in ("a.png", "b.png"):
         Image.fromarray(colours()).save(tmp_path / name)
     found, repeats = without_repeats(image_set("c", tmp_path))
@@ -168,10 +168,10 @@ def test_sets_that_share_an_image_are_refused_whatever_its_name(tmp_path):
 def test_what_pillow_warns_of_is_not_on_the_screen(tmp_path, cut):
     Image.fromarray(colours()).save(tmp_path / "a.tif")
     (tmp_path / "a.tif").write_bytes((tmp_path / "a.tif").read_bytes()[:-cut])
-    with warnings.catch_warnings(record=True) as told, suppress(UnreadableImageError):
+    with warnings.catch_warnings(record=True) as caught, suppress(UnreadableImageError):
         warnings.simplefilter("always")
         read_image(tmp_path / "a.tif")
-    assert not told
+    assert not caught
 
 
 def test_file_names_that_are_no_text_are_written_with_escapes(tmp_path):

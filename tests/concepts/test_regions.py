@@ -38,7 +38,7 @@ def mask_file(path: Path, mask: np.ndarray) -> Path:
     return path
 
 
-def marked(name, region, **options):
+def annotated(name, region, **options):
     found = region_set(name, region, **options)
     return found.images, found.masks
 
@@ -49,7 +49,7 @@ def names(items):
 
 def loaded(name, region, **options):
     """The masks of a region, each loaded for its image."""
-    images, masks = marked(name, region, **options)
+    images, masks = annotated(name, region, **options)
     assert len(images) == len(masks)
     return [mask.load(item.load().size) for item, mask in zip(images, masks, strict=True)]
 
@@ -81,7 +81,7 @@ def test_folder_is_matched_by_stem(tmp_path, photos):
     wanted = [rectangle(right=3), rectangle(right=4), rectangle(right=5)]
     for mask, name in zip(wanted, ["a.png", "elsewhere/b.bmp", "c.tiff"], strict=True):
         mask_file(tmp_path / "masks" / name, mask)
-    images, masks = marked("cats", Region(photos, tmp_path / "masks"))
+    images, masks = annotated("cats", Region(photos, tmp_path / "masks"))
     assert [Path(item.name).stem for item in images] == [Path(mask.name).stem for mask in masks] == ["a", "b", "c"]
     np.testing.assert_array_equal([mask.load((WIDTH, HEIGHT)) for mask in masks], wanted)
     np.testing.assert_array_equal(loaded("cats", Region(str(photos), str(tmp_path / "masks"))), wanted)
@@ -138,14 +138,14 @@ def test_transparent_colours_are_ignored(tmp_path, one, transparency):
 
 
 def turned(picture, path):
-    """Save a picture as a camera held upright does: lying, with a note that it is to be turned."""
+    """Save an image as a camera held upright does: lying, with a note that it is to be turned."""
     exif = Image.Exif()
     exif[0x0112] = 6
     picture.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
     return path
 
 
-def test_exif_orientation_of_photo_and_mask(tmp_path):
+def test_exif_orientation_of_image_and_mask(tmp_path):
     upright = Image.fromarray(np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8))
     lying = turned(upright, tmp_path / "cat.png")
     with Image.open(lying) as stored:
@@ -166,15 +166,15 @@ def test_mask_of_another_size(tmp_path, one):
         loaded("cat", Region(one, mask))
 
 
-def test_empty_mask_says_how_bright_it_is_and_a_full_one_is_allowed(tmp_path, one):
+def test_empty_mask_states_how_bright_it_is_and_a_full_one_is_allowed(tmp_path, one):
     Image.fromarray(rectangle().astype(np.uint8)).save(tmp_path / "ones.png")
-    with pytest.raises(ImageSetError, match=r"ones\.png has no pixel inside.*its greatest is 1\. Multiply"):
+    with pytest.raises(ImageSetError, match=r"ones\.png has no pixel inside.*the greatest is 1\. Multiply"):
         loaded("cat", Region(one, tmp_path / "ones.png"))
     full = np.ones((HEIGHT, WIDTH), bool)
     assert loaded("cat", Region(one, mask_file(tmp_path / "full.png", full)))[0].all()
 
 
-def test_only_masks_of_photos_are_decoded(tmp_path, photos, monkeypatch):
+def test_only_masks_of_images_are_decoded(tmp_path, photos, monkeypatch):
     for name in ("a", "b", "c", "d"):
         mask_file(tmp_path / "masks" / f"{name}.png", rectangle())
     decoded, read = [], masks_module._decoded
@@ -183,18 +183,18 @@ def test_only_masks_of_photos_are_decoded(tmp_path, photos, monkeypatch):
     assert decoded == ["a", "b", "c"]
 
 
-def test_photos_without_masks_and_masks_without_photos_are_named(tmp_path, photos):
+def test_images_without_masks_and_masks_without_images_are_named(tmp_path, photos):
     for index in range(7):
         mask_file(tmp_path / "masks" / f"stray{index}.png", rectangle())
     mask_file(tmp_path / "masks" / "b.png", rectangle())
     with pytest.raises(ImageSetError) as caught:
         region_set("cats", Region(photos, tmp_path / "masks"))
     message = str(caught.value)
-    assert "photos without a mask: " in message and "a.jpg" in message and "c.jpg" in message
-    assert "stray4.png and 2 more" in message and "stray5" not in message and "rename, add or take away" in message
+    assert "images without a mask: " in message and "a.jpg" in message and "c.jpg" in message
+    assert "stray4.png and 2 more" in message and "stray5" not in message and "rename, add or remove" in message
 
 
-def test_masks_without_a_photo_are_ignored_and_counted(tmp_path, one):
+def test_masks_without_an_image_are_ignored_and_counted(tmp_path, one):
     mask_file(tmp_path / "masks" / "cat.png", rectangle())
     assert region_set("cat", Region(one, tmp_path / "masks")).unmatched == 0
     for name in ("dog.png", "dog.bmp"):
@@ -246,44 +246,48 @@ def test_false_arrays_are_negatives(photos):
     none = np.zeros((HEIGHT, WIDTH), bool)
     found = region_set("cats", Region(photos, [none, rectangle(), none]))
     assert names(found.images) == ["b.png"] and names(found.negatives) == ["a.jpg", "c.jpg"]
-    with pytest.raises(ImageSetError, match=r"cats: none of the 3 photos is marked; mark the concept on some"):
+    with pytest.raises(
+        ImageSetError, match=r"cats: the masks are empty for all 3 images; annotate the concept on some"
+    ):
         region_set("cats", Region(photos, [none] * 3))
 
 
-def test_no_photo_is_marked(tmp_path, one):
+def test_no_image_is_annotated(tmp_path, one):
     black(tmp_path / "none.png", "bits")
-    with pytest.raises(ImageSetError, match=r"none of the 1 photos is marked by .*none\.png; mark the concept"):
+    with pytest.raises(
+        ImageSetError, match=r"the masks of .*none\.png are empty for all 1 images; annotate the concept"
+    ):
         region_set("cat", Region(one, tmp_path / "none.png"))
     file = coco(tmp_path / "masks.json", [], categories=[{"id": 7, "name": "cat"}])
-    with pytest.raises(ImageSetError, match=r"none of the 1 photos is marked by .*masks\.json:cat; .*the category"):
+    with pytest.raises(ImageSetError, match=r"masks\.json:cat are empty for all 1 images; .*the category"):
         region_set("cat", Region(one, f"{file}:cat"))
 
 
-def test_photos_without_a_mask_are_negatives_where_the_user_says_so(tmp_path, photos):
+def test_images_without_a_mask_are_negatives_where_the_option_is_set(tmp_path, photos):
     mask_file(tmp_path / "masks" / "b.png", rectangle())
-    with pytest.raises(ImageSetError, match=r"photos without a mask: [^;]*a\.jpg, [^;]*c\.jpg\. .*unmasked_negative"):
+    with pytest.raises(ImageSetError, match=r"images without a mask: [^;]*a\.jpg, [^;]*c\.jpg\. .*unmasked_negative"):
         region_set("cats", Region(photos, tmp_path / "masks"))
     found = region_set("cats", Region(photos, tmp_path / "masks", unmasked_negative=True))
     assert names(found.images) == ["b.png"] and names(found.negatives) == ["a.jpg", "c.jpg"]
     mask_file(tmp_path / "masks" / "a_mask.png", rectangle())  # a name that may be meant for one of them
-    with pytest.raises(ImageSetError, match=r"without a mask: .*that match no photo: \S+a_mask\.png\. .*once no mask"):
+    with pytest.raises(ImageSetError, match=r"without a mask: .*match no image: \S+a_mask\.png\. .*remove those masks"):
         region_set("cats", Region(photos, tmp_path / "masks", unmasked_negative=True))
 
 
 def test_unmasked_negative_is_for_masks_with_names(tmp_path, one):
     for masks in ([rectangle()], mask_file(tmp_path / "m.png", rectangle())):
-        with pytest.raises(ImageSetError, match="unmasked_negative is for masks that are matched by file name"):
+        with pytest.raises(ImageSetError, match="unmasked_negative needs masks that are matched by file name"):
             region_set("cat", Region(one, masks, unmasked_negative=True))
 
 
-def test_one_photo_cannot_show_the_concept_and_nothing_of_it(tmp_path, one):
+def test_one_image_cannot_show_the_concept_and_nothing_of_it(tmp_path, one):
     (tmp_path / "one" / "dog.png").write_bytes(one.read_bytes())
     none = np.zeros((HEIGHT, WIDTH), bool)
-    with pytest.raises(ImageSetError, match="the same photo is marked twice in different ways"):
+    with pytest.raises(ImageSetError, match="the same image has two different masks"):
         region_set("cat", Region(tmp_path / "one", [rectangle(), none]))
 
 
-def test_photos_whose_mask_cannot_be_read_are_no_negatives(tmp_path, photos):
+def test_images_whose_mask_cannot_be_read_are_no_negatives(tmp_path, photos):
     mask_file(tmp_path / "masks" / "a.png", rectangle())
     (tmp_path / "masks" / "b.png").write_text("no image")
     found = region_set("cats", Region(photos, tmp_path / "masks", unmasked_negative=True), skip_unreadable=True)
@@ -291,10 +295,10 @@ def test_photos_whose_mask_cannot_be_read_are_no_negatives(tmp_path, photos):
     assert names(found.images.skipped) == ["b.png", "b.png"]
 
 
-def test_two_masks_or_two_photos_of_one_name(tmp_path, one):
+def test_two_masks_or_two_images_of_one_name(tmp_path, one):
     mask_file(tmp_path / "masks" / "cat.png", rectangle())
     photo(tmp_path / "two" / "deep" / "cat.jpg", 1)
-    with pytest.raises(ImageSetError, match=r"the photos .*cat\.png and .*cat\.jpg have the same name 'cat'"):
+    with pytest.raises(ImageSetError, match=r"the images .*cat\.png and .*cat\.jpg have the same name 'cat'"):
         region_set("cat", Region([one, tmp_path / "two"], tmp_path / "masks"))
     assert len(loaded("cat", Region([one, one], tmp_path / "masks"))) == 2
     mask_file(tmp_path / "masks" / "cat.bmp", rectangle())
@@ -303,13 +307,13 @@ def test_two_masks_or_two_photos_of_one_name(tmp_path, one):
 
 
 @pytest.mark.parametrize("masks", ["photos", "photos/deep", "."])
-def test_masks_among_the_photos_are_refused(tmp_path, photos, masks):
-    with pytest.raises(ImageSetError, match=r"both as photo and as mask; put the masks in a folder of their own"):
+def test_masks_among_the_images_are_refused(tmp_path, photos, masks):
+    with pytest.raises(ImageSetError, match=r"both image and mask; put the masks in a separate folder"):
         region_set("cats", Region(photos, tmp_path / masks))
 
 
-def test_a_photo_is_not_its_own_mask(one):
-    with pytest.raises(ImageSetError, match=r"cat\.png would be taken both as photo and as mask"):
+def test_an_image_is_not_its_own_mask(one):
+    with pytest.raises(ImageSetError, match=r"cat\.png would be both image and mask"):
         region_set("cat", Region(one, one))
 
 
@@ -321,7 +325,7 @@ def test_missing_and_empty_folders(tmp_path, one):
         region_set("cat", Region(one, tmp_path / "empty"))
 
 
-def test_unreadable_masks_are_told_at_once_or_left_out_with_their_photos(tmp_path, photos):
+def test_unreadable_masks_are_named_together_or_left_out_with_their_images(tmp_path, photos):
     for name in ("a.png", "b.png"):
         mask_file(tmp_path / "masks" / name, np.random.default_rng(0).uniform(size=(HEIGHT, WIDTH)) > 0.5)
     (tmp_path / "masks" / "c.png").write_text("no image")
@@ -332,28 +336,28 @@ def test_unreadable_masks_are_told_at_once_or_left_out_with_their_photos(tmp_pat
     cut.write_bytes(cut.read_bytes()[:-25])  # only decoding finds this one
     with pytest.raises(UnreadableImageError, match=r"the mask .*b\.png is a damaged or truncated image"):
         loaded("cats", Region(photos / "b.png", cut))
-    images, masks = marked("cats", Region(photos, tmp_path / "masks"), skip_unreadable=True)
+    images, masks = annotated("cats", Region(photos, tmp_path / "masks"), skip_unreadable=True)
     assert [Path(item.name).name for item in images] == ["a.jpg"] and len(masks) == 1
     skipped = [Path(entry.name).name for entry in images.skipped]
     assert sorted(skipped) == ["b.png", "b.png", "c.jpg", "c.png", "notes.txt"]
 
 
-def test_no_photo_with_a_readable_mask(tmp_path, one):
+def test_no_image_with_a_readable_mask(tmp_path, one):
     (tmp_path / "masks").mkdir()
     (tmp_path / "masks" / "cat.png").write_text("no image")
-    with pytest.raises(ImageSetError, match="none of the 1 photos has a mask that can be read"):
+    with pytest.raises(ImageSetError, match="none of the 1 images has a readable mask"):
         region_set("cat", Region(one, tmp_path / "masks"), skip_unreadable=True)
     with pytest.raises(UnreadableImageError, match=r"cat\.png is not an image"):
         region_set("cat", Region(one, tmp_path / "masks" / "cat.png"))
 
 
-def test_mask_of_a_photo_that_was_left_out_is_not_stray(tmp_path, photos):
+def test_mask_of_an_image_that_was_left_out_is_not_stray(tmp_path, photos):
     (photos / "b.png").write_text("no image")
     for name in ("a.png", "b.png", "c.png"):
         mask_file(tmp_path / "masks" / name, rectangle())
-    images, masks = marked("cats", Region(photos, tmp_path / "masks"), skip_unreadable=True)
+    images, masks = annotated("cats", Region(photos, tmp_path / "masks"), skip_unreadable=True)
     assert [Path(mask.name).stem for mask in masks] == ["a", "c"] == [Path(item.name).stem for item in images]
-    with pytest.raises(ImageSetError, match=r"1 files were left out of the images .*b\.png first"):
+    with pytest.raises(ImageSetError, match=r"1 images were skipped .*b\.png"):
         region_set("cats", Region(photos, [rectangle()] * 2), skip_unreadable=True)
 
 
@@ -375,7 +379,7 @@ def test_arrays_go_with_images_in_order(photos):
 
 def test_arrays_are_kept_as_they_were(one):
     given = rectangle()
-    _, (item,) = marked("cat", Region(one, given))
+    _, (item,) = annotated("cat", Region(one, given))
     given[:] = False
     found = item.load((WIDTH, HEIGHT))
     np.testing.assert_array_equal(found, rectangle())
@@ -398,7 +402,7 @@ def test_a_black_mask_file_of_a_list_is_a_negative(tmp_path, photos):
     assert (names(found.images), names(found.negatives)) == (["b.png", "c.jpg"], ["a.jpg"])
 
 
-def test_unreadable_masks_of_a_list_are_told_or_left_out_with_their_photos(tmp_path, photos):
+def test_unreadable_masks_of_a_list_are_named_or_left_out_with_their_images(tmp_path, photos):
     files = [mask_file(tmp_path / "masks" / f"{index}.png", rectangle()) for index in range(3)]
     files[1].write_text("no picture")
     with pytest.raises(UnreadableImageError, match=r"masks that cannot be read: .*1\.png.*skip_unreadable=True"):
@@ -410,19 +414,19 @@ def test_unreadable_masks_of_a_list_are_told_or_left_out_with_their_photos(tmp_p
         region_set("cats", Region(photos, [files[0], "gone.png", files[2]]))
 
 
-def test_what_is_no_mask_of_one_photo_is_refused_in_a_list(tmp_path, photos, one):
+def test_what_is_no_mask_of_one_image_is_refused_in_a_list(tmp_path, photos, one):
     mask = mask_file(tmp_path / "masks" / "a.png", rectangle())
     for wrong in (tmp_path / "masks", coco(tmp_path / "coco.json", [])):
-        with pytest.raises(ImageSetError, match="is a folder or a COCO file; give it by itself"):
+        with pytest.raises(ImageSetError, match="is a folder or a COCO file; give it without a list"):
             region_set("cat", Region(one, [wrong]))
     with pytest.raises(ImageSetError, match="3 images and 1 masks"):
         region_set("cats", Region(photos, [mask]))
-    with pytest.raises(ImageSetError, match="both as photo and as mask"):
+    with pytest.raises(ImageSetError, match="both image and mask"):
         region_set("cat", Region(one, [one]))
 
 
 def test_tensors_take_arrays():
-    images, (mask,) = marked("cat", Region(torch.zeros(1, 3, HEIGHT, WIDTH), [rectangle()]))
+    images, (mask,) = annotated("cat", Region(torch.zeros(1, 3, HEIGHT, WIDTH), [rectangle()]))
     assert len(images) == 1
     np.testing.assert_array_equal(mask.load((WIDTH, HEIGHT)), rectangle())
 
@@ -436,7 +440,7 @@ def test_tensors_take_arrays():
         ([rectangle()[0]], r"is bool of shape \(8,\)"),
         (np.array(True), r"is bool of shape \(\)"),
         ([7], r"cat\.masks\[0\] is int; give a bool array"),
-        (7, "cannot take masks from int"),
+        (7, "cannot read masks from int"),
     ],
 )
 def test_arrays_of_other_kinds_are_refused(one, masks, words):
@@ -445,7 +449,7 @@ def test_arrays_of_other_kinds_are_refused(one, masks, words):
 
 
 def test_arrays_of_another_size_are_refused_when_loaded(one):
-    _, (mask,) = marked("cat", Region(one, rectangle()))
+    _, (mask,) = annotated("cat", Region(one, rectangle()))
     with pytest.raises(ImageSetError, match=r"cat\.masks\[0\] is for 8 x 6 pixels.* 80 x 60"):
         mask.load((80, 60))
 
@@ -528,12 +532,12 @@ def categories(tmp_path, names=("cat.png",), first="cat"):
     )
 
 
-def test_one_photo_marked_in_two_ways_is_refused(tmp_path, one):
+def test_one_image_annotated_in_two_ways_is_refused(tmp_path, one):
     copy = tmp_path / "one" / "dog.png"
     copy.write_bytes(one.read_bytes())
     same, other = rectangle(), rectangle(bottom=5)
     assert len(loaded("cat", Region(tmp_path / "one", [same, same]))) == 2
-    words = r"cat: the same photo is marked twice .*cat\.png by {}.*dog\.png by {}; unite the masks"
+    words = r"cat: the same image has two different masks, {} as .*cat\.png and {} as .*dog\.png; merge the masks"
     with pytest.raises(ImageSetError, match=words.format(r"cat\.masks\[0\]", r"cat\.masks\[1\]")):
         region_set("cat", Region(tmp_path / "one", [same, other]))
     for name, mask in (("cat.png", same), ("dog.png", other)):
@@ -545,7 +549,7 @@ def test_one_photo_marked_in_two_ways_is_refused(tmp_path, one):
     with pytest.raises(ImageSetError, match=words.format(r".*json: cat\.png", r".*json: dog\.png")):
         region_set("cat", Region(tmp_path / "one", file))
     picture = read_picture(one)
-    with pytest.raises(ImageSetError, match="the same photo is marked twice"):
+    with pytest.raises(ImageSetError, match="the same image has two different masks"):
         region_set("cat", Region([picture, picture], [same, other]))
 
 
@@ -555,7 +559,7 @@ def test_category(tmp_path, one):
     assert loaded("cat", Region(one, f"{file}:the whole: sofa"))[0].all()
     assert loaded("cat", Region(one, Path(f"{file}:the whole: sofa")))[0].all()
     assert loaded("cat", Region(one, file))[0].all()
-    with pytest.raises(ImageSetError, match=r"has no category 'dog'; those there are: 'cat', 'the whole: sofa'"):
+    with pytest.raises(ImageSetError, match=r"has no category 'dog'; its categories are: 'cat', 'the whole: sofa'"):
         region_set("cat", Region(one, f"{file}:dog"))
     with pytest.raises(ImageSetError, match="has no category ''"):
         region_set("cat", Region(one, f"{file}:"))
@@ -573,7 +577,7 @@ def test_names_of_files_are_taken_as_they_are(tmp_path, one):
     np.testing.assert_array_equal(loaded("cat", Region(one, tmp_path / "export.json:1")), [rectangle()])
 
 
-def test_photos_listed_without_an_annotation_are_negatives(tmp_path, photos):
+def test_images_listed_without_an_annotation_are_negatives(tmp_path, photos):
     annotations = [{"bbox": [0, 0, 1, 1]}, {"bbox": [0, 0, 1, 1], "image_id": 1, "category_id": 7}]
     file = coco(
         tmp_path / "masks.json", annotations, names=["a.jpg", "b.png", "c.jpg"], categories=[{"id": 7, "name": "cat"}]
@@ -585,19 +589,19 @@ def test_photos_listed_without_an_annotation_are_negatives(tmp_path, photos):
     assert len(found.masks) == 1 and found.unmatched == 0
 
 
-def test_photos_that_the_file_does_not_list_are_one_error(tmp_path, photos):
+def test_images_that_the_file_does_not_list_are_one_error(tmp_path, photos):
     file = coco(tmp_path / "masks.json", [{"bbox": [0, 0, 1, 1]}], names=["a.jpg", "elsewhere.jpg"])
     with pytest.raises(ImageSetError) as caught:
         region_set("cats", Region(photos, file))
     message = str(caught.value)
-    assert "photos without a mask: " in message and "b.png" in message and "c.jpg" in message
-    assert "Add the entry or take the photo out" in message and "--unmasked-negative" in message
+    assert "images without a mask: " in message and "b.png" in message and "c.jpg" in message
+    assert "Add the entry or remove the image" in message and "--unmasked-negative" in message
     assert "elsewhere" not in message
     found = region_set("cats", Region(photos, file, unmasked_negative=True))
     assert names(found.negatives) == ["b.png", "c.jpg"] and found.unmatched == 1
 
 
-def test_entries_without_a_photo_are_ignored_and_counted(tmp_path, one):
+def test_entries_without_an_image_are_ignored_and_counted(tmp_path, one):
     file = coco(
         tmp_path / "masks.json",
         [{"bbox": [2, 1, 4, 3]}, {"bbox": ["damaged"], "image_id": 1}],
@@ -608,7 +612,7 @@ def test_entries_without_a_photo_are_ignored_and_counted(tmp_path, one):
     np.testing.assert_array_equal(loaded("cat", Region(one, file)), [rectangle()])
 
 
-def test_a_photo_that_was_left_out_is_not_counted_as_missing(tmp_path, photos):
+def test_an_image_that_was_left_out_is_not_counted_as_missing(tmp_path, photos):
     (photos / "b.png").write_text("no image")
     file = coco(tmp_path / "masks.json", [{"bbox": [2, 1, 4, 3]}], names=["a.jpg", "b.png", "c.jpg"])
     found = region_set("cats", Region(photos, file), skip_unreadable=True)
@@ -667,7 +671,7 @@ def test_coco_sizes(tmp_path, one):
 
 def test_coco_mask_without_a_pixel(tmp_path, one):
     file = coco(tmp_path / "masks.json", [{"bbox": [2.6, 1, 0.8, 3]}, {"bbox": [20, 1, 4, 3]}])
-    with pytest.raises(ImageSetError, match=r"the mask \S+: cat\.png has no pixel inside; mark what shows"):
+    with pytest.raises(ImageSetError, match=r"the mask \S+: cat\.png has no pixel inside; annotate the concept"):
         loaded("cat", Region(one, file))
 
 
@@ -679,27 +683,27 @@ def test_coco_mask_without_a_pixel(tmp_path, one):
         ({"segmentation": {"size": [6, 8], "counts": "=3300000"}}, "these sum to 34"),
         (
             {"segmentation": {"size": [6, 8], "counts": "=3300000P"}},
-            "100: counts '=3300000P' is not what",
+            "100: counts '=3300000P' are not valid",
         ),
-        ({"segmentation": {"size": [6, 8], "counts": "b'`1'"}}, "counts \"b'`1'\" is not what compressed"),
-        ({"segmentation": {"size": [6, 8], "counts": "o" * 9000 + "0"}}, "is not what compressed .* as polygons"),
-        ({"segmentation": {"size": [6, 8], "counts": "é0"}}, "is not what compressed"),
+        ({"segmentation": {"size": [6, 8], "counts": "b'`1'"}}, "counts \"b'`1'\" are not valid compressed"),
+        ({"segmentation": {"size": [6, 8], "counts": "o" * 9000 + "0"}}, "are not valid compressed .* as polygons"),
+        ({"segmentation": {"size": [6, 8], "counts": "é0"}}, "are not valid compressed"),
         ({"segmentation": {"size": [6, 8], "counts": [13, 3]}}, r"these sum to 16, and size is \[6, 8\]"),
-        ({"segmentation": {"size": [6, 8], "counts": [-1, 49]}}, "at least 0"),
+        ({"segmentation": {"size": [6, 8], "counts": [-1, 49]}}, "of 0 or more"),
         ({"segmentation": {"size": [6, 8], "counts": [0.5, 47.5]}}, "whole numbers"),
-        ({"segmentation": {"size": [48], "counts": [48]}}, "run lengths are"),
+        ({"segmentation": {"size": [48], "counts": [48]}}, "run lengths must be"),
         ({"segmentation": {}}, "counts of run lengths: None is not a list of finite numbers"),
         ({"segmentation": "polygon"}, "neither a list of polygons nor run lengths"),
         ({"segmentation": CORNERS}, "2 is not a list of finite numbers"),
-        ({"segmentation": [[1, 2, 3, 4]]}, "three corners or more, not 4 numbers"),
+        ({"segmentation": [[1, 2, 3, 4]]}, "three or more corners, not 4 numbers"),
         ({"segmentation": [[*CORNERS, 3]]}, "not 9 numbers"),
         ({"segmentation": [[1, 2, 3, 4, 5, float("nan")]]}, "not a list of finite numbers"),
         ({"bbox": [1, 2, 3]}, r"bbox \[1, 2, 3\] is not \[left, top, width, height\]"),
-        ({"bbox": [1, 2, -3, 4]}, "sizes of at least 0"),
+        ({"bbox": [1, 2, -3, 4]}, "sizes of 0 or more"),
         ({"bbox": ["1", 2, 3, 4]}, "finite numbers"),
         ({}, "has neither 'segmentation' nor 'bbox'"),
         ({"bbox": [0, 0, 1, 1], "image_id": 5}, "image_id 5, which no entry of 'images' has"),
-        ({"bbox": [0, 0, 1, 1], "image_id": None}, "an entry of 'annotations' has no usable 'image_id'"),
+        ({"bbox": [0, 0, 1, 1], "image_id": None}, "an entry of 'annotations' has no valid 'image_id'"),
     ],
 )
 def test_annotations_that_cannot_be_drawn(tmp_path, one, annotation, words):
@@ -707,7 +711,7 @@ def test_annotations_that_cannot_be_drawn(tmp_path, one, annotation, words):
         region_set("cat", Region(one, coco(tmp_path / "masks.json", [annotation])))
 
 
-def test_images_of_coco_files_are_told_apart(tmp_path, one):
+def test_images_of_coco_files_have_different_names(tmp_path, one):
     box = {"bbox": [0, 0, 1, 1]}
     for names in (["x/cat.png", "y/cat.png"], ["cat.png", "cat.png"]):
         file = coco(tmp_path / "masks.json", [box, {**box, "image_id": 1}], names=names)
@@ -722,19 +726,19 @@ def test_images_of_coco_files_are_told_apart(tmp_path, one):
 @pytest.mark.parametrize(
     ("text", "kind", "words"),
     [
-        ("{", UnreadableImageError, r"masks\.json is not JSON that can be read"),
-        ("[" * 100_000, UnreadableImageError, "is not JSON that can be read"),
-        ("[]", ImageSetError, "has no list 'images'; masks in a .json file are in COCO form"),
+        ("{", UnreadableImageError, r"masks\.json is not readable JSON"),
+        ("[" * 100_000, UnreadableImageError, "is not readable JSON"),
+        ("[]", ImageSetError, "has no list 'images'; a .json file of masks needs the COCO format"),
         ('{"images": []}', ImageSetError, "has no list 'annotations'"),
-        ('{"images": [{"id": 1}], "annotations": []}', ImageSetError, "no usable 'file_name'"),
-        ('{"images": [3], "annotations": []}', ImageSetError, "no usable 'id' and 'file_name': 3"),
+        ('{"images": [{"id": 1}], "annotations": []}', ImageSetError, "no valid 'file_name'"),
+        ('{"images": [3], "annotations": []}', ImageSetError, "no valid 'id' and 'file_name': 3"),
     ],
 )
 def test_files_that_are_not_coco(tmp_path, one, text, kind, words):
     (tmp_path / "masks.json").write_text(text)
     with pytest.raises(kind, match=words):
         region_set("cat", Region(one, tmp_path / "masks.json"))
-    with pytest.raises(UnreadableImageError, match="is not JSON"):
+    with pytest.raises(UnreadableImageError, match="is not readable JSON"):
         (tmp_path / "masks.json").write_bytes(b"\xff\xfe\xfa")
         region_set("cat", Region(one, tmp_path / "masks.json"))
 
@@ -744,7 +748,7 @@ def test_files_that_are_not_coco(tmp_path, one, text, kind, words):
 
 def test_digests_follow_what_determines_the_mask(tmp_path, one):
     def digest(masks):
-        return marked("cat", Region(one, masks))[1][0].digest
+        return annotated("cat", Region(one, masks))[1][0].digest
 
     box, other = {"bbox": [2, 1, 4, 3]}, {"bbox": [2, 1, 4, 4]}
     assert digest(coco(tmp_path / "a.json", [box])) == digest(coco(tmp_path / "b.json", [box], info="another day"))
@@ -758,7 +762,7 @@ def test_digests_follow_what_determines_the_mask(tmp_path, one):
 def test_masks_can_be_sent_to_another_process(tmp_path, one):
     file = mask_file(tmp_path / "mask.png", rectangle())
     for masks in (file, rectangle(), coco(tmp_path / "masks.json", [{"bbox": [2, 1, 4, 3]}])):
-        _, items = marked("cat", Region(one, masks))
+        _, items = annotated("cat", Region(one, masks))
         np.testing.assert_array_equal(pickle.loads(pickle.dumps(items))[0].load((WIDTH, HEIGHT)), rectangle())
 
 

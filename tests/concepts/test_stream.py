@@ -52,7 +52,7 @@ def test_what_cannot_be_read_comes_where_it_stands(tmp_path):
         list(stream_images("x", tmp_path / "empty"))
     with pytest.raises(ImageSetError, match="no file or folder"):
         list(stream_images("x", tmp_path / "none"))
-    with pytest.raises(ImageSetError, match="cannot take images from int"):
+    with pytest.raises(ImageSetError, match="cannot read images from int"):
         list(stream_images("x", [3]))
 
 

@@ -1,4 +1,4 @@
-"""Which mask belongs to which picture, where only what is inside counts."""
+"""Which mask belongs to which image, where only what is inside counts."""
 
 import json
 
@@ -35,14 +35,14 @@ def test_a_folder_of_masks_matches_by_file_name(tmp_path, pictures):
         assert sacv.Within(str(tmp_path / "masks")).mask(item).digest == mask.digest
 
 
-def test_of_several_masks_that_in_the_folder_of_the_pictures_name_is_taken(tmp_path):
+def test_of_several_masks_that_in_the_folder_of_the_images_name_is_taken(tmp_path):
     items = [image_set(name, make_pictures(tmp_path / name, 1, seed)).items[0] for seed, name in enumerate("ab")]
     wanted = {name: mask_file(tmp_path / "masks" / name / "0.png", left) for name, left in (("a", 0), ("b", 3))}
     for mask, name in zip(sacv.Within(tmp_path / "masks").of(items), "ab", strict=True):
         np.testing.assert_array_equal(mask.load(SIZE), wanted[name])
 
 
-def test_one_mask_for_all_pictures(tmp_path, pictures):
+def test_one_mask_for_all_images(tmp_path, pictures):
     want = mask_file(tmp_path / "vignette.png")
     for given in (tmp_path / "vignette.png", want):
         masks = sacv.Within(given).of(pictures)
@@ -73,7 +73,7 @@ def test_a_coco_file(tmp_path, pictures):
     path = coco(tmp_path / "all.json", ("lesion", "hair"))
     for given in (path, f"{path}:lesion"):
         np.testing.assert_array_equal(sacv.Within(given).of(pictures)[1].load(SIZE), want)
-    with pytest.raises(ImageSetError, match=r"nothing inside.*0\.png, .*1\.png, .*2\.png"):
+    with pytest.raises(ImageSetError, match=r"without a pixel inside.*0\.png, .*1\.png, .*2\.png"):
         sacv.Within(f"{path}:hair").of(pictures)
     with pytest.raises(ImageSetError, match="no category 'ruler'"):
         sacv.Within(f"{path}:ruler").of(pictures)
@@ -81,12 +81,12 @@ def test_a_coco_file(tmp_path, pictures):
         sacv.Within(coco(tmp_path / "few.json", images=2)).of(pictures)
 
 
-def test_ten_pictures_without_a_mask_are_named(tmp_path):
+def test_ten_images_without_a_mask_are_named(tmp_path):
     items = image_set("x", make_pictures(tmp_path / "photos", 13, 0)).items
     mask_file(tmp_path / "masks" / "0.png")
-    with pytest.raises(ImageSetError) as told:
+    with pytest.raises(ImageSetError) as raised:
         sacv.Within(tmp_path / "masks").of(items)
-    assert str(told.value).count(".png,") == 9 and "and 2 more" in str(told.value) and "\n" not in str(told.value)
+    assert str(raised.value).count(".png,") == 9 and "and 2 more" in str(raised.value) and "\n" not in str(raised.value)
 
 
 def test_what_is_wrong_is_named(tmp_path, pictures):
@@ -95,18 +95,18 @@ def test_what_is_wrong_is_named(tmp_path, pictures):
     for match, first in {
         r"the mask of .*0\.png is uint8 of shape \(20, 24\)": full.astype(np.uint8),
         r"the mask of .*0\.png is bool of shape \(3,\)": np.ones(3, bool),
-        r"nothing inside: the mask of .*0\.png of .*0\.png; nothing of such a picture": bare,
+        r"without a pixel inside: the mask of .*0\.png of .*0\.png; mask the part of the image": bare,
     }.items():
         with pytest.raises(ImageSetError, match=match):
             sacv.Within({name: first, "1.png": full, "2.png": full}).of(pictures)
     with pytest.raises(ImageSetError, match="no file or folder"):
         sacv.Within(tmp_path / "nowhere").of(pictures)
-    with pytest.raises(ImageSetError, match="cannot take masks from list"):
+    with pytest.raises(ImageSetError, match="cannot read masks from list"):
         sacv.Within([np.ones((20, 24), bool)]).of(pictures)
     (tmp_path / "void").mkdir()
     with pytest.raises(ImageSetError, match=r"void is empty"):
         sacv.Within(tmp_path / "void").of(pictures)
-    with pytest.raises(ImageSetError, match="both as picture and as its own mask"):
+    with pytest.raises(ImageSetError, match="would be both image and mask"):
         sacv.Within(tmp_path / "photos").of(pictures)
     (tmp_path / "bad").mkdir()
     for number in range(3):
@@ -115,7 +115,7 @@ def test_what_is_wrong_is_named(tmp_path, pictures):
         sacv.Within(tmp_path / "bad").of(pictures)
 
 
-def test_two_masks_of_one_picture_or_one_mask_of_two_pictures(tmp_path, pictures):
+def test_two_masks_of_one_image_or_one_mask_of_two_images(tmp_path, pictures):
     for number in range(3):
         mask_file(tmp_path / "masks" / f"{number}.png", number)
     mask_file(tmp_path / "masks" / "1.tif")

@@ -121,7 +121,7 @@ def test_without_a_calibrated_mask_presence_is_null_and_the_reason_is_told():
     found = search(bank=bank_of(absent=()))
     assert set(found.locations["present"].to_pylist()) == {None}
     assert set(found.images[f"{LAYER}/c/present"].to_pylist()) == {None}
-    assert any("Presence of 'c' at 'layer' is not told: no mask" in note for note in found.notes)
+    assert any("Presence of 'c' at 'layer' is not calibrated: no mask" in note for note in found.notes)
 
 
 def test_images_of_another_grid_have_no_presence():

@@ -88,7 +88,7 @@ def test_a_value_that_is_still_legal_is_told(bank, name):
     place = len(content) - 8  # the lowest bit of the last number
     changed = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
     (bank / "scratch" / name).write_bytes(changed)
-    with pytest.raises(CorruptFileError, match=rf"{name} is of a damaged bank: it is not what was written"):
+    with pytest.raises(CorruptFileError, match=rf"{name} belongs to a damaged bank: its checksum differs"):
         ConceptBank.load(bank / "scratch")
     (bank / "scratch" / name).write_bytes(content)
 
@@ -97,7 +97,7 @@ def test_a_label_that_is_still_legal_is_told(bank):
     labels = json.loads((bank / "bank" / "bank.json").read_text())
     labels["cavs"][0]["threshold"] += 0.1
     (bank / "scratch" / "bank.json").write_text(json.dumps(labels))
-    with pytest.raises(CorruptFileError, match=r"bank\.json is of a damaged bank: it is not what was written"):
+    with pytest.raises(CorruptFileError, match=r"bank\.json belongs to a damaged bank: its checksum differs"):
         ConceptBank.load(bank / "scratch")
     labels["cavs"][0]["threshold"] = json.loads((bank / "bank" / "bank.json").read_text())["cavs"][0]["threshold"]
     (bank / "scratch" / "bank.json").write_text(json.dumps(labels, sort_keys=True))  # another order, the same content

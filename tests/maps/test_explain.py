@@ -192,7 +192,7 @@ def test_the_label_file_holds_the_trust_lines(found, tmp_path):
     rows = json.loads((tmp_path / "out" / "explanation.json").read_text())["scores"]
     for (line,), row in zip(found.checks["features.2"], rows, strict=True):
         assert row["evidence"] == line.evidence and row["ablation"] == line.ablation
-        assert row["neighbours"] is None and row["doubts"] == "; ".join(line.doubts)
+        assert row["neighbours"] is None and row["doubts"] == "; ".join(line.warnings)
         assert row["beyond"] is line.beyond and row["weak"] is False
 
 

@@ -14,10 +14,10 @@ from sacv.cav.inside import counting
 from sacv.concepts import image_set, mask_weights
 from sacv.engine import Shard
 from sacv.errors import ImageSetError
-from sacv.maps.choice import measures
+from sacv.maps.listing import measures
 from sacv.maps.methods import Gradient
 from sacv.maps.reducer import ExplainReducer
-from sacv.maps.significance import Chance
+from sacv.maps.significance import NullMaxima
 from sacv.viewer import read_page
 
 LAYER = "features.2"
@@ -103,7 +103,7 @@ def test_chance_is_what_is_reached_inside(small_model, small_bank):
     inside = np.zeros((2, 4, 5), bool)
     inside[0, 1], inside[1, :, 2] = True, True
     cavs = [small_bank.cav(LAYER, "bright")]
-    one, other = Chance(small_bank, LAYER, cavs), Chance(small_bank, LAYER, cavs)
+    one, other = NullMaxima(small_bank, LAYER, cavs), NullMaxima(small_bank, LAYER, cavs)
     one.add(cells, gradients, inside)
     other.add(*(torch.cat([each[0, 1], each[1, :, 2]])[None] for each in (cells, gradients)))
     for key, values in other.highest.items():

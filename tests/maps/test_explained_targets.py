@@ -95,6 +95,7 @@ def maps_of(found, layer=None):
     return np.stack([found.contribution(layer or found.layers[0], concept) for concept in found.concepts])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", LINEAR, ids=repr)
 @pytest.mark.parametrize("which", ["plain", "tokens"])
 def test_the_contribution_to_a_difference_is_the_difference_of_the_contributions(which, method, request):
@@ -289,10 +290,10 @@ def test_ones_own_target(plain):
 def test_what_does_not_fit_is_one_line(plain):
     model, bank = plain
     for target, message in [
-        (Each(["cat", "ant"]), "for each of 2 images, but there are 5"),
+        (Each(["cat", "ant"]), "there are targets for 2 images, but 5 images"),
         (["cat", "cat"], "the target cat is given twice"),
-        (Difference("cat", 2), "the target cat is held against itself"),
-        (Region(np.ones((3, 3), bool), 0), "a region needs logits of each place"),
+        (Difference("cat", 2), "the target cat is compared with itself"),
+        (Region(np.ones((3, 3), bool), 0), "a region needs logits of each location"),
         (BoxScore((0, 0, 1, 1), 1), "a box's score needs detections"),
         (Output(4), "output 4 is out of range"),
         (Class("cta"), "no class 'cta'; the nearest names are cat"),
@@ -308,4 +309,4 @@ def test_doubts_name_what_is_explained(plain):
     model, bank = plain
     line = sacv.explain(model, SHOWN, bank, Difference("cat", "ant"), **OPTIONS).checks["stem"][0][0]
     still = type(line)(**{**line.__dict__, "moved": False})
-    assert "does not move the difference cat - ant" in " ".join(still.doubts_of("the difference cat - ant"))
+    assert "does not move the difference cat - ant" in " ".join(still.warnings_for("the difference cat - ant"))

@@ -40,7 +40,7 @@ def test_what_is_read_is_what_was_saved(found, folder):
         np.testing.assert_array_equal(again.contribution(layer, "bright"), found.contribution(layer, "bright"))
         np.testing.assert_array_equal(again.significant(layer, "bright"), found.significant(layer, "bright"))
         np.testing.assert_array_equal(again.present(layer, "bright"), found.present(layer, "bright"))
-        assert again.presence_told(layer, "bright") == found.presence_told(layer, "bright")
+        assert again.presence_calibration(layer, "bright") == found.presence_calibration(layer, "bright")
         assert list(again.checks[layer]) == list(found.checks[layer])
     pd.testing.assert_frame_equal(again.scores(), found.scores())
     assert json.loads(json.dumps(again.to_json())) == json.loads(json.dumps(found.to_json()))
@@ -75,7 +75,7 @@ def test_without_model_there_is_no_page(folder):
     from dataclasses import replace
 
     with pytest.raises(OptionError, match="has no page"):
-        replace(sacv.Explanation.load(folder), drawn=None).page_data()
+        replace(sacv.Explanation.load(folder), display_images=None).page_data()
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ from sacv.cav import require_strong
 from sacv.concepts import image_set
 from sacv.engine import LocalEngine, Shard, ShardStore, cut, fold
 from sacv.errors import LayerError, StorageError
-from sacv.maps.choice import SHOWN, choose, measures
 from sacv.maps.finish import collect, finish
 from sacv.maps.layer_maps import LayerMaps
+from sacv.maps.listing import SHOWN, choose, measures
 from sacv.maps.methods import Ablation, Gated, Gradient
 from sacv.maps.reducer import ExplainReducer
 from sacv.maps.reliability import Checks, as_table, from_table
@@ -315,6 +315,7 @@ def test_trust_lines_are_numbers_and_back(none):
     assert from_table(as_table(lines)[0]) == tuple(lines[0])
 
 
+@pytest.mark.slow
 def test_the_saved_tables_hold_every_image(many, saved):
     scores = pd.read_parquet(saved / "scores.parquet")
     pd.testing.assert_frame_equal(scores, many.scores().astype(scores.dtypes), check_exact=True)
@@ -332,8 +333,8 @@ def test_the_saved_tables_hold_every_image(many, saved):
 
 def test_of_many_images_a_choice_is_shown(many, saved, tmp_path):
     labels = json.loads((saved / "explanation.json").read_text())
-    assert labels["count"] == 150 and labels["numbers"] == list(many.shown)
-    assert [image["path"] for image in labels["images"]] == [many.images[number].path for number in many.shown]
+    assert labels["count"] == 150 and labels["numbers"] == list(many.listed)
+    assert [image["path"] for image in labels["images"]] == [many.images[number].path for number in many.listed]
     assert len(labels["images"]) == SHOWN and len(labels["scores"]) == 4 * SHOWN
     assert len(shown.header(saved)["images"]) == 150, "a page has room for these"
 

@@ -418,9 +418,9 @@ def test_a_network_without_logits_and_a_function():
 @pytest.mark.parametrize(
     ("target", "words"),
     [
-        (lambda output: output, r"gives \(3, 4\); it must give a float tensor of shape \(images,\), here \(3,\)"),
-        (lambda output: 1.0, "gives float"),
-        (lambda output: output.argmax(1), "must give a float tensor"),
+        (lambda output: output, r"returns \(3, 4\); it must return a float tensor of shape \(images,\) = \(3,\)"),
+        (lambda output: 1.0, "returns float"),
+        (lambda output: output.argmax(1), "must return a float tensor"),
     ],
 )
 def test_functions_that_give_no_scalar_of_each_image(target, words):

@@ -98,6 +98,17 @@ def test_the_page_draws_three_planes_of_each_volume_and_says_which(tmp_path, ope
             " return [rows, columns, [...values]]; }"
         )
         np.testing.assert_allclose(np.reshape(drawn[2], drawn[:2]), want, atol=2e-3 * np.abs(relevance).max())
+    # A place leads to its volume and to the slice that it lies on.
+    strongest = np.unravel_index(relevance.argmax(), relevance.shape)
+    patch = page.locator(".patches .strip").first.locator("button").first
+    assert patch.get_attribute("title").startswith(f"{relevance.max():.3g} in {strongest[0]}.nii.gz, {name}")
+    patch.click()
+    chosen = page.locator("sacv-viewer").evaluate("element => element.selection")
+    slice_of = int(page.locator("input[aria-label=slice]").input_value())
+    rest = [int(at) for along, at in enumerate(strongest[1:]) if along != axis]
+    rows = relevance.shape[1:][0 if axis else 1]
+    assert chosen["image"] == strongest[0] and chosen["location"] == [rows - 1 - rest[0], rest[1]]
+    assert slice_of == int((strongest[1 + axis] + 0.5) * len(captions) / cells)
 
 
 def test_planes_of_other_volumes_have_no_anatomical_names(tmp_path):

@@ -45,7 +45,7 @@ def test_the_mask_agrees_with_the_reference(count, solver):
     want = np.array([reference.present(detector, picture, others) for picture in pictures])
     if count == 18:
         assert not want.any()
-        with pytest.raises(OptionError, match=r"'c' at layer 'layer': no mask: 18 pictures .* 19 or more"):
+        with pytest.raises(OptionError, match=r"'c' at layer 'layer': no mask: 18 images .* 19 or more"):
             explain(bank, shown).present(LAYER, "c")
         return
     found = explain(bank, shown, batch_size=5).present(LAYER, "c")
@@ -113,11 +113,11 @@ def test_the_mask_is_saved_told_and_drawn(tmp_path):
     labels = json.loads((tmp_path / "out" / "explanation.json").read_text())
     (told,) = [cav["presence"] for cav in labels["cavs"]]
     assert (told["kind"], told["pictures"], told["threshold"]) == ("given", 20, bank.cavs[0].presence.threshold)
-    assert told["told"] == bank.cavs[0].presence.told
+    assert told["told"] == bank.cavs[0].presence.description
     assert [row["present"] for row in labels["scores"]] == marks.mean(axis=(1, 2)).tolist()
     ((card,),) = shown.header(tmp_path / "out")["cards"]
     assert card["line"] == "present"
-    assert "calibrated on 20 pictures given as showing none" in dict(card["figures"])["mask of presence"]
+    assert "calibrated on 20 images given as showing none" in dict(card["figures"])["mask of presence"]
     np.testing.assert_array_equal(read_page(tmp_path / "out" / "index.html").arrays["maps/0/present"][:, 0], marks)
 
 
@@ -125,8 +125,8 @@ def test_without_it_the_page_draws_what_beats_chance(tmp_path):
     found = explain(bank_of((), nulls=19), noise(3, 3, 4, 7, mean=2))
     found.save(tmp_path / "out")
     ((card,),) = shown.header(tmp_path / "out")["cards"]
-    assert card["line"] == "beats chance"
-    assert "no mask: no picture without the concept was kept" in dict(card["figures"])["mask of presence"]
+    assert card["line"] == "significant"
+    assert "no mask: no image was available" in dict(card["figures"])["mask of presence"]
     assert "layer/present/c" not in load_file(tmp_path / "out" / "maps.safetensors")
     assert "present" not in found.scores()
 
@@ -135,7 +135,7 @@ def test_one_concept_may_have_a_mask_and_another_none(tmp_path):
     one = bank_of(noise(20, 3, 4, 5))
     found = explain(sacv.merge([one, bank_of((), {"d": noise(8, 3, 4, 9, mean=-2)})]), noise(3, 3, 4, 7, mean=2))
     assert found.present(LAYER, "c").any()
-    with pytest.raises(OptionError, match="'d' at layer 'layer': no mask: no picture"):
+    with pytest.raises(OptionError, match="'d' at layer 'layer': no mask: no image"):
         found.present(LAYER, "d")
     assert found.scores()["present"].notna().tolist() == [True] * 3 + [False] * 3
     found.save(tmp_path / "out")

@@ -49,7 +49,7 @@ def linear():
 
 
 def check_by_hand(net, layer, image, cav, mean):
-    """The change of the logit when the concept is taken out everywhere, by a hook, and as the gradient foretells it."""
+    """The change of the logit when the concept is taken out everywhere, by a hook, and as the gradient predicts it."""
     net = naive.prepared(net)
     values = naive.activation(net, layer, image)
     (given,) = naive.contribution(net, layer, image[None], cav.vector, [TARGET])
@@ -140,7 +140,7 @@ def test_signs_that_disagree_are_counted_over_the_concepts():
     assert [line.ablation_by_gradient for line in row] == pytest.approx([8, -85.5, -48, -600, -1500])
     assert {line.sign_agreement for line in row} == {0.6}
     assert {round(line.rank_agreement, 9) for line in row} == {0.9}
-    assert [any("foretells" in doubt for doubt in line.doubts) for line in row] == [False, True, True, False, False]
+    assert [any("predicts" in doubt for doubt in line.warnings) for line in row] == [False, True, True, False, False]
     # Of the percentiles 0, 1, ... 100 of the guidance, 31 lie at or below the greatest value, 30.
     exact = replace(bank.cavs[4], threshold=4.0, evidence=np.arange(101.0))
     told = sacv.explain(sacv.VisionModel(net), shown, replace(bank, cavs=(*bank.cavs[:4], exact)), 0, **options)
@@ -157,7 +157,7 @@ def test_where_the_logit_does_not_move():
     for line in lines(net, make_bank(net)):
         assert line.ablation == 0 and line.ablation_by_gradient == 0
         assert line.sign_agreement is None and line.rank_agreement is None and not line.moved
-        assert "taking the concept out does not move the logit" in line.doubts
+        assert "taking the concept out does not move the logit" in line.warnings
 
 
 @pytest.mark.parametrize(("greatest", "evidence", "beyond"), [
@@ -241,19 +241,19 @@ GOOD = Checks(60.0, False, -1.0, -1.1, 1.0, 0.9, 0.8)
 
 
 def test_no_doubt_where_all_is_well():
-    assert GOOD.doubts == []
-    assert replace(GOOD, neighbours=None, rank_agreement=None).doubts == []
+    assert GOOD.warnings == []
+    assert replace(GOOD, neighbours=None, rank_agreement=None).warnings == []
 
 
 @pytest.mark.parametrize(("change", "still_well", "words"), [
     ({"evidence": 3.0}, {"evidence": 5.0},
-     "the image's strongest evidence is weaker than at 97 % of the guidance's places"),
+     "the image's strongest evidence is below 97 % of the concept's locations"),
     ({"beyond": True, "evidence": 100.0}, {"evidence": 100.0},
-     "the image's strongest evidence lies far beyond that of all guidance images"),
+     "the image's strongest evidence lies far beyond that of all concept images"),
     ({"ablation": 0.5}, {"ablation": -0.1},
-     "the gradient foretells -1.1 where taking the concept out gives +0.5"),
+     "the gradient predicts -1.1 where taking the concept out gives +0.5"),
     ({"ablation_by_gradient": 0.5, "rank_agreement": 0.1}, {},
-     "the gradient foretells +0.5 where taking the concept out gives -1"),
+     "the gradient predicts +0.5 where taking the concept out gives -1"),
     ({"rank_agreement": 0.25}, {"rank_agreement": 0.5},
      "gradient and ablation rank the image's concepts differently (Spearman 0.25)"),
     ({"moved": False, "sign_agreement": None, "rank_agreement": None}, {"moved": True},
@@ -264,12 +264,12 @@ def test_no_doubt_where_all_is_well():
      "neighbouring layers see the concept elsewhere (Spearman 0.19)"),
 ])  # fmt: skip
 def test_doubts(change, still_well, words):
-    assert replace(GOOD, **change).doubts == [words]
-    assert replace(GOOD, **still_well).doubts == []
+    assert replace(GOOD, **change).warnings == [words]
+    assert replace(GOOD, **still_well).warnings == []
 
 
 def test_doubts_add_up():
-    assert len(Checks(1.0, True, 1.0, -1.0, 0.1, None, 0.0).doubts) == 4
+    assert len(Checks(1.0, True, 1.0, -1.0, 0.1, None, 0.0).warnings) == 4
 
 
 def test_one_layer_has_no_neighbours():
@@ -353,7 +353,7 @@ def test_lines_stand_in_the_table_and_on_the_page(tmp_path):
     for line, row in zip((row[0] for row in found.checks["features.2"]), table.to_dict("records"), strict=True):
         for name in FIELDS[:-1]:
             assert row[name] == getattr(line, name)
-        assert "lies far beyond that of all guidance images" in row["doubts"]
+        assert "lies far beyond that of all concept images" in row["doubts"]
     found.save(tmp_path / "out")
     told, line = shown.checks(tmp_path / "out"), found.checks["features.2"][0][0]
     assert ["evidence beyond" in one for one in told] == [True] * 3

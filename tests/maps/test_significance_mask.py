@@ -17,7 +17,7 @@ from sacv.cav import DrawnCAVs
 from sacv.errors import OptionError
 from sacv.maps.methods import DEFAULT as DEFAULT_METHOD
 from sacv.maps.methods import Ablation, Gated, Gradient
-from sacv.maps.significance import Chance, critical
+from sacv.maps.significance import NullMaxima, critical
 from sacv.solvers import DEFAULT, MeanDifference, UnitLength
 from sacv.stats import Moments
 from viewer import shown
@@ -80,8 +80,8 @@ def want(model, shown, cav, read=lambda cells: cells):
         [naive.activation(net, LAYER, image).permute(1, 2, 0).numpy() for image in each] for each in (CONCEPT, RANDOM)
     ]
     cells, gradients = (np.stack(kind) for kind in zip(*both, strict=True))
-    dealt = cav.dealt
-    deals = list(zip(dealt.vectors, dealt.separations, dealt.thresholds, dealt.spreads, strict=True))
+    permuted = cav.permuted
+    deals = list(zip(permuted.vectors, permuted.separations, permuted.thresholds, permuted.spreads, strict=True))
     cells, *sets = ([read(image) for image in each] for each in (cells, *sets))
     return reference.marks((cav.vector, cav.separation), deals, cav.null.vectors, np.stack(cells), gradients, *sets)
 
@@ -169,9 +169,9 @@ def by_hand(
     bank = SimpleNamespace(pool=lambda layer, concept: random, random=lambda layer, concept: random)
     null = DrawnCAVs(nulls, np.full(len(nulls), middle), np.full(len(nulls), separations[1]))
     cav = SimpleNamespace(
-        concept="c", vector=vector, threshold=threshold, separation=separations[0], null=null, dealt=None
+        concept="c", vector=vector, threshold=threshold, separation=separations[0], null=null, permuted=None
     )
-    chance = Chance(bank, "x", [cav])
+    chance = NullMaxima(bank, "x", [cav])
     tensors = [torch.tensor(values, dtype=torch.float64) for values in (cells, gradients)]
     for pair in zip(*tensors, strict=True):
         chance.add(*(part[None] for part in pair))
@@ -232,17 +232,17 @@ def test_contribution_is_held_against_the_steps_of_deals_too():
     """2.5 along v and 2 along the deals, for a step of 1: a deal's step of 1.25 moves the logit as far."""
     null, gradients = drawn_of(np.tile([0.0, 1.0], (19, 1))), [[(2.5, 2.0), (1.5, 0.0)]]
     for length, beats in ((3.0, False), (1.25, False), (1.2, True)):
-        dealt = drawn_of(np.tile([0.0, length], (19, 1)))
-        seen = marks_of(np.array([1.0, 0.0]), null, dealt, gradients)
+        permuted = drawn_of(np.tile([0.0, length], (19, 1)))
+        seen = marks_of(np.array([1.0, 0.0]), null, permuted, gradients)
         assert seen.tolist() == [[beats, False]]
 
 
-def marks_of(step, null, dealt, gradients):
+def marks_of(step, null, permuted, gradients):
     pool = SimpleNamespace(total=lambda: Moments(1.0, np.zeros(len(step)), np.eye(len(step))))
     bank = SimpleNamespace(pool=lambda layer, concept: pool, random=lambda layer, concept: pool)
     length = float(np.linalg.norm(step))
-    cav = SimpleNamespace(concept="c", vector=step / length, separation=length, null=null, dealt=dealt)
-    chance = Chance(bank, "x", [cav])
+    cav = SimpleNamespace(concept="c", vector=step / length, separation=length, null=null, permuted=permuted)
+    chance = NullMaxima(bank, "x", [cav])
     values = torch.tensor(np.asarray(gradients), dtype=torch.float64)
     chance.add(torch.zeros_like(values), values)
     contribution = (values.numpy() @ cav.vector).astype(np.float32)
@@ -259,9 +259,9 @@ def test_contribution_keeps_its_level_where_few_random_images_hide_how_much_imag
         orders = np.array([rng.permutation(16) for _ in range(39)])
         halves = np.array([rng.permutation(8) for _ in range(39)])
         null = drawn_of(random[halves[:, :4]].mean(axis=1) - random[halves[:, 4:]].mean(axis=1))
-        dealt = drawn_of(means[orders[:, :8]].mean(axis=1) - means[orders[:, 8:]].mean(axis=1))
+        permuted = drawn_of(means[orders[:, :8]].mean(axis=1) - means[orders[:, 8:]].mean(axis=1))
         step, gradients = concept.mean(axis=0) - random.mean(axis=0), rng.standard_normal((1, 2, 6))
-        both += bool(marks_of(step, null, dealt, gradients).any())
+        both += bool(marks_of(step, null, permuted, gradients).any())
         reached, others = (
             np.abs(gradients[0] @ v.T).max(axis=0) for v in (step[None] / np.linalg.norm(step), null.vectors)
         )
@@ -306,9 +306,9 @@ def test_each_concept_is_compared_with_its_own_deals(model):
     bank, shown = make_bank(model, 39, concepts), spotted(3)
     one, other = (bank.cav(LAYER, name) for name in concepts)
     assert one.null is other.null
-    spreads = Chance(bank, LAYER, [one]).spreads(one, one.dealt)[1] * np.ones(20)
-    dealt = DrawnCAVs(np.tile(one.vector, (20, 1)), np.zeros(20), np.full(20, one.separation), spreads)
-    own = replace(one, dealt=dealt)
+    spreads = NullMaxima(bank, LAYER, [one]).spreads(one, one.permuted)[1] * np.ones(20)
+    permuted = DrawnCAVs(np.tile(one.vector, (20, 1)), np.zeros(20), np.full(20, one.separation), spreads)
+    own = replace(one, permuted=permuted)
     before, after = (explain(model, shown, each, checks=False) for each in (bank, replace(bank, cavs=(own, other))))
     assert before.significant(LAYER, "one")[0].any() and not after.significant(LAYER, "one")[0].any()
     for left, right in zip(before.significant(LAYER, "other"), after.significant(LAYER, "other"), strict=True):
@@ -344,7 +344,7 @@ def test_without_a_null_nothing_is_called_significant(model, tmp_path):
         assert note.layer is None and "no location can be called significant" in note.text
         assert not {"relevance_significant", "contribution_significant"} & set(found.scores().columns)
         found.save(tmp_path / "out")
-        assert "No null was drawn" in (tmp_path / "out" / "index.html").read_text()
+        assert "The bank has no null CAVs" in (tmp_path / "out" / "index.html").read_text()
 
 
 def test_with_a_null_no_note_is_made(model):
@@ -412,9 +412,9 @@ def test_maxima_of_a_half_precision_network_are_read_as_precisely_as_its_maps():
     vector = rng.standard_normal(64)
     vector /= np.linalg.norm(vector)
     cav = SimpleNamespace(
-        vector=vector, threshold=0.0, dealt=None, null=DrawnCAVs(vector[None], np.zeros(1), np.ones(1))
+        vector=vector, threshold=0.0, permuted=None, null=DrawnCAVs(vector[None], np.zeros(1), np.ones(1))
     )
-    chance = Chance(SimpleNamespace(), "x", [cav])
+    chance = NullMaxima(SimpleNamespace(), "x", [cav])
     cells = torch.from_numpy(rng.standard_normal((1, 5, 5, 64))).bfloat16()
     chance.add(cells, cells)
     greatest = (cells.double().numpy() @ vector).max()

@@ -88,7 +88,7 @@ class Pair(nn.Module):
         return {"left": x, "right": x}
 
 
-def test_what_cannot_be_captured_is_told():
+def test_what_cannot_be_captured_is_an_error():
     class Odd(SmallNet):
         def __init__(self):
             super().__init__()
@@ -123,11 +123,11 @@ def test_a_layer_that_logits_do_not_depend_on():
         sacv.VisionModel(Cut()).trace(inputs(), ["features.0"], [first_class])
 
 
-def test_survey_tells_every_layer():
+def test_survey_describes_every_layer():
     found = sacv.VisionModel(SmallNet()).survey(inputs(1))
     assert found["features.2"].grid == (8, 7) and found["features.2"].channels == 8 and found["features.2"].usable
     assert not found["head"].usable and "no locations" in found["head"].warning
-    assert found["pool"].warning == "has one location only, so nothing can be told about places"
+    assert found["pool"].warning == "has one location only, so locations cannot be compared"
 
 
 def test_fingerprint_follows_weights_and_kind():
@@ -222,7 +222,7 @@ class Added(SmallNet):
 
 
 @pytest.mark.parametrize("kind", [Counting, Silent, Added])
-def test_a_network_that_keeps_the_count_of_its_images_is_run_on_copies(kind):
+def test_a_network_that_retains_the_count_of_its_images_is_run_on_copies(kind):
     net = kind().double().eval()
     model, ran = sacv.VisionModel(net), []
     cells = torch.randn(3, 8, 7, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(2))

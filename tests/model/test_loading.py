@@ -46,7 +46,7 @@ def test_demo():
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ("mine", "cannot read the model name 'mine'; legal are"),
+        ("mine", "the model name 'mine' is not valid; legal are"),
         ("no_such_module:net", "cannot import 'no_such_module'"),
         ("gone.py:net", "there is no file gone.py"),
     ],
@@ -56,10 +56,10 @@ def test_names_that_lead_nowhere(spec, words):
         sacv.load_model(spec)
 
 
-def test_what_the_users_code_does_wrong_is_told(code):
+def test_what_the_users_code_does_wrong_is_an_error(code):
     with pytest.raises(ModelSpecError, match=r"has no function 'nets'; it has net, model, number, broken"):
         sacv.load_model(f"{code}:nets")
-    with pytest.raises(ModelSpecError, match="gave int"):
+    with pytest.raises(ModelSpecError, match="returned int"):
         sacv.load_model(f"{code}:number")
     with pytest.raises(ModelSpecError, match="failed with KeyError: 'weights'"):
         sacv.load_model(f"{code}:broken")

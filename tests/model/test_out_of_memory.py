@@ -35,9 +35,9 @@ def test_activations_and_gradients_are_those_of_the_whole(most, warned):
     layers, selects = ["features.0", "features.2"], [lambda logits: logits[:, 1], lambda logits: logits[:, 2]]
     for model in (whole, narrow):
         model.survey(inputs(1))
-    with pytest.warns(UserWarning, match="is run in halves") if warned else nullcontext() as told:
+    with pytest.warns(UserWarning, match="is run in halves") if warned else nullcontext() as caught:
         found = narrow.trace(inputs(7), layers, selects)
-    assert not warned or len(told) == warned
+    assert not warned or len(caught) == warned
     want = whole.trace(inputs(7), layers, selects)
     torch.testing.assert_close(found.logits, want.logits)
     for one, other in zip(found.scalars, want.scalars, strict=True):
@@ -76,7 +76,7 @@ def _fail(part, rows):
     raise RuntimeError("other")
 
 
-def test_each_image_keeps_its_own_target_in_halves():
+def test_each_image_retains_its_own_target_in_halves():
     whole, narrow = (sacv.VisionModel(net) for net in (SmallNet(), Narrow(2)))
     aim = Aimed(Each([row % 4 for row in range(7)]))
     narrow.survey(inputs(1))

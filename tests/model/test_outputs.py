@@ -80,13 +80,15 @@ def test_fields_that_may_be_meant_are_listed():
 
 @pytest.mark.parametrize("path", ["logit", "out.0", "aux.2", "aux.x"])
 def test_a_field_that_is_not_there_is_one_line(path):
-    with pytest.raises(TargetError, match=rf"no field '{path}': it is dict with out \(2, 5\), aux\.0 \(2, 3\)") as told:
+    with pytest.raises(
+        TargetError, match=rf"no field '{path}': it is dict with out \(2, 5\), aux\.0 \(2, 3\)"
+    ) as raised:
         field_of({"out": LOGITS, "aux": (OTHER,)}, path)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_a_plain_tensor_has_no_fields():
-    with pytest.raises(TargetError, match=r"a single tensor of shape \(2, 5\); leave the field's name out"):
+    with pytest.raises(TargetError, match=r"a single tensor of shape \(2, 5\); omit the field's name"):
         field_of(LOGITS, "logits")
 
 

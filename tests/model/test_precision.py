@@ -74,6 +74,7 @@ def test_tokens_too():
     assert coarse.dtype == torch.float32 and (exact - coarse).norm() / exact.norm() < 0.02
 
 
+@pytest.mark.slow
 def test_figures_are_near_those_of_float32(banks):
     one, other = (bank.cav(LAYER, "striped") for bank in banks.values())
     assert abs(one.quality.auroc - other.quality.auroc) < 0.02
@@ -82,6 +83,7 @@ def test_figures_are_near_those_of_float32(banks):
     assert statistics.images.means.dtype == np.float64
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:the bank was made in float32")
 def test_explanations_scores_and_searches_are_near_those_of_float32(models, banks, textures):
     shown, bank = sorted((textures / "striped").iterdir())[:4], banks["float32"]
@@ -101,6 +103,7 @@ def test_explanations_scores_and_searches_are_near_those_of_float32(models, bank
     np.testing.assert_allclose(coarse[column].to_numpy(), exact[column].to_numpy(), rtol=0.02)
 
 
+@pytest.mark.slow
 def test_twice_the_same_bytes(models, textures, banks, tmp_path):
     for name in ("one", "other"):
         fitted(models["bfloat16"], textures).save(tmp_path / name)
@@ -110,6 +113,7 @@ def test_twice_the_same_bytes(models, textures, banks, tmp_path):
     assert again.precision == "bfloat16" and again.fingerprint == banks["bfloat16"].fingerprint
 
 
+@pytest.mark.slow
 def test_parts_of_one_precision_are_not_taken_for_those_of_another(models, textures, banks, tmp_path):
     assert models["float32"].identity() != models["bfloat16"].identity()
     store = ShardStore(tmp_path / "shards")

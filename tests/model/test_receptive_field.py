@@ -83,6 +83,7 @@ def middle(net, layer, size=288):
     return int(np.diff(fields.rows[half])[0])
 
 
+@pytest.mark.slow
 def test_published_fields_of_vgg16_and_vgg19():
     vgg16 = vgg([4, 4, "M", 4, 4, "M", 4, 4, 4, "M", 4, 4, 4, "M", 4, 4, 4, "M"])
     assert middle(vgg16, "30") == 212  # pool5
@@ -114,6 +115,7 @@ def resnet50(strides_last):
     return nn.Sequential(nn.Conv2d(3, 2, 7, 2, 3), nn.ReLU(), nn.MaxPool2d(3, 2, 1), *blocks)
 
 
+@pytest.mark.slow
 def test_published_fields_of_resnet50():
     """427 with torchvision's strides; 483 with those of the first TensorFlow release (Araujo et al., Distill 2019)."""
     ours = resnet50(strides_last=False)

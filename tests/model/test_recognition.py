@@ -7,7 +7,7 @@ from torch import nn
 
 import sacv
 from sacv.errors import LayerError, OptionError
-from sacv.model.gradient_locality import contributing
+from sacv.model.gradient_locality import gradient_kinds
 from viewer import shown
 
 
@@ -83,7 +83,7 @@ CASES = {
 
 
 def given(count, shape, seed, offset=0.0):
-    """Volumes as a batch, others one by one, since a batch of signals would be taken for a picture."""
+    """Volumes as a batch, others one by one, since a batch of signals would be taken for an image."""
     made = inputs(count, shape, seed) + offset
     return made if made.ndim == 5 else list(made)
 
@@ -93,7 +93,7 @@ def inputs(count, shape, seed=0):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_layouts_are_told_and_every_part_answers(case, tmp_path):
+def test_layouts_are_named_and_every_part_answers(case, tmp_path):
     net, layer, shape, layout, grid = CASES[case]
     model = sacv.VisionModel(net)
     info = model.survey(inputs(1, shape))[layer]
@@ -110,8 +110,8 @@ def test_layouts_are_told_and_every_part_answers(case, tmp_path):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_place_stands_where_the_input_that_it_sees_stands(case):
-    """Only the places whose receptive field holds what was changed change: the sentinel of every layout."""
+def test_a_location_stands_where_the_input_that_it_sees_stands(case):
+    """Only the locations whose receptive field holds what was changed change: the sentinel of every layout."""
     net, layer, shape, _, grid = CASES[case]
     model = sacv.VisionModel(net)
     layer = {"tokens": "patches", "registers": "patches"}.get(case, layer)
@@ -136,7 +136,7 @@ def test_attention_sees_the_whole_image():
     assert fields["patches"].size == (4, 4) and fields["blocks.0"].size == (24, 20)
 
 
-def test_tokens_that_come_first_stay_when_places_change():
+def test_tokens_that_come_first_stay_when_locations_change():
     """Resumed with its own activation a network gives its own logits, class token and all."""
     for case in CASES:
         net, layer, shape, *_ = CASES[case]
@@ -147,9 +147,9 @@ def test_tokens_that_come_first_stay_when_places_change():
         torch.testing.assert_close(again, model.logits(x).expand(3, -1), rtol=1e-4, atol=1e-5)
 
 
-def test_windows_are_refused_with_a_layer_that_can_be_asked():
+def test_windows_are_refused_with_a_layer_that_is_usable():
     model = sacv.VisionModel(Last())
-    with pytest.raises(LayerError, match=r"12 parts of shape \(4, 10\) for each image.*; ask about 'mix'"):
+    with pytest.raises(LayerError, match=r"12 parts of shape \(4, 10\) for each image.*; choose 'mix'"):
         model.usable(inputs(1, (3, 16, 12)), ["windows"])
 
 
@@ -168,7 +168,7 @@ def test_what_is_no_activation_of_an_image_is_refused():
     assert "not one activation for each image" in info.warning
 
 
-def test_attention_maps_are_no_places():
+def test_attention_maps_are_no_locations():
     class Shares(Transformer):
         def __init__(self):
             super().__init__()
@@ -188,7 +188,7 @@ def test_attention_maps_are_no_places():
 
 
 @pytest.mark.parametrize("layout", ["tokens 6x5+1", "tokens 5x6+1"])
-def test_what_the_user_says_goes(layout):
+def test_what_the_user_gives_goes(layout):
     model = sacv.VisionModel(Transformer(), layouts={"blocks.0": layout})
     assert model.survey(inputs(1, (3, 24, 20)))["blocks.0"].layout.name == layout
     assert model.describe()["layouts"] == {"blocks.0": layout}
@@ -199,10 +199,10 @@ def test_what_the_user_says_goes(layout):
     [
         ({"blocks.0": "HWC"}, OptionError, "there is no layout 'HWC'; legal are NCHW"),
         ({"blocks.7": "NCHW"}, LayerError, "no layer 'blocks.7'"),
-        ({"blocks.0": "tokens 7x7"}, LayerError, "is not tokens 7x7 as was said"),
+        ({"blocks.0": "tokens 7x7"}, LayerError, "does not fit the given layout tokens 7x7"),
     ],
 )
-def test_what_the_user_says_must_fit(layouts, error, words):
+def test_what_the_user_gives_must_fit(layouts, error, words):
     with pytest.raises(error, match=words):
         sacv.VisionModel(Transformer(), layouts=layouts).usable(inputs(1, (3, 24, 20)), ["blocks.0"])
 
@@ -258,10 +258,10 @@ def test_what_a_layers_gradient_can_tell():
             return self.head(self.c(x).mean((2, 3)))
 
     model = sacv.VisionModel(Kinds())
-    found = contributing(model, inputs(1, (3, 12, 12)), ["a", "b", "c", "unread"])
+    found = gradient_kinds(model, inputs(1, (3, 12, 12)), ["a", "b", "c", "unread"])
     assert found == {"a": "varies", "b": "linear", "c": "constant", "unread": "none"}
     tokens = sacv.VisionModel(Transformer())
-    assert contributing(tokens, inputs(1, (3, 24, 20)), ["blocks.0", "blocks.1"]) == {
+    assert gradient_kinds(tokens, inputs(1, (3, 24, 20)), ["blocks.0", "blocks.1"]) == {
         "blocks.0": "varies",
         "blocks.1": "none",
     }

@@ -40,7 +40,7 @@ class Rough(SmallNet):
 
 
 class Tokens(nn.Module):
-    """A class token and 56 places, which all later tokens see."""
+    """A class token and 56 locations, which all later tokens see."""
 
     def __init__(self):
         super().__init__()
@@ -101,7 +101,7 @@ def test_the_share_of_the_work_falls_from_layer_to_layer():
 
 
 def test_work_is_counted_by_hand():
-    """Products and sums of a convolution over 4 x 4 places and of a linear layer, and 50 for each value given."""
+    """Products and sums of a convolution over 4 x 4 locations and of a linear layer, and 50 for each value given."""
     net = nn.Sequential(nn.Conv2d(3, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(32, 5))
     model = sacv.VisionModel(net)
     before, after = 2 * 3 * 2 * 16 + 50 * 32, 50 * (32 + 32) + 2 * 32 * 5 + 50 * 5

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sacv.model import OutputTarget, target_mark
+from sacv.model import OutputTarget, target_identity
 
 SCALE = 2.0
 
@@ -58,19 +58,19 @@ def test_another_target_has_another_mark(monkeypatch):
         partial(torch.add, changed),
         to_itself,
     ]
-    marks = [target_mark(target) for target in targets]
+    marks = [target_identity(target) for target in targets]
     assert len(set(marks)) == len(targets)
-    assert marks[10] == target_mark(closing_over(deepcopy(probe)))
-    before = target_mark(called)
+    assert marks[10] == target_identity(closing_over(deepcopy(probe)))
+    before = target_identity(called)
     monkeypatch.setattr(sys.modules[__name__], "SCALE", 3.0)
-    assert target_mark(called) != before, "what a function reads of its module matters, also by another"
+    assert target_identity(called) != before, "what a function reads of its module matters, also by another"
 
 
-def test_the_mark_is_the_same_in_another_process():
-    code = "from model.test_target_key import *\nfor one in portable(): print(target_mark(one))"
+def test_the_identity_is_the_same_in_another_process():
+    code = "from model.test_target_key import *\nfor one in portable(): print(target_identity(one))"
     path = f"{Path(__file__).parents[1]}:{Path(sys.modules['sacv'].__file__).parents[1]}"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": path})
-    assert run.stdout.splitlines() == [target_mark(one) for one in portable()], run.stderr
+    assert run.stdout.splitlines() == [target_identity(one) for one in portable()], run.stderr
 
 
 def portable():

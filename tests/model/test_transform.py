@@ -25,7 +25,7 @@ def test_plain_resize_and_normalisation():
 )
 def test_region_is_what_the_network_sees(transform, region):
     assert transform.region((40, 20)) == pytest.approx(region)
-    # A picture that is white inside the region only comes out white; at its border the resizing looks past it by less
+    # An image that is white inside the region only comes out white; at its border the resizing looks past it by less
     # than half a pixel of the input, so that a region off by one would fall below 0.5.
     array = np.zeros((20, 40, 3), np.uint8)
     left, top, right, bottom = (int(value) for value in region)
@@ -48,6 +48,6 @@ def test_json_round_trip():
         assert sacv.ImageTransform.from_json(transform.to_json()) == transform
 
 
-def test_inputs_of_different_sizes_are_told(small_model):
+def test_inputs_of_different_sizes_are_named(small_model):
     with pytest.raises(OptionError, match="different shapes"):
         small_model.inputs([torch.rand(3, 4, 4), torch.rand(3, 5, 4)])

@@ -58,7 +58,7 @@ def test_half_precision_gives_nearly_the_same(dtype):
 
 def test_torchscript_is_refused():
     net = torch.jit.trace(SmallNet().eval(), images(1, 0))
-    with pytest.raises(OptionError, match=r"TorchScript.*give the module it was made from"):
+    with pytest.raises(OptionError, match=r"TorchScript.*give the module that it was compiled from"):
         sacv.VisionModel(net)
 
 

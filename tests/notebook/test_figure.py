@@ -151,7 +151,7 @@ def test_maps_are_enlarged_with_half_pixel_centres(shape):
 
 
 def test_lines_enclose_what_is_present_or_beats_chance_as_asked(found):
-    for outline, shown in ((None, True), ("beats chance", True), ("none", False)):
+    for outline, shown in ((None, True), ("significant", True), ("none", False)):
         for layer in found.layers:
             axes = found.figure("a", layer, outline=outline).axes[0]
             segments = axes.collections[-1].get_segments() if axes.collections else []
@@ -166,9 +166,9 @@ def test_a_loaded_explanation_has_the_same_figure(found, tmp_path):
     again = sacv.Explanation.load(tmp_path / "found")
     assert png(again.figure(kind="contribution")) == png(found.figure(kind="contribution"))
     with pytest.raises(OptionError, match="without its model"):
-        sacv.Explanation(**{**vars_of(again), "drawn": None}).figure()
+        sacv.Explanation(**{**vars_of(again), "display_images": None}).figure()
     with pytest.raises(OptionError, match="picture of image 1 was not saved with its maps; those of 0 were"):
-        sacv.Explanation(**{**vars_of(again), "drawn": [again.drawn[0], None]}).figure(image=1)
+        sacv.Explanation(**{**vars_of(again), "display_images": [again.display_images[0], None]}).figure(image=1)
 
 
 def vars_of(found):
@@ -206,6 +206,7 @@ def test_what_cannot_be_drawn_is_refused(found, given, error, told):
         found.figure(**given)
 
 
+@pytest.mark.slow
 def test_pictures_are_written_for_each_image_layer_concept_and_kind(found, tmp_path):
     found.save(tmp_path / "found")
     write_overlays(found, tmp_path / "found")
@@ -220,6 +221,7 @@ def test_pictures_are_written_for_each_image_layer_concept_and_kind(found, tmp_p
         write_overlays(found, tmp_path / "nowhere")
 
 
+@pytest.mark.slow
 def test_the_command_writes_pictures_where_asked(found, tmp_path, monkeypatch):
     monkeypatch.setattr("sacv.cli.explain.open_bank_model", lambda *given: found.model)
     found.bank.save(tmp_path / "bank")
@@ -246,3 +248,9 @@ def test_colours_are_those_of_the_viewer():
         drawn = Scale(1, signed, "u").colours(np.linspace(0, 1, len(stops)))[:, :3] * 255
         assert len(stops) == 9
         np.testing.assert_allclose(drawn, stops, atol=3 if signed else 20)  # the viewer has nine stops of cividis
+
+
+def test_the_old_name_of_the_significance_outline_still_works(found):
+    with pytest.warns(DeprecationWarning, match="outline=.significant"):
+        old = png(found.figure(outline="beats chance"))
+    assert old == png(found.figure(outline="significant"))

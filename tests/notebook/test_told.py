@@ -31,6 +31,7 @@ def results(bank, small_model, tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_reprs_are_short_and_name_what_is_there(results):
     for kind, one in results.items():
         text = repr(one)
@@ -45,6 +46,7 @@ def test_reprs_are_short_and_name_what_is_there(results):
     assert passed + failed + other == len(findings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "rows"), [("ConceptBank", 4), ("ClassScores", 40), ("Audit", None)])
 def test_tables_have_a_row_each_and_no_markup_of_names(results, kind, rows):
     html = results[kind]._repr_html_()

@@ -94,6 +94,7 @@ def open_widget(executed, open_page, tmp_path):
     return lambda _, width=1280, height=900: open_page(file, width, height)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window", of_the_page.WINDOWS)
 @pytest.mark.parametrize("image", [0, 1])
 def test_the_overlay_lies_on_the_spot(saved, open_widget, image, window):  # noqa: F811
@@ -209,6 +210,7 @@ def yellow(shot):
     return np.array([columns.mean() / pixels.shape[1], rows.mean() / pixels.shape[0]])
 
 
+@pytest.mark.slow
 def test_a_converted_notebook_has_its_picture_and_the_viewer(converted, open_html):
     page = open_html(as_html(converted))
     picture = page.locator("img[alt^='Explanation(2 images']").first

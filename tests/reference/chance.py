@@ -1,4 +1,4 @@
-"""Which locations beat chance, written from the equations with loops, in float64.
+"""The significance mask, written from the equations with loops, in float64.
 
 With s the distance of the means of the two sets along v, h the middle between them (of the CAV, v . mu + s / 2, mu the
 mean of all locations of the random images), and sd^2 the sum of the variance within the images of both sets and of
@@ -69,7 +69,7 @@ def threshold(maxima):
 
 
 def marks(cav, deals, nulls, activations, gradients, concept, random):
-    """Where relevance, and where contribution, beats chance.
+    """The significance masks of relevance and of contribution.
 
     `cav` is a vector and its separation, each of `deals` a vector, separation, middle and spread, each of `nulls` a
     vector; `concept` and `random` are the activations of their images, of one size.

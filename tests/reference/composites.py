@@ -29,7 +29,7 @@ def there(place, length):
 
 
 def coverage(labels, number, grid):
-    """Count the pixels of a region in each cell of a grid that divides the picture."""
+    """Count the pixels of a region in each cell of a grid that divides the image."""
     height, width = labels.shape[0] // grid[0], labels.shape[1] // grid[1]
     found = np.zeros(grid)
     for row in range(labels.shape[0]):

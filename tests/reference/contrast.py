@@ -1,4 +1,4 @@
-"""What a concept marked on photos is told from, written from the equations with loops, in float64.
+"""What a concept with regions is contrasted with, written from the equations with loops, in float64.
 
 A set is a list of images; an image is its activations `(locations, channels)` and a weight for each location.
 """
@@ -36,7 +36,7 @@ def share_of_wins(scores, others, weights=None, other_weights=None):
 
 
 def kind_auroc(first, folds, second, other_folds):
-    """A: how well the images of one set are told from those of another, on folds that the direction never saw."""
+    """A: how well the images of two sets are separated, on folds that the direction never saw."""
     means = [[image_mean(*image) for image in side] for side in (first, second)]
     found = []
     for fold in sorted(set(folds) & set(other_folds)):
@@ -67,7 +67,7 @@ def random_mean(rest, pool, weight):
 
 
 def place_auroc(marked, rest):
-    """The mean over photos of the AUROC of marked locations over others; a side is scores and weights by photo."""
+    """The mean over photos of the AUROC of locations in regions over others; a side is scores and weights by photo."""
     found = []
     for (scores, weights), (others, its) in zip(marked, rest, strict=True):
         if sum(weights) and sum(its):

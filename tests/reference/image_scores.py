@@ -18,7 +18,7 @@ def direction(pictures, shows, weights):
 
 
 def without_fold(pictures, shows, folds, weights=None):
-    """The direction of all pictures but those of each fold, by fold."""
+    """The direction of all images but those of each fold, by fold."""
     weights = [np.ones(len(picture)) for picture in pictures] if weights is None else weights
     found = {}
     for fold in sorted(set(folds)):

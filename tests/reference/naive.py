@@ -16,7 +16,7 @@ import torch
 
 
 def prepared(net):
-    """A copy of the network in eval mode and float64, with in-place operations left as they are."""
+    """A copy of the network in eval mode and float64, with in-place operations unchanged."""
     return copy.deepcopy(net).double().eval()
 
 
@@ -91,7 +91,7 @@ def relevance(net, layer, images, vector, threshold):
 
 
 def contribution(net, layer, images, vector, targets, step=1e-5):
-    """c(p) of each image by central differences: one place is moved along v and the rest is run again."""
+    """c(p) of each image by central differences: one location is moved along v and the rest is run again."""
     net, maps = prepared(net), []
     for image, target in zip(images, targets, strict=True):
         values = activation(net, layer, image)

@@ -1,4 +1,4 @@
-"""Metrics of place, written from their definitions with loops over cells.
+"""Localisation metrics, written from their definitions with loops over cells.
 
 A map and its mask are flat lists of equal length. Where cells tie, the definitions that need an order are averaged over
 every order that goes from high to low, so that grids must be tiny.

@@ -1,7 +1,7 @@
 """Where a concept is present, written from the definition with loops, in float64.
 
-A new picture and n pictures without the concept are put in a row by their greatest evidence w . a(p). A location of the
-new one is present if so few of the n reach as high as it does that the picture, were it without the concept too, would
+A new image and n images without the concept are put in a row by their greatest evidence w . a(p). A location of the
+new one is present if so few of the n reach as high as it does that the image, were it without the concept too, would
 stand among the highest alpha (n + 1) of the row.
 """
 
@@ -15,7 +15,7 @@ ALPHA = Fraction(1, 20)
 def direction(solve, detector, concept, random, learned):
     """The direction u along which presence is read.
 
-    `concept`, `random` and `learned` are activations `(pictures, locations, channels)`; `solve` gives a detector of the
+    `concept`, `random` and `learned` are activations `(images, locations, channels)`; `solve` gives a detector of the
     locations of the concept, and of others with their weights.
     """
     hard = []
@@ -30,15 +30,15 @@ def direction(solve, detector, concept, random, learned):
 
 
 def greatest(detector, picture):
-    """Of w . a(p), over the locations `(rows, columns, channels)` of a picture."""
+    """Of w . a(p), over the locations `(rows, columns, channels)` of an image."""
     return max(sum(w * a for w, a in zip(detector, place, strict=True)) for row in picture for place in row)
 
 
 def p_value(reached, groups):
-    """The p-value of a picture that reaches so far, against groups of pictures without the concept.
+    """The p-value of an image that reaches so far, against groups of images without the concept.
 
-    `groups` holds for each group what its pictures reach. Each group has the weight of one picture, and so has the new
-    picture, which reaches itself.
+    `groups` holds for each group what its images reach. Each group has the weight of one image, and so has the new
+    image, which reaches itself.
     """
     weight = Fraction(1)
     for its in groups:
@@ -49,7 +49,7 @@ def p_value(reached, groups):
 
 
 def present(detector, picture, absent):
-    """For each location of a picture, as rows of bools."""
+    """For each location of an image, as rows of bools."""
     reached = [greatest(detector, other) for other in absent]
     found = []
     for row in picture:

@@ -24,7 +24,7 @@ def best_images(named, top, per_image):
 
 
 def best_places(named, top, per_image):
-    """The greatest places of all images, as (value, hash, location)."""
+    """The greatest locations of all images, as (value, hash, location)."""
     all_of_them = {
         (float(values[at]), digest, at) for _, digest, values in named for at in places_of(values, per_image)
     }

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as some
 
-from sacv.report.chart import MINUS, Axis, Chart, Lane, Panel, figure_told
+from sacv.report.chart import MINUS, Axis, Chart, Lane, Panel, figure_text
 
 numbers = some.floats(-1e6, 1e6, allow_nan=False).filter(lambda value: value == 0 or abs(value) > 1e-6)
 
@@ -29,8 +29,8 @@ def test_ticks_stand_at_the_values_they_name(values):
 def test_what_is_no_number_has_no_place():
     axis = Axis.around([float("nan")], 0.5)
     assert axis.place(float("nan")) is None and (axis.low, axis.high) == (-0.5, 1.5)
-    assert figure_told(float("nan")) == "none"
-    assert figure_told(-1.0, -2.0, 0.5) == f"{MINUS}1, 95 % interval {MINUS}2 to 0.5"
+    assert figure_text(float("nan")) == "none"
+    assert figure_text(-1.0, -2.0, 0.5) == f"{MINUS}1, 95 % interval {MINUS}2 to 0.5"
 
 
 def test_panels_grow_with_their_lanes_and_long_names_are_cut():

@@ -456,7 +456,7 @@ def test_without_a_null_there_is_no_p_value(model, tmp_path):
     assert found.table[["effect", "p", "p_holm", "p_bh"]].isna().all(axis=None)
     assert found.table[["value", "low", "high", "run_mean", "run_sd"]].notna().all(axis=None)
     assert found.notes == (
-        "No null was drawn, so that no score has a p-value; fit with --nulls 199 and 4 random images.",
+        "The bank has no null CAVs, so that no score has a p-value; fit with --nulls 199 and 4 random images.",
     )
     found.save(tmp_path / "out")
     labels = json.loads((tmp_path / "out" / "scores.json").read_text())
@@ -595,7 +595,7 @@ def test_a_concept_that_raises_the_class_scores_above_a_null(model):
 
 def test_the_page_of_a_notebook_shows_table_and_notes(model):
     shown = sacv.score(model, SHOWN, make_bank(model, nulls=0), 1)._repr_html_()
-    assert shown.count("<tr") == 1 + 2 * 2 * 5 and "No null was drawn" in shown
+    assert shown.count("<tr") == 1 + 2 * 2 * 5 and "The bank has no null CAVs" in shown
 
 
 def test_hostile_names_are_escaped_in_a_notebook(model):

@@ -85,7 +85,7 @@ def test_an_audit_says_what_masks_did(small_model, guidance, shown):
     within = sacv.audit(small_model, bank, shown, within=HALF).table
     told = within[within["check"] == "within masks"].iloc[0]
     assert bool(told["passed"]) and "50% by the median" in told["reason"]
-    assert "inside the masks and" in within[within["check"] == "outside the masks"].iloc[0]["reason"]
+    assert "inside the masks, and" in within[within["check"] == "outside the masks"].iloc[0]["reason"]
     plain = sacv.audit(small_model, bank, shown).table
     told = plain[plain["check"] == "within masks"].iloc[0]
     assert told["passed"] is None and "--within" in told["reason"]

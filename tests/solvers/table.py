@@ -35,7 +35,7 @@ class Row:
     scales: bool = False
 
     def for_more(self, times: float) -> MomentSolver | SampleSolver:
-        """Give the solver that does for `times` as many locations what this one does."""
+        """Return the solver that does for `times` as many locations what this one does."""
         match self.solver:
             case Logistic() | LinearSVM():
                 return replace(self.solver, C=self.solver.C / times)

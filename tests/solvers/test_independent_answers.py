@@ -114,7 +114,7 @@ def test_oas_shrinks_all_the_way_where_all_channels_vary_alike():
 @pytest.mark.parametrize("alpha", [0.01, 1.0, 100.0])
 @pytest.mark.parametrize(("channels", "count"), [(6, 80), (40, 12)])
 def test_ridge_is_that_of_sklearn(seed, alpha, channels, count):
-    """With l = alpha n tr W / channels for the sum of squares over locations, as the docstring says."""
+    """With l = alpha n tr W / channels for the sum of squares over locations, as in the docstring."""
     concept, random = sets(seed, channels=channels, count=count)
     values, labels = labelled(concept, random)
     strength = alpha * len(values) * np.trace(within(concept, random)) / channels
@@ -194,7 +194,7 @@ def test_logistic_minimises_its_formula(seed, C):
 @seeds
 @pytest.mark.parametrize("C", [1.0, 0.01])
 def test_linear_svm_minimises_its_formula(seed, C):
-    """The intercept b is penalised too, as the formula says."""
+    """The intercept b is penalised too, as in the formula."""
     concept, random = sets(seed, shift=0.4)
     values, scale, sign, weight = standardised(concept, random)
 

@@ -13,6 +13,7 @@ from sacv.errors import OptionError, SolverError
 from sacv.solvers import (
     DEFAULT,
     LDA,
+    Evidence,
     LinearSVM,
     Logistic,
     MeanDifference,
@@ -238,7 +239,7 @@ def test_sets_of_a_constant_that_rounds_are_refused_in_float64(row):
         solve(row.solver, same, same[:333])
 
 
-# What a solver tells of itself
+# Description of a solver
 
 
 @each
@@ -247,7 +248,7 @@ def test_describes_itself_and_is_made_again(row):
     again = json.loads(json.dumps(told))
     assert again == told and told["name"] == type(row.solver).__name__
     if isinstance(row.solver, Sklearn):
-        with pytest.raises(OptionError, match=r"Sklearn.*RidgeClassifier.*give solver="):
+        with pytest.raises(OptionError, match=r"Sklearn.*RidgeClassifier.*give it as solver="):
             rebuild(again)
     else:
         assert rebuild(again) == row.solver
@@ -265,7 +266,7 @@ def test_the_user_s_own_solver_must_be_given_again():
         def directions(self, differences, within):
             return differences
 
-    with pytest.raises(OptionError, match="made with Mine"):
+    with pytest.raises(OptionError, match="fitted with Mine"):
         rebuild(Mine().describe())
 
 
@@ -279,7 +280,7 @@ def test_unit_length_wraps_and_is_made_again(row, smoothing):
         "parameters": {"solver": row.solver.describe(), "smoothing": smoothing},
     }
     if isinstance(row.solver, Sklearn):
-        with pytest.raises(OptionError, match="give solver="):
+        with pytest.raises(OptionError, match="give it as solver="):
             rebuild(told)
     else:
         assert rebuild(told) == wrapped
@@ -351,13 +352,13 @@ def test_parameters_that_are_not_finite(kind, values):
 
 
 @pytest.mark.parametrize("solver", [Logistic(iterations=1), LinearSVM(C=1.0, iterations=1)], ids=repr)
-def test_a_search_that_did_not_end_is_told(solver):
+def test_a_search_that_did_not_end_is_reported(solver):
     with pytest.raises(SolverError, match=r"has not converged; raise iterations \(now 1\), or lower C"):
         solve(solver, *sets())
 
 
 @pytest.mark.parametrize("solver", [Logistic(), LinearSVM()], ids=repr)
-def test_iterations_are_told(solver):
+def test_iterations_are_reported(solver):
     assert 1 <= solution(solver, *sets()).statistics["iterations"] <= solver.iterations
 
 
@@ -400,7 +401,7 @@ def test_an_estimator_that_does_not_iterate():
 
 
 def test_an_estimator_that_is_not_linear_is_refused():
-    with pytest.raises(SolverError, match=r"DecisionTreeClassifier\(\) gives no single weight .* 6 channels"):
+    with pytest.raises(SolverError, match=r"DecisionTreeClassifier\(\) has no coef_ with one weight .* 6 channels"):
         solve(Sklearn(DecisionTreeClassifier()), *sets())
     with pytest.raises(SolverError, match="takes no sample_weight"):
         solve(Sklearn(NearestCentroid()), *sets(), weights())
@@ -411,7 +412,7 @@ def test_an_estimator_without_weights_takes_locations_that_weigh_alike():
     np.testing.assert_allclose(vector, solve(LDA(0.0), *sets()), rtol=0, atol=1e-8)
 
 
-def test_an_estimator_that_does_not_end_is_told():
+def test_an_estimator_that_does_not_end_is_reported():
     with pytest.raises(SolverError, match="LogisticRegression has not converged; give the estimator more iterations"):
         solve(Sklearn(LogisticRegression(max_iter=1)), *sets())
 
@@ -420,7 +421,7 @@ def test_an_estimator_that_does_not_end_is_told():
 
 
 def test_samples_are_made_of_locations_not_of_images():
-    """A sample solver takes `LocationSample`s, and which image a location is of says nothing to it."""
+    """A sample solver takes `LocationSample`s, and the image of a location does not matter to it."""
     concept, random = sets()
     one = Logistic().solve(LocationSample.of(concept), LocationSample.of(random)).vector
     all_of_one = (LocationSample(side, np.zeros(len(side), int), np.ones(len(side))) for side in (concept, random))
@@ -438,3 +439,8 @@ def test_unit_scales_and_turns():
 def test_more_locations_shrink_less():
     concept, _ = sets()
     assert oas(Moments.of(np.repeat(concept, 2, axis=0))) < oas(Moments.of(concept)) < 1
+
+
+def test_the_old_name_of_same_images_is_deprecated():
+    with pytest.warns(DeprecationWarning, match="use same_images"):
+        assert Evidence(3, True, 0.5).same_pictures is True

@@ -36,7 +36,7 @@ def test_another_seed_shuffles_otherwise():
 
 @settings(deadline=None)
 @given(st.integers(1, 30), st.integers(0, 30), st.integers(2, 10), seeds)
-def test_known_folds_are_kept_and_the_rest_is_even(free, fixed, folds, seed):
+def test_known_folds_do_not_change_and_the_rest_is_even(free, fixed, folds, seed):
     rng = np.random.default_rng(seed)
     names = digests(free + fixed)
     known = {name: int(rng.integers(folds)) for name in names[:fixed]} | {"of another set": 1}
@@ -72,7 +72,7 @@ def test_common_folds_of_sets_apart_are_even_and_those_of_a_set_and_its_parts_to
 
 
 def test_pairs_of_three_are_parted_by_three_folds():
-    """So that no set is left in one fold because its things stand in others too."""
+    """So that no set is left in one fold because its groups are in others too."""
     for seed in range(20):
         found = common_folds([["a", "b"], ["b", "c"], ["a", "c"]], 3, np.random.default_rng(seed))
         assert len(set(found.values())) == 3

@@ -33,7 +33,7 @@ def test_all_locations_are_taken_when_there_are_no_more():
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 99), st.text())
 def test_the_choice_depends_on_digest_and_seed_only(seed, name):
-    """A second image, asked before, or another state of numpy's generator changes nothing."""
+    """A second image, sampled before, or another state of numpy's generator changes nothing."""
     legal = np.arange(100)
     first = choose_locations(legal, 10, seed, digest(name))
     choose_locations(legal, 7, seed + 1, digest(name + "x"))

@@ -92,6 +92,7 @@ def passes(monkeypatch):
     return counted
 
 
+@pytest.mark.slow
 def test_everything_is_there(found):
     out, content = found.folder, found.content
     assert json.loads((out / "study.json").read_text()) == content
@@ -126,7 +127,7 @@ def test_the_data_are_counted(found):
 def test_what_a_concept_shares_with_the_classes_is_told(found):
     striped = next(one for one in found.content["concepts"] if one["concept"] == "striped <i>")
     assert striped["not_told_apart"] == ["texture"]
-    assert any("cannot be told apart from texture" in text for text in found.doubts)
+    assert any("cannot be distinguished from texture" in text for text in found.doubts)
     assert "striped <i> is not told apart from texture" in found.answer[2]
     assert "striped <i>" not in found.answer[0]
 
@@ -182,6 +183,7 @@ def test_a_second_run_does_no_work(found, place, passes):
     assert not passes and (found.folder / "study.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_an_interrupted_study_goes_on_and_gives_the_same(found, place, passes, monkeypatch):
     def fail(*_, **__):
         raise SacvError("the power failed")
@@ -284,7 +286,7 @@ BAD = [
     ('odd = "odd:1"', 'odd = "odd:2"', "no row of"),
     ('odd = "odd:1"', 'odd = { image = "x" }', "concepts.odd.image is no key of a study; the nearest is 'images'"),
     ('against = "plain"', 'agains = "plain"', "targets.agains is no key of a study; the nearest is 'against'"),
-    ('against = "plain"', 'against = "dotted"', "the target dotted is held against itself"),
+    ('against = "plain"', 'against = "dotted"', "the target dotted is compared with itself"),
     ('classes = "texture"', 'classes = "textur"', "no column 'textur'"),
     ('classes = "texture"', 'classes = "texture"\nvalues = ["plaid"]', "no row has 'plaid' in the column 'texture'"),
     ('classes = "texture"\n', "", "questions.classes is missing"),
@@ -321,6 +323,7 @@ def test_classes_may_be_left_out_and_concepts_be_folders(place):
     assert "None are shown" in (found.folder / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_masks_and_marked_regions(place):
     write_guidance(place / "marked", "chequered", 6, seed=5)
     for name, across in (("marks", slice(0, 64)), ("within", slice(16, 112))):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sacv import targets
 from sacv.errors import OptionError, TargetError
-from sacv.model import target_mark
+from sacv.model import target_identity
 from sacv.targets import BoxScore, Class, Difference, Each, Function, Output, Predicted, Region
 
 NAMES = ("ant", "bee", "cat")
@@ -40,7 +40,7 @@ EVERY = {
     "bee over a region": Region(HALF, "bee").named(NAMES),
     "1 in the box 10, 10, 30, 30": BoxScore(BOX, 1),
     "first": Function(first),
-    "what is given for each of 2 images": Each(["bee", 2]).named(NAMES),
+    "a different target for each of 2 images": Each(["bee", 2]).named(NAMES),
 }
 
 
@@ -49,9 +49,9 @@ def test_names_identities_and_copies(name):
     target = EVERY[name]
     assert str(target) == name
     copy = pickle.loads(pickle.dumps(target))
-    assert copy == target and hash(copy) == hash(target) and target_mark(copy) == target_mark(target)
-    assert [str(other) for other in EVERY.values() if target_mark(other) == target_mark(target)] == [name]
-    assert "0x" not in target_mark(target) + repr(target), "what is stored holds no address"
+    assert copy == target and hash(copy) == hash(target) and target_identity(copy) == target_identity(target)
+    assert [str(other) for other in EVERY.values() if target_identity(other) == target_identity(target)] == [name]
+    assert "0x" not in target_identity(target) + repr(target), "what is stored holds no address"
 
 
 class Mine(targets.Target):
@@ -64,21 +64,23 @@ class Mine(targets.Target):
         return output[:, 0] * self.factor
 
 
-def test_ones_own_targets_are_told_apart_by_what_they_hold_and_do():
+def test_custom_targets_are_distinguished_by_fields_and_methods():
     class Other(Mine):
         def values(self, output):
             return output[:, 1] * self.factor
 
     Other.__qualname__ = "Mine"
-    marks = [target_mark(one) for one in (Mine(1), Mine(2), Other(1), Difference(Mine(1), 0), Difference(Mine(2), 0))]
-    assert len(set(marks)) == len(marks) and target_mark(Mine(1)) == marks[0]
+    marks = [
+        target_identity(one) for one in (Mine(1), Mine(2), Other(1), Difference(Mine(1), 0), Difference(Mine(2), 0))
+    ]
+    assert len(set(marks)) == len(marks) and target_identity(Mine(1)) == marks[0]
     assert Difference(lambda output: output[:, 0], 0) != Difference(lambda output: output[:, 1], 0)
 
 
-def test_a_mark_does_not_change_when_a_target_is_used():
+def test_an_identity_does_not_change_when_a_target_is_used():
     target = Region(HALF, "bee").named(NAMES)
-    before = target_mark(target)
-    assert repr(target).startswith("Region(mask=<bool 4 x 6, sha256 ") and target_mark(target) == before
+    before = target_identity(target)
+    assert repr(target).startswith("Region(mask=<bool 4 x 6, sha256 ") and target_identity(target) == before
 
 
 def test_many_targets_have_a_short_text():
@@ -106,8 +108,8 @@ def test_what_is_predicted_stays_once_it_is_known():
 def test_a_difference():
     assert Difference("bee", "ant").named(NAMES).values(LOGITS).tolist() == [3.0, -6.0]
     assert Difference(first, Difference(1, 2)).values(LOGITS).tolist() == [-1.0, 11.0]
-    told = Difference("bee", "ant").told
-    assert "bee rather than ant" in told and "negative one for ant rather than bee" in told
+    note = Difference("bee", "ant").note
+    assert "favour bee rather than ant" in note and "negative ones ant rather than bee" in note
 
 
 def test_a_number():
@@ -180,9 +182,9 @@ def test_each_image_has_its_own():
         (lambda: Class("bee").values(LOGITS), "the model has no class names"),
         (lambda: Class(3).values(LOGITS), "target 3 is out of range; the model's classes go from 0 to 2"),
         (lambda: Class(0).values(LOGITS[0]), r"gives a tensor of shape \(3,\); sacv needs logits"),
-        (lambda: Difference("bee", "bee"), "the target bee is held against itself"),
-        (lambda: Difference("bee", 1).named(NAMES).values(LOGITS), "the target bee is held against itself"),
-        (lambda: Output(3).values(LOGITS), "output 3 is out of range; the network's go from 0 to 2"),
+        (lambda: Difference("bee", "bee"), "the target bee is compared with itself"),
+        (lambda: Difference("bee", 1).named(NAMES).values(LOGITS), "the target bee is compared with itself"),
+        (lambda: Output(3).values(LOGITS), "output 3 is out of range; legal are 0 to 2"),
         (lambda: Output(0).values(PLACES), r"gives a tensor of shape \(2, 3, 4, 6\); output 0 needs"),
         (lambda: Region(HALF, 0).values(LOGITS), r"gives a tensor of shape \(2, 3\); a region needs logits of each"),
         (
@@ -192,7 +194,7 @@ def test_each_image_has_its_own():
         (lambda: Region(np.zeros((4, 6), bool), 0), "mask is empty"),
         (lambda: Region(np.ones((4, 6)), 0), r"must be bool \(height, width\), not float64 \(4, 6\)"),
         (lambda: Region(HALF, 7).values(PLACES), "target 7 is out of range"),
-        (lambda: BoxScore((3, 3, 3, 9), 1), "a box is left, top, right, bottom"),
+        (lambda: BoxScore((3, 3, 3, 9), 1), "a box must be left, top, right, bottom"),
         (lambda: BoxScore(BOX, 1, overlap=0), r"overlap must be above 0 and at most 1, not 0"),
         (lambda: BoxScore(BOX, 1).values(LOGITS), "gives a tensor of .*; a box's score needs detections"),
         (lambda: BoxScore(BOX, "bee").values([found([BOX], [0.5], [1])]), "the label 'bee' is a name"),
@@ -201,16 +203,16 @@ def test_each_image_has_its_own():
             "the detector's scores carry no gradient",
         ),
         (lambda: Each([]), "no target is given"),
-        (lambda: targets.target_of(1.5, NAMES), "must be a class's name or index, .* not 1.5"),
+        (lambda: targets.target_of(1.5, NAMES), "must be a class name or index, .* not 1.5"),
         (lambda: targets.target_of(True, NAMES), "not True"),
         (lambda: targets.given_targets([]), "no target is given"),
         (lambda: targets.given_targets(None), "not None"),
     ],
 )
 def test_what_is_refused_is_one_line(make, message):
-    with pytest.raises((TargetError, OptionError), match=message) as told:
+    with pytest.raises((TargetError, OptionError), match=message) as raised:
         make()
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_the_gradient_of_a_region_stays_in_it():
@@ -218,3 +220,16 @@ def test_the_gradient_of_a_region_stays_in_it():
     Region(HALF, 1).values(logits).sum().backward()
     touched = logits.grad != 0
     assert torch.equal(touched[:, 1], torch.from_numpy(HALF).expand(2, -1, -1)) and not touched[:, [0, 2]].any()
+
+
+def test_told_is_the_deprecated_name_of_note():
+    with pytest.warns(DeprecationWarning, match=r"Target\.told is deprecated; use Target\.note"):
+        assert Output(1).told == Output(1).note
+    with pytest.warns(DeprecationWarning, match=r"Old\.told is deprecated; rename it to note"):
+
+        class Old(Mine):
+            @property
+            def told(self):
+                return "of an old target"
+
+    assert Old(1).note == "of an old target"

@@ -39,7 +39,7 @@ def test_a_sound_bank_passes_what_can_be_asked_of_it(model):
     assert outcome(found, "random concepts") == [True]
     assert outcome(found, "contribution varies") == [True]
     (looks,) = [finding for finding in found.findings if finding.check == "looks"]
-    assert looks.passed is False and "brightness alone tells the sets apart" in looks.reason
+    assert looks.passed is False and "brightness alone separates concept and random images" in looks.reason
     assert not found.passed and len(found.table) == len(found.findings)
 
 
@@ -101,7 +101,7 @@ def test_images_of_the_bank_are_found_again_unless_they_changed(small_model, sma
 def test_permuted_labels_lie_around_chance(model):
     bank = sacv.fit(model, [LAYER], {"bright": pictures(12, 1, 1.0)}, [pictures(30, 2)], solver=sacv.solvers.LDA(0.1))
     found = permute(bank, LAYER, "bright", 99, np.random.default_rng(0))
-    assert found.true > 0.9 and abs(np.mean(found.dealt) - 0.5) < 0.06
+    assert found.true > 0.9 and abs(np.mean(found.permuted) - 0.5) < 0.06
 
 
 def test_labels_are_permuted_between_the_marks_and_what_they_are_told_from(model):
@@ -113,7 +113,7 @@ def test_labels_are_permuted_between_the_marks_and_what_they_are_told_from(model
     for random in ((), pictures(20, 2, 9.0)):
         bank = sacv.fit(model, ["features.0"], None, random, regions=regions, solver=sacv.solvers.MeanDifference())
         found.append(permute(bank, "features.0", "spot", 99, np.random.default_rng(0)))
-    assert found[0] == found[1] and found[0].true > 0.95 and abs(np.mean(found[0].dealt) - 0.5) < 0.1
+    assert found[0] == found[1] and found[0].true > 0.95 and abs(np.mean(found[0].permuted) - 0.5) < 0.1
 
 
 def test_shuffling_keeps_every_parameter_s_values_and_the_model(model):
@@ -177,5 +177,5 @@ def test_labels_of_groups_are_permuted_as_a_whole():
     for groups in (None, lambda name: f"{name[0]}{int(name.split('[')[1][:-1]) // 5}"):
         bank = sacv.fit(model, [LAYER], {"c": shown[:40]}, shown[40:], groups=groups, absent=())
         outcomes.append(permute(bank, LAYER, "c", 99, np.random.default_rng(0)))
-    by_picture, by_patient = (found.true > np.quantile(found.dealt, 0.95) for found in outcomes)
+    by_picture, by_patient = (found.true > np.quantile(found.permuted, 0.95) for found in outcomes)
     assert by_picture and not by_patient

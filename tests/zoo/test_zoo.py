@@ -205,7 +205,7 @@ def test_a_segmenting_network_by_place(tmp_path):
 @pytest.mark.parametrize("spec", ["timm:swinv2_tiny_window8_256@random"])
 def test_windows_are_refused_with_the_nearest_layer(spec):
     model = sacv.load_model(spec)
-    with pytest.raises(LayerError, match=r"windows of a partition do; ask about 'layers.1.blocks.0'"):
+    with pytest.raises(LayerError, match=r"windows of a partition; choose 'layers.1.blocks.0'"):
         model.usable(model.example(), ["layers.1.blocks.0.attn.proj"])
 
 
@@ -239,7 +239,7 @@ def test_weights_from_a_file(tmp_path):
         model = sacv.load_model("torchvision:resnet18", weights=tmp_path / file)
         assert torch.equal(model.net.fc.weight, net.fc.weight)
         assert model.spec == f"torchvision:resnet18@{tmp_path / file}"
-    with pytest.raises(ModelSpecError, match="are not those of this network"):
+    with pytest.raises(ModelSpecError, match="do not fit this network"):
         sacv.load_model("torchvision:resnet34", weights=tmp_path / "w.pth")
     with pytest.raises(ModelSpecError, match=r"there is no file nowhere.pth nor weights of resnet18 \(IMAGENET1K_V1\)"):
         sacv.load_model("torchvision:resnet18@nowhere.pth")

@@ -22,7 +22,7 @@ from sacv.report.chart import MINUS, Lane, Panel
 from sacv.report.chart import Chart as Drawing
 from sacv.report.display import counted
 from sacv.report.page import Cell, Column, Grid, Page, Photo, Section, render_page
-from sacv.report.provenance import Provenance, versions, versions_told
+from sacv.report.provenance import Provenance, versions, versions_text
 from sacv_bench.chart import Chart, chart_of
 from sacv_bench.chart import Lane as Dot
 from sacv_bench.tables import Table
@@ -118,7 +118,7 @@ def page_of(tables: Sequence[Table], settings: Mapping[str, object]) -> Page:
         points=(),
         warnings=(),
         sections=[*([_targets(outcomes)] if outcomes else []), *(_section(table) for table in tables)],
-        provenance=Provenance({**facts, "versions": versions_told(versions())}),
+        provenance=Provenance({**facts, "versions": versions_text(versions())}),
     )
 
 

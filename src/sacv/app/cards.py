@@ -16,33 +16,33 @@ WORDS = ((0.95, "very well"), (0.85, "well"), (0.75, "fairly well"), (0.65, "som
 
 
 def cards(bank: ConceptBank) -> list[dict[str, Any]]:
-    """Tell of each concept at each layer what the page shows."""
+    """Return the card of each concept at each layer, as the app shows it."""
     return [card(cav) for cav in bank.cavs]
 
 
 def card(cav: CAV) -> dict[str, Any]:
-    """Tell of one."""
+    """Return the card of a CAV."""
     quality = cav.quality
     low, high = quality.auroc_interval
     how = next(word for least, word in WORDS if quality.auroc >= least)
     figures = [
-        ["AUROC of places", f"{quality.auroc:.3f} ({low:.2f} to {high:.2f})"],
-        ["right answers, places", f"{quality.accuracy:.0%}; 50% is chance"],
-        ["AUROC of pictures", f"{quality.image_auroc:.3f}"],
-        ["pictures", f"{quality.images} with it, {quality.random_images} without"],
+        ["AUROC of locations", f"{quality.auroc:.3f} ({low:.2f} to {high:.2f})"],
+        ["accuracy, locations", f"{quality.accuracy:.0%}; 50% is chance"],
+        ["AUROC of images", f"{quality.image_auroc:.3f}"],
+        ["images", f"{quality.images} with it, {quality.random_images} without"],
     ]
     if quality.run_cosine is not None:
-        figures.append(["same direction with other random pictures", f"{quality.run_cosine:.2f} of 1"])
+        figures.append(["cosine with other random images", f"{quality.run_cosine:.2f} of 1"])
     if quality.place_auroc is not None:
-        figures.append(["inside told from outside, photos left out", f"AUROC {quality.place_auroc:.3f}"])
+        figures.append(["inside against outside the regions, held out", f"AUROC {quality.place_auroc:.3f}"])
     if quality.groups is not None:
         figures.append(["groups, such as patients", f"{quality.groups} with it, {quality.random_groups} without"])
     figures.append(["map of what is clearly seen", _presence(cav)])
     return {
         "layer": cav.layer,
         "concept": cav.concept,
-        "words": f"{cav.layer} tells {cav.concept} {how} from the rest: of two places in pictures it has not seen, "
-        f"one with it and one without, it picks the right one {_often(quality.auroc)}.",
+        "words": f"{cav.layer} separates {cav.concept} {how} from the rest: of two locations in held-out images, "
+        f"one with it and one without, it ranks the right one higher {_often(quality.auroc)}.",
         "weak": list(weaknesses(cav)),
         "remarks": _remarks(cav),
         "figures": figures,
@@ -51,10 +51,10 @@ def card(cav: CAV) -> dict[str, Any]:
 
 def _presence(cav: CAV) -> str:
     if cav.presence.kind == CHANGED:
-        return "none; the direction has changed since it was made, as the bank got other concepts; make it anew"
+        return "none; the CAV has changed since its calibration, because the bank got other concepts; fit it again"
     if cav.presence.threshold is None:
-        return f"none; it takes {LEAST} or more photos that show none of it, which nothing else is learned from"
-    return cav.presence.told
+        return f"none; give {LEAST} or more photos that show none of it and are used for nothing else"
+    return cav.presence.description
 
 
 def _often(share: float) -> str:
@@ -63,12 +63,12 @@ def _often(share: float) -> str:
 
 def _remarks(cav: CAV) -> list[str]:
     found = [
-        f"{name} alone tells the two sets apart (AUROC {area:.2f}), so the concept may stand for it; take random "
-        "pictures that do not differ in it"
+        f"{name} alone separates the two sets (AUROC {area:.2f}); the concept may represent it; give random "
+        "images that do not differ in it"
         for name, area in cav.quality.looks_auroc.items()
         if area > REMARKABLE_LOOKS
     ]
     if cav.quality.absent:
         named = ", ".join(Path(name).name for name in cav.quality.absent[:5])
-        found.append(f"these pictures hardly show it, by what was learned from the others: {named}")
+        found.append(f"these images hardly show it, according to the CAV of the others: {named}")
     return found

@@ -55,7 +55,7 @@ def explain_photos(
 
 
 def part_of(bank: ConceptBank, concepts: Sequence[str]) -> ConceptBank:
-    """Give the bank of some of its concepts; of all where none is named.
+    """Return the bank of some of its concepts; of all where none is named.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Make a concept, of guidance images or of painted regions, as a draft; and save drafts to banks."""
+"""Make a concept, of concept images or of painted regions, as a draft; and save drafts to banks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Recipe:
     shown
         The set of images that show it; none where it is painted on photos.
     random, context, absent
-        Sets that do not show it, sets of photos that textures are pasted into, and sets for the mask of presence alone.
+        Sets that do not show it, sets of photos that textures are pasted into, and sets for the presence mask alone.
     layers
         Where it is fitted.
     groups
@@ -75,7 +75,7 @@ def fit_concept(model: VisionModel, place: Workplace, recipe: Recipe, progress: 
 
 
 def file_groups(place: Workplace, recipe: Recipe, pattern: str) -> Callable[[str], str | None]:
-    """Give what finds the group of a file of the recipe, by its name alone.
+    """Return what finds the group of a file of the recipe, by its name alone.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def file_groups(place: Workplace, recipe: Recipe, pattern: str) -> Callable[[str
 
 
 def painted_region(place: Workplace, concept: str) -> Region:
-    """Give the photos that a concept is painted on, with its masks.
+    """Return the photos that a concept is painted on, with its masks.
 
     Raises
     ------

@@ -27,7 +27,7 @@ json.dump({name: one[1 if rule.groups else 0] for name, one in found.items() if 
 
 
 def groups_of(pattern: str, names: Sequence[str]) -> dict[str, str]:
-    """Give the group of each file by its name; of one that does not match there is none.
+    """Return the group of each file by its name; of one that does not match there is none.
 
     Parameters
     ----------

@@ -72,7 +72,7 @@ class Guard:
         await (self.app if refused is None else refused)(scope, receive, answer)
 
     def refused(self, scope: Scope) -> Response | None:
-        """Give the answer to what is not served, or none."""
+        """Return the answer to what is not served, or none."""
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if not self.is_own(host):
@@ -101,7 +101,7 @@ class Guard:
         return True  # a name that another site points here is no address
 
     def stranger(self, scope: Scope, headers: Headers, opening: bool) -> Response | None:
-        """Give the answer to a request without the token, or none."""
+        """Return the answer to a request without the token, or none."""
         if self.token is None:
             return None
         asked = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]

@@ -1,6 +1,6 @@
 """Work for the model: one piece at a time, in the order in which it came, with as much waiting as is set.
 
-A browser holds what it asked for by inquiring after it. What nobody has inquired after for a while is dropped, so that
+A browser keeps its jobs by polling them. A job that is not polled for a while is dropped, so that
 a client that goes away frees its work. Work that runs stops when it next tells of its progress.
 """
 
@@ -40,7 +40,7 @@ class Job:
     number
         A name that cannot be guessed.
     tab
-        The browser tab that asked for it.
+        The browser tab that requested it.
     title
         For people.
     work
@@ -59,8 +59,8 @@ class Job:
     inquired: float = field(default_factory=time.monotonic)
     started: float = 0.0
 
-    def told(self, before: int) -> dict[str, Any]:
-        """Say how it stands; `before` pieces of work come first."""
+    def status(self, before: int) -> dict[str, Any]:
+        """Return the status as JSON data; `before` jobs come first."""
         remaining = None
         if self.state == "running" and 0 < self.done < self.total:
             remaining = round((time.monotonic() - self.started) / self.done * (self.total - self.done), 1)
@@ -112,10 +112,10 @@ class Jobs:
             for number in over[: max(len(over) - REMEMBERED, 0)]:
                 del self._jobs[number]
             self._changed.notify_all()
-            return job.told(len(waiting))
+            return job.status(len(waiting))
 
-    def told(self, number: str) -> dict[str, Any]:
-        """Say how a piece of work stands, and hold it.
+    def status(self, number: str) -> dict[str, Any]:
+        """Return the status of a job, and keep the job.
 
         Raises
         ------
@@ -125,22 +125,22 @@ class Jobs:
         with self._changed:
             job = self._job(number)
             job.inquired = time.monotonic()
-            return job.told(self._before(job))
+            return job.status(self._before(job))
 
     def of_tab(self, tab: str) -> list[dict[str, Any]]:
-        """Say how all work of a tab stands, and hold it."""
+        """Return the status of all jobs of a tab, and keep them."""
         with self._changed:
             mine = [job for job in self._jobs.values() if job.tab == tab]
             for job in mine:
                 job.inquired = time.monotonic()
-            return [job.told(self._before(job)) for job in mine]
+            return [job.status(self._before(job)) for job in mine]
 
     def cancel(self, number: str) -> dict[str, Any]:
         """Drop a piece of work, or stop it when it next tells of its progress."""
         with self._changed:
             job = self._job(number)
             self._drop(job)
-            return job.told(0)
+            return job.status(0)
 
     def _job(self, number: str) -> Job:
         if number not in self._jobs:

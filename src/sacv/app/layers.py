@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sacv.cav import ConceptBank
-from sacv.model import VARIES, VisionModel, contributing, worth_asking
+from sacv.model import VARIES, VisionModel, gradient_kinds, worth_asking
 from sacv.model.roles import ACTIVATION, BLOCK
 from sacv.trust import ranked
 
@@ -14,7 +14,7 @@ FIRST = 2
 
 
 class Layers:
-    """The layers of a model with two axes of places, known from passes made once, at the start.
+    """The layers of a model with a two-dimensional grid, found by forward passes at the start.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class Layers:
         found = list(model.survey(model.example()).values())
         usable = [info for info in found if info.usable]
         self.order = [info.name for info in found]
-        self.varies = contributing(model, model.example(), [info.name for info in usable]) if usable else {}
+        self.varies = gradient_kinds(model, model.example(), [info.name for info in usable]) if usable else {}
         flat = [info for info in usable if len(info.grid) == 2]
         self.infos = [info for info in flat if info.role in (BLOCK, ACTIVATION)] or flat
         worth = worth_asking(found, self.varies) & {info.name for info in flat}
@@ -34,9 +34,9 @@ class Layers:
         self.infos = [info for info in flat if info in self.infos or info.name in self.worth]
 
     def offered(self) -> list[dict[str, Any]]:
-        """Tell of all blocks and activations; `worth` marks those worth asking about, `first` the deepest of them.
+        """Return all blocks and activations; `worth` is set for the advised layers, `first` for the deepest of them.
 
-        Of a network that has neither, all layers are told of.
+        For a network with neither, all layers are returned.
         """
         return [
             {
@@ -49,7 +49,7 @@ class Layers:
         ]
 
     def advice(self, bank: ConceptBank) -> dict[str, str]:
-        """Tell which layer of a bank to take to see where a concept is, and which for what it counts for.
+        """Return the layers of a bank that are advised for location and for contribution.
 
         Returns
         -------
@@ -63,7 +63,7 @@ class Layers:
 
 def _sentence(place: str, contribution: str, layers: int) -> str:
     if layers == 1:
-        return f"It was made at one layer, {place}, so no other was compared."
+        return f"It was fitted at one layer, {place}, so no other was compared."
     if place == contribution:
         return f"Of its {layers} layers take {place}, both to see where a concept is and what it counts for."
     return f"To see where a concept is, take the layer {place}; to see what it counts for, {contribution}."
@@ -72,5 +72,5 @@ def _sentence(place: str, contribution: str, layers: int) -> str:
 def _nowhere(place: str) -> str:
     return (
         f"To see where a concept is, take the layer {place}. At no layer of this bank can what a concept counts for "
-        "differ from place to place; make it at others, too."
+        "differ between locations; fit it at others, too."
     )

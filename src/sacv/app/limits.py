@@ -12,11 +12,11 @@ class Limits:
     Parameters
     ----------
     file_bytes
-        Bytes of a picture.
+        Bytes of an image.
     pixels
-        Pixels of a picture, read from its head before it is decoded.
+        Pixels of an image, read from its head before it is decoded.
     files
-        Pictures of a set, and photos.
+        Images of a set, and photos.
     sets
         Sets, and concepts painted.
     text_bytes

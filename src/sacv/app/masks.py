@@ -23,7 +23,7 @@ from sacv.concepts.masks import Mask, Size
 def read_mask(content: bytes, size: Size) -> Mask:
     """Read a painted mask, bool `(height, width)` of its photo: true where the PNG is opaque and bright.
 
-    It may be painted on a smaller picture of the photo; the nearest of its pixels is taken.
+    It may be painted on a smaller image of the photo; the nearest of its pixels is taken.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def png_of(mask: Mask) -> bytes:
 
 
 def run_lengths(mask: Mask) -> list[int]:
-    """Give the lengths of runs down the columns, of what is outside first."""
+    """Return the lengths of runs down the columns, of what is outside first."""
     counts = [len(list(run)) for _, run in groupby(mask.T.ravel().tolist())]
     return [0, *counts] if mask.size and mask[0, 0] else counts
 
@@ -82,7 +82,7 @@ class Painted:
         return [entry["file_name"] for entry in self._content()["images"]] if self.path.exists() else []
 
     def mask(self, photo: str, size: Size) -> Mask:
-        """Give the mask of a photo, bool `(height, width)`.
+        """Return the mask of a photo, bool `(height, width)`.
 
         Raises
         ------

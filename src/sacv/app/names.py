@@ -16,7 +16,7 @@ LONGEST = 120
 
 
 def tidy(name: str) -> str:
-    """Give a name that a file may have: without separators, control characters, or a dot in front.
+    """Return a name that a file may have: without separators, control characters, or a dot in front.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def tidy(name: str) -> str:
 
 
 def within(folder: Path, name: str) -> Path:
-    """Give the path of what has this name in a folder.
+    """Return the path of what has this name in a folder.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def within(folder: Path, name: str) -> Path:
 
 
 def unused(folder: Path, name: str) -> Path:
-    """Give a path for a new file of this name, with a number where the name is taken."""
+    """Return a path for a new file of this name, with a number where the name is taken."""
     plain = Path(tidy(name))
     path, number = folder / plain, 1
     while path.exists():

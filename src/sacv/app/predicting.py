@@ -1,4 +1,4 @@
-"""What the network says of photos: the likeliest classes of each."""
+"""The most probable classes of each photo."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Predictions:
         self._lock = Lock()
 
     def of(self, photos: Sequence[str]) -> Mapping[str, Said]:
-        """Give what is known of those photos that are there."""
+        """Return what is known of those photos that are there."""
         with self._lock:
             known = {name: self._known[name] for name in photos if name in self._known}
         return {name: said for name, (state, said) in known.items() if state == _state(self.folder / name)}

@@ -61,7 +61,7 @@ class Asked:
         return cls(fields)
 
     def text(self, name: str) -> str:
-        """Give a text that is not empty.
+        """Return a text that is not empty.
 
         Raises
         ------
@@ -74,7 +74,7 @@ class Asked:
         return value
 
     def texts(self, name: str, *, least: int = 0, most: int) -> list[str]:
-        """Give a list of texts.
+        """Return a list of texts.
 
         Raises
         ------
@@ -89,7 +89,7 @@ class Asked:
         return list(dict.fromkeys(value))
 
     def blob(self, name: str) -> bytes:
-        """Give bytes that are written in base64.
+        """Return bytes that are written in base64.
 
         Raises
         ------

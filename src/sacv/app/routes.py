@@ -1,6 +1,6 @@
-"""The addresses of the app: pictures, sets, masks and banks of the folder, and work for the model.
+"""The addresses of the app: images, sets, masks and banks of the folder, and work for the model.
 
-Everything but pictures travels as JSON. What reads or writes files runs in threads, a few at a time; what needs the
+Everything but images travels as JSON. What reads or writes files runs in threads, a few at a time; what needs the
 model waits in the queue.
 """
 
@@ -42,7 +42,7 @@ from sacv.model import VisionModel
 THREADS = 2
 """Pictures that are decoded at a time."""
 SIDES = (160, 2400)
-"""Least and greatest side of a picture for the browser."""
+"""Least and greatest side of an image for the browser."""
 TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
 
 T = TypeVar("T")
@@ -66,7 +66,7 @@ class Routes:
         self.banks: dict[tuple[str, int, int], dict[str, Any]] = {}
 
     def listed(self) -> list[Route]:
-        """Give all addresses."""
+        """Return all addresses."""
         pairs: Mapping[str, Mapping[str, Callable[[Request], Any]]] = {
             "/": {"GET": partial(self.static, "index.html")},
             "/viewer/{name}": {"GET": self.viewer},
@@ -108,7 +108,7 @@ class Routes:
         return await self.threaded(change)
 
     async def static(self, name: str, request: Request, room: str = "app/static") -> Response:
-        """Give a file of the page."""
+        """Return a file of the page."""
         folder = files("sacv") / room
         if name not in {entry.name for entry in folder.iterdir() if Path(entry.name).suffix in TYPES}:
             raise Missing(f"there is no {name!r}")
@@ -116,19 +116,19 @@ class Routes:
         return Response((folder / name).read_bytes(), media_type=f"{kind}; charset=utf-8")
 
     async def asset(self, request: Request) -> Response:
-        """Give a script or a style of the page."""
+        """Return a script or a style of the page."""
         return await self.static(request.path_params["name"], request)
 
     async def viewer(self, request: Request) -> Response:
-        """Give a module of `<sacv-viewer>`."""
+        """Return a module of `<sacv-viewer>`."""
         return await self.static(request.path_params["name"], request, "viewer/js")
 
     async def state(self, request: Request) -> Response:
-        """Tell what there is."""
-        return JSONResponse(await self.threaded(self.told))
+        """Return the state of the app."""
+        return JSONResponse(await self.threaded(self.all_state))
 
-    def told(self) -> dict[str, Any]:
-        """Tell what there is, as JSON takes it."""
+    def all_state(self) -> dict[str, Any]:
+        """Return the state of the app as JSON data."""
         names, photos = self.model.class_names, listed(self.place.photos)
         return {
             "folder": str(self.place.folder),
@@ -139,12 +139,12 @@ class Routes:
             "said": self.predictions.of(photos),
             "sets": {name: listed(self.place.sets / name) for name in listed(self.place.sets)},
             "painted": {name: self.place.painted(name).photos() for name in self.place.concepts()},
-            "banks": [self.bank_told(name) for name in self.place.bank_names()],
+            "banks": [self.bank_state(name) for name in self.place.bank_names()],
             "explanations": self.place.explanation_names(),
         }
 
-    def bank_told(self, name: str) -> dict[str, Any]:
-        """Tell of a bank, or what is wrong with it; it is read once for each time that it is written."""
+    def bank_state(self, name: str) -> dict[str, Any]:
+        """Return the layers, concepts and advice of a bank, or its problem; a bank is read once after each write."""
         told: dict[str, Any] = {"name": name, "concepts": [], "layers": [], "problem": "", "advice": ""}
         try:
             written = self.place.bank_folder(name).stat()
@@ -163,16 +163,16 @@ class Routes:
             return {**told, "problem": str(error)}
 
     async def photo(self, request: Request) -> Response:
-        """Give a photo, as JPEG."""
+        """Return a photo, as JPEG."""
         return await self.rendered(request, self.place.photo(request.path_params["name"]))
 
     async def set_picture(self, request: Request) -> Response:
-        """Give a picture of a set, as JPEG."""
+        """Return an image of a set, as JPEG."""
         folder = self.place.named_set(request.path_params["set"])
         return await self.rendered(request, within(folder, request.path_params["name"]))
 
     async def rendered(self, request: Request, path: Path) -> Response:
-        """Give a picture as JPEG, of the size asked for."""
+        """Return an image as JPEG, of the size requested."""
         side = min(max(request_fields.number(request.query_params.get("side", ""), SIDES[1]), SIDES[0]), SIDES[1])
         return Response(await self.threaded(rendition, path, side), media_type="image/jpeg")
 
@@ -181,11 +181,11 @@ class Routes:
         return await self.put(request, self.place.photos)
 
     async def put_set_picture(self, request: Request) -> Response:
-        """Take a picture of a set."""
+        """Take an image of a set."""
         return await self.put(request, await self.written(self.place.new_set, request.path_params["set"]))
 
     async def put(self, request: Request, folder: Path) -> Response:
-        """Take a picture into a folder."""
+        """Take an image into a folder."""
         limits = self.place.limits
         announced = request.headers.get("content-length")
         name = request.path_params["name"]
@@ -204,7 +204,7 @@ class Routes:
         return JSONResponse({})
 
     async def mask(self, request: Request) -> Response:
-        """Give the mask of a photo, as PNG."""
+        """Return the mask of a photo, as PNG."""
 
         def drawn() -> bytes:
             path = self.place.photo(request.path_params["name"])
@@ -226,7 +226,7 @@ class Routes:
         return JSONResponse({}, 201)
 
     async def coco(self, request: Request) -> Response:
-        """Give all masks of a concept as a COCO file."""
+        """Return all masks of a concept as a COCO file."""
         concept = request.path_params["concept"]
         path = self.place.painted(concept).path
         if not path.exists():
@@ -235,24 +235,24 @@ class Routes:
         return Response(path.read_bytes(), media_type="application/json", headers={"content-disposition": named})
 
     async def bank(self, request: Request) -> Response:
-        """Tell how good the concepts of a bank are."""
+        """Return the cards of a bank."""
         bank = await self.threaded(self.place.bank, request.path_params["name"])
         bank.require(self.model)
         return JSONResponse({"cards": cards(bank), **self.layers.advice(bank)})
 
     async def explanation(self, request: Request) -> Response:
-        """Give an explanation for the viewer."""
+        """Return an explanation for the viewer."""
         folder = self.place.explanation(request.path_params["name"])
         data = await self.threaded(lambda: open_saved(folder).page_data())
         return StreamingResponse(packed(data), media_type="application/octet-stream")
 
     async def tab_jobs(self, request: Request) -> Response:
-        """Tell how the work of a tab stands."""
+        """Return the status of all jobs of a tab."""
         return JSONResponse({"jobs": self.jobs.of_tab(request.query_params.get("tab", ""))})
 
     async def job(self, request: Request) -> Response:
-        """Tell how a piece of work stands."""
-        return JSONResponse(self.jobs.told(request.path_params["number"]))
+        """Return the status of a job."""
+        return JSONResponse(self.jobs.status(request.path_params["number"]))
 
     async def cancel(self, request: Request) -> Response:
         """Drop or stop a piece of work."""
@@ -273,7 +273,7 @@ class Routes:
         given = await self.given(request)
         photos = [self.place.photo(name) for name in given.texts("photos", least=1, most=self.place.limits.files)]
         work = partial(self.predictions.find, self.model, photos)
-        return self.added(given, f"what the network says of {len(photos)} photo{'s' * (len(photos) != 1)}", work)
+        return self.added(given, f"predictions for {len(photos)} photo{'s' * (len(photos) != 1)}", work)
 
     async def fit(self, request: Request) -> Response:
         """Take on a fit."""
@@ -306,9 +306,9 @@ class Routes:
         return self.added(given, f"what if, on {photo.name}", lambda progress: asking())
 
     async def examples(self, request: Request) -> Response:
-        """Take on the making of example pictures."""
+        """Start a job that creates example images."""
         given = await self.given(request)
-        return self.added(given, "example pictures", partial(add_examples, self.place))
+        return self.added(given, "example images", partial(add_examples, self.place))
 
     async def given(self, request: Request) -> request_fields.Asked:
         """Read the fields of a request."""
@@ -324,7 +324,7 @@ async def left(request: Request, error: Exception) -> Response:
     return Response(status_code=400)
 
 
-async def told_error(request: Request, error: Exception) -> Response:
-    """Tell of what the user can mend, in one line."""
+async def user_error(request: Request, error: Exception) -> Response:
+    """Return an error that the user can fix, in one line."""
     text = " ".join(str(error).split())
     return JSONResponse({"error": text}, error.status if isinstance(error, Refusal) else 400)

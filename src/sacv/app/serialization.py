@@ -13,7 +13,7 @@ from sacv.viewer import ViewerData
 
 
 def packed(data: ViewerData) -> Iterator[bytes]:
-    """Give the body piece by piece."""
+    """Return the body piece by piece."""
     header = json.dumps(data.header, ensure_ascii=False, allow_nan=False).encode()
     header += b" " * (-len(header) % 4)
     yield len(header).to_bytes(4, "little")

@@ -15,17 +15,17 @@ from starlette.requests import ClientDisconnect
 
 from sacv.app.guard import Guard, is_loopback
 from sacv.app.jobs import Jobs
-from sacv.app.routes import Routes, left, told_error
+from sacv.app.routes import Routes, left, user_error
 from sacv.app.workspace import Workplace
 from sacv.errors import OptionError, SacvError
 from sacv.model import VisionModel
 
 CONNECTIONS = 200
-"""Requests that are served at a time; more are told to come again."""
+"""Requests that are served at a time; others get an error to retry."""
 
 
 def application(model: VisionModel, place: Workplace, host: str, token: str | None) -> Starlette:
-    """Give the app as an ASGI application.
+    """Return the app as an ASGI application.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def application(model: VisionModel, place: Workplace, host: str, token: str | No
     return Starlette(
         routes=Routes(model, place, jobs).listed(),
         middleware=[Middleware(Guard, host=host, token=token)],
-        exception_handlers={SacvError: told_error, ClientDisconnect: left},
+        exception_handlers={SacvError: user_error, ClientDisconnect: left},
         lifespan=lifespan,
     )
 
@@ -105,7 +105,7 @@ def serve(
         if token is not None:
             say(f"Other machines can reach the app at {host}, over a connection that is not encrypted.")
         say(f"The app runs at {address}")
-        say(f"What is made lies in {place.folder}. Stop with Ctrl+C.")
+        say(f"Results are stored in {place.folder}. Stop with Ctrl+C.")
         if browser:
             webbrowser.open(address)
 

@@ -1,4 +1,4 @@
-"""A picture on its way from a browser to a file: bounded while it comes, decoded before it is taken."""
+"""An image on its way from a browser to a file: bounded while it comes, decoded before it is taken."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ async def received(chunks: AsyncIterator[bytes], announced: str | None, most: in
 
 
 def taken(coming: Path, folder: Path, name: str, limits: Limits) -> Path:
-    """Check a picture that has come, and give it its name in a folder; where it is refused, nothing is left of it.
+    """Check an image that has come, and give it its name in a folder; where it is refused, nothing is left of it.
 
     Raises
     ------
     Refusal, TooLarge
-        If it is no picture, is damaged, has too many pixels, or the folder is full.
+        If it is no image, is damaged, has too many pixels, or the folder is full.
     """
     try:
         require_room(folder, limits.files)
@@ -75,7 +75,7 @@ def require_room(folder: Path, most: int) -> None:
 
 
 def check(path: Path, name: str, most: int) -> None:
-    """Check that a file is a whole picture of at most so many pixels.
+    """Check that a file is a whole image of at most so many pixels.
 
     Raises
     ------
@@ -88,10 +88,10 @@ def check(path: Path, name: str, most: int) -> None:
         with quiet(), Image.open(path) as picture:
             width, height = picture.size
     except Exception as error:  # Pillow's plugins raise many kinds on damaged heads
-        raise Refusal(f"{name} is not a picture that can be read") from error
+        raise Refusal(f"{name} is not a readable image") from error
     if width * height > most:
         raise TooLarge(f"{name} has {width} x {height} pixels; the app takes {most:,}")
     try:
         read_picture(path)
     except UnreadableImageError as error:
-        raise Refusal(f"{name} is a damaged or truncated picture") from error
+        raise Refusal(f"{name} is a damaged or truncated image") from error

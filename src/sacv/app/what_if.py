@@ -31,7 +31,7 @@ SHOWN = 6
 def what_if(
     model: VisionModel, place: Workplace, photo: Path, mask: bytes, how: str, bank: str, layer: str, concept: str
 ) -> dict[str, Any]:
-    """Give the classes with their logits and probabilities before and after.
+    """Return the classes with their logits and probabilities before and after.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def what_if(
 
 
 def without_pixels(picture: Image.Image, inside: Mask, how: str) -> Image.Image:
-    """Give a picture whose painted pixels are its mean colour, or blurred."""
+    """Return an image whose painted pixels are its mean colour, or blurred."""
     if how == "grey":
         mean = np.asarray(picture).reshape(-1, 3).mean(axis=0).round().astype(int)
         other = Image.new("RGB", picture.size, tuple(mean.tolist()))
@@ -72,12 +72,12 @@ def without_pixels(picture: Image.Image, inside: Mask, how: str) -> Image.Image:
 def without_concept(
     model: VisionModel, bank: ConceptBank, layer: str, concept: str, picture: Image.Image, inside: Mask
 ) -> torch.Tensor:
-    """Give the logits, float64 `(classes,)`, once a concept is taken out where it is painted.
+    """Return the logits, float64 `(classes,)`, once a concept is taken out where it is painted.
 
     Raises
     ------
     Refusal
-        If it is not known which part of a picture the network sees, or the layer has not two axes of places.
+        If it is not known which part of an image the network sees, or the layer has not two axes of locations.
     MismatchError, LayerError, OptionError
         If the bank is of another model, or has no such layer or concept.
     """
@@ -106,7 +106,7 @@ def without_concept(
 
 
 def _classes(model: VisionModel, before: torch.Tensor, after: torch.Tensor) -> list[dict[str, Any]]:
-    """Tell of the likeliest classes, before or after."""
+    """Describe the likeliest classes, before or after."""
     order = torch.maximum(before.softmax(0), after.softmax(0)).argsort(descending=True)[:SHOWN].tolist()
     chances = before.softmax(0).tolist(), after.softmax(0).tolist()
     return [

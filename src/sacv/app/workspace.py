@@ -1,7 +1,7 @@
 """The folder of what was made: ordinary files, which the command line reads, and the whole state of the app.
 
 photos/NAME                  photos, as they were given
-sets/SET/NAME                guidance images, random images, photos to paste into
+sets/SET/NAME                concept images, random images, photos to paste into
 masks/CONCEPT.json           painted regions of photos, in COCO form
 drafts/CONCEPT/              banks of one concept that were fitted and not yet saved
 banks/NAME/                  banks
@@ -60,15 +60,15 @@ class Workplace:
             raise StorageError(f"{folder} cannot be made ({error.strerror}); name another with --folder") from error
 
     def photo(self, name: str) -> Path:
-        """Give a photo's path."""
+        """Return a photo's path."""
         return within(self.photos, name)
 
     def named_set(self, name: str) -> Path:
-        """Give the folder of a set."""
+        """Return the folder of a set."""
         return within(self.sets, name)
 
     def new_set(self, name: str) -> Path:
-        """Give the folder of a set, made where it is missing."""
+        """Return the folder of a set, made where it is missing."""
         folder = self.sets / tidy(name)
         if not folder.exists():
             require_room(self.sets, self.limits.sets)
@@ -76,15 +76,15 @@ class Workplace:
         return within(self.sets, folder.name)
 
     def delete_set(self, name: str) -> None:
-        """Remove a set with its pictures."""
+        """Remove a set with its images."""
         shutil.rmtree(self.named_set(name))
 
     def painted(self, concept: str) -> Painted:
-        """Give the masks of a concept."""
+        """Return the masks of a concept."""
         return Painted(self.masks / f"{_name(concept)}.json", concept)
 
     def new_painted(self, concept: str) -> Painted:
-        """Give the masks of a concept that may be new."""
+        """Return the masks of a concept that may be new."""
         painted = self.painted(concept)
         if not painted.path.exists():
             require_room(self.masks, self.limits.sets)
@@ -99,7 +99,7 @@ class Workplace:
         return ConceptBank.load(self.bank_folder(name))
 
     def bank_folder(self, name: str) -> Path:
-        """Give the folder of a bank: of a draft, of one that was saved, or the one given."""
+        """Return the folder of a bank: of a draft, of one that was saved, or the one given."""
         if name.startswith(DRAFT):
             return within(self.drafts, name.removeprefix(DRAFT))
         if self.given is not None and name == self.given_name and not (self.banks / name).exists():
@@ -107,11 +107,11 @@ class Workplace:
         return within(self.banks, name)
 
     def draft(self, concept: str) -> Path:
-        """Give the folder for a draft."""
+        """Return the folder for a draft."""
         return self.drafts / _name(concept)
 
     def saved(self, name: str) -> Path:
-        """Give the folder of a saved bank, which may be new."""
+        """Return the folder of a saved bank, which may be new."""
         return self.banks / _name(name)
 
     @property
@@ -126,11 +126,11 @@ class Workplace:
         return [*dict.fromkeys([*given, *saved]), *(DRAFT + path.name for path in _listed(self.drafts))]
 
     def explanation(self, number: str) -> Path:
-        """Give the folder of an explanation."""
+        """Return the folder of an explanation."""
         return within(self.explanations, number)
 
     def new_explanation(self, title: str) -> Path:
-        """Give a folder for another explanation; where there are too many, the oldest makes way."""
+        """Return a folder for another explanation; where there are too many, the oldest makes way."""
         listed = self.explanation_names()
         for old in listed[: max(len(listed) + 1 - self.limits.explanations, 0)]:
             shutil.rmtree(self.explanations / old)
@@ -164,7 +164,7 @@ def listed(folder: Path) -> list[str]:
 
 
 def rendition(path: Path, side: int) -> bytes:
-    """Give a picture for the browser: upright, as JPEG, no side longer than `side` pixels."""
+    """Return an image for the browser: upright, as JPEG, no side longer than `side` pixels."""
     picture = read_picture(path)
     picture.thumbnail((side, side), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Between a bank's objects and the named arrays of its files."""
+"""Convert the objects of a bank to the named arrays of its files, and back."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ IMAGE_SCORES = ("directions", "scores", "fold", "shows", "group")
 
 
 def null_name(cav: CAV) -> str:
-    """Name the null of a CAV by its content, so that concepts that share one share its arrays."""
+    """Return the array name of the null CAVs. It depends on their content, so that concepts can share the arrays."""
     return f"{cav.layer}/null/{hash_of(cav.null)}"
 
 
 def hash_of(drawn: DrawnCAVs) -> str:
-    """Give a short name made of the content."""
+    """Return a short hash of the content."""
     return hashlib.sha256(drawn.vectors.tobytes() + drawn.thresholds.tobytes()).hexdigest()[:16]
 
 
 def pack_cavs(cavs: Sequence[CAV]) -> dict[str, Array]:
-    """Give the arrays of CAVs."""
+    """Return the arrays of CAVs."""
     arrays: dict[str, Array] = {}
     for cav in cavs:
         name = f"{cav.layer}/{cav.concept}"
@@ -46,24 +46,24 @@ def pack_cavs(cavs: Sequence[CAV]) -> dict[str, Array]:
             arrays[f"{name}/detector"] = cav.own_detector
         if cav.image_scores is not None:
             arrays |= {f"{name}/image_scores/{what}": getattr(cav.image_scores, what) for what in IMAGE_SCORES}
-        named = {f"{name}/runs": cav.runs, null_name(cav): cav.null, f"{name}/dealt": cav.dealt}
-        for place, drawn in named.items():
+        named = {f"{name}/runs": cav.runs, null_name(cav): cav.null, f"{name}/dealt": cav.permuted}
+        for prefix, drawn in named.items():
             if drawn is not None:
-                arrays |= _pack_drawn(place, drawn)
+                arrays |= _pack_drawn(prefix, drawn)
     return arrays
 
 
-def _pack_drawn(place: str, drawn: DrawnCAVs) -> dict[str, Array]:
+def _pack_drawn(prefix: str, drawn: DrawnCAVs) -> dict[str, Array]:
     arrays = {
-        f"{place}/vectors": drawn.vectors,
-        f"{place}/thresholds": drawn.thresholds,
-        f"{place}/separations": drawn.separations,
+        f"{prefix}/vectors": drawn.vectors,
+        f"{prefix}/thresholds": drawn.thresholds,
+        f"{prefix}/separations": drawn.separations,
     }
-    return arrays if drawn.spreads is None else arrays | {f"{place}/spreads": drawn.spreads}
+    return arrays if drawn.spreads is None else arrays | {f"{prefix}/spreads": drawn.spreads}
 
 
 def unpack_cavs(bank: Mapping[str, Any], arrays: Mapping[str, Array], channels: Mapping[str, int]) -> tuple[CAV, ...]:
-    """Give the CAVs of legal labels (`sacv.cav.labels`) and of arrays; a fault in these is a ValueError."""
+    """Return the CAVs from labels checked by `sacv.cav.labels` and arrays. Invalid arrays raise ValueError."""
     labels, runs, chance = bank["cavs"], (bank["runs"] - 1,), (0, bank["nulls"])
     nulls = {entry["null"]: _drawn(entry["null"], arrays, channels[entry["layer"]], chance) for entry in labels}
     found = []
@@ -103,7 +103,7 @@ def _array(
     below: float = np.inf,
     ascending: bool = False,
 ) -> Array:
-    """Give an array that is what it must be; None in `shape` stands for any length."""
+    """Return the named array after checking its shape, dtype and range. None in `shape` means any length."""
     if name not in arrays:
         raise ValueError(f"{name} is missing")
     array = arrays[name]
@@ -117,7 +117,7 @@ def _array(
     if len(wrong):
         limits = "" if least == -np.inf else f" of at least {least:g}"
         limits += "" if below == np.inf else f" and below {below:g}"
-        raise ValueError(f"{name} holds {wrong[0]}, not finite numbers{limits} alone")
+        raise ValueError(f"{name} holds {wrong[0]}; its values must be finite numbers{limits}")
     if ascending and np.any(array[1:] < array[:-1]):
         raise ValueError(f"{name} is not ascending")
     return array
@@ -131,32 +131,31 @@ def _direction(name: str, arrays: Mapping[str, Array], channels: int) -> Array:
 
 
 def _presence(name: str, label: Mapping[str, Any] | None, arrays: Mapping[str, Array], channels: int) -> Presence:
-    if label is None:  # a bank from before there was such a mask
+    if label is None:  # older banks have no presence mask
         return Presence.without(NONE)
-    pictures, offered, negatives = label["kind"] in (GIVEN, HELD_OUT), label["offered"], label.get("negatives", 0)
+    has_images, offered, negatives = label["kind"] in (GIVEN, HELD_OUT), label["offered"], label.get("negatives", 0)
     if name not in arrays and not offered:
         return Presence.without(label["kind"])
     maxima = _array(name, arrays, (None,), np.float32, ascending=True)
-    if not pictures or offered < len(maxima) + negatives:
+    if not has_images or offered < len(maxima) + negatives:
         raise ValueError(
-            f"{name} is of {len(maxima) + negatives} pictures, and bank.json tells of {offered} of kind "
-            f"{label['kind']!r}"
+            f"{name} is of {len(maxima) + negatives} images, but bank.json lists {offered} of kind {label['kind']!r}"
         )
     direction = f"{name}_direction"
     if not negatives and direction in arrays:
-        raise ValueError(f"{direction} is there, and bank.json tells of no pictures that gave it")
+        raise ValueError(f"{direction} exists, but bank.json lists no hard negatives")
     learned = _direction(direction, arrays, channels) if negatives else None
     shares = f"{name}_shares"
     shared = _shares(shares, arrays, len(maxima)) if shares in arrays else None
     return Presence(maxima, label["kind"], offered, negatives, learned, shared)
 
 
-def _shares(name: str, arrays: Mapping[str, Array], pictures: int) -> Array:
-    found = _array(name, arrays, (pictures,), np.float64, least=0, below=1 + 1e-12)
+def _shares(name: str, arrays: Mapping[str, Array], images: int) -> Array:
+    found = _array(name, arrays, (images,), np.float64, least=0, below=1 + 1e-12)
     whole = float(found.sum())
     if np.any(found == 0) or abs(whole - max(round(whole), 1)) > 1e-6:
         raise ValueError(
-            f"{name} holds {found.min()} and sums to {whole}, not shares of groups that sum to their number"
+            f"{name} holds {found.min()} and sums to {whole}; shares of groups are above 0 and sum to a whole number"
         )
     return found
 
@@ -164,9 +163,9 @@ def _shares(name: str, arrays: Mapping[str, Array], pictures: int) -> Array:
 def _drawn(name: str, arrays: Mapping[str, Array], channels: int, counts: Sequence[int]) -> DrawnCAVs:
     vectors = _array(f"{name}/vectors", arrays, (None, channels), np.float64)
     if len(vectors) not in counts:
-        raise ValueError(f"{name} has {len(vectors)} CAVs, and by bank.json {' or '.join(map(str, counts))}")
+        raise ValueError(f"{name} has {len(vectors)} CAVs, but bank.json lists {' or '.join(map(str, counts))}")
     lengths = np.linalg.norm(vectors, axis=1)
-    if np.any((np.abs(lengths - 1) > 1e-9) & (lengths != 0)):  # zeros are evidence of nothing
+    if np.any((np.abs(lengths - 1) > 1e-9) & (lengths != 0)):  # a zero vector: the permuted sets do not differ
         raise ValueError(f"{name}/vectors has norms of {lengths.min()} to {lengths.max()}, not 1")
     count = (len(vectors),)
     return DrawnCAVs(
@@ -196,7 +195,7 @@ def _image_scores(
         label["left_out"],
     )
     if found.shows.all() or not found.shows.any():
-        raise ValueError(f"{name}/shows is the same for all pictures, where some must show the concept and some not")
+        raise ValueError(f"{name}/shows is the same for all images; some must show the concept and some must not")
     return found
 
 
@@ -208,7 +207,7 @@ def _quality(fields: Mapping[str, Any]) -> Quality:
 
 
 def pack_statistics(name: str, found: SetStatistics) -> dict[str, Array]:
-    """Give the arrays of what a layer says of a set."""
+    """Return the arrays of the statistics of a set at a layer."""
     upper = np.triu_indices(found.folds[0].channels)
     return {
         f"{name}/count": np.array([part.count for part in found.folds]),
@@ -225,7 +224,7 @@ def pack_statistics(name: str, found: SetStatistics) -> dict[str, Array]:
 def unpack_statistics(
     name: str, arrays: Mapping[str, Array], channels: int, images: int | None = None
 ) -> SetStatistics:
-    """Undo `pack_statistics`, of so many units if that is known; a fault in the arrays is a ValueError."""
+    """Undo `pack_statistics`. `images` is the expected number of units. Invalid arrays raise ValueError."""
     upper = np.triu_indices(channels)
     counts = _array(f"{name}/count", arrays, (None,), np.floating, least=0)
     if not counts.any():
@@ -237,22 +236,22 @@ def unpack_statistics(
         scatter = np.zeros((channels, channels))
         scatter[upper] = triangle
         folds.append(Moments(float(count), mean, scatter + np.triu(scatter, 1).T))
-    seen = unpack_means(name, arrays, channels, images)
+    units = unpack_means(name, arrays, channels, images)
     vectors = _array(f"{name}/sample_vectors", arrays, (None, channels), np.floating)
     return SetStatistics(
         tuple(folds),
-        _array(f"{name}/image_fold", arrays, (len(seen.means),), np.integer, least=0, below=len(folds)),
-        seen,
+        _array(f"{name}/image_fold", arrays, (len(units.means),), np.integer, least=0, below=len(folds)),
+        units,
         LocationSample(
             vectors,
-            _array(f"{name}/sample_image", arrays, (len(vectors),), np.integer, least=0, below=len(seen.means)),
+            _array(f"{name}/sample_image", arrays, (len(vectors),), np.integer, least=0, below=len(units.means)),
             _array(f"{name}/sample_weights", arrays, (len(vectors),), np.floating, least=0),
         ),
     )
 
 
 def pack_means(name: str, images: ImageMeans) -> dict[str, Array]:
-    """Give the arrays of the means of units of images."""
+    """Return the arrays of the means of units."""
     return {
         f"{name}/image_means": images.means,
         f"{name}/image_weights": images.weights,
@@ -261,10 +260,10 @@ def pack_means(name: str, images: ImageMeans) -> dict[str, Array]:
 
 
 def unpack_means(name: str, arrays: Mapping[str, Array], channels: int, images: int | None) -> ImageMeans:
-    """Undo `pack_means`, of so many units if that is known; a fault in the arrays is a ValueError."""
+    """Undo `pack_means`. `images` is the expected number of units. Invalid arrays raise ValueError."""
     means = _array(f"{name}/image_means", arrays, (images, channels), np.float64)
     weights = _array(f"{name}/image_weights", arrays, (len(means),), np.float64, least=0)
     sizes = f"{name}/image_sizes"
-    if sizes not in arrays:  # a bank from before images were joined to units
+    if sizes not in arrays:  # older banks have one image for each unit
         return ImageMeans.single(means, weights)
     return ImageMeans(means, weights, _array(sizes, arrays, (len(means),), np.int64, least=1))

@@ -1,20 +1,20 @@
-"""`ConceptBank`: CAVs on disk, with what they were made from.
+"""`ConceptBank`: CAVs with their statistics, quality figures and sources, in memory and on disk.
 
 A bank is a folder:
 
 `bank.json`
-    Model, layers, sets of images, solver, figures of each CAV, `format_version`, checksums.
+    Model, layers, sets of images, solver, quality figures of each CAV, `format_version`, checksums.
 `cavs.safetensors`
-    `LAYER/CONCEPT`: float64 `(channels,)`; beside it `LAYER/CONCEPT/evidence`, `LAYER/CONCEPT/presence` (what pictures
-    without the concept reach), `LAYER/CONCEPT/presence_shares` where these are of groups, and, where it is not the
-    detector, `LAYER/CONCEPT/presence_direction`; `LAYER/CONCEPT/image_scores/` with `directions`, `scores`, `fold`,
-    `shows` and `group` of the pictures of a table (`sacv.cav.image_scores`); and the vectors
-    and thresholds of its random runs, of its deals and of its null, which concepts of as many images share.
+    `LAYER/CONCEPT`: the CAV, float64 `(channels,)`. `LAYER/CONCEPT/evidence`; `LAYER/CONCEPT/presence` (the maxima that
+    calibrate the presence mask), with groups `LAYER/CONCEPT/presence_shares`, and `LAYER/CONCEPT/presence_direction` if
+    it is not the detector; `LAYER/CONCEPT/image_scores/` with `directions`, `scores`, `fold`, `shows` and `group` for
+    concepts from tables (`sacv.cav.image_scores`). Vectors, thresholds and separations of the random runs (`runs`), the
+    permuted CAVs (`dealt`) and the null CAVs, which concepts with the same number of images share.
 `moments.safetensors`
     For each layer and set (`LAYER/concept/NAME`, `LAYER/rest/NAME`, `LAYER/random`): `count`, `mean` and the upper
-    triangle of the scatter of each fold; the mean, weight and fold of each image; a sample of locations. The pool's
-    means as seen through the masks of a concept are `LAYER/seen-through/NAME`; what is taken of textures in context,
-    `LAYER/pasted/concept/NAME` and `LAYER/pasted/random`.
+    triangle of the scatter of each fold; the mean, weight and fold of each image; a sample of locations.
+    `LAYER/seen-through/NAME`: means of the random images under the masks of a concept. `LAYER/pasted/concept/NAME` and
+    `LAYER/pasted/random`: statistics of pasted textures.
 """
 
 from __future__ import annotations
@@ -32,7 +32,16 @@ from sacv.cav.arrays import (
     pack_cavs,
     unpack_cavs,
 )
-from sacv.cav.bank_files import FORMAT_VERSION, KIND, NO_SET, LayerShape, damage_told, labels_of, moments_of, parts_of
+from sacv.cav.bank_files import (
+    FORMAT_VERSION,
+    KIND,
+    NO_SET,
+    LayerShape,
+    damage_as_error,
+    labels_of,
+    moments_of,
+    parts_of,
+)
 from sacv.cav.checksums import CAVS, LABELS, MOMENTS, require_whole, with_checksums
 from sacv.cav.context import BankContext
 from sacv.cav.contrast import Contrast, contrast, pool_key
@@ -58,41 +67,36 @@ MARKER = LABELS
 class ConceptBank:
     """The CAVs of concepts at layers of one model.
 
-    Made by `sacv.fit`; see there.
+    Create a bank with `sacv.fit`, or read one with `ConceptBank.load`.
 
     Parameters
     ----------
     model
         Spec, kind, fingerprint, transform, window, precision and class names of the model.
     layers
-        Shape of each layer.
+        Layout, grid and number of channels of each layer.
     sets
-        The sets of images, the random one last.
+        The sets of the concepts, followed by the random set.
     solver
         Name and parameters of the solver.
-    seed, folds
-        As given to `fit`.
-    locations
-        Locations sampled from each image.
-    runs, nulls
-        How many CAVs are drawn.
+    seed, folds, locations, runs, nulls
+        Parameters of `fit`.
     cavs
-        One for each layer and concept.
+        The CAVs, one for each layer and concept.
     statistics
-        By layer and set (`BankSet.key`).
+        Statistics by layer and set (`BankSet.key`).
     seen_through
-        By layer and concept of marked regions (`BankSet.key`): the pool's means under its masks.
+        By layer and concept with regions (`BankSet.key`): means of the random images under its masks.
     rests
-        The random set of its own of each concept that has one: what is not marked of its photos, or the other rows of
-        its table.
+        The rests: for a concept with regions the area outside them, for a concept from a table the other rows.
     absent
-        The pictures that calibrate the mask of presence; they stand in none of the sets.
+        The images that calibrate the presence mask; they are in no other set.
     context
-        How textures were seen as parts of photos, if they were.
+        Context photos and the decisions about pasted textures; None without a context.
     pasted
-        By layer and set, what is taken of that (`sacv.cav.context`).
+        Statistics of the pasted textures by layer and set (`sacv.cav.context`).
     within
-        The masks that all pictures were taken within, if they were.
+        Summary of the masks of a fit within masks; None without masks.
     """
 
     model: Mapping[str, Any]
@@ -124,21 +128,21 @@ class ConceptBank:
         return html_table(self.quality())
 
     def quality(self) -> pd.DataFrame:
-        """Give a row for each layer and concept: how good its CAV is on held-out images.
+        """Return the quality figures on held-out images, with a row for each layer and concept.
 
         Columns
         -------
         layer, concept
         auroc, low, high
-            Over locations, with its 95 % interval over images.
+            AUROC over locations, with its 95 % interval over images.
         image_auroc, accuracy
             AUROC over images; balanced accuracy over locations.
         images, random_images
-            How many it was fitted on.
+            Number of concept images and of random images.
         mask_of_presence
-            Whether it is calibrated.
+            Whether the presence mask is calibrated.
         weak
-            In which ways the CAV is below the bars; empty where it is not.
+            The quality thresholds that the CAV is below, in words; empty if there are none.
         """
         import pandas as pd
 
@@ -167,14 +171,14 @@ class ConceptBank:
         return [entry.concept for entry in self.sets if entry.concept is not None]
 
     def cav(self, layer: str, concept: str) -> CAV:
-        """Give the CAV of a concept at a layer.
+        """Return the CAV of a concept at a layer.
 
         Raises
         ------
         LayerError
-            If the bank does not know the layer.
+            If the bank does not have the layer.
         OptionError
-            If the bank does not know the concept.
+            If the bank does not have the concept.
         """
         if layer not in self.layers:
             raise LayerError(f"the bank has no layer {layer!r}; it has {', '.join(self.layers)}")
@@ -184,7 +188,7 @@ class ConceptBank:
         raise OptionError(f"the bank has no concept {concept!r}; it has {', '.join(self.concepts)}")
 
     def random(self, layer: str, concept: str) -> SetStatistics:
-        """Give what a concept is told from at a layer: its random set, weighted (`sacv.cav.contrast`).
+        """Return the weighted statistics of the random set of a concept at a layer (`sacv.cav.contrast`).
 
         Raises
         ------
@@ -194,7 +198,7 @@ class ConceptBank:
         return self.against(layer, concept).statistics
 
     def against(self, layer: str, concept: str) -> Contrast:
-        """Give what a concept is told from at a layer, with its images.
+        """Return the random set of a concept at a layer, with its images.
 
         Raises
         ------
@@ -209,7 +213,7 @@ class ConceptBank:
         return known[layer, concept]
 
     def pool(self, layer: str, concept: str) -> SetStatistics:
-        """Give what the null and the deals of a concept are drawn from at a layer.
+        """Return the statistics that null and permuted CAVs of a concept are drawn from at a layer.
 
         Raises
         ------
@@ -222,31 +226,31 @@ class ConceptBank:
 
     @cached_property
     def hashes(self) -> frozenset[str]:
-        """The first 16 digits of the SHA-256 of each image that it was made from."""
+        """The first 16 digits of the SHA-256 of each image of the bank."""
         return frozenset[str]().union(*(entry.hashes for entry in (*self.sets, *self.rests, self.absent)))
 
     def made_from(self, digest: str) -> bool:
-        """Tell whether an image, by its SHA-256, is among those that the bank was fitted or calibrated on."""
+        """Return whether the bank was fitted or calibrated on an image, given by its SHA-256."""
         return digest[:DIGITS] in self.hashes
 
     @property
     def reading(self) -> Reading:
-        """How the CAVs are read."""
+        """Activation preprocessing of the CAVs."""
         return Reading.described(self.solver)
 
     @property
     def normalised(self) -> bool:
-        """Whether the CAVs are read on activations divided by their L2 norm."""
+        """Whether activations are divided by their L2 norm."""
         return self.reading.normalised
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over the labels and the arrays of the CAVs: what an explanation or a search depends on."""
+        """SHA-256 of everything in the bank that an explanation or a search depends on."""
         labels = json.dumps(labels_of(self), sort_keys=True)
         return hashlib.sha256((labels + digest_of(pack_cavs(self.cavs))).encode()).hexdigest()
 
     def require(self, model: VisionModel) -> None:
-        """Check that the bank was made with this model.
+        """Check that the bank was fitted with this model.
 
         Raises
         ------
@@ -257,19 +261,19 @@ class ConceptBank:
         if mine["kind"] != other["kind"] or mine["fingerprint"] != other["fingerprint"]:
             same = "the same kind of network with other weights" if mine["kind"] == other["kind"] else other["kind"]
             raise MismatchError(
-                f"the bank was made with {mine['kind']} (fingerprint {mine['fingerprint'][:12]}), but this model is "
-                f"{same} (fingerprint {other['fingerprint'][:12]}); directions mean nothing in another model: "
+                f"the bank was fitted with {mine['kind']} (fingerprint {mine['fingerprint'][:12]}), but this model is "
+                f"{same} (fingerprint {other['fingerprint'][:12]}); a CAV is valid for one model only: "
                 "fit a bank with this one"
             )
         if mine["transform"] is not None and other["transform"] is not None and mine["transform"] != other["transform"]:
             raise MismatchError(
-                f"the bank was made with the transform {mine['transform']}, but this model has {other['transform']}; "
-                "use the bank's, or fit a bank with this one"
+                f"the bank was fitted with the transform {mine['transform']}, but this model has {other['transform']}; "
+                "use the transform of the bank, or fit a bank with this one"
             )
         if self.window != model.window:
             raise MismatchError(
-                f"the bank was made with {_window_told(self.window)}, but this model has {_window_told(model.window)}; "
-                "use the bank's (leave out --window), or fit a bank with this one"
+                f"the bank was fitted with {_window_text(self.window)}, the model has {_window_text(model.window)}; "
+                "use the window of the bank (leave out --window), or fit a bank with this one"
             )
         if self.precision != model.precision:
             warnings.warn(
@@ -281,7 +285,7 @@ class ConceptBank:
 
     @property
     def window(self) -> Window | None:
-        """The window that files were read with; none where each file's own was taken."""
+        """The window that files were read with; None if the window of each file was used."""
         fields = self.model.get("window")  # older banks have none
         return None if fields is None else Window.from_json(fields)
 
@@ -292,12 +296,12 @@ class ConceptBank:
 
     @property
     def transform(self) -> ImageTransform | None:
-        """The transform that the bank was made with, if it was an `ImageTransform`."""
+        """The transform of the model, if it was an `ImageTransform`; otherwise None."""
         fields = self.model["transform"]
         return None if fields is None else ImageTransform.from_json(fields)
 
     def save(self, folder: str | Path) -> None:
-        """Write the bank as a folder; one that was there survives any failure.
+        """Write the bank to a folder. A failure leaves an existing bank unchanged.
 
         Raises
         ------
@@ -319,22 +323,22 @@ class ConceptBank:
         Raises
         ------
         CorruptFileError
-            If it is no bank, damaged, incomplete or of an unknown version.
+            If the folder is not a bank, or the bank is damaged, incomplete or of an unknown version.
         """
         folder = Path(folder)
         labels = read_json(folder / MARKER, kind=KIND, format_version=FORMAT_VERSION)
-        with damage_told(folder / MARKER):
+        with damage_as_error(folder / MARKER):
             check_labels(labels)
         channels = {name: shape["channels"] for name, shape in labels["layers"].items()}
         vectors = read_arrays(folder / CAVS)
-        with damage_told(folder / CAVS):
+        with damage_as_error(folder / CAVS):
             cavs = unpack_cavs(labels, vectors, channels)
         arrays = read_arrays(folder / MOMENTS)
-        with damage_told(folder / MOMENTS):
+        with damage_as_error(folder / MOMENTS):
             found = cls(**parts_of(labels, cavs, arrays))
-        require_whole(labels, folder)  # last, for the checks above say which value is wrong
+        require_whole(labels, folder)  # last, since the checks above name the value that is wrong
         return found
 
 
-def _window_told(window: Window | None) -> str:
+def _window_text(window: Window | None) -> str:
     return "each file's own window" if window is None else f"the window {window}"

@@ -1,4 +1,4 @@
-"""What the files of a bank hold: from a bank to labels and arrays, and back."""
+"""Convert a bank to the JSON fields and the arrays of its files, and back."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NO_SET = BankSet(None, ())
 
 @dataclass(frozen=True)
 class LayerShape:
-    """What a layer looked like when the bank was made."""
+    """Layout, grid and number of channels of a layer."""
 
     layout: str
     grid: tuple[int, ...]
@@ -42,7 +42,7 @@ class LayerShape:
 
 
 def labels_of(bank: ConceptBank) -> dict[str, Any]:
-    """Give what the label file of a bank holds, but for its checksums."""
+    """Return the content of `bank.json` without its checksums."""
     return {
         "kind": KIND,
         "format_version": FORMAT_VERSION,
@@ -81,7 +81,7 @@ def labels_of(bank: ConceptBank) -> dict[str, Any]:
 
 
 def moments_of(bank: ConceptBank) -> dict[str, Array]:
-    """Give the named arrays of a bank's statistics."""
+    """Return the named arrays of the statistics of a bank."""
     arrays: dict[str, Array] = {}
     for (layer, key), found in bank.statistics.items():
         if key == RANDOM or found is not bank.statistics[layer, RANDOM]:  # a rest may be the random set itself
@@ -94,7 +94,7 @@ def moments_of(bank: ConceptBank) -> dict[str, Array]:
 
 
 def parts_of(labels: Mapping[str, Any], cavs: tuple[CAV, ...], arrays: Mapping[str, Array]) -> dict[str, Any]:
-    """Give the fields of a bank from its label file, its CAVs and its arrays."""
+    """Return the fields of a `ConceptBank` from `bank.json`, its CAVs and its arrays."""
     layers = {
         name: LayerShape(shape["layout"], tuple(shape["grid"]), shape["channels"])
         for name, shape in labels["layers"].items()
@@ -109,7 +109,7 @@ def parts_of(labels: Mapping[str, Any], cavs: tuple[CAV, ...], arrays: Mapping[s
         for entry in (*sets, *rests)
         if not (entry.rest and entry.images == sets[-1].images and f"{layer}/{entry.key}/count" not in arrays)
     }
-    for layer in layers:  # such a rest is the random set itself
+    for layer in layers:  # the remaining rests are the random set itself
         for entry in rests:
             statistics.setdefault((layer, entry.key), statistics[layer, RANDOM])
     return dict(
@@ -144,14 +144,14 @@ def parts_of(labels: Mapping[str, Any], cavs: tuple[CAV, ...], arrays: Mapping[s
 
 
 @contextmanager
-def damage_told(file: Path) -> Iterator[None]:
-    """Turn what is wrong with the contents of a file into the one error."""
+def damage_as_error(file: Path) -> Iterator[None]:
+    """Raise CorruptFileError for invalid content of a file."""
     try:
-        with np.errstate(over="ignore", invalid="ignore"):  # of values that are refused
+        with np.errstate(over="ignore", invalid="ignore"):  # the checks refuse such values
             yield
     except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise CorruptFileError(
-            f"{file} is of a damaged bank: {error}; restore the file as it was, or fit the bank again"
+            f"{file} belongs to a damaged bank: {error}; restore the original file, or fit the bank again"
         ) from error
 
 

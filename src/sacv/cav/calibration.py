@@ -1,4 +1,4 @@
-"""Which pictures calibrate the mask of presence, and what they reach; see `sacv.cav.presence`."""
+"""Choose the images that calibrate the presence mask, and compute their maxima (`sacv.cav.presence`)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from sacv.concepts import (
     ImageItem,
     ImageSet,
     Source,
-    agreeing,
+    count_units,
     image_set,
-    independent,
     shared_images,
     with_groups,
+    with_shared_groups,
     without_repeats,
 )
 from sacv.concepts.groups import Rule
@@ -32,26 +32,26 @@ from sacv.errors import ImageSetError
 from sacv.model import Window
 
 MOST_VALUES = 2**27
-"""Values of activation kept until the CAVs are known, over all layers and pictures: 512 MiB in float32."""
+"""Maximum number of activation values in memory, over all layers and images: 512 MiB in float32."""
 
 MOST_HELD_OUT = 100
-"""Random images or groups held out at most."""
+"""Maximum number of random images or groups that are held out."""
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Pictures that are used for nothing but the mask of presence.
+    """Images that calibrate the presence mask and are used for nothing else.
 
     Parameters
     ----------
     kind
-        Where they come from; see `Presence`.
+        Source of the images; see `Presence`.
     images
-        The pictures.
+        The images.
     repeats
-        Names of each one left out because it was given twice, and of that one.
+        Name of each duplicate that was left out, and of the image that it repeats.
     offered
-        How many there were before some were left out for memory.
+        Number of images before the memory limit was applied.
     """
 
     kind: str
@@ -61,20 +61,20 @@ class Calibration:
 
     @property
     def groups(self) -> int:
-        """Number of groups, a picture without one counting as one."""
-        return independent(self.images)
+        """Number of groups. An image without a group counts as one."""
+        return count_units(self.images)
 
     def within(self, values: int) -> Calibration:
-        """Keep as many as memory allows where each gives so many values of activation; which, their content decides."""
+        """Return the images that fit into memory, chosen by hash; `values` is the number of activations of one."""
         keys = content_keys(self.images.items)
         order = sorted(zip(keys, (item.digest for item in self.images), strict=True))
         least = {digest for _, digest in order[: max(MOST_VALUES // max(values, 1), 1)]}
-        kept = tuple(item for item in self.images if item.digest in least)
-        return replace(self, images=replace(self.images, items=kept), offered=len(self.images))
+        chosen = tuple(item for item in self.images if item.digest in least)
+        return replace(self, images=replace(self.images, items=chosen), offered=len(self.images))
 
 
 def none() -> Calibration:
-    """Give no pictures."""
+    """Return a calibration without images."""
     return Calibration(NONE, ImageSet("absent", ()))
 
 
@@ -86,12 +86,12 @@ def given(
     window: Window | None = None,
     rule: Rule | None = None,
 ) -> Calibration:
-    """Take pictures that the user says show none of the concepts.
+    """Read the absent images that the user gives.
 
     Raises
     ------
     ImageSetError
-        If one stands in another set too, or has no group where there is a rule, or one that stands in another set.
+        If an image or its group is in another set too, or an image has no group although there is a group rule.
     """
     if isinstance(source, Sequence) and not isinstance(source, str) and len(source) == 0:
         return none()
@@ -99,29 +99,29 @@ def given(
     for other in others:
         if shared := shared_images(images, other):
             raise ImageSetError(
-                f"the absent pictures and {other.name!r} share {shared}; what calibrates the mask of presence must "
-                "stand in no other set: take them out of one of the two"
+                f"the absent images and {other.name!r} share {shared}; images that calibrate the presence mask must "
+                "be in no other set: remove them from one of the two"
             )
     if rule is not None:
         images = replace(images, items=with_groups(images.items, rule))
-    agreeing([images.items])
+    with_shared_groups([images.items])
     for other in others:
         groups = {item.group for item in other if item.group is not None}
         if shared_groups := sorted({item.group for item in images if item.group in groups}, key=str):
             raise ImageSetError(
-                f"the absent pictures and {other.name!r} share {len(shared_groups)} groups "
-                f"({', '.join(map(str, shared_groups[:3]))}); the mask of presence is calibrated for pictures of new "
-                "groups: take these groups out of one of the two"
+                f"the absent images and {other.name!r} share {len(shared_groups)} groups "
+                f"({', '.join(map(str, shared_groups[:3]))}); the presence mask is calibrated for images of new "
+                "groups: remove these groups from one of the two"
             )
     return Calibration(GIVEN, images, repeats)
 
 
 def held_out(random: ImageSet, elsewhere: Set[str | None] = frozenset()) -> tuple[Calibration, ImageSet]:
-    """Part the random images into those held out, if they are enough, and the rest; their content decides which.
+    """Split the random images into a held-out part, chosen by hash, and the others. Small sets are not split.
 
-    Groups are held out as a whole, and none of those that stand `elsewhere`.
+    Groups are held out as a whole, except those in `elsewhere`.
     """
-    count = independent(random)
+    count = count_units(random)
     if count < POOL:
         return none(), random
     legal = tuple(item for item in random if item.group is None or item.group not in elsewhere)
@@ -134,14 +134,14 @@ def held_out(random: ImageSet, elsewhere: Set[str | None] = frozenset()) -> tupl
 
 
 def _some(items: Sequence[ImageItem], count: int) -> tuple[ImageItem, ...]:
-    """Give the items of so many groups, in their order: those whose hashes are least."""
+    """Return the items of `count` groups, those with the smallest hashes, in their order."""
     keys = content_keys(items)
     least = set(sorted(set(keys))[:count])
     return tuple(item for item, key in zip(items, keys, strict=True) if key in least)
 
 
 def content_keys(items: Sequence[ImageItem]) -> list[str]:
-    """Give what tells the groups apart, by their content: the least hash of their pictures."""
+    """Return a key for each item that depends on content alone: the smallest hash of the images of its group."""
     least: dict[str, str] = {}
     for item in items:
         if item.group is not None:
@@ -157,32 +157,32 @@ def calibrated(
     problems: Mapping[tuple[str, str], Problem],
     inside: Mapping[str, Sequence[Counts]] | None = None,
 ) -> tuple[CAV, ...]:
-    """Give the CAVs with what the pictures reach.
+    """Return the CAVs with the calibration of their presence masks.
 
-    Where there are enough, some give hard negatives and the others calibrate; which, their content decides. Groups do
-    one or the other as a whole.
+    If there are enough images, some give hard negatives and the others calibrate. The choice depends on the hashes;
+    groups are never split.
 
     Parameters
     ----------
     cavs
         The CAVs.
     calibration
-        The pictures.
+        The images.
     activations
-        By layer, for each picture `(locations, channels)`, as the CAVs read them.
+        By layer, the preprocessed activations `(locations, channels)` of each image.
     grids
-        Of each layer.
+        Grid of each layer.
     problems
-        By layer and concept, what the detector was found from, where hard negatives can be added to it.
+        By layer and concept, the solver and the moments of the detector, for solvers that can use hard negatives.
     inside
-        By layer, bool `(locations,)` of each picture: the locations that count; all by default.
+        By layer, bool `(locations,)` of each image: the locations inside the mask; all by default.
 
     Raises
     ------
     ImageSetError
-        If a picture gives another number of locations than the grid has.
+        If the number of locations of an image differs from that of the grid.
     SolverError
-        If the solver finds no direction with the hard negatives.
+        If the solver cannot compute a direction with the hard negatives.
     """
     items = calibration.images.items
     groups = calibration.groups
@@ -190,38 +190,38 @@ def calibrated(
     calibrates = [item.digest in least for item in items]
     found = []
     for cav in cavs:
-        pictures = activations.get(cav.layer, ())
-        for item, cells in zip(calibration.images, pictures, strict=True):
+        images = activations.get(cav.layer, ())
+        for item, cells in zip(calibration.images, images, strict=True):
             if len(cells) != prod(grids[cav.layer]):
                 raise ImageSetError(
-                    f"{item.name} gives {len(cells)} locations at layer {cav.layer!r}, and the concepts' images "
-                    f"{prod(grids[cav.layer])}; what calibrates the mask of presence must be of the same size"
+                    f"{item.name} has {len(cells)} locations at layer {cav.layer!r}, but the concept images have "
+                    f"{prod(grids[cav.layer])}; images that calibrate the presence mask must have the same size"
                 )
-        if inside is not None and pictures:
-            pictures = [cells[counts] for cells, counts in zip(pictures, inside[cav.layer], strict=True)]
+        if inside is not None and images:
+            images = [cells[counts] for cells, counts in zip(images, inside[cav.layer], strict=True)]
         problem = problems.get((cav.layer, cav.concept))
-        hard = [cells for cells, calibrating in zip(pictures, calibrates, strict=True) if not calibrating]
+        hard = [cells for cells, calibrating in zip(images, calibrates, strict=True) if not calibrating]
         direction = sharpened(cav.detector, problem, hard) if problem is not None and hard else None
         if direction is None:
-            maxima, shares = _reached(cav.detector, items, pictures)
+            maxima, shares = _maxima(cav.detector, items, images)
             presence = Presence(maxima, calibration.kind, calibration.offered, shares=shares)
         else:
             rest = [
                 pair
-                for pair, calibrating in zip(zip(items, pictures, strict=True), calibrates, strict=True)
+                for pair, calibrating in zip(zip(items, images, strict=True), calibrates, strict=True)
                 if calibrating
             ]
-            maxima, shares = _reached(direction, [item for item, _ in rest], [cells for _, cells in rest])
+            maxima, shares = _maxima(direction, [item for item, _ in rest], [cells for _, cells in rest])
             presence = Presence(maxima, calibration.kind, calibration.offered, len(hard), direction, shares)
         found.append(replace(cav, presence=presence))
     return tuple(found)
 
 
-def _reached(
-    direction: NDArray[np.float64], items: Sequence[ImageItem], pictures: Sequence[NDArray[np.floating]]
+def _maxima(
+    direction: NDArray[np.float64], items: Sequence[ImageItem], images: Sequence[NDArray[np.floating]]
 ) -> tuple[NDArray[np.float32], NDArray[np.float64] | None]:
-    """Give the greatest evidence of each picture, ascending, and its share of its group, where groups have several."""
-    found = np.array([_greatest(direction, cells) for cells in pictures], dtype=np.float32)
+    """Return the greatest evidence of each image, ascending, and its share of its group if any group has several."""
+    found = np.array([_greatest(direction, cells) for cells in images], dtype=np.float32)
     order = np.argsort(found, kind="stable")
     keys = content_keys(items)
     counts = Counter(keys)

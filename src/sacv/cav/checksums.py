@@ -1,7 +1,7 @@
-"""Checksums of a bank's files, so that damage which leaves every value legal is found too.
+"""Checksums of the files of a bank, which detect damage that leaves every value legal.
 
-`bank.json` holds under `checksums` the SHA-256 of each file of arrays, and its own: of its content without them, in
-which the order of names and the white space do not count.
+The field `checksums` of `bank.json` holds the SHA-256 of each file of arrays, and that of `bank.json` itself without
+this field, with sorted keys and without white space.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ FILES = (LABELS, CAVS, MOMENTS)
 
 
 def with_checksums(labels: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Give labels with the checksums of themselves and of the files of arrays in a folder."""
+    """Return the labels with their own checksum and those of the files of arrays in a folder."""
     return {**labels, FIELD: {name: _found(name, labels, folder) for name in FILES}}
 
 
 def require_whole(labels: Mapping[str, Any], folder: Path) -> None:
-    """Check that no file differs from what was written; a bank from before there were checksums passes.
+    """Check that no file has changed since it was written. Older banks without checksums pass.
 
     Raises
     ------
     CorruptFileError
-        If one does.
+        If a file has changed.
     """
     recorded: Mapping[str, str] = labels.get(FIELD, {})
     for name in FILES if recorded else ():
         if recorded[name] != _found(name, labels, folder):
             raise CorruptFileError(
-                f"{folder / name} is of a damaged bank: it is not what was written (its checksum differs); restore the "
-                "file as it was, or fit the bank again"
+                f"{folder / name} belongs to a damaged bank: its checksum differs, so that its content has changed; "
+                "restore the original file, or fit the bank again"
             )
 
 
@@ -47,5 +47,5 @@ def _found(name: str, labels: Mapping[str, Any], folder: Path) -> str:
     if name != LABELS:
         with (folder / name).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    told = {name: value for name, value in labels.items() if name != FIELD}
-    return hashlib.sha256(json.dumps(told, sort_keys=True, allow_nan=False).encode()).hexdigest()
+    content = {name: value for name, value in labels.items() if name != FIELD}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()

@@ -1,10 +1,10 @@
-"""How many pictures without a concept reach as far as a new one, as a p-value.
+"""Conformal p-values: the share of images without the concept whose score is at least that of a new image.
 
-With n pictures, or groups of pictures whose members share a weight of 1, that reach m_i, and a new one that reaches m::
+With n images, or n groups whose images share a weight of 1, of scores m_i, a new image of score m has ::
 
     p(m) = (1 + sum over i of share_i [ m_i >= m ]) / (n + 1)
 
-Its interval is that of Clopper and Pearson (Biometrika 26, 1934) for the n being a sample.
+The interval of p is that of Clopper and Pearson (Biometrika 26, 1934), with the n images as a sample.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ Float64 = NDArray[np.float64]
 
 
 def reaching(reached: NDArray[np.floating], others: NDArray[np.float32], shares: Float64) -> Float64:
-    """Give the sum of the shares of the others that reach as far, float64 of the shape of `reached`.
+    """Return the sum of the shares of the other images with at least the same score, float64 of the shape of `reached`.
 
     Parameters
     ----------
     reached
-        How far new pictures or locations reach, of any shape; compared in float32.
+        Scores of new images or locations, of any shape; compared in float32.
     others, shares
-        `(n,)`: how far each of the others reaches, and its share of its group.
+        `(n,)`: score of each other image, and its share of its group.
     """
     order = np.argsort(others, kind="stable")
     above = np.append(np.cumsum(shares[order][::-1])[::-1], 0.0)
@@ -32,13 +32,13 @@ def reaching(reached: NDArray[np.floating], others: NDArray[np.float32], shares:
     return found
 
 
-def p_values(beaten: Float64, groups: int) -> Float64:
-    """Give p-values, float64, from what `reaching` gives against so many groups."""
-    return np.minimum((1 + beaten) / (groups + 1), 1.0)
+def p_values(at_least: Float64, groups: int) -> Float64:
+    """Compute p-values, float64, from the result of `reaching` and the number of groups."""
+    return np.minimum((1 + at_least) / (groups + 1), 1.0)
 
 
 def p_interval(p_value: float, groups: int) -> tuple[float, float]:
-    """Give the 95 % interval of a p-value against so many groups."""
+    """Return the 95 % interval of a p-value that is computed from a number of groups."""
     reached = p_value * (groups + 1) - 1
     low = 0.0 if reached < 1e-9 else float(beta.ppf(0.025, reached, groups - reached + 1))
     high = 1.0 if reached > groups - 1e-9 else float(beta.ppf(0.975, reached + 1, groups - reached))

@@ -1,19 +1,19 @@
-r"""Guidance in context: what a layer says of textures where they are only a part of a photo.
+r"""Textures in context: fit a concept on textures that are pasted into photos as well as on full frames.
 
-All images stand as full frames as they would without a context. Beside them, one composite for every ten images shows
-textures as regions of photos (`sacv.concepts.composites`), which costs a tenth more of the pass. What the locations of
-these regions say is *taken* into a concept's direction and its random set, with a quarter of the weight of all, at
-layers where held-out images show that it helps::
+Composites show textures as regions of photos (`sacv.concepts.composites`), one composite for every ten images. The
+locations of these regions are *taken* into the fit of a concept and its random set, with a quarter of the total weight,
+at layers where held-out images show an improvement::
 
-    as a part    B: AUROC of the concept's regions against all else of their composite, its mean over composites:
-                 higher, and the 95 % interval of the gain begins at 0.01 or more
-    full frames  A: AUROC of the concept's locations against random: not lower by more than 0.002
-    locality     P: AUROC of the concept's regions against those of random textures, along the direction that knows
-                 full frames only: P - 1/2 >= 0.55 (A - 1/2)
+    as a part    B: AUROC of the concept's regions against the rest of their composite, the mean over composites;
+                 the lower end of the 95 % interval of its gain is at least 0.01
+    full frames  A: AUROC of the concept's locations against random; its loss is at most 0.002
+    locality     P: AUROC of the concept's regions against the regions of random textures, along the direction that is
+                 fitted on full frames only; P - 1/2 >= 0.55 (A - 1/2)
 
-A layer that fails the third speaks of the whole picture at each location, as after global attention; there B rises
-though photos get worse. Where nothing is taken, a CAV is what it is without a context. The photos around the regions
-never are random locations: that raises B and lowers the AUROC on real photos. docs/solvers.md has the figures.
+A layer that fails the locality test represents the whole image at each location, as after global attention. There B
+rises although the AUROC on photos falls. If nothing is taken, the CAV is the same as without a context. The photos
+around the regions are never random locations, since that raises B and lowers the AUROC on real photos. docs/solvers.md
+has the experiments.
 """
 
 from __future__ import annotations
@@ -33,39 +33,39 @@ from sacv.solvers import MomentSolver
 Float64 = NDArray[np.float64]
 
 COST = 10
-"""Images for which one composite is run."""
+"""Number of images for each composite."""
 
 LEAST_COMPOSITES = 5
-"""Composites that show a concept, below which nothing is judged or taken."""
+"""Minimum number of composites that show a concept."""
 
 GAIN, LOSS = 0.01, 0.002
-"""AUROC: the least lower end of the gain as a part of a photo, and the greatest loss on full frames."""
+"""AUROC: minimum lower end of the gain as a part of a photo, and maximum loss on full frames."""
 
-KEPT = 0.55
-"""Least share of the excess over chance that full frames have and regions must keep."""
+LOCALITY = 0.55
+"""Minimum of (P - 1/2) / (A - 1/2)."""
 
 SHARE = 0.25
-"""Weight of the pasted locations among all of a side, where they are taken."""
+"""Weight of the pasted locations among all locations of a set, if they are taken."""
 
 
 @dataclass(frozen=True)
 class ContextEvidence:
-    """What held-out images say of taking the pasted locations, for one layer and concept.
+    """Held-out figures that decide whether pasted locations are taken, for one layer and concept.
 
     Parameters
     ----------
     layer, concept
-        Of which.
+        Names of the layer and the concept.
     composites
-        How many show the concept.
+        Number of composites that show the concept.
     part
-        AUROC against all else of a composite, without the pasted locations and with them.
+        B: AUROC against the rest of a composite, fitted without and with the pasted locations.
     gain_low
-        Lower end of the 95 % interval of the gain, over composites.
+        Lower end of the 95 % interval of the gain of B, over composites.
     full
-        AUROC of full frames, without and with.
+        A: AUROC of full frames, fitted without and with the pasted locations.
     pasted
-        AUROC of the concept's regions against those of random textures, without.
+        P: AUROC of the concept's regions against the regions of random textures, fitted without the pasted locations.
     """
 
     layer: str
@@ -78,31 +78,30 @@ class ContextEvidence:
 
     @property
     def local(self) -> bool:
-        """Whether the layer's locations speak of what lies there."""
-        return self.pasted - 0.5 >= KEPT * (self.full[0] - 0.5)
+        """Whether the layer passes the locality test."""
+        return self.pasted - 0.5 >= LOCALITY * (self.full[0] - 0.5)
 
     @property
     def taken(self) -> bool:
-        """Whether the CAV is learned from the pasted locations too."""
+        """Whether the CAV is fitted on the pasted locations too."""
         return self.gain_low >= GAIN and self.full[1] >= self.full[0] - LOSS and self.local
 
     def __str__(self) -> str:
-        """Say what was decided, and why."""
         as_part = (
             f"as part of a photo, held-out AUROC {self.part[0]:.3f} without and {self.part[1]:.3f} with them, "
             f"95 % interval of the gain from {self.gain_low:.3f}"
         )
         frames = f"full frames {self.full[0]:.3f} and {self.full[1]:.3f}"
         if self.taken:
-            return f"learned from pasted regions too ({as_part}; {frames})"
+            return f"fitted on pasted regions too ({as_part}; {frames})"
         if not self.local:
             return (
-                f"learned from full frames only: this layer's locations speak of the whole picture (AUROC "
+                f"fitted on full frames only: the locations of this layer represent the whole image (AUROC "
                 f"{self.full[0]:.3f} in full frames, {self.pasted:.3f} as pasted regions)"
             )
         if self.full[1] < self.full[0] - LOSS:
-            return f"learned from full frames only: pasted regions cost there ({frames} with them)"
-        return f"learned from full frames only: pasted regions do not help enough ({as_part})"
+            return f"fitted on full frames only: pasted regions lower the AUROC there ({frames} with them)"
+        return f"fitted on full frames only: pasted regions do not help enough ({as_part})"
 
 
 @dataclass(frozen=True)
@@ -116,20 +115,20 @@ class Pasted:
 
 @dataclass(frozen=True)
 class BankContext:
-    """How the bank's textures were seen in context.
+    """The context photos of a bank, and the decisions about the pasted textures.
 
     Parameters
     ----------
     photos
-        Name and SHA-256 of each photo given.
+        Name and SHA-256 of each context photo.
     composites
-        What was pasted where.
+        The composites.
     evidence
-        For each layer and concept of whole images.
+        Figures for each layer and concept with whole images.
     too_few
-        Concepts that too few composites show to judge.
+        Concepts with too few composites for a decision.
     skipped
-        Name and reason of each photo that could not be read and was left out.
+        Name of each unreadable photo that was left out, and the reason.
     """
 
     photos: tuple[tuple[str, str], ...]
@@ -144,15 +143,15 @@ class BankContext:
         return list(dict.fromkeys(pairs))
 
     def to_json(self) -> dict[str, Any]:
-        """Give the fields for a label file."""
+        """Return the fields for the JSON file."""
         fields = asdict(self)
-        for entry, one in zip(fields["evidence"], self.evidence, strict=True):
-            entry["taken"] = one.taken
+        for entry, evidence in zip(fields["evidence"], self.evidence, strict=True):
+            entry["taken"] = evidence.taken
         return fields
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> BankContext:
-        """Read the fields of a label file."""
+        """Create the context from the fields of the JSON file."""
         return cls(
             tuple((name, digest) for name, digest in fields["photos"]),
             tuple(Pasted(one["photo"], tuple(one["textures"]), one["seed"]) for one in fields["composites"]),
@@ -179,9 +178,9 @@ def _pair(values: Sequence[float]) -> tuple[float, float]:
 
 
 def mixed(full: SetStatistics, pasted: SetStatistics) -> SetStatistics:
-    """Give the statistics of a side where the pasted locations have their share; the sample stays that of `full`.
+    """Return the statistics of a set in which the pasted locations have the weight `SHARE`, with the sample of `full`.
 
-    The total count stays; each image's mean moves as far to the mean of the pasted locations.
+    The total count does not change. The mean of each image moves towards the mean of the pasted locations by `SHARE`.
     """
     count = full.total().count
     both = SetStatistics.union([full.weighing((1 - SHARE) * count), pasted.weighing(SHARE * count)])
@@ -191,7 +190,7 @@ def mixed(full: SetStatistics, pasted: SetStatistics) -> SetStatistics:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """The pasted locations of one set, with the number of the composite of each of its images."""
+    """The pasted locations of one set, with the index of the composite of each of its images."""
 
     found: SetStatistics
     composites: NDArray[np.int64]
@@ -204,29 +203,29 @@ Sides: TypeAlias = tuple[SetStatistics, SetStatistics]
 def judge(
     layer: str, concept: str, solver: MomentSolver, full: Sides, parts: tuple[Part, Part], around: Part
 ) -> ContextEvidence:
-    """Judge whether pasted locations help, each fold along directions that do not know it.
+    """Compute the figures that decide whether pasted locations are taken, on held-out folds.
 
     Parameters
     ----------
     layer, concept
-        Of which.
+        Names of the layer and the concept.
     solver
-        How a direction is found.
+        The solver.
     full
         The concept and the random set in full frames.
     parts
-        The regions of the concept, in two composites or more, and of random textures.
+        The regions of the concept, in at least two composites, and those of random textures.
     around
         The photos around the regions.
     """
     regions = (*parts, around)
     scored = (*full, *(part.found for part in regions))
-    weights = [one.sample.weights for one in scored]
+    weights = [found.sample.weights for found in scored]
     composites = [part.composites[part.found.sample.image] for part in regions]
     both = (full, _with_parts(full, parts))
     scores = [_held_out(solver, sides, scored) for sides in both]
-    frames = [area(one[0], one[1], weights[0], weights[1]) for one in scores]
-    as_part = np.array([_within(one[2:], weights[2:], composites) for one in scores])
+    frames = [area(each[0], each[1], weights[0], weights[1]) for each in scores]
+    as_part = np.array([_within(each[2:], weights[2:], composites) for each in scores])
     gains = as_part[1] - as_part[0]
     return ContextEvidence(
         layer,
@@ -244,23 +243,23 @@ def _with_parts(full: Sides, parts: tuple[Part, Part]) -> Sides:
 
 
 def _held_out(solver: MomentSolver, sides: Sides, scored: Sequence[SetStatistics]) -> list[Float64]:
-    """Score the sampled locations of sets, each along the direction of the sides without its fold."""
-    scores = [np.zeros(len(one.sample.vectors)) for one in scored]
-    folds = [one.image_fold[one.sample.image] for one in scored]
+    """Score the sampled locations of sets, each by the detector fitted without its fold."""
+    scores = [np.zeros(len(found.sample.vectors)) for found in scored]
+    folds = [found.image_fold[found.sample.image] for found in scored]
     for fold in np.unique(np.concatenate(folds)).tolist():
         vector = solver.solve(*(side.without(fold) for side in sides)).detector
-        for one, found, places in zip(scored, scores, folds, strict=True):
-            found[places == fold] = one.sample.vectors[places == fold] @ vector
+        for found, values, fold_of in zip(scored, scores, folds, strict=True):
+            values[fold_of == fold] = found.sample.vectors[fold_of == fold] @ vector
     return scores
 
 
 def _within(
     scores: Sequence[Float64], weights: Sequence[Float64], composites: Sequence[NDArray[np.int64]]
 ) -> list[float]:
-    """Give the area of the concept's regions, the first, against all else of each composite that shows it."""
+    """Return the AUROC of the concept's regions, which come first, against the rest of each composite that shows it."""
     found = []
     for composite in np.unique(composites[0]):
-        here = [places == composite for places in composites]
-        values, shares = ([one[mark] for one, mark in zip(every, here, strict=True)] for every in (scores, weights))
+        here = [numbers == composite for numbers in composites]
+        values, shares = ([part[mask] for part, mask in zip(every, here, strict=True)] for every in (scores, weights))
         found.append(area(values[0], np.concatenate(values[1:]), shares[0], np.concatenate(shares[1:])))
     return found

@@ -1,17 +1,16 @@
-r"""What a concept is told from: its random set, and how much of it comes from other pictures.
+r"""The contrast of a concept: the random set that it is fitted against, and the weight of the random images in it.
 
-A concept that is marked on photos is told from the rest of these photos, so that nothing but the concept parts the two.
-A pool of other pictures beside them differs from the photos in kind too (camera, scene, resolution), and a direction
-learned against it finds the kind. So the pool does not count by its number of locations: all of it together weighs ::
+A concept with regions is contrasted with the rest of the annotated images, so that the two sets differ only in the
+concept. Random images (the *pool*) may differ from the annotated images in kind (camera, scene, resolution) too, and a
+direction fitted against them would find the kind. So the total weight of the pool, relative to that of the rest, is ::
 
-    k = 2 (1 - A) n / (n + 2)        of what the rest weighs, from 0 to 1
+    k = 2 (1 - A) n / (n + 2)        from 0 to 1
 
-with A the AUROC, on held-out images, with which the difference of the means tells the n photos' rest from the pool.
-A is .5 where the two are of one kind and 1 where every picture can be told; n / (n + 2) says how far few photos can
-vouch for an A that is low. docs/bench.md has the figures that chose it.
+where A is the held-out AUROC over images of the difference of the means between the rest and the pool, and n the number
+of annotated images. A is 0.5 if the two sets are of one kind, and 1 if they are separated perfectly. n / (n + 2)
+accounts for the uncertainty of A with few images. docs/bench.md has the experiments.
 
-A concept from a table is told from the pictures of the other rows alone, and what is drawn of random images for it is
-drawn from these.
+A concept from a table is contrasted with the images of the other rows alone, and its null CAVs are drawn from these.
 """
 
 from __future__ import annotations
@@ -23,50 +22,50 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sacv.cav.quality import area
-from sacv.cav.sets import RANDOM, BankImage, BankSet, things
+from sacv.cav.sets import RANDOM, BankImage, BankSet, independent_units
 from sacv.cav.statistics import SetStatistics
 
 Float64 = NDArray[np.float64]
 
 LEAST_WEIGHT = 0.01
-"""Weight of the pool below which it is left out."""
+"""Minimum weight of the pool; below it the pool is left out."""
 
 
 @dataclass(frozen=True, eq=False)
 class Contrast:
-    """What a concept is told from at a layer.
+    """The random set of a concept at a layer.
 
     Parameters
     ----------
     statistics
-        Of all images, weighted.
+        Weighted statistics of all images.
     images
         The images, one for each unit, in the order of the statistics.
     parts
-        Number of units of the rest, and of the pool.
-    same_pictures
-        Whether the rest of the concept's own photos is in it.
+        Number of units of the rest and of the pool.
+    same_images
+        Whether it contains the rest of the concept images.
     figures
         `pool_auroc` (A), `pool_weight` (k) and `pool_cosine` (between the differences of means with and without the
-        pool), where there is a rest and a pool.
+        pool), if there is a rest and a pool.
     """
 
     statistics: SetStatistics
     images: tuple[BankImage, ...]
     parts: tuple[int, ...]
-    same_pictures: bool = False
+    same_images: bool = False
     figures: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def things(self) -> NDArray[np.int64]:
-        """What is independent, int `(units,)`: a group that stands in the rest and in the pool has one number."""
-        return things(self.images)
+    def unit_ids(self) -> NDArray[np.int64]:
+        """Index of the independent unit of each image, int `(units,)`. A group in the rest and in the pool is one."""
+        return independent_units(self.images)
 
 
 def pool_key(entry: BankSet, rests: Sequence[BankSet]) -> str:
-    """Give the key of the set that the null and the deals of a concept are drawn from.
+    """Return the key of the set that the null and the permuted CAVs of a concept are drawn from.
 
-    It is the random set, but for a concept of whole pictures that has one of its own.
+    It is the random set, or the rest of a concept from a table.
     """
     own = [rest.key for rest in rests if rest.concept == entry.concept and not entry.regions]
     return own[0] if own else RANDOM
@@ -79,16 +78,16 @@ def contrast(
     rests: Sequence[BankSet],
     statistics: Mapping[tuple[str, str], SetStatistics],
 ) -> Contrast:
-    """Give what a concept is told from.
+    """Return the contrast of a concept at a layer.
 
     Parameters
     ----------
     layer
-        The layer.
+        Name of the layer.
     entry, random
-        The concept's set and the random set.
+        The set of the concept and the random set.
     rests
-        The random set of its own of each concept that has one.
+        The rests: random sets of single concepts.
     statistics
         By layer and key of the set.
     """
@@ -115,18 +114,18 @@ def contrast(
 
 
 def kind_auroc(one: SetStatistics, other: SetStatistics) -> float:
-    """Tell how well the difference of means tells the images of two sets apart, as an AUROC on held-out folds.
+    """Return the held-out AUROC over images with which the difference of means separates two sets.
 
-    Directions are of all units, and scores of those that are single images.
-    The mean over the folds that hold images of both; .5 where there is none. It is below .5 only by chance.
+    Directions are fitted on all units; scores are of single images. The result is the mean over the folds with images
+    of both sets, or 0.5 if there is no such fold. It is below 0.5 only by chance.
     """
     sides = (one, other)
     found = []
     for fold in np.intersect1d(one.image_fold, other.image_fold):
-        kept = [np.flatnonzero(side.image_fold != fold) for side in sides]
-        if not all(len(part) for part in kept):
+        fitted = [np.flatnonzero(side.image_fold != fold) for side in sides]
+        if not all(len(part) for part in fitted):
             continue
-        first, second = (side.images.means[part].mean(axis=0) for side, part in zip(sides, kept, strict=True))
+        first, second = (side.images.means[part].mean(axis=0) for side, part in zip(sides, fitted, strict=True))
         held = [side.images.means[(side.image_fold == fold) & side.images.alone] for side in sides]
         if not all(len(part) for part in held):
             continue

@@ -1,4 +1,4 @@
-"""How many CAVs are drawn at random: runs, which give the spread of a CAV, and null CAVs."""
+"""Numbers of random CAVs: random runs, which give the spread of a CAV, and null CAVs."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from sacv.solvers import MomentSolver, SampleSolver, Solver, UnitLength
 
 @dataclass(frozen=True)
 class Draws:
-    """How many CAVs are drawn.
+    """Numbers of random CAVs.
 
     Parameters
     ----------
     runs
-        Random runs, the whole pool being the first: at least 1.
+        Random runs, at least 1. The first uses all random images.
     nulls
-        CAVs of random against random; 0 for none, and then nothing can be called significant.
+        Null CAVs and permuted CAVs. With 0 there is no significance mask.
     """
 
     runs: int
@@ -25,12 +25,12 @@ class Draws:
 
 
 def draws(solver: Solver, runs: int | None, nulls: int | None) -> Draws:
-    """Fill in the numbers of draws: 20 and 199; 5 and 19 for solvers that fit each draw anew.
+    """Return the numbers with their defaults: 20 and 199, or 5 and 19 for solvers that need samples.
 
     Raises
     ------
     OptionError
-        If one is negative, or there is no run.
+        If `runs` is less than 1 or `nulls` is negative.
     """
     sampled = isinstance(inner(solver), SampleSolver)
     found = Draws(
@@ -44,12 +44,12 @@ def draws(solver: Solver, runs: int | None, nulls: int | None) -> Draws:
 
 
 def inner(solver: Solver) -> MomentSolver | SampleSolver:
-    """Give the solver itself, out of `UnitLength` if it is wrapped.
+    """Return the solver, unwrapped from `UnitLength`.
 
     Raises
     ------
     OptionError
-        If it is no solver.
+        If it is not a solver.
     """
     found = solver.solver if isinstance(solver, UnitLength) else solver
     if not isinstance(found, MomentSolver | SampleSolver):

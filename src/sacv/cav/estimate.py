@@ -1,4 +1,4 @@
-"""From what the layers say of the sets of images to CAVs with their figures; no image is needed."""
+"""Estimate the CAVs of all layers and concepts from the statistics of the sets, without a pass over images."""
 
 from __future__ import annotations
 
@@ -36,30 +36,30 @@ def estimate(
     pasted: Mapping[tuple[str, str], SetStatistics] | None = None,
     scored: Mapping[str, Scored] | None = None,
 ) -> tuple[CAV, ...]:
-    """Give a CAV for each layer and concept.
+    """Fit a CAV for each layer and concept.
 
     Parameters
     ----------
     layers
-        Their names.
+        Names of the layers.
     sets
         The concepts and, last, the random set.
     rests
-        The random set of its own of each concept that has one.
+        Rests: the random sets of single concepts.
     statistics
         By layer and key of the set.
     seen_through
-        By layer and key of a concept of marked regions: the pool's means under its masks.
+        By layer and key of a concept with regions: the means of the random images under its masks.
     solver
-        How a direction is found.
+        The solver.
     wanted
-        How many runs and null CAVs.
+        Numbers of random runs and null CAVs.
     seed
-        Of the draws.
+        Random seed.
     pasted
-        By layer and key of the set: what is taken of textures in context (`sacv.cav.context`).
+        By layer and key of the set: statistics of the pasted textures (`sacv.cav.context`).
     scored
-        By concept, the pictures whose image scores are wanted.
+        By concept, the images that image scores are computed for.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def estimate(
                 )
                 for entry in sets[:-1]
             ]
-            found += [with_other_concepts(one, fitted, statistics) for one in fitted]
+            found += [with_other_concepts(each, fitted, statistics) for each in fitted]
     return tuple(found)
 
 
@@ -93,9 +93,9 @@ def problems(
     solver: Solver,
     pasted: Mapping[tuple[str, str], SetStatistics],
 ) -> dict[tuple[str, str], Problem]:
-    """Give what each CAV's detector is found from, by layer and concept; none for solvers that need samples.
+    """Return the moments that each detector is fitted on, by layer and concept; empty for solvers that need samples.
 
-    The arguments are those of `estimate`.
+    For the parameters see `estimate`.
     """
     found: dict[tuple[str, str], Problem] = {}
     moments = inner(solver)

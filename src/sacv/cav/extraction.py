@@ -1,7 +1,7 @@
-"""One pass over the images: every layer and set gets its statistics.
+"""Compute the statistics of every layer and set in one pass over the images.
 
-An image that stands in several sets is run once. The pass is a reducer over shards (`sacv.engine`): what a shard gives
-is sums, and the means and samples of a bounded number of units (`sacv.cav.membership`).
+An image that is in several sets is run once. The pass is a reducer over shards (`sacv.engine`). The result of a shard
+is the sums, and the means and samples of a bounded number of units (`sacv.cav.membership`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from sacv.cav.image_statistics import LOOKS, looks
+from sacv.cav.image_statistics import STATISTICS, image_statistics
 from sacv.cav.inside import Counts, counts_of, inside_of
 from sacv.cav.membership import Plan
 from sacv.cav.preprocessing import Reading
@@ -34,17 +34,17 @@ from sacv.stats import BoundedSample, LocationSample, Moments, MomentSums, choos
 Float64 = NDArray[np.float64]
 
 PART_VERSION = 1
-"""Of what a shard's part holds."""
+"""Version of the format of a shard's result."""
 
 MOST_SAMPLED = 8192
-"""Locations of a set that are sampled at most, as long as each unit gives at least `LEAST_SAMPLED`."""
+"""Maximum number of sampled locations of a set, with at least `LEAST_SAMPLED` for each unit."""
 
 LEAST_SAMPLED = 8
 
 
 @dataclass
 class _Partial:
-    """The growing statistics of one layer and set; means and samples by unit."""
+    """Partial statistics of one layer and set; means and samples by unit."""
 
     folds: dict[int, MomentSums] = field(default_factory=dict)
     means: dict[int, Float64] = field(default_factory=dict)
@@ -52,18 +52,15 @@ class _Partial:
     sample: dict[int, BoundedSample] = field(default_factory=dict)
 
     def add_mean(self, unit: int, mean: Float64, weight: float) -> None:
-        """Take in the mean over some locations of a unit."""
         if unit in self.means:
             weight += self.weights[unit]
             mean = mean + (self.means[unit] - mean) * (self.weights[unit] / weight)
         self.means[unit], self.weights[unit] = mean, weight
 
     def add_sample(self, unit: int, sample: BoundedSample, most: int) -> None:
-        """Take in a sample of some locations of a unit."""
         self.sample[unit] = self.sample[unit].join(sample, most) if unit in self.sample else sample
 
     def sums(self, number: int, channels: int) -> MomentSums:
-        """Give the sums of a fold."""
         if number not in self.folds:
             self.folds[number] = MomentSums(channels)
         return self.folds[number]
@@ -71,59 +68,59 @@ class _Partial:
 
 @dataclass
 class State:
-    """What some images give.
+    """Partial result of the pass over some images.
 
     Parameters
     ----------
     partial
-        By layer and set.
+        Partial statistics by layer and set.
     looks
-        By set and unit, float64 `(4,)`: the sum of the images' looks, and their number; by -1 and the number of the
-        image, where it stands in no set.
-    kept
-        By layer and number of the image, the activations of each image of which they are wanted whole.
+        By set and unit, float64 `(4,)`: sum of the image statistics, and number of images; for images in no set by -1
+        and the index of the image.
+    activations
+        By layer and index of the image, the activations of the images whose activations are stored.
     """
 
     partial: dict[tuple[str, int], _Partial] = field(default_factory=dict)
     looks: dict[tuple[int, int], Float64] = field(default_factory=dict)
-    kept: dict[tuple[str, int], NDArray[np.floating]] = field(default_factory=dict)
+    activations: dict[tuple[str, int], NDArray[np.floating]] = field(default_factory=dict)
 
     def add_looks(self, key: tuple[int, int], found: Float64) -> None:
-        """Take in looks."""
+        """Add image statistics."""
         self.looks[key] = self.looks[key] + found if key in self.looks else found
 
 
 @dataclass(frozen=True, eq=False)
 class Gathered:
-    """What the pass gives.
+    """Result of the pass.
 
     Parameters
     ----------
     sets
-        By layer and number of the set.
+        Statistics by layer and index of the set.
     means
-        By layer and number of the set, for sets of which only the means are wanted.
+        Means by layer and index of the set, for sets with `means_only`.
     looks
-        For each set, float64 `(units, 3)`: the mean looks of the images of each unit; see `sacv.cav.image_statistics`.
-    kept
-        By layer, the activations `(locations, channels)` of each image that stands in no set, as they are read.
-    kept_looks
-        Float64 `(images, 3)`.
+        For each set, float64 `(units, 3)`: mean image statistics of each unit (`sacv.cav.image_statistics`).
+    apart
+        By layer, the preprocessed activations `(locations, channels)` of each image in no set.
+    apart_looks
+        Image statistics of the images in no set, float64 `(images, 3)`.
     whole
-        By layer and hash, the activations of those images of sets of which they are wanted whole.
+        By layer and hash, the preprocessed activations of the images of sets whose activations are stored.
     """
 
     sets: Mapping[tuple[str, int], SetStatistics]
     means: Mapping[tuple[str, int], ImageMeans]
     looks: Sequence[Float64]
-    kept: Mapping[str, Sequence[NDArray[np.floating]]]
-    kept_looks: Float64
+    apart: Mapping[str, Sequence[NDArray[np.floating]]]
+    apart_looks: Float64
     whole: Mapping[str, Mapping[str, NDArray[np.floating]]]
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A batch as the network's input, the number of its first image, and which pixels of it count, if not all do."""
+    """A batch: index of its first image, input of the network, and the pixels inside the masks, if there are masks."""
 
     start: int
     inputs: torch.Tensor
@@ -132,22 +129,22 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Gather:
-    """The reducer: from batches of images to the statistics of every layer and set.
+    """The reducer from batches of images to the statistics of every layer and set.
 
     Parameters
     ----------
     model, layers
-        What to ask.
+        The model, and names of layers.
     plan
-        Which images, and where each belongs.
+        The images and their memberships.
     reading
-        How activations are read.
+        Activation preprocessing.
     locations
-        Locations sampled from each unit, if that does not make too many.
+        Maximum number of locations sampled from each unit.
     seed
-        Of the samples.
+        Random seed of the samples.
     masks
-        By the hash of the image, the mask that it is taken within, where there are masks.
+        Mask of each image, by hash; None without masks.
     """
 
     model: VisionModel
@@ -160,31 +157,30 @@ class Gather:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Hold the network, and numpy's threads.
+        """Prepare the network, and limit the threads of numpy.
 
-        The threads of numpy and of scipy wait, spinning, on the processors that torch's threads need next, which slows
-        the network by a third; one thread each is enough beside torch's.
+        Idle threads of numpy and scipy spin on the processors that torch needs, which slows the network by a third.
         """
         with self.model.borrowed(), threadpool_limits(1, user_api="blas"):
             yield
 
     @cached_property
     def _basis(self) -> str:
-        """What every part depends on."""
+        """Settings that every result depends on."""
         return json.dumps(
             [PART_VERSION, self.model.identity(), self.layers, repr(self.reading), self.locations, self.seed]
         )
 
     def key(self, shard: Shard[range]) -> str:
-        """Give a SHA-256 of the network, of how it is read, and of what the shard's images are and stand in."""
+        """Return a SHA-256 of the settings, and of the shard's images and their memberships."""
         digest = hashlib.sha256(self._basis.encode())
         for piece in shard.pieces:
             digest.update(repr(piece).encode())
             for number in piece:
-                picture = self.plan.items[number].digest
-                digest.update(picture.encode())
+                image = self.plan.items[number].digest
+                digest.update(image.encode())
                 if self.masks is not None:
-                    digest.update(self.masks[picture].digest.encode())
+                    digest.update(self.masks[image].digest.encode())
                 if number in self.plan.whole:
                     digest.update(b"whole")
                 for member in self.plan.members[number]:
@@ -210,12 +206,12 @@ class Gather:
         return Loaded(piece.start, inputs, counts_of(insides, tuple(inputs.shape[2:]), "the input"))
 
     def empty(self) -> State:
-        """Give the statistics of no images."""
+        """Return an empty result."""
         return State()
 
     def add(self, part: State, loaded: Loaded) -> State:
-        """Run a batch and add what it gives."""
-        for number, found in enumerate(looks(loaded.inputs, loaded.inside), start=loaded.start):
+        """Run a batch and add its statistics."""
+        for number, found in enumerate(image_statistics(loaded.inputs, loaded.inside), start=loaded.start):
             counted = np.append(found, 1.0)
             for member in self.plan.members[number]:
                 part.add_looks((member.set, member.unit), counted)
@@ -223,13 +219,13 @@ class Gather:
                 part.add_looks((-1, number), counted)
         for layer, record in self.model.activations(loaded.inputs, self.layers).items():
             cells = record.cells if record.cells.dtype == torch.float64 else record.cells.float()
-            # the places of a grid in one row; channels stay last
+            # flatten the grid; channels stay last
             self._add_layer(part, layer, self.reading(cells).flatten(1, -2), loaded.start)
         return part
 
     def _add_layer(self, state: State, layer: str, cells: torch.Tensor, start: int) -> None:
-        # One value near the mean is taken off the whole batch, so that float32 sums and products are precise; a
-        # channel that is constant loses exactly its value.
+        # A value near the mean is subtracted from the whole batch, so that float32 sums and products are precise. For
+        # a constant channel it is exactly the value of the channel.
         first = cells[0, 0]
         near = cells.mean(dim=(0, 1))
         near = torch.where((near - first).abs() <= 1e-4 * first.abs(), first, near)
@@ -239,16 +235,16 @@ class Gather:
         if not np.isfinite(rests).all():
             bad = (~torch.isfinite(cells)).flatten(1).any(dim=1)
             raise ActivationError(
-                f"layer {layer!r} gives values that are not finite for "
+                f"layer {layer!r} has activations that are not finite for "
                 f"{self.plan.items[start + int(bad.int().argmax())].name}; "
-                "check the network's weights and the transform, or run it in float32"
+                "check the weights of the network and the transform, or run it in float32"
             )
         means = rests + shift
         values, off = cells.cpu().numpy(), centred.cpu().numpy()
         whole: dict[tuple[int, int], list[int]] = {}
         for offset in range(len(values)):
             if start + offset in self.plan.whole or not self.plan.members[start + offset]:
-                state.kept[layer, start + offset] = values[offset].copy()
+                state.activations[layer, start + offset] = values[offset].copy()
             for member in self.plan.members[start + offset]:
                 entry = self.plan.sets[member.set]
                 partial = state.partial.setdefault((layer, member.set), _Partial())
@@ -275,7 +271,7 @@ class Gather:
             sums.add(rows, shift.astype(np.float64), rests[offsets].mean(axis=0), float(len(rows)))
 
     def _most(self, number: int) -> int:
-        """Give the number of locations sampled from each unit of a set."""
+        """Return the number of locations sampled from each unit of a set."""
         units = len(self.plan.units[number].folds)
         return min(self.locations, max(MOST_SAMPLED // units, LEAST_SAMPLED))
 
@@ -288,10 +284,10 @@ class Gather:
         return BoundedSample.of_image(values[chosen], shares, self.seed, item.digest)
 
     def merge(self, left: State, right: State) -> State:
-        """Join the statistics of two parts of the images, both of which are reused."""
-        for place, found in right.looks.items():
-            left.add_looks(place, found)
-        left.kept.update(right.kept)
+        """Merge two partial results. Both are modified."""
+        for unit_key, found in right.looks.items():
+            left.add_looks(unit_key, found)
+        left.activations.update(right.activations)
         for key, other in right.partial.items():
             mine = left.partial.setdefault(key, _Partial())
             for unit, mean in other.means.items():
@@ -307,12 +303,12 @@ class Gather:
         return left
 
     def pack(self, part: State) -> dict[str, Array]:
-        """Give a part as arrays."""
+        """Return a partial result as arrays."""
         arrays: dict[str, Array] = {
             "looks/keys": np.array(list(part.looks), dtype=np.int64).reshape(-1, 2),
-            "looks/values": np.array(list(part.looks.values())).reshape(-1, len(LOOKS) + 1),
+            "looks/values": np.array(list(part.looks.values())).reshape(-1, len(STATISTICS) + 1),
         }
-        for (layer, item), values in part.kept.items():
+        for (layer, item), values in part.activations.items():
             arrays[f"kept/{self.layers.index(layer)}/{item}"] = values
         for (layer, number), partial in part.partial.items():
             arrays |= _packed(f"sets/{self.layers.index(layer)}/{number}", partial)
@@ -322,25 +318,25 @@ class Gather:
         """Undo `pack`."""
         found = State()
         keys = arrays["looks/keys"].tolist()
-        found.looks = {(one, other): row for (one, other), row in zip(keys, arrays["looks/values"], strict=True)}
+        found.looks = {(first, second): row for (first, second), row in zip(keys, arrays["looks/values"], strict=True)}
         for name, values in arrays.items():
             kind, layer, number, *what = name.split("/") if not name.startswith("looks/") else ("looks", "", "")
             if kind == "kept":
-                found.kept[self.layers[int(layer)], int(number)] = values
+                found.activations[self.layers[int(layer)], int(number)] = values
             elif what == ["units"]:
                 found.partial[self.layers[int(layer)], int(number)] = _unpacked(f"sets/{layer}/{number}", arrays)
         return found
 
     def finish(self, state: State) -> Gathered:
-        """Give the statistics in the order of the units."""
+        """Return the final statistics, in the order of the units."""
         sets: dict[tuple[str, int], SetStatistics] = {}
         means: dict[tuple[str, int], ImageMeans] = {}
         for (layer, number), partial in state.partial.items():
-            order, its = sorted(partial.means), self.plan.units[number]
+            order, units = sorted(partial.means), self.plan.units[number]
             images = ImageMeans(
                 np.stack([partial.means[unit] for unit in order]),
                 np.array([partial.weights[unit] for unit in order], dtype=np.float64),
-                its.sizes,
+                units.sizes,
             )
             if self.plan.sets[number].means_only:
                 means[layer, number] = images
@@ -349,30 +345,30 @@ class Gather:
             samples = [partial.sample[unit].located(unit) for unit in order]
             sets[layer, number] = SetStatistics(
                 tuple(
-                    partial.folds[one].moments() if one in partial.folds else empty
-                    for one in range(max(partial.folds) + 1)
+                    partial.folds[index].moments() if index in partial.folds else empty
+                    for index in range(max(partial.folds) + 1)
                 ),
-                its.folds,
+                units.folds,
                 images,
                 LocationSample.union(samples, [0] * len(samples)),
             )
-        kept: dict[str, list[NDArray[np.floating]]] = {layer: [] for layer in self.layers}
+        apart: dict[str, list[NDArray[np.floating]]] = {layer: [] for layer in self.layers}
         whole: dict[str, dict[str, NDArray[np.floating]]] = {layer: {} for layer in self.layers}
-        for (layer, number), values in sorted(state.kept.items(), key=itemgetter(0)):
+        for (layer, number), values in sorted(state.activations.items(), key=itemgetter(0)):
             if number in self.plan.whole:
                 whole[layer][self.plan.items[number].digest] = values
             else:
-                kept[layer].append(values)
+                apart[layer].append(values)
         by_set = [
-            _mean_looks([state.looks[number, unit] for unit in range(len(its.folds))])
-            for number, its in enumerate(self.plan.units)
+            _mean_looks([state.looks[number, unit] for unit in range(len(units.folds))])
+            for number, units in enumerate(self.plan.units)
         ]
-        apart = [found for (number, _), found in sorted(state.looks.items(), key=itemgetter(0)) if number < 0]
-        return Gathered(sets, means, by_set, kept, _mean_looks(apart), whole)
+        sums = [found for (number, _), found in sorted(state.looks.items(), key=itemgetter(0)) if number < 0]
+        return Gathered(sets, means, by_set, apart, _mean_looks(sums), whole)
 
 
 def _mean_looks(sums: Sequence[Float64]) -> Float64:
-    stacked = np.array(sums).reshape(-1, len(LOOKS) + 1)
+    stacked = np.array(sums).reshape(-1, len(STATISTICS) + 1)
     mean: Float64 = stacked[:, :-1] / stacked[:, -1:]
     return mean
 
@@ -385,9 +381,9 @@ def _packed(name: str, partial: _Partial) -> dict[str, Array]:
         f"{name}/means": np.array([partial.means[unit] for unit in units]),
         f"{name}/weights": np.array([partial.weights[unit] for unit in units], dtype=np.float64),
     }
-    for number, one in moments.items():
-        upper = one.scatter[np.triu_indices(one.channels)]
-        arrays[f"{name}/folds/{number}"] = np.concatenate([[one.count], one.mean, upper])
+    for number, fold_moments in moments.items():
+        upper = fold_moments.scatter[np.triu_indices(fold_moments.channels)]
+        arrays[f"{name}/folds/{number}"] = np.concatenate([[fold_moments.count], fold_moments.mean, upper])
     if partial.sample:
         samples = [partial.sample[unit] for unit in units]
         arrays[f"{name}/sample/sizes"] = np.array([len(sample.weights) for sample in samples], dtype=np.int64)
@@ -401,13 +397,13 @@ def _unpacked(name: str, arrays: Mapping[str, Array]) -> _Partial:
     means, weights = arrays[f"{name}/means"], arrays[f"{name}/weights"].tolist()
     found = _Partial({}, dict(zip(units, means, strict=True)), dict(zip(units, weights, strict=True)))
     channels = means.shape[1]
-    places = f"{name}/folds/"
-    for place in sorted(place for place in arrays if place.startswith(places)):
-        values = arrays[place]
+    prefix = f"{name}/folds/"
+    for key in sorted(key for key in arrays if key.startswith(prefix)):
+        values = arrays[key]
         scatter = np.zeros((channels, channels))
         scatter[np.triu_indices(channels)] = values[1 + channels :]
         moments = Moments(float(values[0]), values[1 : 1 + channels], scatter + np.triu(scatter, 1).T)
-        found.sums(int(place.removeprefix(places)), channels).join(moments)
+        found.sums(int(key.removeprefix(prefix)), channels).join(moments)
     if f"{name}/sample/sizes" in arrays:
         ends = np.cumsum(arrays[f"{name}/sample/sizes"])[:-1]
         parts = (np.split(arrays[f"{name}/sample/{what}"], ends) for what in ("vectors", "weights", "keys"))
@@ -429,10 +425,10 @@ def gather(
     shards: ShardStore | None = None,
     masks: Mapping[str, MaskItem] | None = None,
 ) -> Gathered:
-    """Run every image once and give the statistics of every layer and set, and the activations wanted whole."""
+    """Run every image once. Return the statistics of every layer and set, and the stored activations."""
     reducer = Gather(model, tuple(layers), made, reading, locations, seed, masks)
     first = len(made.items) - made.apart
-    # Apart, so that what is in no set has no part in how the batches of the sets round.
+    # Separate shards, so that images in no set do not change the rounding of the statistics of the sets.
     work = cut(first, batch_size) + cut(made.apart, batch_size, after=first)
     parts = (LocalEngine() if engine is None else engine).parts(reducer, work, shards, progress)
     return reducer.finish(fold(parts, reducer))

@@ -1,7 +1,7 @@
-"""What a field of a label file may hold: checks that name the field, its value and what is legal there.
+"""Checks of the fields of a JSON file. An error names the field, its value and what is legal.
 
-A check is called with the value and the field's name, such as `cavs[0].threshold`. Checks of single values make up
-those of lists, tables and records. What they refuse is a ValueError.
+A check is called with a value and the name of its field, such as `cavs[0].threshold`, and raises ValueError. Checks of
+lists, tables and records are composed from checks of single values.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from typing import Any, NoReturn, TypeAlias
 Check: TypeAlias = Callable[[Any, str], None]
 
 ROUNDING = 1e-9
-"""How far a computed figure may lie beyond its range."""
+"""Tolerance at the ends of a range, for computed figures."""
 
 LONGEST = 60
-"""Characters of a value that an error shows."""
+"""Maximum number of characters of a value in an error."""
 
 
 def refuse(value: object, where: str, legal: str) -> NoReturn:
-    """Say that a field holds something else than what is legal."""
+    """Raise ValueError for a field whose value is not legal."""
     shown = repr(value)
     raise ValueError(f"{where} is {shown if len(shown) <= LONGEST else shown[:LONGEST] + '...'}, not {legal}")
 
 
 def number(least: float = -inf, most: float = inf, *, above: float = -inf) -> Check:
-    """Check a finite number of a range, which rounding may pass at its closed ends."""
+    """Check a finite number in a range, with a tolerance at its closed ends."""
     ends = ((least, f" of at least {least:g}"), (above, f" above {above:g}"), (most, f" of at most {most:g}"))
     legal = "a finite number" + " and".join(text for end, text in ends if abs(end) < inf)
 
@@ -49,7 +49,7 @@ def whole(least: int = 0) -> Check:
 
 
 def kind(wanted: type, legal: str) -> Check:
-    """Check a value's type."""
+    """Check the type of a value."""
 
     def check(value: Any, where: str) -> None:
         if not isinstance(value, wanted):
@@ -68,20 +68,20 @@ def optional(inner: Check) -> Check:
 
 
 def each(inner: Check, count: int | None = None, *, least: int = 0) -> Check:
-    """Check a list, of so many entries if that is given."""
+    """Check a list, of `count` entries if that is given."""
     legal = f"a list of {count}" if count is not None else f"a list of {least} or more" if least else "a list"
 
     def check(value: Any, where: str) -> None:
         if not isinstance(value, list) or len(value) < least or (count is not None and len(value) != count):
             refuse(value, where, legal)
-        for place, entry in enumerate(value):
-            inner(entry, f"{where}[{place}]")
+        for index, entry in enumerate(value):
+            inner(entry, f"{where}[{index}]")
 
     return check
 
 
 def table(inner: Check, *, least: int = 0) -> Check:
-    """Check a table of any names."""
+    """Check a table with any keys."""
 
     def check(value: Any, where: str) -> None:
         if not isinstance(value, dict) or len(value) < least:
@@ -93,7 +93,7 @@ def table(inner: Check, *, least: int = 0) -> Check:
 
 
 def record(fields: Mapping[str, Check], later: Mapping[str, Check] | None = None) -> Check:
-    """Check a table of known names; those of `later` may be absent, and others are let be."""
+    """Check a table with known keys. Keys of `later` are optional; other keys are ignored."""
 
     def check(value: Any, where: str) -> None:
         if not isinstance(value, dict):

@@ -1,14 +1,15 @@
-r"""Hard negatives: the direction along which presence is read.
+r"""Hard negatives: the direction of the presence mask.
 
-A detector that was told from the rest of its own photos has seen little of what other pictures show. So some of the
-pictures without the concept are learned from, and the others calibrate. With C and R the locations of the concept and
-of its random set, and w the detector, the tenth of each learned picture's locations that reaches farthest along w are
-hard negatives H, which weigh as much as R. The solver that gave w finds w' from them, and presence is read along both::
+A detector that is fitted against the rest of the annotated images has seen few other images. So part of the absent
+images give hard negatives, and the others calibrate the presence mask. C and R are the locations of the concept and of
+its random set, and w is the detector. In each image of the first part, the 10 % of the locations with the greatest
+evidence along w are hard negatives H, with the same total weight as R. The solver fits w' on them, and the presence
+mask uses both directions::
 
     w' : C against R and H          u ~ w / sd + w' / sd'          sd the standard deviation of C along each
 
-w knows the thing from what surrounds it, w' from what else there is; along w' alone, the surroundings of the concept
-would do. docs/bench.md has the figures.
+w separates the concept from its surroundings, w' separates it from other images. w' alone would also detect the
+surroundings. docs/bench.md has the experiments.
 """
 
 from __future__ import annotations
@@ -28,19 +29,19 @@ from sacv.stats import Moments
 Float64 = NDArray[np.float64]
 
 HARDEST = 0.1
-"""Share of a picture's locations that are hard negatives."""
+"""Share of the locations of an image that are hard negatives."""
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """What a detector is found from.
+    """The solver and the moments that a detector is fitted with.
 
     Parameters
     ----------
     solver
-        The solver, with what it leaves to the evidence decided.
+        The solver, with its automatic parameters set.
     concept, random
-        The locations of both sides.
+        Moments of the locations of both sets.
     """
 
     solver: MomentSolver
@@ -48,25 +49,25 @@ class Problem:
     random: Moments
 
 
-def sharpened(detector: Float64, problem: Problem, pictures: Sequence[NDArray[np.floating]]) -> Float64 | None:
-    """Give u, float64 `(channels,)`, L2 norm 1; none where the concept does not vary along a direction.
+def sharpened(detector: Float64, problem: Problem, images: Sequence[NDArray[np.floating]]) -> Float64 | None:
+    """Compute u, float64 `(channels,)`, L2 norm 1; None if the concept has no variance along w or w'.
 
     Parameters
     ----------
     detector
         w, float64 `(channels,)`.
     problem
-        What w was found from.
-    pictures
-        Of each picture that is learned from, the activations `(locations, channels)`, as the CAV reads them.
+        The solver and the moments that w was fitted with.
+    images
+        Preprocessed activations `(locations, channels)` of each image that gives hard negatives.
 
     Raises
     ------
     SolverError
-        If the solver finds no direction.
+        If the solver cannot compute w'.
     """
     with threadpool_limits(1, user_api="blas"):  # see sacv.cav.extraction
-        hard = Moments.of(np.concatenate([hardest(detector, cells) for cells in pictures]))
+        hard = Moments.of(np.concatenate([hardest(detector, cells) for cells in images]))
         negatives = problem.random.merge(hard.times(problem.random.count / hard.count))
         other = problem.solver.solve(problem.concept, negatives).detector
     covariance = problem.concept.covariance
@@ -78,7 +79,7 @@ def sharpened(detector: Float64, problem: Problem, pictures: Sequence[NDArray[np
 
 
 def hardest(detector: Float64, cells: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Give the tenth of a picture's locations `(locations, channels)` that reaches farthest, one at least."""
+    """Return the 10 % of an image's locations `(locations, channels)` with the greatest evidence, at least one."""
     reached = along(torch.from_numpy(cells)[None], [detector]).numpy().ravel()
     order = np.argsort(-reached, kind="stable")
     return cells[np.sort(order[: max(1, round(HARDEST * len(cells)))])]

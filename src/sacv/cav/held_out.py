@@ -1,4 +1,4 @@
-"""Figures of a CAV on held-out images: each image is scored by the detector that was learned without its fold."""
+"""Quality figures of a CAV on held-out images: each image is scored by the detector fitted without its fold."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sacv.cav.contrast import Contrast
-from sacv.cav.image_statistics import LOOKS
+from sacv.cav.image_statistics import STATISTICS
 from sacv.cav.quality import HeldOut, area
 from sacv.cav.random_runs import DrawnCAVs
 from sacv.cav.sets import BankImage, BankSet
@@ -22,7 +22,7 @@ Float64 = NDArray[np.float64]
 def solve(
     solver: MomentSolver | SampleSolver, concept: SetStatistics, random: SetStatistics, held: int | None
 ) -> Solution:
-    """Find the direction from all images, or from all but those of a fold."""
+    """Fit the direction on all images, or on all but those of the fold `held`."""
     sides = (concept, random)
     if isinstance(solver, MomentSolver):
         return solver.solve(*(side.total() if held is None else side.without(held) for side in sides))
@@ -34,7 +34,7 @@ def detectors_without_folds(
     sides: tuple[SetStatistics, SetStatistics],
     learned: tuple[SetStatistics, SetStatistics],
 ) -> dict[int, Float64]:
-    """Give the detector learned without each fold that has images."""
+    """Return, for each fold that has images, the detector fitted without it."""
     return {
         fold: solve(solver, *learned, fold).detector
         for fold in range(max(len(side.folds) for side in sides))
@@ -45,14 +45,14 @@ def detectors_without_folds(
 def held_out_scores(
     without: Mapping[int, Float64], sides: tuple[SetStatistics, SetStatistics]
 ) -> tuple[tuple[HeldOut, HeldOut], tuple[HeldOut, HeldOut]]:
-    """Score locations and single images of the sides, each by the detector learned without its fold."""
+    """Score the locations and the images of both sets, each by the detector fitted without its fold."""
     by_location = [np.empty(len(side.sample.vectors)) for side in sides]
     by_image = [np.empty(len(side.image_fold)) for side in sides]
     for fold, vector in without.items():
         for side, locations, images in zip(sides, by_location, by_image, strict=True):
             chosen = side.image_fold == fold
-            marks = chosen[side.sample.image]
-            locations[marks] = side.sample.vectors[marks] @ vector
+            mask = chosen[side.sample.image]
+            locations[mask] = side.sample.vectors[mask] @ vector
             images[chosen] = side.images.means[chosen] @ vector
     located = [
         HeldOut(scores, side.image_fold[side.sample.image], side.sample.image, side.sample.weights)
@@ -66,7 +66,7 @@ def held_out_scores(
 
 
 def alone(images: Sequence[BankImage], found: SetStatistics) -> list[BankImage]:
-    """Give the images or groups that are judged by themselves."""
+    """Return the units that are single images or groups."""
     return [image for image, alone in zip(images, found.images.alone, strict=True) if alone]
 
 
@@ -76,27 +76,27 @@ def associations(
     by_image: tuple[HeldOut, HeldOut],
     rng: np.random.Generator,
 ) -> tuple[Association, ...]:
-    """Give how the concept goes with each column that all its images and some of the others have a value in."""
+    """Return the association of the concept with each column that all its images and some other images have."""
     tables = [[dict(image.strata) for image in alone(*side)] for side in zip(images, sides, strict=True)]
     columns = [column for column in (tables[0][0] if tables[0] else {}) if any(column in row for row in tables[1])]
     found = []
     for column in columns:
         known = [np.array([column in row for row in rows]) for rows in tables]
         values = [[row[column] or NO_VALUE for row in rows if column in row] for rows in tables]
-        scores = [side.scores[marks] for side, marks in zip(by_image, known, strict=True)]
+        scores = [side.scores[mask] for side, mask in zip(by_image, known, strict=True)]
         found.append(association(column, (values[0], values[1]), (scores[0], scores[1]), rng))
     return tuple(found)
 
 
 def name_of(image: BankImage) -> str:
-    """Name an image; where a unit holds several, its group."""
+    """Return the name of an image, or of the group if the unit holds several images."""
     return image.name if image.group is None or image.count == 1 else image.group
 
 
-def place_auroc(entry: BankSet, against: Contrast, concept: HeldOut, random: HeldOut) -> float | None:
-    """Tell how well each photo's marked locations are told from its others, on held-out photos: the mean AUROC.
+def region_auroc(entry: BankSet, against: Contrast, concept: HeldOut, random: HeldOut) -> float | None:
+    """Return the AUROC of the locations in the regions against the rest of the same image or group, held out.
 
-    Where photos are joined to groups, the locations are those of a group's photos.
+    It is the mean over images or groups; None if no image has both.
     """
     rest = against.images[: against.parts[0]]
     where = {image.group or image.digest: number for number, image in enumerate(rest)}
@@ -112,7 +112,7 @@ def place_auroc(entry: BankSet, against: Contrast, concept: HeldOut, random: Hel
 
 
 def mean_cosine(runs: DrawnCAVs) -> float | None:
-    """Give the mean cosine between all pairs of CAVs; none of fewer than two."""
+    """Return the mean cosine between all pairs of CAVs; None for fewer than two."""
     count = len(runs)
     if count < 2:
         return None
@@ -121,16 +121,16 @@ def mean_cosine(runs: DrawnCAVs) -> float | None:
 
 
 def percentiles(held_out: HeldOut) -> Float64:
-    """Give percentiles 0 to 100 of the held-out scores, by weight."""
+    """Return the weighted percentiles 0 to 100 of the held-out scores."""
     order = np.argsort(held_out.scores)
     share = np.cumsum(held_out.weights[order])
-    places = np.searchsorted(share / share[-1], np.linspace(0, 1, 101) - 1e-12)
-    found: Float64 = held_out.scores[order][np.minimum(places, len(order) - 1)]
+    ranks = np.searchsorted(share / share[-1], np.linspace(0, 1, 101) - 1e-12)
+    found: Float64 = held_out.scores[order][np.minimum(ranks, len(order) - 1)]
     return found
 
 
 def statistics_auroc(concept: Sequence[BankImage], random: Sequence[BankImage]) -> dict[str, float]:
-    """Give the AUROC of each image statistic between the two sets, in the direction that separates them."""
+    """Return the AUROC, at least 0.5, of each image statistic between the two sets."""
     sides = (np.array([image.looks for image in side]).T for side in (concept, random))
-    found = {name: area(*columns) for name, *columns in zip(LOOKS, *sides, strict=True)}
+    found = {name: area(*columns) for name, *columns in zip(STATISTICS, *sides, strict=True)}
     return {name: max(share, 1 - share) for name, share in found.items()}

@@ -1,23 +1,23 @@
-r"""How much of a concept is in a picture: its greatest evidence anywhere, with a p-value against pictures without it.
+r"""Image scores: the greatest evidence anywhere in an image, with a p-value against images without the concept.
 
-Of each picture i the greatest evidence is taken along the direction that was found without its fold, k(i)::
+The score of image i uses the detector that is fitted without its fold k(i)::
 
     s_i = max over p of w_k(i) . a_i(p)
 
-These scores of pictures that show the concept and of others give the held-out ROC curve. A new picture is compared with
-each of the others along that one's own direction, which neither of the two helped to find::
+The scores of images with and without the concept give the held-out ROC curve. A new image is compared with each of the
+n images without the concept, along the detector of that image::
 
-    p = (1 + sum over others i of [ s_i >= max over p of w_k(i) . a(p) ]) / (n + 1)
+    p = (1 + sum over i without the concept of [ s_i >= max over p of w_k(i) . a(p) ]) / (n + 1)
 
-Where others come in groups, such as patients, a group's pictures share its weight of 1, and n counts groups. For a new
-picture without the concept, exchangeable with the others, p is close to uniform: cross-conformal prediction (Vovk,
-"Cross-conformal predictors", Annals of Mathematics and Artificial Intelligence 74, 2015). Whatever the distribution,
-with K folds P(p <= a) is at most 2 a + 2 (1 - a) (K - 1) / (n + K), since twice a mean of p-values, one of each fold,
-is a p-value (Vovk and Wang, "Combining p-values via averaging", Biometrika 107, 2020). It says nothing of pictures of
-another kind, nor of those that the bank was fitted on.
+If images have groups, such as patients, the images of a group share a weight of 1, and n counts groups. For a new image
+without the concept that is exchangeable with the n images, p is approximately uniform: cross-conformal prediction
+(Vovk, "Cross-conformal predictors", Annals of Mathematics and Artificial Intelligence 74, 2015). For any distribution
+and K folds, P(p <= a) is at most 2 a + 2 (1 - a) (K - 1) / (n + K), since twice the mean of one p-value for each fold
+is a p-value (Vovk and Wang, "Combining p-values via averaging", Biometrika 107, 2020). The guarantee does not hold for
+images of another kind, or for images that the bank was fitted on.
 
-A location has a p-value in the same way, from its own evidence along each direction; where it is at most .05, the
-concept is present there. A picture with such a location has p <= .05 itself.
+A location has a p-value in the same way, from its own evidence along each detector. If it is at most 0.05, the location
+is inside the presence mask, and then the image has p <= 0.05 too.
 """
 
 from __future__ import annotations
@@ -41,22 +41,22 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class ImageScores:
-    """Held-out scores of the pictures that a CAV was found from, and what a new one is compared with.
+    """Held-out image scores of the images that a CAV was fitted on, from which p-values are computed.
 
     Parameters
     ----------
     directions
-        Float64 `(folds, channels)`: w without each fold, of L2 norm 1.
+        Float64 `(folds, channels)`: the detector fitted without each fold, L2 norm 1.
     scores
-        Float32 `(n,)`: the greatest evidence of each picture, in units of activation.
+        Float32 `(n,)`: the greatest evidence of each image, in units of activation.
     fold
-        Int `(n,)`: the fold of each.
+        Int `(n,)`: fold of each image.
     shows
-        Bool `(n,)`: whether it shows the concept.
+        Bool `(n,)`: whether the image shows the concept.
     group
-        Int `(n,)`: pictures of one number belong together.
+        Int `(n,)`: index of the group of each image.
     left_out
-        Number of further pictures of the table that do not fit into memory.
+        Number of images of the table that were left out because of the memory limit.
     """
 
     directions: Float64
@@ -71,12 +71,12 @@ class ImageScores:
 
     @property
     def others(self) -> int:
-        """Number of groups of the pictures without the concept, each picture being one where there are no groups."""
+        """Number of groups of the images without the concept. Without groups, each image counts as one."""
         return len(np.unique(self.group[~self.shows]))
 
     @cached_property
     def _shares(self) -> Float64:
-        """Weight of each picture within its side."""
+        """Weight of each image within its group, separately for images with and without the concept."""
         keys = self.group * 2 + self.shows
         _, number, counts = np.unique(keys, return_inverse=True, return_counts=True)
         shares: Float64 = 1.0 / counts[number]
@@ -84,54 +84,54 @@ class ImageScores:
 
     @property
     def calibrated(self) -> bool:
-        """Whether the others are enough for p-values."""
+        """Whether there are enough images without the concept for p-values."""
         return self.others >= LEAST
 
     def p_values(self, reached: NDArray[np.floating]) -> Float64 | None:
-        """Give the p-value of new pictures, or of locations.
+        """Compute the p-values of new images or locations.
 
         Parameters
         ----------
         reached
-            `(m, folds, ...)`: the greatest evidence of each along each of the directions.
+            `(m, folds, ...)`: greatest evidence of each image, or evidence of each location, along each direction.
 
         Returns
         -------
-        Float64 `(m, ...)`, from 1 / (n + 1) to 1; none where there are fewer than `LEAST` others.
+        Float64 `(m, ...)`, from 1 / (n + 1) to 1; None if there are fewer than `LEAST` images without the concept.
         """
         if not self.calibrated:
             return None
-        beaten = np.zeros((len(reached), *reached.shape[2:]))
+        at_least = np.zeros((len(reached), *reached.shape[2:]))
         for fold in np.unique(self.fold[~self.shows]).tolist():
-            its = ~self.shows & (self.fold == fold)
-            beaten += reaching(reached[:, fold], self.scores[its], self._shares[its])
-        return p_values(beaten, self.others)
+            others = ~self.shows & (self.fold == fold)
+            at_least += reaching(reached[:, fold], self.scores[others], self._shares[others])
+        return p_values(at_least, self.others)
 
     def interval(self, p_value: float) -> Interval:
-        """Give the 95 % interval of a p-value."""
+        """Return the 95 % interval of a p-value."""
         return p_interval(p_value, self.others)
 
     @property
-    def told(self) -> str:
-        """Say for people what the mask of presence is calibrated on."""
+    def description(self) -> str:
+        """One-line description of the calibration of the presence mask."""
         count = int((~self.shows).sum())
-        many = f"{count} pictures"
+        many = f"{count} images"
         if self.others != count:
             many += f" of {self.others} groups"
         many += " of the table without it"
         if self.left_out:
-            many += f" ({self.left_out} of the table's pictures do not fit into memory)"
-        such = "such a picture" if self.others == count else "such a picture, of a new group,"
-        return f"cross-conformal on {many}; {such} is marked anywhere with a probability close to {LEVEL:.0%}"
+            many += f" ({self.left_out} of the table's images do not fit into memory)"
+        such = "such an image" if self.others == count else "such an image, of a new group,"
+        return f"cross-conformal on {many}; {such} has any location in the mask with a probability close to {LEVEL:.0%}"
 
     @property
     def auroc(self) -> float:
-        """Held-out area under the ROC curve, a group's pictures sharing its weight."""
+        """Held-out AUROC. The images of a group share a weight of 1."""
         scores = self.scores.astype(np.float64)
         return area(scores[self.shows], scores[~self.shows], self._shares[self.shows], self._shares[~self.shows])
 
     def auroc_interval(self, rng: np.random.Generator) -> Interval:
-        """Give its 95 % interval, by bootstrap over groups."""
+        """Return the 95 % interval of `auroc`, by bootstrap over groups."""
         wins = (np.sign(self.scores[self.shows][:, None] - self.scores[~self.shows]) + 1) / 2
         weights = []
         for side in (self.shows, ~self.shows):
@@ -143,7 +143,7 @@ class ImageScores:
         return float(low), float(high)
 
     def roc(self) -> tuple[Float64, Float64]:
-        """Give the held-out ROC curve: shares of pictures without and with the concept above each score, ascending."""
+        """Return the held-out ROC curve: false-positive and true-positive rates, ascending."""
         cuts = np.concatenate([[np.inf], np.unique(self.scores)[::-1]])
         sides = []
         for side in (~self.shows, self.shows):
@@ -153,37 +153,37 @@ class ImageScores:
 
 
 def greatest(directions: Float64, cells: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Give the greatest evidence of locations `(locations, channels)` along each of `k` directions, float32 `(k,)`."""
+    """Return the greatest evidence over locations `(locations, channels)` along `k` directions, float32 `(k,)`."""
     return along(torch.from_numpy(cells)[None], list(directions))[0].amax(dim=1).numpy()
 
 
 def image_scores(
     directions: Mapping[int, Float64],
-    pictures: Sequence[NDArray[np.floating]],
+    images: Sequence[NDArray[np.floating]],
     fold: Sequence[int],
     shows: Sequence[bool],
     group: Sequence[str],
     left_out: int = 0,
 ) -> ImageScores:
-    """Score pictures, each along the direction that was found without its fold.
+    """Compute held-out image scores: each image along the detector fitted without its fold.
 
     Parameters
     ----------
     directions
         By fold, float64 `(channels,)`.
-    pictures
-        Of each picture the locations that count, `(locations, channels)`.
+    images
+        Activations at the locations inside the mask of each image, `(locations, channels)`.
     fold, shows, group
-        Of each picture: its fold, whether it shows the concept, and what it belongs with.
+        Of each image: its fold, whether it shows the concept, and its group.
     left_out
-        Number of pictures that do not fit into memory.
+        Number of images that were left out because of the memory limit.
     """
-    found = [greatest(directions[at][None], cells)[0] for cells, at in zip(pictures, fold, strict=True)]
-    places = {at: place for place, at in enumerate(directions)}
+    found = [greatest(directions[at][None], cells)[0] for cells, at in zip(images, fold, strict=True)]
+    rows = {at: row for row, at in enumerate(directions)}
     return ImageScores(
         np.stack(list(directions.values())),
         np.array(found, dtype=np.float32),
-        np.array([places[at] for at in fold], dtype=np.int64),
+        np.array([rows[at] for at in fold], dtype=np.int64),
         np.array(shows, dtype=bool),
         np.unique(np.array(group), return_inverse=True)[1].astype(np.int64),
         left_out,

@@ -1,7 +1,6 @@
-"""Trivial statistics of an image, to tell whether a concept differs from the random set in them already.
+"""Simple image statistics, to detect a random set that differs from the concept images in more than the concept.
 
-A direction between generated pictures and photos, or dark and bright ones, tells the sets apart and yet says nothing
-of the concept.
+A direction that separates dark from bright images, or generated images from photos, is not evidence of the concept.
 """
 
 from __future__ import annotations
@@ -10,22 +9,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-LOOKS = ("brightness", "saturation", "edge energy")
-"""What is measured, in the order of the columns."""
+STATISTICS = ("brightness", "saturation", "edge energy")
+"""The statistics, in the order of the columns."""
 
 STRIDE = 4
-"""Every so many rows and columns are looked at, which is plenty for a mean."""
+"""Step between the rows and columns that are used."""
 
 
-def looks(inputs: torch.Tensor, inside: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
-    """Measure the inputs of a network, as it sees them.
+def image_statistics(inputs: torch.Tensor, inside: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+    """Compute the image statistics of the inputs of a network.
 
     Parameters
     ----------
     inputs
         Float `(n, channels, *size)`.
     inside
-        Bool `(n, height, width)`: what counts of each; all by default.
+        Bool `(n, height, width)`: the pixels inside the mask of each image; all by default.
 
     Returns
     -------
@@ -42,7 +41,7 @@ def looks(inputs: torch.Tensor, inside: NDArray[np.bool_] | None = None) -> NDAr
 
 
 def _inside(values: torch.Tensor, inside: torch.Tensor) -> NDArray[np.float64]:
-    """Measure what counts of one input `(channels, height, width)`; every pixel, where it is too little for strides."""
+    """Compute the statistics inside the mask of one input `(channels, height, width)`. Small masks use every pixel."""
     stride = STRIDE if bool(inside[::STRIDE, ::STRIDE].any()) else 1
     lines, within = values[:, ::stride].float(), inside[::stride].to(values.device)
     cells = lines[..., ::stride][:, within[:, ::stride]]

@@ -1,7 +1,7 @@
-"""What counts of one picture: from the mask that it is taken within to the locations of a layer.
+"""The locations of a layer inside the mask of an image (`within`).
 
-Where directions are learned, a location weighs the share of its cell that the mask covers. Where maps and scores are
-read, a location counts if that share is at least one half; if none has so much, those with the greatest count.
+For fitting, the weight of a location is the share of its cell inside the mask. For maps and scores, a location counts
+if this share is at least 1/2, or the largest share in the image if none reaches 1/2.
 """
 
 from __future__ import annotations
@@ -22,89 +22,89 @@ Float64 = NDArray[np.float64]
 Counts = NDArray[np.bool_]
 
 LEAST_COVER = 0.5
-"""Share of a cell from which a location counts."""
+"""Minimum share of a cell inside the mask for a location to count."""
 
 
 @dataclass(frozen=True, eq=False)
 class Inside:
-    """What counts of one picture.
+    """The mask of one image.
 
     Parameters
     ----------
     pixels
         Bool `(height, width)`, true inside.
     region
-        The part of the picture that the network sees, which a layer's grid divides.
+        The part of the image that is the input of the network; the grid of a layer divides it into cells.
     """
 
     pixels: Mask
     region: Box
 
     def cover(self, grid: tuple[int, ...], layer: str) -> Float64:
-        """Give the share of each cell that is inside, float64 `grid`.
+        """Return the share of each cell inside the mask, float64 of shape `grid`.
 
         Raises
         ------
         OptionError
-            If the grid has not two axes.
+            If the grid does not have two axes.
         """
         if len(grid) != 2:
-            raise OptionError(f"layer {layer!r} has a grid of {len(grid)} axes; masks to stay within need two")
+            raise OptionError(f"layer {layer!r} has a grid of {len(grid)} axes; within masks need two")
         return mask_weights(self.pixels, (grid[0], grid[1]), self.region)
 
     def counts(self, grid: tuple[int, ...], layer: str) -> Counts:
-        """Mark the locations that count, bool `grid`, one at least; errors are those of `cover`."""
+        """Return the locations that count, bool of shape `grid`, at least one. Raises the errors of `cover`."""
         return counting(self.cover(grid, layer))
 
 
 def counting(cover: Float64) -> Counts:
-    """Mark what counts by the share of it that is inside."""
+    """Return which locations count, from the share of each cell inside the mask."""
     found: Counts = cover >= min(LEAST_COVER, float(cover.max())) - ROUNDING
     return found
 
 
 def inside_of(model: VisionModel, item: ImageItem, image: Loaded, mask: MaskItem) -> Inside:
-    """Give what counts of a picture.
+    """Load the mask of an image.
 
     Parameters
     ----------
     model
-        Says which part the network sees.
+        The model, whose transform defines the part of the image that is its input.
     item, image
-        The picture, and what it was loaded to.
+        The image, and its loaded content.
     mask
         Its mask.
 
     Raises
     ------
     ImageSetError
-        If the mask has another size, or nothing inside that the network sees.
+        If the mask has another size than the image, or no pixel in the input of the network.
     OptionError
-        If the way from the picture to the network's input is not known.
+        If the transform does not state which part of the image is the input of the network.
     """
     size, region = model.seen(image)
     if region is None:
         raise OptionError(
-            "masks to stay within need a transform that tells which part of a picture the network sees; "
+            "within masks need a transform that states which part of an image is the input of the network; "
             "give transform=sacv.ImageTransform(...), or images as float tensors that are already transformed"
         )
     found = Inside(mask.load(size), region)
     if not mask_weights(found.pixels, (1, 1), region).any():
         raise ImageSetError(
-            f"what {mask.name} marks on {item.name} lies outside the part that the network sees; "
-            "resize without a crop, or leave the photo out"
+            f"{item.name}: {mask.name} lies outside the part of the image that is the input of the network; "
+            "resize without a crop, or leave the image out"
         )
     return found
 
 
 def counts_of(insides: Sequence[Inside], grid: tuple[int, ...], layer: str) -> Counts:
-    """Mark the locations that count of each picture, bool `(n, *grid)`."""
-    return np.stack([one.counts(grid, layer) for one in insides])
+    """Return the locations that count in each image, bool `(n, *grid)`."""
+    return np.stack([inside.counts(grid, layer) for inside in insides])
 
 
 @dataclass(frozen=True)
 class Counted:
-    """The share of the locations of an image that count, over images: median, least and greatest."""
+    """Share of the locations that count in an image: median, minimum and maximum over images."""
 
     median: float
     least: float
@@ -112,7 +112,7 @@ class Counted:
 
     @classmethod
     def of(cls, shares: Float64) -> Counted:
-        """Sum up the shares of all images."""
+        """Summarise the shares of all images."""
         return cls(float(np.median(shares)), float(shares.min()), float(shares.max()))
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What `bank.json` may hold, so that an edited or damaged bank is told when it is read and not in what it explains."""
+"""Check the fields of `bank.json`, so that an edited or damaged bank is rejected when it is loaded."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from sacv.cav.checksums import FIELD, FILES
 from sacv.cav.field_checks import each, kind, number, optional, record, refuse, table, text, truth, whole
-from sacv.cav.image_statistics import LOOKS
+from sacv.cav.image_statistics import STATISTICS
 from sacv.cav.presence import KINDS
 from sacv.model import PRECISIONS, ImageTransform
 from sacv.solvers import UnitLength, rebuild, rebuilds
@@ -29,13 +29,13 @@ _transform = record(
 def _window(value: Any, where: str) -> None:
     record({"low": number(), "high": number()})(value, where)
     if not value["low"] < value["high"]:
-        refuse(value, where, "a window whose low is below its high")
+        refuse(value, where, "a window with low below high")
 
 
 def _interval(value: Any, where: str) -> None:
     _shares(value, where)
     if value[0] > value[1]:
-        refuse(value, where, "a lower and an upper end")
+        refuse(value, where, "a lower end followed by an upper end")
 
 
 def _presence_kind(value: Any, where: str) -> None:
@@ -48,17 +48,17 @@ def _solver(value: Any, where: str) -> None:
     if value["name"] == UnitLength.__name__:
         inside = record({"solver": _solver}, {"smoothing": number(0)})
         inside(value["parameters"], f"{where}.parameters")
-    elif rebuilds(value):  # the user's own solver has parameters that only the user knows
+    elif rebuilds(value):  # the parameters of a solver that a user defined are not known
         try:
             rebuild(value)
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"{where}.parameters is {value['parameters']}, of which no solver is made: {error}"
+                f"{where}.parameters is {value['parameters']}, which is not legal for the solver: {error}"
             ) from error
 
 
 def _unit(value: Any, where: str) -> None:
-    fields = {"name": text, "digest": text, "looks": each(number(), len(LOOKS))}
+    fields = {"name": text, "digest": text, "looks": each(number(), len(STATISTICS))}
     record(fields, {"count": whole(1), "group": _group, "groups": whole(1), "strata": _pairs})(value, where)
     most = value.get("count", 1)
     if value.get("groups", most) > most:
@@ -218,44 +218,43 @@ _bank = record(
 
 
 def check_labels(labels: Mapping[str, Any]) -> None:
-    """Check what `bank.json` holds, each field alone and the names in it with each other.
+    """Check the fields of `bank.json`, and that their names are consistent.
 
     Raises
     ------
     ValueError
-        If a field is missing or holds what is not legal; it names the field, its value and what is legal.
+        If a field is missing or not legal. The message names the field, its value and what is legal.
     """
     _bank(labels, "")
     if labels["model"]["transform"] is not None:
         ImageTransform.from_json(labels["model"]["transform"])
     *concepts, last = (entry["concept"] for entry in labels["sets"])
     if None in concepts or len(set(concepts)) < len(concepts) or last is not None:
-        refuse([*concepts, last], "sets[].concept", "different names, and null for the random set, which is the last")
+        refuse([*concepts, last], "sets[].concept", "different names, followed by null for the random set")
     rests = [entry["concept"] for entry in labels.get("rests", ())]
     if not set(rests) <= set(concepts) or len(set(rests)) < len(rests):
-        refuse(rests, "rests[].concept", f"different ones of {concepts}")
+        refuse(rests, "rests[].concept", f"different names out of {concepts}")
     if labels.get("absent", {}).get("concept") is not None:
         refuse(labels["absent"]["concept"], "absent.concept", "null")
     wanted = {(layer, concept) for layer in labels["layers"] for concept in concepts}
-    for place, cav in enumerate(labels["cavs"]):
-        where, quality = f"cavs[{place}]", cav["quality"]
+    for index, cav in enumerate(labels["cavs"]):
+        where, quality = f"cavs[{index}]", cav["quality"]
         if (cav["layer"], cav["concept"]) not in wanted:
             pair = f"{cav['layer']}/{cav['concept']}"
-            refuse(pair, f"{where}.layer/concept", "a layer and a concept of the bank that have no other CAV")
+            refuse(pair, f"{where}.layer/concept", "a layer and a concept of the bank without another CAV")
         wanted.remove((cav["layer"], cav["concept"]))
         for name, most in (("groups", quality["images"]), ("random_groups", quality["random_images"])):
             if not quality.get(name, most) <= most or ("groups" in quality) != (name in quality):
-                refuse(quality.get(name), f"{where}.quality.{name}", f"groups of both sets or of none, at most {most}")
+                refuse(quality.get(name), f"{where}.quality.{name}", f"given for both sets or none, at most {most}")
         for name in ("image_score_auroc", "image_score_interval"):
             if (name in quality) != ("image_scores" in cav):
-                refuse(
-                    quality.get(name), f"{where}.quality.{name}", "there where the CAV has image_scores, and only there"
-                )
+                refuse(quality.get(name), f"{where}.quality.{name}", "given if and only if the CAV has image_scores")
         for name in ("cosine", "conditional_auroc"):
             if set(quality[name]) != set(concepts) - {cav["concept"]}:
-                refuse(list(quality[name]), f"{where}.quality.{name}", "of the other concepts")
+                refuse(list(quality[name]), f"{where}.quality.{name}", "the names of the other concepts")
     if wanted:
-        raise ValueError(f"cavs has none of {', '.join('/'.join(pair) for pair in sorted(wanted))}")
-    for place, one in enumerate((labels.get("context") or {"evidence": ()})["evidence"]):
-        if one["layer"] not in labels["layers"] or one["concept"] not in concepts:
-            refuse(f"{one['layer']}/{one['concept']}", f"context.evidence[{place}].layer/concept", "of the bank")
+        raise ValueError(f"cavs lacks {', '.join('/'.join(pair) for pair in sorted(wanted))}")
+    for index, entry in enumerate((labels.get("context") or {"evidence": ()})["evidence"]):
+        if entry["layer"] not in labels["layers"] or entry["concept"] not in concepts:
+            pair = f"{entry['layer']}/{entry['concept']}"
+            refuse(pair, f"context.evidence[{index}].layer/concept", "a layer and a concept of the bank")

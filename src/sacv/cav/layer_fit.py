@@ -1,4 +1,4 @@
-"""Fit the CAVs of one layer from the statistics of its sets, each with its random runs, null and quality figures."""
+"""Fit the CAVs of one layer from the statistics of its sets, with their random runs, null CAVs and quality figures."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from sacv.cav.held_out import (
     mean_cosine,
     name_of,
     percentiles,
-    place_auroc,
+    region_auroc,
     solve,
     statistics_auroc,
 )
 from sacv.cav.image_scores import ImageScores, image_scores
 from sacv.cav.quality import HeldOut, accuracy, auroc, best_threshold
-from sacv.cav.random_runs import DrawnCAVs, dealt_cavs, null_cavs, random_runs
+from sacv.cav.random_runs import DrawnCAVs, null_cavs, permuted_cavs, random_runs
 from sacv.cav.scored_images import Scored
 from sacv.cav.sets import RANDOM, BankSet, count_groups
 from sacv.cav.statistics import ImageMeans, SetStatistics
@@ -38,12 +38,12 @@ Float64 = NDArray[np.float64]
 
 
 MINIMUM_POOL = 4
-"""Random images below which no null is drawn."""
+"""Minimum number of random images for null CAVs."""
 
 
 @dataclass(frozen=True, eq=False)
 class FittedCAV:
-    """A CAV, what it is of and told from, and the held-out scores of both sides."""
+    """A CAV, with the set of its concept, its random set and the held-out scores of both."""
 
     cav: CAV
     entry: BankSet
@@ -53,7 +53,7 @@ class FittedCAV:
 
 @dataclass(frozen=True, eq=False)
 class LayerFit:
-    """The work on one layer; what its concepts share is kept."""
+    """Fit the concepts of one layer. Null CAVs that several concepts share are computed once."""
 
     layer: str
     solver: MomentSolver | SampleSolver
@@ -71,7 +71,7 @@ class LayerFit:
         pool: SetStatistics,
         seen_through: ImageMeans | None,
     ) -> FittedCAV:
-        """Fit the CAV of a concept against its random set, with its figures."""
+        """Fit the CAV of a concept against its random set, with its quality figures."""
         name, random = str(entry.concept), against.statistics
         solver = settled(self.solver, entry, against, concept) if isinstance(self.solver, MomentSolver) else self.solver
         try:
@@ -82,7 +82,7 @@ class LayerFit:
             rng = self._rng(f"runs/{name}")
             runs = random_runs(solver, *learned, self.wanted.runs - 1, rng, against.parts)
             null = self._null(name, concept.count, pool, seen_through)
-            dealt = None if seen_through is not None or not len(null) else self._dealt(name, concept, pool)
+            permuted = None if seen_through is not None or not len(null) else self._permuted(name, concept, pool)
         except SolverError as error:
             raise SolverError(f"concept {name!r} at layer {self.layer!r}: {error}") from error
         scores = self._image_scores(name, without)
@@ -98,16 +98,16 @@ class LayerFit:
             null,
             {**solution.statistics, **against.figures},
             solution.own_detector,
-            dealt,
+            permuted,
             image_scores=scores,
         )
         return FittedCAV(cav, entry, against, held_out)
 
     def _image_scores(self, name: str, without: Mapping[int, Float64]) -> ImageScores | None:
-        its = self.scored.get(name)
-        if its is None:
+        scored = self.scored.get(name)
+        if scored is None:
             return None
-        return image_scores(without, its.cells[self.layer], its.fold, its.shows, its.group, its.left_out)
+        return image_scores(without, scored.cells[self.layer], scored.fold, scored.shows, scored.group, scored.left_out)
 
     def _quality(
         self,
@@ -124,7 +124,7 @@ class LayerFit:
         concept, random = sides
         rng = self._rng(f"quality/{name}")
         grouped = any(image.group is not None for image in (*entry.images, *against.images))
-        judged = held_out[0], held_out[1].of_things(against.things)
+        judged = held_out[0], held_out[1].by_unit(against.unit_ids)
         share, share_interval = accuracy(*judged, rng)
         under, under_interval = auroc(*judged, rng)
         return Quality(
@@ -145,7 +145,7 @@ class LayerFit:
                 for image, score in zip(alone(entry.images, concept), by_image[0].scores, strict=True)
                 if score < np.median(by_image[1].scores)
             ),
-            place_auroc=place_auroc(entry, against, *held_out) if against.same_pictures else None,
+            place_auroc=region_auroc(entry, against, *held_out) if against.same_images else None,
             groups=count_groups(entry.images) if grouped else None,
             random_groups=count_groups(against.images) if grouped else None,
             image_score_auroc=None if scores is None else scores.auroc,
@@ -154,7 +154,7 @@ class LayerFit:
         )
 
     def _null(self, name: str, size: int, random: SetStatistics, seen_through: ImageMeans | None) -> DrawnCAVs:
-        """Draw the null, once for all concepts of as many images or groups and the same random set."""
+        """Draw null CAVs, once for all concepts with the same random set and the same number of images or groups."""
         pool = random.count
         if pool < MINIMUM_POOL or self.wanted.nulls == 0:
             return DrawnCAVs.none(random.total().channels)
@@ -167,18 +167,18 @@ class LayerFit:
             self.nulls[id(random), size] = null_cavs(self.solver, random, None, size, self.wanted.nulls, rng)
         return self.nulls[id(random), size]
 
-    def _dealt(self, name: str, concept: SetStatistics, random: SetStatistics) -> DrawnCAVs:
-        return dealt_cavs(self.solver, concept, random, self.wanted.nulls, self._rng(f"dealt/{name}"))
+    def _permuted(self, name: str, concept: SetStatistics, random: SetStatistics) -> DrawnCAVs:
+        return permuted_cavs(self.solver, concept, random, self.wanted.nulls, self._rng(f"dealt/{name}"))
 
     def _rng(self, purpose: str) -> np.random.Generator:
-        """Give a generator that depends on the seed and the purpose alone, not on what else is fitted."""
+        """Return a generator that depends only on the seed, the layer and the purpose."""
         digest = hashlib.sha256(f"{self.layer}/{purpose}".encode()).digest()
         return np.random.default_rng([self.seed, int.from_bytes(digest[:8], "little")])
 
 
 def settled(solver: MomentSolver, entry: BankSet, against: Contrast, concept: SetStatistics) -> MomentSolver:
-    """Give the solver with what it leaves to the evidence decided."""
-    evidence = Evidence(concept.count, against.same_pictures, kind_auroc(concept, against.statistics))
+    """Return the solver with its automatic parameters set."""
+    evidence = Evidence(concept.count, against.same_images, kind_auroc(concept, against.statistics))
     return solver.settled(evidence)
 
 
@@ -188,7 +188,7 @@ def learned_from(
     random: SetStatistics,
     pasted: Mapping[tuple[str, str], SetStatistics],
 ) -> tuple[SetStatistics, SetStatistics]:
-    """Give what the direction is learned from: with the pasted locations, where they are taken."""
+    """Return the sets that the direction is fitted on: with the pasted locations, if they are taken."""
     if key not in pasted:
         return concept, random
     return mixed(concept, pasted[key]), mixed(random, pasted[key[0], RANDOM])

@@ -1,11 +1,11 @@
-"""Which images stand in which sets, and in which fold and unit of each.
+"""Assign images to sets, and within each set to units and folds.
 
-What is known of single images is bounded: of a set of more than `MOST_UNITS` images some stand alone, and the others
-are joined to bundles. An image alone or a bundle is a *unit*; means, samples and folds are of units. The content of an
-image decides which it belongs to, so that a photo has the same fold in all large sets.
+Means, samples and folds are stored for *units*. In a set of at most `MOST_UNITS` images, each image is a unit. In a
+larger set, `ALONE` images are units and the others are joined to bundles, so that memory is bounded. The assignment
+depends on the content of an image, so that it has the same fold in all large sets.
 
-Where several images are of one group, such as a patient, the group stands in the place of the image: a unit is a group
-or, of a set of more than `MOST_UNITS` groups, a bundle of them; and a group has the same fold in every set.
+If several images have the same group, such as a patient, groups take the role of images: a unit is a group or, in a set
+of more than `MOST_UNITS` groups, a bundle of groups. A group has the same fold in every set.
 """
 
 from __future__ import annotations
@@ -27,35 +27,34 @@ Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
 
 MOST_UNITS = 1024
-"""Images or groups of a set that may all stand alone."""
+"""Maximum number of images or groups of a set without bundles."""
 
 ALONE = 512
-"""Images of a larger set that stand alone; random sets as small as a concept's are drawn from them."""
+"""Number of units of one image in a larger set. Small random sets are drawn from them."""
 
 BUNDLES = 512
-"""Bundles of its other images."""
+"""Number of bundles in a larger set."""
 
 
 @dataclass(frozen=True, eq=False)
 class SetPlan:
-    """A set of images to gather.
+    """A set of images whose statistics are computed.
 
     Parameters
     ----------
     items
         The images.
     weights
-        For each image, by layer: float64 `(locations,)`, how much of each location shows what the set shows; none
-        where the whole image does.
+        For each image, by layer: float64 `(locations,)`, the weight of each location in the set; None for whole images.
     means_only
-        Only the means are wanted.
+        Whether only the means of the units are computed.
     follows
-        Number of an earlier set whose photos have the same folds here, and, with `means_only`, the same units.
+        Index of an earlier set whose images have the same folds here, and, with `means_only`, the same units.
     folds
-        The fold of each image, where it is not to be drawn.
+        The fold of each image, if it is given rather than drawn.
     inside
-        Where the fit is within masks: for each image, by layer, float64 `(locations,)`, how much of each location is
-        inside. What `weights` gives is inside already.
+        For a fit within masks: for each image, by layer, float64 `(locations,)`, the share of each cell inside the
+        mask. `weights` includes it already.
     """
 
     items: tuple[ImageItem, ...]
@@ -66,13 +65,13 @@ class SetPlan:
     inside: tuple[Mapping[str, Float64], ...] = ()
 
     def cover(self, image: int) -> Mapping[str, Float64] | None:
-        """Give how much of each location of an image counts, by layer; none where all of it does."""
-        marked = self.weights[image]
-        return self.inside[image] if marked is None and self.inside else marked
+        """Return the weight of each location of an image, by layer; None if all weights are 1."""
+        weights = self.weights[image]
+        return self.inside[image] if weights is None and self.inside else weights
 
 
 class Member(NamedTuple):
-    """The place of an image in a set: which set, which of its images, which unit, which fold."""
+    """Membership of an image in a set: the indices of the set, the image, the unit and the fold."""
 
     set: int
     image: int
@@ -82,7 +81,7 @@ class Member(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Units:
-    """How the images of a set are joined.
+    """The units of a set.
 
     Parameters
     ----------
@@ -91,8 +90,8 @@ class Units:
     folds
         Int `(units,)`: the fold of each unit.
     groups
-        Int `(units,)`: number of groups of each unit, an image without a group counting as one; none where each image
-        is a group by itself.
+        Int `(units,)`: number of groups of each unit, where an image without a group counts as one; None without
+        groups.
     """
 
     of_image: Int64
@@ -101,7 +100,7 @@ class Units:
 
     @classmethod
     def alone(cls, images: int) -> Units:
-        """Give units of one image each, all in one fold."""
+        """Return units of one image each, in one fold."""
         return cls(np.arange(images), np.zeros(images, dtype=np.int64))
 
     @cached_property
@@ -111,27 +110,27 @@ class Units:
 
     @property
     def sizes(self) -> Int64:
-        """Number of independent things of each unit, groups or else images, `(units,)`."""
+        """Number of groups, or else images, of each unit, `(units,)`."""
         return self.images if self.groups is None else self.groups
 
     @property
     def firsts(self) -> Int64:
-        """The first image of each unit, `(units,)`."""
+        """Index of the first image of each unit, `(units,)`."""
         return np.unique(self.of_image, return_index=True)[1]
 
 
 @dataclass(frozen=True, eq=False)
 class Members(Sequence[tuple[Member, ...]]):
-    """The places of every image, in a few bytes each.
+    """The memberships of every image, in compact arrays.
 
     Parameters
     ----------
     units
-        Of each set.
+        The units of each set.
     starts
-        Int `(images + 1,)`: where each image's places begin.
+        Int `(images + 1,)`: index of the first membership of each image.
     sets, images
-        Int `(places,)`: which set, and which of its images.
+        Int `(memberships,)`: index of the set, and of the image in it.
     """
 
     units: Sequence[Units]
@@ -140,10 +139,10 @@ class Members(Sequence[tuple[Member, ...]]):
     images: NDArray[np.int32]
 
     @classmethod
-    def of(cls, units: Sequence[Units], places: Mapping[str, Sequence[tuple[int, int]]], others: int) -> Members:
-        """Take lists of places, and a number of images that have none."""
-        counts = [*(len(its) for its in places.values()), *[0] * others]
-        flat = np.array([place for its in places.values() for place in its], dtype=np.int32).reshape(-1, 2)
+    def of(cls, units: Sequence[Units], pairs: Mapping[str, Sequence[tuple[int, int]]], others: int) -> Members:
+        """Create the arrays from pairs of a set and an image, by hash, for images followed by `others` without any."""
+        counts = [*(len(each) for each in pairs.values()), *[0] * others]
+        flat = np.array([pair for each in pairs.values() for pair in each], dtype=np.int32).reshape(-1, 2)
         return cls(units, np.cumsum([0, *counts], dtype=np.int32), flat[:, 0].copy(), flat[:, 1].copy())
 
     def __len__(self) -> int:
@@ -160,9 +159,9 @@ class Members(Sequence[tuple[Member, ...]]):
             return [self[number] for number in range(*item.indices(len(self)))]
         if not 0 <= item < len(self):
             raise IndexError(item)
-        places = slice(self.starts[item], self.starts[item + 1])
+        span = slice(self.starts[item], self.starts[item + 1])
         found = []
-        for number, image in zip(self.sets[places].tolist(), self.images[places].tolist(), strict=True):
+        for number, image in zip(self.sets[span].tolist(), self.images[span].tolist(), strict=True):
             unit = int(self.units[number].of_image[image])
             found.append(Member(number, image, unit, int(self.units[number].folds[unit])))
         return tuple(found)
@@ -170,7 +169,7 @@ class Members(Sequence[tuple[Member, ...]]):
 
 @dataclass(frozen=True)
 class Plan:
-    """Each image once, with its place in every set.
+    """Each image once, with its memberships.
 
     Parameters
     ----------
@@ -179,13 +178,13 @@ class Plan:
     items
         Each image once; first those of the sets.
     members
-        Of each image.
+        The memberships of each image.
     units
-        Of each set.
+        The units of each set.
     apart
-        How many of the items, the last ones, stand in no set.
+        Number of the last items, which are in no set. All their activations are stored.
     whole
-        Numbers of the items whose activations are wanted whole, beside those that stand in no set.
+        Indices of items of the sets whose activations are stored too.
     """
 
     sets: tuple[SetPlan, ...]
@@ -203,30 +202,30 @@ def plan(
     apart: Sequence[ImageItem] = (),
     whole: Set[str] = frozenset(),
 ) -> Plan:
-    """Assign folds and list each image once, fold by fold, so that a batch has few of them; then those of no set.
+    """Assign units and folds, and list each image once: images of the sets by fold, then the images `apart`.
 
-    `whole` are the hashes of images of sets whose activations are wanted whole.
+    `whole` are the hashes of images of the sets whose activations are stored.
     """
     units = all_units(sets, folds, seed)
     items: dict[str, ImageItem] = {}
-    places: dict[str, list[tuple[int, int]]] = {}
-    for number, (entry, its) in enumerate(zip(sets, units, strict=True)):
-        for index in np.argsort(its.folds[its.of_image], kind="stable").tolist():
+    pairs: dict[str, list[tuple[int, int]]] = {}
+    for number, (entry, joined) in enumerate(zip(sets, units, strict=True)):
+        for index in np.argsort(joined.folds[joined.of_image], kind="stable").tolist():
             item = entry.items[index]
             items.setdefault(item.digest, item)
-            places.setdefault(item.digest, []).append((number, index))
-    members = Members.of(units, places, len(apart))
+            pairs.setdefault(item.digest, []).append((number, index))
+    members = Members.of(units, pairs, len(apart))
     wanted = frozenset(number for number, digest in enumerate(items) if digest in whole)
     return Plan(tuple(sets), (*items.values(), *apart), members, units, len(apart), wanted)
 
 
 def all_units(sets: Sequence[SetPlan], folds: int, seed: int) -> tuple[Units, ...]:
-    """Give the units of each set, with their folds.
+    """Return the units and folds of each set.
 
     Raises
     ------
     ImageSetError
-        If the groups of a set have to fall in one fold.
+        If all groups of a set would have the same fold.
     """
     if keys := group_keys(sets):
         return _units_of_groups(sets, keys, folds, seed)
@@ -237,29 +236,30 @@ def all_units(sets: Sequence[SetPlan], folds: int, seed: int) -> tuple[Units, ..
             found.append(found[entry.follows])
             continue
         given: dict[str, int] = {}
-        # A set's folds depend on no other set; but what is marked of a photo and what is not stay together, unless
-        # that would leave the set in one fold.
+        # The folds of a set do not depend on other sets, with one exception: the regions and the rest of an image have
+        # the same fold, unless that would leave the set with a single fold.
         digests = [item.digest for item in entry.items]
-        marked = [digest for digest, weights in zip(digests, entry.weights, strict=True) if weights is not None]
+        annotated = [digest for digest, weights in zip(digests, entry.weights, strict=True) if weights is not None]
         if entry.folds is not None:
             given = dict(zip(digests, entry.folds, strict=True))
         else:
-            given = {digest: known[digest] for digest in marked if digest in known}
+            given = {digest: known[digest] for digest in annotated if digest in known}
             if entry.follows is not None:
-                other, its = sets[entry.follows].items, found[entry.follows]
-                given |= dict(zip((item.digest for item in other), its.folds[its.of_image].tolist(), strict=True))
+                other, joined = sets[entry.follows].items, found[entry.follows]
+                other_folds = joined.folds[joined.of_image].tolist()
+                given |= dict(zip((item.digest for item in other), other_folds, strict=True))
         units = set_units(digests, folds, seed, given)
         if entry.folds is None and np.ptp(units.folds) == 0:
             units = set_units(digests, folds, seed, {})
         found.append(units)
         if entry.folds is None:
             fold_of = dict(zip(digests, units.folds[units.of_image].tolist(), strict=True))
-            known.update((digest, fold_of[digest]) for digest in marked)
+            known.update((digest, fold_of[digest]) for digest in annotated)
     return tuple(found)
 
 
 def set_units(digests: Sequence[str], folds: int, seed: int, given: Mapping[str, int]) -> Units:
-    """Give the units of one set and their folds; `given` are the folds that images must have."""
+    """Return the units and folds of one set; `given` are folds that are already assigned."""
     rng = np.random.default_rng([seed, len(digests)])
     if len(digests) <= MOST_UNITS:
         given = {digest: given[digest] for digest in digests if digest in given}
@@ -279,60 +279,60 @@ def set_units(digests: Sequence[str], folds: int, seed: int, given: Mapping[str,
 
 
 def group_keys(sets: Sequence[SetPlan]) -> dict[str, str]:
-    """Give, by the SHA-256 of each image whose group has others in any of the sets, one of the group."""
+    """Return a SHA-256 of the group of each image, by hash, for groups with several images in the sets."""
     digests: dict[str, set[str]] = {}
     for item in (item for entry in sets for item in entry.items if item.group is not None):
         digests.setdefault(str(item.group), set()).add(item.digest)
     return {
         digest: hashlib.sha256(f"group/{group}".encode()).hexdigest()
-        for group, its in digests.items()
-        if len(its) > 1
-        for digest in its
+        for group, members in digests.items()
+        if len(members) > 1
+        for digest in members
     }
 
 
 def _units_of_groups(sets: Sequence[SetPlan], keys: Mapping[str, str], folds: int, seed: int) -> tuple[Units, ...]:
-    """Give the units of each set where several images are of one group; what stands in several sets has one fold."""
-    things = [[keys.get(item.digest, item.digest) for item in entry.items] for entry in sets]
+    """Return the units and folds of each set if groups have several images. A group has one fold in all sets."""
+    keys_of_sets = [[keys.get(item.digest, item.digest) for item in entry.items] for entry in sets]
     own = [
         number
         for number, entry in enumerate(sets)
         if entry.folds is None and not (entry.means_only and entry.follows is not None)
     ]
-    rng = np.random.default_rng([seed, sum(len(things[number]) for number in own)])
-    fold_of = common_folds([things[number] for number in own], folds, rng)
+    rng = np.random.default_rng([seed, sum(len(keys_of_sets[number]) for number in own)])
+    fold_of = common_folds([keys_of_sets[number] for number in own], folds, rng)
     found: list[Units] = []
-    for entry, its in zip(sets, things, strict=True):
+    for entry, set_keys in zip(sets, keys_of_sets, strict=True):
         if entry.means_only and entry.follows is not None:
             found.append(found[entry.follows])
         elif entry.folds is not None:
             digests = [item.digest for item in entry.items]
             found.append(set_units(digests, folds, seed, dict(zip(digests, entry.folds, strict=True))))
         else:
-            found.append(_units_of_things(its, fold_of, folds))
+            found.append(_units_of_keys(set_keys, fold_of, folds))
             if np.ptp(found[-1].folds) == 0:
                 named = ", ".join(dict.fromkeys(item.group or item.name for item in entry.items[:3]))
                 raise ImageSetError(
-                    f"the groups of a set ({named}) stand in other sets too, and {folds} folds cannot part all of "
-                    "them; give more folds, or images of other groups"
+                    f"the groups of a set ({named}) are in other sets too, and {folds} folds cannot separate them; "
+                    "give more folds, or images of other groups"
                 )
     return tuple(found)
 
 
-def _units_of_things(things: Sequence[str], fold_of: Mapping[str, int], folds: int) -> Units:
-    """Give a unit for each thing, a group or an image; of very many, bundles of those of one fold."""
-    distinct = list(dict.fromkeys(things))
+def _units_of_keys(keys: Sequence[str], fold_of: Mapping[str, int], folds: int) -> Units:
+    """Return a unit for each key of a group or an image; in a large set, bundles of keys with the same fold."""
+    distinct = list(dict.fromkeys(keys))
     alone = set(distinct if len(distinct) <= MOST_UNITS else sorted(distinct)[:ALONE])
     numbers: dict[object, int] = {}
     unit_of = {
-        thing: numbers.setdefault(
-            thing if thing in alone else (int(thing[16:32], 16) % max(BUNDLES // folds, 1), fold_of[thing]),
+        key: numbers.setdefault(
+            key if key in alone else (int(key[16:32], 16) % max(BUNDLES // folds, 1), fold_of[key]),
             len(numbers),
         )
-        for thing in distinct
+        for key in distinct
     }
     groups = np.bincount(list(unit_of.values()), minlength=len(numbers))
     unit_folds = np.zeros(len(numbers), dtype=np.int64)
-    for thing, unit in unit_of.items():
-        unit_folds[unit] = fold_of[thing]
-    return Units(np.array([unit_of[thing] for thing in things]), unit_folds, groups)
+    for key, unit in unit_of.items():
+        unit_folds[unit] = fold_of[key]
+    return Units(np.array([unit_of[key] for key in keys]), unit_folds, groups)

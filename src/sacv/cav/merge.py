@@ -1,4 +1,4 @@
-"""Merge banks of the same model without an image: moments of concepts and random sets join exactly."""
+"""Merge banks of the same model without images: the moments of concepts and random sets merge exactly."""
 
 from __future__ import annotations
 
@@ -15,20 +15,19 @@ from sacv.solvers import Solver
 
 
 def merge(banks: Sequence[ConceptBank], *, solver: Solver | None = None) -> ConceptBank:
-    """Join banks of the same model: concepts of one name are pooled, and so are the random sets.
+    """Merge banks of the same model: concepts of the same name are pooled, and so are the random sets.
 
-    Moments join exactly, so that two sites that fit the same concept on their own images get the CAVs of all images
-    together without showing one to each other. What was taken of textures in context is left out. A set that both
-    hold, image for image, is taken once, so that a concept fitted later against the same random set can be added. The
-    held-out figures keep each bank's own folds. A CAV that comes out the same keeps the calibration of its mask of
-    presence and its image scores; another has none.
+    Moments merge exactly, so that two sites that fit the same concept on their own images get the CAV of all images
+    without exchanging any. A set that is identical in two banks counts once, so that a concept that was fitted later
+    against the same random set can be added. Pasted textures (`context`) are left out. Held-out figures use the folds
+    of each bank. A CAV that does not change has the same presence mask and image scores; a CAV that changes loses them.
 
     Parameters
     ----------
     banks
-        At least two, fitted at the same layers with the same number of sampled locations.
+        At least two banks, fitted at the same layers with the same number of sampled locations.
     solver
-        As in `refit`; by default that of the first bank.
+        As in `refit`; by default the solver of the first bank.
 
     Raises
     ------
@@ -37,23 +36,25 @@ def merge(banks: Sequence[ConceptBank], *, solver: Solver | None = None) -> Conc
     MismatchError
         If models, transforms, layers or kinds of activation differ.
     ImageSetError
-        If two sets share some images but not all, a concept would share images with the random set, or a group has
-        images in several banks.
+        If two sets share some images but not all, a concept shares images with the random set, or a group has images
+        in several banks.
     """
     if len(banks) < 2:
-        raise OptionError(f"merging takes at least two banks, not {len(banks)}")
+        raise OptionError(f"merge needs at least two banks, not {len(banks)}")
     first = banks[0]
     for other in banks[1:]:
         require_alike(first, other)
     names = list(dict.fromkeys(entry.concept for bank in banks for entry in bank.sets if entry.concept is not None))
-    kept: dict[str, list[ConceptBank]] = {}
+    holders_of: dict[str, list[ConceptBank]] = {}
     sets = []
     for concept in (*names, None):
         holders = [(bank, entry) for bank in banks for entry in bank.sets if entry.concept == concept]
         chosen = _different(holders)
         entry = chosen[0][1]
         if len({part.regions for _, part in chosen}) > 1:
-            raise MismatchError(f"concept {concept!r} has whole images in one bank and marked regions in another")
+            raise MismatchError(
+                f"concept {concept!r} has whole images in one bank and regions in another; fit both in the same way"
+            )
         sets.append(
             replace(
                 entry,
@@ -70,28 +71,28 @@ def merge(banks: Sequence[ConceptBank], *, solver: Solver | None = None) -> Conc
                 unpaired=_sum([part.unpaired for _, part in chosen]),
             )
         )
-        kept[entry.key] = [bank for bank, _ in chosen]
-    pool = kept[RANDOM]
-    _require_groups_apart(kept)
-    rests = _joined_rests(sets[:-1], kept)
+        holders_of[entry.key] = [bank for bank, _ in chosen]
+    pool = holders_of[RANDOM]
+    _require_groups_apart(holders_of)
+    rests = _joined_rests(sets[:-1], holders_of)
     joined = replace(
         first,
         sets=tuple(sets),
         statistics={
             (layer, key): SetStatistics.union([bank.statistics[layer, key] for bank in holders])
             for layer in first.layers
-            for key, holders in kept.items()
+            for key, holders in holders_of.items()
         }
         | {
             (layer, rest.key): SetStatistics.union(
-                [bank.statistics[layer, rest.key] for bank in kept[f"concept/{rest.concept}"]]
+                [bank.statistics[layer, rest.key] for bank in holders_of[f"concept/{rest.concept}"]]
             )
             for layer in first.layers
             for rest in rests
         },
         rests=rests,
         seen_through={
-            (layer, entry.key): _pool_seen_through(layer, entry, kept[entry.key], pool)
+            (layer, entry.key): _pool_seen_through(layer, entry, holders_of[entry.key], pool)
             for layer in first.layers
             for entry in sets
             if entry.regions
@@ -127,23 +128,24 @@ def _joined_absent(sets: Sequence[BankSet]) -> BankSet:
     return BankSet(None, tuple(images.values()), False, skipped, repeats)
 
 
-def _joined_rests(sets: Sequence[BankSet], kept: Mapping[str, Sequence[ConceptBank]]) -> tuple[BankSet, ...]:
-    """Join the random set of its own of each concept that has one."""
+def _joined_rests(sets: Sequence[BankSet], holders_of: Mapping[str, Sequence[ConceptBank]]) -> tuple[BankSet, ...]:
+    """Join the rests of each concept that has one."""
     found = []
     for entry in sets:
-        holders = kept[entry.key]
+        holders = holders_of[entry.key]
         rests = [rest for bank in holders for rest in bank.rests if rest.concept == entry.concept]
         if not rests:
             continue
         if len(rests) < len(holders):
             raise MismatchError(
-                f"concept {entry.concept!r} has a random set of its own in one bank and not in another; fit both alike"
+                f"concept {entry.concept!r} has its own random set in one bank but not in another; fit both "
+                "in the same way"
             )
         twice = sum(len(rest.hashes) for rest in rests) - len(frozenset[str]().union(*(rest.hashes for rest in rests)))
         if twice:
             raise ImageSetError(
-                f"the rest that concept {entry.concept!r} is told from has {twice} photos in both banks, so that they "
-                "would count twice; fit all of it in one bank"
+                f"the rest of concept {entry.concept!r} has {twice} images in both banks, which would count twice; fit "
+                "the concept in one bank"
             )
         images = tuple(image for rest in rests for image in rest.images)
         joined = tuple(digits for rest in rests for digits in rest.joined)
@@ -164,7 +166,7 @@ def _pool_seen_through(
 
 
 def _different(holders: Sequence[tuple[ConceptBank, BankSet]]) -> list[tuple[ConceptBank, BankSet]]:
-    """Leave out sets that another bank holds too, image for image."""
+    """Return the sets without repeats of identical sets."""
     chosen: list[tuple[ConceptBank, BankSet]] = []
     for bank, entry in holders:
         for _, other in chosen:
@@ -174,22 +176,22 @@ def _different(holders: Sequence[tuple[ConceptBank, BankSet]]) -> list[tuple[Con
             if shared:
                 what = "the random sets" if entry.concept is None else f"the sets of {entry.concept!r}"
                 raise ImageSetError(
-                    f"{what} share {len(shared)} images ({entry.some(shared)}) but not all, so that they can be "
-                    "neither joined nor taken as one; fit again without them in one bank"
+                    f"{what} share {len(shared)} images ({entry.some(shared)}) but not all, so that they cannot be "
+                    "merged; fit one bank again without these images"
                 )
         else:
             chosen.append((bank, entry))
     return chosen
 
 
-def _require_groups_apart(kept: Mapping[str, Sequence[ConceptBank]]) -> None:
-    """Check that no group is told from another bank's images of it, whose folds differ, or counts twice."""
-    for key, holders in kept.items():
+def _require_groups_apart(holders_of: Mapping[str, Sequence[ConceptBank]]) -> None:
+    """Check that no group has images in the sets of several banks, where its folds would differ and it counts twice."""
+    for key, holders in holders_of.items():
         if key == RANDOM:
             continue
         concept = key.removeprefix("concept/")
         held: dict[str, tuple[BankSet, ...]] = {}
-        for bank in {id(bank): bank for bank in (*holders, *kept[RANDOM])}.values():
+        for bank in {id(bank): bank for bank in (*holders, *holders_of[RANDOM])}.values():
             own = [entry for entry in (*bank.sets, *bank.rests) if entry.concept == concept and bank in holders]
-            held[f"bank {len(held) + 1}"] = (*own, *(bank.sets[-1:] if bank in kept[RANDOM] else ()))
+            held[f"bank {len(held) + 1}"] = (*own, *(bank.sets[-1:] if bank in holders_of[RANDOM] else ()))
         require_groups_in_one(held)

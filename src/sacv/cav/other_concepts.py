@@ -1,4 +1,4 @@
-"""How a CAV relates to the other concepts of its layer: cosines, and the AUROC of one concept against another."""
+"""Compare a CAV with the other concepts of its layer: cosines, and the AUROC of one concept against another."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from sacv.cav.vector import CAV
 
 
 def with_other_concepts(
-    one: FittedCAV, fitted: Sequence[FittedCAV], statistics: Mapping[tuple[str, str], SetStatistics]
+    fit: FittedCAV, fitted: Sequence[FittedCAV], statistics: Mapping[tuple[str, str], SetStatistics]
 ) -> CAV:
-    """Add how the CAV stands to the other concepts of its layer."""
-    others = [other for other in fitted if other is not one]
+    """Return the CAV with its figures against the other concepts of its layer."""
+    others = [other for other in fitted if other is not fit]
     quality = replace(
-        one.cav.quality,
-        cosine={other.cav.concept: float(one.cav.vector @ other.cav.vector) for other in others},
-        conditional_auroc={other.cav.concept: _auroc_against(one, other, statistics) for other in others},
+        fit.cav.quality,
+        cosine={other.cav.concept: float(fit.cav.vector @ other.cav.vector) for other in others},
+        conditional_auroc={other.cav.concept: _auroc_against(fit, other, statistics) for other in others},
     )
-    return replace(one.cav, quality=quality)
+    return replace(fit.cav, quality=quality)
 
 
-def _auroc_against(one: FittedCAV, other: FittedCAV, statistics: Mapping[tuple[str, str], SetStatistics]) -> float:
-    """Give the AUROC of a concept against another.
+def _auroc_against(fit: FittedCAV, other: FittedCAV, statistics: Mapping[tuple[str, str], SetStatistics]) -> float:
+    """Return the AUROC of the locations of a concept against those of another concept.
 
-    Concepts of tables share pictures: there it is against those that show the other and lack the one, held out where
-    they are its random images. It is 0.5 where there are none.
+    Concepts from tables share images. For them only images that show the other concept but not this one are used, held
+    out if they are random images of this concept; the AUROC is 0.5 if there are none.
     """
-    concept, random = one.held_out
-    found = statistics[one.cav.layer, other.entry.key].sample
-    scores, weights = found.vectors @ one.cav.detector, found.weights
-    if one.entry.missing is not None:
-        theirs, own = ({image.digest for image in side.entry.images} for side in (other, one))
-        images = one.against.images
+    concept, random = fit.held_out
+    found = statistics[fit.cav.layer, other.entry.key].sample
+    scores, weights = found.vectors @ fit.cav.detector, found.weights
+    if fit.entry.missing is not None:
+        theirs, own = ({image.digest for image in side.entry.images} for side in (other, fit))
+        images = fit.against.images
         lacking = [number for number, image in enumerate(images) if image.count == 1 and image.digest in theirs]
         if lacking:
             held = random.part(np.isin(random.image, lacking))
             scores, weights = held.scores, held.weights
         else:
             apart = [number for number, image in enumerate(other.entry.images) if image.digest not in own]
-            kept = np.isin(found.image, apart)
-            scores, weights = scores[kept], weights[kept]
+            mask = np.isin(found.image, apart)
+            scores, weights = scores[mask], weights[mask]
     return area(concept.scores, scores, concept.weights, weights) if len(scores) else 0.5

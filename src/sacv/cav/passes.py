@@ -1,4 +1,4 @@
-"""What the passes over pictures to explain or to score share: what a shard is known by, and what counts of a batch."""
+"""Helpers of the passes over images to explain or to score: keys of shards, and masks of a batch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sacv.model import VisionModel
 
 
 def shard_key(basis: str, shard: Shard[range], items: Sequence[ImageItem], masks: Sequence[MaskItem] | None) -> str:
-    """Give a SHA-256 of what every part of a pass depends on, and of the shard's pictures with their masks."""
+    """Return a SHA-256 of the settings of a pass (`basis`) and of the shard's images with their masks."""
     digest = hashlib.sha256(basis.encode())
     for piece in shard.pieces:
         digest.update(repr(piece).encode())
@@ -31,7 +31,7 @@ def insides_of(
     piece: range,
     images: Sequence[Loaded],
 ) -> tuple[Inside, ...] | None:
-    """Give what counts of each picture of a batch; none where all of them do as a whole."""
+    """Return the loaded mask of each image of a batch; None without masks."""
     if masks is None:
         return None
     return tuple(

@@ -1,4 +1,4 @@
-"""Plan composites beside the sets of a fit, and settle where what they say is taken (`sacv.cav.context`)."""
+"""Plan composites for a fit, and decide where their pasted locations are taken (`sacv.cav.context`)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from sacv.cav.region_weights import Grids, Weights
 from sacv.cav.sets import RANDOM
 from sacv.cav.statistics import SetStatistics
 from sacv.concepts import (
+    FoldComposite,
     ImageItem,
     ImageSet,
-    Placed,
     draw_composites,
     image_set,
     mask_weights,
@@ -37,40 +37,41 @@ ByLayer: TypeAlias = dict[tuple[str, str], SetStatistics]
 
 @dataclass(frozen=True, eq=False)
 class Textures:
-    """A set of whole images to paste: its concept, none for the random set; its images and their folds."""
+    """A set of whole images to paste: its concept (None for the random set), its images and their folds."""
 
     concept: str | None
     items: tuple[ImageItem, ...]
     folds: NDArray[np.int64]
 
     def by_fold(self, count: int) -> list[list[ImageItem]]:
-        """Give the images of each fold."""
+        """Return the images of each fold."""
         return [
-            [item for item, its in zip(self.items, self.folds, strict=True) if its == fold] for fold in range(count)
+            [item for item, number in zip(self.items, self.folds, strict=True) if number == fold]
+            for fold in range(count)
         ]
 
 
 @dataclass(frozen=True, eq=False)
 class Pasting:
-    """Composites and the sets that they make.
+    """Composites and the sets of their regions.
 
     Parameters
     ----------
     photos
-        The context.
+        The context photos.
     concepts
-        Those whose images are pasted.
+        Names of the concepts whose images are pasted.
     placed
         The composites.
     plans
-        The regions of each concept, those of random textures, and the photos around.
+        The regions of each concept, the regions of random textures, and the photos around the regions.
     members
-        For each of `plans`, int `(images,)`: the numbers of the composites.
+        For each of `plans`, int `(images,)`: indices of the composites.
     """
 
     photos: ImageSet
     concepts: tuple[str, ...]
-    placed: tuple[Placed, ...]
+    placed: tuple[FoldComposite, ...]
     plans: tuple[SetPlan, ...]
     members: tuple[NDArray[np.int64], ...]
 
@@ -78,7 +79,7 @@ class Pasting:
 def context_photos(
     source: Source, solver: MomentSolver | SampleSolver, skip_unreadable: bool, window: Window | None = None
 ) -> ImageSet:
-    """Read the photos of a context.
+    """Read the context photos.
 
     Raises
     ------
@@ -89,14 +90,14 @@ def context_photos(
     """
     if isinstance(solver, SampleSolver):
         raise OptionError(
-            f"context is for solvers that work from moments, and {type(solver).__name__} needs samples; take "
+            f"context needs a solver that uses moments, but {type(solver).__name__} needs samples; use "
             "MeanDifference(), LDA() or Ridge(), or leave the context out"
         )
     photos, _ = without_repeats(image_set("context", source, skip_unreadable=skip_unreadable, window=window))
     if len(photos) < 2:
         raise ImageSetError(
-            f"context has 1 photo ({photos.items[0].name}); at least 2 are needed, and one for every 10 guidance "
-            "images is advisable: give a folder of photos that show none of the concepts"
+            f"context has 1 photo ({photos.items[0].name}); at least 2 are needed, and one for every 10 images is "
+            "advisable: give a folder of photos that show none of the concepts"
         )
     return photos
 
@@ -106,8 +107,8 @@ def _require_apart(photos: ImageSet, sets: Mapping[str, SetPlan]) -> None:
     for name, entry in sets.items():
         if shared := shared_images(photos, entry.items):
             raise ImageSetError(
-                f"the context and {name} share {shared}; a photo of the context shows none of the concepts and is no "
-                "random image: take them out of one of the two"
+                f"the context and {name} share {shared}; context photos must be in no other set: remove them from one "
+                "of the two"
             )
 
 
@@ -120,16 +121,16 @@ def plan_pasting(
     folds: int,
     seed: int,
 ) -> Pasting:
-    """Plan composites of what is shown by whole images.
+    """Plan the composites of the concepts with whole images.
 
     Parameters
     ----------
     model, grids
-        Which part of a picture the network sees, and how each layer divides it.
+        The model, and the grid of each layer.
     photos
-        The context.
+        The context photos.
     names
-        The concept of each of the first sets; none for the random set, the last of them.
+        The concept of each of the first sets; None for the random set, the last of them.
     sets
         All sets of the fit.
     folds, seed
@@ -138,30 +139,30 @@ def plan_pasting(
     Raises
     ------
     ImageSetError
-        If the context shares images with them, there are too few, or something is no picture.
+        If the context shares images with a set, or there are too few images.
     OptionError
-        If nothing can be pasted, or the way from the picture to the grid is not known.
+        If nothing can be pasted, or the transform does not state which part of an image is the input of the network.
     """
-    told = ["the random set" if name is None else f"concept {name!r}" for name in names]
-    _require_apart(photos, dict(zip(told, sets, strict=False)))
-    assigned = [its.folds[its.of_image] for its in all_units(sets, folds, seed)]
-    textures = [_textures(name, entry, its) for name, entry, its in zip(names, sets, assigned, strict=False)]
+    titles = ["the random set" if name is None else f"concept {name!r}" for name in names]
+    _require_apart(photos, dict(zip(titles, sets, strict=False)))
+    assigned = [units.folds[units.of_image] for units in all_units(sets, folds, seed)]
+    textures = [_textures(name, entry, fold_of) for name, entry, fold_of in zip(names, sets, assigned, strict=False)]
     *concepts, random = textures
     textures = [*(part for part in concepts if part.items), random]
     if len(textures) == 1:
         raise OptionError(
-            "a context is for concepts of whole images, such as textures, and here every concept is marked on photos, "
-            "where it is a part already: leave the context out"
+            "context is for concepts with whole images, such as textures, but every concept here has regions: leave "
+            "the context out"
         )
     if not random.items:
-        raise OptionError("with a context, random images are pasted beside the concepts': give whole random images")
+        raise OptionError("context pastes random images too, and there are none: give random images")
     return _pasting(model, grids, photos, textures, len({item.digest for part in sets for item in part.items}), seed)
 
 
 def _textures(concept: str | None, entry: SetPlan, folds: NDArray[np.int64]) -> Textures:
-    """Take the whole images of a set."""
-    keep = [index for index, weights in enumerate(entry.weights) if weights is None]
-    return Textures(concept, tuple(entry.items[index] for index in keep), folds[keep])
+    """Return the whole images of a set."""
+    whole = [index for index, weights in enumerate(entry.weights) if weights is None]
+    return Textures(concept, tuple(entry.items[index] for index in whole), folds[whole])
 
 
 def _pasting(
@@ -170,14 +171,13 @@ def _pasting(
     count = images // COST
     if count < LEAST_COMPOSITES:
         raise ImageSetError(
-            f"context: one composite is run for every {COST} images, and these {images} images give {count}; at least "
-            f"{LEAST_COMPOSITES} are needed to judge whether they help: give {COST * LEAST_COMPOSITES} images or more, "
-            "or leave the context out"
+            f"context: there is one composite for every {COST} images, and {images} images give {count}; at least "
+            f"{LEAST_COMPOSITES} are needed: give {COST * LEAST_COMPOSITES} images or more, or leave the context out"
         )
     folds = 1 + max(int(part.folds.max()) for part in textures)
     placed = draw_composites(photos.items, [part.by_fold(folds) for part in textures], count, seed)
-    covers = [_covers(model, grids, one, len(textures)) for one in placed]
-    items = [one.composite.item for one in placed]
+    covers = [_covers(model, grids, each, len(textures)) for each in placed]
+    items = [each.composite.item for each in placed]
     plans, members = [], []
     for number in range(len(textures) + 1):
         shown = [index for index, cover in enumerate(covers) if cover[number] is not None]
@@ -193,13 +193,13 @@ def _pasting(
     return Pasting(photos, names, placed, tuple(plans), tuple(members))
 
 
-def _covers(model: VisionModel, grids: Grids, placed: Placed, sets: int) -> list[Weights | None]:
-    """Give how much of each location each set's regions cover, and the photo; None where the network sees none."""
+def _covers(model: VisionModel, grids: Grids, placed: FoldComposite, sets: int) -> list[Weights | None]:
+    """Return the share of each cell that the regions of each set and the photo cover; None if it is 0 everywhere."""
     labels = placed.composite.labels()
     region = _seen(model, (labels.shape[1], labels.shape[0]))
     found: list[Weights | None] = []
     for number in range(sets + 1):
-        regions = [index for index, its in enumerate(placed.sets) if its == number] if number < sets else [-1]
+        regions = [index for index, owner in enumerate(placed.sets) if owner == number] if number < sets else [-1]
         inside = np.isin(labels, regions)
         cover = {layer: mask_weights(inside, _plane(layer, grid), region).ravel() for layer, grid in grids.items()}
         found.append(cover if all(part.any() for part in cover.values()) else None)
@@ -209,7 +209,7 @@ def _covers(model: VisionModel, grids: Grids, placed: Placed, sets: int) -> list
 def _seen(model: VisionModel, size: tuple[int, int]) -> Box:
     if not isinstance(model.transform, Framed):
         raise OptionError(
-            "a context needs a transform that tells which part of a picture the network sees; "
+            "context needs a transform that states which part of an image is the input of the network; "
             "give transform=sacv.ImageTransform(...)"
         )
     return model.transform.region(size)
@@ -229,22 +229,22 @@ def settle(
     gathered: Mapping[tuple[str, int], SetStatistics],
     first: int,
 ) -> tuple[BankContext, ByLayer]:
-    """Judge every layer and concept, and keep what is taken.
+    """Decide for every layer and concept whether the pasted locations are taken, and return those that are.
 
     Parameters
     ----------
     pasting
         The composites.
     solver
-        How a direction is found.
+        The solver.
     layers
-        Their names.
+        Names of the layers.
     full
-        By layer and key: full frames.
+        By layer and key: statistics of the full frames.
     gathered
-        By layer and number of the set.
+        By layer and index of the set: statistics of the composites.
     first
-        Number of the first set of the composites.
+        Index of the first set of the composites.
 
     Raises
     ------
@@ -255,7 +255,7 @@ def settle(
     random = len(pasting.concepts)
     enough = [number for number in range(random) if len(pasting.members[number]) >= LEAST_COMPOSITES]
     evidence: list[ContextEvidence] = []
-    kept: ByLayer = {}
+    taken: ByLayer = {}
     for layer in layers:
         parts = {
             number: Part(gathered[layer, first + number], pasting.members[number])
@@ -272,12 +272,12 @@ def settle(
                 raise SolverError(f"concept {name!r} at layer {layer!r}: {error}") from error
             evidence.append(found)
             if found.taken:
-                kept |= {(layer, key): parts[number].found, (layer, RANDOM): parts[random].found}
+                taken |= {(layer, key): parts[number].found, (layer, RANDOM): parts[random].found}
     composites = tuple(
-        Pasted(one.composite.photo.digest, tuple(part.digest for part in one.composite.textures), one.composite.seed)
-        for one in pasting.placed
+        Pasted(each.photo.digest, tuple(part.digest for part in each.textures), each.seed)
+        for each in (placed.composite for placed in pasting.placed)
     )
     photos = tuple((item.name, item.digest) for item in pasting.photos)
     few = tuple(name for number, name in enumerate(pasting.concepts) if number not in enough)
     skipped = tuple((entry.name, entry.reason) for entry in pasting.photos.skipped)
-    return BankContext(photos, composites, tuple(evidence), few, skipped), kept
+    return BankContext(photos, composites, tuple(evidence), few, skipped), taken

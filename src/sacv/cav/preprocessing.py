@@ -1,10 +1,10 @@
-r"""How activations are read before a direction is applied to them.
+r"""Activation preprocessing, before a direction is applied.
 
-As they are; or at unit length and averaged over neighbouring locations::
+There is no preprocessing, or activations are divided by their norm and averaged over neighbouring locations::
 
-    a'(p) = sum over q of w(p - q) a(q) / \|a(q)\|        w normal, with a standard deviation of so many locations
+    a'(p) = sum over q of w(p - q) a(q) / \|a(q)\|        w Gaussian, with a standard deviation in locations
 
-The average is over the locations that there are: at the edge of the grid, w is scaled to sum to 1.
+At the edge of the grid, w is normalised to sum to 1 over the locations of the grid.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ import torch
 from sacv.solvers import Solver, UnitLength
 
 REACH = 3
-"""Standard deviations beyond which a neighbour has no weight."""
+"""Number of standard deviations at which the weights are cut off."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How a bank's CAVs are read.
+    """The activation preprocessing of a bank.
 
     Parameters
     ----------
     normalised
         Whether activations are divided by their L2 norm; a zero activation stays zero.
     smoothing
-        Standard deviation of the weights of neighbours, in locations; 0 for none.
+        Standard deviation of the weights of neighbours, in locations; 0 for no averaging.
     """
 
     normalised: bool = False
@@ -39,34 +39,34 @@ class Reading:
 
     @classmethod
     def of(cls, solver: Solver) -> Reading:
-        """Give the reading that a solver asks for."""
+        """Return the preprocessing that a solver needs."""
         return cls(True, solver.smoothing) if isinstance(solver, UnitLength) else cls()
 
     @classmethod
     def described(cls, solver: Mapping[str, Any]) -> Reading:
-        """Give the reading of a solver as `Solver.describe` tells of it."""
+        """Return the preprocessing from the result of `Solver.describe`."""
         if solver["name"] != UnitLength.__name__:
             return cls()
         return cls(True, float(solver["parameters"].get("smoothing", 0.0)))
 
     def __str__(self) -> str:
-        """Say what activations are, in words."""
+        """Describe the preprocessing in words."""
         if not self.normalised:
-            return "as they are"
+            return "without preprocessing"
         averaged = f", averaged over neighbours (sd {self.smoothing:g} locations)" if self.smoothing else ""
         return f"divided by their norm{averaged}"
 
     def __call__(self, cells: torch.Tensor) -> torch.Tensor:
-        """Read activations `(n, *grid, channels)`, of the same shape; in float32 at least, unless as they are."""
+        """Preprocess activations `(n, *grid, channels)`. Normalised activations are at least float32."""
         if not self.normalised:
             return cells
-        read = unit_length(cells if cells.dtype == torch.float64 else cells.float()).contiguous()
-        shape = read.shape
+        found = unit_length(cells if cells.dtype == torch.float64 else cells.float()).contiguous()
+        shape = found.shape
         for axis in range(1, cells.ndim - 1) if self.smoothing else ():
-            weights = _weights(shape[axis], self.smoothing).to(read)
-            rows = read.reshape(prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :]))
-            read = (weights @ rows).reshape(shape)
-        return read
+            weights = _weights(shape[axis], self.smoothing).to(found)
+            rows = found.reshape(prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :]))
+            found = (weights @ rows).reshape(shape)
+        return found
 
 
 def unit_length(cells: torch.Tensor) -> torch.Tensor:
@@ -75,8 +75,8 @@ def unit_length(cells: torch.Tensor) -> torch.Tensor:
 
 
 def _weights(side: int, deviation: float) -> torch.Tensor:
-    """Give the weight of each location of a row for each, `(side, side)`, whose rows sum to 1."""
-    places = torch.arange(side, dtype=torch.float64)
-    apart = (places[:, None] - places[None]).abs()
-    weights = torch.exp(-((apart / deviation) ** 2) / 2) * (apart <= ceil(REACH * deviation))
+    """Return the smoothing matrix along one axis, `(side, side)`; its rows sum to 1."""
+    positions = torch.arange(side, dtype=torch.float64)
+    distances = (positions[:, None] - positions[None]).abs()
+    weights = torch.exp(-((distances / deviation) ** 2) / 2) * (distances <= ceil(REACH * deviation))
     return weights / weights.sum(dim=1, keepdim=True)

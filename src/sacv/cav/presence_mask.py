@@ -1,4 +1,4 @@
-"""Where pictures show a concept, and their p-values, from their activations and what the CAV is calibrated on."""
+"""Compute presence masks and p-values of images from their activations."""
 
 from __future__ import annotations
 
@@ -12,55 +12,53 @@ from sacv.cav.presence import LEVEL
 from sacv.cav.projection import along
 from sacv.cav.vector import CAV
 
-Marks = NDArray[np.bool_]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
 class Present:
-    """What is told of the presence of a concept in pictures.
+    """Presence of a concept in images.
 
     Parameters
     ----------
-    marks
-        Bool `(n, *grid)`: where it is present, among the locations that count.
+    mask
+        Bool `(n, *grid)`: the presence mask, among the locations that count.
     p_values
-        Float64 `(n,)`: how likely a picture without it reaches as far somewhere.
+        Float64 `(n,)`: p-value of the greatest evidence in each image, under the null that it lacks the concept.
     """
 
-    marks: Marks
+    mask: Mask
     p_values: NDArray[np.float64]
 
 
-def present(
-    cav: CAV, cells: torch.Tensor, evidence: NDArray[np.float32], inside: Marks | None = None
-) -> Present | None:
-    """Hold pictures against those without the concept; none where the CAV is not calibrated.
+def present(cav: CAV, cells: torch.Tensor, evidence: NDArray[np.float32], inside: Mask | None = None) -> Present | None:
+    """Compute presence masks and p-values of images; None if the CAV is not calibrated.
 
     Parameters
     ----------
     cav
         The CAV.
     cells
-        Activations as it reads them, `(n, *grid, channels)`, on the grid that it was calibrated on.
+        Preprocessed activations, `(n, *grid, channels)`, on the grid that the CAV was calibrated on.
     evidence
-        `(n, *grid)`: `u . a(p)`, with u the direction of `CAV.presence_direction`.
+        `(n, *grid)`: `u . a(p)`, with u = `CAV.presence_direction`.
     inside
         Bool `(n, *grid)`: the locations that count; all by default.
     """
     counts = np.ones(evidence.shape, dtype=bool) if inside is None else inside
     if cav.presence.threshold is not None:
-        marks = evidence > np.float32(cav.presence.threshold)
+        mask = evidence > np.float32(cav.presence.threshold)
         found = cav.presence.p_values(_greatest(evidence[:, None], counts)[:, 0])
-        return None if found is None else Present(marks & counts, found)
+        return None if found is None else Present(mask & counts, found)
     if cav.image_scores is None:
         return None
     reached = along(cells, list(cav.image_scores.directions)).cpu().numpy()
-    found, places = (cav.image_scores.p_values(each) for each in (_greatest(reached, counts), reached))
-    return None if found is None or places is None else Present((places <= LEVEL + 1e-9) & counts, found)
+    found, by_location = (cav.image_scores.p_values(each) for each in (_greatest(reached, counts), reached))
+    return None if found is None or by_location is None else Present((by_location <= LEVEL + 1e-9) & counts, found)
 
 
-def _greatest(reached: NDArray[np.float32], counts: Marks) -> NDArray[np.float32]:
-    """Give the greatest along each direction over the locations that count, `(n, directions)`."""
+def _greatest(reached: NDArray[np.float32], counts: Mask) -> NDArray[np.float32]:
+    """Return the maximum along each direction over the locations that count, `(n, directions)`."""
     flat = np.where(counts[:, None], reached, np.float32(-np.inf))
     found: NDArray[np.float32] = flat.reshape(*flat.shape[:2], -1).max(axis=2)
     return found

@@ -1,4 +1,4 @@
-"""How far activations reach along directions: one product, so that all who compare such values round alike."""
+"""Project activations on directions. All values that are compared use this function, so that they round equally."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 def along(
     vectors: torch.Tensor, directions: Sequence[NDArray[np.float64]], offsets: Sequence[float] | None = None
 ) -> torch.Tensor:
-    """Give `w . a(p)`, less an offset for each direction, float32 `(n, directions, *grid)`.
+    """Compute `w . a(p)` minus an offset for each direction, float32 `(n, directions, *grid)`.
 
     Parameters
     ----------
     vectors
-        `(n, *grid, channels)`; the product is in their precision, at least float32.
+        `(n, *grid, channels)`; the product is computed in their dtype, at least float32.
     directions
         Float64 `(channels,)` each.
     offsets
-        Taken off in float64; none by default.
+        Offset of each direction, subtracted in float64; 0 by default.
     """
     dtype = torch.float64 if vectors.dtype == torch.float64 else torch.float32
     stacked = torch.from_numpy(np.stack(directions, axis=1))

@@ -1,4 +1,4 @@
-"""Held-out figures of a CAV, from scores of images that it was not fitted on."""
+"""Compute held-out quality figures of a CAV from scores of images that it was not fitted on."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from sacv.cav.vector import Interval
 Float64 = NDArray[np.float64]
 
 RESAMPLES = 500
-"""Bootstrap resamples of an interval."""
+"""Number of bootstrap resamples for an interval."""
 
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """Scores of one set, each from the direction fitted without its image.
+    """Scores of one set, each along the direction fitted without the fold of its image.
 
     Parameters
     ----------
     scores
-        Float64 `(n,)`.
+        Float64 `(n,)`: scores of locations or images.
     fold
-        Int `(n,)`: the fold whose direction gave the score.
+        Int `(n,)`: held-out fold of each score.
     image
-        Int `(n,)`: which image it belongs to, or which group of images.
+        Int `(n,)`: index of the image, or of the group of images, of each score.
     weights
-        Float64 `(n,)`.
+        Float64 `(n,)`: weight of each score.
     """
 
     scores: Float64
@@ -38,26 +38,26 @@ class HeldOut:
 
     @classmethod
     def of_images(cls, scores: Float64, fold: NDArray[np.int64]) -> HeldOut:
-        """Take one score for each image."""
+        """Create from one score for each image."""
         return cls(scores, fold, np.arange(len(scores)), np.ones(len(scores)))
 
-    def of_things(self, things: NDArray[np.int64]) -> HeldOut:
-        """Give the same scores, each of the independent thing that its image belongs to; `things` is `(images,)`."""
-        return HeldOut(self.scores, self.fold, things[self.image], self.weights)
+    def by_unit(self, unit_ids: NDArray[np.int64]) -> HeldOut:
+        """Return the same scores by independent unit; `unit_ids` `(images,)` is the unit of each image."""
+        return HeldOut(self.scores, self.fold, unit_ids[self.image], self.weights)
 
-    def part(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> HeldOut:
-        """Give some of the scores, by mask or by index."""
-        return HeldOut(self.scores[keep], self.fold[keep], self.image[keep], self.weights[keep])
+    def part(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> HeldOut:
+        """Return a part of the scores, selected by a mask or by indices."""
+        return HeldOut(self.scores[chosen], self.fold[chosen], self.image[chosen], self.weights[chosen])
 
 
 def best_threshold(concept: HeldOut, random: HeldOut) -> float:
-    """Choose the threshold with the best balanced accuracy for `score > threshold`.
+    """Return the threshold with the best balanced accuracy for `score > threshold`.
 
-    Among thresholds as good as each other it takes the middle one, half-way between two scores.
+    Thresholds lie half-way between two scores. Among equally good ones the middle one is returned.
     """
     values = np.unique(np.concatenate([concept.scores, random.scores]))
     cuts = np.concatenate([[values[0] - 1.0], (values[1:] + values[:-1]) / 2, [values[-1] + 1.0]])
-    # Shares above each cut; cuts fall between scores, so that no tie is met.
+    # Cuts lie between scores, so that there are no ties.
     gain = _share_below(random, cuts) - _share_below(concept, cuts)
     best = np.flatnonzero(gain >= gain.max() - 1e-12)
     return float(cuts[best[len(best) // 2]])
@@ -70,8 +70,8 @@ def _share_below(side: HeldOut, cuts: Float64) -> Float64:
     return share
 
 
-def told(concept: HeldOut, random: HeldOut) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Tell which scores are told right, each fold judged at the threshold that the other folds choose."""
+def correct(concept: HeldOut, random: HeldOut) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which scores are classified correctly, each fold with the threshold chosen on the other folds."""
     right = (np.zeros(len(concept.scores), dtype=bool), np.zeros(len(random.scores), dtype=bool))
     for fold in np.union1d(concept.fold, random.fold):
         sides = (concept, random)
@@ -85,10 +85,10 @@ def told(concept: HeldOut, random: HeldOut) -> tuple[NDArray[np.bool_], NDArray[
 
 
 def accuracy(concept: HeldOut, random: HeldOut, rng: np.random.Generator) -> tuple[float, Interval]:
-    """Give the balanced accuracy and its interval over images."""
+    """Compute the balanced accuracy and its interval over images."""
     shares = [
         (np.bincount(side.image, side.weights * right), np.bincount(side.image, side.weights))
-        for side, right in zip((concept, random), told(concept, random), strict=True)
+        for side, right in zip((concept, random), correct(concept, random), strict=True)
     ]
     value = float(np.mean([right.sum() / weight.sum() for right, weight in shares]))
     drawn = np.zeros(RESAMPLES)
@@ -99,7 +99,7 @@ def accuracy(concept: HeldOut, random: HeldOut, rng: np.random.Generator) -> tup
 
 
 def auroc(concept: HeldOut, random: HeldOut, rng: np.random.Generator) -> tuple[float, Interval]:
-    """Give the area under the ROC curve of concept against random, and its interval over images."""
+    """Compute the AUROC of concept against random, and its interval over images."""
     wins = _wins(concept, random)
     weights = [np.bincount(side.image, side.weights) for side in (concept, random)]
     value = float(weights[0] @ wins @ weights[1] / (weights[0].sum() * weights[1].sum()))
@@ -111,14 +111,14 @@ def auroc(concept: HeldOut, random: HeldOut, rng: np.random.Generator) -> tuple[
 def area(
     scores: Float64, other: Float64, weights: Float64 | None = None, other_weights: Float64 | None = None
 ) -> float:
-    """Give the area under the ROC curve of scores against other scores; ties count half."""
+    """Compute the AUROC of scores against other scores; ties count half."""
     weights = np.ones(len(scores)) if weights is None else weights
     other_weights = np.ones(len(other)) if other_weights is None else other_weights
-    return float(weights @ _beaten(scores, other, other_weights) / weights.sum())
+    return float(weights @ _share_exceeded(scores, other, other_weights) / weights.sum())
 
 
-def _beaten(scores: Float64, other: Float64, weights: Float64) -> Float64:
-    """Give, for each score, the share of the weight of the other scores that it beats."""
+def _share_exceeded(scores: Float64, other: Float64, weights: Float64) -> Float64:
+    """Return, for each score, the weighted share of the other scores below it; ties count half."""
     order = np.argsort(other)
     below = np.concatenate([[0.0], np.cumsum(weights[order])])
     left, right = (np.searchsorted(other[order], scores, side=side) for side in ("left", "right"))
@@ -127,19 +127,19 @@ def _beaten(scores: Float64, other: Float64, weights: Float64) -> Float64:
 
 
 def _wins(concept: HeldOut, random: HeldOut) -> Float64:
-    """Give, for each pair of images, the share of pairs of locations that the concept's wins, `(images, images)`."""
-    concept = concept.part(np.argsort(concept.scores))  # sorted scores are looked up faster
+    """Return the AUROC over locations of each pair of a concept image and a random image, `(images, images)`."""
+    concept = concept.part(np.argsort(concept.scores))  # np.searchsorted is faster for sorted scores
     wins = np.empty((int(concept.image.max()) + 1, int(random.image.max()) + 1))
     totals = np.maximum(np.bincount(concept.image, concept.weights), 1e-300)
     for image in range(wins.shape[1]):
-        one = random.part(random.image == image)
-        share = _beaten(concept.scores, one.scores, one.weights)
+        other = random.part(random.image == image)
+        share = _share_exceeded(concept.scores, other.scores, other.weights)
         wins[:, image] = np.bincount(concept.image, concept.weights * share, minlength=len(wins)) / totals
     return wins
 
 
 def resamples(images: int, rng: np.random.Generator) -> Float64:
-    """Give how often each image is drawn in each resample, `(resamples, images)`."""
+    """Draw bootstrap resamples; return how often each image occurs in each, `(resamples, images)`."""
     drawn = rng.integers(images, size=(RESAMPLES, images)) + images * np.arange(RESAMPLES)[:, None]
     return np.bincount(drawn.ravel(), minlength=RESAMPLES * images).reshape(RESAMPLES, images).astype(np.float64)
 

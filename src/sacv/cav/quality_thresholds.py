@@ -1,7 +1,7 @@
-"""The bars that a CAV must clear before anything is explained with it.
+"""Quality thresholds: the minimum quality figures of a CAV that explains anything.
 
-They are low: a CAV below them tells its concept from random hardly better than chance on images that it has not seen,
-or turns elsewhere with every random set. Clearing them does not show that a layer answers the question asked.
+They are low. A CAV below them hardly separates its concept from random on held-out images, or its direction depends on
+the random set. A CAV above them need not be meaningful.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LEAST_COSINE = 0.5
 
 
 def weaknesses(cav: CAV) -> tuple[str, ...]:
-    """Tell in which ways a CAV falls below the bars, each with its figure and what to do."""
+    """Return a message for each quality threshold that a CAV is below, with the figure and what to do."""
     quality = cav.quality
     found = []
     if quality.images < LEAST_IMAGES:
@@ -36,39 +36,39 @@ def weaknesses(cav: CAV) -> tuple[str, ...]:
     if quality.auroc < LEAST_AUROC or low <= 0.5:
         found.append(
             f"its held-out AUROC is {quality.auroc:.2f}, 95 % interval from {low:.2f} (at least {LEAST_AUROC}, and the "
-            "interval above 0.5): add images, take random images that differ in the concept alone, or ask another layer"
+            "interval above 0.5): add images, use random images that differ only in the concept, or use another layer"
         )
     if quality.image_score_auroc is not None and quality.image_score_interval is not None:
         low = quality.image_score_interval[0]
         if quality.image_score_auroc < LEAST_AUROC or low <= 0.5:
             found.append(
-                "its image score tells held-out pictures with it from those without it with AUROC "
-                f"{quality.image_score_auroc:.2f}, 95 % interval from {low:.2f} (at least {LEAST_AUROC}, and the "
-                "interval above 0.5): the layer may not hold it, so ask another, or add pictures"
+                f"the AUROC of its image score on held-out images is {quality.image_score_auroc:.2f}, 95 % interval "
+                f"from {low:.2f} (at least {LEAST_AUROC}, and the interval above 0.5): the layer may not represent the "
+                "concept; use another layer, or add images"
             )
     if quality.run_cosine is not None and quality.run_cosine < LEAST_COSINE:
         found.append(
             f"its direction changes with the random set, mean cosine between runs {quality.run_cosine:.2f} (at least "
-            f"{LEAST_COSINE}): add random images, or take a solver that is steadier, such as MeanDifference()"
+            f"{LEAST_COSINE}): add random images, or use a solver with less variance, such as MeanDifference()"
         )
     return tuple(found)
 
 
 def require_strong(cavs: Sequence[CAV], *, allow_weak: bool) -> dict[tuple[str, str], tuple[str, ...]]:
-    """Give the weaknesses of those CAVs that have any, by layer and concept.
+    """Return the weaknesses of the weak CAVs, by layer and concept.
 
     Raises
     ------
     WeakConceptError
-        If there are any and `allow_weak` is not set.
+        If a CAV is weak and `allow_weak` is False.
     """
-    found = {(cav.layer, cav.concept): told for cav in cavs if (told := weaknesses(cav))}
+    found = {(cav.layer, cav.concept): messages for cav in cavs if (messages := weaknesses(cav))}
     if found and not allow_weak:
         listed = "; ".join(
-            f"{concept!r} at {layer!r}: {', and '.join(told)}" for (layer, concept), told in found.items()
+            f"{concept!r} at {layer!r}: {', and '.join(messages)}" for (layer, concept), messages in found.items()
         )
         raise WeakConceptError(
-            f"too weak to explain with: {listed}. To go on all the same, with every output marked, give --allow-weak "
-            "(allow_weak=True)"
+            f"below the quality thresholds: {listed}. To use these CAVs anyway, with a warning in every output, give "
+            "--allow-weak (allow_weak=True)"
         )
     return found

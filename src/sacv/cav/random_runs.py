@@ -1,15 +1,14 @@
-"""Random runs and the null: many CAVs from the images' means, without another pass.
+"""Random runs, null CAVs and permuted CAVs, from the means of the images, without another pass.
 
-A *random run* is the concept against a random half of the pool of random images. A *null* CAV is some images of the
-pool against others, as many as the concept has or half the pool if that is less: what a CAV looks like where there is
-no concept. Images are drawn, never locations; of very large sets, units of images (`sacv.cav.membership`), so that a
-drawn set holds as many images as it should.
+A *random run* is a CAV of the concept against a random half of the random images (the *pool*). A *null CAV* is a CAV of
+some images of the pool against others, as many as the concept has, or half the pool if that is less. Images are drawn,
+never locations; in large sets, units of images (`sacv.cav.membership`).
 
-A *dealt* CAV is of all images of the concept and the pool together, their labels dealt at random, so many to either
-side as there are: if the concept's images are but images of the pool, the CAV itself and those dealt are drawn alike.
+A *permuted CAV* is fitted on the images of the concept and the pool with their labels permuted. If the concept images
+are distributed like the pool, the CAV and its permuted CAVs have the same distribution.
 
-The mean of each draw is its own, exactly; solvers that whiten share the scatter within all images, which a draw of the
-same images estimates too. Solvers that need samples are fitted anew on the sampled locations of each draw.
+The mean of each draw is exact. Solvers that whiten use the same scatter for all draws. Solvers that need samples are
+fitted on the sampled locations of each draw.
 """
 
 from __future__ import annotations
@@ -28,24 +27,24 @@ from sacv.stats import LocationSample, Moments
 
 Float64 = NDArray[np.float64]
 Choices = NDArray[np.bool_]
-"""Which units are chosen, `(draws, units)`."""
+"""Masks of the chosen units, `(draws, units)`."""
 
 
 @dataclass(frozen=True, eq=False)
 class DrawnCAVs:
-    """CAVs of drawn sets.
+    """CAVs of randomly drawn sets.
 
     Parameters
     ----------
     vectors
         Float64 `(draws, channels)`, each of L2 norm 1.
     thresholds
-        Float64 `(draws,)`: half-way between the two sets' means, along the vector.
+        Float64 `(draws,)`: midpoint of the two means along the vector, in units of activation.
     separations
-        Float64 `(draws,)`: the distance of the two sets' means along the vector, in units of activation.
+        Float64 `(draws,)`: distance of the two means along the vector, in units of activation.
     spreads
-        Float64 `(draws,)`: the standard deviation along the vector of the locations that stand for random, the scatter
-        within images taken of all (`spread_along`); none where it is not asked for.
+        Float64 `(draws,)`: standard deviation along the vector of the locations of the second set (`spread_along`);
+        None for random runs.
     """
 
     vectors: Float64
@@ -55,7 +54,7 @@ class DrawnCAVs:
 
     @classmethod
     def none(cls, channels: int) -> DrawnCAVs:
-        """Give no CAVs."""
+        """Return an empty set of CAVs."""
         return cls(np.empty((0, channels)), np.empty(0), np.empty(0))
 
     def __len__(self) -> int:
@@ -70,9 +69,9 @@ def random_runs(
     rng: np.random.Generator,
     parts: Sequence[int] | None = None,
 ) -> DrawnCAVs:
-    """Give the CAVs of the concept against `count` random halves of the pool.
+    """Fit the CAVs of the concept against `count` random halves of the pool.
 
-    Where the pool is made of several parts, of so many units one after the other, each part is halved.
+    `parts` are the numbers of units of consecutive parts of the pool, each of which is halved.
     """
     sizes = random.images.sizes
     ends = np.cumsum([len(sizes)] if parts is None else list(parts))[:-1]
@@ -97,24 +96,23 @@ def null_cavs(
     count: int,
     rng: np.random.Generator,
 ) -> DrawnCAVs:
-    """Give CAVs of `size` images of the pool against others of it.
+    """Fit CAVs of `size` images of the pool against other images of the pool.
 
     Parameters
     ----------
     solver
-        As for the concept.
+        The solver of the concept.
     random
         The pool, of at least 4 images.
     seen_through
-        For a concept made of marked regions: the means of the pool's images under the concept's masks, since a mean
-        over a few locations varies more than one over all. An image of weight 0 was not seen so, and only stands on
-        the other side.
+        For a concept with regions: the means of the pool's images under the concept's masks, since a mean over few
+        locations has more variance. An image of weight 0 has no such mean, and is used in the second set only.
     size
-        Images of the concept.
+        Number of concept images.
     count
         Number of CAVs.
     rng
-        Of the draws.
+        Random generator.
     """
     sizes = random.images.sizes
     legal = sizes > 0 if seen_through is None else seen_through.weights > 0
@@ -123,7 +121,7 @@ def null_cavs(
     if size < 2:
         return DrawnCAVs.none(random.images.means.shape[1])
     inside = _draws(sizes, size, count, rng, legal)
-    outside = np.array([_first(sizes, np.flatnonzero(~one), half, rng) for one in inside]).reshape(inside.shape)
+    outside = np.array([_first(sizes, np.flatnonzero(~mask), half, rng) for mask in inside]).reshape(inside.shape)
     spread = partial(spread_along, within=random.within_images(), images=random.images, chosen=outside)
     concept_means = (random.images if seen_through is None else seen_through).of(inside)
     random_means = random.images.of(outside)
@@ -138,16 +136,16 @@ def null_cavs(
     return replace(drawn, spreads=spread(drawn.vectors))
 
 
-def dealt_cavs(
+def permuted_cavs(
     solver: MomentSolver | SampleSolver,
     concept: SetStatistics,
     random: SetStatistics,
     count: int,
     rng: np.random.Generator,
 ) -> DrawnCAVs:
-    """Give CAVs of the concept's and the pool's images with their labels dealt at random.
+    """Fit CAVs of the concept's and the pool's images with their labels permuted.
 
-    A deal whose two sets do not differ has a vector of zeros, which is evidence of nothing.
+    If the two sets of a permutation do not differ, its vector is zero.
     """
     sides = (concept, random)
     images = ImageMeans.union([side.images for side in sides])
@@ -167,18 +165,18 @@ def dealt_cavs(
 
 
 def spread_along(vectors: Float64, within: Moments, images: ImageMeans, chosen: Choices) -> Float64:
-    """Give the standard deviation of locations along vectors: within images, and of the images' means.
+    """Return the standard deviation of locations along vectors, from the variance within and between images.
 
     Parameters
     ----------
     vectors
         Float64 `(k, channels)`.
     within
-        The scatter within images, `SetStatistics.within_images`, the same for all vectors.
+        The scatter within images (`SetStatistics.within_images`), the same for all vectors.
     images
-        Where the images are taken from.
+        The means of the images.
     chosen
-        Bool `(k, units)`: the units of each vector.
+        Bool `(k, units)`: the units for each vector.
     """
     inner = np.einsum("kc,kc->k", vectors @ within.covariance, vectors)
     along = vectors @ images.means.T
@@ -193,9 +191,9 @@ def _unit_or_zero(raw: Float64, difference: Float64) -> Float64:
     return unit(raw, difference) if difference.any() and raw.any() else np.zeros_like(difference)
 
 
-def _solved(solver: SampleSolver, sample: LocationSample, marks: NDArray[np.bool_], channels: int) -> Float64:
+def _solved(solver: SampleSolver, sample: LocationSample, chosen: NDArray[np.bool_], channels: int) -> Float64:
     try:
-        return solver.solve(sample.of_images(marks), sample.of_images(~marks)).vector
+        return solver.solve(sample.of_images(chosen), sample.of_images(~chosen)).vector
     except SolverError:
         return np.zeros(channels)
 
@@ -203,21 +201,21 @@ def _solved(solver: SampleSolver, sample: LocationSample, marks: NDArray[np.bool
 def _draws(
     sizes: NDArray[np.int64], images: int, count: int, rng: np.random.Generator, legal: NDArray[np.bool_] | None = None
 ) -> Choices:
-    """Draw units of so many images without replacement, `(count, units)`, of all or of those that are legal.
+    """Draw units with `images` images without replacement, `(count, units)`, from all units or the legal ones.
 
-    Where single images are enough to draw from, groups are left alone, so that it is exactly as many.
+    If there are enough units of one image, only these are used, so that the number is exact.
     """
     among = np.ones(len(sizes), dtype=bool) if legal is None else legal
     alone = among & (sizes == 1)
     if images <= alone.sum() // 2:
         among = alone
-    places = np.flatnonzero(among)
-    return np.array([_first(sizes, places, images, rng) for _ in range(count)]).reshape(count, len(sizes))
+    units = np.flatnonzero(among)
+    return np.array([_first(sizes, units, images, rng) for _ in range(count)]).reshape(count, len(sizes))
 
 
-def _first(sizes: NDArray[np.int64], places: NDArray[np.intp], images: int, rng: np.random.Generator) -> Choices:
-    """Choose units of some, in a drawn order, until they hold so many images, `(units,)`."""
-    order = rng.permutation(places)
+def _first(sizes: NDArray[np.int64], units: NDArray[np.intp], images: int, rng: np.random.Generator) -> Choices:
+    """Choose units in random order until they hold at least `images` images, `(units,)`."""
+    order = rng.permutation(units)
     held = np.cumsum(sizes[order])
     chosen = np.zeros(len(sizes), dtype=bool)
     chosen[order[: int(np.searchsorted(held, images)) + 1]] = True

@@ -1,4 +1,4 @@
-"""Fit a bank again without an image: another solver, another random set, other numbers of draws."""
+"""Refit a bank without images: another solver, another random set, other numbers of draws."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sacv.cav.draws import draws, inner
 from sacv.cav.estimate import estimate
 from sacv.cav.preprocessing import Reading
 from sacv.cav.presence import CHANGED, Presence
-from sacv.cav.sets import RANDOM, BankImage, BankSet, group_hash, things
+from sacv.cav.sets import RANDOM, BankImage, BankSet, group_hash, independent_units
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV
 from sacv.errors import ImageSetError, MismatchError, OptionError
@@ -28,30 +28,34 @@ def refit(
     runs: int | None = None,
     nulls: int | None = None,
 ) -> ConceptBank:
-    """Find the directions anew from what the bank holds.
+    """Fit the CAVs again from the statistics in the bank, without images.
 
-    What was taken of textures in context stays so with another solver, and is left out with another random set. A CAV
-    that changes loses the calibration of its mask of presence and its image scores, which need the images.
+    Pasted textures (`context`) stay with another solver, and are left out with another random set. A CAV that changes
+    loses its presence mask and its image scores, which need the images.
 
     Parameters
     ----------
     bank
-        The bank; it stays as it is.
+        The bank, which is not changed.
     solver
-        Another solver; by default the bank's own.
+        The solver; by default that of the bank.
     random
-        Another random set: that of another bank of the same model, or concepts of this one, which then are no concepts
-        any more.
+        The random set: a bank of the same model, whose random set is used, or names of concepts of this bank, whose
+        images become the random set.
     runs, nulls
-        Other numbers of draws; by default the bank's own.
+        Numbers of random runs and null CAVs; by default those of the bank.
+
+    Returns
+    -------
+    A new `ConceptBank`.
 
     Raises
     ------
     OptionError
-        If there is no such concept, none is left, or the solver reads activations of a kind that the bank does not hold
-        (divided by their norm or not).
+        If a concept does not exist, no concept is left, or the solver needs another activation preprocessing than the
+        bank has.
     MismatchError, ImageSetError
-        If the other bank does not fit this one; see `merge`.
+        If the other bank does not match this one; see `merge`.
     """
     if isinstance(random, ConceptBank):
         require_alike(bank, random)
@@ -65,17 +69,17 @@ def refit(
         taken = [entry for entry in bank.sets if entry.concept in random]
         left = tuple(entry for entry in bank.sets[:-1] if entry not in taken)
         if not left:
-            raise OptionError("every concept of the bank would be random, and none is left to be told from it")
+            raise OptionError("every concept of the bank would be random, and no concept is left; name fewer concepts")
         images = [image for entry in taken for image in entry.images]
-        of = things(images)
+        unit_ids = independent_units(images)
         pool = BankSet(
             None,
-            _one_for_each(images, of),
+            _one_for_each(images, unit_ids),
             joined=tuple(digits for entry in taken for digits in entry.joined),
             joined_groups=tuple(digits for entry in taken for digits in entry.joined_groups),
         )
         statistics = {
-            layer: _joined([bank.statistics[layer, entry.key] for entry in taken], of) for layer in bank.layers
+            layer: _joined([bank.statistics[layer, entry.key] for entry in taken], unit_ids) for layer in bank.layers
         }
         rests = tuple(rest for rest in bank.rests if rest.concept not in random)
         bank = _with_random(replace(bank, sets=(*left, bank.sets[-1]), rests=rests), pool, statistics)
@@ -83,38 +87,38 @@ def refit(
     return fitted_again(bank, solver, *wanted, bank.cavs)
 
 
-def _joined(parts: Sequence[SetStatistics], of: NDArray[np.int64]) -> SetStatistics:
-    """Join several sets, and their units of the same number."""
+def _joined(parts: Sequence[SetStatistics], unit_ids: NDArray[np.int64]) -> SetStatistics:
+    """Join several sets, and their units with the same id."""
     found = SetStatistics.union(parts)
-    return found if len(set(of.tolist())) == len(of) else found.joined(of)
+    return found if len(set(unit_ids.tolist())) == len(unit_ids) else found.joined(unit_ids)
 
 
-def _one_for_each(images: Sequence[BankImage], of: NDArray[np.int64]) -> tuple[BankImage, ...]:
-    """Join the units of the same number, of one group each."""
+def _one_for_each(images: Sequence[BankImage], unit_ids: NDArray[np.int64]) -> tuple[BankImage, ...]:
+    """Join the units with the same id, each of which is one group."""
     parts: dict[int, list[BankImage]] = {}
-    for image, number in zip(images, of.tolist(), strict=True):
+    for image, number in zip(images, unit_ids.tolist(), strict=True):
         parts.setdefault(number, []).append(image)
-    return tuple(its[0] if len(its) == 1 else _of_one_group(its) for its in parts.values())
+    return tuple(units[0] if len(units) == 1 else _of_one_group(units) for units in parts.values())
 
 
 def _of_one_group(units: Sequence[BankImage]) -> BankImage:
     counts = np.array([unit.count for unit in units], dtype=np.float64)
-    looks = counts @ np.array([unit.looks for unit in units]) / counts.sum()
-    return replace(units[0], looks=tuple(looks.tolist()), count=int(counts.sum()))
+    means = counts @ np.array([unit.looks for unit in units]) / counts.sum()
+    return replace(units[0], looks=tuple(means.tolist()), count=int(counts.sum()))
 
 
 def fitted_again(bank: ConceptBank, solver: Solver | None, runs: int, nulls: int, before: Sequence[CAV]) -> ConceptBank:
-    """Estimate the CAVs of a bank again; those that come out the same retain what single images reach."""
+    """Fit the CAVs of a bank again. CAVs that do not change take the presence mask and image scores of `before`."""
     solver = rebuild(bank.solver) if solver is None else solver
     if Reading.of(solver) != bank.reading:
         raise OptionError(
-            f"the bank holds activations {bank.reading}, and {solver!r} needs them {Reading.of(solver)}; "
-            "fit it from the images"
+            f"the bank holds activations {bank.reading}, but {solver!r} needs them {Reading.of(solver)}; "
+            "fit the bank again from the images"
         )
     if bank.pasted and isinstance(inner(solver), SampleSolver):
         raise OptionError(
-            f"the bank is learned from textures in context too, which {solver!r} cannot take; "
-            "take a solver that works from moments, or fit without a context"
+            f"the bank is fitted on textures in context too, which {solver!r} does not support; "
+            "use a solver that uses moments, or fit without a context"
         )
     _require_apart(bank.sets, bank.rests)
     wanted = draws(solver, runs, nulls)
@@ -129,16 +133,16 @@ def fitted_again(bank: ConceptBank, solver: Solver | None, runs: int, nulls: int
         seed=bank.seed,
         pasted=bank.pasted,
     )
-    cavs = tuple(_with_pictures(cav, before) for cav in cavs)
+    cavs = tuple(_with_calibration(cav, before) for cav in cavs)
     return replace(bank, solver=solver.describe(), runs=wanted.runs, nulls=wanted.nulls, cavs=cavs)
 
 
-def _with_pictures(cav: CAV, before: Sequence[CAV]) -> CAV:
-    """Keep what single pictures reach where the detector has not changed by a bit."""
-    same = [one for one in before if (one.layer, one.concept) == (cav.layer, cav.concept)]
-    exact = [one for one in same if np.array_equal(one.detector, cav.detector)]
+def _with_calibration(cav: CAV, before: Sequence[CAV]) -> CAV:
+    """Return the CAV with the presence mask and image scores of an earlier CAV whose detector is identical."""
+    same = [old for old in before if (old.layer, old.concept) == (cav.layer, cav.concept)]
+    exact = [old for old in same if np.array_equal(old.detector, cav.detector)]
     found = replace(cav, presence=_presence(same, exact))
-    scored = [one for one in exact if one.image_scores is not None]
+    scored = [old for old in exact if old.image_scores is not None]
     if not scored:
         return found
     quality = replace(
@@ -150,19 +154,19 @@ def _with_pictures(cav: CAV, before: Sequence[CAV]) -> CAV:
 
 
 def _presence(same: Sequence[CAV], exact: Sequence[CAV]) -> Presence:
-    held = [one.presence for one in exact if len(one.presence)]
+    held = [old.presence for old in exact if len(old.presence)]
     if held:
         return max(held, key=len)
-    lost = any(len(one.presence) or one.image_scores is not None for one in same if one not in exact)
+    lost = any(len(old.presence) or old.image_scores is not None for old in same if old not in exact)
     return Presence.without(CHANGED if lost else same[0].presence.kind)
 
 
 def _with_random(bank: ConceptBank, pool: BankSet, statistics: dict[str, SetStatistics]) -> ConceptBank:
-    marked = {entry.concept for entry in bank.sets if entry.regions}
-    rests = tuple(rest for rest in bank.rests if rest.concept in marked)  # of tables it is the random set that is left
+    annotated = {entry.concept for entry in bank.sets if entry.regions}
+    rests = tuple(rest for rest in bank.rests if rest.concept in annotated)  # the new random set replaces other rests
     held = {entry.key for entry in (*bank.sets[:-1], *rests)}
     resting = {rest.concept for rest in rests}
-    kept = {key: found for key, found in bank.statistics.items() if key[1] in held}
+    unchanged = {key: found for key, found in bank.statistics.items() if key[1] in held}
     through_masks = {
         (layer, entry.key): unseen(statistics[layer]) for layer in bank.layers for entry in bank.sets if entry.regions
     }
@@ -170,7 +174,7 @@ def _with_random(bank: ConceptBank, pool: BankSet, statistics: dict[str, SetStat
         bank,
         sets=(*(entry if entry.concept in resting else _without_negatives(entry) for entry in bank.sets[:-1]), pool),
         rests=rests,
-        statistics=kept | {(layer, RANDOM): found for layer, found in statistics.items()},
+        statistics=unchanged | {(layer, RANDOM): found for layer, found in statistics.items()},
         seen_through=through_masks,
         context=None,
         pasted={},
@@ -179,22 +183,22 @@ def _with_random(bank: ConceptBank, pool: BankSet, statistics: dict[str, SetStat
 
 
 def _without_negatives(entry: BankSet) -> BankSet:
-    """Say that the photos that show nothing of the concept are not in the random set any more."""
+    """Return the set with its images without the concept counted as unused instead of random."""
     return replace(entry, negatives=0, unused=entry.negatives + entry.unused)
 
 
 def unseen(pool: SetStatistics) -> ImageMeans:
-    """Say of a pool that its images were not seen through a concept's masks."""
+    """Return means of weight 0, for random images without a mean under a concept's masks."""
     return replace(pool.images, means=np.zeros_like(pool.images.means), weights=np.zeros_like(pool.images.weights))
 
 
 def require_alike(one: ConceptBank, other: ConceptBank) -> None:
-    """Check that two banks are of the same model, layers and kind of activation."""
+    """Check that two banks have the same model, layers, activation preprocessing and number of locations."""
     for what in ("kind", "fingerprint", "transform", "window"):
         if one.model.get(what) != other.model.get(what):  # older banks have no window
             raise MismatchError(
                 f"the banks belong to different models: {what} {one.model.get(what)} and {other.model.get(what)}; "
-                "directions mean nothing in another model"
+                "a CAV is valid for one model only; fit both with the same model"
             )
     if one.precision != other.precision:
         raise MismatchError(
@@ -208,7 +212,7 @@ def require_alike(one: ConceptBank, other: ConceptBank) -> None:
         )
     if (one.within is None) != (other.within is None):
         raise MismatchError(
-            "one bank was fitted within masks and the other on whole pictures; fit both with --within, or neither"
+            "one bank was fitted within masks and the other was not; fit both with --within, or neither"
         )
     if one.reading != other.reading or one.locations != other.locations:
         raise MismatchError(
@@ -219,7 +223,7 @@ def require_alike(one: ConceptBank, other: ConceptBank) -> None:
 
 
 def require_groups_in_one(held: Mapping[str, Sequence[BankSet]]) -> None:
-    """Check that no group stands in the sets of several banks."""
+    """Check that no group has images in several banks."""
     holder: dict[str, str] = {}
     for bank, entries in held.items():
         for digits in frozenset[str]().union(*(entry.group_hashes for entry in entries)):
@@ -229,8 +233,8 @@ def require_groups_in_one(held: Mapping[str, Sequence[BankSet]]) -> None:
                 named = {image.group for entry in sets for image in entry.images if image.group is not None}
                 name = next((group for group in sorted(named) if group_hash(group) == digits), digits)
                 raise ImageSetError(
-                    f"group {name!r} has images in both banks, which would stand in different folds and count as two "
-                    "groups; fit all of it in one bank"
+                    f"group {name!r} has images in both banks, which would have different folds and count as two "
+                    "groups; fit all images of the group in one bank"
                 )
 
 
@@ -241,5 +245,5 @@ def _require_apart(sets: Sequence[BankSet], rests: Sequence[BankSet]) -> None:
         if shared and not entry.regions:
             raise ImageSetError(
                 f"concept {entry.concept!r} and {'its' if against.rest else 'the'} random set share {len(shared)} "
-                f"images ({entry.some(shared)}); an image cannot stand for the concept and against it"
+                f"images ({entry.some(shared)}); remove them from one of the two"
             )

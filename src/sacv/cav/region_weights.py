@@ -1,4 +1,4 @@
-"""From masks on photos to the weights of a layer's locations."""
+"""Convert masks of images to weights of the locations of a layer."""
 
 from __future__ import annotations
 
@@ -17,46 +17,46 @@ Grids: TypeAlias = Mapping[str, tuple[int, ...]]
 """The grid of each layer."""
 
 Weights: TypeAlias = dict[str, NDArray[np.float64]]
-"""By layer, float64 `(locations,)`: how much of each location is marked."""
+"""By layer, float64 `(locations,)`: the share of each cell in the regions."""
 
 
 def covered(
     model: VisionModel, grids: Grids, item: ImageItem, mask: MaskItem, within: MaskItem | None = None
 ) -> Weights:
-    """Give how much of each location a mask covers, inside `within` where that is given.
+    """Return the share of each cell that a mask covers, inside `within` if that is given.
 
     Raises
     ------
     ImageSetError
-        If nothing that the network sees is marked, or nothing inside.
+        If the mask has no pixel in the input of the network, or none inside `within`.
     OptionError
-        If the way from the picture to the grid is not known.
+        If the transform does not state which part of the image is the input of the network.
     """
     found = _weights(model, grids, item, [mask], inside=True, within=within)
     if all(part.any() for part in found.values()):
         return found
     if within is not None:
-        covered(model, grids, item, mask)  # tells whether the mask itself is to blame
+        covered(model, grids, item, mask)  # raises if the mask alone is the cause
         raise ImageSetError(
-            f"what {mask.name} marks on {item.name} lies outside {within.name}, so that nothing of the concept counts "
-            "there; correct one of the two masks, or leave the photo out"
+            f"{item.name}: {mask.name} lies outside {within.name}, so that no location counts; "
+            "correct one of the two masks, or leave the image out"
         )
     raise ImageSetError(
-        f"what {mask.name} marks on {item.name} lies outside the part that the network sees; "
-        "resize without a crop, or leave the photo out"
+        f"{item.name}: {mask.name} lies outside the part of the image that is the input of the network; "
+        "resize without a crop, or leave the image out"
     )
 
 
 def uncovered(
     model: VisionModel, grids: Grids, item: ImageItem, masks: Sequence[MaskItem], within: MaskItem | None = None
 ) -> Weights | None:
-    """Give how much of each location no mask covers, inside `within`; None where that is nothing at some layer."""
+    """Return the share of each cell outside all masks, inside `within`; None if it is 0 everywhere at a layer."""
     found = _weights(model, grids, item, masks, inside=False, within=within)
     return found if all(part.any() for part in found.values()) else None
 
 
 def inside_weights(model: VisionModel, grids: Grids, item: ImageItem, within: MaskItem) -> Weights:
-    """Give how much of each location of a whole picture is inside; errors are those of `inside_of` and `cover`."""
+    """Return the share of each cell inside the mask `within`. Raises the errors of `inside_of` and `Inside.cover`."""
     found = inside_of(model, item, item.load(), within)
     return {layer: found.cover(grid, layer).ravel() for layer, grid in grids.items()}
 
@@ -72,7 +72,7 @@ def _weights(
     size, region = model.seen(item.load())
     if region is None:
         raise OptionError(
-            "marked regions need a transform that tells which part of a picture the network sees; "
+            "regions need a transform that states which part of an image is the input of the network; "
             "give transform=sacv.ImageTransform(...), or images as float tensors that are already transformed"
         )
     pixels = np.logical_or.reduce([mask.load(size) for mask in masks])
@@ -82,6 +82,6 @@ def _weights(
     found: Weights = {}
     for layer, grid in grids.items():
         if len(grid) != 2:
-            raise OptionError(f"layer {layer!r} has a grid of {len(grid)} axes; marked regions need two")
+            raise OptionError(f"layer {layer!r} has a grid of {len(grid)} axes; regions need two")
         found[layer] = mask_weights(pixels, (grid[0], grid[1]), region).ravel()
     return found

@@ -1,4 +1,4 @@
-"""Which pictures of tables are scored as a whole, and their activations; see `sacv.cav.image_scores`."""
+"""Choose the images of tables that get image scores, and collect their activations (`sacv.cav.image_scores`)."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ from sacv.cav.membership import Plan
 from sacv.cav.within import Masked
 from sacv.concepts import ImageItem
 
-MOST_PICTURES = 2000
-"""Pictures scored at most, over all concepts of a fit."""
+MOST_IMAGES = 2000
+"""Maximum number of images with scores, over all concepts of a fit."""
 
 Sides = tuple[Sequence[ImageItem], Sequence[ImageItem]]
-"""The pictures with a concept, and its random set of its own."""
+"""The images with a concept, and its rest."""
 
 
 def room(shapes: Sequence[tuple[int, ...]], others: int) -> int:
-    """Give how many pictures have room in memory beside so many others, by the shapes of the layers' activations."""
+    """Return how many images fit into memory besides `others`, from the shapes of the activations of the layers."""
     values = max(sum(map(prod, shapes)), 1)
-    return min(MOST_PICTURES, max(MOST_VALUES // values - others, 0))
+    return min(MOST_IMAGES, max(MOST_VALUES // values - others, 0))
 
 
 def choose(tables: Sequence[Sides], most: int) -> frozenset[str]:
-    """Choose the pictures, at most so many, and give their hashes.
+    """Choose at most `most` images and return their hashes.
 
-    Of each concept in turn a group that shows it and one that does not, by their content; groups as a whole.
+    The choice takes, for each concept in turn, a group with the concept and a group without it, in the order of their
+    hashes. Groups are never split.
     """
     items = {item.digest: item for sides in tables for side in sides for item in side}
     keys = dict(zip(items, content_keys(list(items.values())), strict=True))
@@ -51,20 +52,20 @@ def choose(tables: Sequence[Sides], most: int) -> frozenset[str]:
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """The pictures that a concept's image scores are of.
+    """The images that image scores of a concept are computed for.
 
     Parameters
     ----------
     items
-        The pictures, by their hashes.
+        The images, ordered by hash.
     shows
-        Whether each shows the concept.
+        Whether each image shows the concept.
     fold
-        The fold of each.
+        The fold of each image.
     left_out
-        Number of further pictures of the table.
+        Number of images of the table that were not chosen.
     cells
-        By layer, of each picture the locations that count, `(locations, channels)`.
+        By layer, the activations at the locations that count in each image, `(locations, channels)`.
     """
 
     items: tuple[ImageItem, ...]
@@ -75,7 +76,7 @@ class Scored:
 
     @property
     def group(self) -> list[str]:
-        """What each picture belongs with: a group, or its own hash."""
+        """Key of the group of each image, or its hash if it has no group."""
         return [item.digest if item.group is None else f"group/{item.group}" for item in self.items]
 
 
@@ -85,18 +86,18 @@ def scored(
     activations: Mapping[str, Mapping[str, NDArray[np.floating]]],
     masked: Masked | None,
 ) -> Scored | None:
-    """Give the pictures of a concept and of its random set of its own; none where one of the two has none chosen.
+    """Collect the chosen images of a concept and of its rest; None if one of the two has no chosen image.
 
     Parameters
     ----------
     made
         The plan of the pass.
     numbers
-        Of the two sets among those planned.
+        Indices of the two sets in the plan.
     activations
-        By layer and hash, `(locations, channels)` of each picture that was chosen.
+        By layer and hash, the activations `(locations, channels)` of each chosen image.
     masked
-        The masks of the fit, if it is within masks.
+        The masks of the fit; None without masks.
     """
     found: dict[str, tuple[ImageItem, bool, int]] = {}
     offered = 0
@@ -112,7 +113,7 @@ def scored(
     order = sorted(found)
     items, shows_each, folds = zip(*(found[digest] for digest in order), strict=True)
     cells = {}
-    for layer, by_picture in activations.items():
+    for layer, by_image in activations.items():
         counts = [slice(None) if masked is None else counting(masked.weights[digest][layer]) for digest in order]
-        cells[layer] = [by_picture[digest][its] for digest, its in zip(order, counts, strict=True)]
+        cells[layer] = [by_image[digest][mask] for digest, mask in zip(order, counts, strict=True)]
     return Scored(items, shows_each, folds, offered - len(order), cells)

@@ -1,4 +1,4 @@
-"""`BankSet`: where a set of images came from."""
+"""`BankSet`: the record of a set of images in a bank."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 RANDOM = "random"
-"""Key of the pool of random images."""
+"""Key of the random set."""
 
 DIGITS = 16
-"""Digits of a hash that tell images apart."""
+"""Number of hexadecimal digits of a hash that identify an image."""
 
 
 SEVERAL = "several values"
@@ -25,25 +25,25 @@ SEVERAL = "several values"
 
 @dataclass(frozen=True)
 class BankImage:
-    """One unit of a set (`sacv.cav.membership`): an image, or a group or a bundle of images, named by one of them.
+    """One unit of a set (`sacv.cav.membership`): an image, or a group or a bundle of images with the name of one.
 
     Parameters
     ----------
     name
-        Its path, or where it stood among what was given.
+        Path of the image, or its index among the images that were given.
     digest
-        SHA-256 of its content.
+        SHA-256 of the content of the image.
     looks
-        Its brightness, saturation and edge energy as the network sees it (`sacv.cav.image_statistics`); the mean of
-        several.
+        Image statistics: brightness, saturation and edge energy of the network's input (`sacv.cav.image_statistics`);
+        the mean of several images.
     count
         Number of images.
     group
-        What the image that names it belongs to, such as a patient, if groups were given.
+        Group of the named image, such as a patient; None without groups.
     groups
-        Number of groups; an image without one counts as a group by itself.
+        Number of groups. An image without a group counts as one.
     strata
-        Columns that the concept may be confounded with, and its value in each; `SEVERAL` where its images differ.
+        Possible confounders: name and value of each column; `SEVERAL` if the images of the unit differ.
     """
 
     name: str
@@ -55,7 +55,7 @@ class BankImage:
     strata: tuple[tuple[str, str], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Give the fields for a label file; what says nothing is left out."""
+        """Return the fields for the JSON file, without defaults."""
         fields = asdict(self)
         if self.group is None:
             del fields["group"]
@@ -75,61 +75,60 @@ class BankImage:
 
 
 def group_hash(group: str) -> str:
-    """Give the first 16 digits of the SHA-256 of the name of a group."""
+    """Return the first 16 digits of the SHA-256 of the name of a group."""
     return hashlib.sha256(group.encode()).hexdigest()[:DIGITS]
 
 
-def things(images: Sequence[BankImage]) -> NDArray[np.int64]:
-    """Give each independent thing a number, int `(units,)`: units of the same group have one number."""
+def independent_units(images: Sequence[BankImage]) -> NDArray[np.int64]:
+    """Return an id for each unit, int `(units,)`. Units of the same group have the same id."""
     numbers: dict[object, int] = {}
     return np.array(
         [
-            numbers.setdefault(place if image.group is None or image.groups > 1 else image.group, len(numbers))
-            for place, image in enumerate(images)
+            numbers.setdefault(index if image.group is None or image.groups > 1 else image.group, len(numbers))
+            for index, image in enumerate(images)
         ],
         dtype=np.int64,
     )
 
 
 def count_groups(images: Sequence[BankImage]) -> int:
-    """Count the groups of units; an image without one counts as a group by itself."""
-    first = np.unique(things(images), return_index=True)[1]
-    return sum(images[place].groups for place in first.tolist())
+    """Return the number of groups of units. An image without a group counts as one."""
+    first = np.unique(independent_units(images), return_index=True)[1]
+    return sum(images[index].groups for index in first.tolist())
 
 
 @dataclass(frozen=True)
 class BankSet:
-    """Where a set of images came from.
+    """A set of images: the images, and what was left out when they were read.
 
     Parameters
     ----------
     concept
-        The concept that it shows; none for the random set.
+        The concept; None for the random set.
     images
-        What it holds, by unit.
+        The units of the set.
     regions
-        Whether marked regions of the images show the concept, rather than all of each.
+        Whether the concept is shown by regions of the images, rather than by whole images.
     skipped
-        Name and reason of each file that could not be read and was left out.
+        Name of each unreadable file that was left out, and the reason.
     repeats
-        Name of each image left out because the set holds it already, and the name of that one.
+        Name of each duplicate that was left out, and of the image that it repeats.
     negatives, unused
-        How many of the photos given with the regions, or of the rows of a table, show nothing of the concept and are in
-        the random set, or were left out.
+        Number of images without the concept, given with the regions or by rows of a table, that are in the random set,
+        and that were left out.
     unmatched
-        How many masks, or entries of a COCO file, had no photo and were ignored.
+        Number of masks, or of entries of a COCO file, without an image, which were ignored.
     rest
-        Whether it is what is not marked of the concept's photos, or the other rows of its table; of the random set, of
-        all marked photos and tables.
+        Whether the set is the rest of a concept; for the random set, whether it consists of rests.
     joined
-        Of the images that no unit is named by, the first 16 digits of the SHA-256 of each.
+        The first 16 digits of the SHA-256 of each image whose name is not stored.
     missing
-        Of a concept from a table, how many rows have no value and were left out; none for others.
+        For a concept from a table, the number of rows without a value, which were left out; otherwise None.
     unpaired
-        Where a concept is compared within strata, how many of its images and of its random set were left out, for their
-        stratum has only one of the two.
+        For a comparison within strata, the number of images of the concept and of its random set that were left out
+        because their stratum has only one of the two.
     joined_groups
-        Of the groups that no unit is named by, the first 16 digits of the SHA-256 of the name of each.
+        The first 16 digits of the SHA-256 of the name of each group whose name is not stored.
     """
 
     concept: str | None
@@ -163,19 +162,19 @@ class BankSet:
         return frozenset([*named, *self.joined_groups])
 
     def some(self, hashes: Set[str]) -> str:
-        """Name up to three of the images of these hashes."""
+        """Return the names of up to three of the images with these hashes."""
         names = [image.name for image in self.images if image.digest[:DIGITS] in hashes]
         return ", ".join((names or sorted(hashes))[:3])
 
     @property
     def key(self) -> str:
-        """Name in the file of moments."""
+        """Name of the set in the file of moments."""
         if self.concept is None:
             return RANDOM
         return f"rest/{self.concept}" if self.rest else f"concept/{self.concept}"
 
     def to_json(self) -> dict[str, Any]:
-        """Give the fields for a label file."""
+        """Return the fields for the JSON file."""
         fields = asdict(self)
         for name in ("missing", "unpaired"):
             if fields[name] is None:
@@ -216,9 +215,9 @@ def _hashes(fields: dict[str, Any], name: str) -> tuple[str, ...]:
     try:
         digits = b64decode(fields.get(name, ""), validate=True).hex()
     except ValueError as error:
-        raise ValueError(f"{name} is no base64: {error}") from error
+        raise ValueError(f"{name} is not base64: {error}") from error
     if len(digits) % DIGITS:
-        raise ValueError(f"{name} holds {len(digits) // 2} bytes, not {DIGITS // 2} for each image")
+        raise ValueError(f"{name} holds {len(digits) // 2} bytes, not a multiple of {DIGITS // 2}")
     return tuple(digits[start : start + DIGITS] for start in range(0, len(digits), DIGITS))
 
 

@@ -1,4 +1,4 @@
-"""What `fit` is given: the images of each set, with masks where they are marked, read and checked."""
+"""Read and check the images that `fit` is given."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from sacv.cav.calibration import Calibration, given, held_out
 from sacv.cav.sets import RANDOM
 from sacv.cav.strata import match_weights
 from sacv.concepts import (
+    AnnotatedImages,
     ImageItem,
     ImageSet,
     Labelled,
-    MarkedPhotos,
     MaskItem,
     Region,
     Source,
-    agreeing,
+    count_units,
     image_set,
-    independent,
     region_set,
     require_disjoint,
     shared_images,
     with_groups,
+    with_shared_groups,
     without_repeats,
 )
 from sacv.concepts.groups import Rule
@@ -33,28 +33,30 @@ from sacv.model import Window
 
 @dataclass(frozen=True, eq=False)
 class FitSource:
-    """Images of one set, and what is known of them.
+    """The images of one set.
 
     Parameters
     ----------
     concept
-        What they show; none for the random set.
+        The concept; None for the random set.
     images
         The images.
     repeats
-        Names of each one left out because it was given twice, and of that one.
+        Name of each duplicate that was left out, and of the image that it repeats.
     masks
-        A mask for each, if it is made of marked regions.
+        For a concept with regions: the mask of each image.
     negatives, unmatched
-        Of marked regions: the photos that show nothing of the concept, and the number of masks of no photo.
+        For a concept with regions: the images without the concept, and the number of masks without an image.
     others
-        Of a concept from a table: the random set of its own, if it is told from that.
+        For a concept from a table: its rest, unless random images are given.
     unused, missing
-        Of a concept from a table: how many rows that do not show it are not used, and how many have no value.
+        For a concept from a table: the number of rows without the concept that are not used, and of rows without a
+        value.
     shares
-        Where it is compared within strata: the weight of each of its images, and of each of the others.
+        For a comparison within strata: the weight of each image of the concept, and of each image of the rest.
     unpaired
-        And how many of both were left out, for their stratum has only one of the two.
+        For a comparison within strata: the number of images that were left out, because their stratum has only one of
+        the two sets.
     """
 
     concept: str | None
@@ -78,28 +80,28 @@ def read_sources(
     skip_unreadable: bool,
     window: Window | None = None,
 ) -> list[FitSource]:
-    """Read every set, the random one last, and check that each is large enough and none overlaps the random one."""
+    """Read all sets, the random set last. Check that each is large enough and shares no image with the random set."""
     if not concepts and not regions:
-        raise OptionError("no concept is given; name one with its images (concepts={'striped': 'folder'})")
+        raise OptionError("no concept is given; name a concept and its images (concepts={'striped': 'folder'})")
     both = sorted(set(concepts) & set(regions))
     if both:
-        raise OptionError(f"concept {both[0]!r} is given with whole images and with marked regions; give one of them")
+        raise OptionError(f"concept {both[0]!r} is given with whole images and with regions; give one of the two")
     for name in (*concepts, *regions):
         if not name.isprintable() or not name or "/" in name or name == RANDOM:
             raise OptionError(
                 f"a concept cannot be named {name!r}; give a name of printable letters without '/', and not {RANDOM!r}"
             )
-    bare = isinstance(random, Sequence) and not isinstance(random, str) and len(random) == 0
+    no_random = isinstance(random, Sequence) and not isinstance(random, str) and len(random) == 0
     found = []
     for name, source in concepts.items():
         if isinstance(source, Labelled):
-            found.append(_labelled(name, source, own=bare))
+            found.append(_labelled(name, source, own=no_random))
             continue
         images, repeats = without_repeats(image_set(name, source, skip_unreadable=skip_unreadable, window=window))
         found.append(FitSource(name, images, repeats))
     for name, region in regions.items():
-        found.append(_marked(name, region_set(name, region, skip_unreadable=skip_unreadable, window=window)))
-    if bare:
+        found.append(_annotated(name, region_set(name, region, skip_unreadable=skip_unreadable, window=window)))
+    if no_random:
         if not (rest and regions) and all(entry.others is None for entry in found):
             raise OptionError("no random images are given; give a folder of images that do not show the concepts")
         found.append(FitSource(None, ImageSet("random", ()), ()))
@@ -112,19 +114,19 @@ def read_sources(
         count = len(entry.images)
         if count < 2:
             raise ImageSetError(
-                f"{entry.images.name} has {count} image ({entry.images.items[0].name}); at least 2 are needed to judge "
-                "a vector on images that it was not fitted on, and 20 or more are advisable"
+                f"{entry.images.name} has {count} image ({entry.images.items[0].name}); at least 2 are needed for "
+                "held-out figures, and 20 or more are advisable"
             )
     return found
 
 
 def _labelled(name: str, source: Labelled, *, own: bool) -> FitSource:
-    """Take a concept from a table, with the random set of its own or without.
+    """Return the set of a concept from a table, with its rest if `own` is True.
 
     Raises
     ------
     ImageSetError
-        If that has fewer than two pictures, or one of the concept's.
+        If the rest has fewer than two images, or shares an image with the concept.
     """
     images, repeats = without_repeats(replace(source.images, name=name))
     if not own:
@@ -132,13 +134,13 @@ def _labelled(name: str, source: Labelled, *, own: bool) -> FitSource:
     others, more = without_repeats(source.others)
     if shared := shared_images(images, others):
         raise ImageSetError(
-            f"concept {name!r}: the table says of the same picture that it shows the concept and that it does not, "
-            f"{shared}; correct one of the rows, or take one out"
+            f"concept {name!r}: two rows of the table disagree whether the same image shows the concept, {shared}; "
+            "correct or remove one of the rows"
         )
     if len(others) < 2:
         raise ImageSetError(
-            f"concept {name!r} has a random set of {len(others)} image{'s' * (len(others) != 1)}: so many rows have "
-            "another value; at least 2 are needed, so select more rows, or give random images"
+            f"concept {name!r} has a random set of {len(others)} image{'s' * (len(others) != 1)}, from the rows with "
+            "another value; at least 2 are needed: select more rows, or give random images"
         )
     skipped = (*images.skipped, *others.skipped)
     return FitSource(
@@ -146,7 +148,7 @@ def _labelled(name: str, source: Labelled, *, own: bool) -> FitSource:
     )
 
 
-def _marked(name: str, photos: MarkedPhotos) -> FitSource:
+def _annotated(name: str, photos: AnnotatedImages) -> FitSource:
     images, repeats = without_repeats(photos.images)
     negatives, more = without_repeats(replace(photos.images, items=photos.negatives))
     by_item = {id(item): mask for item, mask in zip(photos.images, photos.masks, strict=True)}
@@ -155,11 +157,11 @@ def _marked(name: str, photos: MarkedPhotos) -> FitSource:
 
 
 def with_source_groups(sources: Sequence[FitSource], rule: Rule | None) -> list[FitSource]:
-    """Give the sets, each image with its group where there are any, and check that no set is of one group alone."""
+    """Return the sets with the group of each image, and check that each set has at least two groups."""
     flat = [items for entry in sources for items in (entry.images.items, entry.negatives, entry.others or ())]
     if rule is not None:
         flat = [with_groups(items, rule) for items in flat]
-    agreed = agreeing(flat)
+    agreed = with_shared_groups(flat)
     found = [
         replace(
             entry,
@@ -176,16 +178,16 @@ def with_source_groups(sources: Sequence[FitSource], rule: Rule | None) -> list[
 
 
 def within_strata(sources: Sequence[FitSource]) -> list[FitSource]:
-    """Give the sets, each concept compared with its random set within strata (`sacv.cav.strata.match_weights`).
+    """Return the sets with weights that match each concept and its rest (`sacv.cav.strata.match_weights`).
 
-    A stratum is what the images have in all columns together. Images of a stratum that has one side only are left out.
+    A stratum is a combination of values of all columns. Images of a stratum with only one of the two sets are left out.
 
     Raises
     ------
     OptionError
-        If a concept has no random set of its own, or there are no strata.
+        If a concept has no rest, or there are no strata.
     ImageSetError
-        If fewer than two images of either side are left.
+        If fewer than two images of either set are left.
     """
     return [*(_within_strata(entry) for entry in sources[:-1]), *sources[-1:]]
 
@@ -194,11 +196,11 @@ def _within_strata(entry: FitSource) -> FitSource:
     name, others = entry.concept, entry.others
     if others is None:
         raise OptionError(
-            f"concept {name!r} has no rows of a table as its random set, and match compares within strata of a table's "
-            "columns; leave match out, or take the concept and its random set from a table"
+            f"match needs strata, which are columns of a table, but the random set of concept {name!r} is not from a "
+            "table; leave match out, or give the concept and its random set by a table"
         )
     if not all(item.strata for item in (*entry.images, *others)):
-        raise OptionError(f"match compares concept {name!r} within strata, and none are given; name columns (--strata)")
+        raise OptionError(f"match needs strata for concept {name!r}, and none are given; name columns (--strata)")
     sides = (entry.images.items, others)
     values = [[json.dumps(dict(item.strata), sort_keys=True) for item in side] for side in sides]
     weights = match_weights(*values)
@@ -209,8 +211,8 @@ def _within_strata(entry: FitSource) -> FitSource:
     if min(map(len, left)) < 2:
         raise ImageSetError(
             f"concept {name!r} cannot be compared within strata: {len(left[0])} of its {len(sides[0])} images and "
-            f"{len(left[1])} of the {len(sides[1])} others share a stratum with one of the other kind, and at least 2 "
-            "are needed; name fewer or coarser columns, or leave match out"
+            f"{len(left[1])} of the {len(sides[1])} other images are in a stratum with images of both kinds, and at "
+            "least 2 of each are needed; name fewer or coarser columns, or leave match out"
         )
     (images, mine), (rest, theirs) = (zip(*side, strict=True) for side in left)
     return replace(
@@ -223,15 +225,15 @@ def _within_strata(entry: FitSource) -> FitSource:
 
 
 def require_groups(images: ImageSet) -> None:
-    """Check that the images of a set, if there are any, are of two groups at least."""
-    if len(images) > 1 and independent(images) == 1:
+    """Check that the images of a set, if there are any, have at least two groups."""
+    if len(images) > 1 and count_units(images) == 1:
         raise ImageSetError(
             f"{images.name} has {len(images)} images, all of group {images.items[0].group!r}; at least 2 groups are "
-            "needed to judge a vector on images that it was not fitted on: give images of other groups"
+            "needed for held-out figures: give images of other groups"
         )
 
 
-def hold_apart(
+def hold_out(
     sources: list[FitSource],
     photos: ImageSet | None,
     absent: Source | None,
@@ -239,20 +241,22 @@ def hold_apart(
     window: Window | None = None,
     rule: Rule | None = None,
 ) -> tuple[list[FitSource], Calibration]:
-    """Give the sets without the pictures that are used for calibration alone, and these; `photos` are the context.
+    """Return the sets without the images that are held out for calibration, and the calibration.
+
+    `photos` are the context photos.
 
     Raises
     ------
     OptionError
-        If there is a context for concepts from a table that have random sets of their own.
+        If a context is given for a concept from a table that is contrasted with its rest.
     ImageSetError
-        If a picture is used for calibration and for something else.
+        If an image that calibrates is in another set too.
     """
     labelled = [entry.concept for entry in sources if entry.others is not None]
     if photos is not None and labelled:
         raise OptionError(
-            f"a context is for textures that are told from random ones, and concept {labelled[0]!r} is told from other "
-            "rows of its table; leave the context out, or give random images"
+            f"context needs random images, but concept {labelled[0]!r} is contrasted with other rows of its table; "
+            "leave the context out, or give random images"
         )
     if absent is not None:
         others = [

@@ -1,4 +1,4 @@
-"""What one layer says of one set of images: everything that CAVs and their figures are made from."""
+"""Statistics of a set of images at a layer, from which CAVs and their quality figures are computed."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class ImageMeans:
-    """The mean over the locations of each image of a set; of each group; of each bundle where there are very many.
-
-    Each is a unit (`sacv.cav.membership`).
+    """The mean over the locations of each unit of a set: an image, a group or a bundle (`sacv.cav.membership`).
 
     Parameters
     ----------
@@ -27,7 +25,7 @@ class ImageMeans:
     weights
         Float64 `(units,)`: number of locations, or the sum of their weights.
     sizes
-        Int `(units,)`: number of independent things: of groups, or of images where these have no group.
+        Int `(units,)`: number of groups of each unit, where an image without a group counts as one.
     """
 
     means: Float64
@@ -36,24 +34,24 @@ class ImageMeans:
 
     @classmethod
     def single(cls, means: Float64, weights: Float64) -> ImageMeans:
-        """Give the means of units that are one image each."""
+        """Create the means of units of one image each."""
         return cls(means, weights, np.ones(len(means), dtype=np.int64))
 
     @classmethod
     def union(cls, parts: Sequence[ImageMeans]) -> ImageMeans:
-        """Join the images of several sets."""
+        """Concatenate the units of several sets."""
         return cls(*(np.concatenate([getattr(part, what) for part in parts]) for what in ("means", "weights", "sizes")))
 
     @property
     def alone(self) -> NDArray[np.bool_]:
-        """Which units are single images or groups, `(units,)`; all, where none is: figures are then of bundles."""
+        """Mask of the units that are single images or groups, `(units,)`; of all units if there are none."""
         single = self.sizes == 1
         return single if single.any() else np.ones(len(single), dtype=bool)
 
     def of(self, chosen: NDArray[np.bool_]) -> Float64:
-        """Give the mean over the locations of some units, float64 `(channels,)`.
+        """Return the mean over the locations of the chosen units, float64 `(channels,)`.
 
-        `chosen` is `(units,)`, or `(k, units)` for `k` choices at once, which give `(k, channels)`.
+        `chosen` is `(units,)`, or `(k, units)` for `k` choices, with a result of shape `(k, channels)`.
         """
         share = np.where(chosen, self.weights, 0.0)
         mean: Float64 = (share / share.sum(axis=-1, keepdims=True)) @ self.means
@@ -62,16 +60,16 @@ class ImageMeans:
 
 @dataclass(frozen=True, eq=False)
 class SetStatistics:
-    """What one layer says of one set of images.
+    """Statistics of a set of images at a layer.
 
     Parameters
     ----------
     folds
-        The moments of the locations of each fold; a fold may be empty.
+        Moments of the locations of each fold; a fold may be empty.
     image_fold
         Int `(units,)`: the fold of each unit.
     images
-        The mean of each unit: an image, a group, or a bundle of them where there are very many.
+        The mean of each unit.
     sample
         A seeded sample of locations.
     """
@@ -83,7 +81,7 @@ class SetStatistics:
 
     @classmethod
     def union(cls, parts: Sequence[SetStatistics]) -> SetStatistics:
-        """Join several sets that share no image; fold joins fold."""
+        """Join several sets that share no image, fold by fold."""
         channels = parts[0].folds[0].channels
         count = max(len(part.folds) for part in parts)
         return cls(
@@ -97,12 +95,12 @@ class SetStatistics:
         )
 
     def joined(self, unit: NDArray[np.int64]) -> SetStatistics:
-        """Give the same set with units joined, each of one group alone.
+        """Join units of the same group.
 
         Parameters
         ----------
         unit
-            Int `(units,)`: the new number of each unit; those of one number have the same fold.
+            Int `(units,)`: the new index of each unit. Units with the same index must have the same fold.
         """
         _, first = np.unique(unit, return_index=True)
         weights = np.bincount(unit, self.images.weights).astype(np.float64)
@@ -116,7 +114,7 @@ class SetStatistics:
         )
 
     def weighing(self, count: float) -> SetStatistics:
-        """Give the same set, scaled so that all its locations together weigh `count`."""
+        """Scale the weights so that their sum is `count`."""
         factor = count / self.total().count
         return SetStatistics(
             tuple(part.times(factor) for part in self.folds),
@@ -126,7 +124,7 @@ class SetStatistics:
         )
 
     def total(self) -> Moments:
-        """Give the moments of all locations."""
+        """Return the moments of all locations."""
         return self._total
 
     @cached_property
@@ -135,16 +133,16 @@ class SetStatistics:
 
     @property
     def count(self) -> int:
-        """Number of independent things: of groups, or of images where these have no group."""
+        """Number of groups. An image without a group counts as one."""
         return int(self.images.sizes.sum())
 
     def within_images(self) -> Moments:
-        """Give the scatter of the locations about the mean of their own unit; the mean is 0."""
+        """Return the scatter of the locations about the mean of their unit; the mean is 0."""
         total = self.total()
         steps = self.images.means - total.mean
         between = (steps.T * self.images.weights) @ steps
         return Moments(total.count, np.zeros(total.channels), total.scatter - between)
 
     def without(self, fold: int) -> Moments:
-        """Give the moments of all locations but those of a fold."""
+        """Return the moments of all locations except those of a fold."""
         return self.total().minus(self.folds[fold]) if fold < len(self.folds) else self.total()

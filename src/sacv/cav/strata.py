@@ -1,15 +1,15 @@
-r"""Whether a concept can be told apart from a column of the table, such as the diagnosis, in these images.
+r"""Confounding of a concept with a column of the table, such as the diagnosis.
 
-Where every image of one diagnosis shows a concept and no image of another does, a direction that was learned from them
-may stand for either. Two figures say so. Cramer's V is how strongly the two go together, from 0 to 1, corrected for the
-number of images (Bergsma, "A bias-correction for Cramer's V", 2013)::
+If all images with one diagnosis show a concept and no others do, a direction fitted on them may represent either. Two
+figures measure this. Cramer's V is the strength of the association, from 0 to 1, with a correction for the number of
+images (Bergsma, "A bias-correction for Cramer's V", 2013)::
 
     phi2 = max(0, chi2 / n - (k - 1)(r - 1) / (n - 1))        V = sqrt(phi2 / min(k' - 1, r' - 1))
     k' = k - (k - 1)^2 / (n - 1), r' likewise
 
-The held-out AUROC *within* a stratum compares images of the concept with others that have the same value; over the
-strata it is weighted by pairs of such images. Strata whose images all show the concept, or none of which does, say
-nothing; the *overlap*, the images of the smaller side of each stratum, is what such an answer rests on.
+The held-out AUROC *within* a stratum compares images with and without the concept that have the same value of the
+column. Over strata it is weighted by the number of pairs. Strata with images of one kind only have no pairs. The
+*overlap* is the number of images of the smaller kind, summed over strata.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from sacv.cav.vector import Interval
 Float64 = NDArray[np.float64]
 
 LEAST_OVERLAP = 5
-"""Overlap below which a concept cannot be told apart from a column."""
+"""Minimum overlap to distinguish a concept from a column."""
 
 
 NO_VALUE = "no value"
-"""Stratum of images whose cell is empty."""
+"""Stratum of images without a value."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ class Stratum:
     Parameters
     ----------
     value
-        Of the column.
+        Value of the column.
     images, others
-        Independent images that show the concept, and that do not.
+        Number of independent images with the concept, and without it.
     auroc
-        Held-out AUROC of the ones against the others; none where there is no pair.
+        Held-out AUROC of the images with the concept against those without it; None without pairs.
     interval
-        95 %, by bootstrap over images; none where there is no pair.
+        95 % interval of `auroc`, by bootstrap over images; None without pairs.
     """
 
     value: str
@@ -59,26 +59,26 @@ class Stratum:
 
     @property
     def overlap(self) -> int:
-        """Images of its smaller side."""
+        """Number of images of the smaller kind."""
         return min(self.images, self.others)
 
 
 @dataclass(frozen=True)
 class Association:
-    """How a concept goes with a column.
+    """Association of a concept with a column.
 
     Parameters
     ----------
     column
-        Its name.
+        Name of the column.
     cramers_v
-        From 0 to 1.
+        Cramer's V, from 0 to 1.
     interval
-        95 %, by bootstrap over images.
+        95 % interval of Cramer's V, by bootstrap over images.
     strata
-        By value.
+        The strata, one for each value.
     auroc, auroc_interval
-        Within strata, weighted by pairs; none where no stratum has a pair.
+        Held-out AUROC within strata, weighted by pairs, and its 95 % interval; None without pairs.
     """
 
     column: str
@@ -90,36 +90,36 @@ class Association:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Association:
-        """Read the fields of a label file, as `dataclasses.asdict` gives them."""
+        """Create the association from the fields of the JSON file (`dataclasses.asdict`)."""
         strata = tuple(Stratum(**{**one, "interval": _pair(one["interval"])}) for one in fields["strata"])
         pairs = {name: _pair(fields[name]) for name in ("interval", "auroc_interval")}
         return cls(**{**fields, **pairs, "strata": strata})
 
     @property
     def overlap(self) -> int:
-        """Images of the smaller side, over the strata."""
-        return sum(one.overlap for one in self.strata)
+        """Number of images of the smaller kind, summed over the strata."""
+        return sum(stratum.overlap for stratum in self.strata)
 
     @property
     def separable(self) -> bool:
-        """Whether the images can tell the concept apart from the column at all."""
+        """Whether the overlap is large enough to distinguish the concept from the column."""
         return self.overlap >= LEAST_OVERLAP
 
     def __str__(self) -> str:
-        """Say what the figures mean."""
+        """Describe the figures in words."""
         v = f"Cramer's V with {self.column} is {self.cramers_v:.2f} ({self.interval[0]:.2f}-{self.interval[1]:.2f})"
         if not self.separable:
             few = f"only {self.overlap} image{'s' * (self.overlap != 1)}" if self.overlap else "no image"
             return (
-                f"{v}: it cannot be told apart from {self.column} in these images, for {few} of one {self.column} "
-                f"differ{'s' * (self.overlap < 2)} in it; what is found may be the {self.column}"
+                f"{v}: it cannot be distinguished from {self.column} in these images, since {few} with the same "
+                f"{self.column} differ{'s' * (self.overlap < 2)} in it; the CAV may represent the {self.column}"
             )
         if self.auroc is None or self.auroc_interval is None:
             return v
         low, high = self.auroc_interval
         found = f"{v}; within one {self.column} its held-out AUROC is {self.auroc:.2f} ({low:.2f}-{high:.2f})"
         if low <= 0.5:
-            return f"{found}: these images do not show that it is more than the {self.column}"
+            return f"{found}: these images do not show that it differs from the {self.column}"
         return found
 
 
@@ -129,24 +129,24 @@ def association(
     scores: tuple[Float64, Float64],
     rng: np.random.Generator,
 ) -> Association:
-    """Give how a concept goes with a column.
+    """Compute the association of a concept with a column.
 
     Parameters
     ----------
     column
-        Its name.
+        Name of the column.
     values
-        Of the images of the concept and of the others: their values in the column.
+        Values of the column for the images of the concept, and for the other images.
     scores
-        Their held-out scores, in the same order.
+        Held-out scores of these images, in the same order.
     rng
-        Of the bootstrap.
+        Random generator of the bootstrap.
     """
     levels = np.array(sorted({*values[0], *values[1]}))
-    marks = [(np.array(side)[:, None] == levels).astype(np.float64) for side in values]
+    one_hot = [(np.array(side)[:, None] == levels).astype(np.float64) for side in values]
     wins = (np.sign(scores[0][:, None] - scores[1]) + 1) / 2
-    found = _figures([np.ones((1, len(mark))) for mark in marks], marks, wins)
-    drawn = _figures([resamples(len(mark), rng) for mark in marks], marks, wins)
+    found = _figures([np.ones((1, len(side))) for side in one_hot], one_hot, wins)
+    drawn = _figures([resamples(len(side), rng) for side in one_hot], one_hot, wins)
     pooled = found.pooled[0]
     return Association(
         column,
@@ -159,7 +159,7 @@ def association(
 
 @dataclass(frozen=True, eq=False)
 class _Figures:
-    """Figures of resamples: counts `(k, 2, levels)`, AUROCs within strata `(k, levels)` and over them `(k,)`."""
+    """Figures of `k` resamples: counts `(k, 2, levels)`, AUROC within strata `(k, levels)` and pooled `(k,)`."""
 
     counts: Float64
     areas: Float64
@@ -173,10 +173,10 @@ def _stratum(value: str, found: _Figures, drawn: _Figures, at: int) -> Stratum:
     return Stratum(value, here, there, float(found.areas[0, at]), _interval(drawn.areas[:, at]))
 
 
-def _figures(drawn: list[Float64], marks: list[Float64], wins: Float64) -> _Figures:
-    """Give the figures where each image of either side was drawn so often, `(k, images)`."""
-    counts = np.stack([times @ mark for times, mark in zip(drawn, marks, strict=True)], axis=1)
-    strata = zip(*(mark.T for mark in marks), strict=True)
+def _figures(drawn: list[Float64], one_hot: list[Float64], wins: Float64) -> _Figures:
+    """Compute the figures; `drawn` is how often each image occurs in each resample, `(k, images)`."""
+    counts = np.stack([times @ side for times, side in zip(drawn, one_hot, strict=True)], axis=1)
+    strata = zip(*(side.T for side in one_hot), strict=True)
     won = [((drawn[0] * here) @ wins * (drawn[1] * there)).sum(axis=1) for here, there in strata]
     pairs = counts.prod(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -184,7 +184,7 @@ def _figures(drawn: list[Float64], marks: list[Float64], wins: Float64) -> _Figu
 
 
 def cramers_v(counts: Float64) -> float:
-    """Give the corrected Cramer's V of counts `(2, values)`; 0 where fewer than two rows or columns count."""
+    """Compute the corrected Cramer's V of counts `(2, values)`; 0 if fewer than two rows or columns have counts."""
     counts = counts[:, counts.sum(axis=0) > 0]
     total, rows, columns = counts.sum(), counts.sum(axis=1), counts.sum(axis=0)
     if len(columns) < 2 or not rows.all() or total < 3:
@@ -198,14 +198,14 @@ def cramers_v(counts: Float64) -> float:
 
 
 def match_weights(concept: Sequence[str], others: Sequence[str]) -> tuple[Float64, Float64]:
-    """Give each image a weight so that both sides have the same share of every stratum.
+    """Return weights of the images with which both sets have the same share of every stratum.
 
-    A stratum with c images of the concept and o others weighs c o / (c + o), as in the test of Cochran, Mantel and
-    Haenszel; a stratum that has one side only weighs nothing.
+    A stratum with c concept images and o other images has the weight c o / (c + o), as in the Cochran-Mantel-Haenszel
+    test. A stratum with only one of the two has the weight 0.
 
     Returns
     -------
-    Float64 `(images,)` of either side. Both sum to the same; all are 0 where no stratum has both.
+    Float64 `(images,)` for either set, with the same sum; all 0 if no stratum has both.
     """
     here, there = Counter(concept), Counter(others)
     shares = {value: here[value] * there[value] / (here[value] + there[value]) for value in here | there}

@@ -1,7 +1,8 @@
-"""The concept activation vector (CAV) and the figures that say how good it is."""
+"""The concept activation vector (CAV) and its quality figures."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -18,16 +19,16 @@ if TYPE_CHECKING:
 
 Float64 = NDArray[np.float64]
 Interval = tuple[float, float]
-"""Lower and upper end of a 95 % bootstrap interval, images or their groups drawn with replacement."""
+"""Lower and upper end of a 95 % bootstrap interval over images, or over groups."""
 
 
 @dataclass(frozen=True)
 class Quality:
-    """How well a CAV tells its concept from random on images that it was not fitted on.
+    """Quality figures of a CAV on held-out images: how well it separates its concept from the random set.
 
-    The folds are grouped by image; where images have groups, such as patients, by these, and figures over images are
-    over groups, each of which counts as one. Accuracies are balanced (the mean of the two sets' shares told right), at
-    a threshold chosen without the fold judged; chance is 0.5, also for AUROC.
+    Cross-validation folds are grouped by image. If images have groups, such as patients, folds are grouped by group and
+    figures over images are over groups. Accuracies are balanced, at a threshold chosen on the other folds. The chance
+    level of accuracy and AUROC is 0.5.
 
     Parameters
     ----------
@@ -40,27 +41,27 @@ class Quality:
     images, random_images
         Number of images of the concept and of the random set.
     locations, random_locations
-        Number of their locations, or the sum of their weights.
+        Number of their locations, or the sum of the weights of these.
     run_cosine
-        Mean cosine between the CAVs of random runs; none where fewer than two were drawn.
+        Mean cosine between the CAVs of random runs; None for fewer than two runs.
     looks_auroc
-        How well brightness, saturation or edge energy alone tells the sets apart, as AUROC in [0.5, 1].
+        AUROC in [0.5, 1] of brightness, saturation and edge energy alone (`sacv.cav.image_statistics`).
     cosine
-        With the CAV of each other concept.
+        Cosine with the CAV of each other concept.
     conditional_auroc
-        How well the CAV tells its concept's held-out locations from those of each other concept.
+        AUROC of the concept's held-out locations against the locations of each other concept.
     absent
-        Names of concept images that the CAV, fitted without them, scores below the median random image.
+        Names of concept images whose held-out score is below that of the median random image.
     place_auroc
-        For a concept told from the rest of its photos: the mean over photos, each held out, of the AUROC of its marked
-        locations over its others.
+        For a concept with regions: AUROC of the locations in the regions against the rest of the same image, held out;
+        the mean over images.
     groups, random_groups
-        Number of groups of both sets; none where no groups were given.
+        Number of groups of both sets; None without groups.
     image_score_auroc, image_score_interval
-        How well the image score, the greatest evidence anywhere in a picture, tells pictures with the concept from
-        those without it (`sacv.cav.image_scores`), with its 95 % interval; none where there are no image scores.
+        AUROC of the image score, images with the concept against images without it (`sacv.cav.image_scores`), and its
+        95 % interval; None without image scores.
     strata
-        How the concept goes with each column that was named as a possible confounder.
+        Association of the concept with each possible confounder.
     """
 
     accuracy: float
@@ -86,7 +87,7 @@ class Quality:
     image_score_interval: Interval | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Give the fields; those of groups, strata and image scores only where there are any."""
+        """Return the fields for the JSON file, without absent groups, strata and image scores."""
         fields = asdict(self)
         if self.groups is None:
             del fields["groups"], fields["random_groups"]
@@ -104,34 +105,33 @@ class CAV:
     Parameters
     ----------
     layer, concept
-        What it belongs to.
+        Names of the layer and the concept.
     vector
-        v, float64 `(channels,)`, L2 norm 1, pointing to the concept: contribution and scores are asked along it.
+        v, float64 `(channels,)`, L2 norm 1, pointing to the concept. Contribution and scores are along v.
     threshold
-        A location is relevant where `w . a(p)` exceeds it, with w the detector; chosen on held-out images.
+        t, chosen on held-out images. A location is relevant if `w . a(p) > t`, with the detector w.
     separation
         `v . (mean of concept - mean of random)`, above 0, in units of activation.
     quality
-        Figures from held-out images.
+        Quality figures on held-out images.
     evidence
-        Float64 `(101,)`: the percentiles 0 to 100 of `w . a(p)` over the concept's locations, each from the direction
-        fitted without its image.
+        Float64 `(101,)`: percentiles 0 to 100 of the held-out evidence `w . a(p)` at the concept's locations.
     runs
-        The concept against random halves of the pool.
+        CAVs of random runs.
     null
-        Random images against random images.
+        Null CAVs.
     statistics
-        What the solver tells of its work.
+        Figures of the solver and of the random set.
     own_detector
-        w, where the solver parts it from v.
-    dealt
-        The concept's and the random images with their labels dealt at random, against which relevance is held; none
-        for a concept of marked regions, whose images and the random ones are not seen alike.
+        w; None if the detector is v.
+    permuted
+        Permuted CAVs, the null distribution of relevance. None for a concept with regions, since its masks do not
+        apply to random images.
     presence
-        What pictures without the concept reach, of which the mask of presence is made.
+        Calibration of the presence mask.
     image_scores
-        Of a concept from a table, the held-out scores of its pictures and of its random set of its own; none for
-        others, and where merging or fitting anew has changed the CAV.
+        Held-out image scores of a concept from a table. None for other concepts, and after merging or refitting has
+        changed the CAV.
     """
 
     layer: str
@@ -145,13 +145,19 @@ class CAV:
     null: DrawnCAVs
     statistics: Mapping[str, float] = field(default_factory=dict)
     own_detector: Float64 | None = None
-    dealt: DrawnCAVs | None = None
+    permuted: DrawnCAVs | None = None
     presence: Presence = field(default_factory=lambda: Presence.without(NONE))
     image_scores: ImageScores | None = None
 
     @property
+    def dealt(self) -> DrawnCAVs | None:
+        """Deprecated name of `permuted`."""
+        warnings.warn("CAV.dealt is deprecated; use CAV.permuted", DeprecationWarning, stacklevel=2)
+        return self.permuted
+
+    @property
     def detector(self) -> Float64:
-        """The direction w along which relevance is read, float64 `(channels,)`, L2 norm 1."""
+        """The direction w that relevance is measured along, float64 `(channels,)`, L2 norm 1."""
         return self.vector if self.own_detector is None else self.own_detector
 
     @property
@@ -161,7 +167,7 @@ class CAV:
 
     @property
     def calibration(self) -> Presence | ImageScores:
-        """What presence and p-values are from: pictures kept for it, or else the others of the concept's table."""
+        """Calibration of the presence mask and the p-values: absent images, or other rows of the concept's table."""
         scores = self.image_scores
         if self.presence.threshold is None and scores is not None and scores.calibrated:
             return scores
@@ -169,11 +175,11 @@ class CAV:
 
     @property
     def others(self) -> int:
-        """Number of pictures, or of their groups, that p-values are against."""
+        """Number of images without the concept, or of their groups, that p-values are computed from."""
         scores = self.image_scores
         return scores.others if scores is not None and self.calibration is scores else self.presence.groups
 
     @property
     def calibrated(self) -> bool:
-        """Whether there is a mask of presence, and p-values of pictures."""
+        """Whether the CAV has a presence mask and p-values of images."""
         return self.calibration is not self.presence or self.presence.threshold is not None

@@ -1,4 +1,4 @@
-"""A fit within masks: the masks of all pictures, how much of each counts, and what the whole pictures would say."""
+"""Fit within masks: the masks of all images, their coverage, and a comparison with the whole images."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from sacv.errors import ImageSetError
 from sacv.model import VisionModel
 
 READERS = 8
-"""Threads that read pictures and masks."""
+"""Number of threads that read images and masks."""
 
 
 @dataclass(frozen=True, eq=False)
 class Masked:
-    """The masks of a fit, and the share of each location that is inside.
+    """The masks of a fit, and the share of each cell inside.
 
     Parameters
     ----------
     masks
-        By the picture's hash.
+        By hash of the image.
     weights
-        By the picture's hash and by layer, float64 `(locations,)`.
+        By hash of the image and by layer, float64 `(locations,)`.
     """
 
     masks: Mapping[str, MaskItem]
     weights: Mapping[str, Weights]
 
     def counts(self, items: Iterable[ImageItem]) -> dict[str, list[Counts]]:
-        """Give by layer the locations of each picture that count, bool `(locations,)`."""
+        """Return, by layer, the locations of each image that count, bool `(locations,)`."""
         found: dict[str, list[Counts]] = {}
         for item in items:
             for layer, cover in self.weights[item.digest].items():
@@ -51,14 +51,14 @@ class Masked:
 
 
 def read_masks(model: VisionModel, grids: Grids, items: Sequence[ImageItem], within: Within) -> Masked:
-    """Find the mask of every picture and lay it on every layer.
+    """Load the mask of every image and compute the share of each cell inside, for every layer.
 
     Raises
     ------
     ImageSetError
-        If a mask is missing, empty, of another size, or outside what the network sees, or if one picture has two.
+        If a mask is missing, empty, of another size, or outside the input of the network, or if an image has two masks.
     OptionError
-        If the way from a picture to the grid is not known.
+        If the transform does not state which part of an image is the input of the network.
     """
     masks: dict[str, MaskItem] = {}
     first: dict[str, ImageItem] = {}
@@ -66,37 +66,37 @@ def read_masks(model: VisionModel, grids: Grids, items: Sequence[ImageItem], wit
         other = first.setdefault(item.digest, item)
         if masks.setdefault(item.digest, mask).digest != mask.digest:
             raise ImageSetError(
-                f"within: the same picture has two masks, as {other.name} {masks[item.digest].name} and as {item.name} "
-                f"{mask.name}; take out one of the two"
+                f"within: the same image has two masks, as {other.name} {masks[item.digest].name} and as {item.name} "
+                f"{mask.name}; remove one of the two"
             )
-    lay = partial(_laid, model, grids, masks)
-    return Masked(masks, dict(zip(first, ahead(lay, first.values(), READERS), strict=True)))
+    weigh = partial(_weights, model, grids, masks)
+    return Masked(masks, dict(zip(first, ahead(weigh, first.values(), READERS), strict=True)))
 
 
-def _laid(model: VisionModel, grids: Grids, masks: Mapping[str, MaskItem], item: ImageItem) -> Weights:
+def _weights(model: VisionModel, grids: Grids, masks: Mapping[str, MaskItem], item: ImageItem) -> Weights:
     return inside_weights(model, grids, item, masks[item.digest])
 
 
 def without_masks(bank: BankWithin, way_out: str = "Give their masks with --within (within=).") -> str:
-    """Say that a bank was fitted within masks, where what it is used on has none, and what to do."""
+    """Return the warning for a bank that was fitted within masks and is used on images without masks."""
     return (
-        f"The bank was fitted within masks, which leave {bank.told}, and these images are taken as a whole: places "
-        f"that the fit left out count here. {way_out}"
+        f"The bank was fitted within masks, which cover {bank.description}, but these images have no masks: locations "
+        f"outside the masks count here. {way_out}"
     )
 
 
 @dataclass(frozen=True)
 class Compared:
-    """What the masks change at a layer for a concept of whole pictures; all by the difference of means of images.
+    """Effect of the masks at a layer for a concept with whole images, by the difference of the means of images.
 
     Parameters
     ----------
     layer, concept
-        What it is of.
+        Names of the layer and the concept.
     inside, whole
-        AUROC on held-out images, of what is inside, and of the whole pictures.
+        AUROC on held-out images inside the masks, and on the whole images.
     cosine
-        Between the two differences of means.
+        Cosine between the two differences of means.
     """
 
     layer: str
@@ -107,8 +107,8 @@ class Compared:
 
     def __str__(self) -> str:
         return (
-            f"the difference of means tells held-out images apart with AUROC {self.inside:.2f} inside the masks and "
-            f"{self.whole:.2f} over whole pictures (cosine of the two directions {self.cosine:.2f})"
+            f"the difference of means has AUROC {self.inside:.2f} on held-out images inside the masks, and "
+            f"{self.whole:.2f} on whole images (cosine of the two directions {self.cosine:.2f})"
         )
 
 
@@ -119,15 +119,15 @@ class BankWithin:
     Parameters
     ----------
     digest
-        SHA-256 over the hashes of the pictures and of their masks.
+        SHA-256 over the hashes of the images and their masks.
     pictures
-        Their number.
+        Number of images.
     mean, least, greatest
-        Share of what the network sees of a picture that is inside, over pictures.
+        Mean, minimum and maximum over images of the share of the network's input inside the mask.
     median
-        Of the same; none in banks that were merged.
+        Median of the same; None for merged banks.
     compared
-        Without concepts of marked regions.
+        Effect of the masks, for concepts with whole images.
     """
 
     digest: str
@@ -140,17 +140,17 @@ class BankWithin:
 
     @classmethod
     def of(cls, masked: Masked, compared: Sequence[Compared]) -> BankWithin:
-        """Sum up the masks of a fit."""
+        """Summarise the masks of a fit."""
         digest = hashlib.sha256()
-        for picture in sorted(masked.masks):
-            digest.update(f"{picture}{masked.masks[picture].digest}".encode())
+        for image in sorted(masked.masks):
+            digest.update(f"{image}{masked.masks[image].digest}".encode())
         shares = np.array([next(iter(weights.values())).mean() for weights in masked.weights.values()])
         ends = float(shares.mean()), float(shares.min()), float(shares.max())
         return cls(digest.hexdigest(), len(shares), *ends, float(np.median(shares)), tuple(compared))
 
     @classmethod
     def joined(cls, parts: Sequence[BankWithin]) -> BankWithin:
-        """Sum up the masks of several banks, whose pictures need not be different."""
+        """Summarise the masks of several banks, which may share images."""
         digests = sorted({part.digest for part in parts})
         if len(digests) == 1:
             return replace(parts[0], compared=())
@@ -164,18 +164,18 @@ class BankWithin:
         )
 
     @property
-    def told(self) -> str:
-        """Say for people how much of the pictures counts."""
+    def description(self) -> str:
+        """Coverage of the masks in words."""
         middle = f"{self.mean:.0%} on average" if self.median is None else f"{self.median:.0%} by the median"
-        return f"{middle} of each picture ({self.least:.0%} to {self.greatest:.0%} over {self.pictures} pictures)"
+        return f"{middle} of each image ({self.least:.0%} to {self.greatest:.0%} over {self.pictures} images)"
 
     def to_json(self) -> dict[str, Any]:
-        """Give the fields for a label file."""
+        """Return the fields for the JSON file."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> BankWithin:
-        """Read the fields of a label file."""
+        """Create the summary from the fields of the JSON file."""
         return cls(**{**fields, "compared": tuple(Compared(**one) for one in fields["compared"])})
 
 
@@ -185,18 +185,18 @@ def compare(
     statistics: Mapping[tuple[str, str], SetStatistics],
     whole: Mapping[tuple[str, str], ImageMeans],
 ) -> list[Compared]:
-    """Hold the masks against the whole pictures, for each concept that both sides are known of.
+    """Compare the fit within masks with whole images, for each concept whose whole images and random set are known.
 
     Parameters
     ----------
     layers
-        Their names.
+        Names of the layers.
     sets
         The concepts and, last, the random set.
     statistics
-        By layer and key of the set, inside the masks.
+        By layer and key of the set: statistics inside the masks.
     whole
-        By layer and key of the set, the means of the whole pictures.
+        By layer and key of the set: means of the whole images.
     """
     found = []
     for layer in layers:

@@ -1,4 +1,4 @@
-"""`sacv app`: photos, concepts and maps in the browser."""
+"""`sacv app`: images, concepts and maps in the browser."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from sacv.cli.options import class_names_option, device_option, open_bank_model,
     "--bank",
     "bank_folder",
     type=click.Path(path_type=Path),
-    help="A bank to begin with; it is read and never written to.",
+    help="Folder of a bank to start with. It is never written to.",
 )
 @click.option(
     "--model",
     "spec",
-    help="As in 'sacv fit'. [default: that of the bank, or, without a bank, the network that ships]",
+    help="As in 'sacv fit'. [default: the model of the bank, or, without a bank, the built-in demo network]",
 )
 @class_names_option
 @click.option("--resize", help="As in 'sacv fit'; not with a bank, which has its own.")
@@ -31,16 +31,22 @@ from sacv.cli.options import class_names_option, device_option, open_bank_model,
     type=click.Path(path_type=Path),
     default=Path("sacv-app"),
     show_default=True,
-    help="Folder of what is made: photos, sets, masks, banks and explanations, which the other commands read.",
+    help="Folder to store images, sets, masks, banks and explanations in; the other commands can read it.",
 )
 @click.option(
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Address to listen at. With any but one of this machine alone, a token is asked for.",
+    help="Address to listen on. Any but a loopback address requires a token.",
 )
-@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 for any that is free.")
-@click.option("--no-browser", is_flag=True, help="Open no browser.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8765,
+    show_default=True,
+    help="Port to listen on; 0 for any free one.",
+)
+@click.option("--no-browser", is_flag=True, help="Do not open a browser.")
 def app_command(
     bank_folder: Path | None,
     spec: str | None,
@@ -53,12 +59,12 @@ def app_command(
     port: int,
     no_browser: bool,
 ) -> None:
-    """Explain photos and make concepts in the browser, on this machine."""
+    """Explain images and create concepts in the browser, on this machine."""
     from sacv.errors import OptionError
     from sacv.optional import require
 
     if bank_folder is not None and (resize is not None or crop is not None):
-        raise OptionError("--bank brings its own size of pictures; leave out --resize and --crop")
+        raise OptionError("--bank defines the size of the images; leave out --resize and --crop")
     for module in ("starlette", "uvicorn"):
         require(module, extra="app")
     from sacv.app.server import serve

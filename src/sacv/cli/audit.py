@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,9 +19,12 @@ from sacv.cli.options import (
     window_option,
     within_option,
 )
-from sacv.cli.table import pictures_of, table_options
+from sacv.cli.table import images_of, table_options
 from sacv.cli.targets import against_option, output_option
 from sacv.errors import OptionError
+
+if TYPE_CHECKING:
+    from sacv.trust import Audit
 
 FAILED = 1
 """Exit status when a check fails."""
@@ -28,8 +32,8 @@ FAILED = 1
 
 @click.command("audit")
 @click.option("--bank", "bank_folder", required=True, type=click.Path(path_type=Path), help="Folder of the bank.")
-@click.option("--model", "spec", help="As in 'sacv fit'; needed again where the model is the user's own code.")
-@click.option("--target", help="Class asked about. [default: the one predicted most often]")
+@click.option("--model", "spec", help="As in 'sacv fit'. Needed if the model is your own code.")
+@click.option("--target", help="The class explained: its name or its index. [default: the one predicted most often]")
 @against_option
 @class_names_option
 @output_option
@@ -66,35 +70,47 @@ def audit_command(
     from sacv.cav import ConceptBank
     from sacv.targets import Difference
     from sacv.trust import audit
-    from sacv.trust.audit import WORDS
 
     if target is None and against is not None:
-        raise OptionError(f"--against {against} needs a --target to hold against it")
+        raise OptionError(f"--against {against} needs a --target; give --target CLASS")
     bank = ConceptBank.load(bank_folder)
     model = open_bank_model(bank, spec, class_names, device, window, output, precision)
-    asked = target if target is None or against is None else Difference(target, against)
-    shown = pictures_of(images, table_file, pictures, key, rows, window=model.window) or None
-    found = audit(model, bank, shown, asked, within=within, seed=seed)
+    explained = target if target is None or against is None else Difference(target, against)
+    shown = images_of(images, table_file, pictures, key, rows, window=model.window) or None
+    found = audit(model, bank, shown, explained, within=within, seed=seed)
     if out is not None:
         found.with_command(click.get_current_context().find_root().obj).save(out)
     if as_json:
         say_json({"passed": found.passed, "findings": [asdict(finding) for finding in found.findings]})
     else:
-        say_table(
-            ["check", "layer", "concept", "result", "reason"],
-            [
-                {
-                    "check": finding.check,
-                    "layer": finding.layer,
-                    "concept": finding.concept or "",
-                    "result": WORDS[finding.passed],
-                    "reason": finding.reason,
-                }
-                for finding in found.findings
-            ],
-        )
-        failed = sum(finding.passed is False for finding in found.findings)
-        say(f"\n{failed} of {len(found.findings)} checks failed" if failed else "\nNo check failed")
+        show_audit(found)
         if out is not None:
-            say(f"Open {out / 'index.html'}")
+            say(f"\nReport: {out / 'index.html'}")
     return 0 if found.passed else FAILED
+
+
+def show_audit(found: Audit) -> None:
+    """Print the findings for people: a sentence with the result, the failed checks, then a table."""
+    from sacv.trust.audit import WORDS
+
+    failed = [finding for finding in found.findings if finding.passed is False]
+    skipped = sum(finding.passed is None for finding in found.findings)
+    result = f"{len(failed)} of {len(found.findings)} checks failed" if failed else "No check failed"
+    say(f"{result}; {skipped} could not be run." if skipped else f"{result}.")
+    for finding in failed:
+        of = f"{finding.concept} at " if finding.concept else ""
+        say(f"Failed: {finding.check}, {of}{finding.layer}: {finding.reason}")
+    say()
+    say_table(
+        ["check", "layer", "concept", "result", "reason"],
+        [
+            {
+                "check": finding.check,
+                "layer": finding.layer,
+                "concept": finding.concept or "",
+                "result": WORDS[finding.passed],
+                "reason": finding.reason,
+            }
+            for finding in found.findings
+        ],
+    )

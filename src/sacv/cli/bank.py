@@ -1,4 +1,4 @@
-"""`sacv bank`: look at banks, merge them, fit them anew, take them elsewhere; no image is needed."""
+"""`sacv bank`: show, merge, refit, export and share concept banks; no image is needed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ out_option = click.option("--out", required=True, type=click.Path(path_type=Path
 
 @click.group("bank")
 def bank_group() -> None:
-    """Look at banks, merge them, fit them anew, or take them elsewhere."""
+    """Show, merge, refit, export or share concept banks."""
 
 
 @bank_group.command("show")
@@ -28,12 +28,12 @@ def bank_group() -> None:
     "--roc",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Write the held-out ROC curve of the image score of each concept from a table, as CSV.",
+    help="Write the held-out ROC curve of the image score of each concept from a table to a CSV file.",
 )
 @json_option
 @click.argument("bank", type=click.Path(path_type=Path))
 def show_command(bank: Path, roc: Path | None, as_json: bool) -> None:
-    """Show the figures of BANK."""
+    """Show the quality figures of BANK."""
     from sacv.cav import ConceptBank
 
     found = ConceptBank.load(bank)
@@ -72,16 +72,16 @@ def write_roc(bank: ConceptBank, file: Path) -> None:
     try:
         pd.concat(curves).to_csv(file, index=False)
     except OSError as error:
-        raise StorageError(f"{file} cannot be written: {error.strerror or error}; name another file") from error
+        raise StorageError(f"{file} cannot be written: {error.strerror or error}; give another file") from error
 
 
 @bank_group.command("merge")
-@click.option("--solver", help="As in 'sacv fit'. [default: that of the first bank]")
+@click.option("--solver", help="As in 'sacv fit'. [default: the solver of the first bank]")
 @out_option
 @json_option
 @click.argument("banks", nargs=-1, required=True, type=click.Path(path_type=Path))
 def merge_command(banks: tuple[Path, ...], solver: str | None, out: Path, as_json: bool) -> None:
-    """Join BANKS of the same model: add a concept, or pool the images of several sites without showing them."""
+    """Merge BANKS of the same model: add concepts, or pool the statistics of several sites without sharing images."""
     from sacv.cav import ConceptBank, merge
 
     chosen = None if solver is None else parse_solver(solver)
@@ -90,10 +90,12 @@ def merge_command(banks: tuple[Path, ...], solver: str | None, out: Path, as_jso
 
 @bank_group.command("refit")
 @click.option("--solver", help="As in 'sacv fit'. [default: the bank's own]")
-@click.option("--random-from", type=click.Path(path_type=Path), help="Take the random set of this bank.")
-@click.option("--random-concept", multiple=True, help="Take this concept's images as random. May be repeated.")
-@click.option("--runs", type=click.IntRange(min=1), help="Random runs. [default: as the bank has]")
-@click.option("--nulls", type=click.IntRange(min=0), help="Null CAVs. [default: as the bank has]")
+@click.option("--random-from", type=click.Path(path_type=Path), help="Use the random set of this bank.")
+@click.option(
+    "--random-concept", multiple=True, help="Use the images of this concept as random images. May be repeated."
+)
+@click.option("--runs", type=click.IntRange(min=1), help="Random runs. [default: as in the bank]")
+@click.option("--nulls", type=click.IntRange(min=0), help="Null CAVs. [default: as in the bank]")
 @out_option
 @json_option
 @click.argument("bank", type=click.Path(path_type=Path))
@@ -107,7 +109,7 @@ def refit_command(
     out: Path,
     as_json: bool,
 ) -> None:
-    """Find the directions of BANK anew with another solver, random set or number of draws."""
+    """Estimate the CAVs of BANK again, with another solver, random set or number of runs."""
     if random_from is not None and random_concept:
         raise click.UsageError("give --random-from or --random-concept, not both")
     from sacv.cav import ConceptBank, refit
@@ -145,11 +147,11 @@ def export_command(bank: Path, file: Path) -> None:
 
 
 @bank_group.command("push")
-@click.option("--public", is_flag=True, help="Make a new repository that everyone can read. [default: private]")
+@click.option("--public", is_flag=True, help="Make a new repository public. [default: private]")
 @click.argument("bank", type=click.Path(path_type=Path))
 @click.argument("repository", metavar="USER/NAME")
 def push_command(bank: Path, repository: str, public: bool) -> None:
-    """Write BANK and a card of its figures to the repository USER/NAME of the Hugging Face Hub."""
+    """Upload BANK, with a card of its figures, to the repository USER/NAME of the Hugging Face Hub."""
     from sacv.exchange import push_bank
 
     say(f"The bank is at {push_bank(bank, repository, private=not public)}")
@@ -161,7 +163,7 @@ def push_command(bank: Path, repository: str, public: bool) -> None:
 @json_option
 @click.argument("repository", metavar="USER/NAME")
 def pull_command(repository: str, revision: str | None, out: Path, as_json: bool) -> None:
-    """Read a bank from the repository USER/NAME of the Hugging Face Hub."""
+    """Download a bank from the repository USER/NAME of the Hugging Face Hub."""
     from sacv.exchange import pull_bank
 
     _finish(pull_bank(repository, revision=revision), out, as_json)

@@ -19,10 +19,12 @@ REMARKABLE_LOOKS = 0.9
 REMARKABLE_COSINE = 0.7
 REMARKABLE_KIND = 0.75
 FEW_GROUPS = 10
+SENTENCES = 8
+"""CAVs up to which each gets a sentence."""
 
 
 def summary(bank: ConceptBank) -> dict[str, Any]:
-    """Give the figures of a bank for machines."""
+    """Return the figures of a bank as JSON data."""
     sets = (*bank.sets, bank.absent)
     return {
         "cavs": [
@@ -37,7 +39,7 @@ def summary(bank: ConceptBank) -> dict[str, Any]:
                     "negatives": cav.presence.negatives,
                     "kind": cav.presence.kind,
                     "calibrated": cav.calibrated,
-                    "told": cav.calibration.told,
+                    "told": cav.calibration.description,
                 },
                 **({} if cav.image_scores is None else {"image_scores": image_scores_summary(cav.image_scores)}),
                 "quality": asdict(cav.quality),
@@ -76,7 +78,7 @@ def summary(bank: ConceptBank) -> dict[str, Any]:
 
 
 def image_scores_summary(scores: ImageScores) -> dict[str, Any]:
-    """Give the counts of image scores; their figures stand in the quality."""
+    """Return the counts of image scores; their AUROC is part of the quality figures."""
     return {
         "pictures": len(scores),
         "shown": int(scores.shows.sum()),
@@ -87,15 +89,14 @@ def image_scores_summary(scores: ImageScores) -> dict[str, Any]:
 
 
 def show_bank(bank: ConceptBank) -> None:
-    """Print the figures of a bank for people."""
-    grouped = any(cav.quality.groups is not None for cav in bank.cavs)
+    """Print the figures of a bank for people: sentences with the result, a narrow table, then remarks."""
+    for text in verdicts(bank):
+        say(text)
+    say()
     scored = any(cav.image_scores is not None for cav in bank.cavs)
-    say("Told from random on held-out images, with 95 % intervals (accuracy is balanced; chance is 0.5):\n")
     say_table(
         [
-            *("layer", "concept", "images", "random"),
-            *(("groups", "random groups") if grouped else ()),
-            *("accuracy", "AUROC", "image AUROC"),
+            *("layer", "concept", "images", "random", "accuracy", "AUROC"),
             *(("image score AUROC",) if scored else ()),
             "run cosine",
         ],
@@ -103,76 +104,87 @@ def show_bank(bank: ConceptBank) -> None:
             {
                 "layer": cav.layer,
                 "concept": cav.concept,
-                "images": cav.quality.images,
-                "random": cav.quality.random_images,
-                "groups": cav.quality.groups or "-",
-                "random groups": cav.quality.random_groups or "-",
-                "accuracy": _with_interval(cav.quality.accuracy, cav.quality.accuracy_interval),
+                "images": _images(cav.quality.images, cav.quality.groups),
+                "random": _images(cav.quality.random_images, cav.quality.random_groups),
+                "accuracy": f"{cav.quality.accuracy:.3f}",
                 "AUROC": _with_interval(cav.quality.auroc, cav.quality.auroc_interval),
-                "image AUROC": f"{cav.quality.image_auroc:.3f}",
-                "image score AUROC": _image_score_told(cav.quality),
+                "image score AUROC": _image_score_auroc(cav.quality),
                 "run cosine": "-" if cav.quality.run_cosine is None else f"{cav.quality.run_cosine:.3f}",
             }
             for cav in bank.cavs
         ],
     )
-    say()
+    say("\nAccuracy is balanced; chance is 0.5 for accuracy and AUROC.")
     if scored:
-        say(
-            "The image score is the greatest evidence anywhere in a picture; 'image AUROC' is of the means over "
-            "pictures.\n"
-        )
-    for text, where in presence_told(bank).items():
-        say(f"Mask of presence, {where}: {text}")
-    told = [f"{cav.layer}, {cav.concept}: {remark}" for cav in bank.cavs for remark in remarks(cav)]
-    if told:
-        say("\n" + "\n".join(told))
+        say("The image score is the greatest evidence anywhere in an image.")
+    for text, where in presence_calibrations(bank).items():
+        say(f"Presence mask, {where}: {text}")
+    for cav in bank.cavs:
+        for remark in remarks(cav):
+            say(f"{cav.layer}, {cav.concept}: {remark}")
     if bank.within is not None:
-        say("\n" + "\n".join(within_remarks(bank.within)))
+        say("\n".join(within_remarks(bank.within)))
     if bank.context is not None:
-        say("\n" + "\n".join(context_remarks(bank.context)))
+        say("\n".join(context_remarks(bank.context)))
     for entry in (*bank.sets, bank.absent):
-        for remark in marked_remarks(entry) if entry.missing is None else [rows_told(entry)]:
+        for remark in region_remarks(entry) if entry.missing is None else [rows_summary(entry)]:
             say(f"{entry.concept}: {remark}")
         for _, reason in entry.skipped:
             say(f"Left out, unreadable: {reason}")
-        for name, kept in entry.repeats:
-            say(f"Left out, the same image as {kept}: {name}")
+        for name, first in entry.repeats:
+            say(f"Left out, the same image as {first}: {name}")
 
 
-def presence_told(bank: ConceptBank) -> dict[str, str]:
-    """Tell what the masks of presence are calibrated on, and where; all, if they are alike."""
+def verdicts(bank: ConceptBank) -> Iterator[str]:
+    """Yield sentences that state which CAVs meet the quality thresholds: one for each of a few, else for the weak."""
+    from sacv.cav import weaknesses
+
+    weak = {(cav.layer, cav.concept): weaknesses(cav) for cav in bank.cavs}
+    few = len(bank.cavs) <= SENTENCES
+    if not few:
+        good = sum(not reasons for reasons in weak.values())
+        yield f"{good} of {len(bank.cavs)} CAVs are good enough to explain with."
+    for cav in bank.cavs:
+        reasons = weak[cav.layer, cav.concept]
+        auroc = _with_interval(cav.quality.auroc, cav.quality.auroc_interval)
+        judged = f"too weak to explain with: {', and '.join(reasons)}" if reasons else "good enough to explain with"
+        if few or reasons:
+            yield f"{cav.concept} at {cav.layer}: AUROC {auroc} on held-out images; {judged}."
+
+
+def presence_calibrations(bank: ConceptBank) -> dict[str, str]:
+    """Return what the presence masks are calibrated on, with the layers and concepts; "all" if they are alike."""
     found: dict[str, list[str]] = {}
     for cav in bank.cavs:
-        found.setdefault(cav.calibration.told, []).append(f"{cav.layer}, {cav.concept}")
+        found.setdefault(cav.calibration.description, []).append(f"{cav.layer}, {cav.concept}")
     return {text: "all" if len(found) == 1 else "; ".join(where) for text, where in found.items()}
 
 
 def within_remarks(within: BankWithin) -> Iterator[str]:
-    """Tell how much of the pictures counts, and what the whole pictures would say, for each layer and concept."""
-    yield f"Within masks: {within.told}"
+    """Yield the share of the images inside the masks, and a comparison with whole images for each layer and concept."""
+    yield f"Within masks: {within.description}"
     for one in within.compared:
         yield f"{one.layer}, {one.concept}: {one}"
 
 
 def context_remarks(context: BankContext) -> Iterator[str]:
-    """Tell what guidance in context came to, for each layer and concept."""
+    """Yield the result of pasting textures into context images, for each layer and concept."""
     yield f"In context: {len(context.composites)} composites, textures pasted into {len(context.photos)} photos."
     for entry in context.evidence:
         yield f"{entry.layer}, {entry.concept}: {entry}"
     for name in context.too_few:
-        yield f"{name}: learned from full frames only, since too few composites show it; give more images"
+        yield f"{name}: learned from full frames only, because too few composites show it; give more images"
     for _, reason in context.skipped:
         yield f"Left out of the context, unreadable: {reason}"
 
 
 def remarks(cav: CAV) -> Iterator[str]:
-    """Tell what is remarkable about a CAV, each with its figure and what it means."""
+    """Yield what is remarkable about a CAV, each with its figure and its meaning."""
     for name, area in cav.quality.looks_auroc.items():
         if area > REMARKABLE_LOOKS:
             yield (
-                f"{name} alone tells the sets apart (AUROC {area:.2f}), so that the CAV may stand for it; "
-                "take random images that do not differ in it"
+                f"{name} alone separates concept and random images (AUROC {area:.2f}); the CAV may represent it; "
+                "give random images that do not differ in it"
             )
     yield from map(str, cav.quality.strata)
     yield from group_remarks(cav)
@@ -185,41 +197,41 @@ def remarks(cav: CAV) -> Iterator[str]:
         yield f"{many} of {cav.concept!r} {score} below the median random image: {', '.join(absent[:5])}{more}"
     for other, cosine in cav.quality.cosine.items():
         if abs(cosine) > REMARKABLE_COSINE:
-            meaning = "hardly tells the two apart" if cosine > 0 else "takes one for the opposite of the other"
+            meaning = "hardly separates the two" if cosine > 0 else "represents one as the opposite of the other"
             yield f"the cosine with {other!r} is {cosine:.2f}: this layer {meaning}"
 
 
 def group_remarks(cav: CAV) -> Iterator[str]:
-    """Tell that there are few groups, on which no figure is sure."""
+    """Yield a remark where there are too few groups for reliable figures."""
     for groups, images in (
         (cav.quality.groups, f"{cav.quality.images} images"),
         (cav.quality.random_groups, f"{cav.quality.random_images} random images"),
     ):
         if groups is not None and groups < FEW_GROUPS:
             yield (
-                f"the {images} are of {groups} groups only, such as patients, so that held-out figures and intervals "
-                f"are unsure; give images of {FEW_GROUPS} groups or more"
+                f"the {images} come from only {groups} groups, such as patients; held-out figures and intervals are "
+                f"unreliable; give images of {FEW_GROUPS} groups or more"
             )
 
 
 def random_remarks(cav: CAV) -> Iterator[str]:
-    """Tell how much the random images beside a marked concept's photos count, and what they did."""
+    """Yield the weight of random images that are given in addition to annotated images, and their effect."""
     apart = cav.statistics.get("pool_auroc")
     if apart is None:
         return
-    kind = "of another kind than" if apart > REMARKABLE_KIND else "much like"
+    kind = "different from" if apart > REMARKABLE_KIND else "similar to"
     weight, cosine = cav.statistics["pool_weight"], cav.statistics["pool_cosine"]
-    did = (
+    effect = (
         "they are left out"
         if weight == 0
-        else f"they weigh {weight:.2f} of what the rest of the photos weighs (cosine with the direction without them "
+        else f"their weight is {weight:.2f} of the weight of the rest (cosine with the direction without them "
         f"{cosine:.2f})"
     )
-    yield f"the random images are {kind} the rest of the marked photos (held-out AUROC {apart:.2f}): {did}"
+    yield f"the random images are {kind} the rest of the annotated images (held-out AUROC {apart:.2f}): {effect}"
 
 
-def marked_remarks(entry: BankSet) -> Iterator[str]:
-    """Tell what became of the photos and masks of a concept's regions that mark nothing."""
+def region_remarks(entry: BankSet) -> Iterator[str]:
+    """Yield what happened to annotated images without a region, and to masks without an image."""
     if entry.negatives:
         yield f"{_photos(entry.negatives)} nothing of it: in the random set"
     if entry.unused:
@@ -230,17 +242,21 @@ def marked_remarks(entry: BankSet) -> Iterator[str]:
         yield f"{entry.unmatched} masks or entries of the COCO file have no photo here and were ignored"
 
 
-def rows_told(entry: BankSet) -> str:
-    """Tell what became of the rows of a concept from a table."""
+def rows_summary(entry: BankSet) -> str:
+    """Return how the rows of a table are used for a concept."""
     parts = [f"{_rows(entry.count)} it"]
     if entry.negatives:
         parts.append(f"{entry.negatives} without it are its random set")
     if entry.unused:
         parts.append(f"{entry.unused} without it are not used, since random images are given")
     if entry.unpaired:
-        parts.append(f"{entry.unpaired} are left out, for all of their stratum show it or none does")
+        parts.append(f"{entry.unpaired} are left out, because all or none of the images of their stratum show it")
     parts.append(f"{entry.missing} without a value are left out")
     return "; ".join(parts)
+
+
+def _images(count: int, groups: int | None) -> int | str:
+    return count if groups is None else f"{count} ({groups} groups)"
 
 
 def _rows(count: int) -> str:
@@ -251,7 +267,7 @@ def _photos(count: int) -> str:
     return "1 photo shows" if count == 1 else f"{count} photos show"
 
 
-def _image_score_told(quality: Quality) -> str:
+def _image_score_auroc(quality: Quality) -> str:
     if quality.image_score_auroc is None or quality.image_score_interval is None:
         return "-"
     return _with_interval(quality.image_score_auroc, quality.image_score_interval)

@@ -1,4 +1,4 @@
-"""What every command shares: errors in one line, progress when somebody watches, results as text or JSON."""
+"""Output of all commands: errors in one line, progress on a terminal, results as text or JSON."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 import shlex
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,23 +15,26 @@ import click
 
 from sacv.errors import SacvError
 
+WIDTH = 100
+"""Characters of a line of a table that is not printed to a terminal."""
+
 USER_ERROR = 2
-"""Exit status of every error that the user can mend."""
+"""Exit status of every error that the user can fix."""
 
 
 @contextmanager
 def progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on standard error, if that is a terminal; give the function to call with (done, total)."""
+    """Show a progress bar on standard error if it is a terminal; yield a function of (done, total)."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bars:
-        task = bars.add_task(title, total=None)
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as display:
+        task = display.add_task(title, total=None)
 
         def advance(done: int, total: int) -> None:
-            bars.update(task, completed=done, total=total)
+            display.update(task, completed=done, total=total)
 
         yield advance
 
@@ -46,8 +50,9 @@ def say_json(content: Any) -> None:
 
 
 def say_table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print a table; numbers are right-aligned and wide enough never to be cut."""
+    """Print a table, `WIDTH` wide where it fits; numbers are right-aligned and never cut."""
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -58,8 +63,24 @@ def say_table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None
         table.add_row(*(_text(row[column]) for column in columns))
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
-        console = Console(highlight=False, markup=False, width=200)
+        needed = Measurement.get(console, console.options, table).minimum
+        console = Console(highlight=False, markup=False, width=max(WIDTH, needed))
     console.print(table)
+
+
+def short_names(paths: Iterable[str]) -> dict[str, str]:
+    """Return the file name of each path, with as many of its folders as distinguish it from the others."""
+    paths = list(dict.fromkeys(paths))
+    parts = {path: path.split("/") for path in paths}
+    depths = dict.fromkeys(paths, 1)
+    while True:
+        names = {path: "/".join(parts[path][-depths[path] :]) for path in paths}
+        times = Counter(names.values())
+        longer = [path for path in paths if times[names[path]] > 1 and depths[path] < len(parts[path])]
+        if not longer:
+            return names
+        for path in longer:
+            depths[path] += 1
 
 
 def _text(value: Any) -> str:
@@ -68,7 +89,7 @@ def _text(value: Any) -> str:
 
 @contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """Print each warning once, as one line, without the place in the code that it comes from."""
+    """Print each warning once, in one line, without its source file."""
     shown: set[str] = set()
 
     def show(message: Warning | str, *_where: object, **_more: object) -> None:
@@ -82,7 +103,7 @@ def _plain_warnings() -> Iterator[None]:
 
 
 def run(command: click.Command, arguments: Sequence[str] | None) -> int:
-    """Run a command; give its exit status, with every user error told in one line."""
+    """Run a command and return its exit status; print every user error in one line."""
     given = sys.argv[1:] if arguments is None else arguments
     try:
         with _plain_warnings():
@@ -90,13 +111,16 @@ def run(command: click.Command, arguments: Sequence[str] | None) -> int:
                 args=list(given), prog_name="sacv", standalone_mode=False, obj=shlex.join(["sacv", *given])
             )
         return status if isinstance(status, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return USER_ERROR
     except click.ClickException as error:
         return _fail(error.format_message(), USER_ERROR)
     except SacvError as error:
         return _fail(str(error), USER_ERROR)
     except (click.Abort, KeyboardInterrupt):
         return _fail("interrupted", 130)
-    except BrokenPipeError:  # the reader of a pipe has left
+    except BrokenPipeError:  # the reader of a pipe has closed it
         sys.stderr.close()
         return 1
 

@@ -1,4 +1,4 @@
-"""`sacv demo`: the whole thing on material made in code, without a network connection."""
+"""`sacv demo`: fit and explain on synthetic images, without an internet connection."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sacv.cli.bank_card import show_bank, summary
+from sacv.cli.bank_card import summary, verdicts
 from sacv.cli.console import progress, say, say_json
-from sacv.cli.explain import show_explanation
+from sacv.cli.explanation_card import show_explanation
 from sacv.cli.options import batch_size_option, device_option, json_option, seed_option, to_device
 
 if TYPE_CHECKING:
@@ -26,22 +26,22 @@ SCENES = 8
 
 
 def other_textures() -> list[str]:
-    """Give the textures that the network knows beside the concept."""
+    """Return the textures that the network knows, without the concept."""
     from sacv.model.demo import DEMO_CLASSES
 
     return [name for name in DEMO_CLASSES if name != CONCEPT]
 
 
 def demo_scenes(seed: int) -> list[Scene]:
-    """Give scenes with a striped object of growing size on other textures."""
+    """Return scenes with a striped object of increasing size on other textures."""
     import numpy as np
 
     from sacv.synthetic.scenes import random_spec, render
 
     rng = np.random.default_rng([seed, 1])
     areas = np.linspace(0.04, 0.3, SCENES)
-    behind = [*other_textures(), "noise"]
-    specs = (random_spec(rng, object_textures=[CONCEPT], background_textures=behind) for _ in range(SCENES))
+    backgrounds = [*other_textures(), "noise"]
+    specs = (random_spec(rng, object_textures=[CONCEPT], background_textures=backgrounds) for _ in range(SCENES))
     return [
         render(spec.with_element(0, replace(spec.elements[0], area=float(area))))
         for spec, area in zip(specs, areas, strict=True)
@@ -49,7 +49,7 @@ def demo_scenes(seed: int) -> list[Scene]:
 
 
 def auroc(values: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
-    """Give the AUROC of a map's cells: those that the mask covers by half or more, against the others."""
+    """Return the AUROC of a map: locations that the mask covers by half or more, against the others."""
     from sklearn.metrics import roc_auc_score
 
     from sacv.concepts.coverage import cell_means
@@ -60,13 +60,15 @@ def auroc(values: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
 
 
 @click.command("demo")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("sacv-demo"), show_default=True, help="Folder.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("sacv-demo"), show_default=True, help="Folder to write to."
+)
 @seed_option
 @batch_size_option
 @device_option
 @json_option
 def demo_command(out: Path, seed: int, batch_size: int | None, device: str, as_json: bool) -> None:
-    """Fit "striped" on textures made in code, and explain scenes whose truth is known, with a network that ships."""
+    """Fit "striped" on synthetic textures and explain scenes with known masks, with the built-in network."""
     import numpy as np
 
     from sacv.cav import fit
@@ -99,11 +101,12 @@ def demo_command(out: Path, seed: int, batch_size: int | None, device: str, as_j
     if as_json:
         say_json({"out": str(out), "bank": summary(bank), "auroc": areas, "explanation": found.to_json()})
         return
-    show_bank(bank)
-    say()
-    show_explanation(found)
+    for text in verdicts(bank):
+        say(text)
     say(
-        f"\nAgainst the true masks of the {len(scenes)} scenes the relevance map has a mean AUROC of "
-        f"{np.mean(areas):.3f} (least {min(areas):.3f}; a random map has 0.5)."
+        f"The relevance maps agree with the true masks of the {len(scenes)} scenes: mean AUROC {np.mean(areas):.3f}, "
+        f"least {min(areas):.3f} (chance 0.5)."
     )
-    say(f"\nOpen {out / 'explanation' / 'index.html'}")
+    show_explanation(found)
+    say(f"\nReport: {out / 'explanation' / 'index.html'}")
+    say(f"Figures of the bank: sacv bank show {out / 'bank'}")

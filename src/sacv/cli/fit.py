@@ -1,4 +1,4 @@
-"""`sacv fit`: from folders of guidance images and marked regions to a concept bank."""
+"""`sacv fit`: from concept images, and images with regions, to a concept bank."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from sacv.errors import OptionError
 
 @click.command("fit")
 @model_options
-@click.option("--layer", "layers", multiple=True, required=True, help="Dotted name of a layer; may be repeated.")
+@click.option("--layer", "layers", multiple=True, required=True, help="Dotted name of a layer. May be repeated.")
 @click.option(
     "--concept",
     "concepts",
     multiple=True,
     metavar="NAME=DIR",
-    help="A concept and the images that show it all over: a folder, a URL, tars or Parquet files (docs/data.md); may "
+    help="A concept and its whole images, such as textures: a folder, a URL, tars or Parquet files (docs/data.md). May "
     "be repeated.",
 )
 @click.option(
@@ -45,9 +45,10 @@ from sacv.errors import OptionError
     "regions",
     multiple=True,
     metavar="NAME=IMAGES:MASKS",
-    help="A concept that is marked on photos; may be repeated. IMAGES is a folder or a file; MASKS a folder of mask "
-    "images of the same file names, one such image, or a COCO file.json, of which file.json:CATEGORY takes one "
-    "category.",
+    help="A concept and images with regions that show it. IMAGES is a folder or a file; MASKS is a folder of mask "
+    "images "
+    "with the same file names, one mask image, or a COCO file.json; file.json:CATEGORY takes one category. May be "
+    "repeated.",
 )
 @table_options
 @concept_options
@@ -56,14 +57,15 @@ from sacv.errors import OptionError
     multiple=True,
     type=click.Path(),
     metavar="DIR",
-    help="Images that do not show the concepts, given likewise; several are one pool.",
+    help="Random images, which do not show the concepts: a folder, a URL, tars or Parquet files. Several are pooled.",
 )
 @click.option(
     "--rest/--no-rest",
     default=True,
     show_default=True,
-    help="Tell each marked concept from what is not marked of its photos, and from whole photos that show nothing of "
-    "it: of a black mask, or listed in the COCO file without an annotation. Without it, from --random alone.",
+    help="Contrast each concept with regions with the rest of its annotated images, and with those without a region: "
+    "of a "
+    "black mask, or listed in the COCO file without an annotation. --no-rest: with --random alone.",
 )
 @click.option(
     "--context",
@@ -71,41 +73,43 @@ from sacv.errors import OptionError
     type=click.Path(),
     metavar="DIR",
     help="A folder of photos that show none of the concepts. Whole-image concepts and random images, such as textures, "
-    "are pasted into them as regions, and a layer learns from these where held-out images show that it helps.",
+    "are pasted into them as regions; a layer learns from these if held-out images show that it helps.",
 )
 @click.option(
     "--unmasked-negative",
     is_flag=True,
-    help="Region photos without a mask file, or not listed in the COCO file, show nothing of their concept; otherwise "
-    "they are an error.",
+    help="Treat images of --region without a mask file, or not listed in the COCO file, as images without the concept. "
+    "Without this option they are an error.",
 )
 @click.option(
     "--absent",
     multiple=True,
     type=click.Path(),
     metavar="DIR",
-    help="A folder of 19 or more pictures, like those to be explained, that show none of the concepts: they calibrate "
-    "the mask of presence and are used for nothing else. May be repeated. [default: held out of 80 random images or "
+    help="A folder of 19 or more images, similar to those to be explained, that show none of the concepts. They "
+    "calibrate "
+    "the presence mask and are used for nothing else. May be repeated. [default: held out of 80 random images or "
     "more]",
 )
 @click.option(
     "--solver",
     default="smooth/mean-difference:auto",
     show_default=True,
-    help=f"How a direction is found: {LEGAL}, on activations divided by their length, and averaged over neighbours. "
-    "The value of mean-difference is the shrinkage of the detector that reads relevance; with auto it depends on the "
-    "number of images and on how much the sets differ in kind.",
+    help=f"Estimator of the CAV: {LEGAL}. unit-length/ divides activations by their length, smooth/ also averages "
+    f"them over "
+    "neighbours. The value of mean-difference is the shrinkage of the detector that gives relevance; auto chooses it "
+    "by the number of images and by how different the sets are.",
 )
 @click.option(
     "--runs",
     type=click.IntRange(min=1),
-    help="Random runs: CAVs of each concept against the random set, then random halves of it. "
+    help="Random runs: CAVs of each concept against random halves of the random set. "
     "[default: 20; 5 for logistic and linear-svm]",
 )
 @click.option(
     "--nulls",
     type=click.IntRange(min=0),
-    help="CAVs of random images against random images, which say what chance does. "
+    help="Null CAVs, of random images against random images. They give the null distribution. "
     "[default: 199; 19 for logistic and linear-svm]",
 )
 @click.option(
@@ -171,27 +175,29 @@ def fit_command(
     out: Path,
     as_json: bool,
 ) -> None:
-    """Find the direction of every concept at every layer, and keep them in a bank."""
+    """Learn a CAV for every concept at every layer, and write them to a concept bank."""
     from sacv.cav import fit
 
-    named, marked = parse_concepts(concepts), parse_regions(regions, unmasked_negative)
-    how = parse_solver(solver)
+    named, annotated = parse_concepts(concepts), parse_regions(regions, unmasked_negative)
+    chosen = parse_solver(solver)
     require_table(table_file, images=pictures, key=key, rows=rows, column=columns, strata=strata, match=match)
-    tabled = parse_columns(columns)
-    if table_file is not None and not tabled:
+    in_table = parse_columns(columns)
+    if table_file is not None and not in_table:
         raise OptionError(f"--table {table_file}: give --column NAME=COLUMN:VALUE, a concept of the table")
-    if not (named or marked or tabled):
+    if not (named or annotated or in_table):
         raise OptionError(
             "no concept is given; give --concept NAME=DIR, --region NAME=IMAGES:MASKS, or --table FILE and --column "
             "NAME=COLUMN:VALUE"
         )
-    both = sorted(set(named) & set(tabled))
+    both = sorted(set(named) & set(in_table))
     if both:
         raise OptionError(f"concept {both[0]!r} is given with --concept and with --column; give one of them")
-    if unmasked_negative and not marked:
-        raise OptionError("--unmasked-negative is about photos of regions; give --region NAME=IMAGES:MASKS")
-    if not (random or (rest and marked) or tabled):
-        instead = ", or leave out --no-rest, so that the rest of the region photos is the random set" if marked else ""
+    if unmasked_negative and not annotated:
+        raise OptionError("--unmasked-negative needs images with regions; give --region NAME=IMAGES:MASKS")
+    if not (random or (rest and annotated) or in_table):
+        instead = (
+            ", or leave out --no-rest, so that the rest of the annotated images is the random set" if annotated else ""
+        )
         raise OptionError(f"no random images are given; give --random DIR{instead}")
     model = open_model(spec, weights, class_names, resize, crop, layouts, device, window, precision)
     labelled = {}
@@ -216,13 +222,13 @@ def fit_command(
             layers,
             {**named, **labelled},
             list(random),
-            regions=marked,
+            regions=annotated,
             rest=rest,
             absent=list(absent) or None,
             context=list(context) or None,
             groups=group if table_file is None else None,
             match=match,
-            solver=how,
+            solver=chosen,
             runs=runs,
             nulls=nulls,
             folds=folds,

@@ -1,4 +1,4 @@
-"""`sacv layers`: what one can ask a model about, and which layer of a bank to ask first."""
+"""`sacv layers`: the layers of a model, or the layers of a bank with advice which to take."""
 
 from __future__ import annotations
 
@@ -21,24 +21,11 @@ if TYPE_CHECKING:
     from sacv.model import VisionModel
     from sacv.trust import LayerAdvice
 
-COLUMNS = ["", "layer", "kind", "layout", "grid", "channels", "receptive field", "effective", "contribution", "warning"]
-
-BANK_COLUMNS = [
-    "rank",
-    "for contribution",
-    "layer",
-    "grid",
-    "marks",
-    "AUROC",
-    "least",
-    "run cosine",
-    "contribution",
-    "effective",
-]
+COLUMNS = ["", "layer", "kind", "layout", "grid", "channels", "receptive field", "contribution", "warning"]
 
 
 def _model_may_be_left_out(command: click.Command) -> click.Command:
-    """Let the command decide whether it needs --model, since a bank may name its own."""
+    """Make --model optional, because a bank may name its model."""
     for option in command.params:
         if option.name == "spec":
             option.required = False
@@ -54,15 +41,15 @@ def _model_may_be_left_out(command: click.Command) -> click.Command:
     "--bank",
     "bank_folder",
     type=click.Path(path_type=Path),
-    help="Folder of a bank: rank its layers instead. --model is then needed only where it is the user's own code.",
+    help="Folder of a bank: rank its layers instead. --model is then needed only if it is your own code.",
 )
 @click.option(
     "--input",
     "shape",
     metavar="CHANNELSxSIZE",
-    help="Shape of an input, such as 3x8x112x112, where it is no picture of the model's own size.",
+    help="Shape of an input, such as 3x8x112x112, if it is not an image of the model's own size.",
 )
-@click.option("--all", "show_all", is_flag=True, help="Show also the layers that cannot be asked about, and why.")
+@click.option("--all", "show_all", is_flag=True, help="Show also the layers that cannot be explained, and why.")
 @json_option
 def layers_command(
     spec: str | None,
@@ -78,17 +65,16 @@ def layers_command(
     show_all: bool,
     as_json: bool,
 ) -> None:
-    """List the layers of a model that one can ask about, or rank those of a bank by which to ask first."""
+    """List the layers of a model that can be explained, or rank the layers of a bank."""
     from sacv.cav import ConceptBank
-    from sacv.model import contributing, worth_asking
+    from sacv.model import gradient_kinds, worth_asking
 
     if bank_folder is not None:
         given = {"--weights": weights, "--resize": resize, "--crop": crop, "--layout": layouts, "--all": show_all}
         unused = [option for option, value in given.items() if value]
         if unused:
             raise OptionError(
-                f"{', '.join(unused)}: not with --bank, which says itself which layers it has and how its pictures "
-                "become inputs; leave it out"
+                f"{', '.join(unused)}: not with --bank, which defines its layers and its preprocessing; leave it out"
             )
         bank = ConceptBank.load(bank_folder)
         _rank(bank, open_bank_model(bank, spec, class_names, device, output=output), bank_folder, shape, as_json)
@@ -101,9 +87,9 @@ def layers_command(
     found = list(model.survey(inputs).values())
     usable = [info.name for info in found if info.usable]
     fields = model.receptive_fields(inputs.shape[1:], usable)
-    varies = contributing(model, inputs, usable) if usable else {}
-    marked = worth_asking(found, varies)
-    effective = model.effective_fields(_noise(inputs), sorted(marked)) if marked else {}
+    varies = gradient_kinds(model, inputs, usable) if usable else {}
+    advised_names = worth_asking(found, varies)
+    effective = model.effective_fields(_noise(inputs), sorted(advised_names)) if advised_names else {}
     rows: list[dict[str, Any]] = [
         {
             "name": info.name,
@@ -114,8 +100,8 @@ def layers_command(
             "receptive_field": None if (field := fields.get(info.name)) is None else list(field.size),
             "effective_field": list(effective[info.name]) if info.name in effective else None,
             "contribution": varies.get(info.name, ""),
-            "worth_asking": info.name in marked,
-            "warning": f"{info.warning}; ask about {info.nearest}" if info.nearest else info.warning,
+            "worth_asking": info.name in advised_names,
+            "warning": f"{info.warning}; use {info.nearest}" if info.nearest else info.warning,
         }
         for info in found
         if info.usable or show_all
@@ -123,6 +109,9 @@ def layers_command(
     if as_json:
         say_json({"model": model.spec, "layers": rows})
         return
+    advised = [f"{name} ({_sides(field)})" for name, field in effective.items()]
+    say(f"{len(advised)} of {len(found)} layers are advised (*): {', '.join(advised) or 'none'}.")
+    say("In brackets: input pixels that hold 95 % of the gradient's energy, the effective receptive field.\n")
     say_table(
         COLUMNS if show_all else COLUMNS[:-1],
         [
@@ -134,7 +123,6 @@ def layers_command(
                 "grid": _sides(row["grid"]),
                 "channels": row["channels"] or "",
                 "receptive field": _sides(row["receptive_field"], "not known") if row["contribution"] else "",
-                "effective": _sides(row["effective_field"]),
                 "contribution": row["contribution"],
                 "warning": row["warning"],
             }
@@ -142,17 +130,16 @@ def layers_command(
         ],
     )
     say(
-        "\n* worth asking about: the last block of its grid whose contribution varies over places and images; where "
-        "there is no block, the last\nconvolution's output, after its activation."
+        "\n* advised: the last block of its grid whose contribution varies over locations and images.\n"
+        "Where a grid has no block: the last convolution's output, after its activation function."
     )
-    say("Fields are in pixels of the network's input; the effective one holds 95 % of the gradient's energy.")
     hidden = len(found) - len(usable)
     if hidden and not show_all:
-        say(f"{hidden} more cannot be asked about; --all lists them with the reason.")
+        say(f"{hidden} more cannot be explained; --all lists them with the reason.")
 
 
 def _rank(bank: ConceptBank, model: VisionModel, folder: Path, shape: str | None, as_json: bool) -> None:
-    """Rank the layers of a bank by held-out quality, and say which is advised."""
+    """Rank the layers of a bank by their held-out figures, and print which to take."""
     from sacv.trust import advise
 
     inputs = _inputs(model, shape)
@@ -179,63 +166,62 @@ def _rank(bank: ConceptBank, model: VisionModel, folder: Path, shape: str | None
     if as_json:
         say_json({"bank": str(folder), "model": model.spec, "concepts": bank.concepts, "layers": rows})
         return
+    _show_advice(found)
+    regions = found[0].place_auroc is not None
     say_table(
-        BANK_COLUMNS,
+        ["rank", "for contribution", "layer", "grid", "AUROC", *(["region AUROC"] if regions else []), "contribution"],
         [
             {
                 "rank": row["rank"],
                 "for contribution": row["contribution_rank"],
                 "layer": row["name"],
                 "grid": _sides(row["grid"]),
-                "marks": "-" if row["place_auroc"] is None else f"{row['place_auroc']:.3f}",
                 "AUROC": f"{row['auroc']:.3f}",
-                "least": f"{row['least_auroc']:.3f}",
-                "run cosine": "-" if row["run_cosine"] is None else f"{row['run_cosine']:.3f}",
+                "region AUROC": "-" if row["place_auroc"] is None else f"{row['place_auroc']:.3f}",
                 "contribution": row["contribution"],
-                "effective": _sides(row["effective_field"]),
             }
             for row in rows
         ],
     )
-    _say_advice(found)
+    say("\nAUROC: concept against random locations on held-out images, mean over concepts.")
+    if regions:
+        say("Region AUROC: locations inside the regions against the others of the same held-out image.")
+    say("--json has also the least AUROC over concepts, the cosine of random runs, and the effective receptive field.")
 
 
-def _say_advice(found: Sequence[LayerAdvice]) -> None:
+def _show_advice(found: Sequence[LayerAdvice]) -> None:
+    """Print which layer to take, and why."""
     from sacv.model import VARIES
     from sacv.trust.advice import PLACE_TOLERANCE, TOLERANCE
 
     best = min(found, key=lambda one: one.contribution_rank)
-    marked = found[0].place_auroc is not None
+    regions = found[0].place_auroc is not None
     why = (
-        f"it is the deepest that finds the marks on held-out photos within {PLACE_TOLERANCE:g} of the best"
-        if marked
-        else f"it is the deepest whose held-out AUROC is within {TOLERANCE:g} of the best"
+        f"it is the deepest layer whose region AUROC is within {PLACE_TOLERANCE:g} of the best"
+        if regions
+        else f"it is the deepest layer whose held-out AUROC is within {TOLERANCE:g} of the best"
     )
-    say(f"\nTo see where a concept is, take {found[0].layer}: {why}.")
-    say(
-        f"To see what it contributes, take {best.layer}: "
-        + (
-            "it is the first of these where a contribution varies."
-            if marked
-            else f"it is the shallowest whose held-out AUROC is within {TOLERANCE:g} of the best of the layers\nwhere "
-            "a contribution varies. On photographs the layer for place often does better; look at both."
-        )
+    say(f"To see where a concept is, take {found[0].layer}: {why}.")
+    why = (
+        "it is the first of these whose contribution varies"
+        if regions
+        else "it is the shallowest layer with a varying contribution whose held-out AUROC\n"
+        f"is within {TOLERANCE:g} of the best"
     )
-    if not marked:
-        say("No picture is used beside the concept images; docs/bench.md says how well these rules do on photographs.")
-    say(
-        "Marks: marked locations over the photo's others, an AUROC on held-out photos. AUROC: concept against random "
-        "on held-out\nlocations, the mean and the least over concepts. Effective: pixels of the input that hold 95 % "
-        "of the gradient's energy."
-    )
+    say(f"To see what it contributes, take {best.layer}: {why}.")
+    if not regions and best.layer != found[0].layer:
+        say(f"On photographs {found[0].layer} is often better for both; compare them.")
+    if not regions:
+        say("These rules use concept images only; docs/bench.md has their results on photographs.")
     if best.contribution != VARIES:
-        say("At no layer of this bank can a contribution vary over places and images; fit it at others, too.")
+        say("Warning: the contribution varies at no layer of this bank; fit the bank at other layers, too.")
     if len(found) == 1:
-        say("The bank has one layer, so that nothing was compared; fit it with more of --layer.")
+        say("Warning: the bank has one layer, so nothing is compared; fit it with several --layer.")
+    say()
 
 
 def _inputs(model: VisionModel, shape: str | None) -> torch.Tensor:
-    """Give an input of the shape asked for, or of the model's own."""
+    """Return an input of the given shape, or of the model's own."""
     import torch
 
     return model.example() if shape is None else torch.zeros(parse_shape(shape)).to(model.device, model.dtype)

@@ -1,4 +1,4 @@
-"""A group whose commands are loaded when they are called, so that what another command needs costs no start.
+"""A group that imports a command only when it is called, so that the others do not slow down the start.
 
 A command may come from another distribution, as an entry point of the group `sacv.commands`.
 """
@@ -19,12 +19,12 @@ ENTRY_POINTS = "sacv.commands"
 
 
 class Home(NamedTuple):
-    """Where a command is, and what it says of itself before it is loaded.
+    """The location of a command, and its help before it is loaded.
 
     Parameters
     ----------
     module, name
-        Dotted module, and the command's name there.
+        Dotted name of the module, and the name of the command in it.
     help
         The first sentence of the command's own help.
     """
@@ -40,12 +40,12 @@ class Home(NamedTuple):
 
 
 class PlugIn(NamedTuple):
-    """A command of another distribution, and what it says of itself before it is loaded.
+    """A command of another distribution, and its help before it is loaded.
 
     Parameters
     ----------
     distribution
-        What to install for it.
+        Name of the distribution to install.
     help
         The first sentence of the command's own help.
     """
@@ -54,7 +54,7 @@ class PlugIn(NamedTuple):
     help: str
 
     def load(self, command: str) -> click.Command:
-        """Load the command from its entry point; where there is none, give one that says what to install."""
+        """Load the command from its entry point; without one, return a command whose error names what to install."""
         found = tuple(entry_points(group=ENTRY_POINTS, name=command))
         if not found:
             return self._missing(command)
@@ -79,22 +79,22 @@ class LazyGroup(click.Group):
     Parameters
     ----------
     homes
-        Where each command is, by its name on the command line.
+        The commands, by their names on the command line.
     options
         As of `click.Group`.
     """
 
     def __init__(self, *, homes: Mapping[str, Home | PlugIn], **options: Any) -> None:
-        # Outlines hold the names, which click looks up for its lists and for "Did you mean".
+        # click takes names from these outlines for its lists and for "Did you mean".
         outlines = {name: click.Command(name, help=home.help) for name, home in homes.items()}
         super().__init__(**options, commands=outlines)
         self.homes = homes
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load a command; none if there is none of that name."""
+        """Load a command; None if the name is unknown."""
         home = self.homes.get(cmd_name)
         return None if home is None else home.load(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands from their outlines."""
+        """Write the list of commands without loading them."""
         click.Group(commands=self.commands).format_commands(ctx, formatter)

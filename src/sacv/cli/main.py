@@ -15,25 +15,25 @@ HOMES: dict[str, Home | PlugIn] = {
     "demo": Home(
         "sacv.cli.demo",
         "demo_command",
-        'Fit "striped" on textures made in code, and explain scenes whose truth is known, with a network that ships.',
+        'Fit "striped" on synthetic textures and explain scenes with known masks, with the built-in network.',
     ),
     "layers": Home(
         "sacv.cli.layers",
         "layers_command",
-        "List the layers of a model that one can ask about, or rank those of a bank by which to ask first.",
+        "List the layers of a model that can be explained, or rank the layers of a bank.",
     ),
     "fit": Home(
-        "sacv.cli.fit", "fit_command", "Find the direction of every concept at every layer, and keep them in a bank."
+        "sacv.cli.fit", "fit_command", "Learn a CAV for every concept at every layer, and write them to a concept bank."
     ),
     "explain": Home(
         "sacv.cli.explain",
         "explain_command",
-        "Tell where IMAGES (files or folders) show the bank's concepts, and how much each place contributes.",
+        "Show where IMAGES (files or folders) show the bank's concepts, and how much each location contributes.",
     ),
     "view": Home(
         "sacv.cli.view",
         "view_command",
-        "Open the page of a saved result in the browser; of explanations, scores and audits it is written anew.",
+        "Open the report of a saved result in the browser.",
     ),
     "score": Home(
         "sacv.cli.score",
@@ -43,7 +43,7 @@ HOMES: dict[str, Home | PlugIn] = {
     "search": Home(
         "sacv.cli.search",
         "search_command",
-        "Find the places of IMAGES (files or folders, any number) that show the bank's concepts most.",
+        "Find the locations of IMAGES (files or folders, any number) that show the bank's concepts most.",
     ),
     "audit": Home(
         "sacv.cli.audit",
@@ -53,28 +53,28 @@ HOMES: dict[str, Home | PlugIn] = {
     "study": Home(
         "sacv.study.command",
         "study_command",
-        "Fit, score, audit and explain as STUDY.toml says, and write one report.",
+        "Fit, score, audit and explain as STUDY.toml specifies, and write one report.",
     ),
-    "bank": Home("sacv.cli.bank", "bank_group", "Look at banks, merge them, fit them anew, or take them elsewhere."),
+    "bank": Home("sacv.cli.bank", "bank_group", "Show, merge, refit, export or share concept banks."),
     "clinic": PlugIn(
         "sacv-bench",
         "Write a made clinic to try everything on: photos of lesions, their masks and a table, whose truth is known.",
     ),
-    "app": Home("sacv.cli.app", "app_command", "Explain photos and make concepts in the browser, on this machine."),
+    "app": Home("sacv.cli.app", "app_command", "Explain images and create concepts in the browser, on this machine."),
     "bench": PlugIn(
         "sacv-bench",
         "Measure explanations against ground truth, beside their rivals: the TABLEs named (T1 to T6, layers), or all.",
     ),
 }
-"""Where each command is; `LazyGroup` loads it when it is called."""
+"""Module and function of each command; `LazyGroup` loads it when it is called."""
 
 
 @click.group(cls=LazyGroup, homes=HOMES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="sacv")
 def commands() -> None:
-    """Tell which concepts a vision model uses, where it sees them, and how much each place contributes."""
+    """Show which concepts a vision model uses, where it sees them, and how much each location contributes."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run `sacv` and leave with its exit status: 0, 1 if an audit fails, or 2 after an error that the user can mend."""
+    """Run `sacv` and exit with its status: 0, 1 if an audit fails, or 2 after an error that the user can fix."""
     sys.exit(run(commands, arguments))

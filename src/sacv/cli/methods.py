@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from sacv.maps.methods import Method
 
 LEGAL = f"default, {', '.join(entry.form for entry in METHODS)}"
-"""What may be given, for people."""
+"""The legal values, for messages."""
 
 
 def parse_method(text: str) -> Method:
-    """Read a contribution method.
+    """Parse a contribution method.
 
     Raises
     ------
     OptionError
-        If there is no such method, or its number is outside what is legal.
+        If the method is unknown, or its number is out of range.
     """
     from sacv.maps.methods import DEFAULT
 

@@ -1,4 +1,4 @@
-"""Options that several commands share, and what their texts mean."""
+"""Options that several commands share, and their parsers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 OF_URL = re.compile(r"\w[\w+.-]*://[^/:]*(?::\d+(?=/))?|::")
-"""Where the colons of a URL stand."""
+"""Matches the colons of a URL."""
 
 device_option = click.option(
     "--device",
@@ -31,57 +31,58 @@ device_option = click.option(
     help="Where the network runs.",
 )
 batch_size_option = click.option(
-    "--batch-size", type=click.IntRange(min=1), help="Images a pass; by default 8 on a CPU and 32 elsewhere."
+    "--batch-size", type=click.IntRange(min=1), help="Images in a forward pass. [default: 8 on a CPU, else 32]"
 )
 seed_option = click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of everything that is drawn."
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of all random numbers."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
 skip_option = click.option(
     "--skip-unreadable",
     is_flag=True,
-    help="Leave out files that cannot be read, and list them, rather than stop.",
+    help="Skip and list files that cannot be read, instead of stopping.",
 )
 window_option = click.option(
     "--window",
     metavar="LOW:HIGH",
-    help="Values of deep pictures and volumes (DICOM, 16 bits, NIfTI) that become black and white, in the file's unit. "
-    "[default: as the bank was made, or else as each file says]",
+    help="Values of deep images and volumes (DICOM, 16 bits, NIfTI) that are shown as black and white, in the file's "
+    "unit. "
+    "[default: as in the bank, or else as defined in each file]",
 )
 precision_option = click.option(
     "--precision",
     type=click.Choice(["float32", "bfloat16"]),
-    help="What the network computes in: its parameters' own precision, or bfloat16, faster on a GPU and coarser. "
-    "[default: as the bank was made, or else float32]",
+    help="Precision of the network: the precision of its parameters, or bfloat16, which is faster on a GPU and less "
+    "accurate. [default: as in the bank, or else float32]",
 )
 group_option = click.option(
     "--group",
     metavar="REGEX|COLUMN",
-    help="Which images belong together, such as those of one patient: a column of --table, or, without a table, a "
-    "regular expression on their names, of which the first parentheses, or else the whole match, are the group. Folds, "
+    help="Groups of images that are not independent, such as those of one patient: a column of --table or, without a "
+    "table, a regular expression on file names; its first parentheses, or else the whole match, are the group. Folds, "
     "intervals and calibration are then over groups.",
 )
 within_option = click.option(
     "--within",
     type=click.Path(),
     metavar="MASKS",
-    help="Only what lies inside a mask of each picture counts: a folder of mask images of the same file names, one "
-    "mask image for all pictures, or a COCO file.json, of which file.json:CATEGORY takes one category.",
+    help="Use only locations inside a mask of each image: a folder of mask images with the same file names, one mask "
+    "image for all images, or a COCO file.json; file.json:CATEGORY takes one category.",
 )
 weak_option = click.option(
     "--allow-weak",
     is_flag=True,
-    help="Go on with concepts whose held-out figures are too poor, and mark every output.",
+    help="Use weak CAVs, below the quality thresholds, too; every output then names them as weak.",
 )
 class_names_option = click.option(
     "--class-names",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Names of the classes in the order of the logits: a JSON list, or a text file with a name a line.",
+    help="Names of the classes in the order of the logits: a JSON list, or a text file with one name per line.",
 )
 
 
 def model_options(command: Command) -> Command:
-    """Add the options that name a model and say how pictures become its input."""
+    """Add the options for a model and its preprocessing."""
     for option in reversed(
         [
             click.option(
@@ -89,27 +90,31 @@ def model_options(command: Command) -> Command:
                 "spec",
                 required=True,
                 help="torchvision:NAME, timm:NAME, hf:ORG/NAME, demo, path/to/file.py:function or "
-                "package.module:function. The function is run.",
+                "package.module:function. The function is executed.",
             ),
             click.option(
                 "--weights",
-                help="A file of weights (safetensors, or written by torch.save); of a zoo also 'random', or the name "
-                "of torchvision's weights.",
+                help="A file of weights (safetensors, or written by torch.save); for models of a zoo also 'random', "
+                "or the "
+                "name of torchvision weights.",
             ),
             class_names_option,
             click.option(
                 "--resize",
-                help="Size that pictures are resized to: HEIGHTxWIDTH for the whole picture, or one number for its "
-                "shorter side (then give --crop). Default: the model's own, or 224x224.",
+                help="Size that images are resized to: HEIGHTxWIDTH, or one number for the shorter side (then give "
+                "--crop). "
+                "[default: the model's own, or 224x224]",
             ),
-            click.option("--crop", type=click.IntRange(min=1), help="Side of the square cut from the centre."),
+            click.option(
+                "--crop", type=click.IntRange(min=1), help="Side of the square that is cropped from the centre."
+            ),
             click.option(
                 "--layout",
                 "layouts",
                 multiple=True,
                 metavar="LAYER=LAYOUT",
-                help="How a layer's activations lie, where sacv does not tell: NCHW, NHWC, NCDHW, NDHWC, NCL, NLC or "
-                "'tokens 14x14+1' (a grid, and tokens before it); may be repeated.",
+                help="Layout of a layer's activations, if it is not recognised: NCHW, NHWC, NCDHW, NDHWC, NCL, NLC or "
+                "'tokens 14x14+1' (a grid, and the number of tokens before it). May be repeated.",
             ),
         ]
     ):
@@ -131,9 +136,9 @@ def open_model(
     """Load the model that the options name."""
     from sacv.model import ImageTransform, load_model
 
-    said = _parse_layouts(layouts)
+    given = _parse_layouts(layouts)
     names = _read_names(class_names)
-    model = load_model(spec, weights=weights, class_names=names, layouts=said or None, precision=precision)
+    model = load_model(spec, weights=weights, class_names=names, layouts=given or None, precision=precision)
     if resize is not None or crop is not None:
         base = model.transform if isinstance(model.transform, ImageTransform) else ImageTransform()
         size = base.resize if resize is None else parse_size(resize)
@@ -154,12 +159,12 @@ def open_bank_model(
 ) -> VisionModel:
     """Load the model of a bank, with its transform and class names, and its window and precision if none is given.
 
-    `output` names the field of its output that is explained, instead of the model's own.
+    `output` names the field of the network's output to explain, instead of the model's own.
 
     Raises
     ------
     OptionError
-        If loading it would run code and the user has not named it.
+        If loading it would run code and `spec` is not given.
     """
     from sacv.model import ImageTransform, load_model, runs_code
 
@@ -168,7 +173,7 @@ def open_bank_model(
         if recorded is None or runs_code(recorded):
             named = "a model without a name" if recorded is None else repr(recorded)
             raise OptionError(
-                f"the bank was made with {named}; sacv runs no code because a bank says so: name the model with --model"
+                f"the bank was fitted on {named}; sacv does not run code named by a bank: name the model with --model"
             )
         spec = str(recorded)
     model = load_model(spec, class_names=_read_names(class_names), precision=precision or bank.precision)
@@ -184,12 +189,12 @@ def open_bank_model(
 
 
 def to_device(model: VisionModel, device: str) -> VisionModel:
-    """Move the network.
+    """Move the network to a device.
 
     Raises
     ------
     OptionError
-        If there is no such device here.
+        If the device is not available.
     """
     import torch
 
@@ -197,19 +202,19 @@ def to_device(model: VisionModel, device: str) -> VisionModel:
     if device == "auto":
         device = next(name for name in ("cuda", "mps", "cpu") if present[name])
     if not present[device]:
-        here = ", ".join(name for name, found in present.items() if found)
-        raise OptionError(f"--device {device}: there is none here; there is {here}")
+        available = ", ".join(name for name, found in present.items() if found)
+        raise OptionError(f"--device {device}: not available here; give one of {available}")
     model.net.to(device)
     return model
 
 
 def parse_shape(text: str) -> tuple[int, ...]:
-    """Read `CHANNELSxSIZE`, such as 3x8x112x112, as the shape of one input.
+    """Parse `CHANNELSxSIZE`, such as 3x8x112x112, as the shape of one input.
 
     Raises
     ------
     OptionError
-        If it is none.
+        If the text has another form.
     """
     parts = text.lower().split("x")
     if len(parts) < 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
@@ -218,7 +223,7 @@ def parse_shape(text: str) -> tuple[int, ...]:
 
 
 def parse_size(text: str) -> tuple[int, int] | int:
-    """Read `HEIGHTxWIDTH` or one number."""
+    """Parse `HEIGHTxWIDTH` or one number."""
     parts = text.lower().split("x")
     if not all(part.isdecimal() for part in parts) or len(parts) > 2:
         raise OptionError(f"--resize {text}: give HEIGHTxWIDTH, such as 224x224, or one number")
@@ -226,12 +231,12 @@ def parse_size(text: str) -> tuple[int, int] | int:
 
 
 def parse_window(text: str) -> Window:
-    """Read `LOW:HIGH`, such as -160:240.
+    """Parse `LOW:HIGH`, such as -160:240.
 
     Raises
     ------
     OptionError
-        If it is no window.
+        If the text has another form.
     """
     from sacv.model import Window
 
@@ -243,7 +248,7 @@ def parse_window(text: str) -> Window:
 
 
 def _parse_layouts(texts: Sequence[str]) -> dict[str, str]:
-    """Read `LAYER=LAYOUT`."""
+    """Parse `LAYER=LAYOUT`."""
     found = {}
     for text in texts:
         layer, equals, layout = text.partition("=")
@@ -254,21 +259,21 @@ def _parse_layouts(texts: Sequence[str]) -> dict[str, str]:
 
 
 def parse_concepts(texts: Sequence[str]) -> dict[str, list[str]]:
-    """Read `NAME=DIR`; a name that comes again adds a folder to the concept. What stands for images may be a URL."""
+    """Parse `NAME=DIR`; a repeated name adds a folder to the concept. DIR may be a URL."""
     found: dict[str, list[str]] = {}
     for text in texts:
         name, equals, folder = text.partition("=")
         if not (equals and name.strip() and folder):
-            raise OptionError(f"--concept {text}: give NAME=DIR, such as striped=guidance/striped")
+            raise OptionError(f"--concept {text}: give NAME=DIR, such as striped=images/striped")
         found.setdefault(name.strip(), []).append(folder)
     return found
 
 
 def parse_regions(texts: Sequence[str], unmasked_negative: bool = False) -> dict[str, Region]:
-    """Read `NAME=IMAGES:MASKS`, where either path may hold a colon, and IMAGES may be a URL.
+    """Parse `NAME=IMAGES:MASKS`; either path may contain a colon, and IMAGES may be a URL.
 
-    It is split at the first colon after which the part to its left is a path that exists, else at the first that is not
-    of a URL (`://`, `host:80/`, or `::` of a chain); so `NAME=photos:file.json:CATEGORY` keeps its category.
+    The text is split at the first colon whose left part is an existing path, else at the first colon that is not part
+    of a URL (`://`, `host:80/`, or `::` of a chain). So `NAME=photos:file.json:CATEGORY` retains its category.
     """
     from sacv.concepts import Region
 
@@ -281,8 +286,8 @@ def parse_regions(texts: Sequence[str], unmasked_negative: bool = False) -> dict
             raise OptionError(f"--region {text}: give NAME=IMAGES:MASKS, such as striped=photos:masks")
         if name.strip() in found:
             raise OptionError(
-                f"--region {text}: {name.strip()!r} is given twice; put its photos in one folder and its masks in "
-                "another, or give the two different names"
+                f"--region {text}: {name.strip()!r} is given twice; put its images in one folder and its masks in "
+                "another, or use different names"
             )
         end = next((end for end in ends if Path(paths[:end]).exists()), ends[0])
         found[name.strip()] = Region(paths[:end], paths[end + 1 :], unmasked_negative)
@@ -303,5 +308,5 @@ def _read_names(path: Path | None) -> list[str] | None:
     except json.JSONDecodeError as error:
         raise OptionError(f"--class-names {path} is not a JSON list: {error}") from error
     if not all(isinstance(name, str) for name in names):
-        raise OptionError(f"--class-names {path} must be a list of texts")
+        raise OptionError(f"--class-names {path} must be a list of strings")
     return [str(name) for name in names]

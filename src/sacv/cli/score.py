@@ -23,21 +23,28 @@ from sacv.cli.options import (
     window_option,
     within_option,
 )
-from sacv.cli.table import pictures_of, require_pictures, table_options
+from sacv.cli.table import images_of, require_images, table_options
 from sacv.cli.targets import against_option, output_option, parse_targets
 from sacv.cli.working import open_engine, unfinished, work_options
 
 if TYPE_CHECKING:
     from sacv.scores import ClassScores
 
+SCORE = "sacv"
+"""The score of the sentences and of the interval and p-value of the table."""
+
 
 @click.command("score")
 @click.option("--bank", "bank_folder", required=True, type=click.Path(path_type=Path), help="Folder of the bank.")
 @click.option(
-    "--target", "targets", required=True, multiple=True, help="A class: its name or its index. May be repeated."
+    "--target",
+    "targets",
+    required=True,
+    multiple=True,
+    help="The class to score: its name or its index. May be repeated.",
 )
 @against_option
-@click.option("--model", "spec", help="As in 'sacv fit'; needed again where the model is the user's own code.")
+@click.option("--model", "spec", help="As in 'sacv fit'. Needed if the model is your own code.")
 @class_names_option
 @output_option
 @window_option
@@ -86,11 +93,11 @@ def score_command(
     from sacv.cav import ConceptBank
     from sacv.scores import score
 
-    require_pictures(images, table_file)
-    asked = parse_targets(targets, against)
+    require_images(images, table_file)
+    explained = parse_targets(targets, against)
     bank = ConceptBank.load(bank_folder)
     model = open_bank_model(bank, spec, class_names, device, window, output, precision)
-    shown = pictures_of(
+    shown = images_of(
         images, table_file, pictures, key, rows, group=group, skip_unreadable=skip_unreadable, window=model.window
     )
     engine = open_engine(engine_name, workers, ray_address)
@@ -99,7 +106,7 @@ def score_command(
             model,
             shown,
             bank,
-            asked,
+            explained,
             groups=group if table_file is None else None,
             seed=seed,
             batch_size=batch_size,
@@ -116,46 +123,49 @@ def score_command(
         say_json({"out": str(out), **found.to_json()})
         return
     show_scores(found)
-    say(f"\nOpen {out / 'index.html'}; scores.parquet has the table, images.parquet a row for each image")
+    say(f"\nReport: {out / 'index.html'} (all figures: {out / 'scores.parquet'}; each image: {out / 'images.parquet'})")
 
 
 def show_scores(found: ClassScores) -> None:
-    """Print the scores for people."""
-    from sacv.scores.reading import unreachable
+    """Print the scores for people: sentences with the result, a narrow table, then remarks."""
+    from sacv.report.display import few
+    from sacv.scores.verdicts import sentence, unreachable, verdicts
 
+    targets = list(dict.fromkeys(found.table["target"]))
+    for target in targets:
+        say("".join(sentence(verdicts(found, target), target)))
+    say()
+    values = found.table.set_index(["layer", "concept", "target", "score"])["value"]
     say_table(
-        ["layer", "concept", "target", "score", "value", "95 % interval", "effect", "p", "Holm", "BH", ""],
+        ["layer", "concept", *(["target"] if len(targets) > 1 else []), "TCAV score", "SACV score", "interval", "p"],
         [
             {
                 "layer": row["layer"],
-                "concept": row["concept"],
+                "concept": f"{row['concept']} (weak)" if row["weak"] else row["concept"],
                 "target": row["target"],
-                "score": row["score"],
-                "value": row["value"],
-                "95 % interval": f"{row['low']:.3g} to {row['high']:.3g}",
-                "effect": _number(row["effect"], "+.1f"),
-                "p": _number(row["p"], ".3f"),
-                "Holm": _number(row["p_holm"], ".3f"),
-                "BH": _number(row["p_bh"], ".3f"),
-                "": "weak" if row["weak"] else "",
+                "TCAV score": float(values[row["layer"], row["concept"], row["target"], "tcav"]),
+                "SACV score": row["value"],
+                "interval": f"{row['low']:.3g} to {row['high']:.3g}",
+                "p": _number(row["p_holm"], ".3f"),
             }
-            for row in found.table.to_dict(orient="records")
+            for row in found.table[found.table["score"] == SCORE].to_dict(orient="records")
         ],
     )
     tests = int(found.table["p"].notna().sum()) // max(found.table["score"].nunique(), 1)
     say(
-        f"\nOver {_counted(found)}. tcav, magnitude and smooth: no effect at 0.5. sacv: logits per "
-        "unit of the concept's vector, summed\nwhere it is relevant; sacv_density: the same for an average relevant "
-        "place; no effect at 0 for both. The effect is in standard deviations\nof the null of random CAVs; p is "
-        f"two-sided, Holm and BH correct it for {tests} tests of each score."
+        f"\nOver {_counted(found)}. TCAV score: 0.5 means no effect.\n"
+        "SACV score: logits per unit of the concept's vector, summed where it is relevant; 0 means no effect.\n"
+        f"p: of the SACV score against the null CAVs, two-sided, Holm-corrected for {tests} tests of each score."
     )
+    others = [name for name in dict.fromkeys(found.table["score"]) if name not in ("tcav", SCORE)]
+    say(f"scores.parquet has also {few(others)}, effect sizes, and uncorrected and BH-corrected p-values.")
     too_few = unreachable(found)
     if too_few is not None:
-        say(too_few)
-    for layer, counted in found.within.items():
-        say(f"Within masks, {layer}: {counted} of the places of each image count.")
+        say(f"Warning: {too_few}")
+    for layer, share in found.within.items():
+        say(f"Within masks, {layer}: {share} of the locations of each image are used.")
     for note in found.notes:
-        say(note)
+        say(f"Warning: {note}")
     for entry in found.skipped:
         say(f"Left out, unreadable: {entry.reason}")
 
@@ -166,4 +176,4 @@ def _counted(found: ClassScores) -> str:
 
 
 def _number(value: Any, form: str) -> str:
-    return "" if value is None or math.isnan(value) else format(value, form)
+    return "-" if value is None or math.isnan(value) else format(value, form)

@@ -1,4 +1,4 @@
-"""`sacv search`: where any number of images show the concepts of a bank most, or resemble a place of a picture."""
+"""`sacv search`: the locations, in any number of images, that show the concepts of a bank most."""
 
 from __future__ import annotations
 
@@ -24,41 +24,46 @@ from sacv.cli.options import (
 from sacv.cli.working import open_engine, unfinished, work_options
 
 if TYPE_CHECKING:
-    from sacv.index import Found, Like
+    from sacv.index import Like, SearchResult
+    from sacv.index.top import Match
 
 PRINTED = 5
 """Images of each list that are printed."""
 
 ARGUMENTS = "sacv.arguments"
-"""Where the command line is noted."""
+"""Key of the command line in the context."""
 
 
-class _Noting(click.Command):
-    """A command that notes its command line, to be recorded."""
+class _RecordedCommand(click.Command):
+    """A command that records its command line."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.meta[ARGUMENTS] = tuple(args)
         return super().parse_args(ctx, args)
 
 
-@click.command("search", cls=_Noting)
+@click.command("search", cls=_RecordedCommand)
 @click.option("--bank", "bank_folder", required=True, type=click.Path(path_type=Path), help="Folder of the bank.")
-@click.option("--model", "spec", help="As in 'sacv fit'; needed again where the model is the user's own code.")
+@click.option("--model", "spec", help="As in 'sacv fit'. Needed if the model is your own code.")
 @class_names_option
 @click.option(
     "--top", type=click.IntRange(min=1), default=50, show_default=True, help="Images listed for a concept and layer."
 )
 @click.option(
-    "--per-image", type=click.IntRange(min=1), default=3, show_default=True, help="Places of an image that are listed."
+    "--per-image", type=click.IntRange(min=1), default=3, show_default=True, help="Locations listed for an image."
 )
 @click.option(
     "--like",
     "likes",
     multiple=True,
     metavar="IMAGE[:x,y]",
-    help="Find also what resembles a place of a picture: x and y in its pixels, or its middle; may be repeated.",
+    help="Find also the locations most similar to a location of IMAGE: x and y in its pixels, by default its centre; "
+    "may "
+    "be repeated.",
 )
-@click.option("--layer", help="Where --like compares activations; by default the layer that is best for place.")
+@click.option(
+    "--layer", help="Layer at which --like compares activations. [default: the layer advised for locating concepts]"
+)
 @batch_size_option
 @device_option
 @window_option
@@ -66,7 +71,7 @@ class _Noting(click.Command):
 @work_options
 @skip_option
 @weak_option
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write what is found to.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write the results to.")
 @json_option
 @click.argument("images", nargs=-1, required=True, type=click.Path())
 @click.pass_context
@@ -93,7 +98,7 @@ def search_command(
     as_json: bool,
     images: tuple[str, ...],
 ) -> None:
-    """Find the places of IMAGES (files or folders, any number) that show the bank's concepts most."""
+    """Find the locations of IMAGES (files or folders, any number) that show the bank's concepts most."""
     from sacv.cav import ConceptBank
     from sacv.index import search
 
@@ -122,11 +127,11 @@ def search_command(
         say_json({"out": str(out), **found.to_json(command)})
         return
     show_found(found)
-    say(f"\nOpen {out / 'index.html'}; locations.parquet has the lists, images.parquet a row for each image")
+    say(f"\nReport: {out / 'index.html'} (lists: {out / 'locations.parquet'}; each image: {out / 'images.parquet'})")
 
 
 def parse_like(text: str) -> Like:
-    """Read `IMAGE` or `IMAGE:x,y`, where the path may hold a colon."""
+    """Parse `IMAGE` or `IMAGE:x,y`; the path may contain a colon."""
     from sacv.index import Like
 
     parts = re.fullmatch(r"(.+):(\d+(?:\.\d+)?),(\d+(?:\.\d+)?)", text)
@@ -135,38 +140,44 @@ def parse_like(text: str) -> Like:
     return Like(parts[1], (float(parts[2]), float(parts[3])))
 
 
-def show_found(found: Found) -> None:
-    """Print the beginning of the lists for people."""
+def show_found(found: SearchResult) -> None:
+    """Print the first entries of the lists for people."""
+    from sacv.report.display import counted
+
     layer = found.ranked[0]
-    rows = [
-        {
-            "concept": concept,
-            "rank": number,
-            "relevance": match.places[0].value,
-            "present": {True: "yes", False: "no", None: ""}[match.places[0].present],
-            "location": ", ".join(map(str, match.places[0].location)),
-            "image": match.item.name,
-        }
-        for concept in found.bank.concepts
-        for number, match in enumerate(found.best[layer, concept].matches[:PRINTED], start=1)
-    ]
-    say(f"{found.count} images. At {layer}, the layer that is best for place:")
-    say_table(["concept", "rank", "relevance", "present", "location", "image"], rows)
+    lists = {concept: found.best[layer, concept].matches for concept in found.bank.concepts}
+    say(
+        f"{counted(found.count, 'image')} searched. The strongest at {layer}, the layer advised for locating "
+        f"concepts:\n"
+    )
+    say_table(
+        ["concept", "rank", "relevance", "present", "location", "image"],
+        [
+            {
+                "concept": concept,
+                "rank": number,
+                "relevance": match.places[0].value,
+                "present": {True: "yes", False: "no", None: ""}[match.places[0].present],
+                **_where(match),
+            }
+            for concept, matches in lists.items()
+            for number, match in enumerate(matches[:PRINTED], start=1)
+        ],
+    )
     for query, top in found.alike.items():
-        say(f"\nLike {query.name}, at {query.layer}:")
+        say(f"\nMost similar to {query.name}, at {query.layer}:\n")
         say_table(
             ["rank", "cosine", "location", "image"],
             [
-                {
-                    "rank": number,
-                    "cosine": match.places[0].value,
-                    "location": ", ".join(map(str, match.places[0].location)),
-                    "image": match.item.name,
-                }
+                {"rank": number, "cosine": match.places[0].value, **_where(match)}
                 for number, match in enumerate(top.matches[:PRINTED], start=1)
             ],
         )
     for note in found.notes:
-        say(note)
+        say(f"Warning: {note}")
     for entry in found.skipped:
         say(f"Left out, unreadable: {entry.reason}")
+
+
+def _where(match: Match) -> dict[str, str]:
+    return {"location": ", ".join(map(str, match.places[0].location)), "image": match.item.name}

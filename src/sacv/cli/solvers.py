@@ -1,7 +1,7 @@
 """From names on the command line to solver objects: the names of `sacv.registry.SOLVERS`.
 
-A name may follow `unit-length/`, for activations divided by their length, or `smooth/`, for those averaged over
-neighbours too. Without a value, a solver has its own default.
+The prefix `unit-length/` divides activations by their length; `smooth/` also averages them over neighbours.
+Without a value, a solver uses its default.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from sacv.registry import SOLVERS, Entry
 if TYPE_CHECKING:
     from sacv.solvers import MomentSolver, SampleSolver, Solver
 
-READINGS = {"unit-length/": 0.0, "smooth/": 1.0}
-"""Prefixes, and how many locations the average over neighbours then spans."""
+PREFIXES = {"unit-length/": 0.0, "smooth/": 1.0}
+"""Prefixes, and the standard deviation of the average over neighbours, in locations."""
 
 LEGAL = (
     f"{', '.join(entry.form for entry in SOLVERS)}, or "
-    f"{' or '.join(f'{prefix}NAME' for prefix in READINGS)} of one of these"
+    f"{' or '.join(f'{prefix}NAME' for prefix in PREFIXES)} of one of these"
 )
-"""What may be given, for people."""
+"""The legal values, for messages."""
 
 
 def parse_solver(text: str) -> Solver:
-    """Read a solver: `NAME` or `NAME:VALUE`, after one of `READINGS` or alone.
+    """Parse a solver: `NAME` or `NAME:VALUE`, with or without one of `PREFIXES`.
 
     Raises
     ------
     OptionError
-        If there is no such solver, or its value is outside what is legal.
+        If the solver is unknown, or its value is out of range.
     """
     from sacv.solvers import UnitLength
 
-    prefix = next((found for found in READINGS if text.startswith(found)), "")
+    prefix = next((found for found in PREFIXES if text.startswith(found)), "")
     name, colon, value = text.removeprefix(prefix).partition(":")
     try:
         solver = _solver(name, value if colon else None)
     except OptionError as error:
         raise OptionError(f"--solver {text}: {error}") from error
-    return UnitLength(solver, READINGS[prefix]) if prefix else solver
+    return UnitLength(solver, PREFIXES[prefix]) if prefix else solver
 
 
 def _solver(name: str, value: str | None) -> MomentSolver | SampleSolver:

@@ -1,4 +1,4 @@
-"""Options that name a table of pictures, and the pictures and concepts that they give."""
+"""Options for a table of images, and the images and concepts that it defines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def table_options(command: Command) -> Command:
-    """Add the options that name a table, its pictures and its rows."""
+    """Add the options for a table, its images and its rows."""
     for option in reversed(
         [
             click.option(
@@ -26,26 +26,28 @@ def table_options(command: Command) -> Command:
                 "table_file",
                 type=click.Path(path_type=Path),
                 metavar="FILE",
-                help="A table with a row for each picture: CSV, TSV or Parquet (docs/data.md).",
+                help="A table with a row for each image: CSV, TSV or Parquet (docs/data.md).",
             ),
             click.option(
                 "--images",
                 "pictures",
                 type=click.Path(path_type=Path),
                 metavar="DIR",
-                help="The folder of the pictures that --table names.",
+                help="The folder of the images in --table.",
             ),
             click.option(
                 "--key",
                 metavar="COLUMN",
-                help="The column of --table that names the picture; its ending may be left out. [default: path, file, "
-                "image, name, or else the first]",
+                help="The column of --table with the file names of the images; their extension may be omitted. "
+                "[default: "
+                "path, file, image, name, or else the first]",
             ),
             click.option(
                 "--rows",
                 multiple=True,
                 metavar="COLUMN:VALUE[,VALUE]",
-                help="Take only the rows of --table with one of these values; may be repeated, and then all must hold.",
+                help="Use only the rows of --table with one of these values. May be repeated; then all conditions "
+                "must hold.",
             ),
         ]
     ):
@@ -54,7 +56,7 @@ def table_options(command: Command) -> Command:
 
 
 def concept_options(command: Command) -> Command:
-    """Add the options that say which columns of a table are concepts and strata."""
+    """Add the options for the columns of a table that are concepts and strata."""
     for option in reversed(
         [
             click.option(
@@ -62,21 +64,23 @@ def concept_options(command: Command) -> Command:
                 "columns",
                 multiple=True,
                 metavar="NAME=COLUMN:VALUE[,VALUE]",
-                help="A concept, and the values of a column of --table that show it; may be repeated. Rows with other "
-                "values are its random set, unless --random is given; those without a value are left out and counted.",
+                help="A concept, and the values of a column of --table that mean it is shown. Rows with other values "
+                "are "
+                "its random set, unless --random is given; rows without a value are left out and counted. May be "
+                "repeated.",
             ),
             click.option(
                 "--strata",
                 multiple=True,
                 metavar="COLUMN",
-                help="A column of --table that a concept may be confounded with, such as the diagnosis; may be "
-                "repeated. The card says how the two go together, and how well the concept is told apart within one "
-                "value.",
+                help="A column of --table that a concept may be confounded with, such as the diagnosis. The remarks "
+                "give their "
+                "association, and the AUROC of the concept within one value. May be repeated.",
             ),
             click.option(
                 "--match",
                 is_flag=True,
-                help="Compare each concept with its random set within the --strata; images whose stratum has only one "
+                help="Contrast each concept with its random set within the --strata. Images whose stratum has only one "
                 "of the two are left out.",
             ),
         ]
@@ -86,12 +90,12 @@ def concept_options(command: Command) -> Command:
 
 
 def parse_columns(texts: Sequence[str]) -> dict[str, tuple[str, list[str]]]:
-    """Read `NAME=COLUMN:VALUE[,VALUE]`.
+    """Parse `NAME=COLUMN:VALUE[,VALUE]`.
 
     Raises
     ------
     OptionError
-        If something is not of this form, or a name comes twice.
+        If a text has another form, or a name is repeated.
     """
     found: dict[str, tuple[str, list[str]]] = {}
     for text in texts:
@@ -109,27 +113,27 @@ def parse_columns(texts: Sequence[str]) -> dict[str, tuple[str, list[str]]]:
 
 
 def parse_rows(texts: Sequence[str]) -> dict[str, list[str]]:
-    """Read `COLUMN:VALUE[,VALUE]`.
+    """Parse `COLUMN:VALUE[,VALUE]`.
 
     Raises
     ------
     OptionError
-        If something is not of this form, or a column comes twice.
+        If a text has another form, or a column is repeated.
     """
     found: dict[str, list[str]] = {}
     for text in texts:
         column, values = _column(f"--rows {text}: give COLUMN:VALUE, such as diagnosis:melanoma", text)
         if column in found:
-            raise OptionError(f"--rows {text}: the column {column!r} is given twice; give its values in one")
+            raise OptionError(f"--rows {text}: the column {column!r} is given twice; give all its values in one --rows")
         found[column] = values
     return found
 
 
-def _column(told: str, text: str) -> tuple[str, list[str]]:
+def _column(message: str, text: str) -> tuple[str, list[str]]:
     column, _, values = text.partition(":")
     found = [value.strip() for value in values.split(",")]
     if not column.strip() or not all(found):
-        raise OptionError(told)
+        raise OptionError(message)
     return column.strip(), found
 
 
@@ -145,17 +149,17 @@ def open_table(
     skip_unreadable: bool = False,
     window: Window | None = None,
 ) -> Table:
-    """Read the table that the options name, with its pictures.
+    """Read the table that the options name, with its images.
 
     Raises
     ------
     OptionError
-        If the folder of the pictures is not given, or as `sacv.from_table`.
+        If the folder of the images is missing, or as `sacv.from_table`.
     """
     from sacv.concepts import from_table
 
     if pictures is None:
-        raise OptionError(f"--table {file}: give the folder of its pictures with --images DIR")
+        raise OptionError(f"--table {file}: give the folder of its images with --images DIR")
     return from_table(
         file,
         pictures,
@@ -170,19 +174,19 @@ def open_table(
 
 
 def require_table(file: Path | None, **given: object) -> None:
-    """Check that no option of a table is given without one.
+    """Check that options of a table are given only with --table.
 
     Raises
     ------
     OptionError
-        If one is; it names the option.
+        If one is given without --table; the message names the option.
     """
     for name, value in given.items():
         if file is None and value:
-            raise OptionError(f"--{name} is of a table; give --table FILE")
+            raise OptionError(f"--{name} needs a table; give --table FILE")
 
 
-def pictures_of(
+def images_of(
     images: Sequence[str],
     file: Path | None,
     pictures: Path | None,
@@ -193,7 +197,7 @@ def pictures_of(
     skip_unreadable: bool = False,
     window: Window | None = None,
 ) -> Any:
-    """Give the pictures that a command is for: IMAGES, or those of a table; nothing where neither is given.
+    """Return the images of a command: IMAGES, or the images of a table; an empty list if neither is given.
 
     Raises
     ------
@@ -210,13 +214,13 @@ def pictures_of(
     ).images
 
 
-def require_pictures(images: Sequence[str], file: Path | None) -> None:
-    """Check that a command is given pictures.
+def require_images(images: Sequence[str], file: Path | None) -> None:
+    """Check that images are given.
 
     Raises
     ------
     click.UsageError
-        If it is not.
+        If not.
     """
     if not images and file is None:
-        raise click.UsageError("Missing argument 'IMAGES...', or '--table FILE' in its place.")
+        raise click.UsageError("Missing argument 'IMAGES...', or '--table FILE'.")

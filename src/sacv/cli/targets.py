@@ -1,4 +1,4 @@
-"""Options that say what is explained, and the one place where names on the command line become targets."""
+"""Options that define what is explained, and their translation to targets."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
 against_option = click.option(
     "--against",
     metavar="CLASS",
-    help="Explain why a target rather than this class: the difference of their logits, for each --target.",
+    help="Explain the difference of the logits of each --target and this class.",
 )
 output_option = click.option(
     "--output",
     metavar="FIELD",
-    help="Field of the network's output that is explained, where it gives a dict, a tuple or a data class: such as "
-    "logits or aux.0. [default: logits, out, or the first of a tuple]",
+    help="Field of the network's output to explain, if it is a dict, a tuple or a data class, such as logits or aux.0. "
+    " [default: logits, out, or the first of a tuple]",
 )
 
 
 def parse_targets(names: Sequence[str], against: str | None) -> list[Given]:
-    """Give what is explained.
+    """Return the targets.
 
     Raises
     ------
     TargetError
-        If a target is held against itself.
+        If a target and `against` are the same.
     """
     from sacv.targets import Difference
 

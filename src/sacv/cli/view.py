@@ -1,4 +1,4 @@
-"""`sacv view`: what was saved, in the browser."""
+"""`sacv view`: the report of a saved result, in the browser."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ import click
 from sacv.cli.console import say
 
 FINISHED = {"study.json": "report.html", "search.json": "index.html", "bench.json": "index.html"}
-"""Of results whose page is shown as it was written: the file that marks their folder, and the page."""
+"""Results whose report is shown as it was written: the file that identifies their folder, and the report."""
 
 
 @click.command("view")
-@click.option("--out", type=click.Path(path_type=Path), help="File to write the page to; by default that of FOLDER.")
-@click.option("--no-open", is_flag=True, help="Write the page and open no browser.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="File to write the report to. [default: the report in FOLDER]"
+)
+@click.option("--no-open", is_flag=True, help="Write the report and open no browser.")
 @click.argument("folder", type=click.Path(path_type=Path))
 def view_command(folder: Path, out: Path | None, no_open: bool) -> None:
-    """Open the page of a saved result in the browser; of explanations, scores and audits it is written anew."""
+    """Open the report of a saved result in the browser.
+
+    Reports of explanations, scores and audits are written again.
+    """
     import webbrowser
 
     from sacv.errors import StorageError
@@ -30,13 +35,13 @@ def view_command(folder: Path, out: Path | None, no_open: bool) -> None:
     try:
         write(file)
     except OSError as error:
-        raise StorageError(f"{file} cannot be written: {error.strerror or error}; name another with --out") from error
+        raise StorageError(f"{file} cannot be written: {error.strerror or error}; give another with --out") from error
     opened = not no_open and webbrowser.open(file.resolve().as_uri())
     say(f"{'Opened' if opened else 'Open'} {file}")
 
 
 def _page(folder: Path) -> tuple[str, Callable[[Path], object]]:
-    """Give the name of a folder's page, and what writes it to a file."""
+    """Return the name of a folder's report, and a function that writes it to a file."""
     from sacv.errors import CorruptFileError
     from sacv.maps import open_saved
     from sacv.scores import ClassScores
@@ -46,7 +51,9 @@ def _page(folder: Path) -> tuple[str, Callable[[Path], object]]:
     for marker, name in FINISHED.items():
         if (folder / marker).exists():
             if not (folder / name).exists():
-                raise CorruptFileError(f"{folder / name} is missing, the page of this result; make the result again")
+                raise CorruptFileError(
+                    f"{folder / name} is missing, the report of this result; create the result again"
+                )
             return name, partial(_copy, folder / name)
     if (folder / "scores.json").exists():
         return "index.html", ClassScores.load(folder).write_page

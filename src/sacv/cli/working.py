@@ -1,4 +1,4 @@
-"""Options of commands that run a network over many images: who does the work, and how it goes on when interrupted."""
+"""Options of commands that run a network over many images: the engine, and how interrupted work resumes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def work_options(command: Command) -> Command:
-    """Add the options that say who does the work, and whether it begins anew."""
+    """Add the options for the engine, and for starting again."""
     for option in reversed(
         [
             click.option(
@@ -27,22 +27,24 @@ def work_options(command: Command) -> Command:
                 type=click.Choice(["local", "ray"]),
                 default="local",
                 show_default=True,
-                help="Who runs the network: this process, or workers of Ray. The result is the same, byte for byte.",
+                help="Where the network runs: in this process, or in Ray workers. The result is the same, byte for "
+                "byte.",
             ),
             click.option(
                 "--workers",
                 type=click.IntRange(min=1),
-                help="Workers of Ray; by default as many as its processors allow.",
+                help="Number of Ray workers. [default: as many as the processors allow]",
             ),
             click.option(
                 "--ray-address",
                 metavar="ADDRESS",
-                help="Of a running cluster, such as auto or ray://head:10001; by default workers run on this machine.",
+                help="Address of a running Ray cluster, such as auto or ray://head:10001. [default: start workers on "
+                "this machine]",
             ),
             click.option(
                 "--fresh",
                 is_flag=True,
-                help="Begin anew. Without it an interrupted run goes on from what it wrote to OUT.shards.",
+                help="Start again. Without it an interrupted run resumes from the shards in OUT.shards.",
             ),
         ]
     ):
@@ -51,7 +53,7 @@ def work_options(command: Command) -> Command:
 
 
 def open_engine(name: str, workers: int | None, address: str | None) -> Engine:
-    """Give the engine that the options name.
+    """Return the engine that the options name.
 
     Raises
     ------
@@ -64,20 +66,20 @@ def open_engine(name: str, workers: int | None, address: str | None) -> Engine:
         return RayEngine(address, workers)
     for option, value in (("--workers", workers), ("--ray-address", address)):
         if value is not None:
-            raise OptionError(f"{option} {value} is for workers of Ray; give --engine ray as well")
+            raise OptionError(f"{option} {value} needs --engine ray")
     return LocalEngine()
 
 
 @contextmanager
 def unfinished(out: Path, fresh: bool) -> Iterator[ShardStore]:
-    """Give the store of finished parts beside a result; it is removed when the result is written."""
+    """Yield the store of finished shards next to a result; it is removed when the result is written."""
     from sacv.engine import ShardStore
 
     store = ShardStore(out.parent / f"{out.name}.shards")
     if fresh:
         store.clear()
     elif count := len(store):
-        parts = f"{count} finished part{'s' * (count != 1)}"
-        click.echo(f"Going on from {parts} in {store.folder}; --fresh begins anew", err=True)
+        parts = f"{count} finished shard{'s' * (count != 1)}"
+        click.echo(f"Resuming from {parts} in {store.folder}; --fresh starts again", err=True)
     with store:
         yield store

@@ -1,4 +1,4 @@
-"""Batches of images, loaded as they are needed."""
+"""Batches of images, loaded when they are needed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sacv.concepts.item import ImageItem, Loaded
 
 @dataclass(frozen=True)
 class Batch:
-    """Some images of a list: where in the list the first stands, and the images, loaded."""
+    """Consecutive images of a list, loaded, and the index of the first."""
 
     start: int
     images: tuple[Loaded, ...]

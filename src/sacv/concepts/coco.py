@@ -1,6 +1,6 @@
 """Masks in COCO files: boxes, polygons and run lengths, drawn at pixel centres.
 
-Pixel (row, column) is inside where the point (column + 1/2, row + 1/2) is, by the even-odd rule.
+Pixel (row, column) is inside if the point (column + 1/2, row + 1/2) is inside, by the even-odd rule.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sacv.concepts.masks import Candidate, Mask, MaskItem, Size, checked_mask, nothing, require_size
+from sacv.concepts.masks import Candidate, Mask, MaskItem, Size, checked_mask, empty_mask, require_size
 from sacv.concepts.run_lengths import decompressed
-from sacv.concepts.sources.paths import own_path
+from sacv.concepts.sources.paths import image_path
 from sacv.errors import ImageSetError, UnreadableImageError
 
 
 def split_category(masks: str | Path) -> tuple[Path, str | None]:
-    """Read `file.json:CATEGORY`; a path that exists is taken as it is, without a category."""
+    """Split `file.json:CATEGORY`. A path that exists has no category."""
     named = re.fullmatch(r"(.+\.json):(.*)", str(masks), re.IGNORECASE | re.DOTALL)
     if named is None or Path(masks).exists():
         return Path(masks), None
@@ -34,35 +34,35 @@ def split_category(masks: str | Path) -> tuple[Path, str | None]:
 
 
 def coco_rule(path: Path, category: str | None) -> str:
-    """Say what a photo needs to be told by the file."""
+    """Return the rule that matches images with entries of the file, for error messages."""
     kind = "" if category is None else f" of category {category!r}"
     return (
-        f"A photo needs an entry in 'images' of {path} with its file_name; without an annotation{kind} it is one that "
-        "shows nothing of the concept. Add the entry or take the photo out"
+        f"Every image needs an entry in 'images' of {path} with its file_name; an entry without an annotation{kind} "
+        "is an image without the concept. Add the entry or remove the image"
     )
 
 
 def file_name(name: str) -> str:
-    """Give a path's last part, by which photos and entries are matched."""
-    return PureWindowsPath(own_path(name)).name  # divides at / and at \, as COCO files of either system need
+    """Return the last part of a path, by which images and entries are matched."""
+    return PureWindowsPath(image_path(name)).name  # splits at / and \, for COCO files of any system
 
 
 def coco_masks(path: Path, category: str | None) -> list[Candidate]:
-    """Give the mask of each entry of `images`, by its file name: its annotations united, or empty without one.
+    """Return the mask of each entry of `images`: the union of its annotations, or an empty mask.
 
     Parameters
     ----------
     path
         The file.
     category
-        Take only the annotations of the category of that name; all if None.
+        Use only the annotations of this category; all if None.
 
     Raises
     ------
     ImageSetError
-        If the file is not in COCO form; what of an annotation is not, is told when its mask is made.
+        If the file is not in COCO format. Annotations are checked later, by `Candidate.make`.
     UnreadableImageError
-        If it is not JSON.
+        If the file is not JSON.
     """
     content = _read_json(path)
     entries = _entries(path, content, "images", {"id": int | str, "file_name": str})
@@ -72,16 +72,16 @@ def coco_masks(path: Path, category: str | None) -> list[Candidate]:
         annotations = [annotation for annotation in annotations if annotation.get("category_id") in wanted]
     by_image: dict[int | str, list[dict[str, Any]]] = {entry["id"]: [] for entry in entries}
     if len(by_image) < len(entries):
-        raise ImageSetError(f"{path}: two entries of 'images' have the same id; give each its own")
+        raise ImageSetError(f"{path}: two entries of 'images' have the same id; give each a different id")
     for annotation in annotations:
         if annotation["image_id"] not in by_image:
             raise ImageSetError(
                 f"{path}: an annotation has image_id {annotation['image_id']!r}, which no entry of 'images' has; "
-                "correct it or take it out"
+                "correct or remove it"
             )
         by_image[annotation["image_id"]].append(annotation)
     return [
-        Candidate(file_name(entry["file_name"]), name, partial(_coco_item, name, entry, by_image[entry["id"]]))
+        Candidate(file_name(entry["file_name"]), name, partial(_annotation_mask, name, entry, by_image[entry["id"]]))
         for entry in entries
         for name in [f"{path}: {entry['file_name']}"]
     ]
@@ -89,7 +89,7 @@ def coco_masks(path: Path, category: str | None) -> list[Candidate]:
 
 @dataclass(frozen=True)
 class _Drawing:
-    """The annotations of one image, checked: polygons as x, y, x, y, ... and runs as (height, width), counts."""
+    """The checked annotations of one image: polygons as x, y, x, y, ... and runs as (height, width), counts."""
 
     size: tuple[float, float] | None
     polygons: tuple[tuple[float, ...], ...]
@@ -100,22 +100,22 @@ def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
-        raise UnreadableImageError(f"{path} is not JSON that can be read ({error}); export the masks again") from error
+        raise UnreadableImageError(f"{path} is not readable JSON ({error}); export the masks again") from error
 
 
 def _entries(path: Path, content: Any, key: str, needed: Mapping[str, type | UnionType]) -> list[dict[str, Any]]:
     found = content.get(key) if isinstance(content, dict) else None
     if not isinstance(found, list):
         raise ImageSetError(
-            f"{path} has no list {key!r}; masks in a .json file are in COCO form: 'images' with 'id' and 'file_name', "
-            "'annotations' with 'image_id' and 'segmentation' or 'bbox', and 'categories' with 'id' and 'name'"
+            f"{path} has no list {key!r}; a .json file of masks needs the COCO format: 'images' with 'id' and "
+            "'file_name', 'annotations' with 'image_id' and 'segmentation' or 'bbox', 'categories' with 'id' and 'name'"
         )
     for entry in found:
         fields = entry if isinstance(entry, dict) else {}
         wrong = [name for name, kind in needed.items() if not isinstance(fields.get(name), kind)]
         if wrong:
             raise ImageSetError(
-                f"{path}: an entry of {key!r} has no usable {' and '.join(map(repr, wrong))}: {str(entry)[:120]}"
+                f"{path}: an entry of {key!r} has no valid {' and '.join(map(repr, wrong))}: {str(entry)[:120]}"
             )
     return found
 
@@ -124,12 +124,12 @@ def _category_ids(path: Path, content: Any, category: str) -> list[int | str]:
     categories = _entries(path, content, "categories", {"id": int | str, "name": str})
     wanted = [entry["id"] for entry in categories if entry["name"] == category]
     if not wanted:
-        there = ", ".join(repr(entry["name"]) for entry in categories) or "none"
-        raise ImageSetError(f"{path} has no category {category!r}; those there are: {there}")
+        known = ", ".join(repr(entry["name"]) for entry in categories) or "none"
+        raise ImageSetError(f"{path} has no category {category!r}; its categories are: {known}")
     return wanted
 
 
-def _coco_item(name: str, entry: Mapping[str, Any], annotations: Sequence[Mapping[str, Any]]) -> MaskItem:
+def _annotation_mask(name: str, entry: Mapping[str, Any], annotations: Sequence[Mapping[str, Any]]) -> MaskItem:
     polygons: list[tuple[float, ...]] = []
     runs: list[tuple[tuple[int, int], tuple[int, ...]]] = []
     for annotation in annotations:
@@ -142,7 +142,7 @@ def _coco_item(name: str, entry: Mapping[str, Any], annotations: Sequence[Mappin
         else:
             polygons.append(_box_polygon(annotation.get("bbox"), where))
     if not polygons and not any(sum(counts[1::2]) for _, counts in runs):
-        return nothing(name)
+        return empty_mask(name)
     size = None
     if entry.get("width") and entry.get("height"):
         width, height = _numbers([entry["width"], entry["height"]], f"{name}, width and height")
@@ -159,10 +159,10 @@ def _numbers(values: Any, where: str) -> tuple[float, ...]:
 
 def _box_polygon(box: Any, where: str) -> tuple[float, ...]:
     if not box:
-        raise ImageSetError(f"{where} has neither 'segmentation' nor 'bbox'; mark it or take it out")
+        raise ImageSetError(f"{where} has neither 'segmentation' nor 'bbox'; add one or remove the annotation")
     numbers = _numbers(box, where)
     if len(numbers) != 4 or min(numbers[2:]) < 0:
-        raise ImageSetError(f"{where}: bbox {box} is not [left, top, width, height] with sizes of at least 0")
+        raise ImageSetError(f"{where}: bbox {box} is not [left, top, width, height] with sizes of 0 or more")
     left, top, width, height = numbers
     return (left, top, left + width, top, left + width, top + height, left, top + height)
 
@@ -174,7 +174,7 @@ def _polygons(segmentation: Any, where: str) -> list[tuple[float, ...]]:
     for polygon in polygons:
         if len(polygon) < 6 or len(polygon) % 2:
             raise ImageSetError(
-                f"{where}: a polygon is [x, y, x, y, ...] with three corners or more, not {len(polygon)} numbers"
+                f"{where}: a polygon must be [x, y, x, y, ...] with three or more corners, not {len(polygon)} numbers"
             )
     return polygons
 
@@ -188,7 +188,7 @@ def _runs(segmentation: Mapping[str, Any], where: str) -> tuple[tuple[int, int],
     whole = all(number.is_integer() and number >= 0 for number in (*lengths, *sides))
     if not whole or len(sides) != 2 or sum(lengths) != sides[0] * sides[1]:
         raise ImageSetError(
-            f"{where}: run lengths are whole numbers of at least 0 that sum to the pixels of size [height, width]; "
+            f"{where}: run lengths must be whole numbers of 0 or more that sum to the pixels of size [height, width]; "
             f"these sum to {sum(lengths):g}, and size is {size}"
         )
     return (int(sides[0]), int(sides[1])), tuple(int(length) for length in lengths)
@@ -204,26 +204,26 @@ def _draw(name: str, drawing: _Drawing, size: Size) -> Mask:
         _add_polygon(mask, np.array(polygon).reshape(-1, 2))
     for (height, width), counts in drawing.runs:
         require_size(name, (width, height), size)
-        inside = np.repeat(np.arange(len(counts)) % 2 == 1, counts)  # runs go down the columns, first outside
+        inside = np.repeat(np.arange(len(counts)) % 2 == 1, counts)  # column-major; the first run is outside
         mask |= inside.reshape(width, height).T
     return mask
 
 
 def _require_within(name: str, polygons: Sequence[Sequence[float]], size: Size) -> None:
-    """Without sizes in the file, notice by its coordinates that it was made for a larger photo."""
+    """Check the coordinates of a file without image sizes: they show if it was made for a larger image."""
     right = max(max(polygon[::2]) for polygon in polygons)
     bottom = max(max(polygon[1::2]) for polygon in polygons)
     if right > size[0] + 1 or bottom > size[1] + 1:
         raise ImageSetError(
-            f"the mask {name} reaches to {right:g} x {bottom:g} pixels (width x height) and its photo has {size[0]} x "
-            f"{size[1]}; was it marked on a larger photo? Give 'width' and 'height' in the file if it was not"
+            f"the mask {name} reaches to {right:g} x {bottom:g} pixels (width x height) and its image has {size[0]} x "
+            f"{size[1]}; was it annotated on a larger image? If not, give 'width' and 'height' in the file"
         )
 
 
 def _add_polygon(mask: Mask, corners: NDArray[np.float64]) -> None:
     """Add the pixels whose centre lies in a polygon `(n, 2)` of x, y, even-odd; left and top borders count as inside.
 
-    Pillow's `ImageDraw.polygon` cannot serve: it cuts corners to whole numbers and draws the right and lower border.
+    Pillow's `ImageDraw.polygon` truncates corners to whole numbers and also draws the right and lower border.
     """
     height, width = mask.shape
     row_of = _centres_from(corners[:, 1], height)
@@ -240,5 +240,5 @@ def _add_polygon(mask: Mask, corners: NDArray[np.float64]) -> None:
 
 
 def _centres_from(positions: NDArray[np.float64], pixels: int) -> NDArray[np.int64]:
-    """Give the first pixel whose centre is at or after each position, from 0 to `pixels`."""
+    """Return the index of the first pixel centre at or after each position, from 0 to `pixels`."""
     return np.clip(np.ceil(positions - 0.5), 0, pixels).astype(np.int64)

@@ -1,13 +1,13 @@
-"""Composites: textures pasted as smooth regions into photos that show none of the concepts.
+"""Composites: textures pasted as smooth regions into photos without the concepts.
 
-A composite is rendered when it is loaded, and never written. Everything about it is drawn from its seed: the shape of
-each region, and how its texture is turned, scaled and shifted. A region is what is highest of a field that falls off
-from the region's centre and is roughened by smooth noise::
+A composite is rendered when it is loaded, and never written. Its seed determines the shape of each region and the
+rotation, scale and shift of its texture. A region is the set of free pixels with the greatest values of::
 
-    f(x) = ROUGHNESS n(x) - |x - c|^2 / (2 SPREAD^2)        n: Gaussian noise, smoothed, with a variance of 1
+    f(x) = ROUGHNESS n(x) - |x - c|^2 / (2 SPREAD^2)        n: smoothed Gaussian noise of variance 1
 
-cut where it takes its share of the photo, among the pixels that no earlier region took. The centres stand around the
-middle. A texture is turned by quarters, resized to 0.4 to 1 of the photo's shorter side and continued by reflection.
+as many as its share of the photo; pixels of earlier regions are not free. The centres c lie on a circle around the
+middle. A texture is rotated by a multiple of 90 degrees, resized to 0.4 to 1 of the photo's shorter side and extended
+by reflection.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ from sacv.concepts.item import ImageItem
 from sacv.errors import ImageSetError
 
 Labels = NDArray[np.int64]
-"""Int `(height, width)`: the number of the region that each pixel belongs to, -1 for the photo."""
+"""Int `(height, width)`: the region of each pixel, -1 for the photo."""
 
 SHARES = (0.05, 0.15)
-"""Least and greatest share of the photo that a region takes."""
+"""Least and greatest share of the photo that a region covers."""
 
 SCALES = (0.4, 1.0)
-"""Least and greatest side of a texture, in shorter sides of the photo."""
+"""Least and greatest side of a texture, as shares of the photo's shorter side."""
 
 ROUGHNESS, SPREAD, GRAIN, RING = 0.6, 0.3, 0.09, 0.3
-"""Of the field: the noise's part; the spread and the noise's grain, in sides of the photo; the centres' distance from
-the middle, likewise."""
+"""Weight of the noise; spread, width of the noise's smoothing, and distance of the centres from the middle, in sides of
+the photo."""
 
 COARSE = 64
-"""Side of the grid on which the noise is drawn before it is enlarged."""
+"""Side of the grid of noise before it is enlarged."""
 
 LONGEST = 640
-"""Longest side of a composite in pixels; a larger photo is made smaller."""
+"""Longest side of a composite in pixels; larger photos are reduced."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,11 @@ class Composite:
     Parameters
     ----------
     photo
-        What is around.
+        The background.
     textures
-        What is pasted, one region each.
+        The images to paste, one region each.
     seed
-        Of the regions' shapes and of how the textures are laid.
+        Seed of the shapes of the regions and of the textures' rotation, scale and shift.
     """
 
     photo: ImageItem
@@ -66,14 +66,14 @@ class Composite:
 
     @property
     def item(self) -> ImageItem:
-        """The composite as an image: hashed by its parts and its seed, rendered when it is loaded."""
+        """The composite as an image: its hash is computed from its parts and seed, and `load` renders it."""
         parts = (self.photo.digest, *(texture.digest for texture in self.textures))
         digest = hashlib.sha256("/".join(("composite", str(self.seed), *parts)).encode()).hexdigest()
         pasted = " and ".join(texture.name for texture in self.textures)
         return ImageItem(f"{pasted} in {self.photo.name}", digest, partial(render, self))
 
     def labels(self) -> Labels:
-        """Tell which region each pixel belongs to; reads the photo for its size."""
+        """Return the region of each pixel; reads the photo for its size."""
         return regions(_canvas(self.photo).size, len(self.textures), self._generator(0))
 
     def _generator(self, purpose: int) -> np.random.Generator:
@@ -81,19 +81,19 @@ class Composite:
 
 
 def render(composite: Composite) -> Image.Image:
-    """Paint a composite."""
+    """Render a composite."""
     canvas = _canvas(composite.photo)
     pixels = np.array(canvas)
     labels = regions(canvas.size, len(composite.textures), composite._generator(0))
     rng = composite._generator(1)
     for number, texture in enumerate(composite.textures):
         inside = labels == number
-        pixels[inside] = laid(_picture(texture), canvas.size, rng)[inside]
+        pixels[inside] = lay_texture(_rgb(texture), canvas.size, rng)[inside]
     return Image.fromarray(pixels)
 
 
 def regions(size: tuple[int, int], count: int, rng: np.random.Generator) -> Labels:
-    """Draw `count` regions of a photo of `size` (width, height)."""
+    """Draw `count` random regions of a photo of `size` (width, height)."""
     width, height = size
     down, across = (np.arange(side)[:, None] / side for side in (height, width))
     labels = np.full((height, width), -1, dtype=np.int64)
@@ -115,12 +115,12 @@ def _noise(size: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float6
     return np.asarray(enlarged, dtype=np.float64)
 
 
-def laid(texture: Image.Image, size: tuple[int, int], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Lay a texture over a photo of `size` (width, height): turned, scaled, shifted and continued by reflection."""
-    turned = np.rot90(np.asarray(texture), int(rng.integers(4)))
-    scale = rng.uniform(*SCALES) * min(size) / min(turned.shape[:2])
-    sides = [max(round(side * scale), 1) for side in turned.shape[1::-1]]
-    small = np.asarray(Image.fromarray(turned).resize((sides[0], sides[1]), Image.Resampling.BILINEAR))
+def lay_texture(texture: Image.Image, size: tuple[int, int], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Fill `size` (width, height) with a texture, rotated, scaled, shifted and extended by reflection at random."""
+    rotated = np.rot90(np.asarray(texture), int(rng.integers(4)))
+    scale = rng.uniform(*SCALES) * min(size) / min(rotated.shape[:2])
+    sides = [max(round(side * scale), 1) for side in rotated.shape[1::-1]]
+    small = np.asarray(Image.fromarray(rotated).resize((sides[0], sides[1]), Image.Resampling.BILINEAR))
     rows, columns = (
         _reflected(rng.integers(2 * length) + np.arange(wanted), length)
         for length, wanted in zip(small.shape[:2], size[::-1], strict=True)
@@ -128,31 +128,31 @@ def laid(texture: Image.Image, size: tuple[int, int], rng: np.random.Generator) 
     return small[np.ix_(rows, columns)]
 
 
-def _reflected(places: NDArray[np.int64], length: int) -> NDArray[np.int64]:
-    """Fold places back into `[0, length)`, to and fro."""
-    turned = places % (2 * length)
-    return np.where(turned < length, turned, 2 * length - 1 - turned)
+def _reflected(indices: NDArray[np.int64], length: int) -> NDArray[np.int64]:
+    """Map indices into `[0, length)` by reflection at both ends."""
+    periodic = indices % (2 * length)
+    return np.where(periodic < length, periodic, 2 * length - 1 - periodic)
 
 
 def _canvas(photo: ImageItem) -> Image.Image:
-    picture = _picture(photo).copy()
-    picture.thumbnail((LONGEST, LONGEST), Image.Resampling.BILINEAR)
-    return picture
+    image = _rgb(photo).copy()
+    image.thumbnail((LONGEST, LONGEST), Image.Resampling.BILINEAR)
+    return image
 
 
-def _picture(item: ImageItem) -> Image.Image:
+def _rgb(item: ImageItem) -> Image.Image:
     loaded = item.load()
     if not isinstance(loaded, Image.Image):
         raise ImageSetError(
-            f"{item.name} is a tensor that is already transformed; with a context, textures and photos are pasted as "
-            "pictures: give files, PIL images or uint8 arrays"
+            f"{item.name} is a tensor that is already transformed; with context images, textures and photos must be "
+            "RGB images: give files, PIL images or uint8 arrays"
         )
     return loaded
 
 
 @dataclass(frozen=True)
-class Placed:
-    """A composite, the fold that its textures belong to, and the number of the set of each."""
+class FoldComposite:
+    """A composite, the fold of its textures, and the index of the set of each texture."""
 
     fold: int
     composite: Composite
@@ -166,21 +166,22 @@ def draw_composites(
     seed: int,
     *,
     each: int = 2,
-) -> tuple[Placed, ...]:
-    """Draw composites, the textures of each from one fold.
+) -> tuple[FoldComposite, ...]:
+    """Draw composites at random, the textures of each from one fold.
 
     Parameters
     ----------
     photos
-        Taken in a drawn order, over and over.
+        The backgrounds, used cyclically in a random order.
     textures
-        By set and fold, the last set being the random one. Folds where a set has nothing are passed over.
+        By set and fold; the last set is the random set. Folds in which a set is empty are skipped.
     count
         Number of composites.
     seed
-        Of all that is drawn.
+        Seed of all random choices.
     each
-        Regions of concepts, and as many of random textures, in each composite. Concepts take turns.
+        Number of regions with concept textures, and of regions with random textures, in each composite. Concepts
+        alternate.
     """
     folds = [fold for fold in range(len(textures[-1])) if all(by_fold[fold] for by_fold in textures)]
     rng = np.random.default_rng([seed, 0xC0])
@@ -197,5 +198,5 @@ def draw_composites(
         sets = (*((index * each + step) % concepts for step in range(each)), *[concepts] * each)
         pasted = tuple(next(decks[number, fold]) for number in sets)
         composite = Composite(photos[order[index % len(photos)]], pasted, int(rng.integers(2**31)))
-        found.append(Placed(fold, composite, sets))
+        found.append(FoldComposite(fold, composite, sets))
     return tuple(found)

@@ -1,7 +1,7 @@
-"""Which images belong together, such as those of one patient: images of one group are not independent.
+"""Groups of images that are not independent, such as the images of one patient.
 
-The group of an image is found by its name. A regular expression gives its first group of parentheses, or the whole
-match where it has none.
+The group of an image is derived from its name. A regular expression gives its first capture group, or the whole match
+if it has none.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ Groups: TypeAlias = str | re.Pattern[str] | Mapping[str, str] | Callable[[str], 
 """A regular expression, or the group of each name as a mapping or a function."""
 
 Rule: TypeAlias = Callable[[str], object]
-"""From the name of an image to its group; None where it has none."""
+"""Function from the name of an image to its group; None if it has none."""
 
 NAMED = 10
-"""Images that an error names at most."""
+"""Most images that an error names."""
 
 
 def group_rule(groups: Groups) -> Rule:
-    """Give the rule that finds groups.
+    """Return the function that maps names to groups.
 
     Raises
     ------
     OptionError
-        If it is neither a regular expression nor a mapping nor a function.
+        If `groups` is neither a regular expression nor a mapping nor a function.
     """
     if isinstance(groups, str):
         try:
             groups = re.compile(groups)
         except re.error as error:
             raise OptionError(
-                f"groups {groups!r} is no regular expression ({error}); give one whose first parentheses hold the "
+                f"groups {groups!r} is not a regular expression ({error}); give one whose first capture group is the "
                 r"group, such as '(patient\d+)'"
             ) from error
     if isinstance(groups, re.Pattern):
@@ -57,29 +57,29 @@ def _matched(pattern: re.Pattern[str], name: str) -> str | None:
 
 
 def with_groups(items: Sequence[ImageItem], rule: Rule) -> tuple[ImageItem, ...]:
-    """Give the images, each with its group; those that have one keep it.
+    """Return the images with groups; images that already have a group are unchanged.
 
     Raises
     ------
     ImageSetError
-        If an image has no group, or one without a name.
+        If an image has no group, or an empty one.
     """
-    told = {item.name: rule(item.name) for item in items if item.group is None}
-    if missing := [name for name, group in told.items() if group is None]:
+    groups = {item.name: rule(item.name) for item in items if item.group is None}
+    if missing := [name for name, group in groups.items() if group is None]:
         raise ImageSetError(
             f"no group is found for {_listed(missing)}; every image needs one: correct the regular expression or the "
-            "mapping (to let others stand alone, add '|.+' to an expression without parentheses)"
+            "mapping (to make each other image its own group, add '|.+' to an expression without parentheses)"
         )
-    if empty := [name for name, group in told.items() if isinstance(group, str) and not group.strip()]:
+    if empty := [name for name, group in groups.items() if isinstance(group, str) and not group.strip()]:
         raise ImageSetError(f"the group is empty for {_listed(empty)}; give each image the name of its group")
-    for name, group in told.items():
+    for name, group in groups.items():
         if not isinstance(group, str):
-            raise ImageSetError(f"the group of {name} is {group!r}; give a text")
-    return tuple(item if item.group is not None else item.of_group(str(told[item.name])) for item in items)
+            raise ImageSetError(f"the group of {name} is {group!r}; give a string")
+    return tuple(item if item.group is not None else item.of_group(str(groups[item.name])) for item in items)
 
 
-def agreeing(sets: Sequence[Sequence[ImageItem]]) -> list[tuple[ImageItem, ...]]:
-    """Give the images of sets, those of the same content with the same group.
+def with_shared_groups(sets: Sequence[Sequence[ImageItem]]) -> list[tuple[ImageItem, ...]]:
+    """Return the images of sets such that images of the same content have the same group.
 
     Raises
     ------
@@ -92,8 +92,8 @@ def agreeing(sets: Sequence[Sequence[ImageItem]]) -> list[tuple[ImageItem, ...]]
         other = known.setdefault(item.digest, item)
         if other.group != item.group:
             raise ImageSetError(
-                f"{item.name} is of group {item.group!r}, and the same image as {other.name}, which is of group "
-                f"{other.group!r}; an image has one group: correct one of the two"
+                f"{item.name} has the group {item.group!r}, and is the same image as {other.name}, which has the group "
+                f"{other.group!r}; correct one of the two"
             )
     if not grouped:
         return [tuple(items) for items in sets]
@@ -106,8 +106,8 @@ def agreeing(sets: Sequence[Sequence[ImageItem]]) -> list[tuple[ImageItem, ...]]
     ]
 
 
-def independent(items: Iterable[ImageItem]) -> int:
-    """Count what is independent: groups, and images without one."""
+def count_units(items: Iterable[ImageItem]) -> int:
+    """Count the independent units: groups, and images without a group."""
     return len({("image", item.digest) if item.group is None else ("group", item.group) for item in items})
 
 

@@ -1,7 +1,7 @@
-"""Sets of images: from folders, files, pictures, arrays and tensors.
+"""Sets of images from folders, files, PIL images, arrays and tensors.
 
-An `ImageSet` is an ordered list of images, each with a name, a content hash and a way to load it. The hash tells that
-two sets share an image, also under two names, and lets an image that stands in several sets be run once.
+An `ImageSet` is an ordered list of images, each with a name, a content hash and a function that loads it. The hash
+shows whether two sets share an image, even under different names, and an image of several sets is run once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from sacv.concepts.decoding import legible, to_rgb
+from sacv.concepts.decoding import printable, to_rgb
 from sacv.concepts.item import ImageItem, Loaded, Skipped
 from sacv.concepts.sources import Stored, is_stored, stored_images
 from sacv.engine.prefetch import ahead
@@ -26,10 +26,10 @@ from sacv.errors import ImageSetError, UnreadableImageError
 from sacv.model.window import Window
 
 Source: TypeAlias = Any
-"""What `image_set` takes, or an `ImageSet`."""
+"""Any source of `image_set`, or an `ImageSet`."""
 
 READERS = 8
-"""Threads that read images; most of their time they wait."""
+"""Threads that read images; they mostly wait for input and output."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class ImageSet:
     Parameters
     ----------
     name
-        For people: the concept's name, or "random".
+        Name for messages: the concept's name, or "random".
     items
         The images.
     skipped
-        Files that could not be read and were left out because the user allowed it.
+        Files that could not be read and were skipped with the user's permission.
     """
 
     name: str
@@ -58,38 +58,38 @@ class ImageSet:
 
 
 def image_set(name: str, source: Source, *, skip_unreadable: bool = False, window: Window | None = None) -> ImageSet:
-    """Gather a set of images.
+    """Collect a set of images.
 
     Parameters
     ----------
     name
-        For people.
+        Name for messages.
     source
         Any of these, or a sequence of them:
 
-        - A folder (searched to its depths, sorted by name) or a file, by its path or URL (`s3://bucket/folder`).
+        - A folder (searched recursively, sorted by name) or a file, by its path or URL (`s3://bucket/folder`).
         - A tar of images, or a member of it: `photos.tar`, `photos.tar/cat.jpg`.
-        - A Parquet file, one of its columns, one row: `data.parquet`, `data.parquet:photo`, `data.parquet[17]`. In the
-          names of files `{00..07}` and `{a,b}` stand for each, `*` for what is there.
+        - A Parquet file, one of its columns, one row: `data.parquet`, `data.parquet:photo`, `data.parquet[17]`. In file
+          names `{00..07}` and `{a,b}` expand to each value, and `*` matches existing files.
         - A `datasets.Dataset`.
         - A `PIL.Image`, a uint8 array `(height, width)`, `(height, width, 3 or 4)` or a batch
           `(n, height, width, 3 or 4)`.
-        - A float tensor, taken as already transformed: with two axes a signal `(channels, length)`, with three a
-          picture `(channels, height, width)`, with four a batch of pictures, with five a batch of volumes
+        - A float tensor that is already transformed: with two axes a signal `(channels, length)`, with three an image
+          `(channels, height, width)`, with four a batch of images, with five a batch of volumes
           `(n, channels, depth, height, width)`.
     skip_unreadable
-        Leave out files that cannot be read and list them in `skipped`; otherwise they are an error.
+        Skip files that cannot be read and list them in `skipped`; otherwise they are an error.
     window
-        Which values of files deeper than 8 bits become black and white; each file's own by default
-        (`sacv.concepts.formats`). Take that of the model.
+        Which values of files deeper than 8 bits become black and white; by default each file's own window
+        (`sacv.concepts.formats`). Use the window of the model.
 
     Raises
     ------
     ImageSetError
-        If nothing is found, or the same image comes twice in a way that hides it.
+        If there is no image, or `source` has an unknown type.
     UnreadableImageError
-        If files cannot be read; the message names them all, up to ten. Images elsewhere, in tars and in tables are not
-        read here, save where `skip_unreadable` is set: the error then comes when they are loaded.
+        If files cannot be read; the message names up to ten. Images from URLs, tars and tables are only read here if
+        `skip_unreadable` is set; otherwise the error is raised when they are loaded.
     MissingExtraError
         If the package that a URL needs is not installed.
     """
@@ -104,31 +104,31 @@ def image_set(name: str, source: Source, *, skip_unreadable: bool = False, windo
 
 
 def require_readable(name: str, skipped: Sequence[Skipped]) -> None:
-    """Check that no file was left out.
+    """Check that no file was skipped.
 
     Raises
     ------
     UnreadableImageError
-        If some were; the message names them, up to ten.
+        If files were skipped; the message names up to ten.
     """
     if skipped:
         named = "; ".join(entry.reason for entry in skipped[:10])
         more = f"; and {len(skipped) - 10} more" if len(skipped) > 10 else ""
         raise UnreadableImageError(
-            f"{name}: {named}{more}. Remove them, or leave them out with --skip-unreadable (skip_unreadable=True)"
+            f"{name}: {named}{more}. Remove them, or skip them with --skip-unreadable (skip_unreadable=True)"
         )
 
 
 def items_of(source: Source, name: str, *, decode: bool, window: Window | None = None) -> Iterator[ImageItem | Skipped]:
-    """Go through the images of a source, and through what cannot be read, which is found by decoding where asked."""
+    """Iterate over the images and the unreadable files of a source; `decode` checks whole files, not only headers."""
     if isinstance(source, ImageSet):
         yield from source.skipped
         yield from source.items
     elif is_stored(source):
         yield from stored_items(stored_images(source, name), decode=decode, window=window)
     elif isinstance(source, Image.Image):
-        picture = to_rgb(source)
-        yield ImageItem(f"{name}[picture]", _digest(np.asarray(picture)), partial(_keep, picture))
+        image = to_rgb(source)
+        yield ImageItem(f"{name}[picture]", _digest(np.asarray(image)), partial(_loaded, image))
     elif isinstance(source, torch.Tensor):
         yield from _from_tensor(source, name)
     elif isinstance(source, np.ndarray):
@@ -139,28 +139,28 @@ def items_of(source: Source, name: str, *, decode: bool, window: Window | None =
             yield from items_of(part, label, decode=decode, window=window)
     else:
         raise ImageSetError(
-            f"{name}: cannot take images from {type(source).__name__}; give a folder, files, PIL images, uint8 "
+            f"{name}: cannot read images from {type(source).__name__}; give a folder, files, PIL images, uint8 "
             "arrays, float tensors or a datasets.Dataset"
         )
 
 
 def stored_items(stored: Iterable[Stored], *, decode: bool, window: Window | None) -> Iterator[ImageItem | Skipped]:
-    """Go through stored images, and through what cannot be read, which is found by decoding where asked."""
-    # What may be left out is decoded here once more, so that every later count and fold is final.
-    tried = partial(_tried, decode=decode, window=window)
-    yield from ahead(tried, stored, READERS) if decode else map(tried, stored)
+    """Iterate over stored images and unreadable files; `decode` checks whole files, not only headers."""
+    # Files that may be skipped are decoded here as well, so that all later counts and folds are final.
+    checked = partial(_checked, decode=decode, window=window)
+    yield from ahead(checked, stored, READERS) if decode else map(checked, stored)
 
 
-def _tried(one: Stored, *, decode: bool, window: Window | None) -> ImageItem | Skipped:
+def _checked(stored: Stored, *, decode: bool, window: Window | None) -> ImageItem | Skipped:
     try:
         if decode:
-            one.load(window)
+            stored.load(window)
         else:
-            one.check()
+            stored.check()
     except (UnreadableImageError, OSError) as error:
-        return Skipped(legible(one.name), legible(error))
-    load = one.load if window is None else partial(one.load, window)
-    return ImageItem(legible(one.name), one.digest, load, one.ras)
+        return Skipped(printable(stored.name), printable(error))
+    load = stored.load if window is None else partial(stored.load, window)
+    return ImageItem(printable(stored.name), stored.digest, load, stored.ras)
 
 
 def _from_tensor(tensor: torch.Tensor, name: str) -> Iterator[ImageItem]:
@@ -168,14 +168,14 @@ def _from_tensor(tensor: torch.Tensor, name: str) -> Iterator[ImageItem]:
         raise ImageSetError(
             f"{name}: a tensor must be float, of shape (channels, height, width) or (n, channels, height, width), "
             "(n, channels, depth, height, width) for volumes or (channels, length) for a signal, and already "
-            f"transformed; this one is {tensor.dtype} of shape {tuple(tensor.shape)} (give raw pictures as uint8 numpy "
+            f"transformed; this one is {tensor.dtype} of shape {tuple(tensor.shape)} (give raw images as uint8 numpy "
             "arrays)"
         )
     batch = tensor.ndim > 3
     for index, part in enumerate(tensor if batch else tensor[None]):
-        kept = part.detach()
+        detached = part.detach()
         label = f"{name}[{index}]" if batch else name
-        yield ImageItem(label, _digest(kept.cpu().float().numpy()), partial(_keep, kept))
+        yield ImageItem(label, _digest(detached.cpu().float().numpy()), partial(_loaded, detached))
 
 
 def _from_array(array: np.ndarray[Any, Any], name: str) -> Iterator[ImageItem]:
@@ -186,13 +186,13 @@ def _from_array(array: np.ndarray[Any, Any], name: str) -> Iterator[ImageItem]:
             f"3 or 4); this one is {array.dtype} of shape {array.shape}"
         )
     for index, part in enumerate(array if array.ndim == 4 else array[None]):
-        picture = to_rgb(Image.fromarray(part))
+        image = to_rgb(Image.fromarray(part))
         label = f"{name}[{index}]" if array.ndim == 4 else name
-        yield ImageItem(label, _digest(np.asarray(picture)), partial(_keep, picture))
+        yield ImageItem(label, _digest(np.asarray(image)), partial(_loaded, image))
 
 
-def _keep(loaded: Loaded) -> Loaded:
-    return loaded
+def _loaded(image: Loaded) -> Loaded:
+    return image
 
 
 def _digest(array: np.ndarray[Any, Any]) -> str:
@@ -206,20 +206,20 @@ def _describe(source: Source) -> str:
 
 
 def without_repeats(images: ImageSet) -> tuple[ImageSet, tuple[tuple[str, str], ...]]:
-    """Leave out images that stand in the set twice, so that no fold can hold a copy of another's.
+    """Remove repeated images, so that no image is in two folds.
 
     Returns
     -------
-    The set, and pairs `(left out, kept)` of names.
+    The set, and pairs of names `(removed, first)`.
     """
     first: dict[str, ImageItem] = {}
     repeats: list[tuple[str, str]] = []
     for _ in ahead(attrgetter("digest"), (item for item in images if not item.hashed), READERS):
-        pass  # reads them all
+        pass  # computes all hashes
     for item in images:
-        kept = first.setdefault(item.digest, item)
-        if kept is not item:
-            repeats.append((item.name, kept.name))
+        known = first.setdefault(item.digest, item)
+        if known is not item:
+            repeats.append((item.name, known.name))
     return ImageSet(images.name, tuple(first.values()), images.skipped), tuple(repeats)
 
 
@@ -229,17 +229,17 @@ def require_disjoint(concept: ImageSet, random: ImageSet) -> None:
     Raises
     ------
     ImageSetError
-        If they do; the message names some.
+        If they do; the message names examples.
     """
     if shared := shared_images(concept, random):
         raise ImageSetError(
-            f"concept {concept.name!r} and the random set share {shared}; an image cannot stand for the concept and "
-            "against it: take them out of one of the two"
+            f"concept {concept.name!r} and the random set share {shared}; an image cannot be in both: remove these "
+            "images from one of the two"
         )
 
 
 def shared_images(one: Iterable[ImageItem], other: Iterable[ImageItem]) -> str:
-    """Say which images two sets share, such as "2 images (a.png; b.png = c.png)"; nothing where they share none."""
+    """Describe the images that two sets share, such as "2 images (a.png; b.png = c.png)"; empty if none."""
     known = {item.digest: item.name for item in other}
     pairs = [(item.name, known[item.digest]) for item in one if item.digest in known]
     named = "; ".join(here if here == there else f"{here} = {there}" for here, there in pairs[:3])

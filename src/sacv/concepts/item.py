@@ -1,4 +1,4 @@
-"""One image of a set, or what stands in its place where it cannot be read."""
+"""One image of a set, or one file that could not be read."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ _NONE: Mapping[str, str] = {}
 
 
 class ImageItem:
-    """One image: its name for people, the SHA-256 of its content, and how to load it.
+    """One image: its name, the SHA-256 of its content, and a function that loads it.
 
     Parameters
     ----------
     name
-        Its path, or where it stands among what was given.
+        Its path, or its index in the source.
     digest
-        SHA-256 of its content, in hexadecimal; or a function that gives it, called when it is first needed.
+        SHA-256 of its content, in hexadecimal; or a function that returns it, called when it is first needed.
     load
-        Gives the image.
+        Function that returns the image.
     ras
-        Whether it is a volume that runs to superior, to anterior and to the right.
+        Whether it is a volume in RAS orientation: axes that run to superior, to anterior and to the right.
     group
-        What it belongs with, such as a patient: images of one group are not independent. Its own content by default.
+        Its group, such as the patient: images of one group are not independent. By default it is its own group.
     strata
         Its value in each column that a concept may be confounded with, such as a diagnosis.
     """
@@ -54,7 +54,7 @@ class ImageItem:
         Raises
         ------
         UnreadableImageError
-            If the file is there no more.
+            If the file no longer exists.
         """
         if not isinstance(self._digest, str):
             self._digest = self._digest()
@@ -62,11 +62,11 @@ class ImageItem:
 
     @property
     def hashed(self) -> bool:
-        """Whether the hash is known, so that it costs nothing."""
+        """Whether the hash is already computed."""
         return isinstance(self._digest, str)
 
     def of_group(self, group: str) -> ImageItem:
-        """Give the same image as one of a group."""
+        """Return the same image with a group."""
         return ImageItem(self.name, self._digest, self.load, self.ras, group, self.strata)
 
     def __repr__(self) -> str:
@@ -75,7 +75,7 @@ class ImageItem:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that was left out because it cannot be read, and why."""
+    """A file that was skipped because it cannot be read, and the reason."""
 
     name: str
     reason: str

@@ -1,8 +1,8 @@
-"""Compressed run lengths of COCO files: text that stands for a list of counts.
+"""Compressed run lengths of COCO files: text that encodes a list of counts.
 
-Each count is a number in base 32, its lowest digit first: a character stands for its code less 48, of which 5 bits are
-the digit and the sixth says that another digit follows. The last digit's highest bit is the sign. From the fourth
-count on, what is written is the difference to the count before the last.
+Each count is a number in base 32, lowest digit first. The code of a character minus 48 has the digit in its lower 5
+bits; its sixth bit is set if another digit follows. The highest bit of the last digit is the sign. From the fourth
+count on, the number is the difference to the count two before.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ from sacv.errors import ImageSetError
 
 FIRST, DIGIT, MORE, SIGN = 48, 0x1F, 0x20, 0x10
 LONGEST = 60
-"""Bits of a number beyond which no picture has so many pixels."""
+"""Most bits of a number; no image has more pixels."""
 
 
 def decompressed(text: str, where: str) -> list[int]:
-    """Give the counts.
+    """Return the counts.
 
     Parameters
     ----------
     text
         The compressed counts.
     where
-        What they belong to, for people.
+        Their annotation, for messages.
 
     Raises
     ------
     ImageSetError
-        If the text is none that compressed counts can be.
+        If the text is not valid.
     """
     counts: list[int] = []
     number = shift = 0
@@ -50,6 +50,6 @@ def decompressed(text: str, where: str) -> list[int]:
 
 def _damaged(text: str, where: str) -> str:
     return (
-        f"{where}: counts {text[:20]!r} is not what compressed run lengths look like; export the masks again, as text "
-        "of COCO's own encoder, as a list of numbers, or as polygons"
+        f"{where}: counts {text[:20]!r} are not valid compressed run lengths; export the masks again, as text from "
+        "COCO's own encoder, as a list of numbers, or as polygons"
     )

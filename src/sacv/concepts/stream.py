@@ -1,4 +1,4 @@
-"""Images one after another, in the order of `image_set`, without a list of them: for any number of files."""
+"""Stream images in the order of `image_set` without a list of them, for any number of files."""
 
 from __future__ import annotations
 
@@ -14,30 +14,29 @@ from sacv.model.window import Window
 
 
 def stream_images(name: str, source: Source, window: Window | None = None) -> Iterator[ImageItem | Skipped]:
-    """Go through images, and through the files that do not begin as an image does.
+    """Iterate over images, and over the files without the header of an image.
 
-    Of a folder no more than the names of one directory, and of those above it, are in memory; of tars, no more than the
-    names and places of those in a few.
+    Only the entries of one directory and of its parents, and the indexes of a few tars, are in memory.
 
     Parameters
     ----------
     name
-        For people.
+        Name for messages.
     source
-        As of `image_set`.
+        As in `image_set`.
     window
-        The values of deep files that are black and white; see `sacv.Window`.
+        The values of files deeper than 8 bits that become black and white; see `sacv.Window`.
 
     Raises
     ------
     ImageSetError
-        If a path does not exist, a folder is empty or cannot be read, or something is no source of images.
+        If a path does not exist, a folder is empty or cannot be read, or `source` has an unknown type.
     """
     return items_of(source, name, decode=False, window=window)
 
 
 def count_images(source: Source) -> int:
-    """Count what `stream_images` goes through, without reading an image."""
+    """Count the items of `stream_images`, without reading an image."""
     if is_stored(source):
         return count_stored(source)
     if isinstance(source, ImageSet):

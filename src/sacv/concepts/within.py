@@ -1,7 +1,6 @@
-"""`Within`: the part of each picture that counts, given by a mask for each; what lies outside counts for nothing.
+"""`Within`: a mask for each image of the part that is used; everything outside is ignored.
 
-Here it is settled which mask belongs to which picture. What a mask is stands in `masks`; how one is drawn from a COCO
-file, in `coco`.
+This module matches masks with images. For masks see `masks`; for COCO files, `coco`.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import numpy as np
 from sacv.concepts.coco import coco_masks, file_name, split_category
 from sacv.concepts.item import ImageItem
 from sacv.concepts.masks import Mask, MaskItem, mask_from_array, mask_from_file
-from sacv.concepts.sources.paths import own_path
+from sacv.concepts.sources.paths import image_path
 from sacv.engine.prefetch import ahead
 from sacv.errors import ImageSetError
 
@@ -25,59 +24,59 @@ READERS = 8
 """Threads that read masks."""
 
 NAMED = 10
-"""Pictures that an error names."""
+"""Most images that an error names."""
 
 _Make: TypeAlias = Callable[[], MaskItem]
 _Find: TypeAlias = Callable[[str], tuple[str, _Make] | None]
-"""From a picture's name to a mask, by what tells masks apart; none where there is none."""
+"""Function from an image's name to its mask, with a label that identifies the mask; None if it has no mask."""
 
 
 @dataclass(frozen=True, eq=False)
 class Within:
-    """What of each picture counts, such as a lesion without the skin around it, or what a vignette leaves.
+    """The part of each image that is used, such as a lesion without the skin around it, or the area inside a vignette.
 
     Parameters
     ----------
     masks
         Any of these:
 
-        - A folder, searched to its depths, with one mask file for each picture, of the same file name without its
-          ending (`cat.jpg`, `cat.png`); of several that whose folders are called as the picture's. What a mask file
-          is, and what is inside, is as for `Region`. Masks of other pictures are ignored.
-        - One mask file, or one bool array `(height, width)`: the same for all pictures.
-        - A COCO file, `file.json` or `file.json:CATEGORY`: inside is what the annotations of a picture cover.
-        - A mapping from pictures to bool arrays or mask files. A key is a picture's name, or its file name, with its
-          ending or without.
+        - A folder, searched recursively, with one mask file for each image, of the same file name without its
+          extension (`cat.jpg`, `cat.png`); among several, the one whose parent folders have the same names as the
+          image's. Mask files are read as for `Region`. Masks of other images are ignored.
+        - One mask file, or one bool array `(height, width)`, used for all images.
+        - A COCO file, `file.json` or `file.json:CATEGORY`: the union of the annotations of an image.
+        - A mapping from images to bool arrays or mask files. A key is an image's name, or its file name, with its
+          extension or without.
 
-        Masks have the size of the upright picture, or of the tensor, and something inside.
+        Masks must have the size of the upright image, or of the tensor, and at least one pixel inside.
     """
 
     masks: str | Path | Mask | Mapping[str, Mask | str | Path]
 
     @classmethod
     def taken(cls, given: WithinSource) -> Within:
-        """Give what the user gives as this."""
+        """Return `given` as a `Within`."""
         return given if isinstance(given, Within) else cls(given)
 
     def mask(self, item: ImageItem) -> MaskItem:
-        """Give the mask of a picture; errors are those of `of`."""
+        """Return the mask of an image; raises as `of`."""
         return self.of([item])[0]
 
     def of(self, items: Sequence[ImageItem]) -> tuple[MaskItem, ...]:
-        """Give the mask of each picture.
+        """Return the mask of each image.
 
         Raises
         ------
         ImageSetError
-            If a picture has no mask, several, or that of another picture too, if a mask is empty, or if masks are of a
-            form not known.
+            If an image has no mask or several, if two images share a mask, if a mask is empty, or if the masks have an
+            unknown format.
         UnreadableImageError
             If a mask cannot be read.
         """
         matches = [self._find(item.name) for item in items]
         bare = [item.name for item, match in zip(items, matches, strict=True) if match is None]
         if bare:
-            raise ImageSetError(f"within: pictures without a mask: {_listed(bare)}. {self._rule}")
+            raise ImageSetError(f"within: images without a mask: {_listed(bare)}. {self._rule}")
         makers = {match[0]: match[1] for match in matches if match is not None}
         made = dict(zip(makers, ahead(_call, makers.values(), READERS), strict=True))
         labels = [match[0] for match in matches if match is not None]
@@ -85,15 +84,16 @@ class Within:
         empty = [f"{mask.name} of {item.name}" for item, mask in zip(items, found, strict=True) if mask.empty]
         if empty:
             raise ImageSetError(
-                f"within: masks with nothing inside: {_listed(empty)}; nothing of such a picture would count: mark "
-                "what counts, or leave the picture out"
+                f"within: masks without a pixel inside: {_listed(empty)}; mask the part of the image to use, or leave "
+                "the image out"
             )
-        if not self._one_for_all:
-            _require_own(items, labels, found)
+        if not self._shared:
+            _require_one_image(items, labels, found)
         return found
 
     @property
-    def _one_for_all(self) -> bool:
+    def _shared(self) -> bool:
+        """Whether one mask is used for all images."""
         if isinstance(self.masks, np.ndarray):
             return True
         return isinstance(self.masks, str | Path) and self._file.is_file() and not _is_coco(self._file)
@@ -108,21 +108,21 @@ class Within:
         if isinstance(self.masks, str | Path) and _is_coco(self._file):
             return f"Give each an entry in 'images' of {self._file} with its file_name, or leave it out"
         if isinstance(self.masks, Mapping):
-            return "A key is a picture's name, or its file name: add them, or leave the pictures out"
-        return "A mask has the file name of its picture without the ending (cat.jpg, cat.png): add it, or leave it out"
+            return "A key is an image's name, or its file name: add keys, or leave the images out"
+        return "A mask needs the file name of its image without extension (cat.jpg, cat.png): add it, or drop the image"
 
     @cached_property
     def _find(self) -> _Find:
-        """Prepare to find masks, reading the list of them once."""
+        """Function that finds the mask of an image; the list of masks is read once."""
         if isinstance(self.masks, Mapping):
             return _by_key(self.masks)
         if isinstance(self.masks, np.ndarray):
-            whole = mask_from_array("the mask of all pictures", self.masks)
+            whole = mask_from_array("the mask of all images", self.masks)
             return lambda name: ("all", lambda: whole)
         if not isinstance(self.masks, str | Path):
             raise ImageSetError(
-                f"within: cannot take masks from {type(self.masks).__name__}; give a folder, a mask file, a COCO file, "
-                "a bool array for all pictures, or a mapping from names of pictures to bool arrays or mask files"
+                f"within: cannot read masks from {type(self.masks).__name__}; give a folder, a mask file, a COCO file, "
+                "a bool array for all images, or a mapping from names of images to bool arrays or mask files"
             )
         path, category = split_category(self.masks)
         if path.is_dir():
@@ -135,7 +135,7 @@ class Within:
 
 
 WithinSource: TypeAlias = Within | str | Path | Mask | Mapping[str, Mask | str | Path]
-"""What is taken for `within`: a `Within`, or what one is made from."""
+"""The legal values of `within`: a `Within`, or its argument."""
 
 
 def _call(make: _Make) -> MaskItem:
@@ -150,15 +150,15 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
-def _require_own(items: Sequence[ImageItem], labels: Sequence[str], masks: Sequence[MaskItem]) -> None:
-    """Refuse one mask for two pictures of different content."""
+def _require_one_image(items: Sequence[ImageItem], labels: Sequence[str], masks: Sequence[MaskItem]) -> None:
+    """Check that no mask belongs to two images of different content."""
     first: dict[str, ImageItem] = {}
     for item, label, mask in zip(items, labels, masks, strict=True):
         other = first.setdefault(label, item)
         if other.name != item.name and other.digest != item.digest:
             raise ImageSetError(
-                f"within: the pictures {other.name} and {item.name} have the same file name, and {mask.name} would be "
-                "the mask of both; put their masks in folders that are called as theirs, or rename one"
+                f"within: the images {other.name} and {item.name} have the same file name, and {mask.name} would be "
+                "the mask of both; put their masks in folders with the names of the images' folders, or rename one"
             )
 
 
@@ -170,20 +170,20 @@ def _by_file(folder: Path) -> _Find:
         raise ImageSetError(f"within: the folder of masks {folder} is empty")
 
     def find(name: str) -> tuple[str, _Make] | None:
-        picture = Path(own_path(name))
-        files = by_stem.get(picture.stem, [])
-        alike = [_shared_folders(file.relative_to(folder), picture) for file in files]
-        best = [file for file, depth in zip(files, alike, strict=True) if depth == max(alike)]
+        image = Path(image_path(name))
+        files = by_stem.get(image.stem, [])
+        depths = [_shared_folders(file.relative_to(folder), image) for file in files]
+        best = [file for file, depth in zip(files, depths, strict=True) if depth == max(depths)]
         if len(best) > 1:
             raise ImageSetError(
-                f"within: {best[0]} and {best[1]} may both be the mask of {name}; put them in folders that are called "
-                "as the pictures', or remove one"
+                f"within: {best[0]} and {best[1]} may both be the mask of {name}; put them in folders with the names "
+                "of the images' folders, or remove one"
             )
         for file in best:
-            if file.resolve() == picture.resolve():
+            if file.resolve() == image.resolve():
                 raise ImageSetError(
-                    f"within: {file} would be taken both as picture and as its own mask; put the masks in a folder of "
-                    "their own, beside the folder of the pictures and not in it"
+                    f"within: {file} would be both image and mask; put the masks in a separate folder that is not "
+                    "inside the folder of the images"
                 )
             return str(file), partial(mask_from_file, file)
         return None
@@ -192,7 +192,7 @@ def _by_file(folder: Path) -> _Find:
 
 
 def _shared_folders(one: Path, other: Path) -> int:
-    """Count the folders next above two files that are called alike."""
+    """Return the number of closest parent folders with equal names."""
     count = 0
     for here, there in zip(one.parts[-2::-1], other.parts[-2::-1], strict=False):
         if here != there:
@@ -210,8 +210,8 @@ def _by_entry(path: Path, category: str | None) -> _Find:
         label = file_name(name)
         if label in twice:
             raise ImageSetError(
-                f"within: {twice[label]} and {by_name[label].name} have the same file name, so that it is not clear "
-                f"which is for {name}; rename or remove one"
+                f"within: {twice[label]} and {by_name[label].name} have the same file name, and both could belong to "
+                f"{name}; rename or remove one"
             )
         return (label, by_name[label].make) if label in by_name else None
 

@@ -44,7 +44,7 @@ class LocalEngine:
         store: ShardStore | None = None,
         progress: Progress | None = None,
     ) -> Generator[Part, None, None]:
-        """Give the part of each shard, in their order; see `Engine`."""
+        """Return the part of each shard, in their order; see `Engine`."""
 
         def steps() -> Iterator[tuple[Planned[Piece], tuple[Piece, ...]]]:
             for entry in planned(reducer, shards, store):
@@ -54,7 +54,7 @@ class LocalEngine:
             entry, pieces = step
             return entry, [reducer.load(piece) for piece in pieces]
 
-        def told(pieces: int) -> None:
+        def advance(pieces: int) -> None:
             if progress is not None:
                 progress(pieces)
 
@@ -63,7 +63,7 @@ class LocalEngine:
             for entry, its in groupby(loaded, itemgetter(0)):
                 found = entry.read()
                 if found is not None:
-                    told(len(entry.shard.pieces))
+                    advance(len(entry.shard.pieces))
                     yield reducer.unpack(found, entry.shard)
                     continue
                 part = reducer.empty()
@@ -73,7 +73,7 @@ class LocalEngine:
                 )
                 for one in pieces:
                     part = reducer.add(part, one)
-                    told(1)
+                    advance(1)
                 if store is not None:
                     entry.write(reducer.pack(part))
                 yield part

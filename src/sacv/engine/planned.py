@@ -39,7 +39,7 @@ class Planned(Generic[Piece]):
         return self.make_key(self.shard)
 
     def read(self) -> dict[str, Array] | None:
-        """Give the finished part; none where it was not there, or has gone since."""
+        """Return the finished part; none where it was not there, or has gone since."""
         return self.store.read(self.key) if self.store is not None and self.there else None
 
     def write(self, arrays: Mapping[str, Array]) -> None:
@@ -51,7 +51,7 @@ class Planned(Generic[Piece]):
 def planned(
     reducer: Reducer[Piece, Loaded, Part], shards: Iterable[Shard[Piece]], store: ShardStore | None
 ) -> Iterator[Planned[Piece]]:
-    """Go through the shards, none of which is taken before it is asked for.
+    """Go through the shards, none of which is taken before it is requested.
 
     Where nothing is finished keys are made after the work, so that images whose hash is made as they are loaded are
     read once.

@@ -15,7 +15,7 @@ Found = TypeVar("Found")
 
 
 def ahead(function: Callable[[Given], Found], given: Iterable[Given], threads: int) -> Generator[Found, None, None]:
-    """Give `function` of each of `given`, in their order; as many as there are threads are done ahead.
+    """Return `function` of each of `given`, in their order; as many as there are threads are done ahead.
 
     An error is raised where its result would stand.
     """

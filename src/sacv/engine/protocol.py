@@ -41,7 +41,7 @@ class Reducer(Protocol[Piece, Loaded, Part]):
         ...
 
     def key(self, shard: Shard[Piece]) -> str:
-        """Give a SHA-256, in hexadecimal, of all that the part of a shard depends on."""
+        """Return a SHA-256, in hexadecimal, of all that the part of a shard depends on."""
         ...
 
     def load(self, piece: Piece) -> Loaded:
@@ -49,19 +49,19 @@ class Reducer(Protocol[Piece, Loaded, Part]):
         ...
 
     def empty(self) -> Part:
-        """Give the part of no pieces."""
+        """Return the part of no pieces."""
         ...
 
     def add(self, part: Part, loaded: Loaded) -> Part:
-        """Give the part with one more piece; the part given may be reused."""
+        """Return the part with one more piece; the part given may be reused."""
         ...
 
     def merge(self, left: Part, right: Part) -> Part:
-        """Give the part of the pieces of both, which may be reused."""
+        """Return the part of the pieces of both, which may be reused."""
         ...
 
     def pack(self, part: Part) -> Mapping[str, Array]:
-        """Give a part as named arrays."""
+        """Return a part as named arrays."""
         ...
 
     def unpack(self, arrays: Mapping[str, Array], shard: Shard[Piece]) -> Part:
@@ -79,7 +79,7 @@ class Engine(Protocol):
         store: ShardStore | None = None,
         progress: Progress | None = None,
     ) -> Generator[Part, None, None]:
-        """Give the part of each shard, in the order of the shards; it is closed where not all are taken.
+        """Return the part of each shard, in the order of the shards; it is closed where not all are taken.
 
         Parameters
         ----------

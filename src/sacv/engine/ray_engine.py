@@ -65,7 +65,7 @@ class RayEngine:
         store: ShardStore | None = None,
         progress: Progress | None = None,
     ) -> Generator[Part, None, None]:
-        """Give the part of each shard, in their order; see `Engine`.
+        """Return the part of each shard, in their order; see `Engine`.
 
         Raises
         ------
@@ -92,7 +92,7 @@ class RayEngine:
             spread.close()
 
     def _team(self, ray: Any, reducer: Reducer[Any, Any, Any]) -> Team:
-        """Give workers that hold the reducer; none is started yet."""
+        """Return workers that hold the reducer; none is started yet."""
         self._connect(ray)
         threads = torch.get_num_threads()
         count = self.workers or max(int(ray.cluster_resources().get("CPU", 1)) // threads, 1)
@@ -129,7 +129,7 @@ class Worker:
         """Answer, which a worker that has not started cannot."""
 
     def part(self, shard: Shard[Any]) -> dict[str, Array]:
-        """Give the part of a shard, packed."""
+        """Return the part of a shard, packed."""
         return packed_part(self.reducer, shard)
 
 
@@ -178,7 +178,7 @@ def _inside(value: object) -> Iterator[object]:
 
 
 def _everywhere(module: ModuleType) -> bool:
-    """Tell whether a module can be imported wherever sacv is installed too."""
+    """Return whether a module can be imported wherever sacv is installed too."""
     file = getattr(module, "__file__", None)
     if file is None or module.__name__.partition(".")[0] in (*sys.stdlib_module_names, __name__.partition(".")[0]):
         return True

@@ -55,7 +55,7 @@ class Team:
             self._starting[worker.ready.remote()] = worker
 
     def take(self, waiting: deque[Planned[Any]]) -> None:
-        """Give shards to workers that have fewer than `AHEAD`, those with the fewest first."""
+        """Send shards to workers that have fewer than `AHEAD`, those with the fewest first."""
         load = {worker: 0 for worker in self._ready}
         for _, worker in self._under_way.values():
             load[worker] += 1
@@ -164,7 +164,7 @@ class Spread:
             self._look_ahead()
 
     def _look_ahead(self) -> None:
-        """Take shards; what is finished and not asked for counts, so that one slow shard does not fill the memory."""
+        """Take shards; what is finished and not requested counts, so that one slow shard does not fill the memory."""
         while len(self._next) < (AHEAD if self._team is None else AHEAD * self._team.size):
             entry = next(self._entries, None)
             if entry is None:

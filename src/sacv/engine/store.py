@@ -45,7 +45,7 @@ class ShardStore:
         return sum(file.suffix == SUFFIX for file in self.folder.iterdir()) if self.folder.is_dir() else 0
 
     def read(self, key: str) -> dict[str, Array] | None:
-        """Give the arrays of a part; None where there is none, or a damaged one."""
+        """Return the arrays of a part; None where there is none, or a damaged one."""
         try:
             content = (self.folder / f"{key}{SUFFIX}").read_bytes()
             labels = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]

@@ -21,7 +21,7 @@ Result: TypeAlias = ConceptBank | Explanation
 
 
 def to_arrays(result: Result) -> dict[str, Array]:
-    """Give the CAVs of a bank, or the maps of an explanation, as arrays by name; see `sacv.exchange.arrays`.
+    """Return the CAVs of a bank, or the maps of an explanation, as arrays by name; see `sacv.exchange.arrays`.
 
     Arrays of maps lie on disk until they are used.
     """

@@ -36,7 +36,7 @@ class SavedCAV(Protocol):
 
 
 def captum_images(concepts: Sequence[Concept]) -> dict[str, list[torch.Tensor]]:
-    """Give the images of captum's concepts, by name, as `sacv.fit` takes them.
+    """Return the images of captum's concepts, by name, as `sacv.fit` takes them.
 
     All batches are read, and stay in memory.
 
@@ -143,7 +143,7 @@ def _read(file: str | Path) -> dict[str, Any]:
 
 
 def _numpy_names() -> list[Any]:
-    """Give what the pickle of a numpy array may name."""
+    """Return what the pickle of a numpy array may name."""
     if not hasattr(torch.serialization, "safe_globals"):
         raise MissingExtraError(
             f"reading CAVs of captum without running them takes PyTorch 2.5 or newer, and this is {torch.__version__}; "

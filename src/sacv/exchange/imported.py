@@ -7,7 +7,7 @@ location p, `W(p)`, and their sensitivity of a logit z is a sum over locations::
 
 whose terms are a contribution map. Such a CAV comes with an accuracy at most: no images, no held-out figures of its
 locations, no random runs and no null. So it stands in no `ConceptBank`, whose CAVs have all of these, and nothing here
-marks what beats chance. To judge the concept, fit it with sacv from the same images.
+marks what is significant. To judge the concept, fit it with sacv from the same images.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class ImportedCAV:
         return float(self._mean @ self._mean) * self._locations
 
     def cosine(self, cav: CAV) -> float:
-        """Give the cosine of W with a CAV of sacv, tiled over the grid, at the same layer.
+        """Return the cosine of W with a CAV of sacv, tiled over the grid, at the same layer.
 
         Raises
         ------
@@ -138,7 +138,7 @@ class ImportedCAV:
         return found
 
     def maps(self, model: VisionModel, images: Source, target: Given, *, batch_size: int | None = None) -> ImportedMaps:
-        """Give maps of images for this CAV.
+        """Return maps of images for this CAV.
 
         Parameters
         ----------
@@ -225,7 +225,7 @@ class Classifier:
 def as_the_layer_gives(
     classifier: Classifier, model: VisionModel, layer: str, inputs: torch.Tensor | None
 ) -> list[ImportedCAV]:
-    """Give the CAVs of a classifier whose features lie as the layer's output does, flattened.
+    """Return the CAVs of a classifier whose features lie as the layer's output does, flattened.
 
     Raises
     ------
@@ -245,7 +245,7 @@ def as_the_layer_gives(
 def channels_last(
     classifier: Classifier, model: VisionModel, layer: str, inputs: torch.Tensor | None
 ) -> list[ImportedCAV]:
-    """Give the CAVs of a classifier whose features are locations, row by row, with the channels of each together.
+    """Return the CAVs of a classifier whose features are locations, row by row, with the channels of each together.
 
     Raises
     ------

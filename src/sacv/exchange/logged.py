@@ -1,4 +1,4 @@
-"""What is logged of a result, whichever tool it is logged with: figures by name, pictures, and a table."""
+"""What is logged of a result, whichever tool it is logged with: figures by name, images, and a table."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _EXPLANATION = ("relevant", "sacv_score", "contribution_sum")
 
 
 def table_of(result: Logged) -> tuple[str, pd.DataFrame]:
-    """Give the table of a result by name: a bank's `quality`, an explanation's `scores`, a class's `class_scores`."""
+    """Return the table of a result by name: a bank's `quality`, an explanation's `scores`, a class's `class_scores`."""
     if isinstance(result, ConceptBank):
         return "quality", result.quality()
     return ("scores", result.scores()) if isinstance(result, Explanation) else ("class_scores", result.table)
 
 
 def figures_of(result: Logged) -> dict[str, float]:
-    """Give numbers by name, without those that are missing.
+    """Return numbers by name, without those that are missing.
 
     Of a bank `auroc`, `image_auroc` and `accuracy`, of an explanation the means over its images of `relevant`,
     `sacv_score` and `contribution_sum`, each followed by `/LAYER/CONCEPT`. Of the scores of a class
@@ -56,13 +56,13 @@ def figures_of(result: Logged) -> dict[str, float]:
 
 
 def pictures_of(result: Logged, images: int) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """Give the maps of the first images that an explanation lists, `(height, width, 3)`, by name; of others none.
+    """Return the maps of the first images that an explanation lists, `(height, width, 3)`, by name; of others none.
 
-    A picture has a row for each layer and a column for each concept, as `Explanation.figure` draws it.
+    An image has a row for each layer and a column for each concept, as `Explanation.figure` draws it.
     """
     if not isinstance(result, Explanation):
         return
-    for number in result.shown[:images]:
+    for number in result.listed[:images]:
         for kind in ("relevance", "contribution"):
             yield (
                 f"{kind}/{number} {Path(result.images[number].path).name}",

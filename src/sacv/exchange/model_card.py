@@ -57,7 +57,7 @@ def _head(bank: ConceptBank) -> Iterator[str]:
 
 
 def _base_model(bank: ConceptBank) -> str | None:
-    """Give the model on the Hub that the bank was made with, if it is named as one with its own weights."""
+    """Return the model on the Hub that the bank was made with, if it is named as one with its own weights."""
     zoo, _, name = (_public_spec(bank) or "").partition(":")
     if zoo not in ("hf", "timm") or "@" in name:
         return None
@@ -65,7 +65,7 @@ def _base_model(bank: ConceptBank) -> str | None:
 
 
 def _public_spec(bank: ConceptBank) -> str | None:
-    """Give the name that the model is loaded by, if it says nothing of files on the author's machine."""
+    """Return the name that the model is loaded by, if it says nothing of files on the author's machine."""
     spec = bank.model["spec"]
     if spec is None or runs_code(spec):
         return None

@@ -58,7 +58,7 @@ _PLAIN: dict[str, Any] = {
 
 
 def _allowed(module: str, name: str) -> Callable[..., Any] | None:
-    """Give what a name stands for; none where it is refused."""
+    """Return what a name stands for; none where it is refused."""
     if module.partition(".")[0] == "numpy":
         return _ARRAYS.get(name)
     if module in ("builtins", "__builtin__"):

@@ -18,7 +18,7 @@ class Writer(Protocol):
         """Log a number."""
 
     def add_image(self, tag: str, img_tensor: Any, global_step: int | None = None, *, dataformats: str = ...) -> Any:
-        """Log a picture."""
+        """Log an image."""
 
 
 def log_tensorboard(writer: Writer, result: Logged, step: int = 0, *, name: str = "sacv", images: int = IMAGES) -> None:

@@ -1,7 +1,7 @@
 """Search any number of images for the concepts of a bank."""
 
-from sacv.index.found import Found
 from sacv.index.queries import Like
 from sacv.index.search import search
+from sacv.index.search_result import SearchResult
 
-__all__ = ["Found", "Like", "search"]
+__all__ = ["Like", "SearchResult", "search"]

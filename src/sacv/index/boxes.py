@@ -13,21 +13,21 @@ from sacv.model import Box, ReceptiveFields
 
 
 def cell_box(location: Sequence[int], grid: Sequence[int], region: Box) -> Box:
-    """Give the cell of a location; of a volume within its slice, of a signal over the whole height."""
+    """Return the cell of a location; of a volume within its slice, of a signal over the whole height."""
     column, columns = location[-1], grid[-1]
     row, rows = (location[-2], grid[-2]) if len(grid) > 1 else (0, 1)
     return _within(region, (column / columns, row / rows, (column + 1) / columns, (row + 1) / rows))
 
 
 def field_box(location: Sequence[int], fields: ReceptiveFields, input_shape: Sequence[int], region: Box) -> Box:
-    """Give the receptive field of a location, clipped to the part that the network sees."""
+    """Return the receptive field of a location, clipped to the part that the network sees."""
     left, right = fields.columns[location[-1]] / input_shape[-1]
     top, bottom = fields.rows[location[-2]] / input_shape[-2] if len(location) > 1 else (0.0, 1.0)
     return _within(region, (float(left), float(top), float(right), float(bottom)))
 
 
 def _within(region: Box, shares: Box) -> Box:
-    """Give a box in pixels from its shares of the region."""
+    """Return a box in pixels from its shares of the region."""
     left, top, right, bottom = region
     across, down = right - left, bottom - top
     return (left + shares[0] * across, top + shares[1] * down, left + shares[2] * across, top + shares[3] * down)

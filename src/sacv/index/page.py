@@ -11,13 +11,13 @@ from PIL import Image
 from sacv.errors import UnreadableImageError
 from sacv.index.boxes import cell_box
 from sacv.index.top import Match, Place, Top
-from sacv.maps.picture import picture_seen
+from sacv.maps.seen_image import image_seen
 from sacv.model import Box, VisionModel
 from sacv.report import Patch, PatchList, render_patches
-from sacv.report.provenance import Provenance, model_told, solver_told, versions, versions_told
+from sacv.report.provenance import Provenance, model_text, solver_text, versions, versions_text
 
 if TYPE_CHECKING:
-    from sacv.index.found import Found
+    from sacv.index.search_result import SearchResult
 
 PATCHES = 12
 """Patches of a list."""
@@ -42,8 +42,8 @@ class _List:
     top: Top
 
 
-def draw(found: Found, command: str | None = None) -> str:
-    """Give the page of what a search has found, with everything inline."""
+def draw(found: SearchResult, command: str | None = None) -> str:
+    """Return the page of what a search has found, with everything inline."""
     first, *others = found.ranked
     alike = [_List(f"Like {query.name}, at {query.layer}", "cosine", (), top) for query, top in found.alike.items()]
     shown = [*(_concept(found, first, concept) for concept in found.bank.concepts), *alike]
@@ -51,7 +51,7 @@ def draw(found: Found, command: str | None = None) -> str:
     drawn, missing = _within_bounds([*shown, *(one for lists in folded.values() for one in lists)])
     patches, lost = _patches(found.model, drawn)
     return render_patches(
-        title=f"{', '.join(found.bank.concepts)}: the best places among {_many(found.count, 'image')}",
+        title=f"{', '.join(found.bank.concepts)}: the best locations among {_many(found.count, 'image')}",
         provenance=_provenance(found, command),
         warnings=[*found.notes, *lost, *_missing(missing)],
         first=[_list(one, patches) for one in shown if one in drawn],
@@ -63,14 +63,14 @@ def draw(found: Found, command: str | None = None) -> str:
     )
 
 
-def _concept(found: Found, layer: str, concept: str) -> _List:
+def _concept(found: SearchResult, layer: str, concept: str) -> _List:
     quality = found.bank.cav(layer, concept).quality
-    told = f"Held-out AUROC of its locations {quality.auroc:.3f}."
-    return _List(f"{concept}, at {layer}", "relevance", (told,), found.best[layer, concept])
+    remark = f"Held-out AUROC of its locations {quality.auroc:.3f}."
+    return _List(f"{concept}, at {layer}", "relevance", (remark,), found.best[layer, concept])
 
 
 def _within_bounds(lists: Sequence[_List]) -> tuple[list[_List], list[_List]]:
-    """Give the lists for whose patches there is room, and the others."""
+    """Return the lists for whose patches there is room, and the others."""
     room = MOST // PATCHES
     return list(lists[:room]), list(lists[room:])
 
@@ -98,12 +98,12 @@ def _patches(model: VisionModel, lists: Sequence[_List]) -> tuple[dict[tuple[_Li
         for one, number, match in parts:
             best = match.places[0]
             depth = (best.location[-3] + 0.5) / match.grid[-3] if len(match.grid) > 2 else 0.5
-            found[one, number] = _patch(*picture_seen(model, image, depth), match, best)
+            found[one, number] = _patch(*image_seen(model, image, depth), match, best)
     return found, lost
 
 
 def _patch(picture: Image.Image, region: Box, match: Match, place: Place) -> Patch:
-    """Cut a square around a place, within the part of the picture that the network sees."""
+    """Cut a square around a location, within the part of the image that the network sees."""
     left, top, right, bottom = cell_box(place.location, match.grid, region)
     side = max(right - left, bottom - top) * CONTEXT
     x0, x1 = _stretch((left + right) / 2, side, max(region[0], 0), min(region[2], picture.width))
@@ -120,7 +120,7 @@ def _patch(picture: Image.Image, region: Box, match: Match, place: Place) -> Pat
 
 
 def _stretch(middle: float, length: float, least: float, most: float) -> tuple[int, int]:
-    """Give a stretch of pixels around a middle, moved to lie within bounds, or all between these if it is longer."""
+    """Return a stretch of pixels around a middle, moved to lie within bounds, or all between these if it is longer."""
     start = max(min(middle - length / 2, most - length), least)
     first = int(start)
     return first, max(round(min(start + length, most)), first + 1)
@@ -135,19 +135,19 @@ def _many(count: int, what: str) -> str:
     return f"{count} {what}{'s' * (count != 1)}"
 
 
-def _provenance(found: Found, command: str | None) -> Provenance:
+def _provenance(found: SearchResult, command: str | None) -> Provenance:
     bank = found.bank
     return Provenance(
         {
-            "model": model_told(bank.model),
+            "model": model_text(bank.model),
             "fingerprint": str(bank.model["fingerprint"]),
             "bank": bank.fingerprint,
-            "solver": solver_told(bank.solver),
+            "solver": solver_text(bank.solver),
             "layer shown first": f"{found.ranked[0]} (first for place)",
             "lists": f"the best {_many(found.settings['top'], 'image')} of each layer and concept",
             "images": str(found.count),
             "seed": f"bank {bank.seed}",
-            "versions": versions_told(versions()),
+            "versions": versions_text(versions()),
             **({} if command is None else {"command": command}),
         },
         [entry.reason for entry in found.skipped],

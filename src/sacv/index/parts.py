@@ -32,7 +32,7 @@ _SCHEMA = pa.schema(
 
 
 def match_table(tops: Sequence[Top]) -> pa.Table:
-    """Give lists as a table with a row for each place, in their order; images by their number."""
+    """Return lists as a table with a row for each location, in their order; images by their number."""
     rows = [
         {
             "list": number,
@@ -54,7 +54,7 @@ def match_table(tops: Sequence[Top]) -> pa.Table:
 
 
 def matches_of(table: pa.Table, items: Mapping[int, ImageItem], lists: int) -> list[tuple[Match, ...]]:
-    """Undo `match_table`, with the images by their number."""
+    """Invert `match_table`, with the images by their number."""
     found: list[list[Match]] = [[] for _ in range(lists)]
     for (number, image), rows in groupby(table.to_pylist(), lambda row: (row["list"], row["number"])):
         its = list(rows)
@@ -66,12 +66,12 @@ def matches_of(table: pa.Table, items: Mapping[int, ImageItem], lists: int) -> l
 
 
 def table_bytes(table: pa.Table) -> Array:
-    """Give a table as Parquet in an array of bytes."""
+    """Return a table as Parquet in an array of bytes."""
     file = io.BytesIO()
     pq.write_table(table, file)
     return np.frombuffer(file.getvalue(), dtype=np.uint8)
 
 
 def read_table(content: Array) -> pa.Table:
-    """Undo `table_bytes`."""
+    """Invert `table_bytes`."""
     return pq.read_table(pa.BufferReader(content.tobytes()))

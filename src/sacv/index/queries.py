@@ -1,6 +1,6 @@
-r"""Places of pictures that others are compared with, by the cosine of their activations.
+r"""Places of images that others are compared with, by the cosine of their activations.
 
-cos(p) = a(p) . a(q) / (\|a(p)\| \|a(q)\|)        a as the bank reads it, q the place asked for
+cos(p) = a(p) . a(q) / (\|a(p)\| \|a(q)\|)        a after the bank's preprocessing, q the query location
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from sacv.model import VisionModel
 
 @dataclass(frozen=True, eq=False)
 class Like:
-    """A place of a picture whose like is searched.
+    """A place of an image whose like is searched.
 
     Parameters
     ----------
     image
-        One image: a file, a picture, a uint8 array or a float tensor.
+        One image: a file, an image, a uint8 array or a float tensor.
     at
-        x and y in the picture's own pixels, from its upper left corner; the middle of what the network sees by default.
+        x and y in the image's own pixels, from its upper left corner; the middle of what the network sees by default.
     """
 
     image: Source
@@ -48,7 +48,7 @@ class Query:
     layer
         Where activations are compared.
     location
-        Where the place lies on the layer's grid.
+        Where the location lies on the layer's grid.
     direction
         Its activation, float64 `(channels,)`, at unit length.
     """
@@ -59,20 +59,20 @@ class Query:
     direction: NDArray[np.float64]
 
     def cosine(self, read: torch.Tensor) -> NDArray[np.float32]:
-        """Give the cosine `(n, *grid)` with activations `(n, *grid, channels)`; 0 where these are zero."""
+        """Return the cosine `(n, *grid)` with activations `(n, *grid, channels)`; 0 where these are zero."""
         found: NDArray[np.float32] = along(unit_length(read.double()), [self.direction])[:, 0].cpu().numpy()
         return found
 
 
 def make_query(model: VisionModel, bank: ConceptBank, like: Like, layer: str) -> Query:
-    """Read the activation of a place.
+    """Read the activation of a location.
 
     Raises
     ------
     ImageSetError
         If not exactly one image is given.
     OptionError
-        If the place does not lie in what the network sees of the picture, or its activation is zero.
+        If the location does not lie in what the network sees of the image, or its activation is zero.
     """
     items = image_set("the picture to search the like of", like.image).items
     if len(items) > 1:
@@ -89,7 +89,7 @@ def make_query(model: VisionModel, bank: ConceptBank, like: Like, layer: str) ->
     length = np.linalg.norm(vector)
     if length == 0:
         raise OptionError(
-            f"the activation of layer {layer!r} is zero at that place of {items[0].name}, so that nothing resembles "
+            f"the activation of layer {layer!r} is zero at that location of {items[0].name}, so that nothing resembles "
             "it; name another place or another layer"
         )
     name = items[0].name if like.at is None else f"{items[0].name}:{like.at[0]:g},{like.at[1]:g}"
@@ -103,17 +103,17 @@ def _location(
     region: tuple[float, float, float, float] | None,
     name: str,
 ) -> tuple[int, ...]:
-    """Give the row and the column, or of a signal the column, whose cell holds a point."""
+    """Return the row and the column, or of a signal the column, whose cell holds a point."""
     if region is None:
         raise OptionError(
             f"the transform does not tell which part of {name} the network sees, so that {at[0]:g},{at[1]:g} cannot be "
-            "found on the layer's grid; leave the place out for the middle, or give a transform with region(size)"
+            "found on the layer's grid; leave the location out for the middle, or give a transform with region(size)"
         )
     left, top, right, bottom = region
     seen = (max(left, 0), max(top, 0), min(right, size[0]), min(bottom, size[1]))
     if not (seen[0] <= at[0] < seen[2] and seen[1] <= at[1] < seen[3]):
         raise OptionError(
-            f"the place {at[0]:g},{at[1]:g} lies outside of what the network sees of {name}; x goes from "
+            f"the point {at[0]:g},{at[1]:g} lies outside of what the network sees of {name}; x goes from "
             f"{seen[0]:g} to below {seen[2]:g}, y from {seen[1]:g} to below {seen[3]:g}"
         )
     column = min(int((at[0] - left) / (right - left) * grid[-1]), grid[-1] - 1)

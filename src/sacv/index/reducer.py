@@ -106,7 +106,7 @@ class State:
         return sum(rows.num_rows for rows in self.rows.values())
 
     def take_rows(self) -> list[pa.RecordBatch]:
-        """Give the rows in the order of the images, and forget them."""
+        """Return the rows in the order of the images, and forget them."""
         found = [rows for _, rows in sorted(self.rows.items())]
         self.rows = {}
         return found
@@ -121,11 +121,11 @@ class Search:
     model, bank
         What is searched with.
     queries
-        Places whose like is searched.
+        Locations whose like is searched.
     top
         Images in each list.
     per_image
-        Places of an image.
+        Locations of an image.
     skip_unreadable
         Whether files that cannot be read are left out rather than an error.
     """
@@ -151,7 +151,7 @@ class Search:
         return json.dumps(["search", PART_VERSION, self.model.identity(), self.bank.fingerprint, queries, lengths])
 
     def key(self, shard: Shard[Batch]) -> str:
-        """Give a SHA-256 of the network, the bank, what is searched, and the shard's images with their names."""
+        """Return a SHA-256 of the network, the bank, what is searched, and the shard's images with their names."""
         digest = hashlib.sha256(self._basis.encode())
         for batch in shard.pieces:
             images = [(item.name, self._content(item)) for item in batch.items]
@@ -167,7 +167,7 @@ class Search:
             return None
 
     def empty(self) -> State:
-        """Give the state of no images."""
+        """Return the state of no images."""
         return State({key: Top(self.top) for key in self._keys}, [Top(self.top) for _ in self.queries])
 
     @property
@@ -175,7 +175,7 @@ class Search:
         return [(layer, concept) for layer in self.bank.layers for concept in self.bank.concepts]
 
     def merge(self, left: State, right: State) -> State:
-        """Give the state of the images of both."""
+        """Return the state of the images of both."""
         return State(
             {key: top.join(right.best[key].matches) for key, top in left.best.items()},
             [mine.join(other.matches) for mine, other in zip(left.alike, right.alike, strict=True)],
@@ -204,7 +204,7 @@ class Search:
         return Loaded(batch.start, tuple(items), tuple(numbers), inputs, tuple(map(self.model.seen, images)), skipped)
 
     def add(self, state: State, loaded: Loaded) -> State:
-        """Give the state with the images of one more batch."""
+        """Return the state with the images of one more batch."""
         items, inputs, framed = loaded.items, loaded.inputs, loaded.framed
         state.skipped |= loaded.skipped
         if inputs is None:
@@ -226,8 +226,8 @@ class Search:
             cavs = [self.bank.cav(layer, concept) for concept in self.bank.concepts]
             shown, along = (found.cpu().numpy() for found in (relevance(read, cavs), evidence(read, cavs)))
             for number, cav in enumerate(cavs):
-                told = present(cav, read, along[:, number]) if draft.grid == self.bank.layers[layer].grid else None
-                marks = None if told is None else told.marks
+                presence = present(cav, read, along[:, number]) if draft.grid == self.bank.layers[layer].grid else None
+                marks = None if presence is None else presence.mask
                 columns |= greatest(layer, cav.concept, shown[:, number], _anywhere(marks, len(shown)))
                 key = (layer, cav.concept)
                 state.best[key] = draft.joined(state.best[key], shown[:, number], along[:, number], marks)
@@ -238,7 +238,7 @@ class Search:
         return state
 
     def pack(self, part: State) -> dict[str, Array]:
-        """Give a part as arrays."""
+        """Return a part as arrays."""
         rest = {
             "batches": [[start, rows.num_rows] for start, rows in sorted(part.rows.items())],
             "skipped": [[place, one.name, one.reason] for place, one in sorted(part.skipped.items())],
@@ -253,7 +253,7 @@ class Search:
         }
 
     def unpack(self, arrays: Mapping[str, Array], shard: Shard[Batch]) -> State:
-        """Undo `pack`."""
+        """Invert `pack`."""
         items = {batch.start + place: item for batch in shard.pieces for place, item in enumerate(batch.items)}
         lists = matches_of(read_table(arrays["matches"]), items, len(self._keys) + len(self.queries))
         tops = [Top(self.top, matches) for matches in lists]
@@ -278,7 +278,7 @@ class Search:
         if cells.shape[-1] != shape.channels or len(grid) != len(shape.grid):
             raise LayerError(
                 f"layer {layer!r} has {cells.shape[-1]} channels on a grid of {grid} for {items[0].name}, but the bank "
-                f"was made with {shape.channels} on a grid of {shape.grid}"
+                f"was fitted with {shape.channels} on a grid of {shape.grid}"
             )
         if grid != shape.grid:
             state.other_grids[layer] = min(grid, state.other_grids.get(layer, grid))
@@ -296,7 +296,7 @@ class _Draft:
     per_image: int
 
     def joined(self, top: Top, values: Map, along: Map | None, marks: NDArray[np.bool_] | None) -> Top:
-        """Give the list with those images of the batch that come into it, from values `(n, *grid)`."""
+        """Return the list with those images of the batch that come into it, from values `(n, *grid)`."""
         best = values.reshape(len(values), -1).max(axis=1)
         rows = [row for row, value in enumerate(best) if top.admits(float(value))]
         if not rows:
@@ -318,5 +318,5 @@ class _Draft:
 
 
 def _anywhere(marks: NDArray[np.bool_] | None, images: int) -> list[bool | None]:
-    """Tell of each image whether it is marked anywhere."""
+    """Return for each image whether it is marked anywhere."""
     return [None] * images if marks is None else [bool(one.any()) for one in marks]

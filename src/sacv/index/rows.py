@@ -26,7 +26,7 @@ AXES = ("depth", "row", "column")
 
 
 def schema(bank: ConceptBank) -> pa.Schema:
-    """Give the columns for the layers and concepts of a bank."""
+    """Return the columns for the layers and concepts of a bank."""
     fields = [("image", pa.string()), ("hash", pa.string()), ("width", pa.int32()), ("height", pa.int32())]
     for layer, shape in bank.layers.items():
         for concept in bank.concepts:
@@ -37,7 +37,7 @@ def schema(bank: ConceptBank) -> pa.Schema:
 
 
 def greatest(layer: str, concept: str, values: NDArray[np.float32], present: Sequence[bool | None]) -> dict[str, Any]:
-    """Give the columns of a layer and concept, from relevance `(images, *grid)`."""
+    """Return the columns of a layer and concept, from relevance `(images, *grid)`."""
     flat = values.reshape(len(values), -1)
     best = flat.argmax(axis=1)
     name, places = f"{layer}/{concept}", np.unravel_index(best, values.shape[1:])
@@ -50,7 +50,7 @@ def greatest(layer: str, concept: str, values: NDArray[np.float32], present: Seq
 
 
 def record(columns: Mapping[str, Any], kind: pa.Schema) -> pa.RecordBatch:
-    """Give the rows of some images."""
+    """Return the rows of some images."""
     return pa.record_batch([pa.array(columns[field.name], type=field.type) for field in kind], schema=kind)
 
 
@@ -86,7 +86,7 @@ class RowWriter:
 
     def _write_group(self) -> None:
         table = pa.Table.from_batches(self._waiting)
-        with _told(self._file):
+        with _storage_error(self._file):
             self._writer.write_table(table.slice(0, self._group).combine_chunks(), row_group_size=self._group)
         self._waiting = table.slice(self._group).to_batches()
 
@@ -109,19 +109,19 @@ def row_writer(file: Path, kind: pa.Schema, group: int) -> Iterator[RowWriter]:
     StorageError
         If it cannot be written.
     """
-    with _told(file):
+    with _storage_error(file):
         writer = pq.ParquetWriter(file, kind)
     try:
         rows = RowWriter(writer, file, group)
         yield rows
         rows.close()
     finally:
-        with _told(file):
+        with _storage_error(file):
             writer.close()
 
 
 @contextmanager
-def _told(file: Path) -> Iterator[None]:
+def _storage_error(file: Path) -> Iterator[None]:
     """Turn what goes wrong with the file into the one error."""
     try:
         yield

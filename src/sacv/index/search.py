@@ -1,4 +1,4 @@
-"""`search`: where any number of images show the concepts of a bank most, or resemble a place of a picture."""
+"""`search`: where any number of images show the concepts of a bank most, or resemble a location of an image."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from sacv.cav.within import without_masks
 from sacv.concepts import ImageItem, Skipped, Source, count_images, stream_images
 from sacv.engine import Engine, LocalEngine, Shard, ShardStore
 from sacv.errors import ImageSetError, OptionError, TargetError, UnreadableImageError
-from sacv.index.found import Found, located, resembling
 from sacv.index.queries import Like, make_query
 from sacv.index.reducer import Batch, Search, State
 from sacv.index.rows import RowWriter, row_writer, schema
+from sacv.index.search_result import SearchResult, located, resembling
 from sacv.model import VisionModel
 from sacv.trust import advise
 
@@ -50,29 +50,30 @@ def search(
     engine: Engine | None = None,
     shards: ShardStore | None = None,
     progress: Progress | None = None,
-) -> Found:
-    """Find the images, and the places in them, that show the bank's concepts most, in one pass over any number of them.
+) -> SearchResult:
+    """Find the images, and their locations, that show the bank's concepts most.
 
-    For every concept and layer the images with the greatest relevance anywhere are found, each with its best places, no
-    two of which are neighbours; and for each image a row says how relevant it is at most, and where. Rows go to a file
-    as they are made and images are read as they are needed, so that memory does not grow with their number.
+    For every concept and layer the images with the greatest relevance anywhere are found, each with its best
+    locations, no two of which are neighbours; and for each image a row says how relevant it is at most, and where.
+    Rows go to a file as they are made and images are read as they are needed, so that memory does not grow with their
+    number.
 
     Parameters
     ----------
     model
-        The model that the bank was made with.
+        The model that the bank was fitted with.
     images
-        Files, folders, pictures, uint8 arrays or float tensors. Each is one row; of images with the same content, as
+        Files, folders, images, uint8 arrays or float tensors. Each is one row; of images with the same content, as
         under two names, only one comes into a list.
     bank
         The CAVs.
     top
         Images in each list.
     per_image
-        Places of an image at most. The `top` greatest places of all are among those listed.
+        Locations of an image at most. The `top` greatest locations of all are among those listed.
     like
-        Places of pictures whose like is searched: where activations, as the bank reads them, have the greatest cosine
-        with the activation there. Each is compared with every location of every image.
+        Locations of images whose like is searched: where activations, after the bank's preprocessing, have the
+        greatest cosine with the activation there. Each is compared with every location of every image.
     layer
         Where activations are compared; by default the layer that the bank's own advice puts first for place
         (`sacv.trust.advise`).
@@ -80,27 +81,27 @@ def search(
         Images a pass; it changes memory and speed only. The model's own choice by default
         (`VisionModel.batch_size`).
     allow_weak
-        Search also with CAVs whose held-out figures are below the bars (`sacv.cav.quality_thresholds`), and mark every
-        output.
+        Search also with CAVs whose held-out figures are below the quality thresholds (`sacv.cav.quality_thresholds`),
+        and flag every output.
     skip_unreadable
         Leave out files that cannot be read and list them, rather than stop at the first.
     engine
-        Who does the work (`sacv.engine`); this process by default.
+        The engine that runs the batches (`sacv.engine`); by default this process.
     shards
-        Where finished parts are written, and those that are there already are read from; see `sacv.fit`.
+        Store of finished parts, which an interrupted run reads again; see `sacv.fit`.
     progress
         Called with the number of images done and of all.
 
     Raises
     ------
     WeakConceptError
-        If a CAV is below the bars, and `allow_weak` is not set.
+        If a CAV is below the quality thresholds, and `allow_weak` is not set.
     MismatchError
-        If the bank was made with another model.
+        If the bank was fitted on another model.
     OptionError
-        If a number is below 1, or a place of `like` lies outside of its picture.
+        If a number is below 1, or a location of `like` lies outside of its image.
     LayerError
-        If the bank has no such layer, or a layer has another number of channels than the bank says.
+        If the bank has no such layer, or a layer has another number of channels than in the bank.
     ImageError
         If images cannot be read.
     ActivationError
@@ -113,7 +114,9 @@ def search(
             raise OptionError(f"{name} must be at least 1, not {value}")
     likes = [like] if isinstance(like, Like) else list(like)
     if layer is not None and not likes:
-        raise OptionError(f"layer={layer!r} says where activations are compared, but nothing is given as `like`")
+        raise OptionError(
+            f"layer={layer!r} names the layer where activations are compared, but nothing is given as `like`"
+        )
     if layer is not None:
         bank.cav(layer, bank.concepts[0])
     total, size = count_images(images), model.batch_size(batch_size)
@@ -125,19 +128,19 @@ def search(
         skipped: list[Skipped] = []
         batches = _batches(stream, size, skip_unreadable, skipped)
         chosen = LocalEngine() if engine is None else engine
-        told = _Told(progress, size, total)
+        reported = _ProgressInImages(progress, size, total)
         folder = Path(tempfile.mkdtemp(prefix="sacv-search-"))
         try:
-            parts = chosen.parts(reducer, _shards(batches, size), shards, told.add)
+            parts = chosen.parts(reducer, _shards(batches, size), shards, reported.add)
             with row_writer(folder / "images.parquet", schema(bank), ROW_GROUP) as rows, closing(parts):
                 state, images = _joined(reducer, parts, rows)
-            told.end()
+            reported.end()
             if not images:
                 raise ImageSetError(
                     f"{NAME}: no image could be read; the first: {[*skipped, *state.skipped.values()][0].reason}"
                 )
             skipped += [entry for _, entry in sorted(state.skipped.items())]
-            return Found(
+            return SearchResult(
                 locations=located(state.best, model),
                 like=resembling(queries, state.alike, model) if queries else None,
                 rows_folder=folder,
@@ -171,8 +174,8 @@ def _joined(reducer: Search, parts: Iterator[State], rows: RowWriter) -> tuple[S
     return state, images
 
 
-class _Told:
-    """Counts images from batches, for who is told of the progress."""
+class _ProgressInImages:
+    """Reports progress in images, from counts of batches."""
 
     def __init__(self, progress: Progress | None, size: int, total: int) -> None:
         self._progress, self._size, self._total, self._batches = progress, size, total, 0
@@ -190,7 +193,7 @@ class _Told:
 def _first_inputs(
     model: VisionModel, stream: Iterator[ImageItem | Skipped], skip_unreadable: bool
 ) -> tuple[torch.Tensor, Iterator[ImageItem | Skipped]]:
-    """Give the first image as an input, and the stream from its beginning."""
+    """Return the first image as an input, and the stream from its beginning."""
     before: list[ImageItem | Skipped] = []
     for item in stream:
         before.append(item)
@@ -243,7 +246,7 @@ def _unreadable(reason: str) -> str:
 
 
 def _ranked(model: VisionModel, bank: ConceptBank, inputs: torch.Tensor) -> list[str]:
-    """Give the layers in the order of the bank's advice for place; where there are no logits, from deep to shallow."""
+    """Return the layers in the order of the bank's advice for location; without logits, from deep to shallow."""
     try:
         return [advice.layer for advice in advise(model, bank, inputs)]
     except TargetError:
@@ -253,17 +256,17 @@ def _ranked(model: VisionModel, bank: ConceptBank, inputs: torch.Tensor) -> list
 
 def _notes(bank: ConceptBank, state: State, weak: dict[tuple[str, str], tuple[str, ...]]) -> Iterator[str]:
     if bank.within is not None:
-        yield without_masks(bank.within, "A search takes no masks: look at where the places lie.")
-    for (layer, concept), told in weak.items():
-        yield f"{concept!r} at {layer!r} is too weak to rely on: {', and '.join(told)}."
+        yield without_masks(bank.within, "A search takes no masks: check where the locations lie.")
+    for (layer, concept), reasons in weak.items():
+        yield f"{concept!r} at {layer!r} is too weak to rely on: {', and '.join(reasons)}."
     for layer, grid in state.other_grids.items():
         if any(bank.cav(layer, concept).calibrated for concept in bank.concepts):
             yield (
                 f"At {layer!r} presence was calibrated on a grid of {bank.layers[layer].grid}, and some images have "
-                f"{grid}: it is not told of them. Search images of the size that the bank was fitted on."
+                f"{grid}: it is missing for them. Search images of the size that the bank was fitted on."
             )
     for layer in bank.layers:
         for concept in bank.concepts:
             cav = bank.cav(layer, concept)
             if not cav.calibrated:
-                yield f"Presence of {concept!r} at {layer!r} is not told: {cav.calibration.told}."
+                yield f"Presence of {concept!r} at {layer!r} is not calibrated: {cav.calibration.description}."

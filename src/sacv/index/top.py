@@ -1,4 +1,4 @@
-"""The images that show something most, each with its best places: a list of bounded length, in one order.
+"""The images that show something most, each with its best locations: a list of bounded length, in one order.
 
 Of two images the one stands first whose best place has the greater value; of equal values the one with the lesser
 content hash, then the lesser location, then the lesser name. An image that comes under two names stands once. So the
@@ -6,8 +6,8 @@ list of any images is the same in whatever order and parts they come, and ::
 
     join(join(A, B), C) = join(A, join(B, C)) = join(A, B, C)
 
-The k greatest of all places, of which an image may give at most p, are the first k places of the k best images with p
-places each: each of them that stood in another image would have k images' best places before it.
+The k greatest of all locations, of which an image may give at most p, are the first k locations of the k best images
+with p locations each: each of them that stood in another image would have k images' best locations before it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Place:
     Parameters
     ----------
     value
-        What places are ordered by: the relevance, or a cosine.
+        What locations are ordered by: the relevance, or a cosine.
     location
         Row and column, or as many numbers as the grid has axes.
     evidence
@@ -47,7 +47,7 @@ class Place:
 
 @dataclass(frozen=True, eq=False)
 class Match:
-    """An image with its best places.
+    """An image with its best locations.
 
     Parameters
     ----------
@@ -90,11 +90,11 @@ class Top:
     matches: tuple[Match, ...] = ()
 
     def admits(self, value: float) -> bool:
-        """Tell whether an image whose best place has this value may come into the list."""
+        """Return whether an image whose best place has this value may come into the list."""
         return len(self.matches) < self.limit or value >= self.matches[-1].places[0].value
 
     def join(self, matches: Iterable[Match]) -> Top:
-        """Give the list of these images and of others."""
+        """Return the list of these images and of others."""
         first: dict[str, Match] = {}
         for match in sorted([*self.matches, *matches], key=lambda match: match.order):
             first.setdefault(match.item.digest, match)
@@ -102,7 +102,7 @@ class Top:
 
 
 def best_locations(values: NDArray[np.float32], count: int) -> list[tuple[int, ...]]:
-    """Give the locations of the greatest values `(*grid)`, at most `count`, passing over neighbours of those taken.
+    """Return the locations of the greatest values `(*grid)`, at most `count`, passing over neighbours of those taken.
 
     Neighbours are the locations at most one step away along every axis. Of equal values the first location is taken.
     """

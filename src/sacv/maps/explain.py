@@ -16,7 +16,7 @@ from sacv.maps.methods import DEFAULT, Method
 from sacv.maps.reducer import ExplainReducer
 from sacv.maps.several_targets import TogetherReducer
 from sacv.model import VisionModel
-from sacv.targets import Given, given_targets, one_of, require_images
+from sacv.targets import Given, given_targets, is_single, require_images
 
 Progress = Callable[[int, int], None]
 """Called with the number of batches done and of all."""
@@ -76,25 +76,25 @@ def explain(
     shards: ShardStore | None = None,
     progress: Progress | None = None,
 ) -> Explanation | Explanations:
-    """Tell where images show the bank's concepts, and how much each place contributes to a class.
+    """Explain images: map where each shows the bank's concepts, and what each location contributes to a class.
 
     One forward pass and one backward pass a batch, the latter from the logit to the shallowest layer, serve all layers
-    and concepts. Methods beyond the gradient run what follows a layer again for each concept; the trust line takes one
-    forward pass of it for each concept, unless the method has run that already.
+    and concepts. Methods other than the gradient run the rest of the network again for each concept. The reliability
+    checks take one forward pass of it for each concept, unless the method has run that already.
 
     Parameters
     ----------
     model
-        The model that the bank was made with.
+        The model that the bank was fitted with.
     images
-        Files, folders, pictures, uint8 arrays or float tensors. They are read batch by batch, and any number of them
+        Files, folders, images, uint8 arrays or float tensors. They are read batch by batch, and any number of them
         takes no more memory: their maps go to disk (`TMPDIR`), and are read from there when they are used.
     bank
         The CAVs.
     target
         The class explained: its index, its name, or "predicted" for each image's own most likely one. Where there are
-        logits for each place, as of semantic segmentation, a class's logit is its mean over all places. For anything
-        else an object of `sacv.targets`, or a function from the network's output, as it is, to a float tensor `(n,)`,
+        logits for each location, as of semantic segmentation, a class's logit is its mean over all locations. For
+        anything else an object of `sacv.targets`, or a function from the network's raw output to a float tensor `(n,)`,
         one scalar for each image. A list of targets gives `Explanations`, one of each, in one pass over the images.
     method
         How contribution is measured (`sacv.maps.methods`); `sacv.methods.DEFAULT` by default. The paper's is
@@ -103,30 +103,29 @@ def explain(
         Images a pass; it changes memory and speed only. The model's own choice by default
         (`VisionModel.batch_size`).
     checks
-        Make the trust line of each image, layer and concept (`sacv.maps.reliability`).
+        Run the reliability checks of each image, layer and concept (`sacv.maps.reliability`).
     within
-        What of each image counts, by masks (`sacv.Within`, or what one is made from). A location counts if at least
-        half of its cell is inside (`sacv.cav.inside`). Those outside count for nothing: not in scores, marks, chance,
-        the evidence of trust lines, the images and places that the page shows, where they are drawn faded. The network
-        still sees the whole image, and what is taken out for the trust line is taken out everywhere.
+        Masks of the part of each image that counts (`sacv.Within`, or its input). A location counts if at least
+        half of its cell is inside (`sacv.cav.inside`). Locations outside do not count in scores, masks, null
+        distributions, the evidence of the reliability checks, or the choice of images in the report, where they are
+        faded. The network still sees the whole image, and the reliability checks remove the concept everywhere.
     allow_weak
-        Explain also with CAVs whose held-out figures are below the bars (`sacv.cav.quality_thresholds`), and mark every
-        output.
+        Use weak CAVs too, those below the quality thresholds (`sacv.cav.quality_thresholds`), and flag every output.
     skip_unreadable
         Leave out files that cannot be read and list them, rather than stop.
     engine
-        Who does the work (`sacv.engine`); this process by default.
+        The engine that runs the batches (`sacv.engine`); by default this process.
     shards
-        Where finished parts are written, and those that are there already are read from; see `sacv.fit`.
+        Store of finished parts, which an interrupted run reads again; see `sacv.fit`.
     progress
         Called with the number of batches done and of all.
 
     Raises
     ------
     WeakConceptError
-        If a CAV is below the bars, and `allow_weak` is not set.
+        If a CAV is below the quality thresholds, and `allow_weak` is not set.
     MismatchError
-        If the bank was made with another model.
+        If the bank was fitted on another model.
     TargetError
         If there is no such class, or the network's output is not what the target needs.
     ImageError
@@ -134,7 +133,7 @@ def explain(
     ActivationError
         If activations, logits or gradients are not finite.
     LayerError
-        If a layer has another number of channels than the bank says, or its grid changes between images.
+        If a layer has another number of channels than in the bank, or its grid changes between images.
     StorageError
         If there is no room for the maps.
     """
@@ -159,17 +158,17 @@ def explain(
     names = _names(reducers, len(pictures))
     work = cut(len(pictures), size, most=None)
     chosen: Engine = LocalEngine() if engine is None else engine
-    if not one_of(target):
+    if not is_single(target):
         found = collect_each(reducers, chosen.parts(TogetherReducer(reducers), work, shards, advance))
     else:
         found = [collect(reducers[0], chosen.parts(reducers[0], work, shards, advance))]
     last = work[-1].pieces[-1]
     made = [finish(one, *each, pictures, weak, last) for one, each in zip(reducers, found, strict=True)]
-    return Explanations(dict(zip(names, made, strict=True))) if not one_of(target) else made[0]
+    return Explanations(dict(zip(names, made, strict=True))) if not is_single(target) else made[0]
 
 
 def _names(reducers: Sequence[ExplainReducer], images: int) -> list[str]:
-    """Name the targets, once it is known that they are different and stand for so many images."""
+    """Return a name for each target, after checking that targets differ and fit the number of images."""
     names: list[str] = []
     for number, reducer in enumerate(reducers):
         require_images(reducer.aimed, images)

@@ -14,7 +14,7 @@ from sacv.errors import LayerError
 from sacv.files import Array
 from sacv.maps.methods import Method, Scene
 from sacv.maps.relevance import derivative, evidence, position, relevance
-from sacv.maps.significance import Chance
+from sacv.maps.significance import NullMaxima
 from sacv.maps.slopes import Slopes
 from sacv.model import Rest
 
@@ -35,7 +35,7 @@ class ExplainedLayer:
     def __init__(self, bank: ConceptBank, layer: str) -> None:
         self.bank, self.layer = bank, layer
         self.cavs = [bank.cav(layer, concept) for concept in bank.concepts]
-        self.chance = Chance(bank, layer, self.cavs)
+        self.null_maxima = NullMaxima(bank, layer, self.cavs)
         self.slopes = Slopes()
 
     def require_channels(self, cells: torch.Tensor) -> None:
@@ -49,7 +49,7 @@ class ExplainedLayer:
         channels = self.bank.layers[self.layer].channels
         if cells.shape[-1] != channels:
             raise LayerError(
-                f"layer {self.layer!r} has {cells.shape[-1]} channels, but the bank was made with {channels}"
+                f"layer {self.layer!r} has {cells.shape[-1]} channels, but the bank was fitted with {channels}"
             )
 
     def require_grid(self, grid: tuple[int, ...], name: str) -> None:
@@ -68,7 +68,7 @@ class ExplainedLayer:
             )
 
     def scene(self, rest: Rest, values: torch.Tensor, gradients: torch.Tensor) -> Scene:
-        """Give a batch as methods and checks see it, from what is explained `(n,)` and its gradients."""
+        """Return a batch as methods and checks see it, from what is explained `(n,)` and its gradients."""
         read = self.bank.reading(rest.record.cells)
         return Scene(
             rest=rest,
@@ -83,13 +83,13 @@ class ExplainedLayer:
         )
 
     def add(self, scene: Scene, method: Method, inside: Marks | None = None) -> dict[str, Array]:
-        """Take in a batch, and give its maps by their kind, the images first.
+        """Add a batch, and give its maps by their kind, the images first.
 
         Where `inside`, bool `(n, *grid)`, marks the locations that count, it is one of them; chance is what is reached
         there, and a concept is present nowhere else.
 
-        These are relevance and contribution; position and derivative, where a null was drawn that they will be held
-        against; and for each concept, by its number, where it is present and the p-value of each picture.
+        These are relevance and contribution; position and derivative, where the bank has null CAVs that they will be
+        held against; and for each concept, by its number, where it is present and the p-value of each image.
         """
         given = {"relevance": scene.relevance, "contribution": method.maps(scene)}
         if all(len(cav.null) for cav in self.cavs):
@@ -97,7 +97,7 @@ class ExplainedLayer:
         found: dict[str, Array] = {kind: values.cpu().numpy() for kind, values in given.items()}
         slopes, values = scene.derivative.cpu().numpy(), scene.values.double().cpu().numpy()
         self.slopes.add(slopes, found["contribution"], values, self.cavs)
-        self.chance.add(scene.read, scene.gradients, inside)
+        self.null_maxima.add(scene.read, scene.gradients, inside)
         found |= self._present(scene, inside)
         return found if inside is None else found | {"inside": inside}
 
@@ -105,12 +105,12 @@ class ExplainedLayer:
         evident = evidence(scene.read, self.cavs).cpu().numpy()
         if evident.shape[2:] != self.bank.layers[self.layer].grid:
             return {}
-        told = [present(cav, scene.read, evident[:, number], inside) for number, cav in enumerate(self.cavs)]
-        marks = {f"present/{number}": one.marks for number, one in enumerate(told) if one is not None}
-        return marks | {f"p_value/{number}": one.p_values for number, one in enumerate(told) if one is not None}
+        masks = [present(cav, scene.read, evident[:, number], inside) for number, cav in enumerate(self.cavs)]
+        marks = {f"present/{number}": one.mask for number, one in enumerate(masks) if one is not None}
+        return marks | {f"p_value/{number}": one.p_values for number, one in enumerate(masks) if one is not None}
 
     def join(self, other: ExplainedLayer, name: str) -> None:
-        """Take in other images, the first of which is `name`.
+        """Add other images, the first of which is `name`.
 
         Raises
         ------
@@ -120,13 +120,13 @@ class ExplainedLayer:
         if other.slopes.grid is not None:
             self.require_grid(other.slopes.grid, name)
         self.slopes.join(other.slopes)
-        self.chance.join(other.chance)
+        self.null_maxima.join(other.null_maxima)
 
     def pack(self) -> dict[str, Array]:
-        """Give what was gathered as arrays."""
-        return self.chance.pack() | self.slopes.pack()
+        """Return what was gathered as arrays."""
+        return self.null_maxima.pack() | self.slopes.pack()
 
     def unpack(self, arrays: Mapping[str, Array]) -> None:
-        """Undo `pack`, of no image yet."""
-        self.chance.unpack(arrays)
+        """Invert `pack`, of no image yet."""
+        self.null_maxima.unpack(arrays)
         self.slopes = Slopes.unpack(arrays)

@@ -1,18 +1,18 @@
-"""`Explanation`: the maps of a batch of images, with what they were made from.
+"""`Explanation`: the maps of images, with the settings and sources they were computed from.
 
 An explanation is saved as a folder, whose size is all that grows with the images:
 
 `explanation.json`
     Number of images, concepts, layers, target, settings, notes, `format_version`; the images that are listed (all, if
-    there are no more than 24), with their scores; and what the page shows and says of bank and model.
+    there are no more than 24), with their scores; and what the page shows and records about bank and model.
 `images.parquet`
     A row for each image: its size, what the network saw of it, target, logit and prediction.
 `scores.parquet`
     A row for each layer, concept and image, as `Explanation.scores` gives them.
 `maps.safetensors`
     `LAYER/relevance` and `LAYER/contribution`: float32 `(images, concepts, *grid)`, in the order of the tables; beside
-    them `LAYER/relevance_significant` and `LAYER/contribution_significant`, bool, where a null was drawn; and
-    `LAYER/present/CONCEPT`, bool `(images, *grid)`, for each concept whose mask of presence is calibrated, and
+    them `LAYER/relevance_significant` and `LAYER/contribution_significant`, bool, where the bank has null CAVs; and
+    `LAYER/present/CONCEPT`, bool `(images, *grid)`, for each concept whose presence mask is calibrated, and
     `LAYER/p_value/CONCEPT`, float64 `(images,)`. Where the
     images are explained within masks, `LAYER/inside`, bool `(images, *grid)`, marks the locations that count: relevance
     and contribution are of all locations, and the other marks lie inside alone. Single images are read without the
@@ -20,7 +20,7 @@ An explanation is saved as a folder, whose size is all that grows with the image
 `pictures/NUMBER.jpg`
     What the network saw of the images that the page shows; of volumes `NUMBER-PLANE-SLICE.jpg`.
 `index.html`
-    A page with everything inline, of the images chosen by `sacv.maps.choice`, as many as it has room for.
+    A page with everything inline, of the images chosen by `sacv.maps.listing`, as many as it has room for.
 """
 
 from __future__ import annotations
@@ -37,20 +37,21 @@ from numpy.typing import NDArray
 
 from sacv.cav import ConceptBank
 from sacv.concepts import ImageSet
+from sacv.deprecation import RenamedAttribute
 from sacv.errors import LayerError, OptionError
 from sacv.files import Array, Streamed, read_json, stream_arrays, write_folder, write_json
-from sacv.maps.choice import choose
+from sacv.maps.display_images import DisplayImage, display_image, save_display_image
 from sacv.maps.figure import figure
 from sacv.maps.images import ExplainedImage
 from sacv.maps.layer_maps import LayerMaps, Map
-from sacv.maps.loaded import damage_told, load_parts
-from sacv.maps.notebook import Shown
+from sacv.maps.listing import choose
+from sacv.maps.loaded import corrupt_on_error, load_parts
+from sacv.maps.notebook import NotebookDisplay
 from sacv.maps.provenance import origin_of
 from sacv.maps.reliability import Checks
-from sacv.maps.saved_pictures import Drawn, drawn, save_drawn
 from sacv.maps.score_rows import score_rows
 from sacv.maps.tables import IMAGES, image_row, scores_schema, write_table
-from sacv.maps.viewer_data import on_page, page_data
+from sacv.maps.viewer_data import page_data, report_numbers
 from sacv.maps.views import chunks
 from sacv.maps.within import ExplainedWithin
 from sacv.model import VisionModel
@@ -77,37 +78,37 @@ class Note:
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation(Shown):
-    """Where images show concepts, and how much each place contributes to a class.
+class Explanation(NotebookDisplay):
+    """Maps of where images show concepts, and of how much each location contributes to a class.
 
-    Made by `sacv.explain`; see there.
+    The result of `sacv.explain`.
 
     Parameters
     ----------
     images
-        What is explained.
+        The images explained.
     concepts
         Names, in the order of the maps.
     maps
-        By layer. The arrays lie on disk and are read when they are used; they cannot be written to.
+        The maps by layer. The arrays stay on disk and are read at each use; they are read-only.
     checks
-        The trust lines, by layer, image and concept; none if they were not made.
+        the reliability checks, by layer, image and concept; none if they were not made.
     notes
-        What the reader must know.
+        Warnings about the maps.
     bank
         The CAVs used.
     model
         The model explained.
     pictures
-        Where the images came from, to draw them.
+        The images' files or arrays, to draw them.
     settings
-        Target and other arguments; of a target that is no class what it is, and its identity.
+        Target and other arguments; for a target that is not a class also its value in words and its identity.
     within
-        What masks change, where the images are explained within masks.
+        Effect of the masks, if the images are explained within masks.
     origin
-        Of one that was loaded: what the label file says of bank and model.
-    drawn
-        Of one that was loaded: what is drawn of each image, where it was saved.
+        Of one that was loaded: what the label file records about bank and model.
+    display_images
+        The images drawn under the maps, if the explanation was loaded.
 
     """
 
@@ -122,7 +123,14 @@ class Explanation(Shown):
     settings: Mapping[str, Any]
     within: ExplainedWithin | None = None
     origin: Mapping[str, Any] | None = None
-    drawn: Sequence[Drawn | None] | None = None
+    display_images: Sequence[DisplayImage | None] | None = None
+
+    shown = RenamedAttribute("listed")
+    made = RenamedAttribute("provenance")
+    presence_told = RenamedAttribute("presence_calibration")
+    drawn = RenamedAttribute("display_images")
+    on_page = RenamedAttribute("report_images")
+    each = RenamedAttribute("explanations")
 
     def __repr__(self) -> str:
         return (
@@ -130,8 +138,8 @@ class Explanation(Shown):
             f"{few(self.concepts)}; layers {few(self.layers)})"
         )
 
-    def each(self) -> Sequence[Explanation]:
-        """Give itself, for what is shown together."""
+    def explanations(self) -> Sequence[Explanation]:
+        """Return this explanation in a list, as `Explanations.explanations` does."""
         return [self]
 
     @property
@@ -141,16 +149,16 @@ class Explanation(Shown):
 
     @property
     def value(self) -> str:
-        """What is explained of each image, in words: "the logit", unless the target is no class."""
+        """The explained value in words: "the logit" if the target is a class."""
         return str(self.settings.get("value", "the logit"))
 
     @cached_property
-    def shown(self) -> tuple[int, ...]:
-        """Numbers of the images that are listed: all, or a choice of them (`sacv.maps.choice`)."""
+    def listed(self) -> tuple[int, ...]:
+        """Numbers of the images that are listed: all, or a choice of them (`sacv.maps.listing`)."""
         return choose(self.maps, len(self.concepts), len(self.images))
 
     def of(self, numbers: Sequence[int]) -> Explanation:
-        """Give the explanation of some of the images, by their numbers, in memory; its marks and notes stay."""
+        """Return the explanation of some of the images, by their numbers, in memory, with unchanged masks and notes."""
         lines = None
         if self.checks is not None:
             lines = {layer: tuple(rows[number] for number in numbers) for layer, rows in self.checks.items()}
@@ -160,18 +168,18 @@ class Explanation(Shown):
             maps={layer: maps.of(numbers) for layer, maps in self.maps.items()},
             checks=lines,
             pictures=replace(self.pictures, items=tuple(self.pictures.items[number] for number in numbers)),
-            drawn=None if self.drawn is None else [self.drawn[number] for number in numbers],
+            display_images=None if self.display_images is None else [self.display_images[number] for number in numbers],
         )
 
     @cached_property
-    def made(self) -> Mapping[str, Any]:
-        """What it was made with, as the label file holds it."""
+    def provenance(self) -> Mapping[str, Any]:
+        """Bank, model, settings and versions that the explanation was computed with."""
         if self.origin is not None:
             return self.origin
         return origin_of(self)
 
     def relevance(self, layer: str, concept: str) -> Map:
-        """Give `w . a(p) - t`, float32 `(images, *grid)`, in units of activation; above 0 the concept is seen.
+        """Return `w . a(p) - t`, float32 `(images, *grid)`, in units of activation; above 0 the concept is seen.
 
         NaN where locations do not count; `maps[layer].relevance` has all.
 
@@ -184,7 +192,7 @@ class Explanation(Shown):
         return maps.counting(maps.relevance[:, number])
 
     def contribution(self, layer: str, concept: str) -> Map:
-        """Give the contribution, float32 `(images, *grid)`; signed, in the unit of the method (`settings["method"]`).
+        """Return the contribution, float32 `(images, *grid)`; signed, in the unit of the method (`settings["method"]`).
 
         By default `v . dz/da(p)`, in logits per unit of v. NaN where locations do not count;
         `maps[layer].contribution` has all.
@@ -198,11 +206,10 @@ class Explanation(Shown):
         return maps.counting(maps.contribution[:, number])
 
     def significant(self, layer: str, concept: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Mark where relevance, and where the logit's derivative along v, beats chance, bool `(images, *grid)` each.
+        """Return the significance masks of relevance and of the derivative along v, bool `(images, *grid)` each.
 
-        The derivative is judged whatever the method of contribution: it says where the logit listens to the concept.
-
-        Without the concept, the chance that even one location of one image does so is 5 % for each of the two.
+        The second tests `v . dz/da(p)` whatever the contribution method. Without the concept, the probability that any
+        location of any image is significant is 5 % for each mask.
 
         Raises
         ------
@@ -215,11 +222,11 @@ class Explanation(Shown):
         return maps.relevance_significant[:, number], maps.contribution_significant[:, number]
 
     def present(self, layer: str, concept: str) -> NDArray[np.bool_]:
-        """Mark where the concept is present, bool `(images, *grid)`: `u . a(p)` beats pictures that lack it.
+        """Return the presence mask, bool `(images, *grid)`: where `u . a(p)` exceeds images without the concept.
 
-        A picture without the concept, of the kind that the mask was calibrated on, is marked anywhere with a
-        probability of at most 5 %, for each layer and concept; see `sacv.cav.presence`. Where a concept from a table
-        has no pictures of its own for it, the other pictures of the table are taken, and the probability is close to
+        The mask of an image without the concept, like those it was calibrated on, has any location with a probability
+        of at most 5 %, for each layer and concept; see `sacv.cav.presence`. Where a concept from a table
+        has no images of its own for it, the other images of the table are taken, and the probability is close to
         5 %; see `sacv.cav.image_scores`.
 
         Raises
@@ -229,31 +236,31 @@ class Explanation(Shown):
         """
         maps, number = self._maps(layer), self._number(concept)
         if self.concepts[number] not in maps.present:
-            raise OptionError(f"{concept!r} at layer {layer!r}: {self.presence_told(layer, concept)}")
+            raise OptionError(f"{concept!r} at layer {layer!r}: {self.presence_calibration(layer, concept)}")
         return maps.present[concept]
 
-    def presence_told(self, layer: str, concept: str) -> str:
-        """Say what the mask of presence is calibrated on, or why there is none."""
+    def presence_calibration(self, layer: str, concept: str) -> str:
+        """Return which images calibrate the presence mask, or why there is none."""
         maps = self._maps(layer)
         if self.bank is None:
             return str(self._saved(layer, concept)["presence"]["told"])
         cav = self.bank.cav(layer, concept)
         if cav.calibrated and concept not in maps.present:
             return f"no mask: the grid is {maps.grid}, not {self.bank.layers[layer].grid} as in the bank"
-        return cav.calibration.told
+        return cav.calibration.description
 
     def _saved(self, layer: str, concept: str) -> Mapping[str, Any]:
-        """Give what the label file says of a CAV."""
-        return next(one for one in self.made["cavs"] if (one["layer"], one["concept"]) == (layer, concept))
+        """Return the entry of a CAV in `provenance`."""
+        return next(one for one in self.provenance["cavs"] if (one["layer"], one["concept"]) == (layer, concept))
 
     def threshold(self, layer: str, concept: str) -> float:
-        """Give `t` of `w . a(p) - t`, in units of activation."""
+        """Return `t` of `w . a(p) - t`, in units of activation."""
         if self.bank is None:
             return float(self._saved(layer, concept)["threshold"])
         return self.bank.cav(layer, concept).threshold
 
     def absent_count(self, layer: str, concept: str) -> int:
-        """Give the number of images without the concept that p-values of image scores are computed from."""
+        """Return the number of images without the concept that p-values of image scores are computed from."""
         if self.bank is None:
             return int(self._saved(layer, concept)["presence"]["others"])
         return self.bank.cav(layer, concept).others
@@ -269,7 +276,7 @@ class Explanation(Shown):
         return self.concepts.index(concept)
 
     def scores(self) -> pd.DataFrame:
-        """Give a row for each image, layer and concept; all of the locations that count.
+        """Return a row for each image, layer and concept; all of the locations that count.
 
         Columns
         -------
@@ -286,16 +293,16 @@ class Explanation(Shown):
             Sum over all locations; with `Gradient` the derivative of the logit for v tiled over the grid, as TCAV takes
             it.
         relevance_significant, contribution_significant
-            Share of the locations whose relevance, and whose derivative of the logit along v, beat chance; missing
-            where no null was drawn.
+            Share of the locations whose relevance, and whose derivative of the logit along v, are significant; missing
+            where the bank has no null CAVs.
         image_score
             The greatest evidence `w . a(p)` anywhere, in units of activation.
         image_p, image_p_low, image_p_high
-            How likely a picture without the concept reaches as far, a p-value against those that the bank is calibrated
+            How likely an image without the concept reaches as far, a p-value against those that the bank is calibrated
             on (`sacv.cav.image_scores`, `sacv.cav.presence`), with its 95 % interval; missing where there are too few
-            of these, and for pictures that the bank was fitted on.
+            of these, and for images that the bank was fitted on.
         in_fit
-            Whether the bank was fitted or calibrated on the picture, so that its score is too good.
+            Whether the bank was fitted or calibrated on the image, so that its score is too good.
         present
             Share of the locations where the concept is present; missing where that mask is not calibrated.
         inside
@@ -304,26 +311,26 @@ class Explanation(Shown):
             Beside it, the share of the relevant locations that lies outside, and that of the size of their
             contribution; missing where there is none.
         evidence, beyond, ablation, ablation_by_gradient, sign_agreement, rank_agreement, neighbours, moved
-            The trust line (`sacv.maps.Checks`), if it was asked for.
+            the reliability checks (`sacv.maps.Checks`), if it was requested.
         doubts
-            What speaks against the maps of this row, in words; empty where nothing does.
+            Warnings of the reliability checks of this row, in words; empty if there are none.
         weak
-            Whether the CAV is below the bars and was let through.
+            Whether the CAV is below the quality thresholds.
         """
         return pd.DataFrame([row for rows in score_rows(self) for row in rows])
 
     def to_json(self) -> dict[str, Any]:
-        """Give everything but the maps, as the label file holds it; of many images those that are listed."""
-        shown = self.of(self.shown)
+        """Return everything but the maps, as the label file holds it; of many images those that are listed."""
+        shown = self.of(self.listed)
         return {
             "kind": KIND,
             "format_version": FORMAT_VERSION,
             "count": len(self.images),
-            "numbers": list(self.shown),
+            "numbers": list(self.listed),
             "images": [asdict(image) for image in shown.images],
             "concepts": list(self.concepts),
             "settings": dict(self.settings),
-            **self.made,
+            **self.provenance,
             "scores": [
                 {key: None if isinstance(value, float) and np.isnan(value) else value for key, value in row.items()}
                 for row in shown.scores().to_dict(orient="records")
@@ -334,7 +341,7 @@ class Explanation(Shown):
         }
 
     def save(self, folder: str | Path) -> None:
-        """Write the explanation as a folder; one that was there survives any failure.
+        """Write the explanation as a folder; an existing one survives any failure.
 
         Raises
         ------
@@ -343,10 +350,10 @@ class Explanation(Shown):
         """
 
         def fill(fresh: Path) -> None:
-            numbers, pictures = self.on_page()
+            numbers, pictures = self.report_images()
             (fresh / PICTURES).mkdir()
             for number, one in zip(numbers, pictures, strict=True):
-                save_drawn(fresh / PICTURES, number, one)
+                save_display_image(fresh / PICTURES, number, one)
             drawn = [{"number": number, **one.labels()} for number, one in zip(numbers, pictures, strict=True)]
             write_json(fresh / MARKER, self.to_json() | {"drawn": drawn})
             stream_arrays(fresh / "maps.safetensors", self._streamed())
@@ -357,15 +364,15 @@ class Explanation(Shown):
 
         write_folder(Path(folder), MARKER, fill)
 
-    def on_page(self) -> tuple[list[int], list[Drawn]]:
-        """Give the numbers of the images that a page shows, and what is drawn of them."""
-        if self.drawn is not None:
-            kept = {number: one for number, one in enumerate(self.drawn) if one is not None}
-            return list(kept), list(kept.values())
+    def report_images(self) -> tuple[list[int], list[DisplayImage]]:
+        """Return the numbers of the images that a page shows, and what is drawn of them."""
+        if self.display_images is not None:
+            saved = {number: one for number, one in enumerate(self.display_images) if one is not None}
+            return list(saved), list(saved.values())
         if self.model is None:
-            raise OptionError("an explanation without its model and its pictures has no page")
-        numbers = on_page(self)
-        return list(numbers), [drawn(self.model, self.pictures.items[number]) for number in numbers]
+            raise OptionError("an explanation without its model and its images has no page")
+        numbers = report_numbers(self)
+        return list(numbers), [display_image(self.model, self.pictures.items[number]) for number in numbers]
 
     def figure(
         self,
@@ -374,7 +381,7 @@ class Explanation(Shown):
         image: int = 0,
         kind: Literal["relevance", "contribution"] = "relevance",
         *,
-        outline: Literal["present", "beats chance", "none"] | None = None,
+        outline: Literal["present", "significant", "none"] | None = None,
         most: float | None = None,
         width: float = 2.4,
     ) -> Figure:
@@ -382,7 +389,7 @@ class Explanation(Shown):
 
         Relevance is drawn where it is above 0, from 0; contribution with its sign, 0 in the middle. What lies outside a
         mask is faded and enclosed in amber. Of a volume each map is drawn on the slice across its first axis where the
-        concept is most relevant. Contribution that is zero or constant at a layer is not drawn; a line says so.
+        concept is most relevant. Contribution that is zero or constant at a layer is replaced by a note.
 
         Parameters
         ----------
@@ -393,9 +400,9 @@ class Explanation(Shown):
         kind
             "relevance", in units of activation, or "contribution", in the unit of the method.
         outline
-            What black lines enclose: the locations where the concept is "present", those that "beats chance", or
+            What black lines enclose: the locations where the concept is "present", those that are "significant", or
             "none". By default, around relevance what is present, where that mask is calibrated, and otherwise what
-            beats chance, if a null was drawn.
+            is significant, if the bank has null CAVs.
         most
             End of the scale, in the unit of the map, such as to compare figures; by default the greatest value that is
             drawn and counts.
@@ -411,7 +418,7 @@ class Explanation(Shown):
         Raises
         ------
         LayerError, OptionError
-            If the explanation has no such layer, concept or image, or the mask is missing that is asked for.
+            If the explanation has no such layer, concept or image, or the mask is missing that is requested.
         """
         every = list(self.concepts) if concepts is None else [concepts] if isinstance(concepts, str) else list(concepts)
         where = self.layers if layers is None else [layers] if isinstance(layers, str) else list(layers)
@@ -422,12 +429,12 @@ class Explanation(Shown):
         return figure(self, every, where, image, kind, outline, most, width)
 
     def with_command(self, command: str) -> Explanation:
-        """Give the same, made by a command, as its page says."""
+        """Return a copy that records the command line for the report."""
         return replace(self, settings={**self.settings, "command": command})
 
     def page_data(self) -> ViewerData:
-        """Give what the viewer draws."""
-        return page_data(self.each(), *self.on_page())
+        """Return what the viewer draws."""
+        return page_data(self.explanations(), *self.report_images())
 
     @classmethod
     def load(cls, folder: str | Path) -> Explanation:
@@ -442,7 +449,7 @@ class Explanation(Shown):
         """
         folder = Path(folder)
         labels = read_json(folder / MARKER, kind=KIND, format_version=FORMAT_VERSION)
-        with damage_told(folder):
+        with corrupt_on_error(folder):
             parts = load_parts(folder, labels)
             return cls(**parts, notes=tuple(Note(**note) for note in labels["notes"]), bank=None, model=None)
 

@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sacv.deprecation import RenamedAttribute
 from sacv.files import read_json, write_folder, write_json
 from sacv.maps.explanation import Explanation
 from sacv.maps.figure import plain_names
-from sacv.maps.loaded import damage_told
-from sacv.maps.notebook import Shown
+from sacv.maps.loaded import corrupt_on_error
+from sacv.maps.notebook import NotebookDisplay
 from sacv.maps.viewer_data import page_data
 from sacv.report.display import few
 from sacv.viewer import ViewerData, write_page
@@ -32,10 +33,12 @@ MARKER = "explanations.json"
 
 
 @dataclass(frozen=True, eq=False)
-class Explanations(Mapping[str, Explanation], Shown):
+class Explanations(Mapping[str, Explanation], NotebookDisplay):
     """The explanations of the same images for several targets, by the targets' names; made by `sacv.explain`."""
 
     by_target: Mapping[str, Explanation]
+
+    each = RenamedAttribute("explanations")
 
     def __getitem__(self, target: str) -> Explanation:
         return self.by_target[target]
@@ -49,16 +52,16 @@ class Explanations(Mapping[str, Explanation], Shown):
     def __repr__(self) -> str:
         return f"Explanations(targets {few(list(self))}; of each {next(iter(self.values()))!r})"
 
-    def each(self) -> Sequence[Explanation]:
-        """Give the explanations in their order."""
+    def explanations(self) -> Sequence[Explanation]:
+        """Return the explanations in their order."""
         return list(self.values())
 
     def folders(self) -> dict[str, str]:
-        """Give the name of each target's folder."""
+        """Return the name of each target's folder."""
         return dict(zip(self, plain_names(list(self), "target"), strict=True))
 
     def to_json(self) -> dict[str, Any]:
-        """Give what leads to each explanation."""
+        """Return what leads to each explanation."""
         folders = self.folders()
         return {
             "kind": KIND,
@@ -67,7 +70,7 @@ class Explanations(Mapping[str, Explanation], Shown):
         }
 
     def save(self, folder: str | Path) -> None:
-        """Write the explanations as a folder; one that was there survives any failure.
+        """Write the explanations as a folder; an existing one survives any failure.
 
         Raises
         ------
@@ -84,11 +87,11 @@ class Explanations(Mapping[str, Explanation], Shown):
         write_folder(Path(folder), MARKER, fill)
 
     def page_data(self) -> ViewerData:
-        """Give what the viewer draws: all targets on one page."""
-        return page_data(self.each(), *self.each()[0].on_page())
+        """Return what the viewer draws: all targets on one page."""
+        return page_data(self.explanations(), *self.explanations()[0].report_images())
 
     def with_command(self, command: str) -> Explanations:
-        """Give the same, made by a command."""
+        """Return the same, made by a command."""
         return Explanations({target: found.with_command(command) for target, found in self.items()})
 
     @classmethod
@@ -102,7 +105,7 @@ class Explanations(Mapping[str, Explanation], Shown):
         """
         folder = Path(folder)
         labels = read_json(folder / MARKER, kind=KIND, format_version=FORMAT_VERSION)
-        with damage_told(folder):
+        with corrupt_on_error(folder):
             return cls(
                 {one["target"]: Explanation.load(folder / Path(one["folder"]).name) for one in labels["targets"]}
             )

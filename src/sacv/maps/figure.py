@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sacv.deprecation import warn_renamed
 from sacv.errors import OptionError, StorageError
-from sacv.maps.saved_pictures import Drawn, drawn
-from sacv.maps.viewer_data import SILENT
+from sacv.maps.display_images import DisplayImage, display_image
+from sacv.maps.viewer_data import UNDRAWN_NOTES
 from sacv.report.display import few
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 Kind = Literal["relevance", "contribution"]
 
 KINDS: tuple[Kind, ...] = ("relevance", "contribution")
-OUTLINES = ("present", "beats chance", "none")
+OUTLINES = ("present", "significant", "none")
 
 
 def figure(
@@ -43,6 +44,9 @@ def figure(
     from sacv.report.figure import Scale, draw
 
     _require("kind", kind, KINDS)
+    if outline == "beats chance":
+        warn_renamed('outline="beats chance"', 'outline="significant"', stacklevel=4)
+        outline = "significant"
     if outline is not None:
         _require("outline", outline, OUTLINES)
     if not concepts or not layers:
@@ -72,7 +76,7 @@ def _unit(found: Explanation, kind: str) -> str:
 
 
 def greatest(found: Explanation, concepts: Iterable[str], layers: Iterable[str], kind: str) -> float:
-    """Give the end of a scale: the greatest relevance, or size of contribution, that counts; 1 if none does."""
+    """Return the end of a scale: the greatest relevance, or size of contribution, that counts; 1 if none does."""
     concepts, ends = list(concepts), [0.0]
     for layer in layers:
         for concept in concepts:
@@ -82,35 +86,37 @@ def greatest(found: Explanation, concepts: Iterable[str], layers: Iterable[str],
     return max(ends) or 1.0
 
 
-def _beneath(found: Explanation, image: int) -> Drawn:
-    """Give what is drawn beneath the maps of an image."""
-    if found.drawn is not None:
-        one = found.drawn[image]
+def _beneath(found: Explanation, image: int) -> DisplayImage:
+    """Return what is drawn beneath the maps of an image."""
+    if found.display_images is not None:
+        one = found.display_images[image]
         if one is not None:
             return one
-        have = [str(number) for number, each in enumerate(found.drawn) if each is not None]
+        have = [str(number) for number, each in enumerate(found.display_images) if each is not None]
         raise OptionError(f"the picture of image {image} was not saved with its maps; those of {few(have)} were")
     if found.model is None:
-        raise OptionError("an explanation without its model and its pictures cannot be drawn")
-    return drawn(found.model, found.pictures.items[image])
+        raise OptionError("an explanation without its model and its images cannot be drawn")
+    return display_image(found.model, found.pictures.items[image])
 
 
-def _panel(found: Explanation, beneath: Drawn, layer: str, concept: str, kind: str, outline: str | None) -> Panel:
-    """Give the panel of the one image of an explanation."""
+def _panel(
+    found: Explanation, beneath: DisplayImage, layer: str, concept: str, kind: str, outline: str | None
+) -> Panel:
+    """Return the panel of the one image of an explanation."""
     from sacv.report.figure import Panel
 
     maps, number = found.maps[layer], found.concepts.index(concept)
     values = getattr(maps, kind)[0, number]
-    present, chance = maps.present.get(concept), getattr(maps, f"{kind}_significant")
+    present, significant = maps.present.get(concept), getattr(maps, f"{kind}_significant")
     if outline is None:
-        outline = "present" if kind == "relevance" and present is not None else "beats chance"
-        outline = "none" if outline == "beats chance" and chance is None else outline
+        outline = "present" if kind == "relevance" and present is not None else "significant"
+        outline = "none" if outline == "significant" and significant is None else outline
     elif outline == "present":
         present = found.present(layer, concept)
-    elif outline == "beats chance":
+    elif outline == "significant":
         found.significant(layer, concept)
     marks = {"present": None if present is None else present[0], "none": None}
-    mark = chance[0, number] if outline == "beats chance" else marks[outline]
+    mark = significant[0, number] if outline == "significant" else marks[outline]
     inside = None if maps.inside is None else maps.inside[0]
     at, words = 0, ""
     if beneath.planes:
@@ -119,10 +125,10 @@ def _panel(found: Explanation, beneath: Drawn, layer: str, concept: str, kind: s
         at = int((cell + 0.5) * len(plane.captions) / cells)
         words = plane.captions[at]
         values, mark, inside = (_slice(each, cell, plane.flipped) for each in (values, mark, inside))
-    silent = kind == "contribution" and any(note.layer == layer and note.kind in SILENT for note in found.notes)
+    silent = kind == "contribution" and any(note.layer == layer and note.kind in UNDRAWN_NOTES for note in found.notes)
     picture = Image.open(io.BytesIO(beneath.pictures[at]))
     if silent:
-        return Panel(picture, beneath.region, None, words="the same at every place: not drawn")
+        return Panel(picture, beneath.region, None, words="the same at every location: not drawn")
     return Panel(picture, beneath.region, _rows(values), _rows(mark), _rows(inside), words)
 
 
@@ -134,7 +140,7 @@ def _slice(values: NDArray[Any] | None, cell: int, flipped: bool) -> NDArray[Any
 
 
 def _rows(values: NDArray[Any] | None) -> Any:
-    """Give a map to draw: that of a signal becomes a row."""
+    """Return a map to draw: that of a signal becomes a row."""
     return values[None] if values is not None and values.ndim == 1 else values
 
 
@@ -149,7 +155,7 @@ def write_pngs(found: Explanation, folder: Path) -> int:
     StorageError
         If they cannot be written.
     """
-    listed = found.of(found.shown)
+    listed = found.of(found.listed)
     pairs = [(layer, concept) for layer in found.layers for concept in found.concepts]
     names = dict(zip(pairs, plain_names(["_".join(pair) for pair in pairs], "map"), strict=True))
     scales = {
@@ -157,7 +163,7 @@ def write_pngs(found: Explanation, folder: Path) -> int:
     }
     try:
         folder.mkdir(exist_ok=True)
-        for image in found.shown:
+        for image in found.listed:
             for layer, concept in pairs:
                 for kind in KINDS:
                     one = found.figure([concept], [layer], image, kind, most=scales[layer, kind], width=4)
@@ -167,11 +173,11 @@ def write_pngs(found: Explanation, folder: Path) -> int:
         raise StorageError(
             f"{folder} cannot be written: {error.strerror or error}; make room, and try again"
         ) from error
-    return len(found.shown) * len(pairs) * len(KINDS)
+    return len(found.listed) * len(pairs) * len(KINDS)
 
 
 def plain_names(names: Sequence[str], otherwise: str) -> list[str]:
-    """Give for each name one that a file may have, all of them apart even where upper case does not count."""
+    """Return for each name one that a file may have, all of them apart even where upper case does not count."""
     found: list[str] = []
     for each in names:
         plain = re.sub(r"[^\w.]+", "-", each).strip("-.")[:60] or otherwise

@@ -16,7 +16,7 @@ from sacv.maps.images import COLUMNS
 from sacv.maps.notes import bank_notes, instead, layer_notes
 from sacv.maps.reducer import ExplainReducer, Part
 from sacv.maps.stored_rows import StoredRows
-from sacv.maps.views import StoredImages, StoredLines, StoredMaps, chunks
+from sacv.maps.views import StoredChecks, StoredImages, StoredMaps, chunks
 from sacv.maps.within import ExplainedWithin
 from sacv.targets import Class, Predicted, name_of, names_of
 
@@ -56,7 +56,7 @@ def finish(
     weak: Mapping[tuple[str, str], Sequence[str]],
     last: range,
 ) -> Explanation:
-    """Give the explanation of all images.
+    """Return the explanation of all images.
 
     Parameters
     ----------
@@ -71,14 +71,14 @@ def finish(
     weak
         By layer and concept, what is too weak about the CAVs that were let through.
     last
-        Images to try other layers on, where a layer says nothing.
+        Images to try other layers on, if the contribution at a layer is zero or constant.
     """
     for number, found in enumerate(whole.layers.values()):
         _mark(rows, number, found, len(pictures))
     layers, concepts = list(whole.layers), tuple(reducer.bank.concepts)
     maps = StoredMaps(rows, layers, concepts)
     grids = {layer: each.grid for layer, each in maps.items()}
-    lines = {layer: StoredLines(rows, f"{number}/checks") for number, layer in enumerate(layers)}
+    lines = {layer: StoredChecks(rows, f"{number}/checks") for number, layer in enumerate(layers)}
     return Explanation(
         images=StoredImages(rows, pictures.items, reducer.model, reducer.aimed),
         concepts=concepts,
@@ -100,21 +100,21 @@ def finish(
 def _settings(reducer: ExplainReducer) -> dict[str, Any]:
     """Say what is explained and how, in the target's unit; of a target that is no class, what it is."""
     target, method = reducer.aimed, reducer.method.describe()
-    told = {"target": name_of(reducer.target, names_of(reducer.model))}
+    settings = {"target": name_of(reducer.target, names_of(reducer.model))}
     if not isinstance(target, Class | Predicted):
-        told |= {"value": target.value, "identity": repr(target)}
+        settings |= {"value": target.value, "identity": repr(target)}
         method["unit"] = method["unit"].replace("logits", target.unit)
     output = {} if reducer.model.output is None else {"output": reducer.model.output}
-    return told | {"method": method} | output
+    return settings | {"method": method} | output
 
 
 def _target_notes(reducer: ExplainReducer) -> list[Note]:
-    return [] if reducer.aimed.told is None else [Note(None, "target", reducer.aimed.told)]
+    return [] if reducer.aimed.note is None else [Note(None, "target", reducer.aimed.note)]
 
 
 def _mark(rows: StoredRows, number: int, found: ExplainedLayer, images: int) -> None:
-    """Add the marks of what beats chance, and remove the maps that were needed for them alone."""
-    limits = [limit for cav in found.cavs if (limit := found.chance.limits(cav)) is not None]
+    """Add the marks of what is significant, and remove the maps that were needed for them alone."""
+    limits = [limit for cav in found.cavs if (limit := found.null_maxima.limits(cav)) is not None]
     if len(limits) < len(found.cavs):
         return
     for some in chunks(images):
@@ -135,7 +135,7 @@ def _mark(rows: StoredRows, number: int, found: ExplainedLayer, images: int) -> 
 
 
 def _one_class(rows: StoredRows, images: int) -> bool:
-    """Tell whether there are several images, and one class is explained of all, or a function."""
+    """Return whether there are several images, and one class is explained of all, or a function."""
     targets = rows.read("images")[:, COLUMNS.index("target")]
     return images > 1 and (bool(np.isnan(targets).all()) or bool((targets == targets[0]).all()))
 

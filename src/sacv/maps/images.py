@@ -28,9 +28,9 @@ class ExplainedImage:
     path
         Its name: a path, or where it stands among the images given.
     size
-        Width and height of the original picture in pixels, or of the input where a tensor was given.
+        Width and height of the original image in pixels, or of the input where a tensor was given.
     region
-        The part of the picture that the network saw: left, top, right, bottom in pixels. The grid of every map
+        The part of the image that the network saw: left, top, right, bottom in pixels. The grid of every map
         divides it evenly. None where the transform does not tell.
     target, target_name
         The class explained; without an index where the target is no class (`sacv.targets`).
@@ -61,7 +61,7 @@ def figures(
     seen: Sequence[tuple[tuple[int, int], Box | None]],
     in_fit: Sequence[bool],
 ) -> Float64:
-    """Give the figures of a batch, float64 `(n, len(COLUMNS))`; what there is none of is NaN.
+    """Return the figures of a batch, float64 `(n, len(COLUMNS))`; what there is none of is NaN.
 
     Parameters
     ----------
@@ -92,18 +92,18 @@ def figures(
 
 
 def explained_image(path: str, row: Float64, model: VisionModel, target: Target) -> ExplainedImage:
-    """Give an image from its figures."""
-    told = {name: None if np.isnan(value) else float(value) for name, value in zip(COLUMNS, row, strict=True)}
-    index, best = (None if told[name] is None else int(told[name] or 0) for name in ("target", "predicted"))
+    """Return an image from its figures."""
+    values = {name: None if np.isnan(value) else float(value) for name, value in zip(COLUMNS, row, strict=True)}
+    index, best = (None if values[name] is None else int(values[name] or 0) for name in ("target", "predicted"))
     return ExplainedImage(
         path=path,
         size=(int(row[4]), int(row[5])),
-        region=None if told["left"] is None else (float(row[6]), float(row[7]), float(row[8]), float(row[9])),
+        region=None if values["left"] is None else (float(row[6]), float(row[7]), float(row[8]), float(row[9])),
         target=index,
         target_name=str(target) if index is None else model.class_name(index),
         logit=float(row[0]),
         predicted=best,
         predicted_name=None if best is None else model.class_name(best),
-        probability=told["probability"],
+        probability=values["probability"],
         in_fit=bool(row[10]),
     )

@@ -23,16 +23,16 @@ class LayerMaps:
     relevance, contribution
         Float32 `(images, concepts, *grid)`.
     relevance_significant, contribution_significant
-        Bool, of the same shape: where the relevance, and where the derivative of the logit along v, beat chance
-        (`sacv.maps.significance`); none where no null was drawn. The derivative is judged whatever the method.
+        Bool, of the same shape: where the relevance, and where the derivative of the logit along v, are significant
+        (`sacv.maps.significance`); none where the bank has no null CAVs. The derivative is judged whatever the method.
     present
         By concept, bool `(images, *grid)`: where the concept is present (`sacv.cav.presence`); without those concepts
         whose mask is not calibrated.
     inside
         Bool `(images, *grid)`: the locations that count, where the images are explained within masks; none where all
-        do. Relevance and contribution are those of all locations; what is marked counts.
+        do. Relevance and contribution are those of all locations; the masks hold counted locations only.
     p_values
-        By concept, float64 `(images,)`: how likely a picture without the concept reaches as far somewhere; without
+        By concept, float64 `(images,)`: how likely an image without the concept reaches as far somewhere; without
         those concepts that are not calibrated.
     """
 
@@ -50,7 +50,7 @@ class LayerMaps:
         return self.relevance.shape[2:]
 
     def of(self, images: Sequence[int] | slice) -> LayerMaps:
-        """Give the maps of some images, by their numbers, in memory of their own."""
+        """Return the maps of some images, by their numbers, in memory of their own."""
         rows = images if isinstance(images, slice) else list(images)
         return LayerMaps(
             np.array(self.relevance[rows]),
@@ -63,11 +63,11 @@ class LayerMaps:
         )
 
     def counting(self, values: Map) -> Map:
-        """Give maps `(images, *grid)` of this layer with NaN where locations do not count."""
+        """Return maps `(images, *grid)` of this layer with NaN where locations do not count."""
         return values if self.inside is None else np.where(self.inside, values, np.float32(np.nan))
 
     def arrays(self, layer: str) -> dict[str, Array]:
-        """Give the arrays by their names in the file."""
+        """Return the arrays by their names in the file."""
         named: dict[str, Array | None] = {
             "relevance": self.relevance,
             "contribution": self.contribution,

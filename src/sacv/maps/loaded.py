@@ -17,20 +17,20 @@ import pyarrow.parquet as pq
 from sacv.concepts import ImageItem, ImageSet, Skipped
 from sacv.errors import CorruptFileError, UnreadableImageError
 from sacv.files import Array
+from sacv.maps.display_images import DisplayImage, load_display_image
 from sacv.maps.images import ExplainedImage
 from sacv.maps.layer_maps import LayerMaps
 from sacv.maps.reliability import FIELDS, Checks, from_table
-from sacv.maps.saved_pictures import Drawn, load_drawn
 from sacv.maps.within import ExplainedWithin
 
 ORIGIN = ("input_shape", "layers", "cavs", "model", "solver", "facts")
-"""What the label file says of bank and model (`sacv.maps.provenance`)."""
+"""What the label file records about bank and model (`sacv.maps.provenance`)."""
 
 KINDS: Mapping[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8"), "BOOL": np.dtype(np.bool_)}
 
 
 @contextmanager
-def damage_told(folder: Path) -> Iterator[None]:
+def corrupt_on_error(folder: Path) -> Iterator[None]:
     """Turn what is wrong with the contents of a folder into the one error."""
     try:
         yield
@@ -41,17 +41,17 @@ def damage_told(folder: Path) -> Iterator[None]:
 
 
 def load_parts(folder: Path, labels: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the fields of an explanation that lie in its folder."""
+    """Return the fields of an explanation that lie in its folder."""
     concepts, layers = _texts(labels["concepts"]), _texts(labels["layers"])
     known = {(cav["layer"], cav["concept"]): cav["presence"]["told"] for cav in labels["cavs"]}
     missing = [(layer, concept) for layer in layers for concept in concepts if (layer, concept) not in known]
     if missing or not {"target", "method"} <= set(labels["settings"]):
-        raise ValueError(f"nothing is said of {', '.join(map(str, missing)) or 'target and method'}")
+        raise ValueError(f"the labels lack {', '.join(map(str, missing)) or 'target and method'}")
     images = [_image(row) for row in pq.read_table(folder / "images.parquet").to_pylist()]
     items = tuple(ImageItem(one.path, partial(_gone, one.path), partial(_gone, one.path)) for one in images)
-    pictures: list[Drawn | None] = [None] * len(images)
+    pictures: list[DisplayImage | None] = [None] * len(images)
     for one in labels["drawn"]:
-        pictures[one["number"]] = load_drawn(folder / "pictures", one["number"], one)
+        pictures[one["number"]] = load_display_image(folder / "pictures", one["number"], one)
     return {
         "images": images,
         "concepts": concepts,
@@ -61,7 +61,7 @@ def load_parts(folder: Path, labels: Mapping[str, Any]) -> dict[str, Any]:
         "settings": labels["settings"],
         "within": None if labels["within"] is None else ExplainedWithin.from_json(labels["within"]),
         "origin": {name: labels[name] for name in ORIGIN},
-        "drawn": pictures,
+        "display_images": pictures,
     }
 
 
@@ -73,26 +73,26 @@ def _texts(names: Iterable[Any]) -> tuple[str, ...]:
 
 
 def _gone(path: str) -> NoReturn:
-    raise UnreadableImageError(f"{path} is not read again for a saved explanation; load the picture yourself")
+    raise UnreadableImageError(f"{path} is not read again for a saved explanation; load the image yourself")
 
 
 def _image(row: Mapping[str, Any]) -> ExplainedImage:
     sides = tuple(row[side] for side in ("left", "top", "right", "bottom"))
     names = ("path", "target", "target_name", "logit", "predicted", "predicted_name", "in_fit")
-    told = {name: row[name] for name in names}
+    values = {name: row[name] for name in names}
     region = None if sides[0] is None else sides
-    return ExplainedImage(**told, size=(row["width"], row["height"]), region=region, probability=row["probability"])
+    return ExplainedImage(**values, size=(row["width"], row["height"]), region=region, probability=row["probability"])
 
 
 def _mapped(file: Path) -> dict[str, Array]:
-    """Give the arrays of a safetensors file, mapped into memory."""
+    """Return the arrays of a safetensors file, mapped into memory."""
     with file.open("rb") as opened:
         length = int.from_bytes(opened.read(8), "little")
         header = json.loads(opened.read(length))
     found = {}
-    for name, told in header.items():
-        shape, (start, end) = tuple(told["shape"]), told["data_offsets"]
-        kind = KINDS[told["dtype"]]
+    for name, entry in header.items():
+        shape, (start, end) = tuple(entry["shape"]), entry["data_offsets"]
+        kind = KINDS[entry["dtype"]]
         if end - start != kind.itemsize * int(np.prod(shape)) or 8 + length + end > file.stat().st_size:
             raise ValueError(f"{file.name} ends before {name}")
         found[name] = np.asarray(np.memmap(file, kind, "c", 8 + length + start, shape))
@@ -135,7 +135,7 @@ class LoadedMaps(Mapping[str, LayerMaps]):
 def _lines(
     folder: Path, layers: Sequence[str], concepts: int, images: int
 ) -> dict[str, list[tuple[Checks, ...]]] | None:
-    """Give the trust lines from the scores, if there are any; rows go through layers, concepts and images."""
+    """Return the reliability checks from the scores, if there are any; rows go through layers, concepts and images."""
     file = pq.ParquetFile(folder / "scores.parquet")
     if FIELDS[0] not in file.schema_arrow.names:
         return None

@@ -13,14 +13,14 @@ from sacv.maps.viewer_data import page_data
 from sacv.viewer import ViewerData, notebook
 
 if TYPE_CHECKING:
+    from sacv.maps.display_images import DisplayImage
     from sacv.maps.explanation import Explanation
-    from sacv.maps.saved_pictures import Drawn
 
 ROOM = 700_000
-"""Bytes of maps and pictures of a page within a notebook, about."""
+"""Bytes of maps and images of a page within a notebook, about."""
 
 LAYERS, CONCEPTS = 3, 4
-"""Of the picture that needs no widget: the last layers and the first concepts, at most."""
+"""Of the image that needs no widget: the last layers and the first concepts, at most."""
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -40,8 +40,8 @@ class Selection:
     kind
         The map that is seen: "relevance", "contribution", "present" or "chance".
     location
-        Row and column that are pinned, or of a signal the place along its axis; of a volume, row and column of the
-        slice that is seen. None where no place is pinned.
+        Row and column that are pinned, or of a signal the location along its axis; of a volume, row and column of the
+        slice that is seen. None where no location is pinned.
     """
 
     image: int
@@ -53,16 +53,16 @@ class Selection:
     location: tuple[int, ...] | None
 
 
-class Shown(ABC):
+class NotebookDisplay(ABC):
     """Shows itself in a notebook."""
 
     @abstractmethod
-    def each(self) -> Sequence[Explanation]:
-        """Give the explanations that are shown together, of the same images."""
+    def explanations(self) -> Sequence[Explanation]:
+        """Return the explanations that are shown together, of the same images."""
 
     @cached_property
-    def _on_page(self) -> tuple[list[int], list[Drawn]]:
-        return self.each()[0].on_page()
+    def _report_images(self) -> tuple[list[int], list[DisplayImage]]:
+        return self.explanations()[0].report_images()
 
     @cached_property
     def widget(self) -> Any:
@@ -73,40 +73,40 @@ class Shown(ABC):
         MissingExtraError
             If the extra `notebook` is not installed.
         OptionError
-            If there are no pictures to draw.
+            If there are no images to draw.
         """
-        return notebook.widget_of(page_data(self.each(), *self._on_page))
+        return notebook.widget_of(page_data(self.explanations(), *self._report_images))
 
     @property
     def selection(self) -> Selection | None:
         """What is chosen in the widget; None as long as it was not shown."""
-        told = self.widget.selection if "widget" in self.__dict__ else None
-        if told is None:
+        chosen = self.widget.selection if "widget" in self.__dict__ else None
+        if chosen is None:
             return None
-        names, first = told["names"], self.each()[0]
-        location = None if told["location"] is None else tuple(told["location"])
+        names, first = chosen["names"], self.explanations()[0]
+        location = None if chosen["location"] is None else tuple(chosen["location"])
         if location is not None and len(first.maps[names["layer"]].grid) == 1:
             location = location[1:]
         return Selection(
-            image=self._on_page[0][told["image"]],
+            image=self._report_images[0][chosen["image"]],
             path=names["image"],
             concept=names["concept"],
             layer=names["layer"],
             target=names["target"],
-            kind=told["kind"],
+            kind=chosen["kind"],
             location=location,
         )
 
     def _repr_mimebundle_(
         self, include: Container[str] | None = None, exclude: Container[str] | None = None
     ) -> dict[str, Any]:
-        """Give the widget, where a front end draws it, and a picture that stays when the notebook is converted."""
+        """Return the widget, where a front end draws it, and an image that stays when the notebook is converted."""
         if notebook.text_alone():
             return {"text/plain": repr(self)}
         try:
             return {"text/plain": repr(self), **self._static(), **self._live()}
-        except SacvError as error:  # such as of pictures that are gone
-            return {"text/plain": f"{self!r}\nIt has no picture: {error}"}
+        except SacvError as error:  # such as of images that are gone
+            return {"text/plain": f"{self!r}\nIt has no image: {error}"}
 
     def _live(self) -> dict[str, Any]:
         if not (notebook.front_end() and notebook.has_widgets()):
@@ -116,7 +116,7 @@ class Shown(ABC):
     def _static(self) -> dict[str, Any]:
         from sacv.report.figure import png
 
-        first, number = self.each()[0], self._on_page[0][0]
+        first, number = self.explanations()[0], self._report_images[0][0]
         layers, concepts = first.layers[-LAYERS:], first.concepts[:CONCEPTS]
         relevance, contribution = (
             png(first.figure(concepts, layers, number, kind, width=2), 80) for kind in ("relevance", "contribution")
@@ -128,9 +128,9 @@ class Shown(ABC):
         }
 
     def _small(self) -> ViewerData:
-        """Give what the viewer draws of the first images, as many as have room in a notebook."""
-        numbers, pictures = self._on_page
-        one = page_data(self.each(), numbers[:1], pictures[:1])
+        """Return what the viewer draws of the first images, as many as have room in a notebook."""
+        numbers, pictures = self._report_images
+        one = page_data(self.explanations(), numbers[:1], pictures[:1])
         size = sum(array.nbytes for array in one.arrays.values())
         most = max(ROOM // size, 1)
-        return one if most == 1 else page_data(self.each(), numbers[:most], pictures[:most])
+        return one if most == 1 else page_data(self.explanations(), numbers[:most], pictures[:most])

@@ -13,7 +13,7 @@ from sacv.maps import methods
 from sacv.maps.explanation import Note
 from sacv.maps.methods import Method
 from sacv.maps.slopes import Slopes
-from sacv.model import VARIES, VisionModel, contributing
+from sacv.model import VARIES, VisionModel, gradient_kinds
 
 CANDIDATES = 12
 """Layers tried to find one to ask about instead."""
@@ -41,7 +41,7 @@ def layer_notes(layer: str, slopes: Slopes, one_class: bool, method: Method, adv
                 layer,
                 "zero derivative" if slopes.gives else "zero contribution",
                 "The gradient is zero everywhere: the logit does not change with this layer's locations, as where only "
-                f"a class token is read after it. Ask about {advice()}.",
+                f"a class token is read after it. Explain {advice()}.",
             )
         ]
     if slopes.saturated:
@@ -49,8 +49,8 @@ def layer_notes(layer: str, slopes: Slopes, one_class: bool, method: Method, adv
             Note(
                 layer,
                 "saturated target",
-                "The target hardly changes: as much of the concept at every location as parts its guidance from the "
-                "random images would move it by less than a millionth, to first order. Explain the logit rather than a "
+                "The target hardly changes: the distance between the concept and random images, added at every "
+                "location, would move it by less than a millionth, to first order. Explain the logit rather than a "
                 "probability, or measure with Ablation().",
             )
         ]
@@ -61,8 +61,8 @@ def layer_notes(layer: str, slopes: Slopes, one_class: bool, method: Method, adv
             Note(
                 layer,
                 "linear rest",
-                "The gradient is the same for every image: nothing but linear layers follow, so that it tells of the "
-                f"network alone and not of these images. Ask about {advice()}, or measure with "
+                "The gradient is the same for every image: only linear layers follow, so that it describes the "
+                "network and not these images. Explain {advice()}, or measure with "
                 "GradientTimesConcept().",
             )
         ]
@@ -77,7 +77,7 @@ def instead(model: VisionModel, inputs: torch.Tensor, layer: str) -> str:
     blocks = [name for name in before if not found[name].leaf]
     candidates = (blocks or before)[-CANDIDATES:]
     try:
-        varies = contributing(model, inputs, candidates) if candidates else {}
+        varies = gradient_kinds(model, inputs, candidates) if candidates else {}
     except TargetError:  # the network has no logits, and the target is the user's own
         return "an earlier layer"
     chosen = [name for name in candidates if varies[name] == VARIES]
@@ -90,14 +90,14 @@ def _constant(layer: str, method: Method, advice: Callable[[], str]) -> Note:
             layer,
             "constant derivative",
             "The gradient is the same at every location: only global average pooling and a linear head follow this "
-            "layer. What differs between places is only how much of the concept is there.",
+            "layer. What differs between locations is only how much of the concept is there.",
         )
     return Note(
         layer,
         "constant contribution",
         "The gradient is the same at every location: only global average pooling and a linear head follow this "
-        f"layer, so that it cannot tell places apart. Ask about {advice()}, read the relevance alone, or measure with "
-        "GradientTimesConcept() or Ablation().",
+        f"layer, so that it cannot distinguish locations. Explain {advice()}, use the relevance alone, or measure "
+        "with GradientTimesConcept() or Ablation().",
     )
 
 
@@ -109,7 +109,7 @@ def bank_notes(
 ) -> list[Note]:
     """Tell of masks that are missing, by the `grids` of the maps, and of weak CAVs that were let through.
 
-    `within` says whether the images are explained within masks.
+    `within` is whether the images are explained within masks.
     """
     found = []
     if bank.within is not None and not within:
@@ -119,7 +119,7 @@ def bank_notes(
             Note(
                 None,
                 "no null",
-                "No null was drawn (nulls=0, or fewer than 4 random images), so that no location can be called "
+                "The bank has no null CAVs (nulls=0, or fewer than 4 random images), so that no location can be called "
                 "significant; fit with --nulls 199.",
             )
         )
@@ -127,13 +127,13 @@ def bank_notes(
         Note(
             layer,
             "another grid",
-            f"The mask of presence was calibrated on a grid of {bank.layers[layer].grid}, and the pictures have "
-            f"{grid}: it is left out. Explain pictures of the size that the bank was fitted on.",
+            f"The presence mask was calibrated on a grid of {bank.layers[layer].grid}, and the images have "
+            f"{grid}: it is left out. Explain images of the size that the bank was fitted on.",
         )
         for layer, grid in grids.items()
         if grid != bank.layers[layer].grid and any(bank.cav(layer, concept).calibrated for concept in bank.concepts)
     ]
     return found + [
-        Note(layer, "weak CAV", f"{concept!r} is too weak to rely on: {', and '.join(told)}.", concept)
-        for (layer, concept), told in weak.items()
+        Note(layer, "weak CAV", f"{concept!r} is too weak to rely on: {', and '.join(reasons)}.", concept)
+        for (layer, concept), reasons in weak.items()
     ]

@@ -1,4 +1,4 @@
-"""Volumes on a page: slices along three axes, and inputs as pictures."""
+"""Volumes on a page: slices along three axes, and inputs as images."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Slices:
 
 
 def slices_of(volume: NDArray[np.float32], names: tuple[str, str, str], *, ras: bool) -> list[Slices]:
-    """Give slices along each axis, black and white being the least and greatest value of the volume.
+    """Return slices along each axis, black and white being the least and greatest value of the volume.
 
     Of `SLICES` or fewer along an axis all are drawn.
 
@@ -86,7 +86,7 @@ def _cut(values: NDArray[Any], axis: int, at: int, ras: bool) -> NDArray[Any]:
 
 
 def as_input(model: VisionModel, image: Loaded) -> NDArray[np.float32]:
-    """Give what the network sees of an image, float32 `(channels, *size)`."""
+    """Return what the network sees of an image, float32 `(channels, *size)`."""
     values = image if isinstance(image, torch.Tensor) else model.transform(image)
     array: NDArray[np.float32] = values.detach().cpu().float().numpy()
     return array

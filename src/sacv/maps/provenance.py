@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sacv.errors import OptionError
-from sacv.maps.viewer_data import facts_told, quality_told
-from sacv.report.provenance import versions, versions_told
+from sacv.maps.viewer_data import facts_text, quality_text
+from sacv.report.provenance import versions, versions_text
 
 if TYPE_CHECKING:
     from sacv.cav import ConceptBank
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def origin_of(found: Explanation) -> dict[str, Any]:
-    """Give it for an explanation that has its bank and its model.
+    """Return it for an explanation that has its bank and its model.
 
     Raises
     ------
@@ -23,7 +23,7 @@ def origin_of(found: Explanation) -> dict[str, Any]:
         If it has not.
     """
     if found.bank is None or found.model is None:
-        raise OptionError("an explanation without bank and model says what it was made with in `origin`")
+        raise OptionError("an explanation without bank and model needs `origin`")
     bank, first = found.bank, found.pictures.items[0].load()
     input_shape = found.model.inputs([first]).shape[1:]
     fields = found.model.receptive_fields(input_shape, found.layers)
@@ -44,14 +44,14 @@ def origin_of(found: Explanation) -> dict[str, Any]:
                 "threshold": bank.cav(layer, concept).threshold,
                 "presence": _presence(found, bank, layer, concept),
                 "quality": asdict(bank.cav(layer, concept).quality),
-                "figures": quality_told(found, bank, layer, concept),
+                "figures": quality_text(found, bank, layer, concept),
             }
             for layer in found.layers
             for concept in found.concepts
         ],
         "model": {key: bank.model[key] for key in ("spec", "kind", "fingerprint")},
         "solver": dict(bank.solver),
-        "facts": {**facts_told(found, bank), "versions": versions_told(versions())},
+        "facts": {**facts_text(found, bank), "versions": versions_text(versions())},
     }
 
 
@@ -65,5 +65,5 @@ def _presence(found: Explanation, bank: ConceptBank, layer: str, concept: str) -
         "kind": presence.kind,
         "calibrated": cav.calibrated,
         "others": cav.others,
-        "told": found.presence_told(layer, concept),
+        "told": found.presence_calibration(layer, concept),
     }

@@ -22,7 +22,7 @@ from sacv.maps.explained_layer import ExplainedLayer
 from sacv.maps.images import figures
 from sacv.maps.methods import Method
 from sacv.maps.reliability import as_table, check, with_neighbours
-from sacv.model import Box, Rest, Select, Trace, VisionModel, target_mark
+from sacv.model import Box, Rest, Select, Trace, VisionModel, target_identity
 from sacv.targets import Aimed, Given, Target, aim_of, names_of, target_of
 
 PART_VERSION = 2
@@ -68,7 +68,7 @@ class Part:
         Number of the first image; none of no images.
     rows
         By kind, arrays whose first axis is the images: `images` (`sacv.maps.images`), and of each layer, by its number,
-        the maps and the trust lines, such as `0/relevance` and `0/checks`.
+        the maps and the reliability checks, such as `0/relevance` and `0/checks`.
     layers
         What is gathered of all images together.
     """
@@ -78,7 +78,7 @@ class Part:
     layers: dict[str, ExplainedLayer]
 
     def take_rows(self) -> dict[str, Array]:
-        """Give the rows, and let go of them."""
+        """Return the rows, and let go of them."""
         joined = {kind: np.concatenate(arrays) for kind, arrays in self.rows.items()}
         self.rows = {}
         return joined
@@ -86,7 +86,7 @@ class Part:
 
 @dataclass(frozen=True)
 class ExplainReducer:
-    """From batches of images to their maps and trust lines, and to what is known of all images only.
+    """From batches of images to their maps and reliability checks, and to what is known of all images only.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ class ExplainReducer:
     batch_size
         Activations run at a time.
     checks
-        Make the trust lines.
+        Make the reliability checks.
     items
         The images.
     masks
@@ -130,18 +130,18 @@ class ExplainReducer:
                 PART_VERSION,
                 self.model.identity(),
                 self.bank.fingerprint,
-                target_mark(self.target),
+                target_identity(self.target),
                 None if callable(self.target) else names_of(self.model),
                 *([] if self.model.output is None else [self.model.output]),
                 repr(self.method.describe()),
-                target_mark(type(self.method).maps),
+                target_identity(type(self.method).maps),
                 self.batch_size,
                 self.checks,
             ]
         )
 
     def key(self, shard: Shard[range]) -> str:
-        """Give a SHA-256 of the network, the bank, the target, the method, the checks, and the shard's images."""
+        """Return a SHA-256 of the network, the bank, the target, the method, the checks, and the shard's images."""
         return shard_key(self._basis, shard, self.items, self.masks)
 
     def load(self, piece: range) -> Loaded:
@@ -152,7 +152,7 @@ class ExplainReducer:
         return Loaded(piece.start, self.model.inputs(images), tuple(map(self.model.seen, images)), in_fit, insides)
 
     def empty(self) -> Part:
-        """Give the part of no images."""
+        """Return the part of no images."""
         return Part(None, {}, {layer: ExplainedLayer(self.bank, layer) for layer in self.bank.layers})
 
     def add(self, part: Part, loaded: Loaded) -> Part:
@@ -166,7 +166,7 @@ class ExplainReducer:
         return self.take(part, loaded, self.model.trace(loaded.inputs, list(part.layers), [self.select(loaded)]), 0)
 
     def select(self, loaded: Loaded) -> Select:
-        """Give what is explained of a batch."""
+        """Return what is explained of a batch."""
         return Aimed(self._target(loaded))
 
     def _target(self, loaded: Loaded) -> Target:
@@ -221,7 +221,7 @@ class ExplainReducer:
         return left
 
     def pack(self, part: Part) -> dict[str, Array]:
-        """Give a part as arrays."""
+        """Return a part as arrays."""
         arrays: dict[str, Array] = {f"rows/{kind}": np.concatenate(each) for kind, each in part.rows.items()}
         if part.start is not None:
             arrays["start"] = np.array([part.start])
@@ -230,7 +230,7 @@ class ExplainReducer:
         return arrays
 
     def unpack(self, arrays: Mapping[str, Array], shard: Shard[range]) -> Part:
-        """Undo `pack`."""
+        """Invert `pack`."""
         part = self.empty()
         part.start = int(arrays["start"][0]) if "start" in arrays else None
         part.rows = {kind: [values] for kind, values in _under("rows/", arrays).items()}
@@ -244,11 +244,11 @@ def _under(start: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def _require_finite(trace: Trace, at: int, names: Sequence[str]) -> None:
-    told: dict[str, torch.Tensor] = {} if trace.logits is None else {"the logits": trace.logits}
-    told |= {"the values explained": trace.scalars[at][:, None]}
-    told |= {f"the activations of layer {layer!r}": record.cells for layer, record in trace.activations.items()}
-    told |= {f"the gradients at layer {layer!r}": cells for layer, cells in trace.gradients[at].items()}
-    for what, values in told.items():
+    named: dict[str, torch.Tensor] = {} if trace.logits is None else {"the logits": trace.logits}
+    named |= {"the values explained": trace.scalars[at][:, None]}
+    named |= {f"the activations of layer {layer!r}": record.cells for layer, record in trace.activations.items()}
+    named |= {f"the gradients at layer {layer!r}": cells for layer, cells in trace.gradients[at].items()}
+    for what, values in named.items():
         finite = torch.isfinite(values).flatten(1).all(dim=1)
         if not bool(finite.all()):
             raise ActivationError(

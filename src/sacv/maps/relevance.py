@@ -3,8 +3,8 @@
 With v the CAV and w its detector (norm 1, pointing to the concept; v itself unless the solver parts them), t its
 threshold and z the logit explained::
 
-    relevance   r(p) = w . a(p) - t        a as the bank reads it (`sacv.cav.preprocessing`), in its units; above 0 the
-                                           concept is present
+    relevance   r(p) = w . a(p) - t        a preprocessed as for the bank (`sacv.cav.preprocessing`), in its
+                                           units; above 0 the concept is present
     derivative  c(p) = v . dz/da(p)        in logits per unit of v; signed
 
 Source: the SACV paper, arXiv 2205.11511, section 3, with the signs and scales stated here.
@@ -21,20 +21,20 @@ from sacv.cav.projection import along
 
 
 def relevance(cells: torch.Tensor, cavs: Sequence[CAV]) -> torch.Tensor:
-    """Give the relevance `(n, concepts, *grid)` of activations `(n, *grid, channels)`."""
+    """Return the relevance `(n, concepts, *grid)` of activations `(n, *grid, channels)`."""
     return along(cells, [cav.detector for cav in cavs], [cav.threshold for cav in cavs])
 
 
 def position(cells: torch.Tensor, cavs: Sequence[CAV]) -> torch.Tensor:
-    """Give how far activations `(n, *grid, channels)` lie along each v, `(n, concepts, *grid)`: v . a(p)."""
+    """Return how far activations `(n, *grid, channels)` lie along each v, `(n, concepts, *grid)`: v . a(p)."""
     return along(cells, [cav.vector for cav in cavs])
 
 
 def derivative(gradients: torch.Tensor, cavs: Sequence[CAV]) -> torch.Tensor:
-    """Give the directional derivative `(n, concepts, *grid)` from gradients of the logit `(n, *grid, channels)`."""
+    """Return the directional derivative `(n, concepts, *grid)` from gradients of the logit `(n, *grid, channels)`."""
     return along(gradients, [cav.vector for cav in cavs])
 
 
 def evidence(cells: torch.Tensor, cavs: Sequence[CAV]) -> torch.Tensor:
-    """Give how far activations `(n, *grid, channels)` speak for presence, `(n, concepts, *grid)`: u . a(p)."""
+    """Return how far activations `(n, *grid, channels)` speak for presence, `(n, concepts, *grid)`: u . a(p)."""
     return along(cells, [cav.presence_direction for cav in cavs])

@@ -1,14 +1,13 @@
-"""The trust line of one image: what speaks for and against its maps.
+"""Reliability checks of one image's maps.
 
-Held-out accuracy does not show that a layer answers the question asked of *this* image. Three looks at the image do
-more::
+Held-out accuracy does not show that the maps of *this* image are reliable. Three checks of the image do more::
 
     evidence    where the greatest w . a(p) stands among the concept's own held-out locations
-    ablation    the change of the logit when the concept is taken out of the activation, against the gradient's word
-    neighbours  rank correlation of the relevance map with those of the bank's neighbouring layers
+    ablation    the change of the logit when the concept is taken out of the activation, against the change that the
+    gradient predicts neighbours  rank correlation of the relevance map with those of the bank's neighbouring layers
 
 Taken out means: moved along v to the pool's mean everywhere, a'(p) = a(p) - s(p) v with s(p) = v . (a(p) - mu); the
-gradient says the logit then changes by the sum of -s(p) c(p). The network is really run on the edited activation, once
+gradient predicts a change of the logit of the sum of -s(p) c(p). The network is run on the edited activation, once
 for each image, layer and concept.
 """
 
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from sacv.cav import CAV
+from sacv.deprecation import RenamedAttribute
 from sacv.maps.methods import Scene
 
 Float64 = NDArray[np.float64]
@@ -37,18 +37,18 @@ NOTHING = 1e-5
 
 @dataclass(frozen=True)
 class Checks:
-    """The trust line of one image, layer and concept.
+    """The reliability checks of one image, layer and concept.
 
     Parameters
     ----------
     evidence
-        Percentile of the image's greatest `w . a(p)` among the concept's held-out guidance locations, 0 to 100.
+        Percentile of the image's greatest `w . a(p)` among the concept's held-out locations, 0 to 100.
     beyond
         Whether it exceeds all of them by more than half their range.
     ablation
         Change of the logit when the concept is taken out everywhere and the rest of the network is run, in logits.
     ablation_by_gradient
-        The same change as the gradient foretells it.
+        The same change, predicted by the gradient.
     sign_agreement
         Of the image and layer: share of the concepts for which both have the same sign; none where no change of any
         concept exceeds rounding.
@@ -69,29 +69,33 @@ class Checks:
     neighbours: float | None = None
     moved: bool = True
 
+    doubts = RenamedAttribute("warnings")
+    doubts_of = RenamedAttribute("warnings_for")
+    doubts_by_kind = RenamedAttribute("warnings_by_kind")
+
     @property
-    def doubts(self) -> list[str]:
-        """Tell what speaks against the maps."""
-        return self.doubts_of("the logit")
+    def warnings(self) -> list[str]:
+        """The warnings about the maps, in words."""
+        return self.warnings_for("the logit")
 
-    def doubts_of(self, value: str) -> list[str]:
-        """Tell what speaks against the maps, where `value` says what is explained."""
-        return list(self.doubts_by_kind(value).values())
+    def warnings_for(self, value: str) -> list[str]:
+        """Return the warnings about the maps; `value` names the explained value."""
+        return list(self.warnings_by_kind(value).values())
 
-    def doubts_by_kind(self, value: str) -> dict[str, str]:
-        """Tell what speaks against the maps, by its kind; `check_words` says what each means for the reader."""
+    def warnings_by_kind(self, value: str) -> dict[str, str]:
+        """Return the warnings by kind; `sacv.maps.check_sentences` has a sentence for each."""
         found = {}
         if self.evidence < 5:
             found["weak evidence"] = (
-                f"the image's strongest evidence is weaker than at {100 - self.evidence:.0f} % of the guidance's places"
+                f"the image's strongest evidence is below {100 - self.evidence:.0f} % of the concept's locations"
             )
         if self.beyond:
-            found["evidence beyond"] = "the image's strongest evidence lies far beyond that of all guidance images"
+            found["evidence beyond"] = "the image's strongest evidence lies far beyond that of all concept images"
         if not self.moved:
             found["unmoved"] = f"taking the concept out does not move {value}"
         elif np.sign(self.ablation) != np.sign(self.ablation_by_gradient):
             found["opposite sign"] = (
-                f"the gradient foretells {self.ablation_by_gradient:+.3g} where taking the concept out gives "
+                f"the gradient predicts {self.ablation_by_gradient:+.3g} where taking the concept out gives "
                 f"{self.ablation:+.3g}"
             )
         elif self.rank_agreement is not None and self.rank_agreement < 0.5:
@@ -109,7 +113,7 @@ OPTIONAL = ("sign_agreement", "rank_agreement", "neighbours")
 
 
 def as_table(lines: Sequence[Sequence[Checks]]) -> Float64:
-    """Give lines, by image and concept, as numbers `(images, concepts, fields)`; what there is none of is NaN."""
+    """Return lines, by image and concept, as numbers `(images, concepts, fields)`; what there is none of is NaN."""
     return np.array(
         [
             [[np.nan if (one := getattr(line, name)) is None else one for name in FIELDS] for line in row]
@@ -120,7 +124,7 @@ def as_table(lines: Sequence[Sequence[Checks]]) -> Float64:
 
 
 def from_table(row: Float64) -> tuple[Checks, ...]:
-    """Undo `as_table` for one image, `(concepts, fields)`."""
+    """Invert `as_table` for one image, `(concepts, fields)`."""
     return tuple(
         Checks(**{name: _value(name, one) for name, one in zip(FIELDS, line, strict=True)}) for line in row.tolist()
     )
@@ -139,24 +143,24 @@ def check(scene: Scene, inside: Marks | None = None) -> list[list[Checks]]:
     ablation is of all, since the network sees all.
     """
     logits = scene.values.double()[:, None]
-    changes = (scene.without - logits).cpu().numpy()
-    foretold = -(scene.amount() * scene.derivative.double()).flatten(2).sum(dim=2).cpu().numpy()
+    changes = (scene.ablated_values - logits).cpu().numpy()
+    predicted = -(scene.amount() * scene.derivative.double()).flatten(2).sum(dim=2).cpu().numpy()
     seen = scene.relevance
     if inside is not None:
         seen = seen.masked_fill(~torch.from_numpy(inside).to(seen.device)[:, None], -torch.inf)
     strongest = seen.flatten(2).amax(dim=2).cpu().numpy()
     rounding = NOTHING * logits.abs().clamp_min(1.0).cpu().numpy()
-    moved = np.maximum(np.abs(changes), np.abs(foretold)) > rounding
-    return [_lines(scene.cavs, *image) for image in zip(strongest, changes, foretold, moved, strict=True)]
+    moved = np.maximum(np.abs(changes), np.abs(predicted)) > rounding
+    return [_lines(scene.cavs, *image) for image in zip(strongest, changes, predicted, moved, strict=True)]
 
 
 def _lines(
-    cavs: Sequence[CAV], strongest: Map, changes: Float64, foretold: Float64, moved: NDArray[np.bool_]
+    cavs: Sequence[CAV], strongest: Map, changes: Float64, predicted: Float64, moved: NDArray[np.bool_]
 ) -> list[Checks]:
-    """Give the lines of one image."""
-    alike = np.sign(changes[moved]) == np.sign(foretold[moved])
-    varied = moved.sum() > 2 and np.ptp(changes[moved]) > 0 and np.ptp(foretold[moved]) > 0
-    rank = float(spearmanr(changes[moved], foretold[moved]).statistic) if varied else None
+    """Return the lines of one image."""
+    alike = np.sign(changes[moved]) == np.sign(predicted[moved])
+    varied = moved.sum() > 2 and np.ptp(changes[moved]) > 0 and np.ptp(predicted[moved]) > 0
+    rank = float(spearmanr(changes[moved], predicted[moved]).statistic) if varied else None
     found = []
     for number, cav in enumerate(cavs):
         greatest, low, high = float(strongest[number]) + cav.threshold, cav.evidence[0], cav.evidence[-1]
@@ -165,7 +169,7 @@ def _lines(
                 evidence=float(np.searchsorted(cav.evidence, greatest, side="right")) / len(cav.evidence) * 100,
                 beyond=bool(greatest > high + 0.5 * (high - low)),
                 ablation=float(changes[number]),
-                ablation_by_gradient=float(foretold[number]),
+                ablation_by_gradient=float(predicted[number]),
                 sign_agreement=float(alike.mean()) if len(alike) else None,
                 rank_agreement=rank,
                 moved=bool(moved[number]),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def score_rows(explanation: Explanation) -> Iterator[list[dict[str, Any]]]:
-    """Give the rows of `Explanation.scores`, some images at a time."""
+    """Return the rows of `Explanation.scores`, some images at a time."""
     for layer in explanation.layers:
         for number in range(len(explanation.concepts)):
             for some in chunks(len(explanation.images)):
@@ -46,23 +46,23 @@ def _row(
     counts = everywhere if maps.inside is None else np.array(maps.inside[row])
     shown, given = maps.relevance[row, number][counts], maps.contribution[row, number][counts]
     gated = np.where(shown > 0, given, 0).astype(np.float64)
-    told: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
     if maps.relevance_significant is not None:
-        told["relevance_significant"] = float(maps.relevance_significant[row, number][counts].mean())
+        extra["relevance_significant"] = float(maps.relevance_significant[row, number][counts].mean())
     if maps.contribution_significant is not None:
-        told["contribution_significant"] = float(maps.contribution_significant[row, number][counts].mean())
-    told |= _image_p(explanation, layer, concept, row, image.in_fit)
+        extra["contribution_significant"] = float(maps.contribution_significant[row, number][counts].mean())
+    extra |= _image_p(explanation, layer, concept, row, image.in_fit)
     if concept in maps.present:
-        told["present"] = float(maps.present[concept][row][counts].mean())
+        extra["present"] = float(maps.present[concept][row][counts].mean())
     if maps.inside is not None:
         sums = relevant_sums(maps.of([row]))[:, 0, number]
-        told |= {
+        extra |= {
             "inside": float(counts.mean()),
             "relevant_outside": share(*sums[:2]),
             "contribution_outside": share(*sums[2:]),
         }
     if lines is not None:
-        told |= asdict(lines[number]) | {"doubts": "; ".join(lines[number].doubts_of(explanation.value))}
+        extra |= asdict(lines[number]) | {"doubts": "; ".join(lines[number].warnings_for(explanation.value))}
     return {
         "image": image.path,
         "layer": layer,
@@ -78,7 +78,7 @@ def _row(
         "sacv_positive": float(gated.clip(min=0).sum()),
         "sacv_negative": float(gated.clip(max=0).sum()),
         "contribution_sum": float(given.sum(dtype=np.float64)),
-        **told,
+        **extra,
         "weak": any(
             (note.kind, note.layer, note.concept) == ("weak CAV", layer, concept) for note in explanation.notes
         ),

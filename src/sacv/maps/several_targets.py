@@ -23,8 +23,8 @@ Parts: TypeAlias = list[Part]
 class TogetherReducer:
     """From batches of images to their maps, for each of several targets.
 
-    The batch is loaded and run forward once, and backward once for each target; what a method and the trust line run
-    from the layer on is each target's own.
+    The batch is loaded and run forward once, and backward once for each target; what a method and the reliability
+    checks run from the layer on is each target's own.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class TogetherReducer:
             yield
 
     def key(self, shard: Shard[range]) -> str:
-        """Give a SHA-256 of all targets' keys."""
+        """Return a SHA-256 of all targets' keys."""
         return hashlib.sha256("".join(one.key(shard) for one in self.each).encode()).hexdigest()
 
     def load(self, piece: range) -> Loaded:
@@ -64,7 +64,7 @@ class TogetherReducer:
         return self.each[0].load(piece)
 
     def empty(self) -> Parts:
-        """Give the parts of no images."""
+        """Return the parts of no images."""
         return [one.empty() for one in self.each]
 
     def add(self, parts: Parts, loaded: Loaded) -> Parts:
@@ -81,7 +81,7 @@ class TogetherReducer:
         return [one.merge(*pair) for one, *pair in zip(self.each, left, right, strict=True)]
 
     def pack(self, parts: Parts) -> dict[str, Array]:
-        """Give the parts as arrays."""
+        """Return the parts as arrays."""
         return {
             f"{number}/{name}": values
             for number, (one, part) in enumerate(zip(self.each, parts, strict=True))
@@ -89,7 +89,7 @@ class TogetherReducer:
         }
 
     def unpack(self, arrays: Mapping[str, Array], shard: Shard[range]) -> Parts:
-        """Undo `pack`."""
+        """Invert `pack`."""
         return [
             one.unpack(
                 {

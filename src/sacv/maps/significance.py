@@ -1,4 +1,4 @@
-"""Which locations beat chance: the greatest evidence that CAVs of no concept reach anywhere.
+"""Significance masks: locations that exceed the greatest evidence of null and permuted CAVs.
 
 With m_c - m_r the step from the random mean to the concept's and sd the standard deviation of the random locations
 along v, a CAV's evidence at a location, and its contribution there, are ::
@@ -9,26 +9,26 @@ along v, a CAV's evidence at a location, and its contribution there, are ::
 e is the log-likelihood ratio of concept against random for two normal distributions of equal spread: it is above 0
 beyond the middle h of the two means.
 
-Relevance is held against m deals: the images of concept and random together, their labels dealt at random, each with
+Relevance is compared with m permuted CAVs: the labels of the concept and random images together are permuted, each with
 its own v, s, h and sd. Of each the greatest e over all locations of all images explained together is taken, and a
-location beats chance where b of the m reach as high and (b + 1) / (m + 1) <= 5 %: without any concept the chance that
+location is significant where b of the m reach as high and (b + 1) / (m + 1) <= 5 %: without any concept the chance that
 even one location of one map does so is 5 %, for each layer and concept (Nichols and Holmes, "Nonparametric permutation
 tests for functional neuroimaging", 2002). If the concept's images are but random images, the m + 1 greatest e are
-exchangeable, so that the 5 % are exact: sd is of the images that stand for random alone, and the scatter within images,
-which no deal changes, of all.
+exchangeable, so that the 5 % are exact: sd is of the images labelled random alone, and the scatter within images,
+which no permutation changes, of all.
 
-Contribution is held against two, and must beat both: by its greatest |c|, m null CAVs, some random images against
+Contribution is compared with two, and must beat both: by its greatest |c|, m null CAVs, some random images against
 others, which are of norm 1 too; and by its greatest s |c|, the change of the logit by the step between its own two
-sets, the deals. The first asks whether the network uses this direction more than those of chance, the second whether
-there is a concept behind it. The first alone is not exact, since the null knows the variation of the random images
-only as far as these few show it; the second is, so that both together keep the 5 %.
+sets, permuted labels. The first asks whether the network uses this direction more than those of chance, the second
+whether there is a concept behind it. The first alone is not exact, since the null knows the variation of the random
+images only as far as these few show it; the second is, so that both together keep the 5 %.
 
-A direction that hardly separates its sets, as those of the deals, is hardly evidence of anything, although with a
-strong concept it leans towards that. So it is its step, which is short, that contribution is held against; per unit of
+A direction that hardly separates its sets, as those of permuted labels, is hardly evidence of anything, although with a
+strong concept it leans towards that. So it is its step, which is short, that contribution is compared with; per unit of
 v it would be as great as the concept's.
 
-Concepts of marked regions have no deals, since their images and the random ones are not seen alike: both are held
-against their null CAVs, whose sets are all of random images.
+Concepts of annotated images have no permuted CAVs, since their images and the random ones are not exchangeable: both
+are compared with their null CAVs, whose sets are all of random images.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ LEVEL = 0.05
 
 
 @dataclass
-class Chance:
+class NullMaxima:
     """The maxima that CAVs of no concept reach at one layer, over batches of images.
 
     Concepts that share a null share its maxima.
@@ -64,10 +64,10 @@ class Chance:
     cavs: Sequence[CAV]
     highest: dict[int, Float64] = field(default_factory=dict)
     strongest: dict[int, Float64] = field(default_factory=dict)
-    """The greatest |c| of each, of null CAVs and of deals."""
+    """The greatest |c| of each, of null CAVs and of permuted labels."""
 
     def add(self, cells: torch.Tensor, gradients: torch.Tensor, inside: Marks | None = None) -> None:
-        """Take in the activations, as the CAVs read them, and gradients of a batch, `(n, *grid, channels)`.
+        """Add the activations, after the bank's preprocessing, and gradients of a batch, `(n, *grid, channels)`.
 
         `inside`, bool `(n, *grid)`, marks the locations that count; all by default.
         """
@@ -76,17 +76,17 @@ class Chance:
             cells, gradients = cells[counts], gradients[counts]
         nulls = [cav for cav in self.cavs if len(cav.null)]
         for drawn in {id(drawn): drawn for drawn in map(_against, nulls)}.values():
-            self._keep(self.highest, id(drawn), _along(cells, drawn).amax(dim=0))
+            self._update(self.highest, id(drawn), _along(cells, drawn).amax(dim=0))
         for drawn in {id(drawn): drawn for cav in nulls for drawn in (cav.null, _against(cav))}.values():
-            self._keep(self.strongest, id(drawn), _along(gradients, drawn).abs().amax(dim=0))
+            self._update(self.strongest, id(drawn), _along(gradients, drawn).abs().amax(dim=0))
 
     @staticmethod
-    def _keep(kept: dict[int, Float64], key: int, found: torch.Tensor) -> None:
+    def _update(maxima: dict[int, Float64], key: int, found: torch.Tensor) -> None:
         values = found.double().cpu().numpy()
-        kept[key] = np.maximum(kept[key], values) if key in kept else values
+        maxima[key] = np.maximum(maxima[key], values) if key in maxima else values
 
     def marks(self, cav: CAV, position: Map, contribution: Map) -> tuple[Marks, Marks] | None:
-        """Mark the locations that beat chance, in maps `(n, *grid)` of all images; None where no null was drawn.
+        """Return the significance masks of maps `(n, *grid)` of all images; None without null CAVs.
 
         `position` is v . a(p): evidence is read along v, whose null is known, also where a detector reads relevance.
         """
@@ -94,7 +94,7 @@ class Chance:
         return None if limits is None else (position > limits[0], np.abs(contribution) > limits[1])
 
     def limits(self, cav: CAV) -> tuple[np.float64, float] | None:
-        """Give what `position`, and what the size of `contribution`, must exceed; None where no null was drawn."""
+        """Return what `position`, and what the size of `contribution`, must exceed; None without null CAVs."""
         if not len(cav.null):
             return None
         drawn = _against(cav)
@@ -103,18 +103,18 @@ class Chance:
         middle = cav.vector @ self.bank.random(self.layer, cav.concept).total().mean + cav.separation / 2
         limit = critical(maxima) * own_spread**2 / cav.separation + middle
         least = critical(self.strongest[id(cav.null)])
-        if cav.dealt is not None:
+        if cav.permuted is not None:
             least = max(least, critical(drawn.separations * self.strongest[id(drawn)]) / cav.separation)
         return np.float64(limit), least
 
-    def join(self, other: Chance) -> None:
-        """Take in what was reached over other images."""
+    def join(self, other: NullMaxima) -> None:
+        """Add what was reached over other images."""
         for mine, found in ((self.highest, other.highest), (self.strongest, other.strongest)):
             for key, values in found.items():
                 mine[key] = np.maximum(mine[key], values) if key in mine else values
 
     def pack(self) -> dict[str, Array]:
-        """Give the maxima as arrays, by the number of the concept."""
+        """Return the maxima as arrays, by the number of the concept."""
         arrays: dict[str, Array] = {}
         for number, cav in enumerate(self.cavs):
             for kind, drawn in _drawn(cav).items():
@@ -124,7 +124,7 @@ class Chance:
         return arrays
 
     def unpack(self, arrays: Mapping[str, Array]) -> None:
-        """Undo `pack`, of the maxima over no image yet."""
+        """Invert `pack`, of the maxima over no image yet."""
         for number, cav in enumerate(self.cavs):
             for kind, drawn in _drawn(cav).items():
                 for what, found in (("highest", self.highest), ("strongest", self.strongest)):
@@ -132,7 +132,7 @@ class Chance:
                         found[id(drawn)] = arrays[f"{what}/{number}/{kind}"]
 
     def spreads(self, cav: CAV, drawn: DrawnCAVs) -> tuple[Float64, float]:
-        """Give the spread of each drawn CAV and of the CAV itself, measured alike."""
+        """Return the spread of each drawn CAV and of the CAV itself, measured alike."""
         pool = self.bank.pool(self.layer, cav.concept)
         if drawn.spreads is None:  # a bank from before they were kept: all along the whole pool
             covariance = pool.total().covariance
@@ -140,29 +140,29 @@ class Chance:
             found = np.sqrt(np.maximum(variances, np.finfo(np.float64).tiny))
             return found[:-1], float(found[-1])
         within = pool.within_images()
-        if cav.dealt is not None:
+        if cav.permuted is not None:
             within = within.within(self.bank.statistics[self.layer, f"concept/{cav.concept}"].within_images())
         whole = np.ones((1, len(pool.image_fold)), dtype=bool)
         return drawn.spreads, float(spread_along(cav.vector[None], within, pool.images, whole)[0])
 
 
 def _against(cav: CAV) -> DrawnCAVs:
-    """Give what relevance is held against."""
-    return cav.null if cav.dealt is None else cav.dealt
+    """Return what relevance is compared with."""
+    return cav.null if cav.permuted is None else cav.permuted
 
 
 def _drawn(cav: CAV) -> dict[str, DrawnCAVs]:
-    """Give all that a CAV is held against."""
-    return {"null": cav.null} if cav.dealt is None else {"null": cav.null, "dealt": cav.dealt}
+    """Return all that a CAV is compared with."""
+    return {"null": cav.null} if cav.permuted is None else {"null": cav.null, "dealt": cav.permuted}
 
 
 def _along(values: torch.Tensor, drawn: DrawnCAVs) -> torch.Tensor:
-    """Give all locations along the vectors, `(locations, draws)`."""
+    """Return all locations along the vectors, `(locations, draws)`."""
     dtype = torch.float64 if values.dtype == torch.float64 else torch.float32
     return (values.to(dtype) @ torch.from_numpy(drawn.vectors.T).to(values.device, dtype)).flatten(0, -2)
 
 
 def critical(maxima: Float64) -> float:
-    """Give the value that a further maximum of the same kind exceeds with a chance of at most `LEVEL`."""
+    """Return the value that a further maximum of the same kind exceeds with a chance of at most `LEVEL`."""
     place = int(np.ceil((1 - LEVEL) * (len(maxima) + 1)))
     return float(np.sort(maxima)[place - 1]) if place <= len(maxima) else np.inf

@@ -44,7 +44,7 @@ class Slopes:
     constant: bool = True
 
     def add(self, derivatives: Map, contributions: Map, values: Float64, cavs: Sequence[CAV]) -> None:
-        """Take in maps `(n, concepts, *grid)`, and what is explained of each image `(n,)`."""
+        """Add maps `(n, concepts, *grid)`, and what is explained of each image `(n,)`."""
         flat = derivatives.reshape(*derivatives.shape[:2], -1)
         moved = np.abs(flat).sum(axis=-1, dtype=np.float64) * np.array([cav.separation for cav in cavs])
         self.join(
@@ -58,7 +58,7 @@ class Slopes:
         )
 
     def join(self, other: Slopes) -> None:
-        """Take in other images, on the same grid."""
+        """Add other images, on the same grid."""
         if other.low is None or other.high is None:
             return
         self.low = other.low if self.low is None else np.minimum(self.low, other.low)
@@ -83,14 +83,14 @@ class Slopes:
         return self.low is None or self.high is None or bool(np.all(self.high - self.low <= ALIKE * self.largest))
 
     def pack(self) -> dict[str, Array]:
-        """Give this as arrays."""
+        """Return this as arrays."""
         if self.low is None or self.high is None:
             return {}
         return {"low": self.low, "high": self.high, "flags": np.array([self.gives, self.saturated, self.constant])}
 
     @classmethod
     def unpack(cls, arrays: Mapping[str, Array]) -> Slopes:
-        """Undo `pack`."""
+        """Invert `pack`."""
         if "flags" not in arrays:
             return cls()
         return cls(arrays["low"], arrays["high"], *map(bool, arrays["flags"]))

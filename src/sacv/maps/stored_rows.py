@@ -35,7 +35,7 @@ class StoredRows:
     """
 
     def __init__(self) -> None:
-        with _told(tempfile.gettempdir()):
+        with _storage_error(tempfile.gettempdir()):
             folder = tempfile.mkdtemp(prefix="sacv-maps-")
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self._folder = Path(folder)
@@ -60,12 +60,12 @@ class StoredRows:
                 self._lengths[name] = 0
                 self._files += 1
             kind = self._kinds[name]
-            with _told(self._folder.parent), kind.file.open("ab") as opened:
+            with _storage_error(self._folder.parent), kind.file.open("ab") as opened:
                 opened.write(np.ascontiguousarray(values, dtype=kind.dtype).data)
             self._lengths[name] += len(values)
 
     def read(self, name: str) -> Array:
-        """Give an array, mapped into memory: what is never touched takes none, nor what is let go.
+        """Return an array, mapped into memory: what is never touched takes none, nor what is let go.
 
         What is written to it stays with it, and does not reach the disk.
         """
@@ -79,7 +79,7 @@ class StoredRows:
 
 
 @contextmanager
-def _told(folder: str | Path) -> Iterator[None]:
+def _storage_error(folder: str | Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

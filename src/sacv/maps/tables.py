@@ -29,13 +29,13 @@ TRUTHS = ("beyond", "moved", "weak", "in_fit")
 
 
 def scores_schema(columns: Iterable[str]) -> pa.Schema:
-    """Give the columns of the scores, by their names."""
+    """Return the columns of the scores, by their names."""
     kinds = dict.fromkeys(TEXTS, pa.string()) | dict.fromkeys(TRUTHS, pa.bool_())
     return pa.schema([(name, kinds.get(name, pa.float64())) for name in columns])
 
 
-def image_p_told(row: Mapping[Hashable, Any]) -> str:
-    """Say the p-value of a picture in a row of the scores, with its interval, or why there is none."""
+def image_p_text(row: Mapping[Hashable, Any]) -> str:
+    """Say the p-value of an image in a row of the scores, with its interval, or why there is none."""
     if row["in_fit"]:
         return "in the fit"
     if "image_p" not in row or isnan(row["image_p"]):
@@ -44,11 +44,11 @@ def image_p_told(row: Mapping[Hashable, Any]) -> str:
 
 
 def image_row(image: ExplainedImage) -> dict[str, Any]:
-    """Give an image as a row of the table."""
+    """Return an image as a row of the table."""
     (width, height), region = image.size, image.region or (None,) * 4
     sides = dict(zip(("left", "top", "right", "bottom"), region, strict=True))
-    told = {name: getattr(image, name) for name in IMAGES.names if name not in ("width", "height", *sides)}
-    return {"width": width, "height": height, **sides, **told}
+    fields = {name: getattr(image, name) for name in IMAGES.names if name not in ("width", "height", *sides)}
+    return {"width": width, "height": height, **sides, **fields}
 
 
 def write_table(file: Path, schema: pa.Schema, parts: Iterable[Sequence[Mapping[str, Any]]]) -> None:

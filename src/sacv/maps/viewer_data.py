@@ -12,21 +12,21 @@ from scipy.stats import t as student
 
 from sacv.concepts import Skipped
 from sacv.concepts.formats import format_of
-from sacv.maps.check_words import DOUBTS, SENTENCES, words_of
-from sacv.maps.choice import RULE, choose, measures
+from sacv.maps.check_sentences import DOUBTS, SENTENCES, words_of
+from sacv.maps.listing import RULE, choose, measures
 from sacv.maps.planes import ANATOMICAL, PLAIN
 from sacv.maps.views import chunks
-from sacv.report.provenance import model_told, solver_told
+from sacv.report.provenance import model_text, solver_text
 from sacv.viewer import Blocks, ViewerData
 
 if TYPE_CHECKING:
     from sacv.cav import ConceptBank, Quality
+    from sacv.maps.display_images import DisplayImage
     from sacv.maps.explanation import Explanation
     from sacv.maps.layer_maps import LayerMaps
-    from sacv.maps.saved_pictures import Drawn
 
-SILENT = ("zero contribution", "constant contribution")
-"""Kinds of notes on maps of contribution that say nothing about places."""
+UNDRAWN_NOTES = ("zero contribution", "constant contribution")
+"""Kinds of notes on maps of contribution that say nothing about locations."""
 
 NAMED = 10
 """Files left out that the page names."""
@@ -35,10 +35,10 @@ MOST = 240
 """Images that a page shows at most."""
 
 ROOM = 17_000_000
-"""Bytes of maps and pictures that a page of many images holds, about; in its file they take four thirds of that."""
+"""Bytes of maps and images that a page of many images holds, about; in its file they take four thirds of that."""
 
 PICTURE = 70_000
-"""Bytes of a picture, about."""
+"""Bytes of an image, about."""
 
 SCORES = (
     "relevant", "relevance_max", "relevance_mean", "sacv_score", "sacv_positive", "sacv_negative", "contribution_sum",
@@ -49,8 +49,8 @@ SCORES = (
 CHOSEN = f"images are shown: {RULE}. scores.parquet has a row for each image."
 
 
-def on_page(found: Explanation) -> tuple[int, ...]:
-    """Give the numbers of the images that a page shows: all, or as many of the choice as it has room for."""
+def report_numbers(found: Explanation) -> tuple[int, ...]:
+    """Return the numbers of the images that a page shows: all, or as many of the choice as it has room for."""
     kinds = 5 + 2 * len(found.concepts)  # float16 twice, marks three times
     cells = sum(int(np.prod(found.maps[layer].grid)) for layer in found.layers)
     each = PICTURE + cells * len(found.concepts) * kinds // 2
@@ -58,8 +58,10 @@ def on_page(found: Explanation) -> tuple[int, ...]:
     return choose(found.maps, len(found.concepts), len(found.images), most)
 
 
-def page_data(explanations: Sequence[Explanation], numbers: Sequence[int], pictures: Sequence[Drawn]) -> ViewerData:
-    """Give what the viewer draws.
+def page_data(
+    explanations: Sequence[Explanation], numbers: Sequence[int], pictures: Sequence[DisplayImage]
+) -> ViewerData:
+    """Return what the viewer draws.
 
     Parameters
     ----------
@@ -85,8 +87,8 @@ def page_data(explanations: Sequence[Explanation], numbers: Sequence[int], pictu
     method, skipped = whole.settings["method"], whole.pictures.skipped
     header = {
         "kind": "explanation",
-        "title": f"{', '.join(whole.concepts)}: what {whole.made['model']['kind']} sees, and where",
-        "subject": str(whole.made["model"]["kind"]),
+        "title": f"{', '.join(whole.concepts)}: what {whole.provenance['model']['kind']} sees, and where",
+        "subject": str(whole.provenance["model"]["kind"]),
         "count": len(whole.images),
         "meaning": method["meaning"],
         "concepts": list(whole.concepts),
@@ -109,7 +111,7 @@ def page_data(explanations: Sequence[Explanation], numbers: Sequence[int], pictu
         ],
         "warnings": [*few, *(f"Left out: {entry.reason}" for entry in skipped[:NAMED]), *_more(skipped)],
         "facts": [
-            *map(list, whole.made["facts"].items()),
+            *map(list, whole.provenance["facts"].items()),
             *([["command", command]] if command else []),
             ["files left out", str(len(skipped) or "none")],
         ],
@@ -136,7 +138,7 @@ def _add_maps(blocks: Blocks, shown: Sequence[Explanation], number: int, layer: 
 
 
 def _lines(values: NDArray[Any]) -> NDArray[Any]:
-    """Give maps to draw: those of signals `(images, concepts, length)` become a row each."""
+    """Return maps to draw: those of signals `(images, concepts, length)` become a row each."""
     return values[:, :, None, :] if values.ndim == 3 else values
 
 
@@ -153,7 +155,7 @@ def _add_scores(blocks: Blocks, shown: Sequence[Explanation]) -> None:
 
 
 def _summary(found: Explanation) -> NDArray[np.float64]:
-    """Give the mean SACV score over all images and its 95 % interval, `(layers, concepts, 3)`.
+    """Return the mean SACV score over all images and its 95 % interval, `(layers, concepts, 3)`.
 
     The interval is Student's, mean +- t s / sqrt(n); of one image it is missing.
     """
@@ -168,7 +170,7 @@ def _summary(found: Explanation) -> NDArray[np.float64]:
     return np.stack(rows)
 
 
-def _image(shown: Sequence[Explanation], row: int, one: Drawn) -> dict[str, Any]:
+def _image(shown: Sequence[Explanation], row: int, one: DisplayImage) -> dict[str, Any]:
     image = shown[0].images[row]
     values = [found.images[row] for found in shown]
     return {
@@ -181,16 +183,19 @@ def _image(shown: Sequence[Explanation], row: int, one: Drawn) -> dict[str, Any]
     }
 
 
-def _layer(explanations: Sequence[Explanation], layer: str, pictures: Sequence[Drawn]) -> dict[str, Any]:
+def _layer(explanations: Sequence[Explanation], layer: str, pictures: Sequence[DisplayImage]) -> dict[str, Any]:
     found = explanations[0]
-    grid, fields = found.maps[layer].grid, found.made["layers"][layer]["fields"]
+    grid, made = found.maps[layer].grid, found.provenance
+    fields = made["layers"][layer]["fields"]
     return {
         "name": layer,
         "grid": [1, *grid] if len(grid) == 1 else list(grid),
-        "fields": _shares(fields, found.made["input_shape"][1:]) if len(grid) == 2 and fields is not None else None,
+        "fields": _shares(fields, made["input_shape"][1:]) if len(grid) == 2 and fields is not None else None,
         "field": describe_field(fields),
-        # A map that says nothing is not drawn; its note says why.
-        "silent": [any(note.layer == layer and note.kind in SILENT for note in one.notes) for one in explanations],
+        # A zero or constant map is not drawn; its note gives the reason.
+        "silent": [
+            any(note.layer == layer and note.kind in UNDRAWN_NOTES for note in one.notes) for one in explanations
+        ],
         "notes": [_layer_notes(one, layer) + _shape_note(grid, pictures) for one in explanations],
     }
 
@@ -200,7 +205,7 @@ def _layer_notes(found: Explanation, layer: str) -> list[str]:
 
 
 def _shares(fields: Sequence[Sequence[Sequence[int]]], size: Sequence[int]) -> list[list[list[float]]]:
-    """Give the first and past-last line of each field, along rows and columns, as shares of the input."""
+    """Return the first and past-last line of each field, along rows and columns, as shares of the input."""
     return [
         [[round(first / side, 5), round(last / side, 5)] for first, last in axis]
         for axis, side in zip(fields, size, strict=True)
@@ -208,12 +213,12 @@ def _shares(fields: Sequence[Sequence[Sequence[int]]], size: Sequence[int]) -> l
 
 
 def _card(found: Explanation, layer: str, concept: str) -> dict[str, Any]:
-    told = next(one for one in found.made["cavs"] if (one["layer"], one["concept"]) == (layer, concept))
-    quality = told["quality"]
+    cav = next(one for one in found.provenance["cavs"] if (one["layer"], one["concept"]) == (layer, concept))
+    quality = cav["quality"]
     return {
         "auroc": quality["auroc"],
         "interval": list(quality["auroc_interval"]),
-        "figures": [[label, text] for label, text in told["figures"].items()],
+        "figures": [[label, text] for label, text in cav["figures"].items()],
         "line": _line(found.maps[layer], concept),
         "weak": any((note.kind, note.layer, note.concept) == ("weak CAV", layer, concept) for note in found.notes),
         "notes": [note.text for note in found.notes if note.layer in (layer, None) and note.concept == concept],
@@ -227,10 +232,10 @@ def _more(skipped: Sequence[Skipped]) -> list[str]:
 def _line(maps: LayerMaps, concept: str) -> str:
     if concept in maps.present:
         return "present"
-    return "" if maps.relevance_significant is None else "beats chance"
+    return "" if maps.relevance_significant is None else "significant"
 
 
-def _shape_note(grid: tuple[int, ...], pictures: Sequence[Drawn]) -> list[str]:
+def _shape_note(grid: tuple[int, ...], pictures: Sequence[DisplayImage]) -> list[str]:
     if len(grid) == 3:
         anatomical = all(plane.flipped for one in pictures for plane in one.planes)
         return [f"{ANATOMICAL if anatomical else PLAIN} maps.safetensors holds the whole maps."]
@@ -238,13 +243,13 @@ def _shape_note(grid: tuple[int, ...], pictures: Sequence[Drawn]) -> list[str]:
 
 
 def _checks(found: Explanation, layer: str, number: int, row: int) -> list[list[str]]:
-    """Give the checks of an image, each as its kind and its figure."""
+    """Return the checks of an image, each as its kind and its figure."""
     line = None if found.checks is None else found.checks[layer][row][number]
     return [[one.kind, one.figure] for one in words_of(line, found.value)]
 
 
-def quality_told(found: Explanation, bank: ConceptBank, layer: str, concept: str) -> dict[str, str]:
-    """Give the figures of a CAV by their label."""
+def quality_text(found: Explanation, bank: ConceptBank, layer: str, concept: str) -> dict[str, str]:
+    """Return the figures of a CAV by their label."""
     quality = bank.cav(layer, concept).quality
     return {
         "accuracy, locations": f"{quality.accuracy:.3f}",
@@ -254,14 +259,14 @@ def quality_told(found: Explanation, bank: ConceptBank, layer: str, concept: str
         "concept": f"{_many(quality.images, quality.groups)}, {quality.locations:.0f} locations",
         **({} if quality.run_cosine is None else {"cosine between runs": f"{quality.run_cosine:.3f}"}),
         "random": f"{_many(quality.random_images, quality.random_groups)}, {quality.random_locations:.0f} locations",
-        **image_score_told(quality),
-        "mask of presence": found.presence_told(layer, concept),
-        **({} if found.within is None else {"within masks": found.within.told(layer, concept)}),
+        **image_score_text(quality),
+        "mask of presence": found.presence_calibration(layer, concept),
+        **({} if found.within is None else {"within masks": found.within.summary(layer, concept)}),
     }
 
 
-def image_score_told(quality: Quality) -> dict[str, str]:
-    """Give the AUROC of image scores by its label, where there are any."""
+def image_score_text(quality: Quality) -> dict[str, str]:
+    """Return the AUROC of image scores by its label, where there are any."""
     if quality.image_score_auroc is None or quality.image_score_interval is None:
         return {}
     low, high = quality.image_score_interval
@@ -272,14 +277,14 @@ def _many(images: int, groups: int | None) -> str:
     return f"{images} images" if groups is None else f"{images} images of {groups} groups"
 
 
-def facts_told(found: Explanation, bank: ConceptBank) -> dict[str, str]:
+def facts_text(found: Explanation, bank: ConceptBank) -> dict[str, str]:
     """Say how it was made, by label."""
     return {
-        "model": model_told(bank.model),
+        "model": model_text(bank.model),
         "fingerprint": str(bank.model["fingerprint"]),
         "bank": bank.fingerprint,
         "target": str(found.settings["target"]),
-        "solver": solver_told(bank.solver),
+        "solver": solver_text(bank.solver),
         "contribution": _method(found),
         "seed": str(bank.seed),
         **_window(found, bank),

@@ -1,4 +1,4 @@
-"""Images, maps and trust lines of an explanation, read from disk when they are used.
+"""Images, maps and reliability checks of an explanation, read from disk when they are used.
 
 Each use maps the files into memory anew, so that what one went through is let go of with it.
 """
@@ -60,8 +60,8 @@ class StoredImages(Sequence[ExplainedImage]):
 
 
 @dataclass(frozen=True, eq=False)
-class StoredLines(Sequence[tuple[Checks, ...]]):
-    """The trust lines of a layer: of each image, one for each concept."""
+class StoredChecks(Sequence[tuple[Checks, ...]]):
+    """the reliability checks of a layer: of each image, one for each concept."""
 
     rows: StoredRows = field(repr=False)
     kind: str

@@ -37,7 +37,7 @@ class Outside:
         if self.relevant is None:
             return "no place is relevant, inside or outside"
         given = "" if self.contribution is None else f" and {self.contribution:.0%} of their contribution"
-        return f"{self.relevant:.0%} of the relevant places{given} lie outside and do not count"
+        return f"{self.relevant:.0%} of the relevant locations{given} lie outside and do not count"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class ExplainedWithin:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> ExplainedWithin:
-        """Undo `to_json`."""
+        """Invert `to_json`."""
         return cls(
             fields["digest"],
             {layer: Counted(**counted) for layer, counted in fields["counted"].items()},
@@ -91,17 +91,17 @@ class ExplainedWithin:
             },
         )
 
-    def told(self, layer: str, concept: str) -> str:
+    def summary(self, layer: str, concept: str) -> str:
         """Say for people how much counts, and what does not."""
-        return f"{self.counted[layer]} of the places of each image count; {self.outside[layer][concept]}"
+        return f"{self.counted[layer]} of the locations of each image count; {self.outside[layer][concept]}"
 
     def to_json(self) -> dict[str, Any]:
-        """Give the fields for a label file."""
+        """Return the fields for a label file."""
         return asdict(self)
 
 
 def relevant_sums(maps: LayerMaps) -> Float64:
-    """Give of each image and concept what is relevant, float64 `(4, images, concepts)`.
+    """Return of each image and concept what is relevant, float64 `(4, images, concepts)`.
 
     These are the number of relevant locations, outside and of all; and the sum of the size of their contribution,
     outside and of all.
@@ -122,5 +122,5 @@ def relevant_sums(maps: LayerMaps) -> Float64:
 
 
 def share(part: float, whole: float) -> float | None:
-    """Give a part's share; none of nothing."""
+    """Return a part's share; none of nothing."""
     return float(part / whole) if whole > 0 else None

@@ -1,15 +1,15 @@
-"""The user's network: loading, capture of activations and gradients at a layer, layouts, receptive fields."""
+"""The network: loading, activations and gradients at a layer, layouts, receptive fields."""
 
 from sacv.model.capture import LayerRecord, Select, Trace
 from sacv.model.classes import class_index
-from sacv.model.gradient_locality import VARIES, contributing
+from sacv.model.gradient_locality import VARIES, gradient_kinds
 from sacv.model.loading import load_model, runs_code
-from sacv.model.outputs import OutputTarget, class_logits, described, tensor_of
+from sacv.model.outputs import OutputTarget, class_logits, describe_output, tensor_of
 from sacv.model.precision import FLOAT32, PRECISIONS
 from sacv.model.receptive_field import ReceptiveFields
 from sacv.model.survey import LayerInfo
 from sacv.model.tail import Aim, Rest
-from sacv.model.target_key import target_mark
+from sacv.model.target_key import target_identity
 from sacv.model.transform import Box, Framed, ImageTransform
 from sacv.model.vision_model import VisionModel
 from sacv.model.window import Window
@@ -34,11 +34,11 @@ __all__ = [
     "Window",
     "class_index",
     "class_logits",
-    "contributing",
-    "described",
+    "describe_output",
+    "gradient_kinds",
     "load_model",
     "runs_code",
-    "target_mark",
+    "target_identity",
     "tensor_of",
     "worth_asking",
 ]

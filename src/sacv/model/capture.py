@@ -1,10 +1,10 @@
-"""Activations and gradients at named layers, with the user's network left as it was.
+"""Activations and gradients at named layers, without changing the network.
 
-`activations` stops the forward pass at the deepest layer asked for. `gradients` runs on to the logits, but starts
-the graph *at* the shallowest layer: nothing before it is recorded, and `torch.autograd.grad` touches no parameter.
+`activations` stops the forward pass at the deepest named layer. `gradients` runs to the logits, but starts the graph
+*at* the shallowest layer: nothing before it is recorded, and `torch.autograd.grad` changes no parameter.
 
-Both clone what they keep and hand the network another copy, since an in-place operation after the layer would
-overwrite it otherwise.
+Both clone what they store and pass another copy to the network, since an in-place operation after the layer would
+overwrite it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from sacv.model.outputs import OutputTarget, class_logits, field_of, main_tensor
 from sacv.model.precision import Network, in_full
 
 Select = Callable[[torch.Tensor], torch.Tensor] | OutputTarget
-"""From the logits `(n, classes)` to the scalar explained of each image, `(n,)`; or a target of the user's own."""
+"""Function from the logits `(n, classes)` to the scalar explained of each image, `(n,)`; or an `OutputTarget`."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer asked about: its module, and how its activations lie."""
+    """A named layer: its module, and the layout of its activations."""
 
     module: nn.Module
     layout: Layout
@@ -36,13 +36,13 @@ class Layer:
 
 @dataclass(frozen=True)
 class LayerRecord:
-    """What one layer gave for a batch."""
+    """The output of a layer for a batch."""
 
     cells: torch.Tensor
     """`(n, *grid, channels)`."""
     layout: Layout
     output: torch.Tensor | None = None
-    """Of a trace: the tensor as the layer gave it, with what is no location, such as a class token."""
+    """In a trace: the unchanged output of the layer, including what is not a location, such as a class token."""
 
 
 @dataclass(frozen=True)
@@ -50,45 +50,45 @@ class Trace:
     """Logits, activations and gradients of a batch."""
 
     logits: torch.Tensor | None
-    """`(n, classes)`; none where the network has none and no target asks for them."""
+    """`(n, classes)`; None if the network has none and no target needs them."""
     activations: dict[str, LayerRecord]
     scalars: list[torch.Tensor]
-    """For each target: what is explained of each image, `(n,)`."""
+    """For each target: the scalar explained of each image, `(n,)`."""
     gradients: list[dict[str, torch.Tensor]]
-    """For each target, by layer: `(n, *grid, channels)`, the derivative of the target's logit."""
+    """For each target, by layer: the gradient of the scalar, `(n, *grid, channels)`."""
 
 
-_HELD: dict[int, list[int]] = {}
-"""By the identity of each network that is held by `as_it_was`: its CUDA devices."""
+_FROZEN: dict[int, list[int]] = {}
+"""CUDA devices of each network inside `frozen_eval`, by the identity of the network."""
 
 
 class _Stop(Exception):
-    """Ends a forward pass once every layer asked for has answered."""
+    """Ends a forward pass once all named layers have run."""
 
 
 @contextmanager
-def as_it_was(net: nn.Module) -> Iterator[None]:
-    """Put the network in eval mode with frozen parameters, and everything back on leaving.
+def frozen_eval(net: nn.Module) -> Iterator[None]:
+    """Put the network in eval mode with frozen parameters, and restore its state on exit.
 
-    The mode of every submodule, `requires_grad` of every parameter, the gradient mode and the random state of torch
-    return as they were, also after an exception. Within another one of the same network only the last two do, so that
-    a batch does not pay for going through all modules.
+    The mode of every submodule, `requires_grad` of every parameter, the gradient mode and the random state of torch are
+    restored, also after an exception. A nested context of the same network restores only the last two, so that a batch
+    does not iterate over all modules.
     """
-    if id(net) in _HELD:
-        with torch.random.fork_rng(devices=_HELD[id(net)]), torch.enable_grad():
+    if id(net) in _FROZEN:
+        with torch.random.fork_rng(devices=_FROZEN[id(net)]), torch.enable_grad():
             yield
         return
     modes = [(module, module.training) for module in net.modules()]
     flags = [(parameter, parameter.requires_grad) for parameter in net.parameters()]
-    # Compiled code does not see hooks; what `module.compile()` made waits while the module runs as it was written.
+    # Compiled code does not run hooks, so the code of `module.compile()` is removed meanwhile.
     compiled = [(module, call) for module in net.modules() if (call := module._compiled_call_impl) is not None]
     devices = _cuda_devices(net)
     with ExitStack() as stack:
         stack.enter_context(torch.random.fork_rng(devices=devices))
-        stack.enter_context(torch.enable_grad())  # restores the mode found, whatever a hook sets inside
+        stack.enter_context(torch.enable_grad())  # on exit restores the mode, which hooks may change
         stack.callback(_restore, modes, flags, compiled)
-        _HELD[id(net)] = devices
-        stack.callback(_HELD.pop, id(net))
+        _FROZEN[id(net)] = devices
+        stack.callback(_FROZEN.pop, id(net))
         net.eval()
         for module, _ in compiled:
             module._compiled_call_impl = None
@@ -118,21 +118,21 @@ def _cuda_devices(net: nn.Module) -> list[int]:
 
 
 def activations(net: Network, inputs: torch.Tensor, layers: dict[str, Layer]) -> dict[str, LayerRecord]:
-    """Give the activations of layers for a batch of inputs, stopping at the deepest.
+    """Compute the activations of layers for a batch of inputs, stopping at the deepest.
 
     Parameters
     ----------
     net
-        The network; inside `as_it_was`.
+        The network; inside `frozen_eval`.
     inputs
         Float `(n, channels, *size)`.
     layers
-        The layers asked about, by name.
+        The layers, by name.
 
     Raises
     ------
     LayerError
-        If a layer does not run, or gives no map.
+        If a layer does not run, or its output is not a map.
     """
     found: dict[str, LayerRecord] = {}
 
@@ -140,7 +140,7 @@ def activations(net: Network, inputs: torch.Tensor, layers: dict[str, Layer]) ->
         layout = layers[name].layout
         cells = layout.cells(output.detach())
         last = name not in found and len(found) == len(layers) - 1
-        # After the last layer nothing runs that could overwrite its output.
+        # Nothing runs after the last layer that could overwrite its output.
         found[name] = LayerRecord(
             in_full(cells.contiguous() if last else cells.clone(memory_format=torch.contiguous_format)), layout
         )
@@ -163,9 +163,9 @@ def _run_to_the_last(
 
 
 def channel_sums(net: Network, inputs: torch.Tensor, layers: dict[str, Layer]) -> dict[str, torch.Tensor]:
-    """Give the sum over the channels at each location, `(n, *grid)`, stopping at the deepest layer.
+    """Compute the sum over the channels at each location, `(n, *grid)`, stopping at the deepest layer.
 
-    Nothing else is kept, so that many layers can be looked at together.
+    Only the sums are stored, so that many layers fit into memory together.
     """
     found: dict[str, torch.Tensor] = {}
 
@@ -180,7 +180,7 @@ def channel_sums(net: Network, inputs: torch.Tensor, layers: dict[str, Layer]) -
 
 
 def activations_in_graph(net: Network, inputs: torch.Tensor, layers: dict[str, Layer]) -> dict[str, torch.Tensor]:
-    """Give activations `(n, *grid, channels)` that lead back to inputs which require a gradient."""
+    """Compute activations `(n, *grid, channels)` with their graph from inputs that require a gradient."""
     found: dict[str, torch.Tensor] = {}
 
     def keep(name: str, output: torch.Tensor) -> None:
@@ -195,25 +195,25 @@ def activations_in_graph(net: Network, inputs: torch.Tensor, layers: dict[str, L
 def gradients(
     net: Network, inputs: torch.Tensor, layers: dict[str, Layer], selects: Sequence[Select], field: str | None = None
 ) -> Trace:
-    """Give logits, activations and the gradient of each target at each layer for a batch of inputs.
+    """Compute logits, activations and the gradient of each target at each layer for a batch of inputs.
 
     Parameters
     ----------
     net
-        The network; inside `as_it_was`.
+        The network; inside `frozen_eval`.
     inputs
         Float `(n, channels, *size)`.
     layers
-        The layers asked about, by name.
+        The layers, by name.
     selects
-        For each target, from logits `(n, classes)` to its scalar in each image `(n,)`.
+        For each target, the function from logits `(n, classes)` to its scalar for each image, `(n,)`.
     field
-        Which field of the network's output is explained; see `sacv.model.outputs.field_of`.
+        The field of the network's output that is explained; see `sacv.model.outputs.field_of`.
 
     Raises
     ------
     LayerError
-        If a layer does not run, runs twice, or gives no map.
+        If a layer does not run, runs twice, or its output is not a map.
     TargetError
         If the output has no classes.
     ActivationError
@@ -225,10 +225,10 @@ def gradients(
         if name in starts:
             raise LayerError(
                 f"layer {name!r} runs more than once in one pass, so that its activations are ambiguous; "
-                "ask about the layer that holds it or about a neighbour"
+                "choose the layer that contains it or a neighbouring one"
             )
         layout = layers[name].layout
-        # A layer that depends on one kept before stays in its graph; any other starts the graph here.
+        # A layer that depends on an earlier named layer stays in its graph; any other starts the graph here.
         start = output if output.requires_grad else output.detach().clone().requires_grad_()
         starts[name] = (start, layout)
         torch.set_grad_enabled(True)
@@ -251,8 +251,8 @@ def gradients(
         for (name, (_, layout)), part in zip(starts.items(), parts, strict=True):
             if part is None:
                 raise ActivationError(
-                    f"the logits do not depend on layer {name!r} (nothing differentiable leads from it to them); "
-                    "ask about another layer"
+                    f"the logits do not depend on layer {name!r} (no differentiable path leads from it to them); "
+                    "choose another layer"
                 )
             by_layer[name] = in_full(layout.cells(part))
         gradients.append(by_layer)
@@ -275,7 +275,7 @@ def _logits(output: Any, selects: Sequence[Select]) -> torch.Tensor | None:
 
 
 def scalars_of(select: Select, output: Any, logits: torch.Tensor | None, images: int) -> torch.Tensor:
-    """Give what is explained of each image, `(n,)`, from a network's output, and its logits where they are known."""
+    """Compute the scalar explained of each image, `(n,)`, from a network's output and, if known, its logits."""
     if isinstance(select, OutputTarget):
         return in_full(select(output, images))
     return select(class_logits(output) if logits is None else logits)
@@ -291,34 +291,34 @@ def resume(
     output: torch.Tensor | None = None,
     field: str | None = None,
 ) -> torch.Tensor:
-    """Give what is explained, `(m,)`, after other activations at a layer.
+    """Compute the scalar explained, `(m,)`, with the activations at a layer replaced.
 
-    What stands before the layer runs once on the one input; what follows, on all `m` activations. A network that
-    counts its images before the layer and relies on it after is run on `m` copies of the input instead.
+    The part before the layer runs once on the input; the rest, on all `m` activations. A network that uses its batch
+    size from before the layer after it is run on `m` copies of the input instead.
 
     Parameters
     ----------
     net
-        The network; inside `as_it_was`.
+        The network; inside `frozen_eval`.
     inputs
         Float `(1, channels, *size)`.
     name, layer
-        Where the activations are put.
+        The layer whose activations are replaced.
     cells
-        `(m, *grid, channels)`; gradients reach them where they are asked for.
+        The new activations, `(m, *grid, channels)`; with a graph if they require gradients.
     select
-        From the logits `(m, classes)` to the scalars.
+        Function from the logits `(m, classes)` to the scalars.
     output
-        The layer's outputs, of one image or of each of the `m`, that give what is no location, such as a class token;
-        those of the input by default.
+        Outputs of the layer, for one image or for each of the `m`, with the values of what is not a location, such as
+        a class token; by default the output for the input.
     field
-        Which field of the network's output is explained; see `sacv.model.outputs.field_of`.
+        The field of the network's output that is explained; see `sacv.model.outputs.field_of`.
     """
 
     def put(_name: str, given: torch.Tensor) -> torch.Tensor:
         torch.set_grad_enabled(cells.requires_grad)
         restored = layer.layout.restore(cells, given if output is None else output).to(given.dtype)
-        return restored.clone(memory_format=torch.contiguous_format)  # what follows may write into it
+        return restored.clone(memory_format=torch.contiguous_format)  # later modules may write into it
 
     def run(images: torch.Tensor) -> torch.Tensor:
         return scalars_of(select, field_of(net(images), field), None, len(cells))
@@ -329,26 +329,26 @@ def resume(
                 found = run(inputs)
                 if len(found) == len(cells):
                     return found
-            except Exception:  # whatever the network raises where it has kept the count of images from before the layer
+            except Exception:  # any error of a network that uses the batch size from before the layer
                 pass
             torch.set_grad_enabled(False)
         return run(inputs.expand(len(cells), *inputs.shape[1:]))
 
 
 def holds_all(net: Network, inputs: torch.Tensor, name: str, layer: Layer, record: LayerRecord) -> bool:
-    """Tell whether all that follows a layer reads of an image is in its output.
+    """Return whether the rest of the network depends on the image only through the layer's output.
 
-    After its output, an input of nothing but NaN must give what the input itself gives. Beside the branch of a residual
-    block, and wherever else something passes by the layer, it does not.
+    With the layer's output fixed, an input of all NaN must give the same result as the input itself. It does not if a
+    path bypasses the layer, such as the shortcut of a residual block.
 
     Parameters
     ----------
     net
-        The network; inside `as_it_was`.
+        The network; inside `frozen_eval`.
     inputs
         Float `(1, channels, *size)`.
     name, layer, record
-        The layer, and what it gave for a batch that begins with this input.
+        The layer, and its output for a batch whose first image is this input.
     """
     cells, output = record.cells[:1], None if record.output is None else record.output[:1]
     found: list[Any] = []
@@ -360,9 +360,9 @@ def holds_all(net: Network, inputs: torch.Tensor, name: str, layer: Layer, recor
     try:
         for images in (inputs, torch.full_like(inputs, torch.nan)):
             resume(net, images, name, layer, cells, OutputTarget(keep), output)
-    except Exception:  # whatever the network raises on such an input
+    except Exception:  # any error of the network for such an input
         return False
-    known, blind = (list(tensors(each)) for each in found)
+    known, blind = (list(tensors(result)) for result in found)
     return len(known) == len(blind) and all(map(torch.equal, known, blind))
 
 
@@ -375,9 +375,9 @@ def _hooks(layers: dict[str, Layer], keep: Callable[[str, torch.Tensor], Any]) -
                 tensor = main_tensor(output)
                 if tensor is None or not layer.layout.fits(tensor.shape):
                     shape = type(output).__name__ if tensor is None else f"a tensor of shape {tuple(tensor.shape)}"
-                    raise LayerError(f"layer {name!r} gives {shape} where it gave {layer.layout.name} before")
-                kept = keep(name, tensor)
-                return None if kept is None else with_main_tensor(output, kept)
+                    raise LayerError(f"layer {name!r} gives {shape}, but gave {layer.layout.name} before")
+                changed = keep(name, tensor)
+                return None if changed is None else with_main_tensor(output, changed)
 
             stack.callback(layer.module.register_forward_hook(hook).remove)
         yield
@@ -386,4 +386,4 @@ def _hooks(layers: dict[str, Layer], keep: Callable[[str, torch.Tensor], Any]) -
 def _require_all(layers: dict[str, Layer], found: dict[str, Any]) -> None:
     silent = [name for name in layers if name not in found]
     if silent:
-        raise LayerError(f"layer {silent[0]!r} does not run when the network does; ask about another layer")
+        raise LayerError(f"layer {silent[0]!r} does not run in a forward pass; choose another layer")

@@ -1,4 +1,4 @@
-"""Which class of the logits a name or an index means."""
+"""Look up classes by name or index."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from sacv.errors import TargetError
 
 
 def class_index(target: int | str, names: Sequence[str] | None, classes: int) -> int:
-    """Find a class by index, or by its name, among `classes` logits.
+    """Return the index of a class, given by index or name, among `classes` logits.
 
     Raises
     ------
     TargetError
-        If there is no such class; the message holds the nearest names or the legal range.
+        If there is no such class; the message contains the closest names or the legal range.
     """
     if names is not None and len(names) != classes:
         raise TargetError(f"{len(names)} class names were given, but the network has {classes} logits")
@@ -23,7 +23,7 @@ def class_index(target: int | str, names: Sequence[str] | None, classes: int) ->
     if isinstance(target, str) and not target.isdecimal():
         if names is None:
             raise TargetError(
-                f"target {target!r} is a name, but the model has no class names; give them "
+                f"target {target!r} is a name, but the model has no class names; give class names "
                 f"(class_names=..., --class-names FILE), or an index from 0 to {classes - 1}"
             )
         near = difflib.get_close_matches(target, names, n=4, cutoff=0.4) or list(names)[:4]

@@ -1,9 +1,9 @@
-"""How much of a forward pass follows each layer, counted and not timed, so that it is the same on every machine.
+"""The share of a forward pass after each layer, counted and not timed, so that it is the same on every machine.
 
-    work = multiplications and additions + 50 times the values that leaf modules give
+    work = multiplications and additions + 50 * number of values that leaf modules output
 
-The operations are those that PyTorch's own counter knows (convolutions, products of matrices, attention); the values
-stand for what moves memory more than it computes, such as depthwise convolutions, normalisation and bends.
+The operations are counted by PyTorch (convolutions, matrix products, attention); the values approximate the cost of
+modules limited by memory bandwidth, such as depthwise convolutions, normalisation and activation functions.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from sacv.model.outputs import main_tensor
 from sacv.model.precision import Network
 
 PER_VALUE = 50
-"""Operations that a CPU's core does in the time in which a module writes a value (MobileNetV2 against DINOv2)."""
+"""Operations of a CPU core in the time in which a module writes a value (fitted to MobileNetV2 and DINOv2)."""
 
 
 def shares_after(net: nn.Module, inputs: torch.Tensor, run: Network | None = None) -> dict[str, float]:
-    """Run the network once and give the share of its work that follows each layer, by name.
+    """Run the network once and return the share of its work after each layer, by name.
 
     Parameters
     ----------
     net
-        The network; inside `as_it_was`.
+        The network; inside `frozen_eval`.
     inputs
         Float `(n, channels, *size)`.
     run
@@ -35,7 +35,7 @@ def shares_after(net: nn.Module, inputs: torch.Tensor, run: Network | None = Non
 
     Returns
     -------
-    From 0 for the last layer to nearly 1; 1 for layers that do not run, and where there is no work to count.
+    From 0 for the last layer to nearly 1; 1 for layers that do not run, and if there is no work to count.
     """
     modules = {name: module for name, module in net.named_modules() if name}
     counter = FlopCounterMode(display=False)

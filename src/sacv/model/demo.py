@@ -1,6 +1,6 @@
-"""The small network that ships with sacv: it names the texture of the object in a scene of `sacv.synthetic`.
+"""The small network that ships with sacv. It classifies the texture of the object in a scene of `sacv.synthetic`.
 
-Trained by `scripts/train_demo.py`; the figures of its training lie beside its weights.
+It is trained by `scripts/train_demo.py`, which writes its weights and training figures to `data/`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class DemoNetwork(nn.Module):
     """Six blocks of convolution, batch normalisation and ReLU, average pooling and a linear head.
 
     Input float `(n, 3, 128, 128)`, RGB normalised as for ImageNet; output logits `(n, 5)`. The blocks are
-    `blocks.0` to `blocks.5`; the first three end in a max-pooling by 2, so that `blocks.2` and later have
+    `blocks.0` to `blocks.5`; the first three end in max pooling by 2, so that `blocks.2` and later have
     16 x 16 locations.
     """
 
@@ -36,7 +36,7 @@ class DemoNetwork(nn.Module):
         self.head = nn.Linear(_CHANNELS[-1], len(DEMO_CLASSES))
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Give logits `(n, 5)`."""
+        """Compute logits `(n, 5)`."""
         logits: torch.Tensor = self.head(self.blocks(inputs).mean(dim=(2, 3)))
         return logits
 
@@ -51,11 +51,11 @@ def _block(inputs: int, outputs: int, pooled: bool) -> nn.Sequential:
 
 
 def load_demo() -> DemoNetwork:
-    """Give the trained network, in eval mode and float32."""
+    """Return the trained network, in eval mode and float32."""
     return with_weights(DemoNetwork(), files("sacv.model") / "data" / "demo.safetensors")
 
 
 def demo_figures() -> dict[str, Any]:
-    """Give the figures of the network's training."""
+    """Return the figures of the network's training."""
     figures: dict[str, Any] = json.loads((files("sacv.model") / "data" / "demo.json").read_text(encoding="utf-8"))
     return figures

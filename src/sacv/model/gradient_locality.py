@@ -1,4 +1,4 @@
-"""Whether a layer's gradient can tell places apart, read off two inputs of noise."""
+"""Whether the gradient at a layer differs between locations, tested on two inputs of noise."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from sacv.errors import ActivationError
 from sacv.model.vision_model import VisionModel
 
 VARIES, CONSTANT, LINEAR, NONE = "varies", "constant", "linear", "none"
-"""What the gradient of a logit does at a layer.
+"""Kinds of gradient of a logit at a layer.
 
-It varies over places and images; is the same at every place (global average pooling and a linear head follow); is the
-same for every image (nothing but linear layers follow); or is zero (only a class token is read, or nothing leads on).
+It varies over locations and images; is equal at all locations (only global average pooling and a linear head follow);
+is equal for all images (only linear layers follow); or is zero (the logit depends on no location).
 """
 
 
-def contributing(model: VisionModel, inputs: torch.Tensor, layers: Sequence[str]) -> dict[str, str]:
-    """Tell of each layer what the gradient of the likeliest class's logit does there.
+def gradient_kinds(model: VisionModel, inputs: torch.Tensor, layers: Sequence[str]) -> dict[str, str]:
+    """Return the kind of gradient of the greatest logit at each layer.
 
     Parameters
     ----------
     model
         The model.
     inputs
-        One input `(1, channels, *size)`, for its size alone.
+        One input `(1, channels, *size)`, used for its size only.
     layers
-        Names of layers that can be asked about.
+        Names of usable layers.
     """
     generator = torch.Generator().manual_seed(0)
     noise = torch.rand((2, *inputs.shape[1:]), generator=generator).to(inputs)
@@ -36,11 +36,11 @@ def contributing(model: VisionModel, inputs: torch.Tensor, layers: Sequence[str]
     select = partial(torch.select, dim=1, index=index)
     try:
         gradients = model.trace(noise, layers, [select]).gradients[0]
-    except ActivationError:  # some layer leads nowhere: find out which
+    except ActivationError:  # the logit does not depend on some layer: find out which
         if len(layers) == 1:
             return {layers[0]: NONE}
         half = len(layers) // 2
-        return contributing(model, inputs, layers[:half]) | contributing(model, inputs, layers[half:])
+        return gradient_kinds(model, inputs, layers[:half]) | gradient_kinds(model, inputs, layers[half:])
     return {layer: _kind(found) for layer, found in gradients.items()}
 
 

@@ -1,8 +1,8 @@
-"""The one place where axes are permuted.
+"""Layouts of activations. Only this module permutes axes.
 
-A network's activations come in some layout; everything else in sacv sees *cells*: `(n, *grid, channels)`, channels
-last. A `Layout` goes both ways. Reshaping `(channels, height * width)` into `(height * width, channels)` instead of
-transposing it mixes channels and places without any error, so no other module touches axes.
+The rest of sacv uses *cells*, `(n, *grid, channels)`, channels last. A `Layout` converts an activation to cells and
+back. Reshaping `(channels, height * width)` to `(height * width, channels)` instead of transposing it would mix
+channels and locations without any error.
 """
 
 from __future__ import annotations
@@ -18,33 +18,33 @@ from einops import rearrange
 from sacv.errors import OptionError
 
 AXES = {1: "L", 2: "HW", 3: "DHW"}
-"""Names of a grid's axes, by their number."""
+"""Names of a grid's axes, by the number of axes."""
 
 
 class Layout(ABC):
-    """How a layer arranges channels and places."""
+    """The order of the axes of an activation."""
 
     @property
     @abstractmethod
     def name(self) -> str:
-        """As `parse_layout` reads it."""
+        """Name of the layout, as `parse_layout` reads it."""
 
     @abstractmethod
     def fits(self, shape: torch.Size) -> bool:
-        """Tell whether an activation of this shape can be so arranged."""
+        """Return whether an activation of this shape can have this layout."""
 
     @abstractmethod
     def cells(self, activation: torch.Tensor) -> torch.Tensor:
-        """Give the activation `(n, *grid, channels)`, a view where possible."""
+        """Return the activation `(n, *grid, channels)`, a view where possible."""
 
     @abstractmethod
     def restore(self, cells: torch.Tensor, activation: torch.Tensor) -> torch.Tensor:
-        """Undo `cells`; what is no place, such as a class token, is taken from `activation`, of n or of 1 image."""
+        """Invert `cells`. Values without a location, such as a class token, come from `activation` of n or 1 images."""
 
 
 @dataclass(frozen=True)
 class ChannelsFirst(Layout):
-    """`(n, channels, *grid)`, as convolutional networks have it.
+    """`(n, channels, *grid)`, as in convolutional networks.
 
     Parameters
     ----------
@@ -60,21 +60,21 @@ class ChannelsFirst(Layout):
         return f"NC{AXES[self.dims]}"
 
     def fits(self, shape: torch.Size) -> bool:
-        """Tell whether there are as many axes."""
+        """Return whether there are as many axes."""
         return len(shape) == self.dims + 2
 
     def cells(self, activation: torch.Tensor) -> torch.Tensor:
-        """Give `(n, *grid, channels)`."""
+        """Return `(n, *grid, channels)`."""
         return rearrange(activation, "n c ... -> n ... c")
 
     def restore(self, cells: torch.Tensor, activation: torch.Tensor) -> torch.Tensor:
-        """Give `(n, channels, *grid)`."""
+        """Return `(n, channels, *grid)`."""
         return rearrange(cells, "n ... c -> n c ...")
 
 
 @dataclass(frozen=True)
 class ChannelsLast(Layout):
-    """`(n, *grid, channels)`, as Swin and the blocks of ConvNeXt have it.
+    """`(n, *grid, channels)`, as in Swin and the blocks of ConvNeXt.
 
     Parameters
     ----------
@@ -90,28 +90,28 @@ class ChannelsLast(Layout):
         return f"N{AXES[self.dims]}C"
 
     def fits(self, shape: torch.Size) -> bool:
-        """Tell whether there are as many axes."""
+        """Return whether there are as many axes."""
         return len(shape) == self.dims + 2
 
     def cells(self, activation: torch.Tensor) -> torch.Tensor:
-        """Give the activation as it is."""
+        """Return the activation unchanged."""
         return activation
 
     def restore(self, cells: torch.Tensor, activation: torch.Tensor) -> torch.Tensor:
-        """Give the cells as they are."""
+        """Return the cells unchanged."""
         return cells
 
 
 @dataclass(frozen=True)
 class Tokens(Layout):
-    """`(n, tokens, channels)`: class, distillation and register tokens, then the places row by row.
+    """`(n, tokens, channels)`: class, distillation and register tokens, then the locations row by row.
 
     Parameters
     ----------
     grid
-        Places along each axis.
+        Number of locations along each axis.
     prefix
-        Tokens before the first place.
+        Number of tokens before the first location.
     """
 
     grid: tuple[int, ...]
@@ -119,25 +119,25 @@ class Tokens(Layout):
 
     @property
     def name(self) -> str:
-        """Such as `tokens 14x14+1`."""
+        """For example `tokens 14x14+1`."""
         return f"tokens {'x'.join(map(str, self.grid))}" + (f"+{self.prefix}" if self.prefix else "")
 
     def fits(self, shape: torch.Size) -> bool:
-        """Tell whether there are as many tokens."""
+        """Return whether the number of tokens is the same."""
         return len(shape) == 3 and shape[1] == self.prefix + math.prod(self.grid)
 
     def cells(self, activation: torch.Tensor) -> torch.Tensor:
-        """Give the places `(n, *grid, channels)`."""
-        places = activation[:, self.prefix :]
-        return places.reshape(len(places), *self.grid, places.shape[-1])
+        """Return the locations `(n, *grid, channels)`."""
+        patches = activation[:, self.prefix :]
+        return patches.reshape(len(patches), *self.grid, patches.shape[-1])
 
     def restore(self, cells: torch.Tensor, activation: torch.Tensor) -> torch.Tensor:
-        """Give all tokens; those before the places are those of `activation`."""
+        """Return all tokens; the first `prefix` come from `activation`."""
         before = activation[:, : self.prefix].expand(len(cells), -1, -1).to(cells.dtype)
         return torch.cat([before, cells.flatten(1, -2)], dim=1)
 
 
-LEGAL = "legal are NCHW, NHWC, NCDHW, NDHWC, NCL, NLC and, say, 'tokens 14x14+1' (a grid, and tokens before it)"
+LEGAL = "legal are NCHW, NHWC, NCDHW, NDHWC, NCL, NLC and for example 'tokens 14x14+1' (a grid, and tokens before it)"
 
 
 def parse_layout(text: str) -> Layout:
@@ -146,7 +146,7 @@ def parse_layout(text: str) -> Layout:
     Raises
     ------
     OptionError
-        If there is none of that name.
+        If there is no such layout.
     """
     for dims in AXES:
         for layout in (ChannelsFirst(dims), ChannelsLast(dims)):

@@ -3,14 +3,14 @@
 `demo`
     The small network that ships with sacv.
 `path/to/file.py:function`
-    A function in a file, which is run. Until it returns, modules beside the file can be imported by name.
+    A function in a file, which is called. It can import modules from the folder of the file.
 `package.module:function`
-    A function in a module that can be imported, which is run.
+    A function in an importable module, which is called.
 `torchvision:NAME`, `timm:NAME`, `hf:ORG/NAME`
     A model of a zoo; see `sacv.model.zoo`.
 
-After any but `demo`, `@FILE` names weights to load into the network, and after a zoo's `@random` leaves it untrained.
-The function takes no argument and gives a `torch.nn.Module` or a `VisionModel`.
+After all but `demo`, `@FILE` names weights to load into the network; after a model of a zoo, `@random` loads none.
+The function takes no argument and returns a `torch.nn.Module` or a `VisionModel`.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from torch import nn
 
 from sacv.errors import ModelSpecError
 from sacv.model.demo import DEMO_CLASSES, DEMO_SIZE, load_demo
-from sacv.model.local_imports import beside
+from sacv.model.local_imports import importing_from
 from sacv.model.transform import ImageTransform
 from sacv.model.vision_model import Transform, VisionModel
 from sacv.model.zoo import ZOOS, load_from_zoo, load_weights
 
 LEGAL = (
     "legal are 'demo', 'torchvision:NAME', 'timm:NAME', 'hf:ORG/NAME', 'path/to/file.py:function' and "
-    "'package.module:function', each but the first with '@WEIGHTS' after it if need be"
+    "'package.module:function', all but the first optionally followed by '@WEIGHTS'"
 )
 
 
 def runs_code(spec: str) -> bool:
-    """Tell whether loading `spec` runs code that the user named, so that no bank may ask for it."""
+    """Return whether loading `spec` runs code that the user names; a bank must never trigger this."""
     return spec != "demo" and spec.partition(":")[0] not in ZOOS
 
 
@@ -61,15 +61,15 @@ def load_model(
     spec
         `demo`, `torchvision:NAME`, `timm:NAME`, `hf:ORG/NAME`, `path/to/file.py:function` or `package.module:function`.
     weights
-        A file of weights, safetensors or what `torch.save` wrote; of a zoo also "random" for an untrained network and,
-        of torchvision, the name of weights. The same as `@WEIGHTS` after `spec`, and recorded so.
+        A file of weights, from safetensors or `torch.save`; for a zoo also "random" for an untrained network and, for
+        torchvision, the name of weights. Equivalent to `@WEIGHTS` after `spec`, and recorded as such.
     transform, class_names, layouts, precision
-        As in `VisionModel`; they replace those that come with the model.
+        As in `VisionModel`; they replace the model's own.
 
     Raises
     ------
     ModelSpecError
-        If there is no such file, module, function or model, it does not give a network, or weights do not fit it.
+        If the file, module, function or model does not exist or returns no network, or the weights do not fit.
     MissingExtraError
         If a zoo's package is not installed.
     OptionError
@@ -98,12 +98,12 @@ def load_model(
 
 
 def _call(spec: str) -> VisionModel:
-    place, colon, called = spec.rpartition(":")
-    name, at, weights = called.partition("@")
-    if not colon or not place or not name.isidentifier():
-        raise ModelSpecError(f"cannot read the model name {spec!r}; {LEGAL}")
-    with beside(Path(place).resolve().parent) if _is_file(place) else nullcontext():
-        function = _function(place, name, spec)
+    module, colon, call = spec.rpartition(":")
+    name, at, weights = call.partition("@")
+    if not colon or not module or not name.isidentifier():
+        raise ModelSpecError(f"the model name {spec!r} is not valid; {LEGAL}")
+    with importing_from(Path(module).resolve().parent) if _is_file(module) else nullcontext():
+        function = _function(module, name, spec)
         try:
             made = function()
         except Exception as error:  # anything can happen in the user's code
@@ -114,23 +114,23 @@ def _call(spec: str) -> VisionModel:
         if at:
             load_weights(made.net, Path(weights))
         return made
-    raise ModelSpecError(f"{spec} gave {type(made).__name__}; it must give a torch.nn.Module or a sacv.VisionModel")
+    raise ModelSpecError(f"{spec} returned {type(made).__name__}; it must return a torch.nn.Module or sacv.VisionModel")
 
 
-def _is_file(place: str) -> bool:
-    if not place.endswith(".py"):
+def _is_file(source: str) -> bool:
+    if not source.endswith(".py"):
         return False
-    if not Path(place).is_file():
-        raise ModelSpecError(f"there is no file {place}")
+    if not Path(source).is_file():
+        raise ModelSpecError(f"there is no file {source}")
     return True
 
 
-def _function(place: str, name: str, spec: str) -> Callable[[], Any]:
-    module = _from_file(Path(place)) if _is_file(place) else _from_package(place, spec)
+def _function(source: str, name: str, spec: str) -> Callable[[], Any]:
+    module = _from_file(Path(source)) if _is_file(source) else _from_package(source, spec)
     function = getattr(module, name, None)
     if not callable(function):
         names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-        raise ModelSpecError(f"{place} has no function {name!r}; it has {', '.join(names) or 'none'}")
+        raise ModelSpecError(f"{source} has no function {name!r}; it has {', '.join(names) or 'none'}")
     return function  # type: ignore[no-any-return]
 
 
@@ -149,10 +149,10 @@ def _from_file(path: Path) -> Any:
     return module
 
 
-def _from_package(place: str, spec: str) -> Any:
+def _from_package(name: str, spec: str) -> Any:
     try:
-        return importlib.import_module(place)
+        return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        raise ModelSpecError(f"cannot import {place!r} (of {spec!r}): {error}; {LEGAL}") from error
+        raise ModelSpecError(f"cannot import {name!r} (of {spec!r}): {error}; {LEGAL}") from error
     except Exception as error:  # anything can happen in the user's code
-        raise ModelSpecError(f"importing {place!r} failed with {type(error).__name__}: {error}") from error
+        raise ModelSpecError(f"importing {name!r} failed with {type(error).__name__}: {error}") from error

@@ -1,4 +1,4 @@
-"""What does not fit into the device's memory at once is run in halves."""
+"""Run a batch in halves if it does not fit into the device's memory."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Found = TypeVar("Found")
 
 
 def in_halves(run: Callable[[torch.Tensor, range], Found], inputs: torch.Tensor, rows: range | None = None) -> Found:
-    """Give what `run` gives for a batch, run in halves, quarters and so on where memory is not enough.
+    """Call `run` on a batch; on its halves, quarters and so on if memory is exhausted.
 
     Parameters
     ----------
     run
-        From inputs `(n, ...)`, and which rows of the batch they are, to tensors whose first axis has a row for each, or
-        to dataclasses, dicts and lists of such.
+        Function from inputs `(n, ...)`, and their rows in the batch, to tensors with a row for each input, or to
+        dataclasses, dicts and lists of such tensors.
     inputs
         The batch.
     rows
-        Which rows of a larger batch these are; all of it by default.
+        The rows of the inputs in a larger batch; all of it by default.
 
     Raises
     ------
@@ -38,16 +38,16 @@ def in_halves(run: Callable[[torch.Tensor, range], Found], inputs: torch.Tensor,
     except torch.OutOfMemoryError as error:
         if len(inputs) == 1:
             raise OptionError(
-                f"one input of shape {tuple(inputs.shape[1:])} does not fit into the memory of {inputs.device}; take "
+                f"one input of shape {tuple(inputs.shape[1:])} does not fit into the memory of {inputs.device}; use "
                 "fewer layers at a time, or another device"
             ) from error
-    # Outside of the handler, whose traceback holds what was computed so far.
+    # Outside the handler, whose traceback references what was computed so far.
     if inputs.device.type == "cuda":
         torch.cuda.empty_cache()
     half = len(inputs) // 2
     warnings.warn(
         f"a batch of {len(inputs)} does not fit into the memory of {inputs.device} and is run in halves; "
-        f"batch_size={half} (--batch-size {half}) would save the attempts",
+        f"set batch_size={half} (--batch-size {half}) to avoid failed attempts",
         stacklevel=2,
     )
     joined: Found = _joined([in_halves(run, inputs[part], rows[part]) for part in (slice(half), slice(half, None))])

@@ -1,7 +1,7 @@
-"""What layers and networks give besides a plain tensor: tuples, dictionaries and the zoos' output objects.
+"""Outputs of layers and networks that are not a plain tensor: tuples, dictionaries and the zoos' output objects.
 
-The first tensor of a tuple is the activation (what follows are attention weights or caches), as is `last_hidden_state`
-of an output object. Logits are `logits` of an output object, `out` of torchvision's segmentation networks; any other
+The activation is the first tensor of a tuple (the others are attention weights or caches), or `last_hidden_state` of an
+output object. The logits are `logits` of an output object, or `out` of torchvision's segmentation networks; any other
 field of an output is named by its path, such as `aux.0`.
 """
 
@@ -16,11 +16,11 @@ import torch
 from sacv.errors import TargetError
 
 KEYS = ("logits", "out", "last_hidden_state", "feature_maps", "hidden_states")
-"""Where an output object holds its tensor, in this order."""
+"""Keys of the main tensor in an output object, in order of preference."""
 
 
 def main_tensor(output: Any) -> torch.Tensor | None:
-    """Give the tensor of a layer's output; none if it holds none."""
+    """Return the main tensor of a layer's output; None if it has none."""
     if isinstance(output, torch.Tensor):
         return output
     found = None if (key := _key(output)) is None else output[key]
@@ -28,7 +28,7 @@ def main_tensor(output: Any) -> torch.Tensor | None:
 
 
 def with_main_tensor(output: Any, tensor: torch.Tensor) -> Any:
-    """Give the output with another tensor in the place of `main_tensor`."""
+    """Return the output with `main_tensor` replaced."""
     if isinstance(output, torch.Tensor):
         return tensor
     key = _key(output)
@@ -50,44 +50,44 @@ def _key(output: Any) -> Any:
 
 @dataclass(frozen=True)
 class OutputTarget:
-    """A target of the user's own: a function from the network's output to one scalar for each image, `(n,)`."""
+    """A custom target: a function from the network's output to one scalar for each image, `(n,)`."""
 
     function: Any
 
     def of(self, rows: range) -> OutputTarget:
-        """Give the target of some images of the batch that it stands for."""
+        """Return the target of some images of its batch."""
         return self
 
     def scalars(self, output: Any) -> Any:
-        """Give what is explained of each image."""
+        """Compute the scalar of each image."""
         return self.function(output)
 
     def __call__(self, output: Any, images: int) -> torch.Tensor:
-        """Give the scalars.
+        """Compute the scalars and check their type and shape.
 
         Raises
         ------
         TargetError
-            If the function does not give one number for each image.
+            If the function does not return one number for each image.
         """
         found = self.scalars(output)
         if not isinstance(found, torch.Tensor) or found.shape != (images,) or not found.is_floating_point():
             what = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
             raise TargetError(
-                f"the target's function gives {what}; it must give a float tensor of shape (images,), here ({images},)"
+                f"the target's function returns {what}; it must return a float tensor of shape (images,) = ({images},)"
             )
         return found
 
 
 def class_logits(output: Any) -> torch.Tensor:
-    """Give the logits `(n, classes)` of a network's output.
+    """Return the logits `(n, classes)` of a network's output.
 
-    Where there are logits for every place, as of semantic segmentation, a class's logit is its mean over all places.
+    If there are logits for each location, as in semantic segmentation, they are averaged over all locations.
 
     Raises
     ------
     TargetError
-        If there are none; the message lists the fields that are there.
+        If there are no logits; the message lists the fields of the output.
     """
     tensor = tensor_of(output)
     if tensor is not None and tensor.ndim == 2:
@@ -95,19 +95,19 @@ def class_logits(output: Any) -> torch.Tensor:
     if tensor is not None and tensor.ndim in (4, 5):
         return tensor.flatten(2).mean(dim=2)
     raise TargetError(
-        f"the network gives {described(output)}; sacv needs logits of shape (images, classes), or of each place "
-        "(images, classes, height, width); for any other output give a function to a scalar of each image, or an "
-        "object of sacv.targets, as the target"
+        f"the network gives {describe_output(output)}; sacv needs logits of shape (images, classes), or for each "
+        "location (images, classes, height, width); for any other output give a function to a scalar for each image, "
+        "or an object of sacv.targets, as the target"
     )
 
 
 def tensor_of(output: Any) -> torch.Tensor | None:
-    """Give the main tensor of a network's output, also of a data class; none if it is not known which that is."""
+    """Return the main tensor of a network's output, which may be a data class; None if it is unknown."""
     return main_tensor(_fields(output) if is_dataclass(output) and not isinstance(output, Mapping) else output)
 
 
-def described(output: Any) -> str:
-    """Say what an output is, and how a field of it is named."""
+def describe_output(output: Any) -> str:
+    """Describe an output for messages, and how to name a field of it."""
     if isinstance(output, torch.Tensor):
         return f"a tensor of shape {tuple(output.shape)}"
     known = [path for path, _ in _tensors(output)]
@@ -116,12 +116,12 @@ def described(output: Any) -> str:
 
 
 def field_of(output: Any, path: str | None) -> Any:
-    """Give a field of a network's output by its path: keys, attributes and indices, with dots between; all by default.
+    """Return a field of a network's output by its path: keys, attributes and indices separated by dots; all if None.
 
     Raises
     ------
     TargetError
-        If there is none; the message lists those that are there.
+        If there is no such field; the message lists the fields of the output.
     """
     found = output
     for part in () if path is None else path.split("."):
@@ -134,7 +134,7 @@ def field_of(output: Any, path: str | None) -> Any:
 
 def _kind(output: Any) -> str:
     if isinstance(output, torch.Tensor):
-        return f"a single tensor of shape {tuple(output.shape)}; leave the field's name out"
+        return f"a single tensor of shape {tuple(output.shape)}; omit the field's name"
     return f"{type(output).__name__} with {_listed(output)}"
 
 
@@ -143,19 +143,19 @@ def _listed(output: Any) -> str:
 
 
 def _fields(output: Any) -> dict[str, Any]:
-    """Give what an output holds, by the text of its key, attribute or index."""
+    """Return the entries of an output, by key, attribute or index as a string."""
     if isinstance(output, Mapping):
         return {str(key): value for key, value in output.items()}
     if isinstance(output, list | tuple):
         named = getattr(output, "_fields", ())
-        return {str(place): value for place, value in enumerate(output)} | dict(zip(named, output, strict=False))
+        return {str(index): value for index, value in enumerate(output)} | dict(zip(named, output, strict=False))
     if is_dataclass(output) and not isinstance(output, type):
         return {field.name: getattr(output, field.name) for field in fields(output)}
     return {}
 
 
 def _tensors(output: Any, path: str = "") -> Iterator[tuple[str, torch.Tensor]]:
-    """Go through all tensors of a network's output, each with its path and once."""
+    """Iterate over all tensors of a network's output, each once, with its path."""
     if isinstance(output, torch.Tensor):
         yield path, output
         return
@@ -165,5 +165,5 @@ def _tensors(output: Any, path: str = "") -> Iterator[tuple[str, torch.Tensor]]:
 
 
 def tensors(output: Any) -> Iterator[torch.Tensor]:
-    """Go through all tensors of a network's output."""
+    """Iterate over all tensors of a network's output."""
     return (tensor for _, tensor in _tensors(output))

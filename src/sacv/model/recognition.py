@@ -1,11 +1,11 @@
-"""Tell the layout of every layer while the network runs once, from modules, shapes and what ran before.
+"""Recognise the layouts of all layers in one forward pass, from modules, shapes and the layers before.
 
-- A convolution, a batch normalisation or a pooling gives channels first, as torch defines them.
-- Any other map has its channels where they leave a grid whose strides are alike along height and width: `(96, 56, 56)`
-  of a square input is channels first, `(56, 56, 96)` channels last. Where both are so, it is as the layer before.
-- Tokens lie on the grid of a map seen before that has as many places, but for up to 16 tokens that come first; without
-  such a map, on the grid of as many places with the input's proportions.
-- What has not one entry of its first axis for each image is windows of a partition, a table, or has tokens first.
+- Convolution, batch normalisation and pooling give channels first, as torch defines them.
+- In any other map, the channels are the axis whose removal leaves a grid with the input's proportions: for a square
+  input, `(96, 56, 56)` is channels first, `(56, 56, 96)` channels last. If both fit, the layer before decides.
+- Tokens have the grid of an earlier map with as many locations, after up to 16 other tokens; without such a map, the
+  grid of as many locations with the input's proportions.
+- An activation without one entry of its first axis for each image has no layout, such as windows of a partition.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sacv.errors import LayerError
 from sacv.model.layout import ChannelsFirst, ChannelsLast, Layout, Tokens
 
 PREFIX = 16
-"""Most tokens that may come before the places."""
+"""Most tokens before the first location."""
 
 CHANNELS_FIRST = (
     nn.modules.conv._ConvNd,
@@ -34,14 +34,14 @@ CHANNELS_FIRST = (
 
 
 class Recogniser:
-    """The layouts of one forward pass, asked in the order in which layers finish.
+    """Recognises the layouts of one forward pass, layer by layer in the order in which they finish.
 
     Parameters
     ----------
     shape
-        Of the input, `(n, channels, *size)`.
+        Shape of the input, `(n, channels, *size)`.
     layouts
-        By name of a layer: what the user says of it.
+        The layouts that the user gives, by name of the layer.
     """
 
     def __init__(self, shape: Sequence[int], layouts: Mapping[str, Layout]) -> None:
@@ -52,28 +52,28 @@ class Recogniser:
         self._before: tuple[tuple[int, ...], Layout] | None = None
 
     def recognise(self, name: str, module: nn.Module, activation: torch.Tensor) -> Layout:
-        """Tell the layout of a layer's activation.
+        """Return the layout of a layer's activation.
 
         Raises
         ------
         LayerError
-            If it has no locations; the message begins with "gives".
+            If the activation has no locations; the message begins with "gives".
         """
         shape = activation.shape
-        found = self._told(name, shape) if name in self._layouts else self._found(module, activation)
+        found = self._given(name, shape) if name in self._layouts else self._recognised(module, activation)
         grid = tuple(found.cells(activation).shape[1:-1])
         if math.prod(grid) > 1:
             self._grids.append(grid)
         self._before = (tuple(shape), found)
         return found
 
-    def _told(self, name: str, shape: torch.Size) -> Layout:
+    def _given(self, name: str, shape: torch.Size) -> Layout:
         layout = self._layouts[name]
         if not layout.fits(shape):
-            raise LayerError(f"gives shape {tuple(shape)}, which is not {layout.name} as was said")
+            raise LayerError(f"gives shape {tuple(shape)}, which does not fit the given layout {layout.name}")
         return layout
 
-    def _found(self, module: nn.Module, activation: torch.Tensor) -> Layout:
+    def _recognised(self, module: nn.Module, activation: torch.Tensor) -> Layout:
         shape = activation.shape
         dims, axes = len(self._size), len(shape) - 2
         if len(shape) < 3:
@@ -82,8 +82,8 @@ class Recogniser:
             raise LayerError(f"gives shape {tuple(shape)}, which is not one activation for each image")
         if shape[0] != self._images:
             raise LayerError(
-                f"gives {shape[0] // self._images} parts of shape {tuple(shape)[1:]} for each image, as windows of a "
-                "partition do"
+                f"gives {shape[0] // self._images} parts of shape {tuple(shape)[1:]} for each image, such as windows "
+                "of a partition"
             )
         if axes == dims and isinstance(module, CHANNELS_FIRST):
             return ChannelsFirst(dims)
@@ -113,12 +113,12 @@ class Recogniser:
         if first or last:
             return ChannelsFirst(dims) if first else ChannelsLast(dims)
         raise LayerError(
-            f"gives shape {tuple(shape)[1:]}, in which no axes lie as height and width of the input do; if they are "
-            "locations, say how they lie (layouts={...}, --layout)"
+            f"gives shape {tuple(shape)[1:]}, in which no axes have the proportions of the input's height and width; "
+            "if they are locations, give their layout (layouts={...}, --layout)"
         )
 
     def _even(self, grid: Sequence[int]) -> bool:
-        """Tell whether a grid has the input's proportions in height and width, to a row or a tenth."""
+        """Return whether a grid has the input's proportions of height and width, within a row or a tenth."""
         if any(side > full + 1 for side, full in zip(grid, self._size, strict=True)):
             return False
         (rows, columns), (height, width) = grid[-2:], self._size[-2:]
@@ -137,18 +137,18 @@ class Recogniser:
                 if found is not None:
                     return Tokens(found, prefix)
         raise LayerError(
-            f"gives shape {tuple(shape)[1:]}, which has no grid that could be found; if these are tokens of places, "
-            "say how they lie (layouts={...}, --layout)"
+            f"gives shape {tuple(shape)[1:]}, for which no grid is found; if these are tokens of locations, give "
+            "their layout (layouts={...}, --layout)"
         )
 
-    def _factors(self, places: int, *, exact: bool) -> tuple[int, int] | None:
-        """Give the grid of as many places with the input's proportions; if exact, one that divides the input."""
+    def _factors(self, locations: int, *, exact: bool) -> tuple[int, int] | None:
+        """Return the grid of this size with the input's proportions; if `exact`, one whose sides divide the input's."""
         height, width = self._size
-        if places < 4:
+        if locations < 4:
             return None
-        rows = round(math.sqrt(places * height / width))
-        columns = places // max(rows, 1)
-        if rows * columns != places or rows > height or columns > width:
+        rows = round(math.sqrt(locations * height / width))
+        columns = locations // max(rows, 1)
+        if rows * columns != locations or rows > height or columns > width:
             return None
         if exact and (height % rows or width % columns):
             return None
@@ -156,13 +156,13 @@ class Recogniser:
 
 
 def _attention(activation: torch.Tensor) -> bool:
-    """Tell whether these are shares that each token gives to each other one."""
+    """Return whether an activation is an attention matrix: square, with rows that sum to 1."""
     if activation.shape[-1] != activation.shape[-2]:
         return False
     rows = activation.flatten(0, -2)
-    return all(_shares(part) for part in (rows[:1], rows))  # one row mostly settles it
+    return all(_sum_to_one(part) for part in (rows[:1], rows))  # the first row mostly decides
 
 
-def _shares(rows: torch.Tensor) -> bool:
+def _sum_to_one(rows: torch.Tensor) -> bool:
     sums = rows.double().sum(dim=-1)
     return not bool((rows < 0).any()) and bool(((sums - 1).abs() < 1e-2).all())

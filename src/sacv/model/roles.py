@@ -1,4 +1,4 @@
-"""What a layer does to what it is given, as far as it matters for choosing one to ask about."""
+"""Roles of layers, which help to choose the layers to explain."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torch.nn.modules.dropout import _DropoutNd
 from sacv.model.outputs import main_tensor
 
 BLOCK, KERNEL, NORM, ACTIVATION, NOTHING, OTHER = "block", "kernel", "norm", "activation", "nothing", "other"
-"""A layer that holds others with kernels or weight matrices; one with its own; one that scales channels; one that bends
-values; one that changes nothing when a network is asked, such as dropout; any other, such as pooling and padding."""
+"""A layer whose sublayers have kernels or weight matrices; one with its own; one that scales channels; an activation
+function; one that changes nothing in eval mode, such as dropout; any other, such as pooling and padding."""
 
 NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.LocalResponseNorm)
 ACTIVATIONS = tuple(
@@ -25,14 +25,14 @@ POOLINGS = tuple(getattr(pooling, name) for name in pooling.__all__)
 
 
 def role(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> str:
-    """Tell a layer's role, from what it holds and what it did in one pass.
+    """Return a layer's role, from its submodules and its inputs and output in one pass.
 
     Parameters
     ----------
     module
         The layer.
     inputs, output
-        As a forward hook is given them.
+        As a forward hook receives them.
     """
     if any(_has_kernel(child) for child in list(module.modules())[1:]):
         return BLOCK

@@ -1,4 +1,4 @@
-"""What each layer of a network gives, read off one forward pass."""
+"""Survey of the layers of a network: shapes, layouts and roles, from one forward pass."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from sacv.model.roles import OTHER, role
 
 @dataclass(frozen=True)
 class LayerInfo:
-    """One layer, as a forward pass found it.
+    """One layer of a survey.
 
     Parameters
     ----------
     name, kind
         Dotted name and class of the module.
     calls
-        How often it ran.
+        Number of times it ran in a forward pass.
     layout, grid, channels
-        Of its activation; none and empty where it cannot be asked about.
+        Layout, grid and number of channels of its activation; None, empty and 0 if it is not usable.
     warning
-        Why it cannot be asked about; empty where it can.
+        Why the layer is not usable; empty if it is.
     nearest
-        A layer that can be asked about in its place.
+        A usable layer to choose instead.
     leaf
-        Whether it holds no other layer.
+        Whether it has no sublayers.
     role
-        What it does (`sacv.model.roles`).
+        Its role (`sacv.model.roles`).
     """
 
     name: str
@@ -52,30 +52,30 @@ class LayerInfo:
 
     @property
     def usable(self) -> bool:
-        """Whether sacv can be asked about it."""
+        """Whether sacv can explain the layer."""
         return not self.warning
 
 
 def survey(
     net: nn.Module, inputs: torch.Tensor, layouts: Mapping[str, Layout], run: Network | None = None
 ) -> dict[str, LayerInfo]:
-    """Run the network once and tell what layers give, in the order in which they finish.
+    """Run the network once and describe its layers, in the order in which they finish.
 
     Parameters
     ----------
     net
-        The network; inside `as_it_was`.
+        The network; inside `frozen_eval`.
     inputs
-        Float `(n, channels, *size)`. The first image is run twice, since what is no activation of an image, such as a
-        table of relative positions, shows by being there once.
+        Float `(n, channels, *size)`. The first image is run as a batch of two: an output that does not depend on the
+        image, such as a table of relative positions, is recognised because it is not repeated.
     layouts
-        By name of a layer: the layout that the user says it has.
+        The layouts that the user gives, by name of the layer.
     run
         How the network runs on inputs; `net(inputs)` by default.
 
     Returns
     -------
-    By name; layers that do not run come last.
+    The layers by name; layers that do not run come last.
     """
     modules = {name: module for name, module in net.named_modules() if name}
     pair = inputs[:1].repeat(2, *[1] * (inputs.ndim - 1))
@@ -83,7 +83,7 @@ def survey(
     found: dict[str, LayerInfo] = {}
 
     def record(name: str, module: nn.Module, given: tuple[Any, ...], output: Any) -> None:
-        info = found.get(name) or replace(_look(name, module, output, recogniser), role=role(module, given, output))
+        info = found.get(name) or replace(_describe(name, module, output, recogniser), role=role(module, given, output))
         found[name] = replace(info, calls=info.calls + 1)
 
     with torch.no_grad():
@@ -107,7 +107,7 @@ def survey(
     return {name: info if info.usable else replace(info, nearest=_nearest(name, found)) for name, info in found.items()}
 
 
-def _look(name: str, module: nn.Module, output: Any, recogniser: Recogniser) -> LayerInfo:
+def _describe(name: str, module: nn.Module, output: Any, recogniser: Recogniser) -> LayerInfo:
     info = LayerInfo(name, type(module).__name__, leaf=not any(True for _ in module.children()))
     tensor = main_tensor(output)
     if tensor is None or not tensor.is_floating_point():
@@ -118,12 +118,12 @@ def _look(name: str, module: nn.Module, output: Any, recogniser: Recogniser) -> 
     except LayerError as error:
         return replace(info, warning=str(error))
     *grid, channels = layout.cells(tensor).shape[1:]
-    warning = "has one location only, so nothing can be told about places" if max(grid) == 1 else ""
+    warning = "has one location only, so locations cannot be compared" if max(grid) == 1 else ""
     return replace(info, layout=layout, grid=tuple(grid), channels=channels, warning=warning)
 
 
 def _nearest(name: str, found: Mapping[str, LayerInfo]) -> str:
-    """Give the closest usable layer that holds this one, or else the last usable one that finishes before it."""
+    """Return the closest usable layer that contains this one, or else the last usable layer that finishes before it."""
     parent = name
     while "." in parent:
         parent = parent.rpartition(".")[0]
@@ -135,19 +135,19 @@ def _nearest(name: str, found: Mapping[str, LayerInfo]) -> str:
 
 
 def require_usable(found: Mapping[str, LayerInfo], layers: Sequence[str]) -> dict[str, LayerInfo]:
-    """Give the layers asked about, and check that they can be.
+    """Return the named layers, and check that they are usable.
 
     Raises
     ------
     LayerError
-        If one does not run once, or has no locations.
+        If a layer does not run exactly once, or has no locations.
     """
     for name in layers:
         info = found[name]
         if not info.usable:
-            instead = f"; ask about {info.nearest!r}" if info.nearest else ""
+            instead = f"; choose {info.nearest!r}" if info.nearest else ""
             raise LayerError(
-                f"layer {name!r} ({info.kind}) cannot be asked about: it {info.warning}{instead} "
-                "('sacv layers' lists those that can)"
+                f"layer {name!r} ({info.kind}) cannot be explained: it {info.warning}{instead} "
+                "('sacv layers' lists usable layers)"
             )
     return {name: found[name] for name in layers}

@@ -1,8 +1,8 @@
-"""What follows a layer, run on other activations of the images of a batch.
+"""The rest of a network after a layer, run with replaced activations of the images of a batch.
 
-Most layers hold all that what follows reads of an image; then the rest runs on activations of all images together.
-Where something passes by the layer, as beside the branch of a residual block, each image's activations run by
-themselves, after what stands before the layer has run on that image.
+Usually the rest depends on the image only through the layer's output; then it runs on activations of all images
+together. If a path bypasses the layer, such as the shortcut of a residual block, it runs on the activations of one
+image at a time, after the part before the layer has run on that image.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from sacv.model.capture import LayerRecord, Select
 from sacv.model.vision_model import VisionModel
 
 Aim = Callable[[torch.Tensor], Select]
-"""From the numbers of images, int `(m,)`, to what is explained of each, in this order."""
+"""Function from indices of images, int `(m,)`, to the target of these images, in this order."""
 
 WIDEST = 8
-"""Times the images of a pass that activations are run at once, at most, where little follows."""
+"""Most activations in a pass, as a multiple of the batch size, if little work follows the layer."""
 
 
 @dataclass(frozen=True, eq=False)
 class Rest:
-    """The part of a network that follows a layer, for a batch of images.
+    """The part of a network after a layer, for a batch of images.
 
     Parameters
     ----------
     model, inputs
         The model, and the batch `(n, channels, *size)`.
     layer, record
-        The layer, and what it gave for the batch.
+        The layer, and its output for the batch.
     aim
-        What is explained of each image.
+        The target of each image.
     batch_size
-        Images a pass. The less work follows the layer, the more activations run at once.
+        Images in a pass. The less work follows the layer, the more activations run at once.
     """
 
     model: VisionModel
@@ -47,23 +47,23 @@ class Rest:
 
     @property
     def share(self) -> float:
-        """Share of the network's work that follows the layer, above 0 to 1."""
+        """Share of the network's work after the layer, above 0 to 1."""
         return self.model.share_after(self.inputs, self.layer)
 
     @property
     def width(self) -> int:
-        """Activations run at once: the images of a pass, and more of them the less work follows the layer."""
+        """Activations in a pass: the batch size, times up to `WIDEST` if little work follows the layer."""
         return int(self.batch_size * min(1 / max(self.share, 1 / WIDEST), WIDEST))
 
     def values(self, rows: torch.Tensor, cells: torch.Tensor) -> torch.Tensor:
-        """Give the scalars explained, float64 `(m,)`, after activations `(m, *grid, channels)` of the images `rows`."""
+        """Compute the scalars, float64 `(m,)`, with activations `(m, *grid, channels)` of the images `rows`."""
         found = torch.empty(len(rows), dtype=torch.float64, device=cells.device)
         for part in self._parts(rows):
             found[part] = self._run(rows[part], cells[part].to(self.record.cells.dtype)).double()
         return found
 
     def slopes(self, rows: torch.Tensor, cells: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Give the scalars explained, as `values` does, and their gradients `(m, *grid, channels)`, float64 each."""
+        """Compute the scalars as `values` does, and their gradients `(m, *grid, channels)`, both float64."""
         found = torch.empty(len(rows), dtype=torch.float64, device=cells.device)
         gradients = torch.zeros(cells.shape, dtype=torch.float64, device=cells.device)
         for part in self._parts(rows):
@@ -76,7 +76,7 @@ class Rest:
         return found, gradients
 
     def _parts(self, rows: torch.Tensor) -> list[torch.Tensor]:
-        """Part the activations into passes: of all images together where that is possible, else image by image."""
+        """Divide the activations into passes: of all images together if possible, else image by image."""
         numbers = torch.arange(len(rows))
         if self.model.holds_all(self.inputs, self.layer, self.record):
             return list(torch.split(numbers, self.width))

@@ -1,4 +1,4 @@
-"""Tell what a target is, so that finished parts of another are not taken for its own."""
+"""Identify a target, so that stored shards are reused only for the same target."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ import torch
 from sacv.model.outputs import OutputTarget
 
 
-def target_mark(target: Any) -> str:
-    """Say what a target is: the same text only for the same target, also in another process.
+def target_identity(target: Any) -> str:
+    """Return a text that is equal only for equal targets, also in another process.
 
-    Of a function that is its code, what it closes over, its defaults, and the values and functions of its own module
-    that it reads; of a data class, such as those of `sacv.targets`, its fields. An object of another kind has the text
-    of its `repr`; where that holds an address, parts of another process are never taken.
+    A function is identified by its code, closure and defaults, and the values and functions of its module that it
+    reads; a data class, such as those of `sacv.targets`, by its fields; any other object by its `repr`. If the `repr`
+    contains an address, shards of another process are never reused.
     """
-    return _mark(target, set())
+    return _identity(target, set())
 
 
-def _mark(value: Any, seen: set[int]) -> str:
+def _identity(value: Any, seen: set[int]) -> str:
     if isinstance(value, OutputTarget):
-        return _mark(value.function, seen)
+        return _identity(value.function, seen)
     if isinstance(value, partial):
-        named = [(name, _mark(one, seen)) for name, one in sorted(value.keywords.items())]
-        return repr((_mark(value.func, seen), [_mark(one, seen) for one in value.args], named))
+        named = [(name, _identity(one, seen)) for name, one in sorted(value.keywords.items())]
+        return repr((_identity(value.func, seen), [_identity(one, seen) for one in value.args], named))
     if isinstance(value, list | tuple):
-        return repr((type(value).__name__, [_mark(one, seen) for one in value]))
+        return repr((type(value).__name__, [_identity(one, seen) for one in value]))
     if isinstance(value, torch.Tensor):
-        return _mark(value.detach().cpu().float().numpy(), seen) + str(value.dtype)
+        return _identity(value.detach().cpu().float().numpy(), seen) + str(value.dtype)
     if isinstance(value, np.ndarray) and value.dtype != object:
         return repr((str(value.dtype), value.shape, hashlib.sha256(np.ascontiguousarray(value).data).hexdigest()))
     if isinstance(value, torch.nn.Module):
-        return repr((repr(value), [(name, _mark(one, seen)) for name, one in value.state_dict().items()]))
+        return repr((repr(value), [(name, _identity(one, seen)) for name, one in value.state_dict().items()]))
     if isinstance(value, BuiltinFunctionType):
         return value.__qualname__
     if is_dataclass(value) and not isinstance(value, type):
@@ -47,13 +47,13 @@ def _mark(value: Any, seen: set[int]) -> str:
 
 
 def _function(function: FunctionType, seen: set[int]) -> str:
-    if id(function) in seen:  # it is told where it was met first
+    if id(function) in seen:  # identified at its first occurrence
         return function.__qualname__
     seen.add(id(function))
-    closed = [_mark(cell.cell_contents, seen) for cell in function.__closure__ or ()]
-    given = _mark([function.__defaults__, sorted((function.__kwdefaults__ or {}).items())], seen)
+    closed = [_identity(cell.cell_contents, seen) for cell in function.__closure__ or ()]
+    given = _identity([function.__defaults__, sorted((function.__kwdefaults__ or {}).items())], seen)
     read = [
-        (name, _mark(function.__globals__[name], seen))
+        (name, _identity(function.__globals__[name], seen))
         for name in sorted(set(_names(function.__code__)))
         if _own(function, function.__globals__.get(name))
     ]
@@ -61,13 +61,13 @@ def _function(function: FunctionType, seen: set[int]) -> str:
 
 
 def _object(value: Any, seen: set[int]) -> str:
-    """Give the mark of a data class: its fields, its other public attributes, and the methods of one of the user's."""
+    """Identify a data class by its fields, its other public attributes, and, outside sacv, its methods."""
     kind = type(value)
     names = [field.name for field in fields(value)]
     names += sorted(name for name in getattr(value, "__dict__", {}) if name not in names and not name.startswith("_"))
-    inside = [(name, _mark(getattr(value, name), seen)) for name in names]
+    inside = [(name, _identity(getattr(value, name), seen)) for name in names]
     methods = [
-        _mark(method, seen)
+        _identity(method, seen)
         for name, method in sorted(vars(kind).items())
         if isinstance(method, FunctionType) and (name == "__call__" or not name.startswith("__"))
     ]
@@ -76,7 +76,7 @@ def _object(value: Any, seen: set[int]) -> str:
 
 
 def _own(function: FunctionType, value: object) -> bool:
-    """Tell whether a value that a function reads is followed: a plain one, or a function of the same module."""
+    """Return whether a global value identifies a function: plain data, or a function of the same module."""
     plain = isinstance(value, bool | int | float | str | list | tuple | np.ndarray | torch.Tensor | torch.nn.Module)
     return plain or (isinstance(value, FunctionType) and value.__module__ == function.__module__)
 

@@ -1,4 +1,4 @@
-"""From a picture to the network's input, with the way back for drawing."""
+"""The transform from an image to the network's input, and the region of the image that the input shows."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 Box = tuple[float, float, float, float]
-"""Left, top, right and bottom in pixels of the original picture."""
+"""Left, top, right and bottom in pixels of the original image."""
 
 
 @runtime_checkable
 class Framed(Protocol):
-    """A transform that tells which part of a picture the network sees."""
+    """A transform that knows which part of an image the network sees."""
 
     def region(self, size: tuple[int, int]) -> Box:
-        """Give the part of a picture of `size` (width, height) that a layer's grid divides."""
+        """Return the part of an image of `size` (width, height) that a layer's grid covers."""
 
 
 @dataclass(frozen=True)
 class ImageTransform:
-    """Resize, crop at the centre if asked, scale to [0, 1], normalise.
+    """Resize, crop the centre (optional), scale to [0, 1] and normalise.
 
     Parameters
     ----------
     resize
-        `(height, width)`: the whole picture is resized to that, its proportions given up. One number: its shorter
-        side is resized to that, its proportions kept, and `crop` is needed.
+        `(height, width)`: the whole image is resized to this size, ignoring its proportions. A number: the shorter
+        side is resized to it, preserving the proportions, and `crop` is required.
     crop
-        Side of the square cut from the centre after resizing, in pixels; none by default.
+        Side of the square cropped from the centre after resizing, in pixels; None for no crop.
     mean, std
-        Of the channels red, green and blue in [0, 1]; those of ImageNet by default.
+        Mean and standard deviation of the channels red, green and blue in [0, 1]; by default of ImageNet.
 
     Raises
     ------
     OptionError
-        If the sizes are not positive, or one number is given without a crop that fits.
+        If the sizes are not positive, or `resize` is a number without a crop that fits.
     """
 
     resize: tuple[int, int] | int = (224, 224)
@@ -57,12 +57,12 @@ class ImageTransform:
             raise OptionError(f"resize={self.resize} with crop={self.crop}: give sizes of at least 1, crop <= resize")
         if isinstance(self.resize, int) and self.crop is None:
             raise OptionError(
-                f"resize={self.resize} keeps the proportions and so gives inputs of many sizes; "
-                f"give crop as well, or resize=({self.resize}, {self.resize}) to take in the whole picture"
+                f"resize={self.resize} preserves the proportions, so that inputs would have many sizes; "
+                f"give crop as well, or resize=({self.resize}, {self.resize}) to use the whole image"
             )
 
     def region(self, size: tuple[int, int]) -> Box:
-        """Give the part of a picture of `size` (width, height) that the network sees."""
+        """Return the part of an image of `size` (width, height) that the network sees."""
         width, height = size
         if self.crop is None:
             return (0.0, 0.0, float(width), float(height))
@@ -78,27 +78,25 @@ class ImageTransform:
         """Height and width of the network's input."""
         if self.crop is not None:
             return (self.crop, self.crop)
-        assert not isinstance(self.resize, int)  # the constructor refuses it
+        assert not isinstance(self.resize, int)  # checked by the constructor
         return self.resize
 
-    def __call__(self, picture: Image.Image) -> torch.Tensor:
-        """Give the input float32 `(3, height, width)` of an RGB picture."""
+    def __call__(self, image: Image.Image) -> torch.Tensor:
+        """Return the input float32 `(3, height, width)` of an RGB image."""
         height, width = self.size
-        small = picture.resize(
-            (width, height), Image.Resampling.BILINEAR, box=self.region(picture.size), reducing_gap=None
-        )
+        small = image.resize((width, height), Image.Resampling.BILINEAR, box=self.region(image.size), reducing_gap=None)
         values = torch.from_numpy(np.array(small, dtype=np.uint8)).permute(2, 0, 1).float() / 255
         mean, std = torch.tensor(self.mean)[:, None, None], torch.tensor(self.std)[:, None, None]
         return (values - mean) / std
 
     def to_json(self) -> dict[str, Any]:
-        """Give the fields for a label file."""
+        """Return the fields for a JSON file."""
         resize = self.resize if isinstance(self.resize, int) else list(self.resize)
         return {"resize": resize, "crop": self.crop, "mean": list(self.mean), "std": list(self.std)}
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> ImageTransform:
-        """Read the fields of a label file."""
+        """Create the transform from the fields of a JSON file."""
         resize = fields["resize"]
         red, green, blue = fields["mean"]
         red_std, green_std, blue_std = fields["std"]

@@ -1,4 +1,4 @@
-"""The network itself, out of what is wrapped around it."""
+"""Unwrap a network from `torch.compile` and data parallelism."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from sacv.errors import OptionError
 
 
 def unwrap(net: object) -> nn.Module:
-    """Give the network out of `torch.compile`, `DataParallel` or `DistributedDataParallel`.
+    """Return the network inside `torch.compile`, `DataParallel` or `DistributedDataParallel`.
 
-    The network inside has the same parameters and answers the same; hooks see its layers, which they do not in compiled
-    code, and a batch is not cut in parts.
+    It has the same parameters and output. Hooks run at its layers, which they do not in compiled code, and a batch is
+    not divided.
 
     Raises
     ------
     OptionError
-        If it is no network, or of a kind that hooks or gradients do not reach; the message says why.
+        If `net` is not a module, or is TorchScript or quantised, which do not support hooks or gradients.
     """
     while True:
         if isinstance(net, nn.DataParallel | nn.parallel.DistributedDataParallel):
@@ -30,7 +30,7 @@ def unwrap(net: object) -> nn.Module:
         raise OptionError(f"net must be a torch.nn.Module, not {type(net).__name__}")
     if isinstance(net, torch.jit.ScriptModule):
         raise OptionError(
-            "the network is TorchScript, whose layers run where no hook sees them; give the module it was made from"
+            "the network is TorchScript, whose layers do not run hooks; give the module that it was compiled from"
         )
     for name, module in net.named_modules():
         if "quantized" in type(module).__module__ or getattr(module, "is_quantized", False):

@@ -1,4 +1,4 @@
-"""`VisionModel`: a network with what is needed to ask about it."""
+"""`VisionModel`: a network with its transform, class names and layouts."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from sacv.model.capture import (
     Trace,
     activations,
     activations_in_graph,
-    as_it_was,
     channel_sums,
+    frozen_eval,
     gradients,
     holds_all,
     resume,
@@ -38,7 +38,7 @@ from sacv.model.outputs import OutputTarget, class_logits, field_of
 from sacv.model.precision import FLOAT32, Network, in_precision, require_precision
 from sacv.model.receptive_field import ReceptiveFields, effective_fields, receptive_fields
 from sacv.model.survey import LayerInfo, require_usable, survey
-from sacv.model.target_key import target_mark
+from sacv.model.target_key import target_identity
 from sacv.model.transform import Box, Framed, ImageTransform
 from sacv.model.unwrap import unwrap
 from sacv.model.window import Window
@@ -49,31 +49,31 @@ Call = Callable[[nn.Module, torch.Tensor], Any]
 
 @dataclass(frozen=True, eq=False)
 class VisionModel:
-    """A trained network, how pictures become its input, and what its classes are called.
+    """A trained network, its transform from images to inputs, and the names of its classes.
 
-    The network is used as it is and comes back as it was: mode, `requires_grad`, `.grad`, hooks, buffers and random
-    state, also after an exception. It runs in eval mode, on the device and in the dtype of its parameters.
+    The network is not changed: mode, `requires_grad`, `.grad`, hooks, buffers and random state are restored, also after
+    an exception. It runs in eval mode, on the device and in the dtype of its parameters.
 
     Parameters
     ----------
     net
         Any module that maps inputs `(n, channels, *size)` to logits `(n, classes)`.
     transform
-        From an RGB `PIL.Image` to a float tensor `(channels, *size)`; `ImageTransform()` by default.
+        Function from an RGB `PIL.Image` to a float tensor `(channels, *size)`; `ImageTransform()` by default.
     class_names
-        In the order of the logits.
+        Names of the classes, in the order of the logits.
     spec
-        The name that the model was loaded by, kept in banks.
+        The name that the model was loaded by; it is stored in banks.
     layouts
-        By name of a layer, how its activations lie, where sacv cannot tell or tells it wrongly: NCHW, NHWC, NCDHW,
-        NDHWC, NCL, NLC or, say, `tokens 14x14+1` (a grid, and tokens before it).
+        Layouts of activations by name of the layer, if sacv does not recognise them: NCHW, NHWC, NCDHW, NDHWC, NCL,
+        NLC or for example `tokens 14x14+1` (a grid, and tokens before it).
     window
-        Which values of image files deeper than 8 bits (DICOM, 16-bit pictures, NIfTI) become black and white, wherever
-        files are read for this model; each file's own by default (docs/medical.md).
+        Which values of image files deeper than 8 bits (DICOM, 16-bit images, NIfTI) become black and white, for all
+        files that are read for this model; by default each file's own window (docs/medical.md).
     output
-        Which field of the network's output is explained, where it gives a dict, a tuple or a data class: keys,
-        attributes and indices with dots between, such as `logits` or `aux.0`. By default `logits`, `out`, or the
-        first tensor of a tuple.
+        The field of the network's output that is explained, if the output is a dict, a tuple or a data class: keys,
+        attributes and indices separated by dots, such as `logits` or `aux.0`. By default `logits`, `out`, or the first
+        tensor of a tuple.
     call
         How the network runs on a batch of inputs, where that is not `net(inputs)`: a function `call(net, inputs)` that
         gives the network's output, such as `lambda net, x: net({"image": x})` or `lambda net, x: net(pixel_values=x)`.
@@ -86,7 +86,7 @@ class VisionModel:
     Raises
     ------
     OptionError
-        If the network is none, or of a kind that cannot be asked: TorchScript or quantised; or there is no such
+        If `net` is not a module, or is TorchScript or quantised; or there is no such
         precision, or none but that of its parameters for this network.
     """
 
@@ -101,7 +101,7 @@ class VisionModel:
     precision: str = FLOAT32
     _surveys: dict[tuple[int, ...], dict[str, LayerInfo]] = field(default_factory=dict, init=False, repr=False)
     _shares: dict[tuple[int, ...], dict[str, float]] = field(default_factory=dict, init=False, repr=False)
-    _held: dict[tuple[tuple[int, ...], str], bool] = field(default_factory=dict, init=False, repr=False)
+    _holds_all: dict[tuple[tuple[int, ...], str], bool] = field(default_factory=dict, init=False, repr=False)
     _fields: dict[tuple[int, ...], dict[str, ReceptiveFields | None]] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -115,12 +115,12 @@ class VisionModel:
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters are."""
+        """Device of the parameters."""
         return self._example.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the parameters."""
+        """Data type of the parameters."""
         return self._example.dtype
 
     @property
@@ -134,27 +134,27 @@ class VisionModel:
         tensors = [*self.net.parameters(), *self.net.buffers()]
         return next((tensor for tensor in tensors if tensor.is_floating_point()), torch.zeros(()))
 
-    def batch_size(self, asked: int | None) -> int:
-        """Give the number of images a pass: as asked, or the fastest, which is 8 on a CPU and 32 elsewhere.
+    def batch_size(self, given: int | None) -> int:
+        """Return the number of images in a pass: the given one, or the fastest, 8 on a CPU and 32 on a GPU.
 
-        Larger batches on a CPU make activations that fall out of its caches, at up to twice the time an image.
+        On a CPU, the activations of larger batches exceed its caches, which takes up to twice the time per image.
 
         Raises
         ------
         OptionError
             If it is below 1.
         """
-        if asked is not None and asked < 1:
-            raise OptionError(f"batch_size must be at least 1, not {asked}")
-        return (8 if self.device.type == "cpu" else 32) if asked is None else asked
+        if given is not None and given < 1:
+            raise OptionError(f"batch_size must be at least 1, not {given}")
+        return (8 if self.device.type == "cpu" else 32) if given is None else given
 
     def modules(self, layers: Sequence[str]) -> dict[str, nn.Module]:
-        """Find layers by their dotted names.
+        """Return layers by their dotted names.
 
         Raises
         ------
         LayerError
-            If a name is not one of the network's; the message holds the nearest names.
+            If the network has no such layer; the message contains the closest names.
         """
         known = dict(self.net.named_modules())
         known.pop("", None)
@@ -168,7 +168,7 @@ class VisionModel:
         return {name: known[name] for name in layers}
 
     def inputs(self, images: Sequence[Image.Image | torch.Tensor]) -> torch.Tensor:
-        """Make a batch `(n, channels, *size)` of RGB pictures, transformed here, and of tensors, taken as they are.
+        """Return a batch `(n, channels, *size)` of RGB images, which are transformed, and of tensors, which are not.
 
         Raises
         ------
@@ -180,8 +180,8 @@ class VisionModel:
         if len(shapes) != 1:
             raise OptionError(
                 f"the inputs have different shapes, such as {' and '.join(map(str, sorted(shapes)[:2]))}; "
-                "give a transform that makes one size, or, for volumes and other inputs that no transform changes, "
-                "resample the files to one shape"
+                "give a transform to one size, or, for volumes and other inputs that are not transformed, resample the "
+                "files to one shape"
             )
         # Convolutions on a CPU are about twice as fast with the channels last in memory; the shape stays.
         flat = tensors[0].ndim == 3
@@ -200,9 +200,9 @@ class VisionModel:
         return batch.to(self.device, non_blocking=True) if pinned else batch
 
     def seen(self, image: Image.Image | torch.Tensor) -> tuple[tuple[int, int], Box | None]:
-        """Give an image's size (width, height) and the part of it that the network sees, which a layer's grid divides.
+        """Return an image's size (width, height), and the part of it that the network sees and layers' grids cover.
 
-        The part is None where the transform is the user's own and does not tell.
+        The part is None if the transform is not `Framed`.
         """
         if not isinstance(image, Image.Image):
             height, width = image.shape[-2:] if image.ndim > 2 else (1, image.shape[-1])
@@ -213,56 +213,56 @@ class VisionModel:
 
     @contextmanager
     def borrowed(self) -> Iterator[None]:
-        """Hold the network in eval mode and frozen, and give it back as it was.
+        """Put the network in eval mode with frozen parameters, and restore its state on exit.
 
-        The methods below do so for one batch; enter this around many batches.
+        The methods below do this for each batch; enter the context once for many batches to save time.
         """
-        with as_it_was(self.net):
+        with frozen_eval(self.net):
             yield
 
     def survey(self, inputs: torch.Tensor) -> dict[str, LayerInfo]:
-        """Tell of each layer, by name, what it gives for inputs of this size; see `sacv.model.survey`.
+        """Describe all layers, by name, for inputs of this size; see `sacv.model.survey`.
 
         The network runs once for each size of inputs.
         """
         size = tuple(inputs.shape[1:])
         if size not in self._surveys:
             layouts = {name: parse_layout(text) for name, text in self.layouts.items()}
-            with as_it_was(self.net):
+            with frozen_eval(self.net):
                 self._surveys[size] = survey(self.net, inputs, layouts, self.run)
         return self._surveys[size]
 
     def usable(self, inputs: torch.Tensor, layers: Sequence[str]) -> dict[str, LayerInfo]:
-        """Give what is known of layers, by name, for inputs of this size.
+        """Describe the named layers, for inputs of this size, and check that they are usable.
 
         Raises
         ------
         LayerError
-            If one does not exist or cannot be asked about; the message names a layer near it that can.
+            If a layer does not exist or is not usable; the message names a usable layer near it.
         """
         if not layers:
-            raise LayerError("no layer is named; 'sacv layers' lists those that can be asked about")
+            raise LayerError("no layer is named; 'sacv layers' lists usable layers")
         self.modules(layers)
         return require_usable(self.survey(inputs), layers)
 
     def _layers(self, inputs: torch.Tensor, layers: Sequence[str]) -> dict[str, Layer]:
         modules, known = self.modules(layers), self.survey(inputs)
-        # A single location is enough to look at, though not to ask about places.
+        # A single location is enough for activations, though not for explaining locations.
         require_usable(known, [name for name in layers if known[name].layout is None or known[name].calls != 1])
         found = {name: known[name].layout for name in layers}
         return {name: Layer(modules[name], layout) for name, layout in found.items() if layout is not None}
 
     def activations(self, inputs: torch.Tensor, layers: Sequence[str]) -> dict[str, LayerRecord]:
-        """Give the activations of layers, by name, for a batch; see `sacv.model.capture.activations`.
+        """Compute the activations of layers, by name, for a batch; see `sacv.model.capture.activations`.
 
         A batch that does not fit into the device's memory is run in halves.
         """
         known = self._layers(inputs, layers)
-        with as_it_was(self.net):
+        with frozen_eval(self.net):
             return in_halves(lambda part, _rows: activations(self.run, part, known), inputs)
 
     def trace(self, inputs: torch.Tensor, layers: Sequence[str], selects: Sequence[Select]) -> Trace:
-        """Give logits, activations and gradients for a batch; see `sacv.model.capture.gradients`.
+        """Compute logits, activations and gradients for a batch; see `sacv.model.capture.gradients`.
 
         A batch that does not fit into the device's memory is run in halves.
         """
@@ -272,7 +272,7 @@ class VisionModel:
             aims = [select.of(rows) if isinstance(select, OutputTarget) else select for select in selects]
             return gradients(self.run, part, known, aims, self.output)
 
-        with as_it_was(self.net):
+        with frozen_eval(self.net):
             return in_halves(run, inputs)
 
     def resume(
@@ -283,68 +283,70 @@ class VisionModel:
         select: Select,
         output: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Give what is explained after other activations at a layer; see `sacv.model.capture.resume`."""
-        with as_it_was(self.net):
+        """Compute the scalars with the activations at a layer replaced; see `sacv.model.capture.resume`."""
+        with frozen_eval(self.net):
             known = self._layers(inputs, [layer])[layer]
             return resume(self.run, inputs, layer, known, cells, select, output, self.output)
 
     def holds_all(self, inputs: torch.Tensor, layer: str, record: LayerRecord) -> bool:
-        """Tell whether all that follows a layer reads of an image is in its output; see `sacv.model.capture.holds_all`.
+        """Return whether the rest of the network sees an image only through a layer; see `capture.holds_all`.
 
-        It is tried once for each size of inputs, on the first of them and what the layer gave for it in a trace.
+        It is tested once for each size of inputs, on the first input and the layer's record of a trace.
         """
         key = tuple(inputs.shape[1:]), layer
-        if key not in self._held:
-            with as_it_was(self.net):
-                self._held[key] = holds_all(self.run, inputs[:1], layer, self._layers(inputs, [layer])[layer], record)
-        return self._held[key]
+        if key not in self._holds_all:
+            with frozen_eval(self.net):
+                self._holds_all[key] = holds_all(
+                    self.run, inputs[:1], layer, self._layers(inputs, [layer])[layer], record
+                )
+        return self._holds_all[key]
 
     def share_after(self, inputs: torch.Tensor, layer: str) -> float:
-        """Give the share of a forward pass's work that follows a layer, above 0 to 1; see `sacv.model.cost`.
+        """Return the share of a forward pass's work after a layer, above 0 to 1; see `sacv.model.cost`.
 
         The network runs once for each size of inputs.
         """
         size = tuple(inputs.shape[1:])
         if size not in self._shares:
-            with as_it_was(self.net):
+            with frozen_eval(self.net):
                 self._shares[size] = shares_after(self.net, inputs[:1], self.run)
         return self._shares[size][layer]
 
     def logits(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Give the logits `(n, classes)` of a batch."""
-        with as_it_was(self.net), torch.no_grad():
+        """Compute the logits `(n, classes)` of a batch."""
+        with frozen_eval(self.net), torch.no_grad():
             return class_logits(field_of(self.run(inputs), self.output))
 
     def explained(self, inputs: torch.Tensor, select: Select) -> torch.Tensor:
-        """Give what is explained of each image of a batch, `(n,)`."""
-        with as_it_was(self.net), torch.no_grad():
+        """Compute the scalar explained of each image of a batch, `(n,)`."""
+        with frozen_eval(self.net), torch.no_grad():
             return scalars_of(select, field_of(self.run(inputs), self.output), None, len(inputs))
 
     def class_index(self, target: int | str, classes: int) -> int:
-        """Find a class by index, or by name, among `classes` logits.
+        """Return the index of a class, given by index or name, among `classes` logits.
 
         Raises
         ------
         TargetError
-            If there is no such class; the message holds the nearest names or the legal range.
+            If there is no such class; the message contains the closest names or the legal range.
         """
         return class_index(target, self.class_names, classes)
 
     def class_name(self, index: int) -> str:
-        """Give the name of a class, or its index as text."""
+        """Return the name of a class; its index as a string if the model has no class names."""
         return str(index) if self.class_names is None else str(self.class_names[index])
 
     def example(self) -> torch.Tensor:
-        """Give an input `(1, channels, *size)` of a plain grey picture, to look at shapes."""
+        """Return the input `(1, channels, *size)` of a plain grey image, from which shapes can be found."""
         return self.inputs([Image.new("RGB", (256, 256), (128, 128, 128))])
 
     def receptive_fields(self, input_shape: Sequence[int], layers: Sequence[str]) -> dict[str, ReceptiveFields | None]:
-        """Find the receptive fields of layers for inputs `(channels, *size)`, once a size; None where not known."""
+        """Measure the receptive fields of layers for inputs `(channels, *size)`, once per size; None if unknown."""
         known = self._fields.setdefault(tuple(input_shape), {})
         missing = [layer for layer in layers if layer not in known]
 
         def run(inputs: torch.Tensor, names: Sequence[str]) -> dict[str, torch.Tensor]:
-            self.survey(torch.nan_to_num(inputs))  # strips are of another size
+            self.survey(torch.nan_to_num(inputs))  # strips have another size
             return channel_sums(self.run, inputs, self._layers(inputs, names))
 
         if missing:
@@ -353,8 +355,8 @@ class VisionModel:
         return {layer: known[layer] for layer in layers}
 
     def effective_fields(self, inputs: torch.Tensor, layers: Sequence[str]) -> dict[str, tuple[int, ...]]:
-        """Give the sides of the layers' effective receptive fields; see `sacv.model.receptive_field`."""
-        with as_it_was(self.net):
+        """Return the sides of the layers' effective receptive fields; see `sacv.model.receptive_field`."""
+        with frozen_eval(self.net):
             known = self._layers(inputs, layers)
 
             def run(images: torch.Tensor, names: Sequence[str]) -> dict[str, torch.Tensor]:
@@ -364,7 +366,7 @@ class VisionModel:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over the kind of network and the names, shapes and values of its state."""
+        """SHA-256 of the network's class and the names, shapes and values of its state."""
         digest = hashlib.sha256(type(self.net).__qualname__.encode())
         for name, value in sorted(self.net.state_dict().items()):
             if not isinstance(value, torch.Tensor):
@@ -376,24 +378,24 @@ class VisionModel:
         return digest.hexdigest()
 
     def identity(self) -> str:
-        """Give a SHA-256 of all that activations depend on besides the picture.
+        """Return a SHA-256 of everything that activations depend on except the image.
 
-        That is the fingerprint, the kind of device, the dtype and the precision, the window, how the network is called,
-        and what the transform makes of one picture.
+        That is the fingerprint, the type of device, the dtype and the precision, the layouts, the window, the version
+        of PyTorch, how the network is called, and the transform's output for one image.
         """
         pixels = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
         try:
-            seen = self.transform(Image.fromarray(pixels)).detach().cpu().double().numpy().tobytes()
-        except Exception as error:  # a transform that is of no use for pictures, where inputs are tensors
-            seen = repr(error).encode()
+            transformed = self.transform(Image.fromarray(pixels)).detach().cpu().double().numpy().tobytes()
+        except Exception as error:  # a transform that does not accept images, for inputs that are tensors
+            transformed = repr(error).encode()
         layouts = sorted(self.layouts.items())
         numbers = (self.dtype, self.precision)
         basis = (self.fingerprint, self.device.type, numbers, layouts, self.window, torch.__version__)
-        called = "" if self.call is None else target_mark(self.call)
-        return hashlib.sha256(repr(basis).encode() + called.encode() + seen).hexdigest()
+        called = "" if self.call is None else target_identity(self.call)
+        return hashlib.sha256(repr(basis).encode() + called.encode() + transformed).hexdigest()
 
     def describe(self) -> dict[str, Any]:
-        """Give what a bank records of the model."""
+        """Return the fields of the model that a bank records."""
         return {
             "spec": self.spec,
             "kind": type(self.net).__qualname__,

@@ -1,8 +1,8 @@
-"""A window: which values of a picture are black and which are white.
+"""A window: the values of an image that become black and white.
 
     y = clip((x - low) / (high - low), 0, 1)
 
-Values are in the unit of the file: Hounsfield units of a CT slice, counts of a 16-bit picture, intensities of a volume.
+Values are in the unit of the file: Hounsfield units of a CT slice, counts of a 16-bit image, intensities of a volume.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from sacv.errors import OptionError
 
 @dataclass(frozen=True)
 class Window:
-    """Take `low` and what lies below for black, `high` and what lies above for white.
+    """Map `low` and lower values to black, `high` and higher values to white.
 
     Parameters
     ----------
     low, high
-        In the unit of the file's values.
+        Values in the unit of the file.
 
     Raises
     ------
@@ -40,18 +40,18 @@ class Window:
             raise OptionError(f"a window of {self.low:g} to {self.high:g}: give two finite numbers, the lower first")
 
     def __call__(self, values: NDArray[Any]) -> NDArray[np.float64]:
-        """Give float64 in [0, 1], of the same shape."""
+        """Apply the window: float64 in [0, 1], of the same shape."""
         return np.clip((values.astype(np.float64) - self.low) / (self.high - self.low), 0, 1)
 
     def __str__(self) -> str:
-        """Write it as the command line does."""
+        """Return `low:high`, as on the command line."""
         return f"{self.low:g}:{self.high:g}"
 
     def to_json(self) -> dict[str, float]:
-        """Give the fields for a label file."""
+        """Return the fields for a JSON file."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, fields: dict[str, float]) -> Window:
-        """Read the fields of a label file."""
+        """Create the window from the fields of a JSON file."""
         return cls(fields["low"], fields["high"])

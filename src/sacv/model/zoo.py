@@ -1,10 +1,10 @@
-"""Models of the zoos that people use, with the zoo's own preprocessing and class names.
+"""Models of torchvision, timm and Hugging Face, with their own preprocessing and class names.
 
     torchvision:NAME[@WEIGHTS]      timm:NAME[@WEIGHTS]      hf:ORG/NAME[@WEIGHTS]
 
-Without `WEIGHTS` the zoo's default weights are downloaded (or found in its cache). `WEIGHTS` is `random`; a file of
-weights, safetensors or what `torch.save` wrote; or, of torchvision, the name of weights such as `IMAGENET1K_V1`. A
-local folder may stand in the place of `ORG/NAME`. No code of a model's author is run.
+Without `WEIGHTS` the zoo's default weights are downloaded, or read from its cache. `WEIGHTS` is `random`; a file of
+weights, from safetensors or `torch.save`; or, for torchvision, the name of weights such as `IMAGENET1K_V1`. `ORG/NAME`
+may be a local folder. No code from a model's repository is run.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ ZOOS = ("torchvision", "timm", "hf")
 
 @dataclass(frozen=True, eq=False)
 class ZooTransform:
-    """A zoo's own preprocessing, with the part of a picture that it takes in.
+    """A zoo's own preprocessing, with the part of an image that it uses.
 
     Parameters
     ----------
     call
-        From an RGB picture to a float tensor `(3, height, width)`.
+        Function from an RGB image to a float tensor `(3, height, width)`.
     frame
-        The same resizing and crop in sacv's terms.
+        The same resizing and crop as an `ImageTransform`.
     """
 
     call: Callable[[Image.Image], torch.Tensor]
     frame: ImageTransform
 
-    def __call__(self, picture: Image.Image) -> torch.Tensor:
-        """Give the input of a picture."""
-        return self.call(picture)
+    def __call__(self, image: Image.Image) -> torch.Tensor:
+        """Return the input of an image."""
+        return self.call(image)
 
     def region(self, size: tuple[int, int]) -> Box:
-        """Give the part of a picture of `size` (width, height) that the network sees."""
+        """Return the part of an image of `size` (width, height) that the network sees."""
         return self.frame.region(size)
 
 
@@ -62,23 +62,23 @@ def load_from_zoo(zoo: str, name: str, weights: str | None) -> VisionModel:
     zoo
         One of `ZOOS`.
     name
-        Of the model.
+        Name of the model.
     weights
-        As the module says; the zoo's default if none.
+        As described in the module; by default the zoo's default weights.
 
     Raises
     ------
     MissingExtraError
         If the zoo's package is not installed.
     ModelSpecError
-        If the zoo has no such model, its weights cannot be had, or a file's do not fit.
+        If the zoo has no such model, its weights cannot be loaded, or the weights of a file do not fit.
     """
     loaders = {"torchvision": _torchvision, "timm": _timm, "hf": _hf}
     try:
         return loaders[zoo](name, weights)
     except (MissingExtraError, ModelSpecError):
         raise
-    except Exception as error:  # the zoos raise errors of many packages for what cannot be found or reached
+    except Exception as error:  # the zoos raise errors of many packages if a download fails
         raise ModelSpecError(
             f"{zoo}:{name} could not be loaded ({type(error).__name__}: {error}); if there is no network, give the "
             f"weights as a file (--weights FILE), or --weights {RANDOM} for an untrained network"
@@ -86,33 +86,33 @@ def load_from_zoo(zoo: str, name: str, weights: str | None) -> VisionModel:
 
 
 def load_weights(net: nn.Module, file: Path) -> None:
-    """Put weights from a file into a network.
+    """Load weights from a file into a network.
 
-    The file is safetensors, or what `torch.save` wrote of a state dict, alone or under `state_dict` or `model`; nothing
-    else is unpickled.
+    The file is safetensors, or was written by `torch.save` from a state dict, alone or under `state_dict` or `model`;
+    nothing else is unpickled.
 
     Raises
     ------
     ModelSpecError
-        If the file cannot be read, or its weights are not those of the network.
+        If the file cannot be read, or its weights do not fit the network.
     """
     try:
         if file.suffix == ".safetensors":
             state: Any = load_file(file)
         else:
             state = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged files raise errors of many kinds
+    except Exception as error:  # damaged files raise errors of many types
         raise ModelSpecError(f"cannot read weights from {file}: {type(error).__name__}: {error}") from error
     for key in ("state_dict", "model"):
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise ModelSpecError(f"{file} holds no state dict, from names to tensors; save net.state_dict()")
+        raise ModelSpecError(f"{file} holds no state dict, a mapping from names to tensors; save net.state_dict()")
     state = {name.removeprefix("module."): value for name, value in state.items()}
     try:
         net.load_state_dict(state)
     except RuntimeError as error:
-        raise ModelSpecError(f"the weights of {file} are not those of this network: {error}") from error
+        raise ModelSpecError(f"the weights of {file} do not fit this network: {error}") from error
 
 
 def _torchvision(name: str, weights: str | None) -> VisionModel:
@@ -125,11 +125,11 @@ def _torchvision(name: str, weights: str | None) -> VisionModel:
     elif weights in named.__members__:
         chosen = named[weights]
     net = models.get_model(name, weights=chosen)
-    _fill(net, name, weights if chosen is None else None, [one.name for one in named])
-    meant = chosen or getattr(named, "DEFAULT", None)
-    preset = None if meant is None else meant.transforms()
-    names = None if meant is None else meant.meta.get("categories")
-    # A picture is no input of a network for videos; its user gives tensors.
+    _fill(net, name, weights if chosen is None else None, [member.name for member in named])
+    source = chosen or getattr(named, "DEFAULT", None)
+    preset = None if source is None else source.transforms()
+    names = None if source is None else source.meta.get("categories")
+    # A network for videos has no transform of images: its inputs are tensors.
     if preset is None or not hasattr(preset, "mean") or len(preset.mean) != 3 or "Video" in type(preset).__name__:
         return VisionModel(net, class_names=names)
     resize = getattr(preset, "resize_size", [224])
@@ -173,20 +173,20 @@ def _hf(name: str, weights: str | None) -> VisionModel:
     names = [labels[index] for index in range(len(labels))] if sorted(labels) == list(range(len(labels))) else None
     processor = transformers.AutoImageProcessor.from_pretrained(name)
 
-    def call(picture: Image.Image) -> torch.Tensor:
-        found: torch.Tensor = processor(images=picture, return_tensors="pt")["pixel_values"][0]
+    def call(image: Image.Image) -> torch.Tensor:
+        found: torch.Tensor = processor(images=image, return_tensors="pt")["pixel_values"][0]
         return found
 
     return VisionModel(net, ZooTransform(call, _processor_frame(processor)), names)
 
 
 def _processor_frame(processor: Any) -> ImageTransform:
-    """Give a processor's resizing and crop: `size` by both sides or by the shorter one, then `crop_size`."""
+    """Return a processor's resizing and crop: `size` by both sides or by the shorter one, then `crop_size`."""
     size, crop = dict(processor.size), getattr(processor, "crop_size", None)
     side = dict(crop)["height"] if crop is not None and getattr(processor, "do_center_crop", False) else None
     if "shortest_edge" in size:
         edge = size["shortest_edge"]
-        # ConvNeXt's processor enlarges small sizes first and crops to the size asked for.
+        # ConvNeXt's processor resizes to a larger size first for small sizes, then crops to the given size.
         share = getattr(processor, "crop_pct", None)
         if side is None and share is not None and edge < 384:
             return ImageTransform(resize=int(edge / share), crop=edge)
@@ -201,7 +201,7 @@ def _frame(resize: Sequence[int], crop: int | None) -> ImageTransform:
 
 
 def _fill(net: nn.Module, name: str, weights: str | None, named: Sequence[str]) -> None:
-    """Put the weights of a file into the network; random ones stay."""
+    """Load the weights of a file into the network, unless the weights are random or already loaded."""
     if weights is None or weights == RANDOM:
         return
     if not Path(weights).is_file():

@@ -1,7 +1,7 @@
 """Charts of dots with intervals, as plain data that the template `chart.html.j2` draws as SVG.
 
-A chart has panels and a panel has lanes, one for each thing that is compared. All places along the axis are in percent
-of its length, so that panels may share an axis or have one each.
+A chart has panels and a panel has lanes, one for each thing that is compared. All locations along the axis are in
+percent of its length, so that panels may share an axis or have one each.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Lane:
     text
         All of it in words.
     value, low, high
-        Places of the figure and of its interval; none where there is no number.
+        Locations of the figure and of its interval; none where there is no number.
     tone
         "for", "against", "none" or "weak": how the dot is drawn.
     colour
@@ -53,7 +53,7 @@ class Lane:
     reference
         What the dot is compared with, as a circle.
     tested
-        What was held against chance, as a short line.
+        What was compared with chance, as a short line.
     strong
         Whether the name is in bold.
     """
@@ -80,7 +80,7 @@ class Lane:
 
 @dataclass(frozen=True)
 class Panel:
-    """Lanes under one title, with the ticks of their axis as places and labels."""
+    """Lanes under one title, with the ticks of their axis as locations and labels."""
 
     title: str
     lanes: tuple[Lane, ...]
@@ -161,11 +161,11 @@ class DrawnPanel:
         return TITLE + LANE * len(self.panel.lanes)
 
     def x(self, place: float) -> float:
-        """Give the coordinate of a place in percent."""
+        """Return the coordinate of a location in percent."""
         return round(self.left + place / 100 * (self.end - self.left), 2)
 
     def y(self, number: int) -> float:
-        """Give the middle of a lane."""
+        """Return the middle of a lane."""
         return TITLE + LANE * (number + 0.5)
 
     @property
@@ -176,7 +176,7 @@ class DrawnPanel:
 
 @dataclass(frozen=True)
 class Axis:
-    """From values to places in percent."""
+    """From values to locations in percent."""
 
     low: float
     high: float
@@ -189,11 +189,11 @@ class Axis:
         return cls(centre - reach, centre + reach)
 
     def place(self, value: float) -> float | None:
-        """Give the place of a value; none of what is no number."""
+        """Return the place of a value; none of what is no number."""
         return round(100 * (value - self.low) / (self.high - self.low), 2) if isfinite(value) else None
 
     def ticks(self) -> tuple[tuple[float, str], ...]:
-        """Give round values with their places."""
+        """Return round values with their locations."""
         found = MaxNLocator(nbins=4, steps=[1, 2, 5, 10]).tick_values(self.low, self.high)
         size = max(abs(self.low), abs(self.high))
         texts = [
@@ -204,7 +204,7 @@ class Axis:
         )
 
 
-def figure_told(value: float, low: float = np.nan, high: float = np.nan) -> str:
+def figure_text(value: float, low: float = np.nan, high: float = np.nan) -> str:
     """Write a figure, with its interval where there is one."""
     if not isfinite(value):
         return "none"

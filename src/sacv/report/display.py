@@ -14,18 +14,18 @@ NAMED = 6
 
 
 def few(names: Sequence[str]) -> str:
-    """Give names in a line; of many the first, and how many more there are."""
+    """Return names in a line; of many the first, and how many more there are."""
     more = len(names) - NAMED
     return ", ".join(names) if more <= 1 else f"{', '.join(names[:NAMED])} and {more} more"
 
 
 def counted(count: int, what: str) -> str:
-    """Give a number of things, such as "1 image" or "2 images"."""
+    """Return a number of things, such as "1 image" or "2 images"."""
     return f"{count} {what}" + "s" * (count != 1)
 
 
 def html_table(table: pd.DataFrame, notes: Sequence[str] = ()) -> str:
-    """Give a table as HTML, whole, with notes below it; numbers with four significant digits."""
+    """Return a table as HTML, whole, with notes below it; numbers with four significant digits."""
     import pandas as pd
 
     with pd.option_context("display.max_colwidth", None):

@@ -1,4 +1,4 @@
-"""What pages share: pictures as data URIs, and numbers for people."""
+"""What pages share: images as data URIs, and numbers for people."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from PIL import Image
 
 
 def jpeg(picture: Image.Image) -> str:
-    """Give a picture as a data URI."""
+    """Return an image as a data URI."""
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=85)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def png(picture: Image.Image) -> str:
-    """Give a picture with transparency as a data URI, of at most 256 colours, which take a quarter of the bytes."""
+    """Return an image with transparency as a data URI, of at most 256 colours, which take a quarter of the bytes."""
     buffer = io.BytesIO()
     picture.quantize(256, method=Image.Quantize.FASTOCTREE).save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,7 +1,7 @@
-"""A figure for a paper: a grid of maps over pictures, with one colour bar, drawn from plain data by matplotlib.
+"""A figure for a paper: a grid of maps over images, with one colour bar, drawn from plain data by matplotlib.
 
 A map is enlarged bilinearly with half-pixel centres: the middle of a cell has its own value. What is near 0 lets the
-picture through. Of what is not signed only values above 0 are drawn; of what is signed 0 lies in the middle of the
+image through. Of what is not signed only values above 0 are drawn; of what is signed 0 lies in the middle of the
 colours.
 """
 
@@ -24,7 +24,7 @@ from PIL import Image
 from sacv.report import overlay
 
 GREY = 0.85
-"""How much of its colour a picture loses, so that the map's can be told from it."""
+"""How much of its colour an image loses, so that the map's can be told from it."""
 
 OPACITY = 0.75
 FADED = 0.2
@@ -45,7 +45,7 @@ Colours = NDArray[np.floating]
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """A map over a picture.
+    """A map over an image.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Panel:
     inside
         Bool `(h, w)`: the cells that count; the others are faded, and their border is drawn in amber.
     words
-        A line below the picture.
+        A line below the image.
     """
 
     picture: Image.Image
@@ -90,7 +90,7 @@ class Scale:
         return overlay.COLOURS["blue-orange" if self.signed else "cividis"]
 
     def paint(self, values: Map) -> Colours:
-        """Give colours `(h, w, 4)` in [0, 1] of values `(h, w)`."""
+        """Return colours `(h, w, 4)` in [0, 1] of values `(h, w)`."""
         painted: Colours = np.asarray(self.colours(self.norm(values)))
         size = np.abs(values) if self.signed else values
         painted[..., 3] = OPACITY * np.sqrt(np.clip(size / self.most, 0, 1))
@@ -105,7 +105,7 @@ class ShownFigure(Figure):
 
 
 def png(figure: Figure, dpi: float = 100) -> bytes:
-    """Give a figure as PNG."""
+    """Return a figure as PNG."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     return buffer.getvalue()
@@ -176,7 +176,7 @@ def _cells(marks: Marks, shape: tuple[int, ...]) -> Marks:
 
 
 def _outline(axes: Axes, marks: Marks, place: tuple[float, float, float, float], colour: str) -> None:
-    """Draw the border of marked cells, on a lighter or darker line that any picture lets be seen."""
+    """Draw the border of marked cells, on a lighter or darker line that any image lets be seen."""
     left, top, right, bottom = place
     corner = np.array([left, top])
     cell = np.array([(right - left) / marks.shape[1], (bottom - top) / marks.shape[0]])
@@ -186,7 +186,7 @@ def _outline(axes: Axes, marks: Marks, place: tuple[float, float, float, float],
 
 
 def edges(marks: Marks) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Give each edge between a cell that is marked and one that is not, as two corners `(column, row)`."""
+    """Return each edge between a cell that is marked and one that is not, as two corners `(column, row)`."""
     padded = np.pad(marks, 1)
     for row, column in zip(*np.nonzero(padded[1:, 1:-1] != padded[:-1, 1:-1]), strict=True):
         yield (int(column), int(row)), (int(column) + 1, int(row))

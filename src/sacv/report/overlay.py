@@ -1,4 +1,4 @@
-"""Maps as pictures: colours on a common scale, laid over the part of the photo that the grid covers.
+"""Maps as images: colours on a common scale, laid over the part of the photo that the grid covers.
 
 A map is enlarged for drawing only, bilinearly with half-pixel centres: the middle of a cell keeps its own value.
 Relevance runs from the least to the greatest value of a layer; contribution is symmetric around zero, whose colour is
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 LONGEST = 420
-"""Longest side of a drawn picture in pixels."""
+"""Longest side of a drawn image in pixels."""
 
 OPACITY = 0.72
 
@@ -33,7 +33,7 @@ COLOURS: dict[str, Colormap] = {
         ["#084081", "#266fb2", "#6ba8d6", "#b2d3e9", "#f2f2f0", "#fdd0a2", "#f99748", "#d95f0e", "#8c2d04"],
     ),
 }
-"""By name, those of the viewer, which the colour-blind tell apart."""
+"""By name, those of the viewer, which the colour-blind distinguish."""
 
 Values = NDArray[np.floating]
 Rgba = NDArray[np.uint8]
@@ -50,7 +50,7 @@ class Scale:
     colours
         One of `COLOURS`.
     centred
-        Whether zero lies in the middle; then what is near zero lets the picture through.
+        Whether zero lies in the middle; then what is near zero lets the image through.
     """
 
     low: float
@@ -59,13 +59,13 @@ class Scale:
     centred: bool = False
 
     def strength(self, values: Values) -> Values:
-        """Give how strongly values cover the picture: fully, or by their size on a centred scale."""
+        """Return how strongly values cover the image: fully, or by their size on a centred scale."""
         if not self.centred:
             return np.ones_like(values)
         return 0.4 + 0.6 * np.sqrt(np.clip(np.abs(np.nan_to_num(values)) / self.high, 0, 1))
 
     def paint(self, values: Values) -> Rgba:
-        """Give colours uint8 `(*shape, 4)`, opaque; what is not finite is transparent."""
+        """Return colours uint8 `(*shape, 4)`, opaque; what is not finite is transparent."""
         span = self.high - self.low
         share = (np.asarray(values, dtype=np.float64) - self.low) / span if span > 0 else np.full(values.shape, 0.5)
         finite = np.isfinite(share)
@@ -76,14 +76,14 @@ class Scale:
 
 
 def sequential(maps: Sequence[Values]) -> Scale:
-    """Give one scale for all maps, from their least to their greatest value."""
+    """Return one scale for all maps, from their least to their greatest value."""
     values = np.concatenate([np.ravel(values) for values in maps])
     values = values[np.isfinite(values)]
     return Scale(float(values.min()), float(values.max()), "cividis") if len(values) else Scale(0, 1, "cividis")
 
 
 def diverging(maps: Sequence[Values]) -> Scale:
-    """Give one scale for all maps, symmetric around zero."""
+    """Return one scale for all maps, symmetric around zero."""
     values = np.concatenate([np.ravel(values) for values in maps])
     largest = float(np.abs(values[np.isfinite(values)]).max(initial=0)) or 1.0
     return Scale(-largest, largest, "blue-orange", centred=True)
@@ -102,7 +102,7 @@ def enlarge(values: Values, height: int, width: int) -> Values:
 
 
 def drawn_size(picture: Image.Image) -> tuple[int, int]:
-    """Give width and height at which a picture is drawn."""
+    """Return width and height at which an image is drawn."""
     factor = LONGEST / max(picture.size)
     return max(round(picture.width * factor), 1), max(round(picture.height * factor), 1)
 
@@ -116,7 +116,7 @@ def lay_over(
     marks: NDArray[np.bool_] | None = None,
     inside: NDArray[np.bool_] | None = None,
 ) -> Image.Image:
-    """Draw a map as a layer over a picture.
+    """Draw a map as a layer over an image.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def lay_over(
     size
         Width and height of the layer.
     region
-        Left, top, right and bottom of the map's place, in the layer's pixels. Around it the layer dims the picture.
+        Left, top, right and bottom of the map's place, in the layer's pixels. Around it the layer dims the image.
     outline_at
         Draw the border of what lies above this value, in white.
     marks

@@ -1,7 +1,7 @@
 """The one form of every page: the result in a sentence, figures, tables, and at the end how it was made.
 
 A page is one HTML file that opens from disk and asks the network for nothing. The one script that runs and the one
-style are named by their hashes in the page's content security policy, which allows nothing else but pictures that the
+style are named by their hashes in the page's content security policy, which allows nothing else but images that the
 page holds. No name is ever read as markup. Without its script the page shows all of it; the script sorts tables, writes
 them as CSV, and writes figures as SVG and PNG.
 """
@@ -76,14 +76,14 @@ class Cell:
 
     @classmethod
     def number(cls, value: float | None) -> Cell:
-        """Give a cell of a number with three significant digits; empty where there is none."""
+        """Return a cell of a number with three significant digits; empty where there is none."""
         if value is None or isnan(value):
             return cls("")
         return cls(number(value) if isfinite(value) else str(value), float(value))
 
     @classmethod
     def sentence(cls, text: str) -> Cell:
-        """Give a cell of a sentence in which files stand without their folders."""
+        """Return a cell of a sentence in which files stand without their folders."""
         short = _FOLDERS.sub("", text)
         return cls(short, full="" if short == text else text)
 
@@ -115,14 +115,14 @@ class Grid:
 
 @dataclass(frozen=True)
 class Photo:
-    """A picture that is no chart; `png` is its content."""
+    """An image that is no chart; `png` is its content."""
 
     title: str
     png: bytes
 
     @property
     def data(self) -> str:
-        """The picture as a data URI."""
+        """The image as a data URI."""
         return "data:image/png;base64," + base64.b64encode(self.png).decode()
 
 
@@ -167,12 +167,12 @@ class Page:
 
 
 def render_page(page: Page) -> str:
-    """Give a page as HTML."""
+    """Return a page as HTML."""
     return render("page.html.j2", provenance=page.provenance, page=page)
 
 
 def write_page(file: Path, page: Page) -> None:
-    """Write a page; one that was there survives any failure.
+    """Write a page; an existing one survives any failure.
 
     Raises
     ------

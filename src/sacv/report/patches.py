@@ -16,7 +16,7 @@ SIDE = 176
 """Longest side of a patch in its data URI, in pixels; it is shown smaller."""
 
 INK = ("#000000", "#ffd400")
-"""Colours of a box: a wide line, and a narrow one upon it, so that it is seen on any picture."""
+"""Colours of a box: a wide line, and a narrow one upon it, so that it is seen on any image."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class Patch:
     picture
         What surrounds it.
     box
-        The place within the picture: left, top, right, bottom in its pixels.
+        The place within the image: left, top, right, bottom in its pixels.
     image, short
         Name of the image, and what is shown of it.
     value
@@ -50,7 +50,7 @@ class Patch:
 
 @dataclass(frozen=True, eq=False)
 class PatchList:
-    """A list of places, the best first.
+    """A list of locations, the best first.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def render_patches(
     first: Sequence[PatchList],
     rest: Mapping[str, Sequence[PatchList]],
 ) -> str:
-    """Give the page as HTML.
+    """Return the page as HTML.
 
     Parameters
     ----------

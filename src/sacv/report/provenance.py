@@ -1,4 +1,4 @@
-"""What every page says at its end: what a result was made with, so that it can be made again."""
+"""Provenance at the end of every report: what a result was computed from, so that it can be reproduced."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Provenance:
 
 
 def versions() -> dict[str, str]:
-    """Give the versions of sacv, of Python and of the packages that a figure may depend on."""
+    """Return the versions of sacv, of Python and of the packages that a figure may depend on."""
     return {
         "sacv": version("sacv"),
         "python": platform.python_version(),
@@ -49,17 +49,17 @@ def versions() -> dict[str, str]:
     }
 
 
-def versions_told(given: Mapping[str, str]) -> str:
-    """Give versions in a line."""
+def versions_text(given: Mapping[str, str]) -> str:
+    """Return versions in a line."""
     return ", ".join(f"{name} {number}" for name, number in given.items())
 
 
-def model_told(model: Mapping[str, Any]) -> str:
-    """Give the name by which a model is loaded, and its kind."""
+def model_text(model: Mapping[str, Any]) -> str:
+    """Return the name by which a model is loaded, and its kind."""
     return f"{model['spec']} ({model['kind']})" if model["spec"] else str(model["kind"])
 
 
-def solver_told(solver: Mapping[str, Any]) -> str:
-    """Give a solver as one writes it in Python."""
-    inside = {key: solver_told(value) if key == "solver" else value for key, value in solver["parameters"].items()}
+def solver_text(solver: Mapping[str, Any]) -> str:
+    """Return a solver as one writes it in Python."""
+    inside = {key: solver_text(value) if key == "solver" else value for key, value in solver["parameters"].items()}
     return f"{solver['name']}({', '.join(f'{key}={value}' for key, value in inside.items())})"

@@ -15,7 +15,7 @@ from PIL import Image
 from sacv.report.drawing import jpeg, png
 from sacv.report.overlay import Scale, diverging, drawn_size, lay_over, sequential
 from sacv.report.page import render
-from sacv.report.provenance import Provenance, model_told, solver_told, versions_told
+from sacv.report.provenance import Provenance, model_text, solver_text, versions_text
 
 FIRST_DOUBTS = 5
 """Doubts on the first screen; the others unfold."""
@@ -26,7 +26,7 @@ WIDTH = 360
 
 @dataclass(frozen=True, eq=False)
 class StudyPicture:
-    """A picture of the report.
+    """An image of the report.
 
     Parameters
     ----------
@@ -52,14 +52,14 @@ class StudyPicture:
 
 
 def render_study(content: Mapping[str, Any], pictures: Sequence[StudyPicture]) -> str:
-    """Give the report as HTML.
+    """Return the report as HTML.
 
     Parameters
     ----------
     content
         What `study.json` holds.
     pictures
-        The telling pictures, in the order of `content["pictures"]`.
+        The telling images, in the order of `content["pictures"]`.
     """
     scales = {
         layer: _scales([one for one in pictures if one.figures["layer"] == layer])
@@ -96,14 +96,14 @@ def _provenance(content: Mapping[str, Any]) -> Provenance:
     draws = f"{made['runs']} runs, {made['nulls']} null directions, {made['folds']} folds"
     return Provenance(
         {
-            "model": model_told(made["model"]),
+            "model": model_text(made["model"]),
             "fingerprint": made["model"]["fingerprint"],
             "bank": made["bank_fingerprint"],
-            "solver": f"{solver_told(made['solver'])}; {draws}",
+            "solver": f"{solver_text(made['solver'])}; {draws}",
             "seed": str(made["seed"]),
             "study file": f"SHA-256 {made['sha256']['study']}",
             "table": f"SHA-256 {made['sha256']['table']}",
-            "versions": versions_told(made["versions"]),
+            "versions": versions_text(made["versions"]),
             "command": made["command"],
         },
         [one["reason"] for one in content["data"]["skipped"]],
@@ -112,18 +112,18 @@ def _provenance(content: Mapping[str, Any]) -> Provenance:
 
 
 def _folder(content: Mapping[str, Any]) -> str:
-    """Give the folder that all pictures shown lie in, with the mark that ends it; nothing where there is none."""
+    """Return the folder that all images shown lie in, with the mark that ends it; nothing where there is none."""
     names = [one["image"] for one in content["pictures"]]
     return os.path.join(os.path.commonpath([os.path.dirname(name) for name in names]), "") if names else ""
 
 
 def _short(folder: str, text: str) -> str:
-    """Leave out the folder where a text names pictures of it."""
+    """Leave out the folder where a text names images of it."""
     return text.replace(folder, "") if folder else text
 
 
 def _rows(findings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Give the findings with the places of their intervals; those of a layer share one scale around zero."""
+    """Return the findings with the locations of their intervals; those of a layer share one scale around zero."""
     widest: dict[str, float] = {}
     for one in findings:
         widest[one["layer"]] = max(widest.get(one["layer"], 0.0), abs(one["low"]), abs(one["high"]), abs(one["value"]))

@@ -20,7 +20,7 @@ from sacv.concepts import ImageItem, MaskItem
 from sacv.engine import Shard
 from sacv.errors import ActivationError
 from sacv.files import Array
-from sacv.model import Trace, VisionModel, target_mark
+from sacv.model import Trace, VisionModel, target_identity
 from sacv.scores.kinds import COLUMNS, image_terms
 from sacv.targets import Aimed, Target
 
@@ -75,7 +75,7 @@ class Sums:
         constant: bool,
         counts: Counts | None = None,
     ) -> None:
-        """Take in a batch whose first image has the number `start`; `counts`, bool `(n, *grid)`, marks what counts."""
+        """Add a batch whose first image has the number `start`; `counts`, bool `(n, *grid)`, marks what counts."""
         if counts is not None:
             self.counted = np.concatenate([self.counted, counts.reshape(len(counts), -1).mean(axis=1)])
         self.numbers += range(start, start + len(terms))
@@ -86,7 +86,7 @@ class Sums:
         self.moves |= bool(derivative.any())
 
     def take(self, part: Sums, things: NDArray[np.int64]) -> None:
-        """Take in the sums of a part, and nothing of its single images; `things` numbers what is independent."""
+        """Add the sums of a part, and nothing of its single images; `things` numbers what is independent."""
         for thing, row in zip(things[part.numbers].tolist(), part.terms, strict=True):
             self._grow(thing % BUNDLES, row)
         for group, row in part.groups.items():
@@ -99,7 +99,7 @@ class Sums:
         self.groups[group] = self.groups[group] + row if group in self.groups else row
 
     def by_group(self) -> Float64:
-        """Give the sums of the groups, `(groups, columns)`."""
+        """Return the sums of the groups, `(groups, columns)`."""
         return np.stack([self.groups[group] for group in sorted(self.groups)])
 
 
@@ -147,7 +147,7 @@ class ScoreReducer:
     @cached_property
     def _basis(self) -> str:
         """What every part depends on."""
-        targets = [(name, target_mark(target)) for name, target in self.targets.items()]
+        targets = [(name, target_identity(target)) for name, target in self.targets.items()]
         output = [] if self.model.output is None else [self.model.output]
         return json.dumps([PART_VERSION, self.model.identity(), self.bank.fingerprint, targets, *output])
 
@@ -159,7 +159,7 @@ class ScoreReducer:
         return np.fromiter((numbers.setdefault(name, len(numbers)) for name in names), np.int64, len(self.items))
 
     def key(self, shard: Shard[range]) -> str:
-        """Give a SHA-256 of the network, the bank, the targets and the shard's images and masks."""
+        """Return a SHA-256 of the network, the bank, the targets and the shard's images and masks."""
         return shard_key(self._basis, shard, self.items, self.masks)
 
     def load(self, piece: range) -> Loaded:
@@ -169,7 +169,7 @@ class ScoreReducer:
         return Loaded(piece.start, self.model.inputs(images), insides)
 
     def empty(self) -> State:
-        """Give the sums of no images."""
+        """Return the sums of no images."""
         return {}
 
     def add(self, part: State, loaded: Loaded) -> State:
@@ -195,7 +195,7 @@ class ScoreReducer:
     def _terms(
         self, layer: str, read: torch.Tensor, gradients: torch.Tensor, counts: Counts | None
     ) -> dict[str, tuple[Float64, Float64]]:
-        """Give columns and derivatives of each concept for its CAV, its runs and its null; a shared null runs once."""
+        """Return columns and derivatives by concept for its CAV, its runs and its null; a shared null runs once."""
         cavs = [self.bank.cav(layer, concept) for concept in self.bank.concepts]
         nulls = {id(cav.null): cav.null for cav in cavs}
         shared = {
@@ -236,7 +236,7 @@ class ScoreReducer:
         return left
 
     def pack(self, part: State) -> dict[str, Array]:
-        """Give a part as arrays."""
+        """Return a part as arrays."""
         arrays: dict[str, Array] = {}
         for number, key in enumerate(self._keys()):
             if key in part:
@@ -253,7 +253,7 @@ class ScoreReducer:
         return arrays
 
     def unpack(self, arrays: Mapping[str, Array], shard: Shard[range]) -> State:
-        """Undo `pack`."""
+        """Invert `pack`."""
         found: State = {}
         for number, key in enumerate(self._keys()):
             if f"{number}/numbers" in arrays:

@@ -25,6 +25,7 @@ import pandas as pd
 from sacv.cav import ConceptBank
 from sacv.cav.inside import Counted
 from sacv.concepts import Skipped
+from sacv.deprecation import RenamedAttribute
 from sacv.errors import CorruptFileError, OptionError
 from sacv.files import read_json, write_folder, write_json
 from sacv.report.display import counted, few, html_table
@@ -36,7 +37,7 @@ KIND = "class scores"
 MARKER = "scores.json"
 
 ORIGIN = ("model", "bank", "solver", "runs", "nulls", "versions")
-"""What the label file says of what the scores were made with."""
+"""Keys of `scores.json` that record what the scores were computed from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,7 @@ class ClassScores:
         images, `low` to `high`; `run_mean` and `run_sd` over the random runs; `effect`, the distance of `run_mean` from
         no effect in standard deviations of the null; `chance`, how far from no effect 95 % of the null's scores lie at
         most; `p`, two-sided; `p_holm` and `p_bh`, corrected over all rows of the same score; `images`; `weak`, whether
-        the CAV is below the bars.
+        the CAV is below the quality thresholds.
     rows
         On disk, a row for each image, layer, concept and target; see `images`.
     notes
@@ -65,7 +66,7 @@ class ClassScores:
         By layer, the share of the locations of an image that count, where the images are scored within masks; else
         empty.
     origin
-        Of scores that were loaded: what the label file says of the bank.
+        Of scores that were loaded: the entries of `scores.json` about the bank.
     """
 
     table: pd.DataFrame
@@ -77,6 +78,8 @@ class ClassScores:
     within: Mapping[str, Counted] = field(default_factory=dict)
     origin: Mapping[str, Any] | None = None
 
+    made = RenamedAttribute("provenance")
+
     def __repr__(self) -> str:
         names = {name: few(list(dict.fromkeys(self.table[name]))) for name in ("target", "concept", "layer")}
         return (
@@ -85,7 +88,7 @@ class ClassScores:
         )
 
     @cached_property
-    def made(self) -> Mapping[str, Any]:
+    def provenance(self) -> Mapping[str, Any]:
         """What the scores were made with, as the label file holds it: model, bank, solver, runs, nulls and versions."""
         if self.origin is not None:
             return self.origin
@@ -110,13 +113,13 @@ class ClassScores:
         return self.rows.frame()
 
     def to_json(self) -> dict[str, Any]:
-        """Give everything but the rows of the images."""
+        """Return everything but the rows of the images."""
         rows = self.table.astype(object).where(self.table.notna(), None).to_dict(orient="records")
         return {
             "kind": KIND,
             "format_version": FORMAT_VERSION,
             "settings": dict(self.settings),
-            **self.made,
+            **self.provenance,
             "scores": rows,
             **({"within": {layer: asdict(each) for layer, each in self.within.items()}} if self.within else {}),
             "notes": list(self.notes),
@@ -124,11 +127,11 @@ class ClassScores:
         }
 
     def with_command(self, command: str) -> ClassScores:
-        """Give the same, made by a command, as its page says."""
+        """Return a copy that records the command line for the report."""
         return replace(self, settings={**self.settings, "command": command})
 
     def save(self, folder: str | Path) -> None:
-        """Write the scores as a folder; one that was there survives any failure.
+        """Write the scores as a folder; an existing one survives any failure.
 
         Raises
         ------

@@ -34,7 +34,7 @@ class ImageRows:
 
     @classmethod
     def read(cls, path: Path) -> ImageRows:
-        """Give the rows of a file that was saved, and that stays where it is.
+        """Return the rows of a file that was saved, and that stays where it is.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""`score_images`: how much of each concept is in each picture, from one pass without gradients."""
+"""`score_images`: how much of each concept is in each image, from one pass without gradients."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from sacv.model import VisionModel
 
 Float64 = NDArray[np.float64]
 Part: TypeAlias = dict[int, Float64]
-"""By number of the image, float64 `(layers, concepts, 4)`: image score, p-value, share of places with it, in fit."""
+"""By number of the image, float64 `(layers, concepts, 4)`: image score, p-value, share of locations with it, in fit."""
 
 PART_VERSION = 1
 """Of what a shard's part holds."""
@@ -47,14 +47,14 @@ def score_images(
     shards: ShardStore | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
-    """Say how much of each concept is in each picture, with p-values against pictures without it.
+    """Score each image for each concept, with p-values against images without it.
 
     Parameters
     ----------
     model
-        The model that the bank was made with.
+        The model that the bank was fitted with.
     images
-        Files, folders, pictures, uint8 arrays or float tensors; they are read batch by batch.
+        Files, folders, images, uint8 arrays or float tensors; they are read batch by batch.
     bank
         The CAVs, and what they are calibrated on.
     within, batch_size, allow_weak, skip_unreadable, engine, shards, progress
@@ -162,7 +162,7 @@ class ImageScorer:
         return json.dumps(["image scores", PART_VERSION, self.model.identity(), self.bank.fingerprint])
 
     def key(self, shard: Shard[range]) -> str:
-        """Give a SHA-256 of the network, the bank and the shard's images."""
+        """Return a SHA-256 of the network, the bank and the shard's images."""
         return shard_key(self._basis, shard, self.items, self.masks)
 
     def load(self, piece: range) -> Loaded:
@@ -173,7 +173,7 @@ class ImageScorer:
         return Loaded(piece.start, self.model.inputs(images), in_fit, insides)
 
     def empty(self) -> Part:
-        """Give the scores of no images."""
+        """Return the scores of no images."""
         return {}
 
     def add(self, part: Part, loaded: Loaded) -> Part:
@@ -193,17 +193,19 @@ class ImageScorer:
             for number, cav in enumerate(cavs):
                 its = np.where(counts, shown[:, number], np.float32(-np.inf)).reshape(count, -1)
                 found[:, place, number, 0] = its.max(axis=1).astype(np.float64) + cav.threshold
-                told = present(cav, read, evident[:, number], inside) if grid == self.bank.layers[layer].grid else None
-                if told is not None:
-                    found[:, place, number, 1] = told.p_values
-                    marked = told.marks.reshape(count, -1).sum(axis=1)
+                presence = (
+                    present(cav, read, evident[:, number], inside) if grid == self.bank.layers[layer].grid else None
+                )
+                if presence is not None:
+                    found[:, place, number, 1] = presence.p_values
+                    marked = presence.mask.reshape(count, -1).sum(axis=1)
                     found[:, place, number, 2] = marked / counts.reshape(count, -1).sum(axis=1)
         return part | {loaded.start + row: found[row] for row in range(count)}
 
     def _require(self, layer: str, cells: torch.Tensor, start: int) -> None:
         channels = self.bank.layers[layer].channels
         if cells.shape[-1] != channels:
-            raise LayerError(f"layer {layer!r} has {cells.shape[-1]} channels, but the bank was made with {channels}")
+            raise LayerError(f"layer {layer!r} has {cells.shape[-1]} channels, but the bank was fitted with {channels}")
         finite = torch.isfinite(cells).flatten(1).all(dim=1)
         if not bool(finite.all()):
             raise ActivationError(
@@ -217,9 +219,9 @@ class ImageScorer:
         return left | right
 
     def pack(self, part: Part) -> dict[str, Array]:
-        """Give a part as arrays."""
+        """Return a part as arrays."""
         return {str(number): values for number, values in part.items()}
 
     def unpack(self, arrays: Mapping[str, Array], shard: Shard[range]) -> Part:
-        """Undo `pack`."""
+        """Invert `pack`."""
         return {int(name): values for name, values in arrays.items()}

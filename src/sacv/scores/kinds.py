@@ -70,7 +70,7 @@ class ImageTerms:
     relevant: Float64
 
     def columns(self) -> Float64:
-        """Give the terms in the order of `COLUMNS`, `(images, vectors, columns)`."""
+        """Return the terms in the order of `COLUMNS`, `(images, vectors, columns)`."""
         sign = (np.sign(self.derivative) + 1) / 2
         return np.stack(
             [
@@ -95,18 +95,18 @@ def image_terms(
     detectors: Float64 | None = None,
     inside: NDArray[np.bool_] | None = None,
 ) -> ImageTerms:
-    """Give the terms of a batch.
+    """Return the terms of a batch.
 
     Parameters
     ----------
     cells
-        Activations as the CAVs read them, `(n, *grid, channels)`.
+        Activations after the bank's preprocessing, `(n, *grid, channels)`.
     gradients
         Of the logit, the same shape.
     vectors, thresholds
         `(k, channels)` and `(k,)`.
     detectors
-        `(k, channels)`: along which a location is held against the threshold; the vectors by default.
+        `(k, channels)`: along which a location is compared with the threshold; the vectors by default.
     inside
         Bool `(n, *grid)`: the locations that all sums are over; all by default.
     """
@@ -132,14 +132,14 @@ def image_terms(
         if counts is not None:
             relevant &= counts
         gated = torch.where(relevant, (given @ part).double(), 0.0)
-        for kept, values in zip(parts, (gated.clamp(min=0), gated.clamp(max=0), relevant.double()), strict=True):
-            kept.append(values.sum(dim=1))
-    found = (derivative, smooth, *(torch.cat(kept, dim=1) for kept in parts))
+        for found_parts, values in zip(parts, (gated.clamp(min=0), gated.clamp(max=0), relevant.double()), strict=True):
+            found_parts.append(values.sum(dim=1))
+    found = (derivative, smooth, *(torch.cat(found_parts, dim=1) for found_parts in parts))
     return ImageTerms(*(values.cpu().numpy() for values in found))
 
 
 def evaluate(kind: str, sums: Float64) -> Float64:
-    """Give a score from sums over images `(..., columns)`."""
+    """Return a score from sums over images `(..., columns)`."""
     column = dict(zip(COLUMNS, np.moveaxis(sums, -1, 0), strict=True))
     if kind == "tcav":
         found: Float64 = column["positive_count"] / column["images"]

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from sacv.report.chart import Axis, Chart, Lane, Panel, figure_told
+from sacv.report.chart import Axis, Chart, Lane, Panel, figure_text
 from sacv.report.display import counted, few
 from sacv.report.page import Cell, Column, Grid, Page, Section
-from sacv.report.provenance import Provenance, model_told, solver_told, versions_told
+from sacv.report.provenance import Provenance, model_text, solver_text, versions_text
 from sacv.scores.kinds import CENTRES
-from sacv.scores.reading import SCORE, WORDS, Verdict, sentence, unreachable, verdicts
+from sacv.scores.verdicts import SCORE, WORDS, Verdict, sentence, unreachable, verdicts
 
 if TYPE_CHECKING:
     from sacv.scores.class_scores import ClassScores
 
 WEAK = " is too weak to rely on: "
-"""In the notes on CAVs below the bars, whose verdict says so too."""
+"""In the notes on CAVs below the quality thresholds, whose verdict says so too."""
 
 DRAWN = {
     "sacv": ("SACV score", "logits per unit of the concept\N{RIGHT SINGLE QUOTATION MARK}s vector"),
-    "tcav": ("TCAV score", "share of pictures"),
+    "tcav": ("TCAV score", "share of images"),
 }
 """The scores that are drawn, with title and axis."""
 
@@ -36,8 +36,8 @@ SHORT = {
 """Verdicts beside a lane."""
 
 MEANING = {
-    "score": "sacv: mean over the pictures of what the concept contributes where it is seen; sacv_density: the same of "
-    "an average place; tcav: share of pictures whose target rises with the concept; magnitude and smooth weigh it",
+    "score": "sacv: mean over the images of what the concept contributes where it is seen; sacv_density: the same of "
+    "an average place; tcav: share of images whose target rises with the concept; magnitude and smooth weigh it",
     "value": "of the bank's own direction",
     "from": "lower end of the 95 % interval over images",
     "to": "upper end of the 95 % interval over images",
@@ -62,12 +62,12 @@ FIGURES = {
 
 
 def page_of(found: ClassScores) -> Page:
-    """Give the page of scores."""
-    targets, nulls = list(found.settings["targets"]), found.made["nulls"]
+    """Return the page of scores."""
+    targets, nulls = list(found.settings["targets"]), found.provenance["nulls"]
     given = {target: verdicts(found, target) for target in targets}
     sentences = [sentence(given[target], target) for target in targets]
     images = counted(found.settings["images"], "image")
-    beside = f", held against {nulls} random directions" if nulls else ""
+    beside = f", compared with {nulls} random directions" if nulls else ""
     few_nulls = unreachable(found)
     several, weak = len(targets) > 1, [note for note in found.notes if WEAK in note]
     return Page(
@@ -128,7 +128,7 @@ def _chart(rows: pd.DataFrame, kind: str, target: str, given: Mapping[tuple[str,
         panels.append(Panel(str(layer), lanes, scale.ticks(), scale.place(centre)))
     tested = not rows["chance"].isna().all()
     use = "The headline goes by this score." if kind == SCORE else "It says how often a concept counts, not how much."
-    test = " Short line: the mean of the runs, which is held against chance; grey band: 95 % of random directions."
+    test = " Short line: the mean of the runs, which is compared with chance; grey band: 95 % of random directions."
     return Chart(
         name=f"{kind} {target}",
         title=f"{title} of {target}, by layer",
@@ -146,10 +146,10 @@ def _cut(name: str, letters: int = 14) -> str:
 
 def _lane(row: Mapping[str, Any], scale: Axis, centre: float, given: Verdict) -> Lane:
     ends = scale.place(centre - row["chance"]), scale.place(centre + row["chance"])
-    told = f"{row['concept']}: {figure_told(row['value'], row['low'], row['high'])}"
+    text = f"{row['concept']}: {figure_text(row['value'], row['low'], row['high'])}"
     return Lane(
         label=row["concept"],
-        text=f"{told}, {WORDS[given]}",
+        text=f"{text}, {WORDS[given]}",
         value=scale.place(row["value"]),
         low=scale.place(row["low"]),
         high=scale.place(row["high"]),
@@ -185,19 +185,19 @@ def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _provenance(found: ClassScores) -> Provenance:
-    made, settings = found.made, found.settings
+    made, settings = found.provenance, found.settings
     groups = settings.get("groups")
     return Provenance(
         {
-            "model": model_told(made["model"]),
+            "model": model_text(made["model"]),
             "fingerprint": str(made["model"]["fingerprint"]),
             "bank": str(made["bank"]["fingerprint"]),
-            "solver": f"{solver_told(made['solver'])}; {made['runs']} runs, {made['nulls']} null directions",
+            "solver": f"{solver_text(made['solver'])}; {made['runs']} runs, {made['nulls']} null directions",
             "targets": ", ".join(settings["targets"]),
             "images": f"{settings['images']}" + ("" if groups is None else f" of {groups} groups"),
-            **{f"within masks, {layer}": f"{counts} of the places" for layer, counts in found.within.items()},
+            **{f"within masks, {layer}": f"{counts} of the locations" for layer, counts in found.within.items()},
             "seeds": f"intervals {settings['seed']}, bank {made['bank']['seed']}",
-            "versions": versions_told(made["versions"]),
+            "versions": versions_text(made["versions"]),
             **({"command": settings["command"]} if "command" in settings else {}),
         },
         [one.reason for one in found.skipped],

@@ -20,9 +20,9 @@ from sacv.concepts import (
     Source,
     Within,
     WithinSource,
+    count_units,
     group_rule,
     image_set,
-    independent,
     with_groups,
 )
 from sacv.concepts.item import Loaded
@@ -67,16 +67,16 @@ def score(
     Parameters
     ----------
     model
-        The model that the bank was made with.
+        The model that the bank was fitted with.
     images
-        Images of the class: files, folders, pictures, uint8 arrays or float tensors. They are read batch by batch, and
+        Images of the class: files, folders, images, uint8 arrays or float tensors. They are read batch by batch, and
         nothing of each is kept in memory: rows of images go to disk, and intervals are over at most 1,024 bundles of
         them.
     bank
         The CAVs, their runs and their null.
     target
-        The class by index or name; an object of `sacv.targets`; or a function from the network's output, as it is, to a
-        float tensor `(n,)`, one scalar for each image; or several of these, all in one pass.
+        The class by index or name; an object of `sacv.targets`; or a function from the network's raw output to a float
+        tensor `(n,)`, one scalar for each image; or several of these, all in one pass.
     groups
         Which images belong together, such as those of one patient, as in `sacv.fit`: intervals are then over groups.
     seed
@@ -89,23 +89,23 @@ def score(
         those of which at least half is inside (`sacv.cav.inside`), also of the runs and of the null. The network still
         sees the whole image.
     allow_weak
-        Score also with CAVs whose held-out figures are below the bars (`sacv.cav.quality_thresholds`), and mark every
-        output.
+        Score also with CAVs whose held-out figures are below the quality thresholds (`sacv.cav.quality_thresholds`),
+        and flag every output.
     skip_unreadable
         Leave out files that cannot be read and list them, rather than stop.
     engine
-        Who does the work (`sacv.engine`); this process by default.
+        The engine that runs the batches (`sacv.engine`); by default this process.
     shards
-        Where finished parts are written, and those that are there already are read from; see `sacv.fit`.
+        Store of finished parts, which an interrupted run reads again; see `sacv.fit`.
     progress
         Called with the number of batches done and of all.
 
     Raises
     ------
     WeakConceptError
-        If a CAV is below the bars, and `allow_weak` is not set.
+        If a CAV is below the quality thresholds, and `allow_weak` is not set.
     MismatchError
-        If the bank was made with another model.
+        If the bank was fitted on another model.
     TargetError
         If there is no such class, or the network's output is not what the target needs.
     ImageError
@@ -167,7 +167,7 @@ def score(
             "targets": list(explained),
             "seed": seed,
             "images": len(pictures),
-            **({"groups": independent(pictures)} if grouped else {}),
+            **({"groups": count_units(pictures)} if grouped else {}),
         }
         | _identities(model, explained),
         within={layer: Counted.of(np.concatenate(shares)) for layer, shares in counted.items()},
@@ -179,7 +179,7 @@ def _within_notes(bank: ConceptBank, within: bool) -> list[str]:
 
 
 def _explained(model: VisionModel, image: Loaded, targets: Sequence[Given], images: int) -> dict[str, Target]:
-    """Give by name what is explained, tried on one image; a target that is given twice stands once."""
+    """Return by name what is explained, tried on one image; a target that is given twice stands once."""
     found: dict[str, Target] = {}
     seen: set[object] = set()
     inputs = model.inputs([image])
@@ -199,7 +199,7 @@ def _explained(model: VisionModel, image: Loaded, targets: Sequence[Given], imag
 
 
 def _score_target(given: Given, names: Sequence[str] | None) -> Target:
-    """Give the target; no class is the one predicted, for scores are of a class."""
+    """Return the target; no class is the one predicted, for scores are of a class."""
     return Class(given).named(names) if isinstance(given, str) else target_of(given, names)
 
 
@@ -211,11 +211,11 @@ def _identities(model: VisionModel, targets: Mapping[str, Target]) -> dict[str, 
 
 
 def _target_notes(targets: Mapping[str, Target]) -> list[str]:
-    return [target.told for target in targets.values() if target.told is not None]
+    return [target.note for target in targets.values() if target.note is not None]
 
 
 def _tested(kind: str, sums: Sums, cav: CAV, images: int, seed: int) -> dict[str, object]:
-    """Give a row of the table: the score, its interval, its runs and its test."""
+    """Return a row of the table: the score, its interval, its runs and its test."""
     terms = sums.by_group()
     runs, null = evaluate(kind, sums.drawn[: len(cav.runs)]), evaluate(kind, sums.drawn[len(cav.runs) :])
     value = float(evaluate(kind, terms.sum(axis=0)))
@@ -250,8 +250,8 @@ def _image_rows(items: Sequence[ImageItem], sums: Sums) -> dict[str, Any]:
 
 def _notes(state: State, weak: dict[tuple[str, str], tuple[str, ...]], bank: ConceptBank) -> list[str]:
     found = [
-        f"{concept!r} at {layer!r} is too weak to rely on: {', and '.join(told)}."
-        for (layer, concept), told in weak.items()
+        f"{concept!r} at {layer!r} is too weak to rely on: {', and '.join(reasons)}."
+        for (layer, concept), reasons in weak.items()
     ]
     for layer in dict.fromkeys(layer for layer, _, _ in state):
         parts = [sums for key, sums in state.items() if key[0] == layer]
@@ -260,13 +260,15 @@ def _notes(state: State, weak: dict[tuple[str, str], tuple[str, ...]], bank: Con
         if any(sums.moves for sums in parts):
             found.append(
                 f"At {layer!r} the gradient is the same at every location (only global average pooling and a linear "
-                "head follow): TCAV scores are 0 or 1 for every direction there; ask about an earlier layer."
+                "head follow): TCAV scores are 0 or 1 for every direction there; use an earlier layer."
             )
         else:
             found.append(
                 f"At {layer!r} the logit does not change with the layer's locations, so that every score is that of no "
-                "effect; ask about an earlier layer."
+                "effect; use an earlier layer."
             )
     if not all(len(cav.null) for cav in bank.cavs):
-        found.append("No null was drawn, so that no score has a p-value; fit with --nulls 199 and 4 random images.")
+        found.append(
+            "The bank has no null CAVs, so that no score has a p-value; fit with --nulls 199 and 4 random images."
+        )
     return found

@@ -18,7 +18,7 @@ BLOCK = 4_000_000
 
 
 def p_value(value: float, null: Float64, centre: float) -> float:
-    """Give the two-sided p-value of a score against those of null CAVs, (1 + b) / (1 + n).
+    """Return the two-sided p-value of a score against those of null CAVs, (1 + b) / (1 + n).
 
     b of n null scores lie as far from `centre`, the score of no effect, as `value` does or farther. Not a number where
     there is no null. (Phipson and Smyth, "Permutation p-values should never be zero", 2010.)
@@ -31,7 +31,7 @@ def p_value(value: float, null: Float64, centre: float) -> float:
 
 
 def effect_size(value: float, null: Float64, centre: float) -> float:
-    """Give the distance from `centre` in units of the null's spread about it; not a number without a null."""
+    """Return the distance from `centre` in units of the null's spread about it; not a number without a null."""
     if not len(null):
         return float("nan")
     spread = float(np.sqrt(np.mean((null - centre) ** 2)))
@@ -39,12 +39,12 @@ def effect_size(value: float, null: Float64, centre: float) -> float:
 
 
 def reach(null: Float64, centre: float) -> float:
-    """Give the distance from `centre` that 95 % of null scores do not exceed; not a number without a null."""
+    """Return the distance from `centre` that 95 % of null scores do not exceed; not a number without a null."""
     return float(np.quantile(np.abs(null - centre), 0.95)) if len(null) else float("nan")
 
 
 def holm(values: Float64) -> Float64:
-    """Adjust p-values so that the chance of even one false alarm is kept (Holm, 1979); nan stays nan."""
+    """Adjust p-values to control the family-wise error rate (Holm, 1979); nan stays nan."""
     adjusted = np.full(len(values), np.nan)
     known = np.flatnonzero(~np.isnan(values))
     order = known[np.argsort(values[known], kind="stable")]
@@ -54,7 +54,7 @@ def holm(values: Float64) -> Float64:
 
 
 def benjamini_hochberg(values: Float64) -> Float64:
-    """Adjust p-values so that the share of false alarms among alarms is kept (Benjamini and Hochberg, 1995)."""
+    """Adjust p-values to control the false discovery rate (Benjamini and Hochberg, 1995)."""
     adjusted = np.full(len(values), np.nan)
     known = ~np.isnan(values)
     if known.any():
@@ -63,7 +63,7 @@ def benjamini_hochberg(values: Float64) -> Float64:
 
 
 def interval(values: Float64, statistic: Callable[[Float64], Float64], rng: np.random.Generator) -> tuple[float, float]:
-    """Give the 95 % bootstrap interval of a statistic over images.
+    """Return the 95 % bootstrap interval of a statistic over images.
 
     Parameters
     ----------

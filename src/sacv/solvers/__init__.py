@@ -1,4 +1,4 @@
-"""Estimators of a concept's direction, one object a file."""
+"""Solvers: estimators of the direction of a concept."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -36,5 +36,5 @@ __all__ = [
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
-        """Give a registered solver that is not imported above (`sacv.registry`)."""
+        """Import a registered solver that is not imported above (`sacv.registry`)."""
         return class_named(SOLVERS, name, __name__)

@@ -1,8 +1,8 @@
-"""What a solver is: an object that finds a concept's direction.
+"""Base classes of solvers. A solver estimates the direction of a concept.
 
-There are two kinds. A `MomentSolver` needs the `Moments` of the concept's locations and of the random ones alone, so
-that cross-validation, random runs and a change of solver cost no pass over images. A `SampleSolver` needs vectors.
-`UnitLength` wraps either, to work on activations divided by their L2 norm.
+There are two kinds. A `MomentSolver` needs only the `Moments` of the concept's and the random locations, so that
+cross-validation, random runs and a change of solver need no pass over images. A `SampleSolver` needs sampled
+activations. `UnitLength` wraps either, to work on activations divided by their L2 norm.
 
 Each returns a `Solution` whose vector has L2 norm 1 and points to the concept::
 
@@ -11,6 +11,7 @@ Each returns a `Solution` whose vector has L2 norm 1 and points to the concept::
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -25,23 +26,23 @@ from sacv.stats import LocationSample, Moments
 Float64 = NDArray[np.float64]
 
 NO_DIFFERENCE = (
-    "the concept's activations do not differ from the random ones, so that there is no direction; "
-    "check that the two sets show different things, or ask about another layer"
+    "the activations of the concept do not differ from the random ones, so that there is no direction; "
+    "check that the two sets show different things, or use another layer"
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """A direction.
+    """The result of a solver.
 
     Parameters
     ----------
     vector
         Float64 `(channels,)`, L2 norm 1, pointing to the concept.
     statistics
-        What the solver tells of its work, such as its number of iterations.
+        Figures about the computation, such as the number of iterations.
     own_detector
-        As `vector`: the direction along which relevance is read, where it is another one.
+        The detector, with shape and norm as `vector`; None if it is `vector`.
     """
 
     vector: Float64
@@ -50,64 +51,70 @@ class Solution:
 
     @property
     def detector(self) -> Float64:
-        """The direction along which relevance is read."""
+        """The direction that relevance is measured along."""
         return self.vector if self.own_detector is None else self.own_detector
 
 
 @dataclass(frozen=True)
 class Solver:
-    """Base of all solvers: frozen, so that a bank can say what made it."""
+    """Base class of all solvers: a frozen dataclass whose fields are recorded in the bank."""
 
     def describe(self) -> dict[str, Any]:
-        """Give the solver's name and parameters, as a bank records them."""
+        """Return the name and the parameters of the solver, as a bank records them."""
         return {"name": type(self).__name__, "parameters": asdict(self)}
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of two sets beside their moments.
+    """Figures of a concept and its random set that moments do not contain.
 
     Parameters
     ----------
     images
-        Number of the concept's images.
-    same_pictures
-        Whether both sets are parts of the same photos.
+        Number of concept images.
+    same_images
+        Whether both sets are parts of the same images.
     image_auroc
-        How well the difference of means tells the images of the one from those of the other, on held-out folds.
+        AUROC over images of the difference of means on held-out folds.
     """
 
     images: int
-    same_pictures: bool
+    same_images: bool
     image_auroc: float
+
+    @property
+    def same_pictures(self) -> bool:
+        """Deprecated name of `same_images`."""
+        warnings.warn("Evidence.same_pictures is deprecated; use same_images", DeprecationWarning, stacklevel=2)
+        return self.same_images
 
 
 class MomentSolver(Solver, ABC):
-    """A solver that works from moments alone."""
+    """A solver that needs only moments."""
 
     def settled(self, evidence: Evidence) -> MomentSolver:
-        """Give the solver with what it leaves to the evidence decided; itself where that is nothing."""
+        """Return the solver with its automatic parameters set from the evidence; by default, the solver itself."""
         return self
 
     @abstractmethod
     def directions(self, differences: Float64, within: Callable[[], Moments]) -> Float64:
-        """Give a direction for each difference of means.
+        """Compute a direction for each difference of means.
 
         Parameters
         ----------
         differences
             Float64 `(k, channels)`: mean of the concept minus mean of random.
         within
-            Gives the scatter of the locations about the mean of their own set, which all differences share; it is
-            called by solvers that whiten.
+            Function that returns the scatter of the locations about the mean of their own set, for solvers that
+            whiten. It is the same for all differences.
 
         Returns
         -------
-        Float64 `(k, channels)`, of any length but with the sign of the differences.
+        Float64 `(k, channels)`, of any norm, with the sign of the differences.
         """
 
     def solve(self, concept: Moments, random: Moments) -> Solution:
-        """Find the direction from the moments of the concept's and of the random locations.
+        """Compute the direction from the moments of the concept's and the random locations.
 
         Raises
         ------
@@ -119,38 +126,38 @@ class MomentSolver(Solver, ABC):
 
 
 class SampleSolver(Solver, ABC):
-    """A solver that needs a sample of vectors."""
+    """A solver that needs sampled activations."""
 
     @abstractmethod
     def solve(self, concept: LocationSample, random: LocationSample) -> Solution:
-        """Find the direction from samples of the concept's and of the random locations.
+        """Compute the direction from samples of the concept's and the random locations.
 
         Raises
         ------
         SolverError
-            If the two do not differ, or the search does not end.
+            If the two do not differ, or the optimisation does not converge.
         """
 
 
 @dataclass(frozen=True)
 class UnitLength(Solver):
-    r"""A solver on activations divided by their L2 norm, a(p) / \|a(p)\|, and perhaps averaged over neighbours.
+    r"""A solver on activations divided by their L2 norm, a(p) / \|a(p)\|, optionally averaged over neighbours.
 
-    A strong activation then weighs no more than a weak one of the same direction. Relevance is read on such
-    activations too; the contribution is still the derivative of the logit along v at the activation as it is.
+    Strong and weak activations of one direction then have the same weight. Relevance is measured on the preprocessed
+    activations too. The contribution is the derivative of the logit along v at the original activation.
 
     Parameters
     ----------
     solver
         A solver of either kind.
     smoothing
-        Standard deviation of the weights of neighbouring locations, in locations; 0 for none. Relevance is then the
-        average over a neighbourhood, so that single locations decide less (`sacv.cav.preprocessing`).
+        Standard deviation of the weights of neighbouring locations, in locations; 0 for no averaging
+        (`sacv.cav.preprocessing`).
 
     Raises
     ------
     OptionError
-        If it is no solver, or `smoothing` is negative or not finite.
+        If `solver` is not a solver, or `smoothing` is negative or not finite.
     """
 
     solver: MomentSolver | SampleSolver
@@ -163,7 +170,7 @@ class UnitLength(Solver):
             raise OptionError(f"smoothing must be a number of locations, 0 or more, not {self.smoothing}")
 
     def describe(self) -> dict[str, Any]:
-        """Give the name and the wrapped solver's description."""
+        """Return the name, the description of the wrapped solver and the smoothing."""
         return {"name": "UnitLength", "parameters": {"solver": self.solver.describe(), "smoothing": self.smoothing}}
 
 
@@ -173,7 +180,7 @@ def unit(vector: NDArray[np.floating], difference: NDArray[np.floating]) -> Floa
     Parameters
     ----------
     vector
-        Any length but zero, `(channels,)`.
+        `(channels,)`, of any norm above 0.
     difference
         Mean of the concept minus mean of random, `(channels,)`.
 

@@ -2,10 +2,10 @@ r"""Linear discriminant analysis: the difference of the means, whitened by the s
 
     v ~ M^-1 (m_concept - m_random)        M = (1 - g) W + g (tr W / channels) I
 
-with W the covariance of the locations about the mean of their own set, pooled by number of locations, and g the
-shrinkage. Without shrinkage v is parallel to the weights of least squares on labels. `oas` takes the g of Chen, Wiesel,
-Eldar and Hero, "Shrinkage algorithms for MMSE covariance estimation" (2010), eq. 23, which counts every location as an
-independent one, and so shrinks little.
+where W is the covariance of the locations about the mean of their own set, pooled by number of locations, and g the
+shrinkage. Without shrinkage v is parallel to the weights of least squares on labels. `oas` computes g from eq. 23 of
+Chen, Wiesel, Eldar and Hero, "Shrinkage algorithms for MMSE covariance estimation" (2010). It assumes that locations
+are independent, so that g is small.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from sacv.solvers.base import Float64, MomentSolver
 from sacv.stats import Moments
 
 JITTER = (1e-10, 1e-7, 1e-5)
-"""Least weights of the identity, relative to the mean variance: the limit of no shrinkage. The next is taken where one
-does not lift a singular scatter above the rounding of its products."""
+"""Smallest weights of the identity, relative to the mean variance, for a shrinkage of 0. The next one is used if the
+Cholesky factorisation fails."""
 
 
 @dataclass(frozen=True)
 class LDA(MomentSolver):
-    """Linear discriminant analysis with a shrunken covariance.
+    """Linear discriminant analysis with a shrunk covariance.
 
     Parameters
     ----------
     shrinkage
-        From 0 (none; the limit where the covariance is singular) to 1 (the difference of means), or "oas".
+        From 0 (no shrinkage) to 1 (the difference of means), or "oas".
 
     Raises
     ------
     OptionError
-        If it is neither.
+        If `shrinkage` is not legal.
     """
 
     shrinkage: float | str = 0.1
@@ -47,14 +47,14 @@ class LDA(MomentSolver):
             raise OptionError(f"shrinkage must be a number from 0 to 1, or 'oas', not {self.shrinkage!r}")
 
     def directions(self, differences: Float64, within: Callable[[], Moments]) -> Float64:
-        """Give the whitened differences; see `MomentSolver.directions`."""
+        """Return the whitened differences; see `MomentSolver.directions`."""
         scatter = within()
         share = oas(scatter) if isinstance(self.shrinkage, str) else self.shrinkage
         return whiten(differences, scatter, 1 - share, share)
 
 
 def oas(within: Moments) -> float:
-    """Give the oracle-approximating shrinkage of a covariance, in [0, 1]."""
+    """Return the oracle-approximating shrinkage of a covariance, in [0, 1]."""
     covariance = within.covariance
     mean = np.trace(covariance) / within.channels
     square = float(np.mean(covariance**2))
@@ -63,10 +63,10 @@ def oas(within: Moments) -> float:
 
 
 def whiten(differences: Float64, within: Moments, own: float, identity: float) -> Float64:
-    """Solve (own W + identity (tr W / channels) I) x = difference for each of `(k, channels)`."""
+    """Solve (own W + identity (tr W / channels) I) x = d for each difference d of `differences` `(k, channels)`."""
     matrix = own * within.covariance
     mean = float(np.trace(within.covariance)) / within.channels
-    if mean <= 0.0:  # nothing varies: every channel counts alike
+    if mean <= 0.0:  # no variance
         return differences
     diagonal = matrix.diagonal().copy()
     for least in JITTER:
@@ -75,4 +75,4 @@ def whiten(differences: Float64, within: Moments, own: float, identity: float) -
         if not failed:
             solved: Float64 = torch.cholesky_solve(torch.from_numpy(differences.T.copy()), factor).numpy().T
             return solved
-    raise SolverError("the covariance of the activations is not that of real numbers; run the network in float32")
+    raise SolverError("the covariance of the activations is not positive definite; run the network in float32")

@@ -28,12 +28,12 @@ class LinearSVM(SampleSolver):
     C
         Inverse strength of the regularisation, on standardised activations.
     iterations
-        At most so many steps.
+        Maximum number of iterations.
 
     Raises
     ------
     OptionError
-        If one is not positive.
+        If a parameter is not positive.
     """
 
     C: float = 0.01
@@ -44,7 +44,7 @@ class LinearSVM(SampleSolver):
             raise OptionError(f"{self}: C and iterations must be finite and above 0")
 
     def solve(self, concept: LocationSample, random: LocationSample) -> Solution:
-        """Find the direction; see `SampleSolver.solve`."""
+        """Compute the direction; see `SampleSolver.solve`."""
         model = LinearSVC(C=self.C, dual=False, max_iter=self.iterations, tol=1e-6)
         way_out = f"raise iterations (now {self.iterations}), or lower C (now {self.C:g})"
         return fit_linear(model, concept, random, way_out)

@@ -1,7 +1,7 @@
 r"""Logistic regression on single locations, as the SACV paper trains it (arXiv 2205.11511).
 
-On standardised activations z = (a - m) / s, with y = 1 for the concept and -1 for random and w_i making the sets
-weigh the same, scikit-learn minimises ::
+On standardised activations z = (a - m) / s, with y = 1 for the concept, y = -1 for random and weights w_i that give
+both sets the same total weight, scikit-learn minimises ::
 
     \|u\|^2 / 2 + C sum_i w_i log(1 + exp(-y_i (u . z_i + b)))
 
@@ -29,12 +29,12 @@ class Logistic(SampleSolver):
     C
         Inverse strength of the regularisation, on standardised activations.
     iterations
-        At most so many Newton steps.
+        Maximum number of Newton steps.
 
     Raises
     ------
     OptionError
-        If one is not positive.
+        If a parameter is not positive.
     """
 
     C: float = 1.0
@@ -45,7 +45,7 @@ class Logistic(SampleSolver):
             raise OptionError(f"{self}: C and iterations must be finite and above 0")
 
     def solve(self, concept: LocationSample, random: LocationSample) -> Solution:
-        """Find the direction; see `SampleSolver.solve`."""
+        """Compute the direction; see `SampleSolver.solve`."""
         model = LogisticRegression(C=self.C, solver="newton-cholesky", max_iter=self.iterations, tol=1e-6)
         way_out = f"raise iterations (now {self.iterations}), or lower C (now {self.C:g})"
         return fit_linear(model, concept, random, way_out)

@@ -1,4 +1,4 @@
-"""From a bank's record of a solver back to the object."""
+"""Rebuild a solver from its record in a bank."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sacv.solvers.base import Solver, UnitLength
 
 
 def rebuilds(description: Mapping[str, Any]) -> bool:
-    """Tell whether `rebuild` knows a solver of this name; otherwise it is the user's own."""
+    """Return whether `rebuild` knows the solver; it does not know solvers that users define."""
     return description["name"] in (*(entry.class_name for entry in SOLVERS), UnitLength.__name__)
 
 
@@ -21,7 +21,7 @@ def rebuild(description: Mapping[str, Any]) -> Solver:
     Raises
     ------
     OptionError
-        If it is the user's own and so must be given again.
+        If the solver is not one of sacv's.
     """
     name, parameters = description["name"], description["parameters"]
     if name == UnitLength.__name__:
@@ -29,7 +29,7 @@ def rebuild(description: Mapping[str, Any]) -> Solver:
     entry = next((entry for entry in SOLVERS if entry.class_name == name), None)
     if entry is None:
         raise OptionError(
-            f"the bank was made with {name}({parameters}), which cannot be made from its name; give solver="
+            f"the bank was fitted with {name}({parameters}), which is not a solver of sacv; give it as solver="
         )
     solver: Solver = entry.load()(**parameters)
     return solver

@@ -2,9 +2,9 @@ r"""Ridge regression on labels 1 (concept) and 0 (random).
 
     min_w,b  sum_i (y_i - w . a_i - b)^2 + l \|w\|^2        l = alpha n tr W / channels
 
-Its weights are parallel to (W + alpha (tr W / channels) I)^-1 (m_concept - m_random), by the Sherman-Morrison formula:
-the scatter between the sets does not turn them. So `Ridge(alpha)` is parallel to `LDA(alpha / (1 + alpha))`, and tends
-to `LDA(0)` as alpha goes to 0. W is the covariance within the sets, n the number of locations.
+W is the covariance within the sets and n the number of locations. By the Sherman-Morrison formula the scatter between
+the sets does not change the direction of w, which is parallel to (W + alpha (tr W / channels) I)^-1 (m_concept -
+m_random). So `Ridge(alpha)` is parallel to `LDA(alpha / (1 + alpha))`, and tends to `LDA(0)` as alpha goes to 0.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class Ridge(MomentSolver):
     Parameters
     ----------
     alpha
-        Strength of the penalty, in mean variances of a channel; above 0.
+        Strength of the penalty, above 0, in units of the mean variance of a channel.
 
     Raises
     ------
     OptionError
-        If it is not above 0.
+        If `alpha` is not finite and above 0.
     """
 
     alpha: float = 1.0
@@ -42,5 +42,5 @@ class Ridge(MomentSolver):
             )
 
     def directions(self, differences: Float64, within: Callable[[], Moments]) -> Float64:
-        """Give the weights; see `MomentSolver.directions`."""
+        """Compute the weights; see `MomentSolver.directions`."""
         return whiten(differences, within(), 1.0, self.alpha)

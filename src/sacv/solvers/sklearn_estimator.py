@@ -1,4 +1,4 @@
-"""Any linear classifier of scikit-learn as a solver."""
+"""Use a linear classifier of scikit-learn as a solver."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from sacv.stats import LocationSample
 
 @dataclass(frozen=True)
 class Sklearn(SampleSolver):
-    """A copy of a scikit-learn estimator, fitted on standardised activations; its `coef_` is the direction.
+    """A scikit-learn estimator, cloned and fitted on standardised activations; its `coef_` is the direction.
 
     Parameters
     ----------
     estimator
-        Such as `sklearn.linear_model.SGDClassifier(random_state=0)`. Give it a `random_state` if it draws.
+        Such as `sklearn.linear_model.SGDClassifier(random_state=0)`. Set its `random_state` if it has one.
 
     Raises
     ------
     OptionError
-        If it is no scikit-learn estimator.
+        If `estimator` is not a scikit-learn estimator.
     """
 
     estimator: Any
@@ -35,9 +35,9 @@ class Sklearn(SampleSolver):
             raise OptionError(f"Sklearn wraps an estimator of scikit-learn, not {self.estimator!r}")
 
     def solve(self, concept: LocationSample, random: LocationSample) -> Solution:
-        """Find the direction; see `SampleSolver.solve`."""
+        """Compute the direction; see `SampleSolver.solve`."""
         return fit_linear(clone(self.estimator), concept, random, "give the estimator more iterations")
 
     def describe(self) -> dict[str, Any]:
-        """Give the name and the estimator as text."""
+        """Return the name and the `repr` of the estimator."""
         return {"name": "Sklearn", "parameters": {"estimator": repr(self.estimator)}}

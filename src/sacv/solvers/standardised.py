@@ -1,7 +1,8 @@
-r"""Fit a scikit-learn linear classifier to locations, and give its weights in activation space.
+r"""Fit a scikit-learn linear classifier to locations, with its weights in activation space.
 
-The classifier sees z = (a - m) / s, the weighted standardisation over both sets, and its weights u become u / s. A
-channel that is constant gets weight 0. Both sets weigh the same in all, and a location weighs as its coverage says.
+The classifier is fitted on z = (a - m) / s, standardised over both sets with weights. Its weights u become u / s. A
+constant channel has weight 0. Both sets have the same total weight; within a set, the weight of a location is the share
+of its cell that belongs to the set.
 """
 
 from __future__ import annotations
@@ -20,28 +21,29 @@ from sacv.stats import LocationSample
 
 
 def fit_linear(estimator: Any, concept: LocationSample, random: LocationSample, way_out: str) -> Solution:
-    """Fit an estimator that gives `coef_` for two classes.
+    """Fit an estimator and return its `coef_` for two classes as a direction.
 
     Parameters
     ----------
     estimator
-        A scikit-learn classifier, not yet fitted; it is fitted here.
+        A scikit-learn classifier, which is fitted in place.
     concept, random
         Samples of locations.
     way_out
-        What the user may do where the search does not end.
+        Advice for the error message if the optimisation does not converge.
 
     Raises
     ------
     SolverError
-        If the sets do not differ, the search does not end, or the estimator is not linear or cannot take weights.
+        If the sets do not differ, the optimisation does not converge, or the estimator is not linear or does not
+        support sample weights.
     """
     values = np.concatenate([concept.vectors, random.vectors]).astype(np.float64)
     labels = np.concatenate([np.ones(len(concept.vectors)), np.zeros(len(random.vectors))])
     weights = np.concatenate([side.weights / side.weights.sum() * len(values) / 2 for side in (concept, random)])
     mean = np.average(values, axis=0, weights=weights)
     spread = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=weights))
-    # What is left of a constant channel is rounding.
+    # A constant channel differs from 0 by rounding only.
     moving = spread > 1e-12 * np.abs(values).max(axis=0, initial=0)
     difference = concept.mean() - random.mean()
     if not moving.any():
@@ -52,10 +54,10 @@ def fit_linear(estimator: Any, concept: LocationSample, random: LocationSample, 
     coefficients = np.ravel(getattr(estimator, "coef_", ()))
     if coefficients.shape != (values.shape[1],):
         raise SolverError(
-            f"{estimator!r} gives no single weight for each of {values.shape[1]} channels; take a linear classifier "
-            "such as sklearn.linear_model.LogisticRegression()"
+            f"{estimator!r} has no coef_ with one weight for each of {values.shape[1]} channels; use a linear "
+            "classifier such as sklearn.linear_model.LogisticRegression()"
         )
-    steps = getattr(estimator, "n_iter_", None)  # none where the estimator does not iterate
+    steps = getattr(estimator, "n_iter_", None)  # not every estimator iterates
     statistics = {} if steps is None else {"iterations": float(np.max(steps))}
     return Solution(unit(np.where(moving, coefficients / scale, 0.0), difference), statistics)
 
@@ -65,7 +67,7 @@ def _fit(
 ) -> None:
     keywords = {"sample_weight": weights} if has_fit_parameter(estimator, "sample_weight") else {}
     if not keywords and np.ptp(weights[labels == 1]) + np.ptp(weights[labels == 0]) > 0:
-        raise SolverError(f"{estimator!r} takes no sample_weight, which locations of marked regions need; take another")
+        raise SolverError(f"{estimator!r} takes no sample_weight, which locations of regions need; take another")
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         try:

@@ -1,4 +1,4 @@
-"""Mergeable statistics of activations at locations, grouped by image."""
+"""Mergeable statistics of activations, grouped by image."""
 
 from sacv.stats.folds import assign_folds, common_folds
 from sacv.stats.moments import Moments, MomentSums

@@ -1,6 +1,6 @@
-"""Folds by image: every location of an image falls in the same fold, and every image of a group.
+"""Cross-validation folds: all locations of an image have one fold, and so have all images of a group.
 
-Locations of one image resemble each other so much that a split by location validates pure noise at 0.8 to 0.99.
+Locations of one image are strongly correlated. With a split by location, pure noise reaches an accuracy of 0.8 to 0.99.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 def assign_folds(
     digests: Sequence[str], folds: int, rng: np.random.Generator, known: Mapping[str, int] | None = None
 ) -> NDArray[np.int64]:
-    """Give each image of a set its fold, shuffled and as even as can be.
+    """Assign each image of a set to a fold, at random, with folds of equal size where possible.
 
     Parameters
     ----------
     digests
-        What tells the images apart; at least 2.
+        Hash of each image; at least 2.
     folds
-        Number of folds wanted; with fewer images there are as many folds as images.
+        Number of folds; with fewer images, each image has its own fold.
     rng
-        Source of the shuffle.
+        Random generator.
     known
-        Folds of images that stand in another set too, and so must fall in the same fold here.
+        Folds that are already assigned, such as those of images that another set holds too.
 
     Returns
     -------
@@ -37,31 +37,31 @@ def assign_folds(
 
 
 def common_folds(sets: Sequence[Sequence[str]], folds: int, rng: np.random.Generator) -> dict[str, int]:
-    """Give each thing one fold, the same in every set that it stands in, as even in each set as can be.
+    """Assign each key to one fold for all sets, with folds of equal size in each set where possible.
 
-    The smallest sets come first: in a larger one there is more to even out with.
+    The smallest sets are assigned first, since a larger set can compensate.
 
     Parameters
     ----------
     sets
-        What stands in each set; a thing may come several times.
+        Keys of the images or groups of each set; a key may occur several times.
     folds
         Number of folds.
     rng
-        Source of the shuffles.
+        Random generator.
     """
-    things = sorted((list(dict.fromkeys(entry)) for entry in sets), key=len)
-    places: dict[str, list[int]] = {}
-    for number, entry in enumerate(things):
-        for thing in entry:
-            places.setdefault(thing, []).append(number)
-    counts = [[0] * folds for _ in things]
+    ordered = sorted((list(dict.fromkeys(keys)) for keys in sets), key=len)
+    sets_of: dict[str, list[int]] = {}
+    for number, keys in enumerate(ordered):
+        for key in keys:
+            sets_of.setdefault(key, []).append(number)
+    counts = [[0] * folds for _ in ordered]
     found: dict[str, int] = {}
-    for entry in things:
-        free = [thing for thing in entry if thing not in found]
-        for thing in (free[index] for index in rng.permutation(len(free)).tolist()):
-            fullness = {fold: [counts[place][fold] for place in places[thing]] for fold in range(folds)}
-            found[thing] = min(rng.permutation(folds).tolist(), key=fullness.__getitem__)
-            for place in places[thing]:
-                counts[place][found[thing]] += 1
+    for keys in ordered:
+        free = [key for key in keys if key not in found]
+        for key in (free[index] for index in rng.permutation(len(free)).tolist()):
+            sizes = {fold: [counts[number][fold] for number in sets_of[key]] for fold in range(folds)}
+            found[key] = min(rng.permutation(folds).tolist(), key=sizes.__getitem__)
+            for number in sets_of[key]:
+                counts[number][found[key]] += 1
     return found

@@ -1,11 +1,11 @@
-"""Count, mean and scatter of vectors, mergeable in float64.
+"""Count, mean and scatter of vectors, in float64. Moments of two sets can be merged.
 
 For vectors x_i with weights w_i (1 unless given)::
 
     n = sum w_i        m = sum w_i x_i / n        S = sum w_i (x_i - m)(x_i - m)^T
 
-Two sets merge exactly, with d = m_B - m_A (Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm
-for computing sample variances", 1979)::
+The moments of two sets A and B merge exactly, with d = m_B - m_A (Chan, Golub and LeVeque, "Updating formulae and a
+pairwise algorithm for computing sample variances", 1979)::
 
     n = n_A + n_B      m = m_A + d n_B / n        S = S_A + S_B + d d^T n_A n_B / n
 """
@@ -24,7 +24,7 @@ from sacv.errors import OptionError
 Float64 = NDArray[np.float64]
 
 STRIP = 256
-"""Rows of the scatter, or corrections of it, that are multiplied at once."""
+"""Rows of the scatter, or corrections to it, that are multiplied at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class Moments:
     count
         Number of vectors, or the sum of their weights.
     mean
-        Float64 `(channels,)`; zeros when the set is empty.
+        Float64 `(channels,)`; zeros if the set is empty.
     scatter
         Float64 `(channels, channels)`: the sum of outer products of the centred vectors.
     """
@@ -46,26 +46,26 @@ class Moments:
     scatter: Float64
 
     def times(self, factor: float) -> Moments:
-        """Give the moments of the same vectors, each weighing `factor` as much."""
+        """Return the moments with all weights multiplied by `factor`."""
         return Moments(self.count * factor, self.mean, self.scatter * factor)
 
     @classmethod
     def empty(cls, channels: int) -> Moments:
-        """Give the moments of no vectors."""
+        """Return the moments of an empty set."""
         return cls(0.0, np.zeros(channels), np.zeros((channels, channels)))
 
     @classmethod
     def of(cls, vectors: NDArray[np.floating], weights: NDArray[np.floating] | None = None) -> Moments:
-        """Give the moments of vectors `(n, channels)`, weighted by `weights` `(n,)` if given.
+        """Compute the moments of vectors `(n, channels)` with optional weights `(n,)`.
 
-        Float32 vectors are centred by a float32 value near their mean and multiplied in float32; the mean, and the
-        correction of the scatter for that value, are float64. This keeps the scatter within about 1e-7 (relative,
-        Frobenius) of all-float64 at half the time.
+        Float32 vectors are centred by a float32 value near their mean and multiplied in float32. The mean, and the
+        correction of the scatter for that value, are float64. The relative error of the scatter (Frobenius norm) is
+        about 1e-7, at half the time of float64.
 
         Raises
         ------
         OptionError
-            If the shapes do not fit, or a weight is negative or not finite.
+            If the shapes do not match, or a weight is negative or not finite.
         """
         if vectors.ndim != 2:
             raise OptionError(f"vectors must have shape (n, channels), not {vectors.shape}")
@@ -78,7 +78,7 @@ class Moments:
             return cls.empty(vectors.shape[1])
         share = (weights / count).astype(vectors.dtype)
         near = share @ vectors
-        # A value near the mean does; a constant channel must have exactly its own, so that sets do not seem to differ.
+        # Any value near the mean is valid. A constant channel takes its value, so that rounding cannot separate sets.
         near = np.where(np.abs(near - vectors[0]) <= 1e-4 * np.abs(vectors[0]), vectors[0], near)
         centred = vectors - near
         rest = (share @ centred).astype(np.float64)
@@ -89,7 +89,7 @@ class Moments:
         return sums.moments()
 
     def merge(self, other: Moments) -> Moments:
-        """Give the moments of both sets together.
+        """Return the moments of the union of both sets.
 
         Raises
         ------
@@ -109,28 +109,28 @@ class Moments:
         return Moments(count, self.mean + step * (other.count / count), scatter)
 
     def within(self, other: Moments) -> Moments:
-        """Give the scatter of both sets about their own means; the mean is 0."""
+        """Return the pooled scatter of both sets, each about its own mean; the mean is 0."""
         return Moments(self.count + other.count, np.zeros(self.channels), self.scatter + other.scatter)
 
     @classmethod
     def union(cls, parts: Iterable[Moments], channels: int) -> Moments:
-        """Give the moments of many sets together."""
-        kept = [part for part in parts if part.count]
-        if len(kept) < 2:
-            return kept[0] if kept else cls.empty(channels)
-        counts = np.array([part.count for part in kept])
-        means = np.stack([part.mean for part in kept])
+        """Return the moments of the union of many sets."""
+        filled = [part for part in parts if part.count]
+        if len(filled) < 2:
+            return filled[0] if filled else cls.empty(channels)
+        counts = np.array([part.count for part in filled])
+        means = np.stack([part.mean for part in filled])
         shares = counts / counts.sum()
-        # About the first mean, so that large means do not cancel.
+        # Relative to the first mean, so that large means do not cancel.
         mean = means[0] + shares @ (means - means[0])
         steps = means - mean
         scatter = (steps.T * counts) @ steps
-        for part in kept:
+        for part in filled:
             scatter += part.scatter
         return cls(float(counts.sum()), mean, scatter)
 
     def minus(self, part: Moments) -> Moments:
-        """Give the moments of the set without a part of it; the scatter is right to rounding of the whole's."""
+        """Return the moments of the set without a part of it, up to rounding of the whole set's scatter."""
         count = self.count - part.count
         if part.count == 0 or count <= 0:
             return self if part.count == 0 else self.empty(self.channels)
@@ -149,15 +149,15 @@ class Moments:
 
     @property
     def covariance(self) -> Float64:
-        """Maximum-likelihood covariance, scatter / count; zeros when empty."""
+        """Maximum-likelihood covariance, scatter / count; zeros if the set is empty."""
         return self.scatter / self.count if self.count else self.scatter
 
 
 class MomentSums:
-    """Moments that grow batch by batch, in place.
+    """Moments that are updated in place, batch by batch.
 
-    What each batch changes of the scatter besides its products is of rank one, such as d d^T n_A n_B / n of a merge;
-    these vectors are kept, and multiplied all at once.
+    Besides the products of its vectors, each batch adds terms of rank one to the scatter, such as d d^T n_A n_B / n.
+    These terms are collected and multiplied together.
 
     Parameters
     ----------
@@ -169,26 +169,26 @@ class MomentSums:
         self._count = 0.0
         self._mean = np.zeros(channels)
         self._upper = np.zeros((channels, channels))
-        """What is on and above the diagonal counts."""
+        """Valid on and above the diagonal only."""
         self._vectors: list[Float64] = []
         self._factors: list[float] = []
 
     def add(self, centred: NDArray[np.floating], near: Float64, rest: Float64, count: float) -> None:
-        """Take in vectors.
+        """Add vectors.
 
-        torch multiplies, with the threads that run the network (see `sacv.cav.extraction`), in the vectors' own
-        precision. Half of the matrix is enough, in strips that are wide enough to be fast.
+        torch multiplies in the dtype of the vectors, with the threads that run the network (`sacv.cav.extraction`).
+        Only the upper half of the matrix is computed, in strips.
 
         Parameters
         ----------
         centred
-            `(n, channels)`, after a value near their mean was taken off, and each times the root of its weight.
+            `(n, channels)`: the vectors minus `near`, each multiplied by the square root of its weight.
         near
-            Float64 `(channels,)`: that value.
+            Float64 `(channels,)`: a value near their mean.
         rest
-            Float64 `(channels,)`: the mean, weighted, after it was taken off.
+            Float64 `(channels,)`: their weighted mean minus `near`.
         count
-            Their number, or the sum of their weights.
+            Number of vectors, or the sum of their weights.
         """
         values = torch.from_numpy(centred)
         channels = values.shape[1]
@@ -199,20 +199,20 @@ class MomentSums:
         self._move(near + rest, count)
 
     def join(self, moments: Moments) -> None:
-        """Take in the moments of other vectors."""
+        """Add the moments of other vectors."""
         if moments.count:
             self._upper += moments.scatter
             self._move(moments.mean, moments.count)
 
     def take(self, other: MomentSums) -> None:
-        """Take in what another has; as `join` does, to the bit, without a copy of it."""
+        """Add another `MomentSums`, with the same result as `join`, bit for bit, without copying it."""
         if other._count:
             other.settle()
             self._upper += other._upper
             self._move(other._mean, other._count)
 
     def moments(self) -> Moments:
-        """Give the moments of all that was taken in."""
+        """Return the moments of all vectors added so far."""
         self.settle()
         scatter = self._upper.copy()
         for start in range(0, len(scatter), STRIP):
@@ -236,7 +236,7 @@ class MomentSums:
             self.settle()
 
     def settle(self) -> None:
-        """Work in the corrections that were put off; the moments do not change."""
+        """Apply the pending corrections; the moments do not change."""
         if self._vectors:
             stacked = torch.from_numpy(np.stack(self._vectors))
             self._upper += ((stacked.T * torch.tensor(self._factors, dtype=torch.float64)) @ stacked).numpy()

@@ -1,8 +1,8 @@
-"""A bounded, seeded sample of locations that keeps the image and the weight of each.
+"""Bounded, seeded samples of locations, with the image and the weight of each.
 
-Every image gives the same number of locations, so that no image outweighs another. Which ones depends on the seed and
-on the image's content alone, so that the sample depends neither on the batch size, nor on the order of the images,
-nor on what other images there are, and the samples of two sites join to the sample of both.
+Every image contributes the same number of locations. The choice depends only on the seed and the content of the image,
+not on the batch size, the order of the images or other images. So the union of the samples of two sites is the sample
+of both.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class LocationSample:
     vectors
         Float `(n, channels)`.
     image
-        Int `(n,)`: which image of the set each vector comes from.
+        Int `(n,)`: index within the set of the image of each vector.
     weights
-        Float64 `(n,)`: how much of each location shows what the set shows; 1 where the whole image does.
+        Float64 `(n,)`: share of each location's cell that belongs to the set; 1 for whole images.
     """
 
     vectors: NDArray[np.floating]
@@ -34,12 +34,12 @@ class LocationSample:
 
     @classmethod
     def of(cls, vectors: NDArray[np.floating]) -> LocationSample:
-        """Give a sample of vectors `(n, channels)` of weight 1, each from an image of its own."""
+        """Return a sample of vectors `(n, channels)` with weight 1, each from a different image."""
         return cls(vectors, np.arange(len(vectors)), np.ones(len(vectors)))
 
     @classmethod
     def union(cls, parts: Sequence[LocationSample], images: Sequence[int]) -> LocationSample:
-        """Join samples of sets with these numbers of images, whose images then stand one set after the other."""
+        """Concatenate samples; `images` is the number of images of each set."""
         starts = np.cumsum([0, *images[:-1]])
         return cls(
             np.concatenate([part.vectors for part in parts]),
@@ -48,21 +48,21 @@ class LocationSample:
         )
 
     def of_images(self, chosen: NDArray[np.bool_] | Sequence[bool]) -> LocationSample:
-        """Give the part that comes from the images marked true in `chosen` `(images,)`."""
-        keep = np.asarray(chosen)[self.image]
-        return LocationSample(self.vectors[keep], self.image[keep], self.weights[keep])
+        """Return the sample of the images selected by the mask `chosen` `(images,)`."""
+        mask = np.asarray(chosen)[self.image]
+        return LocationSample(self.vectors[mask], self.image[mask], self.weights[mask])
 
     def mean(self) -> NDArray[np.float64]:
-        """Give the weighted mean, float64 `(channels,)`."""
+        """Return the weighted mean, float64 `(channels,)`."""
         average: NDArray[np.float64] = np.average(self.vectors.astype(np.float64), axis=0, weights=self.weights)
         return average
 
 
 @dataclass(frozen=True, eq=False)
 class BoundedSample:
-    """A sample of locations that joins with others to one of the same size.
+    """A sample of at most a given number of locations, which can be merged with others.
 
-    Of several images the locations of the least keys stay, whatever the order in which they come.
+    A merge selects the locations with the smallest keys, so that the order of merging does not matter.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class BoundedSample:
     weights
         Float64 `(n,)`; see `LocationSample`.
     keys
-        Float64 `(n,)`: uniform in [0, 1), by the seed and the image's content.
+        Float64 `(n,)`: uniform in [0, 1), from the seed and the content of the image.
     """
 
     vectors: NDArray[np.floating]
@@ -82,36 +82,36 @@ class BoundedSample:
     def of_image(
         cls, vectors: NDArray[np.floating], weights: NDArray[np.float64], seed: int, digest: str
     ) -> BoundedSample:
-        """Give the sample of one image; `digest` is its SHA-256, in hexadecimal."""
+        """Return the sample of one image; `digest` is its SHA-256, in hexadecimal."""
         keys = np.random.default_rng([seed, int(digest[:16], 16), 1]).random(len(vectors))
         return cls(vectors, weights, keys)
 
     def join(self, other: BoundedSample, most: int) -> BoundedSample:
-        """Give the `most` locations of least keys of both."""
+        """Return the `most` locations with the smallest keys of both samples."""
         keys = np.concatenate([self.keys, other.keys])
-        stay = np.argsort(keys)[:most]
+        smallest = np.argsort(keys)[:most]
         return BoundedSample(
-            np.concatenate([self.vectors, other.vectors])[stay],
-            np.concatenate([self.weights, other.weights])[stay],
-            keys[stay],
+            np.concatenate([self.vectors, other.vectors])[smallest],
+            np.concatenate([self.weights, other.weights])[smallest],
+            keys[smallest],
         )
 
     def located(self, unit: int) -> LocationSample:
-        """Give the sample as that of a unit of a set."""
+        """Return the sample as a `LocationSample` of one unit of a set."""
         return LocationSample(self.vectors, np.full(len(self.keys), unit, dtype=np.int64), self.weights)
 
 
 def choose_locations(legal: NDArray[np.int64], count: int, seed: int, digest: str) -> NDArray[np.int64]:
-    """Choose `count` of an image's legal locations without replacement, sorted; all if there are no more.
+    """Choose `count` locations of an image without replacement, in ascending order; all if there are fewer.
 
     Parameters
     ----------
     legal
-        Int `(n,)`: numbers of the locations to choose from.
+        Int `(n,)`: indices of the locations to choose from.
     count
-        How many.
+        Number of locations.
     seed
-        Of the choice.
+        Random seed.
     digest
         SHA-256 of the image, in hexadecimal.
     """

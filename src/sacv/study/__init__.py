@@ -1,4 +1,4 @@
-"""A study in one file: fit, scores by class, audit and the most telling pictures, in one report.
+"""A study in one file: fit, scores by class, audit and the most telling images, in one report.
 
 It stands on the command line, whose names the file uses. What loads PyTorch is imported within functions, as there.
 """

@@ -8,29 +8,29 @@ from typing import Any
 
 from sacv.cav import CAV, ConceptBank, weaknesses
 from sacv.cav.strata import Association
-from sacv.cli.bank_card import REMARKABLE_COSINE, remarks, rows_told
-from sacv.concepts import Labelled, independent
+from sacv.cli.bank_card import REMARKABLE_COSINE, remarks, rows_summary
+from sacv.concepts import Labelled, count_units
 from sacv.study.file import Guidance
 from sacv.study.material import ALL, Material
 
 
 def data_in_counts(material: Material, bank: ConceptBank) -> dict[str, Any]:
-    """Count pictures, groups, classes and the rows of each concept by class."""
+    """Count images, groups, classes and the rows of each concept by class."""
     table = material.table
     grouped = any(item.group is not None for item in table.images)
     return {
         "pictures": len(table.images),
-        "groups": independent(table.images) if grouped else None,
+        "groups": count_units(table.images) if grouped else None,
         "group_column": material.study.group,
         "class_column": material.study.classes,
         "unclassed": material.unclassed,
         "classes": [
-            {"class": name, "pictures": len(images), "groups": independent(images) if grouped else None}
+            {"class": name, "pictures": len(images), "groups": count_units(images) if grouped else None}
             for name, images in material.classes.items()
         ],
         "concepts": [_concept(material, bank, name) for name in material.concepts],
         "within": None if bank.within is None else bank.within.to_json(),
-        "within_told": None if bank.within is None else bank.within.told,
+        "within_told": None if bank.within is None else bank.within.description,
         "skipped": [
             {"name": name, "reason": reason}
             for name, reason in sorted(
@@ -51,7 +51,7 @@ def _concept(material: Material, bank: ConceptBank, name: str) -> dict[str, Any]
         "shown": entry.count,
         "others": entry.negatives if labelled is not None else None,
         "missing": entry.missing,
-        "told": rows_told(entry) if labelled is not None else None,
+        "told": rows_summary(entry) if labelled is not None else None,
         "by_class": None if labelled is None else _by_class(material, labelled),
     }
 
@@ -64,7 +64,7 @@ def _given(given: Guidance) -> str:
 
 
 def _by_class(material: Material, labelled: Labelled) -> dict[str, dict[str, int]]:
-    """Count for each class the pictures that show a concept, and those that do not."""
+    """Count for each class the images that show a concept, and those that do not."""
     column = material.study.classes
     sides = {"shown": labelled.images, "others": labelled.others}
     counts = {
@@ -75,7 +75,7 @@ def _by_class(material: Material, labelled: Labelled) -> dict[str, dict[str, int
 
 
 def concept_cards(bank: ConceptBank) -> list[dict[str, Any]]:
-    """Give for each layer and concept its held-out figures, and whether anything can be said of it."""
+    """Return for each layer and concept its held-out figures, and whether anything can be said of it."""
     return [_card(cav) for cav in bank.cavs]
 
 
@@ -97,24 +97,24 @@ def _card(cav: CAV) -> dict[str, Any]:
         "strata": [str(one) for one in quality.strata],
         "not_told_apart": [one.column for one in quality.strata if not told_apart(one)],
         "alike": [other for other, cosine in quality.cosine.items() if abs(cosine) > REMARKABLE_COSINE],
-        "presence": cav.calibration.told,
+        "presence": cav.calibration.description,
         "remarks": [remark for remark in remarks(cav) if remark not in map(str, quality.strata)],
     }
 
 
 def _image_score(cav: CAV) -> dict[str, Any] | None:
-    """Give the held-out AUROC of the image score (`sacv.cav.image_scores`), where the bank knows it."""
+    """Return the held-out AUROC of the image score (`sacv.cav.image_scores`), where the bank knows it."""
     area, interval = cav.quality.image_score_auroc, cav.quality.image_score_interval
     return None if area is None or interval is None else {"auroc": area, "interval": list(interval)}
 
 
 def told_apart(one: Association) -> bool:
-    """Tell whether the pictures show that a concept is more than a column."""
+    """Return whether the images show that a concept is more than a column."""
     return one.separable and (one.auroc_interval is None or one.auroc_interval[0] > 0.5)
 
 
 def entangled_columns(bank: ConceptBank, leading: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """Give for each concept the columns that it is not told apart from."""
+    """Return for each concept the columns that it is not told apart from."""
     return {
         concept: tuple(one.column for one in bank.cav(leading[concept], concept).quality.strata if not told_apart(one))
         for concept in bank.concepts

@@ -45,7 +45,7 @@ def study_command(
     fresh: bool,
     as_json: bool,
 ) -> None:
-    """Fit, score, audit and explain as STUDY.toml says, and write one report."""
+    """Fit, score, audit and explain as STUDY.toml specifies, and write one report."""
     from sacv.study.run import run_study
 
     if init is not None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sacv.cav import ConceptBank, weaknesses
 from sacv.cli.bank_card import FEW_GROUPS, REMARKABLE_COSINE, REMARKABLE_LOOKS, group_remarks
-from sacv.scores.reading import LEVEL
+from sacv.scores.verdicts import LEVEL
 from sacv.study.cards import told_apart
 from sacv.study.findings import SPEAKS, Finding
 
@@ -16,7 +16,7 @@ SAID_OTHERWISE = ("quality", "entanglement", "looks")
 
 
 def answer(findings: Sequence[Finding], targets: Sequence[str]) -> list[str]:
-    """Give three lines: what speaks for the targets, what against them, and what is not known.
+    """Return three lines: what speaks for the targets, what against them, and what is not known.
 
     They are of the leading layer of each concept, and leave out what is not told apart from a column.
     """
@@ -62,7 +62,7 @@ def doubts(
     pictures: Sequence[Mapping[str, Any]],
     leading: Mapping[str, str],
 ) -> list[str]:
-    """Give what speaks against the findings, the gravest first.
+    """Return what speaks against the findings, the gravest first.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def doubts(
     audit
         What the audit found.
     pictures
-        The telling pictures, with the doubts of each.
+        The telling images, with the doubts of each.
     leading
         The leading layer of each concept.
     """
@@ -111,7 +111,7 @@ def _of_concepts(bank: ConceptBank, leading: Mapping[str, str]) -> Iterator[str]
 
 
 def _alike(bank: ConceptBank, leading: Mapping[str, str]) -> Iterator[str]:
-    """Tell which concepts lie along nearly the same direction, each pair once."""
+    """Return which concepts lie along nearly the same direction, each pair once."""
     concepts = list(leading)
     pairs = []
     for number, concept in enumerate(concepts):
@@ -126,7 +126,7 @@ def _alike(bank: ConceptBank, leading: Mapping[str, str]) -> Iterator[str]:
 
 
 def of_layers(findings: Sequence[Finding]) -> Iterator[str]:
-    """Tell where another layer says the opposite of the leading one."""
+    """Yield where another layer says the opposite of the leading one."""
     leading = {(one.concept, one.group, one.target): one for one in findings if one.leading}
     for one in findings:
         first = leading[one.concept, one.group, one.target]

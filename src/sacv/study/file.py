@@ -28,7 +28,7 @@ TITLE = "A study of concepts"
 
 @dataclass(frozen=True)
 class Guidance:
-    """A concept of a study: values of a column, pictures that show it all over, or pictures with masks.
+    """A concept of a study: values of a column, images that show it all over, or images with masks.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class Study:
         Of `[targets]`.
     classes, values
         Of `[questions]`: the column whose values are the classes, and those that are scored; all where none is named.
-    title, question, pictures
+    title, question, images
         Of `[report]`.
     """
 
@@ -95,7 +95,7 @@ class Study:
     pictures: int
 
     def placed(self, text: str) -> str:
-        """Give a path of the file as it is from here; what is a URL or absolute stays."""
+        """Return a path of the file as it is from here; what is a URL or absolute stays."""
         return text if "://" in text or Path(text).is_absolute() else str(self.path.parent / text)
 
 
@@ -161,7 +161,7 @@ def _study(path: Path, text: str, content: Mapping[str, Any]) -> Study:
 
 
 def _tables() -> tuple[dict[str, dict[str, Check]], dict[str, dict[str, Check]]]:
-    """Give the checks of the keys of each table: of those that must be there, and of the others."""
+    """Return the checks of the keys of each table: of those that must be there, and of the others."""
     from sacv.cav.field_checks import text, truth, whole
 
     required: dict[str, dict[str, Check]] = {

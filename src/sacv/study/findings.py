@@ -1,6 +1,6 @@
 """What a study finds: for each layer, concept, class and target a score, tested once over all of them, in a sentence.
 
-The score is the SACV score, the mean over the pictures of the class of the contributions where the concept is seen
+The score is the SACV score, the mean over the images of the class of the contributions where the concept is seen
 (`sacv.scores.kinds`). Its p-values are corrected by Holm over every test of the study, so that the chance of even one
 false "speaks for" or "speaks against" is 5 %.
 """
@@ -18,8 +18,8 @@ import pandas as pd
 from sacv.cav import ConceptBank, weaknesses
 from sacv.files import read_json
 from sacv.scores.class_scores import FORMAT_VERSION, KIND, MARKER
-from sacv.scores.reading import SCORE, verdict
 from sacv.scores.significance import holm
+from sacv.scores.verdicts import SCORE, verdict
 
 SPEAKS = {"for": "speaks for", "against": "speaks against"}
 
@@ -31,7 +31,7 @@ class Finding:
     Parameters
     ----------
     layer, concept, group, target
-        What it is of; `group` is the class whose pictures are scored, and the target is in words.
+        What it is of; `group` is the class whose images are scored, and the target is in words.
     value, low, high
         The SACV score in logits per unit of the concept's vector, and its 95 % interval.
     effect
@@ -39,9 +39,9 @@ class Finding:
     p, p_holm
         Two-sided, and corrected over all tests of the study; none where there is no null.
     images, groups
-        Number of pictures, and of what they belong to; none where they have no groups.
+        Number of images, and of what they belong to; none where they have no groups.
     verdict
-        "for", "against", "none", or "weak" where the concept is below the bars.
+        "for", "against", "none", or "weak" where the concept is below the quality thresholds.
     entangled
         Columns that the concept is not told apart from.
     leading
@@ -74,7 +74,7 @@ class Finding:
 
     @property
     def sentence(self) -> str:
-        """Say it plainly."""
+        """State it plainly."""
         where = f"In pictures of {self.group}" if self.group else "In all pictures"
         if self.verdict == "weak":
             return f"{where}, nothing is said of {self.concept} at {self.layer}, which is too weak: {self.figures}."
@@ -86,7 +86,7 @@ class Finding:
         return told
 
     def to_json(self) -> dict[str, Any]:
-        """Give the fields and the sentence."""
+        """Return the fields and the sentence."""
         fields = asdict(self) | {"entangled": list(self.entangled)}
         return {"class" if name == "group" else name: value for name, value in fields.items()} | {
             "sentence": self.sentence
@@ -94,7 +94,7 @@ class Finding:
 
 
 def p_text(value: float) -> str:
-    """Give a p-value for people."""
+    """Return a p-value for people."""
     return f"{value:.3f}" if value >= 0.001 else f"{value:.1g}"
 
 
@@ -121,7 +121,7 @@ def find(
     entangled
         By concept, the columns that it is not told apart from.
     everything
-        Name of the class of all pictures, where there is no other.
+        Name of the class of all images, where there is no other.
     """
     tables = []
     for name, folder in scores.items():
@@ -139,7 +139,7 @@ def find(
 
 
 def score_notes(scores: Mapping[str, Path]) -> list[str]:
-    """Give what the scores of all classes say that a reader must know, each once."""
+    """Return what the scores of all classes say that a reader must know, each once."""
     told = (read_json(folder / MARKER, kind=KIND, format_version=FORMAT_VERSION)["notes"] for folder in scores.values())
     return list(dict.fromkeys(note for notes in told for note in notes if " is too weak to rely on: " not in note))
 

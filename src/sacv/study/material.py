@@ -33,13 +33,13 @@ class Material:
     model
         The model, with the field of its output that is explained.
     table
-        Its rows, as pictures with groups and strata.
+        Its rows, as images with groups and strata.
     guidance
-        The pictures of each concept that is not marked.
+        The images of each concept that is not marked.
     regions
-        Concepts marked on pictures.
+        Concepts marked on images.
     random
-        Pictures without the concepts, if they are not the table's other rows.
+        Images without the concepts, if they are not the table's other rows.
     within
         The masks, if what counts is limited.
     solver
@@ -49,9 +49,9 @@ class Material:
     target_names
         Each in words.
     classes
-        The pictures of each class.
+        The images of each class.
     unclassed
-        How many pictures have no class.
+        How many images have no class.
     """
 
     study: Study
@@ -154,14 +154,14 @@ def _model(study: Study, device: str) -> VisionModel:
 
 
 def _spec(study: Study) -> str:
-    """Give the model's name, with the path of a file of code as it is from here."""
+    """Return the model's name, with the path of a file of code as it is from here."""
     spec = str(study.model["spec"])
     file, colon, function = spec.rpartition(":")
     return f"{study.placed(file)}:{function}" if colon and file.endswith(".py") else spec
 
 
 def _strata(study: Study) -> list[str]:
-    """Give the columns that concepts may be confounded with; that of the classes is one."""
+    """Return the columns that concepts may be confounded with; that of the classes is one."""
     return list(dict.fromkeys([*study.strata, *([] if study.classes is None else [study.classes])]))
 
 

@@ -1,4 +1,4 @@
-"""The telling pictures of a study, read from their explanations and drawn."""
+"""The telling images of a study, read from their explanations and drawn."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sacv.maps.explanation import FORMAT_VERSION, KIND, MARKER
 from sacv.maps.explanations import FORMAT_VERSION as TARGETS_VERSION
 from sacv.maps.explanations import KIND as TARGETS_KIND
 from sacv.maps.explanations import MARKER as TARGETS_MARKER
-from sacv.maps.picture import picture_seen
+from sacv.maps.seen_image import image_seen
 from sacv.model import VisionModel
 from sacv.report import StudyPicture
 from sacv.study.pipeline import Telling
@@ -24,7 +24,7 @@ from sacv.viewer import fragment
 def read_pictures(
     out: Path, explained: Mapping[str, Path], telling: Mapping[str, Sequence[Telling]], targets: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Give the figures of each telling picture, for its concept and each target, with a link to its explanation.
+    """Return the figures of each telling image, for its concept and each target, with a link to its explanation.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def read_pictures(
     explained
         By class, the folder of its explanations.
     telling
-        By class, its telling pictures.
+        By class, its telling images.
     targets
         In words, in the order in which they were explained.
     """
@@ -78,7 +78,7 @@ def _label(folder: Path) -> dict[str, Any]:
 def drawn_pictures(
     model: VisionModel, out: Path, telling: Mapping[str, Sequence[Telling]], read: Sequence[Mapping[str, Any]]
 ) -> Iterator[StudyPicture]:
-    """Give the telling pictures with their maps, in the order of their figures."""
+    """Return the telling images with their maps, in the order of their figures."""
     items = {(name, one.item.name): one.item for name, all_of in telling.items() for one in all_of}
     labels: dict[Path, dict[str, Any]] = {}
     arrays: dict[Path, dict[str, Array]] = {}
@@ -90,7 +90,7 @@ def drawn_pictures(
         row = [image["path"] for image in label["images"]].index(one["image"])
         at = row, label["concepts"].index(one["concept"])
         loaded = items[one["class"], one["image"]].load()
-        picture, region = picture_seen(model, loaded, 0.5)
+        picture, region = image_seen(model, loaded, 0.5)
         flat = len(label["layers"][layer]["grid"]) == 2
         inside = maps.get(f"{layer}/inside")
         present = maps.get(f"{layer}/present/{one['concept']}")

@@ -1,4 +1,4 @@
-"""The work of a study: a bank, scores of each class, an audit, and explanations of the most telling pictures."""
+"""The work of a study: a bank, scores of each class, an audit, and explanations of the most telling images."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ Unfinished = Callable[[Path, bool], AbstractContextManager[ShardStore]]
 
 @dataclass(frozen=True)
 class Telling:
-    """A picture that tells much of a concept: its SACV score is among the greatest of its class.
+    """An image that tells much of a concept: its SACV score is among the greatest of its class.
 
     Parameters
     ----------
     item
-        The picture.
+        The image.
     concept, layer
         What it tells of.
     labelled
@@ -172,7 +172,7 @@ class Workshop:
         return self.out / AUDIT
 
     def explanations(self, bank: ConceptBank, telling: Mapping[str, Sequence[Telling]]) -> dict[str, Path]:
-        """Explain the telling pictures of every class; give the folder of each class that has any."""
+        """Explain the telling images of every class; give the folder of each class that has any."""
         given = self.material
         found = {}
         for name, folder in folder_names(list(given.classes)).items():
@@ -201,7 +201,7 @@ class Workshop:
         return found
 
     def _inputs(self, own: Mapping[str, Any]) -> dict[str, Any]:
-        """Give what a result depends on: its own inputs, and what all depend on."""
+        """Return what a result depends on: its own inputs, and what all depend on."""
         return {**self._common, **own}
 
     @cached_property
@@ -221,16 +221,16 @@ class Workshop:
 
 
 def leading_layers(bank: ConceptBank) -> dict[str, str]:
-    """Give for each concept the layer that the report's first lines are of: that of the greatest held-out AUROC."""
+    """Return for each concept the layer that the report's first lines are of: that of the greatest held-out AUROC."""
     return {
         concept: max(bank.layers, key=lambda layer: bank.cav(layer, concept).quality.auroc) for concept in bank.concepts
     }
 
 
 def telling_pictures(bank: ConceptBank, material: Material, scores: Mapping[str, Path]) -> dict[str, list[Telling]]:
-    """Choose the pictures of each class whose SACV scores for the first target are greatest, either way.
+    """Choose the images of each class whose SACV scores for the first target are greatest, either way.
 
-    The concepts take turns, each at its leading layer; weak ones do so only where all are weak. A picture is chosen
+    The concepts take turns, each at its leading layer; weak ones do so only where all are weak. An image is chosen
     once.
     """
     leading = leading_layers(bank)
@@ -254,7 +254,7 @@ def telling_pictures(bank: ConceptBank, material: Material, scores: Mapping[str,
 
 
 def _order(rows: pd.DataFrame, concept: str, layer: str) -> list[str]:
-    """Give the images by the size of their SACV scores, without those that have none."""
+    """Return the images by the size of their SACV scores, without those that have none."""
     own = rows[(rows["concept"] == concept) & (rows["layer"] == layer) & (rows["sacv_score"] != 0)]
     order = own["sacv_score"].abs().sort_values(ascending=False, kind="stable").index
     return [str(name) for name in own.loc[order, "image"]]
@@ -278,7 +278,7 @@ def _pictures(images: ImageSet) -> list[list[Any]]:
 
 
 def _contents(place: str) -> Any:
-    """Give what lies at a place: the SHA-256 of a file, or of each file of a folder; of a URL its name."""
+    """Return what lies at a place: the SHA-256 of a file, or of each file of a folder; of a URL its name."""
     path = Path(place)
     if not path.exists():
         file = Path(place.rpartition(":")[0])  # a category of a COCO file

@@ -53,10 +53,10 @@ def run_study(
     fresh: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> StudyResult:
-    """Run a study: fit a bank, score every class, audit, explain the most telling pictures, and write one report.
+    """Run a study: fit a bank, score every class, audit, explain the most telling images, and write one report.
 
     A step that is finished is not done again, unless what it was made from has changed; one that was interrupted goes
-    on where it stopped. The same file, pictures and seed give the same `study.json`, byte for byte.
+    on where it stopped. The same file, images and seed give the same `study.json`, byte for byte.
 
     Parameters
     ----------

@@ -81,19 +81,19 @@ class Steps:
 
 
 def _digests(path: Path) -> dict[str, str]:
-    """Give the SHA-256 of each file of a result."""
+    """Return the SHA-256 of each file of a result."""
     files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     return {file.relative_to(path).as_posix(): file_digest(file) for file in files if file.is_file()}
 
 
 def file_digest(path: Path) -> str:
-    """Give the SHA-256 of a file."""
+    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def folder_names(names: list[str]) -> dict[str, str]:
-    """Give each name a folder: itself without what no folder may hold, with a number where two would be alike."""
+    """Return each name a folder: itself without what no folder may hold, with a number where two would be alike."""
     found: dict[str, str] = {}
     for name in names:
         plain = re.sub(r"[^\w.]+", "-", name).strip("-.")[:60] or "class"

@@ -47,7 +47,7 @@ def write_report(
     audited
         The file of the audit.
     telling
-        By class, its telling pictures.
+        By class, its telling images.
 
     Raises
     ------

@@ -27,7 +27,7 @@ OUTLINE = 0.016
 """Width of the line around an element, as a share of the side; it is drawn outside the mask."""
 
 LARGEST = 0.5
-"""Greatest area of an element, as a share of the picture."""
+"""Greatest area of an element, as a share of the image."""
 
 
 def _regular(corners: int, turn: float = 0.0) -> NDArray[np.float64]:
@@ -65,7 +65,7 @@ class Element:
     texture
         Of `TEXTURES`.
     area
-        As a share of the picture.
+        As a share of the image.
     angle
         Of the shape, in radians.
     place
@@ -135,7 +135,7 @@ class SceneSpec:
             raise OptionError(f"outline must be at least 0, not {self.outline}")
 
     def with_element(self, number: int, element: Element) -> SceneSpec:
-        """Give the same scene with another element in the place of one.
+        """Return the same scene with another element in the place of one.
 
         Raises
         ------
@@ -147,7 +147,7 @@ class SceneSpec:
         return replace(self, elements=elements)
 
     def with_texture(self, number: int, name: str) -> SceneSpec:
-        """Give the same scene with another texture on one element; see `with_element`."""
+        """Return the same scene with another texture on one element; see `with_element`."""
         self._require(number)
         return self.with_element(number, replace(self.elements[number], texture=name))
 
@@ -156,7 +156,7 @@ class SceneSpec:
             raise OptionError(f"there is no element {number}; the scene has {len(self.elements)}, counted from 0")
 
     def without(self, number: int) -> SceneSpec:
-        """Give the same scene without one element; see `with_element`."""
+        """Return the same scene without one element; see `with_element`."""
         self._require(number)
         return replace(self, elements=(*self.elements[:number], *self.elements[number + 1 :]))
 
@@ -168,7 +168,7 @@ def _require_texture(name: str) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A picture and its truth.
+    """An image and its truth.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ class Scene:
         return found
 
     def showing(self, name: str) -> NDArray[np.bool_]:
-        """Give where a texture, or a colour, is seen, bool `(size, size)`: on elements, and on the background."""
+        """Return where a texture, or a colour, is seen, bool `(size, size)`: on elements, and on the background."""
         wearing = np.array([name in (element.texture, element.colour) for element in self.spec.elements], dtype=bool)
         behind = ~self.mask & (self.spec.background == name)
         found: NDArray[np.bool_] = np.logical_or.reduce([*self.masks[wearing], behind], axis=0)
@@ -237,7 +237,7 @@ def render(spec: SceneSpec, size: int = SIZE) -> Scene:
 
 
 def _corners(element: Element, size: int) -> NDArray[np.float64]:
-    """Give the corners of an element in pixels, x and y, `(corners, 2)`."""
+    """Return the corners of an element in pixels, x and y, `(corners, 2)`."""
     points = _SHAPES[element.shape]
     turn = np.array([[np.cos(element.angle), -np.sin(element.angle)], [np.sin(element.angle), np.cos(element.angle)]])
     points = points @ turn.T
@@ -257,7 +257,7 @@ def _mask(element: Element, size: int) -> NDArray[np.bool_]:
 
 
 def apart(first: Element, second: Element, gap: float) -> bool:
-    """Tell whether the boxes around two elements are at least `gap` of the side apart along an axis."""
+    """Return whether the boxes around two elements are at least `gap` of the side apart along an axis."""
     boxes = [(points.min(axis=0), points.max(axis=0)) for points in (_corners(one, SIZE) for one in (first, second))]
     (low, high), (other_low, other_high) = boxes
     distance = np.maximum(other_low - high, low - other_high)
@@ -281,7 +281,7 @@ def write_guidance(folder: Path, name: str, count: int, *, seed: int, size: int 
 
 
 def write_scenes(pictures: Path, masks: Path, scenes: Sequence[Scene]) -> list[Path]:
-    """Write scenes and their masks as PNG files of equal names into two folders; give the pictures' paths."""
+    """Write scenes and their masks as PNG files of equal names into two folders; give the images' paths."""
     pictures.mkdir(parents=True, exist_ok=True)
     masks.mkdir(parents=True, exist_ok=True)
     paths = []

@@ -1,7 +1,7 @@
-"""What is explained of an image: a class, a difference, a regression output, a region's or a box's score.
+"""Targets, the scalar that is explained: a class, a difference, a regression output, a region's or a box's score.
 
 Each is a small object with one method, `values`, from the network's output for n images to a scalar for each, `(n,)`.
-Wherever a target is asked for, one of these may stand::
+All functions with a parameter `target` take one of these::
 
     sacv.explain(model, images, bank, Difference("melanoma", "common nevus"))
 """
@@ -12,7 +12,7 @@ from sacv.targets.classes import PREDICTED, Class, Predicted
 from sacv.targets.difference import Difference
 from sacv.targets.function import Function
 from sacv.targets.output import Output
-from sacv.targets.parsing import Given, aim_of, given_targets, name_of, names_of, one_of, require_images, target_of
+from sacv.targets.parsing import Given, aim_of, given_targets, is_single, name_of, names_of, require_images, target_of
 from sacv.targets.per_image import Each
 from sacv.targets.region import Region
 
@@ -31,9 +31,9 @@ __all__ = [
     "Target",
     "aim_of",
     "given_targets",
+    "is_single",
     "name_of",
     "names_of",
-    "one_of",
     "require_images",
     "target_of",
 ]

@@ -1,7 +1,7 @@
-"""`BoxScore`: what a detector thinks of a box.
+"""`BoxScore`: a detector's score of a box.
 
-The scalar is the greatest score of a class among the boxes found that overlap the given one, by intersection over
-union. Where none does it is 0 and nothing contributes.
+The scalar is the greatest score of a class among the detected boxes that overlap the given box, by intersection over
+union. Without such a box, it is 0 and nothing contributes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import torch
 
 from sacv.errors import TargetError
-from sacv.model import class_index, described
+from sacv.model import class_index, describe_output
 from sacv.targets.base import Target
 
 FIELDS = ("boxes", "scores", "labels")
@@ -21,21 +21,21 @@ FIELDS = ("boxes", "scores", "labels")
 
 @dataclass(frozen=True, eq=False)
 class BoxScore(Target):
-    """The score that a detector gives a box, for networks that give detections as torchvision's do.
+    """A detector's score of a box, for networks with outputs like torchvision's detectors.
 
-    That is a dict for each image with boxes `(found, 4)`, scores `(found,)` and labels `(found,)`. The scores must
-    carry a gradient, as those of torchvision's detectors do. A box of its own for each image is given by `Each`.
+    The output is a dict for each image with boxes `(found, 4)`, scores `(found,)` and labels `(found,)`. The scores
+    must have a gradient, like the scores of torchvision's detectors. For a different box for each image use `Each`.
 
     Parameters
     ----------
     box
         Left, top, right and bottom in pixels of the network's input.
     class_
-        The label, by number or by the model's name for it.
+        The label, by number or by name.
     overlap
-        Least intersection over union, of (0, 1].
+        Least intersection over union, in (0, 1].
     names
-        Of all labels; `sacv` gives the model's.
+        Names of all labels; `sacv` fills in the model's.
 
     Raises
     ------
@@ -53,17 +53,17 @@ class BoxScore(Target):
     def __post_init__(self) -> None:
         box = tuple(float(side) for side in self.box)
         if len(box) != 4 or not (box[0] < box[2] and box[1] < box[3]):
-            raise TargetError(f"a box is left, top, right, bottom with left < right and top < bottom, not {box}")
+            raise TargetError(f"a box must be left, top, right, bottom with left < right and top < bottom, not {box}")
         if not 0 < self.overlap <= 1:
             raise TargetError(f"overlap must be above 0 and at most 1, not {self.overlap}")
         object.__setattr__(self, "box", box)
 
     def values(self, output: Any) -> torch.Tensor:
-        """Give the scores; see `Target.values`."""
-        if not (isinstance(output, list | tuple) and output and all(map(_detected, output))):
+        """Compute the scores; see `Target.values`."""
+        if not (isinstance(output, list | tuple) and output and all(map(_is_detection, output))):
             raise TargetError(
-                f"the network gives {described(output)}; a box's score needs detections: for each image a dict of "
-                "boxes, scores and labels"
+                f"the network gives {describe_output(output)}; a box's score needs detections, a dict of boxes, scores "
+                "and labels for each image"
             )
         return torch.stack([self._score(found) for found in output])
 
@@ -71,8 +71,8 @@ class BoxScore(Target):
         boxes, scores, labels = (found[name] for name in FIELDS)
         if torch.is_grad_enabled() and not scores.requires_grad:
             raise TargetError(
-                "the detector's scores carry no gradient: something between the layer and them is not differentiable; "
-                "ask about a layer that leads to them, or let the network give its class logits and explain those"
+                "the detector's scores carry no gradient: a step between the layer and the scores is not "
+                "differentiable; choose another layer, or let the network return its class logits and explain those"
             )
         overlaps = _overlap(boxes.detach(), boxes.new_tensor(self.box))
         chosen = (labels == self._label) & (overlaps >= self.overlap)
@@ -87,7 +87,7 @@ class BoxScore(Target):
         return int(self.class_)
 
     def named(self, names: Sequence[str] | None) -> BoxScore:
-        """Give the target for a model whose labels have these names."""
+        """Return the target for a model whose labels have these names."""
         return self if self.names is not None or names is None else replace(self, names=tuple(map(str, names)))
 
     @property
@@ -97,14 +97,14 @@ class BoxScore(Target):
 
     @property
     def value(self) -> str:
-        """What the scalar is."""
+        """Name of the scalar."""
         return f"the score of {self}"
 
     @property
-    def told(self) -> str:
-        """What a reader must know of it."""
+    def note(self) -> str:
+        """Explanation of the scalar for readers."""
         return (
-            f"Explained is the detector's score of {self}; where no box of that class overlaps it by {self.overlap:g} "
+            f"The target is the detector's score of {self}; if no box of that class overlaps it by {self.overlap:g}, "
             "the score is 0 and nothing contributes."
         )
 
@@ -113,13 +113,13 @@ class BoxScore(Target):
         return f"{name} in the box {', '.join(f'{side:g}' for side in self.box)}"
 
 
-def _detected(found: Any) -> bool:
+def _is_detection(found: Any) -> bool:
     return isinstance(found, Mapping) and all(isinstance(found.get(name), torch.Tensor) for name in FIELDS)
 
 
-def _overlap(boxes: torch.Tensor, one: torch.Tensor) -> torch.Tensor:
-    """Give the intersection over union of boxes `(k, 4)` with one, `(k,)`."""
-    sides = (torch.minimum(boxes[:, 2:], one[2:]) - torch.maximum(boxes[:, :2], one[:2])).clamp_min(0)
+def _overlap(boxes: torch.Tensor, box: torch.Tensor) -> torch.Tensor:
+    """Return the intersection over union of boxes `(k, 4)` with a box `(4,)`, as `(k,)`."""
+    sides = (torch.minimum(boxes[:, 2:], box[2:]) - torch.maximum(boxes[:, :2], box[:2])).clamp_min(0)
     both = sides.prod(dim=1)
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1) + (one[2:] - one[:2]).prod()
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1) + (box[2:] - box[:2]).prod()
     return both / (areas - both).clamp_min(torch.finfo(boxes.dtype).tiny)

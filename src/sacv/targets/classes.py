@@ -1,6 +1,6 @@
-"""A class: by its name or index, or the one that the network takes each image for.
+"""A class as the target: by its name or index, or the predicted class of each image.
 
-The scalar is the class's logit. Where there are logits for each place, it is their mean over all places.
+The scalar is the logit of the class; if there are logits for each location, their mean over all locations.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ class Class(Target):
     which
         Its name or index.
     names
-        Of all classes, in the order of the logits; `sacv` gives the model's.
+        Names of all classes, in the order of the logits; `sacv` fills in the model's.
     """
 
     which: int | str
     names: tuple[str, ...] | None = field(default=None, repr=False)
 
     def values(self, output: Any) -> torch.Tensor:
-        """Give the logits; see `Target.values`."""
+        """Compute the logits; see `Target.values`."""
         logits = class_logits(output)
         return logits[:, self.index(logits.shape[1])]
 
     def index(self, classes: int) -> int:
-        """Give its index among so many classes.
+        """Return the index of the class in a network with this number of classes.
 
         Raises
         ------
@@ -48,16 +48,16 @@ class Class(Target):
         return class_index(self.which, self.names, classes)
 
     def named(self, names: Sequence[str] | None) -> Class:
-        """Give the class for a model whose classes have these names."""
+        """Return the class for a model whose classes have these names."""
         return self if self.names is not None or names is None else replace(self, names=tuple(map(str, names)))
 
     def classes(self, logits: torch.Tensor) -> torch.Tensor:
-        """Give the class, `(n,)`."""
+        """Return the class, `(n,)`."""
         return torch.full((len(logits),), self.index(logits.shape[1]), device=logits.device)
 
     @property
     def value(self) -> str:
-        """What the scalar is."""
+        """Name of the scalar."""
         return "the logit"
 
     def __str__(self) -> str:
@@ -69,23 +69,23 @@ class Class(Target):
 
 @dataclass(frozen=True, eq=False)
 class Predicted(Target):
-    """The greatest logit of each image: that of the class which the network takes it for."""
+    """The greatest logit of each image: the logit of its predicted class."""
 
     def values(self, output: Any) -> torch.Tensor:
-        """Give the logits; see `Target.values`."""
+        """Compute the logits; see `Target.values`."""
         return self.settled(class_logits(output)).values(output)
 
     def settled(self, logits: torch.Tensor) -> Target:
-        """Give the target whose classes are those predicted by `logits`, whatever is changed later."""
+        """Return the target of the classes predicted by `logits`, which no longer change."""
         return _Chosen(self.classes(logits))
 
     def classes(self, logits: torch.Tensor) -> torch.Tensor:
-        """Give the class of each image, `(n,)`."""
+        """Return the class of each image, `(n,)`."""
         return logits.argmax(dim=1)
 
     @property
     def value(self) -> str:
-        """What the scalar is."""
+        """Name of the scalar."""
         return "the logit"
 
     def __str__(self) -> str:
@@ -94,13 +94,13 @@ class Predicted(Target):
 
 @dataclass(frozen=True, eq=False)
 class _Chosen(Target):
-    """The logit of a class of its own for each image, int `(n,)`."""
+    """The logits of given classes, int `(n,)`, one for each image."""
 
     chosen: torch.Tensor
 
     def values(self, output: Any) -> torch.Tensor:
         logits = class_logits(output)
-        chosen = self.chosen.to(logits.device).expand(len(logits))  # the class of a single image may stand for many
+        chosen = self.chosen.to(logits.device).expand(len(logits))  # one class may be used for many activations
         return logits.gather(1, chosen[:, None])[:, 0]
 
     def at(self, rows: Sequence[int]) -> Target:

@@ -17,7 +17,7 @@ from sacv.targets.parsing import Given, target_of
 
 @dataclass(frozen=True, eq=False)
 class Difference(Target):
-    """What one target gives less what another does, as two logits: what speaks for one class rather than another.
+    """The difference of two targets, such as two logits: why one class rather than another.
 
     Parameters
     ----------
@@ -38,14 +38,14 @@ class Difference(Target):
             self._refuse()
 
     def _refuse(self) -> None:
-        raise TargetError(f"the target {self._parts[0]} is held against itself; name another class (--against)")
+        raise TargetError(f"the target {self._parts[0]} is compared with itself; name another class (--against)")
 
     @property
     def _parts(self) -> tuple[Target, Target]:
         return target_of(self.one, None), target_of(self.other, None)
 
     def values(self, output: Any) -> torch.Tensor:
-        """Give the difference; see `Target.values`."""
+        """Compute the difference; see `Target.values`."""
         one, other = self._parts
         if isinstance(one, Class) and isinstance(other, Class):
             classes = class_logits(output).shape[1]
@@ -54,15 +54,15 @@ class Difference(Target):
         return one.values(output) - other.values(output)
 
     def named(self, names: Sequence[str] | None) -> Difference:
-        """Give the difference for a model whose classes have these names."""
+        """Return the difference for a model whose classes have these names."""
         return Difference(target_of(self.one, names), target_of(self.other, names))
 
     def at(self, rows: Sequence[int]) -> Difference:
-        """Give the difference for some images."""
+        """Return the difference for some images."""
         return self._of(*(part.at(rows) for part in self._parts))
 
     def settled(self, logits: torch.Tensor) -> Difference:
-        """Give the difference where what is predicted is known."""
+        """Return the difference with predicted classes replaced by fixed ones."""
         return self._of(*(part.settled(logits) for part in self._parts))
 
     def _of(self, one: Target, other: Target) -> Difference:
@@ -71,12 +71,12 @@ class Difference(Target):
 
     @property
     def images(self) -> int | None:
-        """Number of images that a part has something for each of."""
+        """Number of images if a part differs between images."""
         return next((part.images for part in self._parts if part.images is not None), None)
 
     @property
     def of_classes(self) -> bool:  # type: ignore[override]
-        """Whether both are classes' logits."""
+        """Whether both parts are logits of classes."""
         return all(part.of_classes for part in self._parts)
 
     @property
@@ -86,17 +86,16 @@ class Difference(Target):
 
     @property
     def value(self) -> str:
-        """What the scalar is."""
+        """Name of the scalar."""
         return f"the difference {self}"
 
     @property
-    def told(self) -> str:
-        """What a reader must know of it."""
+    def note(self) -> str:
+        """Explanation of the scalar for readers."""
         one, other = self._parts
         return (
-            f"Explained is {one} rather than {other}, by the difference of the two: a positive derivative or "
-            f"contribution speaks for {one} rather than {other}, a negative one for {other} rather than {one}; what "
-            "speaks for both alike gives nothing."
+            f"The target is the difference {self}: positive derivatives and contributions favour {one} rather than "
+            f"{other}, negative ones {other} rather than {one}; what changes both equally gives 0."
         )
 
     def __repr__(self) -> str:

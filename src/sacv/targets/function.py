@@ -1,4 +1,4 @@
-"""`Function`: a target of the user's own."""
+"""`Function`: a custom target."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from sacv.targets.base import Target
 
 @dataclass(frozen=True, eq=False)
 class Function(Target):
-    """A function from the network's output, as it is, to a float tensor `(n,)`, one scalar for each image."""
+    """A function from the network's unchanged output to a float tensor `(n,)`, one scalar for each image."""
 
     function: Callable[[Any], torch.Tensor]
 
     def values(self, output: Any) -> torch.Tensor:
-        """Give what the function gives; see `Target.values`."""
+        """Call the function; see `Target.values`."""
         return self.function(output)
 
     def __repr__(self) -> str:

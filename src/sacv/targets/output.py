@@ -1,4 +1,4 @@
-"""`Output`: a number that a network gives itself, as of regression."""
+"""`Output`: a number of the network's output, as in regression."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any, ClassVar
 import torch
 
 from sacv.errors import TargetError
-from sacv.model import described, tensor_of
+from sacv.model import describe_output, tensor_of
 from sacv.targets.base import Target
 
 
 @dataclass(frozen=True, eq=False)
 class Output(Target):
-    """One number of a network that gives `(n, numbers)`, or `(n,)`.
+    """One number of an output `(n, numbers)` or `(n,)`.
 
     Parameters
     ----------
     index
-        Which one.
+        Index of the number.
     """
 
     of_classes: ClassVar[bool] = False
@@ -27,13 +27,15 @@ class Output(Target):
     index: int = 0
 
     def values(self, output: Any) -> torch.Tensor:
-        """Give the numbers; see `Target.values`."""
+        """Select the numbers; see `Target.values`."""
         found = tensor_of(output)
         if found is None or found.ndim not in (1, 2):
-            raise TargetError(f"the network gives {described(output)}; {self} needs (images, numbers) or (images,)")
+            raise TargetError(
+                f"the network gives {describe_output(output)}; {self} needs (images, numbers) or (images,)"
+            )
         columns = found[:, None] if found.ndim == 1 else found
         if not 0 <= self.index < columns.shape[1]:
-            raise TargetError(f"output {self.index} is out of range; the network's go from 0 to {columns.shape[1] - 1}")
+            raise TargetError(f"output {self.index} is out of range; legal are 0 to {columns.shape[1] - 1}")
         return columns[:, self.index]
 
     @property
@@ -43,13 +45,13 @@ class Output(Target):
 
     @property
     def value(self) -> str:
-        """What the scalar is."""
+        """Name of the scalar."""
         return str(self)
 
     @property
-    def told(self) -> str:
-        """What a reader must know of it."""
-        return f"Explained is {self}, a number that the network gives; contributions are in its unit."
+    def note(self) -> str:
+        """Explanation of the scalar for readers."""
+        return f"The target is {self} of the network; contributions are in its unit."
 
     def __str__(self) -> str:
         return f"output {self.index}"

@@ -1,4 +1,4 @@
-"""From what a user gives as a target to a `Target`."""
+"""Convert the values of the parameter `target` to `Target` objects."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Given: TypeAlias = int | str | Target | Callable[[Any], torch.Tensor]
 
 
 def target_of(given: Given, names: Sequence[str] | None) -> Target:
-    """Give the target that is meant, for a model whose classes have these names.
+    """Return the target of a value, for a model whose classes have these names.
 
     Raises
     ------
     TargetError
-        If it is none.
+        If the value is not legal.
     """
     if isinstance(given, Target):
         return given.named(names)
@@ -35,58 +35,58 @@ def target_of(given: Given, names: Sequence[str] | None) -> Target:
     if isinstance(given, int | np.integer) and not isinstance(given, bool):
         return Class(int(given)).named(names)
     raise TargetError(
-        f"the target must be a class's name or index, an object of sacv.targets or a function, not {given!r}"
+        f"the target must be a class name or index, an object of sacv.targets or a function, not {given!r}"
     )
 
 
 def given_targets(given: Given | Sequence[Given]) -> list[Given]:
-    """Give the targets, one or several, as a list.
+    """Return one or several targets as a list.
 
     Raises
     ------
     OptionError
-        If there is none.
+        If the list is empty.
     """
     if isinstance(given, int | np.integer | str | Target) or callable(given):
         return [given]
     if not isinstance(given, Sequence):
-        target_of(given, None)  # says what is legal
+        target_of(given, None)  # raises the error
     if not given:
         raise OptionError("no target is given; name a class by its name or index")
     return list(given)
 
 
-def one_of(given: Given | Sequence[Given]) -> bool:
-    """Tell whether one target is given, and not several."""
+def is_single(given: Given | Sequence[Given]) -> bool:
+    """Return whether `given` is one target and not a sequence of targets."""
     return isinstance(given, int | np.integer | str | Target) or callable(given)
 
 
 def name_of(given: Given, names: Sequence[str] | None) -> int | str:
-    """Give the target's name, as results record it: a class as it is given."""
+    """Return the target's name in results; a class name or index is unchanged."""
     return str(target_of(given, names)) if isinstance(given, Target) or callable(given) else given
 
 
 def require_images(target: Target, count: int) -> None:
-    """Require a target that has something for each image to have it for so many.
+    """Check that a target with a part for each image has as many parts as there are images.
 
     Raises
     ------
     TargetError
-        If it has it for others.
+        If the numbers differ.
     """
     if target.images not in (None, count):
         raise TargetError(
-            f"the target {target} has something for each of {target.images} images, but there are {count}; give one "
-            "for all, or one for each image that is explained, in their order"
+            f"there are targets for {target.images} images, but {count} images; give one target for all, or one for "
+            "each image that is explained, in their order"
         )
 
 
 def aim_of(target: Target, logits: torch.Tensor | None) -> Aim:
-    """Give what is explained of a batch's images by number, now that its `logits` say what is predicted of each."""
+    """Return the function from indices of a batch's images to their target; `logits` fix the predicted classes."""
     fixed = target if logits is None else target.settled(logits)
     return lambda rows: Aimed(fixed.at(rows.tolist()))
 
 
 def names_of(model: VisionModel) -> list[str] | None:
-    """Give the names of a model's classes."""
+    """Return the names of a model's classes."""
     return None if model.class_names is None else [str(name) for name in model.class_names]

@@ -1,4 +1,4 @@
-"""`Each`: a target of its own for each image, such as its own region, box or class."""
+"""`Each`: a different target for each image, such as a region, box or class."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 import torch
 
 from sacv.errors import TargetError
-from sacv.model import target_mark
+from sacv.model import target_identity
 from sacv.targets.base import Target
 from sacv.targets.parsing import Given, target_of
 
 SHOWN = 8
-"""Targets whose own text stands in that of `Each`."""
+"""Most targets that `repr` writes in full."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,48 +25,48 @@ class Each(Target):
     Parameters
     ----------
     targets
-        As many as images: classes by name or index, or any targets.
+        One for each image: classes by name or index, or any targets.
 
     Raises
     ------
     TargetError
-        If there is none.
+        If there are none.
     """
 
     targets: Sequence[Given]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "targets", tuple(target_of(one, None) for one in self.targets))
+        object.__setattr__(self, "targets", tuple(target_of(target, None) for target in self.targets))
         if not self.targets:
-            raise TargetError("no target is given for any image; give one for each")
+            raise TargetError("no target is given; give one for each image")
 
     @property
     def _parts(self) -> tuple[Target, ...]:
-        return tuple(target_of(one, None) for one in self.targets)
+        return tuple(target_of(target, None) for target in self.targets)
 
     def values(self, output: Any) -> torch.Tensor:
-        """Give the scalars; see `Target.values`."""
-        found = {one: one.values(output) for one in dict.fromkeys(self._parts)}
+        """Compute the scalars; see `Target.values`."""
+        found = {part: part.values(output) for part in dict.fromkeys(self._parts)}
         if any(len(values) != len(self.targets) for values in found.values()):
-            raise TargetError(f"there are targets for {len(self.targets)} images, but the network gives others")
-        return torch.stack([found[one][row] for row, one in enumerate(self._parts)])
+            raise TargetError(f"there are targets for {len(self.targets)} images, but the output is for another number")
+        return torch.stack([found[part][row] for row, part in enumerate(self._parts)])
 
     def named(self, names: Sequence[str] | None) -> Each:
-        """Give the targets for a model whose classes have these names."""
-        return Each([one.named(names) for one in self._parts])
+        """Return the targets for a model whose classes have these names."""
+        return Each([part.named(names) for part in self._parts])
 
     def at(self, rows: Sequence[int]) -> Each:
-        """Give those of some images."""
+        """Return the targets of some images."""
         return Each([self.targets[row] for row in rows])
 
     def settled(self, logits: torch.Tensor) -> Each:
-        """Give the targets where what is predicted is known."""
-        return Each([one.settled(logits[row : row + 1]) for row, one in enumerate(self._parts)])
+        """Return the targets with predicted classes replaced by fixed ones."""
+        return Each([part.settled(logits[row : row + 1]) for row, part in enumerate(self._parts)])
 
     def classes(self, logits: torch.Tensor) -> torch.Tensor | None:
-        """Give the class of each image, `(n,)`, if all are classes."""
-        found = [one.classes(logits[row : row + 1]) for row, one in enumerate(self._parts)]
-        known = [one for one in found if one is not None]
+        """Return the class of each image, `(n,)`, if all targets are classes."""
+        found = [part.classes(logits[row : row + 1]) for row, part in enumerate(self._parts)]
+        known = [classes for classes in found if classes is not None]
         return torch.cat(known) if len(known) == len(found) else None
 
     @property
@@ -76,33 +76,33 @@ class Each(Target):
 
     @property
     def of_classes(self) -> bool:  # type: ignore[override]
-        """Whether all are of classes."""
-        return all(one.of_classes for one in self._parts)
+        """Whether all targets are logits of classes."""
+        return all(part.of_classes for part in self._parts)
 
     @property
     def unit(self) -> str:
         """Unit of the scalar."""
-        return self._shared([one.unit for one in self._parts]) or "the target's unit"
+        return self._shared([part.unit for part in self._parts]) or "the target's unit"
 
     @property
     def value(self) -> str:
-        """What the scalar is."""
-        return self._shared([one.value for one in self._parts]) or "the value explained of the image"
+        """Name of the scalar."""
+        return self._shared([part.value for part in self._parts]) or "the value explained of the image"
 
     @property
-    def told(self) -> str | None:
-        """What a reader must know of it."""
-        return self._shared([one.told for one in self._parts]) or f"Explained is {self}."
+    def note(self) -> str | None:
+        """Explanation of the scalar for readers."""
+        return self._shared([part.note for part in self._parts]) or f"The target is {self}."
 
     def __str__(self) -> str:
-        shared = self._shared([str(one) for one in self._parts])
-        return shared if shared is not None else f"what is given for each of {len(self.targets)} images"
+        shared = self._shared([str(part) for part in self._parts])
+        return shared if shared is not None else f"a different target for each of {len(self.targets)} images"
 
     def __repr__(self) -> str:
         if len(self.targets) <= SHOWN:
             return f"Each({list(self._parts)!r})"
-        marks = "".join(map(target_mark, self._parts))
-        return f"Each(<{len(self.targets)} targets, sha256 {hashlib.sha256(marks.encode()).hexdigest()[:16]}>)"
+        identity = "".join(map(target_identity, self._parts))
+        return f"Each(<{len(self.targets)} targets, sha256 {hashlib.sha256(identity.encode()).hexdigest()[:16]}>)"
 
     @staticmethod
     def _shared(texts: Sequence[str | None]) -> str | None:

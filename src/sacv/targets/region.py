@@ -1,7 +1,7 @@
 """`Region`: a class of a segmentation network, over some of its pixels.
 
-The scalar is the mean logit of the class over the region's pixels. A mask of another size is brought to that of the
-logits, each of which counts by the share of its area that the mask covers::
+The scalar is the mean logit of the class over the region's pixels. A mask of another size is resampled to the size of
+the logits; a logit is weighted by the share of its area that the mask covers::
 
     z = sum over pixels p of cover(p) logit(p) / sum of cover(p)
 """
@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from sacv.errors import TargetError
-from sacv.model import described, tensor_of
+from sacv.model import describe_output, tensor_of
 from sacv.targets.base import Target
 from sacv.targets.classes import Class
 
@@ -31,12 +31,12 @@ class Region(Target):
     Parameters
     ----------
     mask
-        Bool `(*size)`, of the part of the picture that the network sees. A region of its own for each image is given by
+        Bool `(*size)`, over the part of the image that the network sees. For a different region for each image use
         `Each`.
     class_
         The class, by name or index.
     names
-        Of all classes; `sacv` gives the model's.
+        Names of all classes; `sacv` fills in the model's.
 
     Raises
     ------
@@ -52,26 +52,26 @@ class Region(Target):
         mask = self.mask.detach().cpu().numpy() if isinstance(self.mask, torch.Tensor) else np.asarray(self.mask)
         if mask.dtype != bool or mask.ndim not in (2, 3):
             raise TargetError(
-                f"a region's mask must be bool (height, width), not {mask.dtype} {mask.shape}; give, say, mask > 0"
+                f"a region's mask must be bool (height, width), not {mask.dtype} {mask.shape}; give mask > 0, say"
             )
         if not mask.any():
-            raise TargetError("the region's mask is empty; mark at least one pixel")
+            raise TargetError("the region's mask is empty; set at least one pixel")
         object.__setattr__(self, "mask", mask)
 
     def values(self, output: Any) -> torch.Tensor:
-        """Give the mean logits; see `Target.values`."""
+        """Compute the mean logits; see `Target.values`."""
         logits = tensor_of(output)
         if logits is None or logits.ndim not in (4, 5):
             raise TargetError(
-                f"the network gives {described(output)}; a region needs logits of each place, (images, classes, "
-                "height, width)"
+                f"the network gives {describe_output(output)}; a region needs logits of each location, (images, "
+                "classes, height, width)"
             )
         cover = self._cover(logits)
         chosen = logits[:, self._class.index(logits.shape[1])]
         return (chosen * cover).flatten(1).sum(dim=1) / cover.sum()
 
     def _cover(self, logits: torch.Tensor) -> torch.Tensor:
-        """Give the share of each pixel of the logits that the mask covers, `(*size)`."""
+        """Return the share of each logit's area that the mask covers, `(*size)`."""
         size, given = tuple(logits.shape[2:]), tuple(self.mask.shape)
         mask = torch.from_numpy(np.array(self.mask)).to(logits)
         if given == size:
@@ -79,7 +79,7 @@ class Region(Target):
         if len(given) != len(size) or _uneven(given, size):
             raise TargetError(
                 f"the region's mask is {_sides(given)}, but the logits of an image are {_sides(size)}; give a mask of "
-                "the same proportions, of the part of the picture that the network sees"
+                "the same proportions, over the part of the image that the network sees"
             )
         return torch.nn.functional.interpolate(mask[None, None], size, mode="area")[0, 0]
 
@@ -88,20 +88,20 @@ class Region(Target):
         return Class(self.class_, self.names)
 
     def named(self, names: Sequence[str] | None) -> Region:
-        """Give the region for a model whose classes have these names."""
+        """Return the region for a model whose classes have these names."""
         return self if self.names is not None or names is None else replace(self, names=tuple(map(str, names)))
 
     @property
     def value(self) -> str:
-        """What the scalar is."""
+        """Name of the scalar."""
         return f"the mean logit of {self}"
 
     @property
-    def told(self) -> str:
-        """What a reader must know of it."""
+    def note(self) -> str:
+        """Explanation of the scalar for readers."""
         return (
-            f"Explained is the mean logit of {self._class} over a region of {self.mask.mean():.0%} of what the network "
-            "sees; places outside of it contribute as far as the network reads them there."
+            f"The target is the mean logit of {self._class} over a region of {self.mask.mean():.0%} of the network's "
+            "input; locations outside the region contribute if its logits depend on them."
         )
 
     def __str__(self) -> str:
@@ -116,7 +116,7 @@ class Region(Target):
 
 
 def _uneven(given: Sequence[int], size: Sequence[int]) -> bool:
-    """Tell whether sides of other proportions are given, by more than a pixel."""
+    """Return whether the proportions differ by more than a pixel."""
     return any(abs(have * size[0] - given[0] * want) > given[0] for have, want in zip(given, size, strict=True))
 
 

@@ -1,22 +1,22 @@
-r"""Which layer of a bank to take, from the bank alone: once for the place of a concept, once for its contribution.
+r"""Advice which layer of a bank to use, from the bank alone: for the location of a concept and for its contribution.
 
-**Place.** Where concepts are marked on photos, the deepest layer that finds the marks on held-out photos nearly as well
+**Location.** For concepts with regions: the deepest layer that finds the regions of held-out images nearly as well
 as the best one::
 
-    AUROC of marked locations over the photo's others >= best of all layers - 0.01    the mean over photos and concepts
+    region AUROC of the layer >= best of all layers - 0.01      mean over images and concepts; regions against the rest
 
-Where they are whole images, such as textures, that cannot be measured, and telling guidance apart saturates long before
-a layer sees the concept as photos show it. On real networks the late layers do and the early ones see edges. So it is
-the *deepest* layer that tells guidance apart nearly as well as the best one does::
+For whole images, such as textures, this cannot be measured, and the AUROC on concept images saturates at layers that
+only see edges. Late layers of real networks recognise the concept on photos. So the *deepest* layer is advised that
+separates concept and random images nearly as well as the best one::
 
     held-out AUROC of the layer >= best of all layers - 0.02        the mean over concepts
 
 A layer that does not lead to the logits (patch tokens after the last attention) comes last.
 
-**Contribution.** Where concepts are marked on photos, the same order. Where whole images show them, a late layer has
-learnt that what fills the frame is background, and contributes with the wrong sign. So it is the *shallowest* layer
-that tells guidance apart nearly as well as the best one. Layers where a contribution cannot vary over locations and
-images come last.
+**Contribution.** For concepts with regions: the same order. For whole images: a late layer has
+learnt that what fills the frame is background, and contributes with the wrong sign. So the *shallowest* layer is
+advised that separates concept and random images nearly as well as the best one. Layers where a contribution cannot
+vary over locations and images come last.
 
 docs/bench.md has the figures behind both rules.
 """
@@ -31,26 +31,26 @@ import numpy as np
 import torch
 
 from sacv.cav import ConceptBank
-from sacv.model import VARIES, VisionModel, contributing
+from sacv.model import VARIES, VisionModel, gradient_kinds
 from sacv.model.gradient_locality import NONE
 
 TOLERANCE = 0.02
-"""How much less than the best AUROC is near enough."""
+"""Tolerance below the best AUROC."""
 
 PLACE_TOLERANCE = 0.01
-"""How much less than the best AUROC of place is near enough; few photos do not tell layers apart better."""
+"""Tolerance below the best region AUROC; a few images cannot distinguish layers more finely."""
 
 
 @dataclass(frozen=True)
 class LayerAdvice:
-    """What a bank says of one of its layers.
+    """The advice for a layer of a bank, with its figures.
 
     Parameters
     ----------
     layer
         Its name.
     auroc
-        Of held-out locations, the mean over concepts.
+        AUROC of held-out locations, mean over concepts.
     least_auroc
         The least over concepts.
     run_cosine
@@ -60,9 +60,9 @@ class LayerAdvice:
     near_best
         Whether `auroc` is near enough to the best.
     place_auroc
-        How well marks are found on held-out photos, the mean over marked concepts; none where there is none.
+        AUROC of locations in the regions of held-out images, mean over concepts with regions; None without regions.
     rank, contribution_rank
-        From 1, for place and for contribution.
+        Ranks from 1, for location and for contribution.
     """
 
     layer: str
@@ -77,7 +77,7 @@ class LayerAdvice:
 
 
 def advise(model: VisionModel, bank: ConceptBank, inputs: torch.Tensor | None = None) -> tuple[LayerAdvice, ...]:
-    """Rank the layers of a bank for place and for contribution; give them in the order for place.
+    """Rank the layers of a bank for location and for contribution, in the order for location.
 
     Parameters
     ----------
@@ -97,11 +97,11 @@ def advise(model: VisionModel, bank: ConceptBank, inputs: torch.Tensor | None = 
     inputs = model.example() if inputs is None else inputs
     order = list(model.survey(inputs))
     layers = sorted(bank.layers, key=order.index)
-    return ranked(bank, layers, contributing(model, inputs, layers))
+    return ranked(bank, layers, gradient_kinds(model, inputs, layers))
 
 
 def ranked(bank: ConceptBank, layers: Sequence[str], varies: Mapping[str, str]) -> tuple[LayerAdvice, ...]:
-    """Rank the layers of a bank, in the order for place, where what contributions do is known already.
+    """Rank the layers of a bank for given `varies`, in the order for location.
 
     Parameters
     ----------
@@ -140,17 +140,17 @@ def ranked(bank: ConceptBank, layers: Sequence[str], varies: Mapping[str, str]) 
 
 
 def _place_key(found: Sequence[LayerAdvice], advice: LayerAdvice) -> tuple[bool, bool, float]:
-    """Put first what is near the best; the rest follows by its figure."""
-    marked = advice.place_auroc is not None  # so it is at every layer, or at none
+    """Sort first what is near the best; the rest follows by its figure."""
+    regions = advice.place_auroc is not None  # the same at every layer
     legal = any(one.contribution != NONE for one in found)
     figures = {one.layer: one.auroc if one.place_auroc is None else one.place_auroc for one in found}
     best = max(figures[one.layer] for one in found if one.contribution != NONE or not legal)
-    near = figures[advice.layer] >= best - (PLACE_TOLERANCE if marked else TOLERANCE)
+    near = figures[advice.layer] >= best - (PLACE_TOLERANCE if regions else TOLERANCE)
     return advice.contribution == NONE, not near, 0.0 if near else -figures[advice.layer]
 
 
 def _contribution_key(found: Sequence[LayerAdvice], advice: LayerAdvice) -> tuple[bool, bool, bool, float]:
-    """Put first what is near the best of the layers where a contribution varies; the rest follows by AUROC."""
+    """Sort first what is near the best of the layers where a contribution varies; the rest follows by AUROC."""
     legal = [one.auroc for one in found if one.contribution == VARIES] or [one.auroc for one in found]
     near = advice.auroc >= max(legal) - TOLERANCE
     kind = advice.contribution

@@ -28,7 +28,7 @@ from sacv.cav.random_runs import null_cavs
 from sacv.cav.vector import Quality
 from sacv.cav.within import without_masks
 from sacv.concepts import ImageItem, MaskItem, Source, Within, WithinSource, image_set
-from sacv.concepts.sources import Stored, image_here
+from sacv.concepts.sources import Stored, stored_image
 from sacv.errors import CorruptFileError, OptionError, SacvError, UnreadableImageError
 from sacv.files import read_json, write_folder, write_json
 from sacv.model import VisionModel
@@ -49,7 +49,7 @@ WORDS = {True: "pass", False: "FAIL", None: "not run"}
 """What a check came to, for people."""
 
 IMAGES = 24
-"""Images looked at, at most."""
+"""Maximum number of images used."""
 
 RANDOM_CONCEPTS = 400
 """Fresh random concepts whose false alarms are counted."""
@@ -118,7 +118,7 @@ class Audit:
         return pd.DataFrame([asdict(finding) for finding in self.findings])
 
     def to_json(self) -> dict[str, Any]:
-        """Give the findings, whether no check failed, and what they were made with."""
+        """Return the findings, whether no check failed, and what they were made with."""
         return {
             "kind": KIND,
             "format_version": FORMAT_VERSION,
@@ -128,7 +128,7 @@ class Audit:
         }
 
     def with_command(self, command: str) -> Audit:
-        """Give the same, made by a command, as its page says."""
+        """Return the audit with the command that created it."""
         return replace(self, made={**self.made, "command": command})
 
     def save(self, folder: str | Path) -> None:
@@ -191,10 +191,10 @@ def audit(
 ) -> Audit:
     """Try to refute a bank.
 
-    Checks: the quality bars; label permutation; whether every concept image shows the concept; whether a trivial
-    statistic tells the sets apart; entanglement with other concepts; false alarms of fresh random concepts; randomised
-    weights; layers where the contribution is constant or zero. Of a bank fitted within masks, how much of the pictures
-    counted, and what the whole pictures would have said.
+    Checks: the quality thresholds; label permutation; whether every concept image shows the concept; whether a trivial
+    statistic separates the sets; entanglement with other concepts; false alarms of fresh random concepts; randomised
+    weights; layers where the contribution is constant or zero. Of a bank fitted within masks, how much of the images
+    are inside, and what whole images would give.
 
     Parameters
     ----------
@@ -206,7 +206,7 @@ def audit(
         Images to run the last three checks on; by default those of the bank's random set that are still where they
         were. At most 24 are taken.
     target
-        The class whose logit is asked about, or another of `sacv.targets`; by default the class predicted most often on
+        The class whose logit is explained, or another of `sacv.targets`; by default the class predicted most often on
         these images.
     within
         What of each of these images counts, by masks (`sacv.Within`, or what one is made from).
@@ -245,7 +245,7 @@ def _made(bank: ConceptBank, items: Sequence[ImageItem], target: Given | None, s
         "solver": dict(bank.solver),
         "runs": bank.runs,
         "nulls": bank.nulls,
-        "target": "the class predicted most often" if target is None else str(_asked(target)),
+        "target": "the class predicted most often" if target is None else str(_target(target)),
         "images": len(items),
         "seed": seed,
         "versions": versions(),
@@ -257,9 +257,9 @@ def _on_cav(bank: ConceptBank, cav: CAV, seed: int) -> Iterator[Finding]:
         return Finding(check, cav.layer, cav.concept, passed, reason)
 
     quality = cav.quality
-    told = weaknesses(cav)
+    weak = weaknesses(cav)
     figures = f"AUROC {quality.auroc:.2f} ({quality.auroc_interval[0]:.2f} to {quality.auroc_interval[1]:.2f})"
-    yield tell("quality", not told, "; ".join(told) or f"held-out {figures}, {_counted(quality)}")
+    yield tell("quality", not weak, "; ".join(weak) or f"held-out {figures}, {_counted(quality)}")
     yield _on_permutation(bank, cav, seed)
     what = "image" if quality.groups is None else "group"
     share = len(quality.absent) / (quality.groups or quality.images)
@@ -277,7 +277,7 @@ def _on_cav(bank: ConceptBank, cav: CAV, seed: int) -> Iterator[Finding]:
     yield tell(
         "looks",
         area <= LARGEST_LOOKS,
-        f"{trivial} alone tells the sets apart with AUROC {area:.2f}"
+        f"{trivial} alone separates concept and random images with AUROC {area:.2f}"
         + ("" if area <= LARGEST_LOOKS else _looks_otherwise(bank)),
     )
     for other, cosine in quality.cosine.items():
@@ -286,14 +286,14 @@ def _on_cav(bank: ConceptBank, cav: CAV, seed: int) -> Iterator[Finding]:
         yield tell(
             "entanglement",
             apart,
-            f"cosine {cosine:.2f} with {other!r}; told from it with AUROC {conditional:.2f}"
+            f"cosine {cosine:.2f} with {other!r}; distinguished from it with AUROC {conditional:.2f}"
             + ("" if apart else f": add images of {other!r} to the random set to tell the two apart"),
         )
 
 
 def _looks_otherwise(bank: ConceptBank) -> str:
-    told = ": the CAV may stand for another light, a vignette or a frame; take random images that differ in the concept"
-    return f"{told} alone" if bank.within else f"{told} alone, or count only what is inside masks (--within)"
+    told = ": the CAV may represent lighting, a vignette or a frame; give random images that differ in the concept"
+    return f"{told} alone" if bank.within else f"{told} alone, or use only locations inside masks (--within)"
 
 
 def _counted(quality: Quality) -> str:
@@ -306,10 +306,10 @@ def _on_permutation(bank: ConceptBank, cav: CAV, seed: int) -> Finding:
     except OptionError as error:
         return Finding("label permutation", cav.layer, cav.concept, None, f"not run: {error}")
     found = permute(bank, cav.layer, cav.concept, 9 if sampled else 99, np.random.default_rng([seed, 1]))
-    centre, top = float(np.mean(found.dealt)), float(np.quantile(found.dealt, 0.95))
+    centre, top = float(np.mean(found.permuted)), float(np.quantile(found.permuted, 0.95))
     passed = found.true > top and abs(centre - 0.5) < 0.1
     reason = (
-        f"AUROC {found.true:.2f} with the true labels; dealt at random {centre:.2f} on average, 95 % below {top:.2f}"
+        f"AUROC {found.true:.2f} with the true labels; permuted labels {centre:.2f} on average, 95 % below {top:.2f}"
     )
     return Finding(
         "label permutation",
@@ -325,7 +325,7 @@ def _items(model: VisionModel, bank: ConceptBank, images: Source | None) -> list
         return list(image_set("the images to audit on", images, window=model.window))[:IMAGES]
     found: list[ImageItem] = []
     for image in bank.sets[-1].images:
-        one = image_here(image.name) if len(found) < IMAGES else None
+        one = stored_image(image.name) if len(found) < IMAGES else None
         if one is not None and _has(one, image.digest):
             found.append(ImageItem(image.name, image.digest, partial(one.load, model.window)))
     return found
@@ -339,14 +339,14 @@ def _has(one: Stored, digest: str) -> bool:
 
 
 def _on_masks(bank: ConceptBank, within: bool) -> Iterator[Finding]:
-    """Tell of the masks that a bank was fitted within, and whether the audit has some too."""
+    """Describe the masks that a bank was fitted within, and whether the audit has some too."""
     if bank.within is None:
         return
     for layer in bank.layers:
         if not within:
             yield Finding("within masks", layer, None, None, f"not run: {without_masks(bank.within)}")
         else:
-            yield Finding("within masks", layer, None, True, f"the fit counted {bank.within.told}")
+            yield Finding("within masks", layer, None, True, f"the fit used {bank.within.description}")
     for one in bank.within.compared:
         yield Finding("outside the masks", one.layer, one.concept, True, str(one))
 
@@ -362,7 +362,7 @@ def _on_images(
 ) -> Iterator[Finding]:
     images = [item.load() for item in items]
     inputs = model.inputs(images)
-    aim = Class(_likeliest(model, inputs)) if target is None else _asked(target)
+    aim = Class(_likeliest(model, inputs)) if target is None else _target(target)
     aim = aim.named(names_of(model))
     require_images(aim, len(items))
     trace = model.trace(inputs, [layer], [Aimed(aim)])
@@ -387,7 +387,7 @@ def _on_images(
             concept,
             passed,
             f"maps of a network with shuffled weights correlate by {value:.2f} with the trained one's"
-            + ("" if passed else ": they follow the picture, not what the network has learnt; ask a deeper layer"),
+            + ("" if passed else ": they follow the image, not what the network has learnt; use a deeper layer"),
         )
 
 
@@ -395,8 +395,8 @@ def _likeliest(model: VisionModel, inputs: torch.Tensor) -> int:
     return int(model.logits(inputs).argmax(dim=1).mode().values)
 
 
-def _asked(target: Given) -> Target:
-    """Give the target; an audit asks about one, so that no class is the one predicted of each image."""
+def _target(target: Given) -> Target:
+    """Return the target; an audit asks about one, so that no class is the one predicted of each image."""
     return Class(target) if isinstance(target, str) else target_of(target, None)
 
 
@@ -463,6 +463,7 @@ def _false_alarms(
         layer,
         None,
         passed,
-        f"of {count} random concepts at most {shares[worst]:.0%} pass for significant at 5 % ({worst}; bar {limit:.0%})"
+        f"of {count} random concepts at most {shares[worst]:.0%} are called significant at 5 % ({worst}; threshold "
+        f"{limit:.0%})"
         + ("" if passed else ": the random set is too small or too uneven; add random images and raise nulls"),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sacv.report.display import counted, few
 from sacv.report.page import Cell, Column, Grid, Page, Section
-from sacv.report.provenance import Provenance, model_told, solver_told, versions_told
+from sacv.report.provenance import Provenance, model_text, solver_text, versions_text
 from sacv.report.sentence import Name, Sentence
 
 if TYPE_CHECKING:
@@ -20,21 +20,21 @@ ORDER = (False, None, True)
 
 MEANING = {
     "quality": "Does the direction tell held-out images that show the concept from those that do not?",
-    "label permutation": "Would labels dealt at random do as well?",
+    "label permutation": "Do permuted labels give the same AUROC?",
     "images show the concept": "Do all images of the concept look like it to the network?",
-    "looks": "Does a trivial statistic, such as brightness, tell the sets apart?",
-    "entanglement": "Is the concept told from the other concepts?",
+    "looks": "Does a trivial statistic, such as brightness, separate the sets?",
+    "entanglement": "Is the concept distinguished from the other concepts?",
     "random concepts": "How often is a random direction called significant?",
     "randomised weights": "Do the maps change with the weights of the network?",
     "contribution varies": "Can contribution tell the locations of the layer apart?",
-    "within masks": "How much of the pictures counted?",
-    "outside the masks": "What would the whole pictures have said?",
+    "within masks": "Which share of the images is inside the masks?",
+    "outside the masks": "What would whole images give?",
 }
 """What each check asks."""
 
 
 def page_of(found: Audit) -> Page:
-    """Give the page of an audit."""
+    """Return the report of an audit."""
     return Page(
         title=f"Audit of the directions of {_subject(found)}",
         headline=headline(found.findings),
@@ -49,7 +49,7 @@ def page_of(found: Audit) -> Page:
 
 
 def headline(findings: Sequence[Finding]) -> list[str]:
-    """Give the result in one sentence."""
+    """Return the result in one sentence."""
     passed, failed, other = (sum(one.passed is how for one in findings) for how in (True, False, None))
     rest = f"; {other} could not be run" if other else ""
     if failed:
@@ -87,7 +87,7 @@ def _summary(findings: Sequence[Finding]) -> Grid:
 
 
 def _all(findings: Sequence[Finding]) -> Grid:
-    """Give each finding with its reason, what failed first."""
+    """Return each finding with its reason, what failed first."""
     rows = [
         [Cell(one.check), Cell(one.concept or ""), Cell(one.layer), _result(one.passed), Cell.sentence(one.reason)]
         for how in ORDER
@@ -108,14 +108,14 @@ def _provenance(found: Audit) -> Provenance:
         return Provenance({"made with": "not known"})
     return Provenance(
         {
-            "model": model_told(made["model"]),
+            "model": model_text(made["model"]),
             "fingerprint": str(made["model"]["fingerprint"]),
             "bank": str(made["bank"]["fingerprint"]),
-            "solver": f"{solver_told(made['solver'])}; {made['runs']} runs, {made['nulls']} null directions",
+            "solver": f"{solver_text(made['solver'])}; {made['runs']} runs, {made['nulls']} null directions",
             "target": str(made["target"]),
             "images": str(made["images"]),
             "seeds": f"audit {made['seed']}, bank {made['bank']['seed']}",
-            "versions": versions_told(made["versions"]),
+            "versions": versions_text(made["versions"]),
             **({"command": made["command"]} if "command" in made else {}),
         },
         file="audit.json",

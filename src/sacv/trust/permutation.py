@@ -1,9 +1,9 @@
-"""Label permutation: a solver must not tell sets apart that do not differ.
+"""Label permutation: a solver must not separate sets that do not differ.
 
 Images of the concept and of the pool are split into two halves; a direction is fitted on one and judged on the other
-by its AUROC over images, and the other way round. Done with the true labels and with labels dealt out at random, the
-true AUROC must stand above the dealt ones, and those must lie around 0.5. Images of a group, such as a patient, count
-as one; a group that stands on both sides is in the same half on both.
+by its AUROC over images, and the other way round. Done with the true labels and with permuted labels, the
+true AUROC must exceed the others, which must lie around 0.5. Images of a group, such as a patient, count
+as one; a group that is on both sides is in the same half on both.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from sacv.cav import ConceptBank
-from sacv.cav.sets import things
+from sacv.cav.sets import independent_units
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.errors import SolverError
 from sacv.solvers import MomentSolver, SampleSolver, UnitLength, rebuild, unit
@@ -33,16 +33,16 @@ class Permutation:
     ----------
     true
         AUROC over held-out images with the true labels.
-    dealt
-        With labels dealt out at random.
+    permuted
+        With labels permuted.
     """
 
     true: float
-    dealt: tuple[float, ...]
+    permuted: tuple[float, ...]
 
 
 def permute(bank: ConceptBank, layer: str, concept: str, count: int, rng: np.random.Generator) -> Permutation:
-    """Judge a concept's solver with the true labels and with `count` deals of random ones."""
+    """Judge a concept's solver with the true labels and with `count` permutations."""
     against = bank.against(layer, concept)
     sides = (bank.statistics[layer, f"concept/{concept}"], against.statistics)
     solver = rebuild(bank.solver)
@@ -55,7 +55,7 @@ def permute(bank: ConceptBank, layer: str, concept: str, count: int, rng: np.ran
     images = [len(side.image_fold) for side in sides]
     labels = np.repeat([True, False], images)
     (entry,) = (entry for entry in bank.sets if entry.concept == concept)
-    halves = _halves(np.split(things([*entry.images, *against.images]), images[:1]), rng)
+    halves = _halves(np.split(independent_units([*entry.images, *against.images]), images[:1]), rng)
     return Permutation(
         work.judge(labels, halves), tuple(work.judge(rng.permutation(labels), halves) for _ in range(count))
     )
@@ -94,5 +94,5 @@ class _Work:
             return unit(found, difference)
         try:
             return self.solver.solve(*(self.sample.of_images(part & kept) for part in (labels, ~labels))).vector
-        except SolverError:  # labels dealt out at random may leave nothing to find
+        except SolverError:  # labels permuted may leave nothing to find
             return unit(difference, difference)

@@ -22,7 +22,7 @@ Map = NDArray[np.float64]
 
 
 def shuffled(model: VisionModel, seed: int) -> VisionModel:
-    """Give a copy of the model with every parameter shuffled within itself."""
+    """Return a copy of the model with every parameter shuffled within itself."""
     net = copy.deepcopy(model.net)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -41,7 +41,7 @@ def similarity(
     reading: Reading,
     inside: NDArray[np.bool_] | None = None,
 ) -> dict[str, float]:
-    """Give, for each concept, the mean rank correlation over images of the two models' relevance maps.
+    """Return, for each concept, the mean rank correlation over images of the two models' relevance maps.
 
     It is over the locations that count, where `inside`, bool `(n, *grid)`, marks them.
     """
@@ -60,7 +60,7 @@ def similarity(
 
 
 def _relevance(model: VisionModel, inputs: torch.Tensor, layer: str, cavs: Sequence[CAV], reading: Reading) -> Map:
-    """Give `(n, concepts, locations)`, ranks of which do not depend on the threshold; what is not finite is 0."""
+    """Return `(n, concepts, locations)`, ranks of which do not depend on the threshold; what is not finite is 0."""
     cells = reading(model.activations(inputs, [layer])[layer].cells.double()).flatten(1, -2)
     vectors = torch.from_numpy(np.stack([cav.detector for cav in cavs], axis=1)).to(cells.device)
     along = cells @ vectors

@@ -20,7 +20,7 @@ _EXPORT = re.compile(r"^export (?=const|function|class|async)", re.MULTILINE)
 
 @cache
 def module(entry: str = ELEMENT) -> str:
-    """Give the source of a module with all that it imports."""
+    """Return the source of a module with all that it imports."""
     order: dict[str, str] = {}
     _visit(entry, order)
     return "\n".join(order.values())

@@ -1,6 +1,6 @@
 """What the viewer draws: a header of labels, and named arrays.
 
-The header holds no map and no picture; these are arrays of numbers of two bytes or one, so that they travel as they lie
+The header holds no map and no image; these are arrays of numbers of two bytes or one, so that they travel as they lie
 in memory. A map of floats is divided by its greatest magnitude and written as float16, with that magnitude as its
 `scale`: what is drawn is right to three digits. docs/viewer.md has the names.
 """
@@ -36,7 +36,7 @@ class ViewerData:
     arrays: Mapping[str, Array]
 
     def values(self, name: str) -> Array:
-        """Give an array in its own unit: of a map of floats its values times their scale."""
+        """Return an array in its own unit: of a map of floats its values times their scale."""
         array, scale = self.arrays[name], self.header["arrays"][name]["scale"]
         return array if array.dtype == np.uint8 else array.astype(np.float32) * np.float32(scale)
 
@@ -46,7 +46,7 @@ class Blocks:
 
     def __init__(self) -> None:
         self.arrays: dict[str, Array] = {}
-        self._told: dict[str, dict[str, Any]] = {}
+        self._labels: dict[str, dict[str, Any]] = {}
 
     def add_map(self, name: str, values: NDArray[np.floating]) -> None:
         """Add maps of floats, as float16 on a scale of their own."""
@@ -63,13 +63,13 @@ class Blocks:
         self._add(name, values.astype("<f4"), 1.0)
 
     def add_bytes(self, name: str, content: bytes) -> None:
-        """Add a file, such as a picture."""
+        """Add a file, such as an image."""
         self._add(name, np.frombuffer(content, dtype=np.uint8), 1.0)
 
     def data(self, header: Mapping[str, Any]) -> ViewerData:
-        """Give what the viewer is given, with these labels."""
-        return ViewerData({"version": VERSION, **header, "arrays": self._told}, self.arrays)
+        """Return what the viewer is given, with these labels."""
+        return ViewerData({"version": VERSION, **header, "arrays": self._labels}, self.arrays)
 
     def _add(self, name: str, array: Array, scale: float) -> None:
         self.arrays[name] = np.ascontiguousarray(array)
-        self._told[name] = {"dtype": array.dtype.str[1:], "shape": list(array.shape), "scale": scale}
+        self._labels[name] = {"dtype": array.dtype.str[1:], "shape": list(array.shape), "scale": scale}

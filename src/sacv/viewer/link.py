@@ -19,7 +19,7 @@ def fragment(
     target: str | None = None,
     map: str | None = None,
 ) -> str:
-    """Give the fragment of a link; what is left out is as the page opens.
+    """Return the fragment of a link; what is left out is as the page opens.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ LONGEST = 1_500_000
 """Characters of a page within a notebook at most; a larger one is left out."""
 
 HINT = (
-    "To choose in the picture and go on in Python with what was chosen (<code>found.selection</code>): "
+    "To choose in the image and go on in Python with what was chosen (<code>found.selection</code>): "
     "<code>pip install 'sacv[notebook]'</code>"
 )
 
@@ -62,7 +62,7 @@ def has_widgets() -> bool:
 def front_end() -> bool:
     """Whether a front end that draws widgets has started this kernel: Jupyter, VS Code or Colab.
 
-    Where a notebook is run without one, as by `nbconvert --execute`, a widget would take the picture's place.
+    Where a notebook is run without one, as by `nbconvert --execute`, a widget would take the image's place.
     """
     shell = _shell()
     if shell is None:
@@ -82,7 +82,7 @@ def _shell() -> Any:
 
 
 def static_html(words: str, pictures: Sequence[bytes], data: ViewerData) -> str:
-    """Give HTML that needs no widget: pictures, and the page in a frame that is opened by a click, unless it is large.
+    """Return HTML that needs no widget: images, and the page in a frame that is opened by a click, unless it is large.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """One HTML file with the viewer and all its data, which opens from disk and asks the network for nothing.
 
 The header is a block of JSON and each array a block of base64, in script elements of types that no browser runs. The
-one script that runs is named by its hash in the page's content security policy, as is the style; pictures are made from
+one script that runs is named by its hash in the page's content security policy, as is the style; images are made from
 the blocks (`blob:`). No name is ever read as markup.
 """
 
@@ -29,7 +29,7 @@ _BLOCK = '<script type="application/octet-stream" data-name="'
 
 
 def write_page(file: Path, data: ViewerData) -> None:
-    """Write the page; one that was there survives any failure.
+    """Write the page; an existing one survives any failure.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def write_page(file: Path, data: ViewerData) -> None:
 
 
 def page_text(data: ViewerData) -> str:
-    """Give the page as text."""
+    """Return the page as text."""
     return "".join(_parts(data))
 
 
@@ -61,7 +61,7 @@ def _parts(data: ViewerData) -> Iterator[str]:
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{html.escape(data.header['title'])}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        "<sacv-viewer></sacv-viewer>\n<noscript>This page draws its pictures with a script of its own; allow it, or "
+        "<sacv-viewer></sacv-viewer>\n<noscript>This page draws its images with a script of its own; allow it, or "
         "read explanation.json and scores.parquet beside it.</noscript>\n"
     )
     yield f"{_HEADER}{json_text(data.header)}</script>\n"
@@ -97,7 +97,7 @@ def read_page(file: Path) -> ViewerData:
     header = json.loads(found[1])
     arrays = {}
     for name, content in re.findall(f'{_BLOCK}([^"]*)">([^<]*)</script>', text):
-        told = header["arrays"][html.unescape(name)]
-        values = np.frombuffer(base64.b64decode(content), dtype=np.dtype("<" + told["dtype"]))
-        arrays[html.unescape(name)] = values.reshape(told["shape"])
+        label = header["arrays"][html.unescape(name)]
+        values = np.frombuffer(base64.b64decode(content), dtype=np.dtype("<" + label["dtype"]))
+        arrays[html.unescape(name)] = values.reshape(label["shape"])
     return ViewerData(header, arrays)

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from sacv.errors import OptionError
-from sacv.model.capture import as_it_was
+from sacv.model.capture import frozen_eval
 from sacv.optional import require
 
 BATCH = 32
@@ -93,7 +93,7 @@ def captum_scores(
         concept.Concept(number, name, torch.split(images, BATCH))
         for number, (name, images) in enumerate([("concept", concept_inputs), ("random", random_inputs)])
     ]
-    with as_it_was(network), _captum_at_peace(seed):
+    with frozen_eval(network), _captum_at_peace(seed):
         tcav = concept.TCAV(network, [layer], save_path=str(folder), model_id="network")
         trained = tcav.compute_cavs([sets], force_train=True)["0-1"][layer].stats
         # captum warns about inputs that need no gradient, and then changes the user's tensor.

@@ -32,7 +32,7 @@ export function post(name, fields) {
   return json(at(name), { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ tab, ...fields }) });
 }
 
-/** Send pictures one after the other, telling how many are sent; a broken one fails alone. Gives [names taken, words of what failed, folder]. */
+/** Send images one after the other, telling how many are sent; a broken one fails alone. Gives [names taken, words of what failed, folder]. */
 export async function send(files, where, sent) {
   const taken = [], failed = [];
   let folder = "";

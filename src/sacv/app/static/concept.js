@@ -1,9 +1,9 @@
-// Make a concept: of pictures that show it, or painted on photos; fit it, judge it, save it.
+// Make a concept: of images that show it, or painted on photos; fit it, judge it, save it.
 
 import { ask, at, json, post } from "./api.js";
 import { boxes, button, checked, field, fill, make, renew } from "./dom.js";
 import { drop } from "./drop.js";
-import { chosen, explain, press, thumb } from "./explain.js";
+import { explain, press, thumb } from "./explain.js";
 import { begin, finished } from "./jobs.js";
 import { Painter } from "./paint.js";
 import { attempt, complain, follow, recall, refresh, remember, store } from "./store.js";
@@ -12,7 +12,7 @@ const NONE = "(none)";
 const panel = document.getElementById("concept");
 const kept = (key, element) => { element.addEventListener("change", () => { remember(key, element.value); render(); }); return element; };
 const name = kept("name", make("input", { type: "text", list: "painted", value: recall("name", ""), placeholder: "such as striped" }));
-const how = { pictures: radio("pictures", "pictures that show it"), painted: radio("painted", "regions I paint on my photos") };
+const how = { pictures: radio("pictures", "images that show it"), painted: radio("painted", "regions I paint on my photos") };
 const shown = kept("shown", make("select"));
 const remove = button("Remove the set", () => attempt(async () => {
   await ask(at("sets", removed.value), { method: "DELETE" });
@@ -37,24 +37,24 @@ const bank = make("input", { type: "text", list: "banks", value: recall("save", 
 const banks = make("datalist", { id: "banks" });
 const result = make("div", { class: "card" }, make("h2", {}, "How good is it?"), make("div", { class: "row" }, field("Concept", drafts)), cards,
   make("div", { class: "row" }, button("Look at it on my photos", () => look(), { class: "main" }), field("Save to the bank", bank), banks, saving));
-const byPictures = make("div", {}, make("div", { class: "row" }, field("The set of them", shown)), uploads("shown", "or drop pictures that show it, 20 or more.", () => name.value.trim() || "concept", (set) => remember("shown", set)));
+const byPictures = make("div", {}, make("div", { class: "row" }, field("The set of them", shown)), uploads("shown", "or drop images that show it, 20 or more.", () => name.value.trim() || "concept", (set) => remember("shown", set)));
 const byPaint = make("div", {}, make("p", { class: "soft" }, "Give the concept a name, choose a photo, and paint what shows the concept, on two photos or, better, five and more; those with a tick have a mask. What is not painted counts as not showing it."), photos, painter.element, download);
 
-const inScenes = make("div", {}, make("fieldset", {}, make("legend", {}, "Photos without it that pictures of textures are pasted into, to learn them as parts of a scene"), context), uploads("context", "or drop such photos.", () => "scenes", (set) => remember("context", [...recall("context", []), set])));
+const inScenes = make("div", {}, make("fieldset", {}, make("legend", {}, "Photos without it that images of textures are pasted into, to learn them as parts of a scene"), context), uploads("context", "or drop such photos.", () => "scenes", (set) => remember("context", [...recall("context", []), set])));
 
 panel.append(
   make("div", { class: "columns" },
     make("div", { class: "card" }, make("h2", {}, "What shows the concept?"), make("div", { class: "row" }, field("Its name", name), names),
       make("fieldset", {}, make("legend", {}, "I have"), make("div", { class: "choices" }, how.pictures.element, how.painted.element)), byPictures, byPaint),
     make("div", { class: "card" }, make("h2", {}, "What does not?"),
-      make("p", { class: "soft" }, "Pictures of other things, alike in all but the concept."),
-      make("fieldset", {}, make("legend", {}, "Without the concept"), random), uploads("random", "or drop pictures without it.", () => "other", (set) => remember("random", [...recall("random", []), set])),
+      make("p", { class: "soft" }, "Images that differ from those of the concept only in the concept."),
+      make("fieldset", {}, make("legend", {}, "Without the concept"), random), uploads("random", "or drop images without it.", () => "other", (set) => remember("random", [...recall("random", []), set])),
       make("fieldset", {}, make("legend", {}, "Layers of the network to compare"), layers),
       make("details", {}, count, others),
       make("details", {}, make("summary", {}, "More: photos without it, textures in scenes, patients"),
         make("fieldset", {}, make("legend", {}, "Photos like yours that show none of it, 19 or more, to mark what is clearly seen"), absent), uploads("absent", "or drop such photos.", () => "without it", (set) => remember("absent", [...recall("absent", []), set])),
         inScenes,
-        make("div", { class: "row" }, field("Which pictures belong together, such as those of one patient: a regular expression of their names", groups)),
+        make("div", { class: "row" }, field("Groups of images, such as those of one patient: a regular expression on their names", groups)),
         make("div", { class: "row" }, field("A set that is not needed any more", removed), remove)), start, needs)),
   result, said,
 );
@@ -113,7 +113,7 @@ function look() {
   explain(drafts.value, []);
 }
 
-/** Whether the bank has a concept of this name, whose place the draft would take. */
+/** Whether the bank has a concept of this name, that the draft would replace. */
 function replaced() {
   const of = (one) => store.banks.find(({ name: known }) => known === one)?.concepts ?? [];
   return of(drafts.value).some((concept) => of(bank.value.trim()).includes(concept));
@@ -134,7 +134,7 @@ function offerLayers() {
   const known = store.layers.map((layer) => layer.name), picked = recall("layers", []).filter((layer) => known.includes(layer));
   const now = picked.length ? picked : store.layers.filter((layer) => layer.first).map((layer) => layer.name);
   const changed = () => { remember("layers", [...checked(layers), ...checked(others)]); render(); };
-  const places = Object.fromEntries(store.layers.map(({ name: layer, grid }) => [layer, `${layer} (${grid.join(" × ")} places)`]));
+  const places = Object.fromEntries(store.layers.map(({ name: layer, grid }) => [layer, `${layer} (${grid.join(" × ")} locations)`]));
   const some = (worth) => store.layers.filter((layer) => layer.worth === worth).map((layer) => layer.name);
   boxes(layers, some(true), now, changed, "", (layer) => places[layer]);
   boxes(others, some(false), now, changed, "", (layer) => places[layer]);
@@ -165,8 +165,8 @@ function render() {
   }
   download.hidden = !marked.length;
   download.href = at("masks", name.value.trim());
-  const missing = [!name.value.trim() && "a name", painted && !marked.length && "a painted photo", !painted && !sets.length && "pictures that show it",
-    !painted && !checked(random).length && "pictures without it", !checked(layers).length && !checked(others).length && "a layer"].filter(Boolean);
+  const missing = [!name.value.trim() && "a name", painted && !marked.length && "a painted photo", !painted && !sets.length && "images that show it",
+    !painted && !checked(random).length && "images without it", !checked(layers).length && !checked(others).length && "a layer"].filter(Boolean);
   needs.textContent = missing.length ? `Still missing: ${missing.join(", ")}.` : "";
   start.disabled = missing.length > 0;
   const waiting = store.banks.filter((one) => one.name.startsWith("draft: ")).map((one) => one.name);

@@ -1,4 +1,4 @@
-// A place to drop pictures on, or to choose them with.
+// A place to drop images on, or to choose them with.
 
 import { send } from "./api.js";
 import { make } from "./dom.js";
@@ -34,7 +34,7 @@ async function within(entry) {
  * Make the place.
  *
  * @param {string} words what to drop
- * @param {() => string[]} where path of what takes the pictures
+ * @param {() => string[]} where path of what takes the images
  * @param {(names: string[], folder: string) => void} taken called with the names of those that were taken
  */
 export function drop(words, where, taken) {
@@ -49,7 +49,7 @@ export function drop(words, where, taken) {
   async function take(files) {
     if (!files.length) return;
     complain("");
-    const tell = (sent) => { said.textContent = files.length === 1 ? "Sending 1 picture …" : `Sending picture ${sent + 1} of ${files.length} …`; };
+    const tell = (sent) => { said.textContent = files.length === 1 ? "Sending 1 image …" : `Sending image ${sent + 1} of ${files.length} …`; };
     const [names, failed, folder] = await send(files, where(), tell);
     await refresh();
     said.textContent = words;

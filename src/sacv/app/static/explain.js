@@ -20,7 +20,7 @@ const classes = make("datalist", { id: "classes" });
 const targets = make("div", { class: "choices" });
 const another = make("input", { type: "text", list: "classes", placeholder: "name of a class", on: { change: () => aim() } });
 const said = make("ul", { class: "said" });
-const saying = make("details", {}, make("summary", {}, "What the network says of the chosen photos"), said);
+const saying = make("details", {}, make("summary", {}, "What the network predicts for the chosen photos"), said);
 const asked = new Set();
 const start = button("Show the map", () => explain(), { class: "main" });
 const advice = make("p", { class: "soft" });
@@ -35,7 +35,7 @@ const looking = [
 const earlier = make("select", { on: { change: () => show(earlier.value) } });
 const past = make("div", { class: "row" }, field("Maps made so far", earlier));
 const viewer = make("sacv-viewer", { hidden: true });
-const examples = button("Add example pictures", () => begin("examples", {}, "examples"));
+const examples = button("Add example images", () => begin("examples", {}, "examples"));
 const remove = button("Remove chosen photos", () => attempt(async () => {
   for (const name of chosen()) await ask(at("photos", name), { method: "DELETE" });
   await refresh();
@@ -65,12 +65,12 @@ function toggle(name) {
   choose(before.includes(name) ? before.filter((one) => one !== name) : [...before, name]);
 }
 
-/** Show which of some pictures are pressed. */
+/** Show which of some images are pressed. */
 export function press(list, names) {
   for (const one of list.querySelectorAll("button")) one.setAttribute("aria-pressed", String(names.includes(one.title)));
 }
 
-/** A picture with its name, that can be pressed. */
+/** An image with its name, that can be pressed. */
 export function thumb(name, address, click) {
   return make("li", {}, make("button", { type: "button", title: name, on: { click } },
     make("img", { src: `${address}?side=320`, alt: "", loading: "lazy" }), make("span", { class: "name" }, name)));
@@ -111,7 +111,7 @@ function classesOf(photo) {
   return store.said[photo].filter(([, chance], number) => !number || chance >= 0.01).map(([one, chance]) => `${one} ${percent(chance)}`).join(", ");
 }
 
-/** Offer classes, and ask what the network says of photos of which it is not known. */
+/** Offer classes, and request the predictions for photos without one. */
 function offer(photos) {
   const unknown = photos.slice(0, ASKED).filter((name) => !store.said[name] && !asked.has(name));
   for (const name of unknown) asked.add(name);

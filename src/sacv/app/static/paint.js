@@ -3,9 +3,9 @@
 import { at, ask } from "./api.js";
 import { button, field, make } from "./dom.js";
 
-/** Greatest side of the picture that is painted on; the app enlarges the mask to the photo. */
+/** Greatest side of the image that is painted on; the app enlarges the mask to the photo. */
 const SIDE = 1000;
-/** Greatest height of the picture, in percent of the window, so that the tools stay in sight. */
+/** Greatest height of the image, in percent of the window, so that the tools stay in sight. */
 const HIGHEST = 72;
 const COLOUR = "#ffb000";
 const TOOLS = [["brush", "Brush"], ["erase", "Eraser"], ["polygon", "Polygon"]];

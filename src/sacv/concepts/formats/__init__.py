@@ -1,7 +1,7 @@
-"""Files of images: each format in a file of its own, and Pillow for what no other claims.
+"""Image file formats: one module for each, and Pillow for all others.
 
-A format is a `Format` that stands in `FORMATS`; the first that claims a file reads it. It may lean on an optional
-package, which is imported when a file is read.
+The first `Format` in `FORMATS` that claims a file reads it. Its package may be optional and is imported when a file is
+read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from sacv.concepts.decoding import check_picture, read_picture
+from sacv.concepts.decoding import check_header, read_picture
 from sacv.concepts.formats.base import HEAD, Format, Loaded
 from sacv.concepts.formats.dicom import DICOM
 from sacv.concepts.formats.nifti import NIFTI
@@ -30,47 +30,47 @@ Found = TypeVar("Found")
 
 
 def format_of(path: Path) -> Format | None:
-    """Give the format that claims a file; none where Pillow is to read it."""
+    """Return the format that claims a file; None if Pillow reads it."""
     try:
         with path.open("rb") as file:
             head = file.read(HEAD)
     except OSError:
-        return None  # Pillow's reader says why
-    return next((one for one in FORMATS if one.claims(path, head)), None)
+        return None  # Pillow's reader raises the error
+    return next((kind for kind in FORMATS if kind.claims(path, head)), None)
 
 
 def check_image(path: Path) -> None:
-    """Check that a file begins as an image does and announces a safe size, without decoding it.
+    """Check that a file has the header of an image of a safe size, without decoding it.
 
     Raises
     ------
     UnreadableImageError
-        If it is no image, announces more than is safe, or holds several images where one is needed.
+        If it is not an image, its header announces more pixels than are safe, or it holds several images.
     MissingExtraError
         If the package that reads it is not installed.
     """
     chosen = format_of(path)
     if chosen is None:
-        check_picture(path)
+        check_header(path)
     else:
         _guarded(chosen, path, partial(chosen.check, path))
 
 
 def read_image(path: Path, window: Window | None = None) -> Loaded:
-    """Read an image: an upright RGB picture, or of a volume or a picture of other channels a tensor in [0, 1].
+    """Read an image: upright RGB, or a tensor in [0, 1] for a volume or an image of other channels.
 
     Parameters
     ----------
     path
         The file.
     window
-        Which values become black and white, for values deeper than 8 bits; by default what the file says, or else the
-        rule of its format.
+        Which values become black and white, for values deeper than 8 bits. By default the window in the file, or else
+        the rule of its format.
 
     Raises
     ------
     UnreadableImageError
-        If it is no image, is damaged, announces more than is safe, or has values without a range.
+        If it is not an image, is damaged, announces more pixels than are safe, or has values of unknown range.
     MissingExtraError
         If the package that reads it is not installed.
     """
@@ -81,16 +81,16 @@ def read_image(path: Path, window: Window | None = None) -> Loaded:
 
 
 def read_bytes(name: str, content: bytes, window: Window | None = None) -> Loaded:
-    """Read an image from its bytes, which lie in something else under this name.
+    """Read an image from its bytes, with a name for messages.
 
-    What no package reads but from a file is written to one for a moment.
+    Formats other than Pillow's are read through a temporary file.
 
     Raises
     ------
     UnreadableImageError, MissingExtraError
-        As `read_image`; the message has the name.
+        As in `read_image`; the message contains the name.
     """
-    chosen = next((one for one in FORMATS if one.claims(Path(name), content[:HEAD])), None)
+    chosen = next((kind for kind in FORMATS if kind.claims(Path(name), content[:HEAD])), None)
     if chosen is None:
         return read_picture(name, window, io.BytesIO(content))
     ending = next((ending for ending in chosen.endings if name.lower().endswith(ending)), Path(name).suffix)
@@ -103,13 +103,13 @@ def read_bytes(name: str, content: bytes, window: Window | None = None) -> Loade
             raise type(error)(str(error).replace(str(file), name)) from error
 
 
-def gives_ras(name: str) -> bool:
-    """Tell by its name whether a file gives volumes that run to superior, to anterior and to the right."""
-    return any(one.ras and name.lower().endswith(one.endings) for one in FORMATS)
+def is_ras(name: str) -> bool:
+    """Return whether a file of this name holds a volume in RAS orientation (see `Format.ras`)."""
+    return any(kind.ras and name.lower().endswith(kind.endings) for kind in FORMATS)
 
 
 def _guarded(chosen: Format, path: Path, action: Callable[[], Found]) -> Found:
-    """Turn whatever a reader raises into the one error, and keep what it says besides off the screen."""
+    """Run a reader, silence its messages, and turn any exception into one of the documented errors."""
     try:
         with _quiet(chosen.logger):
             return action()
@@ -117,9 +117,9 @@ def _guarded(chosen: Format, path: Path, action: Callable[[], Found]) -> Found:
         raise
     except MissingExtraError as error:
         raise MissingExtraError(f"{path} is a {chosen.name} file: {error}") from error
-    except Exception as error:  # the readers raise many kinds on damaged files
+    except Exception as error:  # the readers raise errors of many types for damaged files
         raise UnreadableImageError(
-            f"{path} is a damaged {chosen.name} file, or of a kind that is not read ({str(error) or repr(error)}); "
+            f"{path} is a damaged or unsupported {chosen.name} file ({str(error) or repr(error)}); "
             "remove it, or leave it out with --skip-unreadable (skip_unreadable=True)"
         ) from error
 
@@ -138,4 +138,4 @@ def _quiet(name: str) -> Iterator[None]:
         logger.disabled = before
 
 
-__all__ = ["FORMATS", "Format", "Loaded", "check_image", "format_of", "gives_ras", "read_bytes", "read_image"]
+__all__ = ["FORMATS", "Format", "Loaded", "check_image", "format_of", "is_ras", "read_bytes", "read_image"]

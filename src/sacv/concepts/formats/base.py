@@ -1,4 +1,4 @@
-"""What a format of image files is, and limits that all share."""
+"""The interface of an image file format, and the size limits of all formats."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from sacv.errors import UnreadableImageError
 from sacv.model.window import Window
 
 Loaded: TypeAlias = Image.Image | torch.Tensor
-"""An RGB picture, or a tensor `(channels, *size)` that is already transformed."""
+"""An RGB image, or a tensor `(channels, *size)` that is already transformed."""
 
 HEAD = 132
-"""Bytes of a file that are read to see what it is."""
+"""Bytes of a file that are read to recognise its format."""
 
 LARGEST = 2**28
-"""Values of a volume, or of a picture of many channels, beyond which it is not read: a gigabyte as float32."""
+"""Most values of a volume, or of an image of many channels, that are read: a gigabyte as float32."""
 
 EXTRA = "medical"
-"""The extra that installs the packages."""
+"""The optional extra that installs the packages."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """One format.
+    """An image file format.
 
     Parameters
     ----------
     name
-        For people.
+        Name for messages.
     logger
-        Name of its package's logger, which is silent while a file is read.
+        Name of the logger of its package, which is disabled while a file is read.
     claims
-        Whether a file is of this format, from its path and its first `HEAD` bytes.
+        Function that returns whether a file is of this format, from its path and its first `HEAD` bytes.
     check
-        Checks a file without decoding it; raises `UnreadableImageError`, or anything where it is damaged.
+        Function that checks a file without decoding it. Raises `UnreadableImageError`, or anything for a damaged file.
     read
-        Reads a file, with a window that the user gave or none; raises as `check`.
+        Function that reads a file, with the user's window or None. Raises as `check`.
     endings
-        Of the names of its files, in small letters.
+        Endings of its file names, in lower case.
     ras
-        Whether it gives volumes `(1, depth, height, width)` that run to superior, to anterior and to the right.
+        Whether its volumes `(1, depth, height, width)` have axes that run to superior, to anterior and to the right.
     """
 
     name: str
@@ -58,12 +58,12 @@ class Format:
 
 
 def require_pixels(path: Path, width: int, height: int) -> None:
-    """Check that a picture has pixels, and no more than Pillow decodes.
+    """Check that an image has at least one pixel and no more than Pillow's limit.
 
     Raises
     ------
     UnreadableImageError
-        If it has not.
+        If not.
     """
     if width < 1 or height < 1:
         raise UnreadableImageError(f"{path} announces {width} x {height} pixels; remove it")
@@ -76,12 +76,12 @@ def require_pixels(path: Path, width: int, height: int) -> None:
 
 
 def require_values(path: Path, shape: tuple[int, ...]) -> None:
-    """Check that a volume, or a picture of many channels, has values, and not too many.
+    """Check that a volume, or an image of many channels, has at least one value and at most `LARGEST`.
 
     Raises
     ------
     UnreadableImageError
-        If it has not.
+        If not.
     """
     count = 1
     for side in shape:

@@ -1,8 +1,8 @@
-"""DICOM files, read with pydicom: one picture a file.
+"""DICOM files of one image, read with pydicom.
 
-Grey values are rescaled (slope and intercept, or modality LUT), then windowed to 8 bits: by the window that the user
-gave; else by the file's VOI LUT, or by its first window; else over the full range of its stored values. MONOCHROME1 is
-inverted after that, so that white is bright in either. Colours are taken as RGB. A file with several frames is refused.
+Grey values are rescaled (slope and intercept, or modality LUT), then windowed to 8 bits: by the user's window; else by
+the file's VOI LUT, or by its first window; else over the full range of its stored values. MONOCHROME1 is inverted after
+that, so that white is bright in both. Colours are read as RGB. A file of several frames is an error.
 """
 
 from __future__ import annotations
@@ -59,31 +59,30 @@ def _pydicom(module: str) -> ModuleType:
 
 
 def _dataset(path: Path, *, stop_before_pixels: bool) -> Any:
-    """Read the data set of a file that holds one picture of a safe size."""
+    """Read the data set of a file, and check that it holds one image of a safe size."""
     pydicom = _pydicom("pydicom")
     meta = pydicom.filereader.read_file_meta_info(path)
     if meta.get("TransferSyntaxUID") == pydicom.uid.DeflatedExplicitVRLittleEndian:
         raise UnreadableImageError(
-            f"{path} is deflated as a whole, so that its size is not known before it is read; write it with another "
+            f"{path} is deflated as a whole, so that its size is unknown before it is read; write it with another "
             "transfer syntax"
         )
     dataset = pydicom.dcmread(path, stop_before_pixels=stop_before_pixels)
     frames = int(dataset.get("NumberOfFrames") or 1)
     if "Rows" not in dataset or "Columns" not in dataset:
-        raise UnreadableImageError(f"{path} is a DICOM file without a picture; remove it")
+        raise UnreadableImageError(f"{path} is a DICOM file without an image; remove it")
     if frames > 1:
         raise UnreadableImageError(
-            f"{path} holds {frames} frames, and a file is one picture here: write each frame into a file of its own, "
-            "or all into one NIfTI volume"
+            f"{path} holds {frames} frames, but a file must hold one image: write each frame to its own file, or all "
+            "to one NIfTI volume"
         )
     require_pixels(path, int(dataset.Columns), int(dataset.Rows))
     return dataset
 
 
 def _shares(path: Path, dataset: Any, values: NDArray[np.float64], window: Window | None) -> NDArray[np.float64]:
-    """Give rescaled grey values in [0, 1], 1 the greatest."""
     if not np.isfinite(values).all():
-        raise UnreadableImageError(f"{path} holds values that are not finite; write it with others in their place")
+        raise UnreadableImageError(f"{path} holds values that are not finite; replace them by numbers")
     if window is not None:
         return window(values)
     if dataset.get("VOILUTSequence"):
@@ -98,17 +97,17 @@ def _shares(path: Path, dataset: Any, values: NDArray[np.float64], window: Windo
 
 
 def _first(value: Any) -> float | None:
-    """Give a number, or the first of several."""
+    """Return the value as a number, the first if there are several."""
     if value is None or value == "":
         return None
     return float(value if isinstance(value, int | float | str) else value[0])
 
 
 def _range(path: Path, dataset: Any) -> tuple[float, float]:
-    """Give the least and the greatest value that can be stored, rescaled."""
+    """Return the least and the greatest value that the file can store, after rescaling."""
     if "PixelData" not in dataset:
         raise UnreadableImageError(
-            f"{path} holds floating-point values and no window, so that their range is not known: give one with "
+            f"{path} holds floating-point values and no window, so that their range is unknown; give one with "
             "--window LOW:HIGH (window=)"
         )
     if dataset.get("ModalityLUTSequence"):

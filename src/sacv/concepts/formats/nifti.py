@@ -1,8 +1,8 @@
-"""NIfTI volumes, read with nibabel: a float32 tensor `(1, depth, height, width)` in [0, 1] that the network sees as is.
+"""NIfTI volumes, read with nibabel as float32 tensors `(1, depth, height, width)` in [0, 1], the input of the network.
 
-The axes are turned to the nearest of RAS: depth runs from inferior to superior, height from posterior to anterior,
-width from left to right. Voxels are neither resampled nor made cubes. Values (scaled by the file's slope and intercept)
-are clipped to the user's window, or else to the percentiles 0.5 and 99.5 of the volume, and mapped to [0, 1].
+The axes are reordered to the nearest RAS orientation: depth runs from inferior to superior, height from posterior to
+anterior, width from left to right. Voxels are not resampled. Values (scaled by the file's slope and intercept) are
+clipped to the user's window, or else to the percentiles 0.5 and 99.5 of the volume, and mapped to [0, 1].
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from sacv.optional import require
 SUFFIXES = (".nii", ".nii.gz")
 
 PERCENTILES = (0.5, 99.5)
-"""Of the volume, taken for black and white where no window is given."""
+"""Percentiles of the volume that become black and white without a window."""
 
 HEADER_LIMIT = 2**20
-"""Bytes before the first voxel, beyond which a header is damaged."""
+"""Most bytes before the first voxel; a file with more is damaged."""
 
 
 def _claims(path: Path, head: bytes) -> bool:
@@ -42,7 +42,7 @@ def _read(path: Path, window: Window | None) -> torch.Tensor:
     values = values.reshape((*values.shape, 1, 1)[:3]) if values.ndim < 3 else values.reshape(values.shape[:3])
     if not np.isfinite(values).all():
         raise UnreadableImageError(
-            f"{path} holds values that are not finite; write it with others in their place, such as numpy.nan_to_num's"
+            f"{path} holds values that are not finite; replace them by numbers, for example with numpy.nan_to_num"
         )
     shares = _of_range(values) if window is None else window(values)
     return torch.from_numpy(np.ascontiguousarray(shares.T, dtype=np.float32))[None]
@@ -52,14 +52,13 @@ NIFTI = Format("NIfTI", "nibabel.global", _claims, _check, _read, SUFFIXES, ras=
 
 
 def _open(path: Path) -> Any:
-    """Open a file that holds one volume of a safe size and of plain numbers."""
+    """Open a file, and check that it holds one volume of a safe size and of real numbers."""
     volume = require("nibabel", extra=EXTRA).load(path)
     shape = tuple(int(side) for side in volume.shape)
     require_values(path, shape)
     if any(side > 1 for side in shape[3:]):
         raise UnreadableImageError(
-            f"{path} holds several volumes (its shape is {shape}), and a file is one volume here: write each into a "
-            "file of its own"
+            f"{path} holds several volumes (its shape is {shape}), but a file must hold one: write each to its own file"
         )
     dtype = volume.get_data_dtype()
     if dtype.fields is not None or dtype.kind not in "iuf":
@@ -70,7 +69,7 @@ def _open(path: Path) -> Any:
 
 
 def _of_range(values: NDArray[np.float32]) -> NDArray[Any]:
-    """Map the percentiles to 0 and 1; where they are one value, the extremes, and what is constant to 0."""
+    """Map the percentiles to 0 and 1; if they are equal, the extremes; a constant volume to 0."""
     for ends in (np.percentile(values, PERCENTILES), (values.min(), values.max())):
         low, high = (float(end) for end in ends)
         if low < high:

@@ -1,11 +1,11 @@
-"""TIFF files that Pillow cannot read whole, read with tifffile: deep colours, and pictures of any number of channels.
+"""TIFF files that Pillow cannot read, read with tifffile: deep colours, and images of any number of channels.
 
-One channel gives a grey picture, three an RGB one; four samples of a pixel are RGB with alpha. Any other number of
-channels gives a float32 tensor `(channels, height, width)` in [0, 1] that the network sees as is. Values are clipped to
-the user's window; without one, 8 and 16 bits have their full range, and others have none and are refused.
+One channel gives a grey image, three an RGB image; four samples of a pixel are RGB with alpha. Any other number of
+channels gives a float32 tensor `(channels, height, width)` in [0, 1], the input of the network. Values are clipped to
+the user's window; without one, 8 and 16 bits have their full range, and other types are an error.
 
-What has up to 8 bits and up to four samples, or one deeper sample, is left to Pillow, which takes the first of several
-pages. Stacks of pages that are told to be anything else than channels are refused.
+Pillow reads files of up to 8 bits and up to four samples, or of one deeper sample; it reads the first of several pages.
+A stack of pages is an error, unless the file declares them as channels.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from sacv.optional import require
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 BITS, SAMPLES, DESCRIPTION, ORIENTATION = 258, 277, 270, 274
 CHANNELS = re.compile(r'^channels=(?!1\s*$)\d|SizeC="(?!1")\d', re.MULTILINE)
-"""How a description tells that pages are channels, of ImageJ's and of OME's."""
+"""Matches descriptions of ImageJ and OME that declare the pages as channels."""
 
 RANGES = {np.dtype(np.uint8): Window(0, 255), np.dtype(np.uint16): Window(0, 65535)}
 
@@ -44,23 +44,23 @@ UPRIGHT = {
     7: lambda rows: rows[::-1, ::-1].swapaxes(0, 1),
     8: lambda rows: rows[:, ::-1].swapaxes(0, 1),
 }
-"""By the orientation tag: how an array `(height, width, ...)` becomes upright."""
+"""For each value of the orientation tag, a function that makes an array `(height, width, ...)` upright."""
 
 
 def _claims(path: Path, head: bytes) -> bool:
     if head[:4] not in MAGIC:
         return False
     try:
-        with quiet(), Image.open(path) as picture:
-            tags = picture.tag_v2 if isinstance(picture, TiffImagePlugin.TiffImageFile) else {}
+        with quiet(), Image.open(path) as image:
+            tags = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else {}
             deep = max(np.atleast_1d(tags.get(BITS, 1))) > 8
             samples = int(tags.get(SAMPLES, 1))
-            return samples > 4 or samples == 2 or (samples > 1 and deep) or _channels_told(tags.get(DESCRIPTION))
+            return samples > 4 or samples == 2 or (samples > 1 and deep) or _declares_channels(tags.get(DESCRIPTION))
     except Exception:  # Pillow cannot read it
         return True
 
 
-def _channels_told(description: Any) -> bool:
+def _declares_channels(description: Any) -> bool:
     return isinstance(description, str) and CHANNELS.search(description) is not None
 
 
@@ -93,17 +93,17 @@ TIFF = Format("TIFF", "tifffile", _claims, _check, _read)
 
 
 def _sides(series: Any) -> tuple[int, ...]:
-    """Give the sides of a series that are more than 1, or are rows or columns."""
+    """Return the sides of a series of the axes that `_series` names."""
     return tuple(side for side, axis in zip(series.shape, series.axes, strict=True) if side > 1 or axis in "YX")
 
 
 def _series(path: Path, file: Any) -> tuple[Any, str]:
-    """Give the first series of a file, checked to be one picture of a safe size, and the axes it has beside those of 1.
+    """Return the first series of a file, and its axes that are rows, columns or of a length above 1.
 
     Raises
     ------
     UnreadableImageError
-        If it is a stack of pictures, or too large.
+        If it is a stack of images, or too large.
     """
     series = file.series[0]
     sides = dict(zip(series.axes, series.shape, strict=True))
@@ -111,15 +111,14 @@ def _series(path: Path, file: Any) -> tuple[Any, str]:
     axes = "".join(axis for axis, side in sides.items() if side > 1 or axis in "YX")
     if not {"Y", "X"} <= set(axes) or len(set(axes) - set("YXCS")) or {"C", "S"} <= set(axes):
         raise UnreadableImageError(
-            f"{path} is a stack of pictures (axes {series.axes}, {' x '.join(map(str, series.shape))}), and a file is "
-            "one picture here: write each into a file of its own, or say in the file that its pages are channels"
+            f"{path} is a stack of images (axes {series.axes}, {' x '.join(map(str, series.shape))}), but a file must "
+            "hold one image: write each to its own file, or declare the pages as channels in the file"
         )
     require_pixels(path, int(sides["X"]), int(sides["Y"]))
     return series, axes
 
 
 def _shares(path: Path, values: NDArray[Any], window: Window | None) -> NDArray[np.float64]:
-    """Give values in [0, 1]."""
     if values.dtype.kind not in "iuf" or not np.isfinite(values).all():
         raise UnreadableImageError(f"{path} holds values of type {values.dtype} that are not all finite real numbers")
     found = RANGES.get(values.dtype) if window is None or values.dtype == np.uint8 else window
@@ -132,7 +131,7 @@ def _shares(path: Path, values: NDArray[Any], window: Window | None) -> NDArray[
 
 
 def _eight_bits(path: Path, values: NDArray[Any], window: Window | None) -> NDArray[np.uint8]:
-    """Give 8 bits; those of 16 without a window are the higher ones, as in Pillow."""
+    """Convert values to 8 bits: the upper byte of 16 bits without a window, as Pillow does."""
     if window is None and values.dtype == np.uint16:
         return (values >> 8).astype(np.uint8)
     return np.rint(_shares(path, values, window) * 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-r"""The windows that DICOM files hold, as PS3.3 C.11.2.1.2 and C.11.2.1.3 define them, with an output range of [0, 1].
+r"""The windows of DICOM files, as defined by PS3.3 C.11.2.1.2 and C.11.2.1.3, with an output range of [0, 1].
 
 With centre c and width w::
 
@@ -13,16 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEAST_WIDTH = {"LINEAR": 1.0, "LINEAR_EXACT": 0.0, "SIGMOID": 0.0}
-"""By function: the width that it must have, or exceed where that is 0."""
+"""For each function, its least width; a width of 0 is never legal."""
 
 
 def windowed(values: NDArray[np.float64], centre: float, width: float, function: str) -> NDArray[np.float64]:
-    """Give values in [0, 1], of the same shape.
+    """Return values in [0, 1], of the same shape.
 
     Parameters
     ----------
     values
-        After the rescaling, of any shape.
+        Rescaled values, of any shape.
     centre, width
         Window Center and Window Width.
     function
@@ -31,13 +31,13 @@ def windowed(values: NDArray[np.float64], centre: float, width: float, function:
     Raises
     ------
     ValueError
-        If the function is another, or the window is not one that it takes.
+        If the function is unknown, or the window is not legal for it.
     """
     least = LEAST_WIDTH.get(function)
     if least is None:
         raise ValueError(f"its VOI LUT Function is {function!r}, not one of {', '.join(LEAST_WIDTH)}")
     if not (np.isfinite(centre) and np.isfinite(width) and width >= least and width > 0):
-        raise ValueError(f"its window has centre {centre:g} and width {width:g}, which {function} does not take")
+        raise ValueError(f"its window has centre {centre:g} and width {width:g}, which {function} does not allow")
     if function == "SIGMOID":
         return 1 / (1 + np.exp(np.clip(-4 * (values - centre) / width, -700, 700)))
     if function == "LINEAR":

@@ -1,6 +1,6 @@
-"""Sources of stored images: folders, files elsewhere, tars, tables. Each kind stands in a file of its own.
+"""Sources of stored images: local folders, URLs, tars and tables, one module for each kind.
 
-A kind is a `Kind` that stands in `KINDS`; the first that claims a source gives its images.
+The first `Kind` in `KINDS` that claims a source lists its images.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ KINDS: tuple[Kind, ...] = (DATASET, TAR, PARQUET, REMOTE, FOLDER)
 
 
 def is_stored(source: Any) -> bool:
-    """Tell whether a kind claims a source."""
+    """Return whether a kind claims a source."""
     return any(kind.claims(source) for kind in KINDS)
 
 
 def stored_images(source: Any, name: str) -> Iterator[Stored]:
-    """Go through the images of a source that a kind claims, without reading them; `name` is for errors.
+    """Iterate over the images of a source that a kind claims, without reading them; `name` is for messages.
 
     Raises
     ------
     ImageSetError
-        If there is nothing, or it cannot be listed.
+        If the source is empty, or cannot be listed.
     MissingExtraError
-        If a package that reaches it is not installed.
+        If the package that opens it is not installed.
     """
-    for one in _places(source):
-        yield from _kind(one).images(one, name)
+    for part in _expanded(source):
+        yield from _kind(part).images(part, name)
 
 
 def count_stored(source: Any) -> int:
-    """Count what `stored_images` goes through, without reading it."""
-    return sum(_kind(one).count(one) for one in _places(source))
+    """Count the images of `stored_images`, without reading them."""
+    return sum(_kind(part).count(part) for part in _expanded(source))
 
 
-def image_here(name: str) -> Stored | None:
-    """Give the image of a name, such as a bank holds, if it is in a file, a tar or a table of this machine."""
+def stored_image(name: str) -> Stored | None:
+    """Return the image of a name, as stored in a bank, if it is in a local file, tar or table; None otherwise."""
     if is_url(name) or "::" in name or Path(name).is_dir():
         return None
     try:
@@ -60,8 +60,8 @@ def _kind(source: Any) -> Kind:
     return next(kind for kind in KINDS if kind.claims(source))
 
 
-def _places(source: Any) -> list[Any]:
+def _expanded(source: Any) -> list[Any]:
     return expand(str(source)) if isinstance(source, str | Path) and is_pattern(source) else [source]
 
 
-__all__ = ["KINDS", "Kind", "Stored", "count_stored", "image_here", "is_stored", "stored_images"]
+__all__ = ["KINDS", "Kind", "Stored", "count_stored", "is_stored", "stored_image", "stored_images"]

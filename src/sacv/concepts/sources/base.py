@@ -1,4 +1,4 @@
-"""What a source of stored images is, and what each of its images is."""
+"""The interfaces of a source of stored images and of one stored image."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sacv.concepts.formats import Loaded, gives_ras, read_bytes
+from sacv.concepts.formats import Loaded, is_ras, read_bytes
 from sacv.errors import UnreadableImageError
 from sacv.model.window import Window
 
 
 class Stored(ABC):
-    """An image where it is stored: its name, and how to get its bytes.
+    """A stored image: its name, and how to read its bytes.
 
-    It is small and can be pickled, and its bytes may be read from several threads and processes. What is open or held
-    in memory for that does not belong to it.
+    The object is small and can be pickled. It may be read from several threads and processes, since it holds no open
+    file and no image data.
 
     Parameters
     ----------
     name
-        For people, and the same each time.
+        Name for messages; the same in each run.
     """
 
     __slots__ = ("_digest", "name")
@@ -33,7 +33,7 @@ class Stored(ABC):
 
     @abstractmethod
     def read(self) -> bytes:
-        """Give the bytes of the image.
+        """Return the bytes of the image.
 
         Raises
         ------
@@ -43,11 +43,11 @@ class Stored(ABC):
 
     @property
     def ras(self) -> bool:
-        """Whether it is a volume that runs to superior, to anterior and to the right."""
-        return gives_ras(self.name)
+        """Whether the image is a volume in RAS orientation."""
+        return is_ras(self.name)
 
     def load(self, window: Window | None = None) -> Loaded:
-        """Give the image; the hash is made of the same bytes, so that they are read once.
+        """Return the image. The hash is computed from the same bytes, so that they are read once.
 
         Parameters
         ----------
@@ -57,7 +57,7 @@ class Stored(ABC):
         Raises
         ------
         UnreadableImageError
-            If the bytes cannot be read, or are no image.
+            If the bytes cannot be read, or are not an image.
         """
         content = self.read()
         self._digest = hashlib.sha256(content).hexdigest()
@@ -67,20 +67,20 @@ class Stored(ABC):
             if "--skip-unreadable" in str(error):
                 raise
             raise UnreadableImageError(
-                f"{error}; remove it, or leave it out with --skip-unreadable (skip_unreadable=True)"
+                f"{error}; remove it, or skip it with --skip-unreadable (skip_unreadable=True)"
             ) from error
 
     def check(self) -> None:  # noqa: B027
-        """Check what costs next to nothing; by default nothing is.
+        """Check what needs no reading of the whole image; nothing by default.
 
         Raises
         ------
         UnreadableImageError
-            If the image surely cannot be read.
+            If the image certainly cannot be read.
         """
 
     def digest(self) -> str:
-        """Give the SHA-256 of the bytes, in hexadecimal.
+        """Return the SHA-256 of the bytes, in hexadecimal.
 
         Raises
         ------
@@ -97,12 +97,12 @@ class Kind:
     Parameters
     ----------
     claims
-        Whether something is a source of this kind.
+        Function that returns whether an object is a source of this kind.
     images
-        Its images, in an order that does not change, without reading them; and the name of the set, for errors. What is
-        held in memory meanwhile is bounded, or no more than names and places.
+        Function from a source, and the name of the set for messages, to its images, in a fixed order, without reading
+        them. It holds at most names and offsets in memory.
     count
-        How many these are.
+        Function that returns the number of images.
     """
 
     claims: Callable[[Any], bool]

@@ -1,4 +1,4 @@
-"""Columns of images in tables: which one it is, and the bytes of a value."""
+"""The column of images of a table, and the bytes of its values."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from sacv.concepts.sources.paths import fetch
 from sacv.errors import ImageSetError, UnreadableImageError
 
 FIRST = "image"
-"""The column that is taken where several fit."""
+"""The default column if there are several of bytes."""
 
 
-def the_column(schema: pa.Schema, wanted: str | None, where: str, way_out: str) -> str:
-    """Give the column of images: the one wanted, or `image`, or the only one that fits.
+def image_column(schema: pa.Schema, wanted: str | None, where: str, way_out: str) -> str:
+    """Return the column of images: the user's, or `image`, or the only column of bytes.
 
     Parameters
     ----------
     schema
-        Of the table.
+        Schema of the table.
     wanted
         The name that the user gives.
     where, way_out
-        The table, and how a column is named, for errors.
+        The table, and how to name a column, for messages.
 
     Raises
     ------
     ImageSetError
-        If there is none, or it holds no bytes, or several fit.
+        If there is no such column, it does not hold bytes, or several columns do.
     """
     fitting = [field.name for field in schema if _fits(field.type)]
     if wanted is not None:
@@ -36,8 +36,8 @@ def the_column(schema: pa.Schema, wanted: str | None, where: str, way_out: str) 
             raise ImageSetError(f"{where} has no column {wanted!r}; it has {', '.join(schema.names)}")
         if wanted not in fitting:
             raise ImageSetError(
-                f"the column {wanted!r} of {where} is {schema.field(wanted).type}; images are bytes, or structs of "
-                "bytes and path"
+                f"the column {wanted!r} of {where} is {schema.field(wanted).type}; a column of images must hold bytes, "
+                "or structs of bytes and path"
             )
         return wanted
     if FIRST in fitting:
@@ -50,12 +50,12 @@ def the_column(schema: pa.Schema, wanted: str | None, where: str, way_out: str) 
 
 
 def content(value: Any, name: str) -> bytes:
-    """Give the bytes of a value: bytes, or a dict of `bytes` and `path`, which is read where there are no bytes.
+    """Return the bytes of a value: bytes, or a dict of `bytes` and `path`; the path is read if there are no bytes.
 
     Raises
     ------
     UnreadableImageError
-        If there is nothing to read.
+        If the value is empty or its path cannot be read.
     """
     if isinstance(value, dict):
         value = value.get("bytes") if value.get("bytes") is not None else value.get("path")
@@ -64,7 +64,7 @@ def content(value: Any, name: str) -> bytes:
     if isinstance(value, bytes):
         return value
     raise UnreadableImageError(
-        f"{name} is empty; remove the row, or leave it out with --skip-unreadable (skip_unreadable=True)"
+        f"{name} is empty; remove the row, or skip it with --skip-unreadable (skip_unreadable=True)"
     )
 
 

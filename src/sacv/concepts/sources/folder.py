@@ -1,4 +1,4 @@
-"""Folders and files of this machine."""
+"""Local folders and files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sacv.concepts.decoding import legible
+from sacv.concepts.decoding import printable
 from sacv.concepts.formats import Loaded, check_image, read_image
 from sacv.concepts.sources.base import Kind, Stored
 from sacv.errors import ImageSetError, UnreadableImageError
@@ -16,30 +16,30 @@ from sacv.model.window import Window
 
 
 class File(Stored):
-    """A file."""
+    """A local file."""
 
     __slots__ = ()
 
     def read(self) -> bytes:
-        """Give what is in the file."""
+        """Return the content of the file."""
         return Path(self.name).read_bytes()
 
     def load(self, window: Window | None = None) -> Loaded:
-        """Give the image."""
+        """Return the image."""
         return read_image(Path(self.name), window)
 
     def check(self) -> None:
-        """Check that the file begins as an image does."""
+        """Check that the file has the header of an image."""
         check_image(Path(self.name))
 
     def digest(self) -> str:
-        """Give the SHA-256 of the file."""
+        """Return the SHA-256 of the file."""
         try:
             with open(self.name, "rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise UnreadableImageError(
-                f"{legible(self.name)} cannot be read any more ({error.strerror or error})"
+                f"{printable(self.name)} can no longer be read ({error.strerror or error})"
             ) from error
 
 
@@ -63,9 +63,9 @@ def _count(source: str | Path) -> int:
 
 
 def files_below(folder: str | Path) -> Iterator[str]:
-    """Go through the files of a folder to its depths, in the order of their paths.
+    """Iterate over the files of a folder recursively, in the order of their paths.
 
-    No more than the names of one directory, and of those above it, are in memory.
+    Only the entries of one directory, and of its parents, are in memory.
     """
     try:
         with os.scandir(folder) as found:

@@ -1,6 +1,6 @@
-"""Datasets of Hugging Face's `datasets`, in memory or on disk: the bytes of their images, decoded when needed.
+"""Datasets of Hugging Face's `datasets`, in memory or on disk; images are decoded when they are needed.
 
-The column is `image`, or the only one that fits; `dataset.select_columns("photo")` chooses another.
+The column is `image`, or the only one of images; `dataset.select_columns("photo")` selects another.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sacv.concepts.sources.base import Kind, Stored
-from sacv.concepts.sources.columns import content, the_column
+from sacv.concepts.sources.columns import content, image_column
 from sacv.errors import ImageSetError, UnreadableImageError
 
 
@@ -24,12 +24,12 @@ class Entry(Stored):
         self.dataset, self.column, self.row = dataset, column, row
 
     def read(self) -> bytes:
-        """Give its bytes."""
+        """Return the bytes of the image."""
         try:
             value = self.dataset[self.row][self.column]
-        except Exception as error:  # of files that are gone, of many kinds
+        except Exception as error:  # errors of many types, for example if files no longer exist
             raise UnreadableImageError(
-                f"{self.name} cannot be read ({error}); leave it out with --skip-unreadable (skip_unreadable=True)"
+                f"{self.name} cannot be read ({error}); skip it with --skip-unreadable (skip_unreadable=True)"
             ) from error
         return content(value, self.name)
 
@@ -38,12 +38,12 @@ def _images(dataset: Any, name: str) -> Iterator[Stored]:
     datasets = sys.modules["datasets"]
     if not isinstance(dataset, datasets.Dataset):
         raise ImageSetError(
-            f"{name}: cannot take images from {type(dataset).__name__}; give one split of it, as a Dataset "
+            f"{name}: cannot read images from {type(dataset).__name__}; give one split of it, as a Dataset "
             "(dataset['train'], or load_dataset(..., split='train') without streaming)"
         )
     plain = dataset.with_format(None)
-    column = the_column(
-        plain.features.arrow_schema, None, f"{name}: the dataset", "give dataset.select_columns('image'), with its name"
+    column = image_column(
+        plain.features.arrow_schema, None, f"{name}: the dataset", "select one with dataset.select_columns('NAME')"
     )
     bare = plain.select_columns([column])
     if isinstance(bare.features[column], datasets.Image):
@@ -55,7 +55,7 @@ def _images(dataset: Any, name: str) -> Iterator[Stored]:
 
 
 def _claims(source: Any) -> bool:
-    datasets = sys.modules.get("datasets")  # whoever has a dataset has loaded it
+    datasets = sys.modules.get("datasets")  # loaded if a dataset exists
     if datasets is None:
         return False
     return isinstance(

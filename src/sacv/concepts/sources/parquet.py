@@ -1,8 +1,8 @@
-"""Parquet files with a column of images: `data.parquet`, or `data.parquet:photo` where the column must be named.
+"""Parquet files with a column of images: `data.parquet`, or `data.parquet:photo` to name the column.
 
-The column holds the bytes of image files, or structs `{bytes, path}` as those of Hugging Face do; `data.parquet[17]` is
-one image. Only the footer is read to list them. Images are read a row group at a time, the last of which each thread
-holds in memory.
+The column holds the bytes of image files, or structs `{bytes, path}` as in files of Hugging Face; `data.parquet[17]` is
+one image. Listing the images reads the footer only. Images are read one row group at a time; each thread caches its
+last row group.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sacv.concepts.sources.base import Kind, Stored
-from sacv.concepts.sources.columns import content, the_column
-from sacv.concepts.sources.paths import is_place, opened, stamp
+from sacv.concepts.sources.columns import content, image_column
+from sacv.concepts.sources.paths import is_unnested, open_file, stamp
 from sacv.errors import ImageSetError, UnreadableImageError
 
 FORM = re.compile(
@@ -31,34 +31,37 @@ BUFFER = 2**20
 """Bytes of a column that are read at a time."""
 
 
-class _Held(threading.local):
+class _Cache(threading.local):
     """The row group that a thread has read last."""
 
     key: object = None
     column: Any = None
 
 
-_held = _Held()
+_cache = _Cache()
 
 
 @dataclass(frozen=True)
 class Table:
-    """A column of a file, and a text that changes when the file does."""
+    """A column of a file, and a stamp that changes when the file changes."""
 
     file: str
     column: str
     stamp: str
 
     def group(self, number: int) -> Any:
-        """Give the column's values in a row group."""
-        if _held.key != (self, number):
-            _held.key, _held.column = None, None  # first, so that there are never two in memory
-            # Read in small parts, so that beside its values a row group takes little memory.
-            with opened(self.file, WHAT) as file, pq.ParquetFile(file, buffer_size=BUFFER, pre_buffer=False) as table:
+        """Return the column's values in a row group."""
+        if _cache.key != (self, number):
+            _cache.key, _cache.column = None, None  # first, so that there are never two in memory
+            # A small buffer, so that reading takes little more memory than the values.
+            with (
+                open_file(self.file, WHAT) as file,
+                pq.ParquetFile(file, buffer_size=BUFFER, pre_buffer=False) as table,
+            ):
                 read = table.read_row_group(number, columns=[self.column], use_threads=False)
-            _held.column = read[self.column]
-            _held.key = (self, number)
-        return _held.column
+            _cache.column = read[self.column]
+            _cache.key = (self, number)
+        return _cache.column
 
 
 class Row(Stored):
@@ -71,7 +74,7 @@ class Row(Stored):
         self.table, self.group, self.row = table, group, row
 
     def read(self) -> bytes:
-        """Give its bytes."""
+        """Return the bytes of the image."""
         try:
             values = self.table.group(self.group)
         except ImageSetError as error:
@@ -82,13 +85,13 @@ class Row(Stored):
 def _images(source: str | Path, name: str) -> Iterator[Stored]:
     file, column, wanted = _parts(source)
     sizes, schema = _footer(file)
-    chosen = the_column(schema, column, file, f"name it as in {file}:image")
+    chosen = image_column(schema, column, file, f"name it as in {file}:image")
     table = Table(file, chosen, stamp(file))
     count = sum(sizes)
     if not count:
         raise ImageSetError(f"{name}: the Parquet file {file} has no rows")
     if wanted is not None and wanted >= count:
-        raise ImageSetError(f"{name}: {file} has {count} rows, so that there is no [{wanted}]")
+        raise ImageSetError(f"{name}: {file} has {count} rows, so there is no [{wanted}]")
     label = file if column is None else f"{file}:{column}"
     start = 0
     for group, size in enumerate(sizes):
@@ -104,8 +107,7 @@ def _count(source: str | Path) -> int:
 
 
 def _footer(file: str) -> tuple[list[int], pa.Schema]:
-    """Give the rows of each row group, and the columns."""
-    with opened(file, WHAT) as opened_file:
+    with open_file(file, WHAT) as opened_file:
         found = pq.ParquetFile(opened_file)
         return [found.metadata.row_group(group).num_rows for group in range(found.num_row_groups)], found.schema_arrow
 
@@ -118,7 +120,7 @@ def _parts(source: str | Path) -> tuple[str, str | None, int | None]:
 
 
 def _claims(source: Any) -> bool:
-    return is_place(source) and FORM.fullmatch(str(source)) is not None and not Path(_parts(source)[0]).is_dir()
+    return is_unnested(source) and FORM.fullmatch(str(source)) is not None and not Path(_parts(source)[0]).is_dir()
 
 
 PARQUET = Kind(_claims, _images, _count)

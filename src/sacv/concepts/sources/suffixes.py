@@ -1,4 +1,4 @@
-"""Which names are those of images, where others stand beside them that are not."""
+"""Recognise image files by their names, among files of other kinds."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from sacv.concepts.formats import FORMATS
 
 @cache
 def image_endings() -> tuple[str, ...]:
-    """Give the endings of the image formats that are read, in small letters."""
+    """Return the file name endings of the supported image formats, in lower case."""
     endings = Image.registered_extensions()
     pillow = tuple(
         ending
         for ending, kind in endings.items()
         if kind in Image.OPEN and Image.MIME.get(kind, "").startswith("image/")
     )
-    return pillow + tuple(ending for one in FORMATS for ending in one.endings)
+    return pillow + tuple(ending for kind in FORMATS for ending in kind.endings)
 
 
 def has_image_ending(name: str) -> bool:
-    """Tell whether a name ends as those of images do."""
+    """Return whether a name has the ending of an image file."""
     return name.lower().endswith(image_endings())
 
 
 def without_image_ending(name: str) -> str:
-    """Give a name without the longest such ending."""
+    """Return a name without its longest ending of an image file."""
     low = name.lower()
     return name[: len(name) - max((len(ending) for ending in image_endings() if low.endswith(ending)), default=0)]

@@ -1,7 +1,7 @@
-"""Tar files of images, such as the shards of WebDataset: `shard.tar`, here or by URL; `shard.tar/cat.jpg` is one image.
+"""Tar files of images, such as the shards of WebDataset: a path or URL `shard.tar`; `shard.tar/cat.jpg` is one image.
 
-The members whose names end as images do are taken; labels, texts and masks as arrays lie beside them in such files. The
-headers are read once, for names and places; then each image is one read at its place. Compressed tars allow none.
+Only members with the ending of an image file are read; others, such as labels and texts, are ignored. The headers are
+read once, for names and offsets; then each image is one read at its offset. Compressed tars do not allow this.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sacv.concepts.sources.base import Kind, Stored
-from sacv.concepts.sources.paths import fetch, is_place, opened, stamp
+from sacv.concepts.sources.paths import fetch, is_unnested, open_file, stamp
 from sacv.concepts.sources.suffixes import has_image_ending
 from sacv.errors import ImageSetError, UnreadableImageError
 
@@ -22,10 +22,10 @@ FORM = re.compile(r"(?P<tar>.+?\.tar)(?:/(?P<member>.+))?", re.IGNORECASE | re.D
 PACKED = re.compile(r".+\.(?:tar\.\w+|tgz|tbz2|txz)", re.IGNORECASE | re.DOTALL)
 
 INDEXES = 16
-"""Tars whose indexes are in memory, for who counts images before reading them."""
+"""Number of tars whose indexes are cached, for callers that count images before reading them."""
 
-Place = tuple[str, int, int]
-"""Name of a member, its first byte and its number of bytes; -1 of a link, which has none."""
+Entry = tuple[str, int, int]
+"""Name of a member, its first byte (-1 if it is a link or sparse) and its number of bytes."""
 
 
 class Member(Stored):
@@ -33,21 +33,21 @@ class Member(Stored):
 
     __slots__ = ("size", "start", "tar")
 
-    def __init__(self, tar: str, place: Place) -> None:
-        member, self.start, self.size = place
+    def __init__(self, tar: str, entry: Entry) -> None:
+        member, self.start, self.size = entry
         super().__init__(f"{tar}/{member}")
         self.tar = tar
 
     def check(self) -> None:
-        """Check that it has bytes of its own."""
+        """Check that the member is neither a link nor sparse."""
         if self.start < 0:
             raise UnreadableImageError(
-                f"{self.name} is a link or has holes; write the tar with the options --dereference and "
+                f"{self.name} is a link or sparse; write the tar with the options --dereference and "
                 "--hard-dereference, and without --sparse"
             )
 
     def read(self) -> bytes:
-        """Give its bytes."""
+        """Return the bytes of the image."""
         self.check()
         return fetch(self.tar, self.name, self.start, self.start + self.size)
 
@@ -56,12 +56,12 @@ def _images(source: str | Path, name: str) -> Iterator[Stored]:
     tar, member = _parts(source)
     index = _read_index(tar, stamp(tar))
     if member is None:
-        yield from (Member(tar, place) for place in index)
+        yield from (Member(tar, entry) for entry in index)
         return
-    found = [place for place in index if place[0] == member]
+    found = [entry for entry in index if entry[0] == member]
     if not found:
         raise ImageSetError(f"{name}: the tar {tar} holds no image {member}")
-    yield Member(tar, found[-1])  # of members with one name the last counts, as where a tar is unpacked
+    yield Member(tar, found[-1])  # the last of several members of one name, as when a tar is unpacked
 
 
 def _count(source: str | Path) -> int:
@@ -75,15 +75,15 @@ def _parts(source: str | Path) -> tuple[str, str | None]:
 
 
 @lru_cache(INDEXES)
-def _read_index(tar: str, _stamp: str) -> tuple[Place, ...]:
-    """Give the places of a tar's images, in its order."""
+def _read_index(tar: str, _stamp: str) -> tuple[Entry, ...]:
+    """Return the entries of a tar's images, in its order."""
     if PACKED.fullmatch(tar):
-        raise ImageSetError(f"{tar} is compressed, so that no image can be read on its own; unpack it to a plain .tar")
+        raise ImageSetError(f"{tar} is compressed, so single images cannot be read; unpack it to a plain .tar")
     others: set[str] = set()
-    found: list[Place] = []
-    with opened(tar, "tar") as file, tarfile.open(fileobj=file, mode="r:") as archive:
+    found: list[Entry] = []
+    with open_file(tar, "tar") as file, tarfile.open(fileobj=file, mode="r:") as archive:
         while (member := archive.next()) is not None:
-            archive.members.clear()  # type: ignore[attr-defined]  # each is a kilobyte that nobody needs
+            archive.members.clear()  # type: ignore[attr-defined]  # saves a kilobyte each
             if member.isdir():
                 continue
             if has_image_ending(member.name):
@@ -92,7 +92,7 @@ def _read_index(tar: str, _stamp: str) -> tuple[Place, ...]:
                 found.append((label, member.offset_data, member.size) if plain else (label, -1, 0))
             else:
                 others.add(Path(member.name).suffix or member.name)
-        # tarfile takes damage after the first member for the end; a whole tar ends in blocks of zeros
+        # tarfile treats damage after the first member as the end; a complete tar ends in blocks of zeros
         file.seek(archive.offset)
         end = file.read(tarfile.BLOCKSIZE)
     if len(end) < tarfile.BLOCKSIZE or any(end):
@@ -104,7 +104,7 @@ def _read_index(tar: str, _stamp: str) -> tuple[Place, ...]:
 
 
 def _claims(source: Any) -> bool:
-    if not is_place(source):
+    if not is_unnested(source):
         return False
     text = str(source)
     return PACKED.fullmatch(text) is not None or (

@@ -1,4 +1,4 @@
-"""Concepts that stand in a table: a row for each picture, a column for each attribute."""
+"""Concepts from a table with a row for each image and a column for each attribute."""
 
 from sacv.concepts.tables.table import Labelled, Table, from_table
 

@@ -1,8 +1,7 @@
-"""The cells of a table as texts, whatever holds it: CSV, TSV, Parquet, a DataFrame or a `datasets.Dataset`.
+"""The cells of a table as strings, from CSV, TSV, Parquet, a DataFrame or a `datasets.Dataset`.
 
-Texts of files stay what they are, so that `1` and `007` are neither numbers nor each other; blanks around them count
-for nothing. Of typed columns a whole number is `1`, also where missing values have made it a float, and a truth value
-`True`.
+Cells of text files are not converted, so `1` and `007` stay different; surrounding whitespace is ignored. In typed
+columns a whole number becomes `1`, also if missing values made it a float, and a boolean becomes `True`.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ TABS = (".tsv", ".tab")
 COMMAS = (".csv",)
 
 MISSING = frozenset({"", "NA", "N/A", "#N/A", "<NA>", "NaN", "nan", "NULL", "null"})
-"""Texts of cells that hold no value."""
+"""Cells that mean a missing value."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +36,13 @@ class Cells:
     Parameters
     ----------
     where
-        What it is, for errors.
+        Its name, for messages.
     names
-        Of its columns.
+        Names of its columns.
     count
         Number of rows.
     read
-        Gives the cells of the column of a number, as texts.
+        Function that returns the cells of a column, as strings, by the column's index.
     """
 
     where: str
@@ -52,36 +51,33 @@ class Cells:
     read: Callable[[int], list[str]]
 
     def column(self, name: str) -> list[str]:
-        """Give the cells of a column, as texts.
+        """Return the cells of a column, as strings.
 
         Raises
         ------
         OptionError
-            If there is none of that name, or there are several.
+            If no column, or several, have this name.
         """
         if name not in self.names:
             raise OptionError(f"{self.where} has no column {name!r}; it has {', '.join(self.names)}")
         if self.names.count(name) > 1:
-            raise OptionError(
-                f"{self.where} has {self.names.count(name)} columns {name!r}, so that it is not clear which is meant; "
-                "rename all but one"
-            )
+            raise OptionError(f"{self.where} has {self.names.count(name)} columns {name!r}; rename all but one")
         return self.read(self.names.index(name))
 
 
 def is_dataset(source: object) -> bool:
-    """Tell whether something is a `datasets.Dataset`."""
-    datasets = sys.modules.get("datasets")  # whoever has a dataset has loaded it
+    """Return whether an object is a `datasets.Dataset`."""
+    datasets = sys.modules.get("datasets")  # loaded if a dataset exists
     return datasets is not None and isinstance(source, datasets.Dataset)
 
 
 def cells_of(source: Any) -> Cells:
-    """Give the cells of a table.
+    """Return the cells of a table.
 
     Raises
     ------
     OptionError
-        If it is no table, or cannot be read.
+        If the source is not a table, or cannot be read.
     """
     if isinstance(source, str | Path):
         found = _from_file(Path(source))
@@ -95,7 +91,7 @@ def cells_of(source: Any) -> Cells:
 
 
 def text(value: Any) -> str:
-    """Give a value as the text of a cell; nothing, where it is missing."""
+    """Return a value as the string of a cell; empty if it is missing."""
     if value is None or value != value:
         return ""
     if isinstance(value, float) and value.is_integer():
@@ -112,7 +108,7 @@ def _from_file(path: Path) -> Cells:
     if name.endswith((*TABS, *COMMAS)):
         return _from_text(path, tabs=name.endswith(TABS))
     raise OptionError(
-        f"{path} is no table that is known by its ending; give one of {', '.join(COMMAS + TABS + PARQUET)}"
+        f"{path} does not have the extension of a table; give one of {', '.join(COMMAS + TABS + PARQUET)}"
     )
 
 
@@ -137,16 +133,16 @@ def _from_text(path: Path, *, tabs: bool) -> Cells:
         with path.open(encoding="utf-8-sig", newline="") as file:
             first = file.readline()
             file.seek(0)
-            # the semicolon, where only that stands in the header
+            # a semicolon, if the header has semicolons but no commas
             separator = "\t" if tabs else ";" if ";" in first and "," not in first else ","
             header, *rows = [row for row in csv.reader(file, delimiter=separator, strict=True) if row]
-    except (OSError, ValueError, csv.Error) as error:  # of what is no text, or has no line
+    except (OSError, ValueError, csv.Error) as error:  # ValueError if it is not text or is empty
         raise _unreadable(path, error) from error
     for number, row in enumerate(rows, start=1):
         if len(row) != len(header):
             raise OptionError(
-                f"row {number} of {path} has {len(row)} cells and the header {len(header)}; write it with all its "
-                "separators, and cells that hold one in quotes"
+                f"row {number} of {path} has {len(row)} cells and the header {len(header)}; write all separators, and "
+                "quote cells that contain one"
             )
     return Cells(str(path), tuple(map(text, header)), len(rows), lambda column: _texts(row[column] for row in rows))
 
@@ -156,7 +152,7 @@ def _from_frame(source: Any) -> Cells:
 
     if not isinstance(source, pd.DataFrame):
         raise OptionError(
-            f"{type(source).__name__} is no table; give a CSV, TSV or Parquet file, a DataFrame or a datasets.Dataset"
+            f"{type(source).__name__} is not a table; give a CSV, TSV or Parquet file, a DataFrame or datasets.Dataset"
         )
     frame: DataFrame = source
     names = tuple(map(str, frame.columns))
@@ -169,7 +165,7 @@ def _from_dataset(dataset: Any) -> Cells:
 
     def read(number: int) -> list[str]:
         values = plain.select_columns([names[number]])[:][names[number]]
-        labels = getattr(plain.features[names[number]], "names", None)  # of a ClassLabel, whose cells are numbers
+        labels = getattr(plain.features[names[number]], "names", None)  # of a ClassLabel, which stores numbers
         if labels is None:
             return _texts(values)
         return ["" if value is None or value < 0 else text(labels[value]) for value in values]

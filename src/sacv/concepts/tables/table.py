@@ -1,7 +1,7 @@
-"""`from_table`: from the rows of a table to concepts, each with a random set of its own.
+"""`from_table`: concepts, each with its own random set, from the rows of a table.
 
-Of the rows of a column, those with the values named show the concept, those with other values do not, and those without
-a value say nothing of it and are left out and counted.
+A row shows a concept if its cell in the concept's column has one of the named values, and does not if it has another
+value. Rows without a value are left out and counted.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from sacv.concepts.sources import stored_images
 from sacv.concepts.sources.base import Stored
 from sacv.concepts.sources.folder import File
 from sacv.concepts.tables.cells import MISSING, Cells, cells_of, is_dataset, text
-from sacv.concepts.tables.pictures import Pictures
+from sacv.concepts.tables.image_folder import ImageFolder
 from sacv.errors import ImageSetError, OptionError
 from sacv.model.window import Window
 
 KEYS = ("path", "file", "image", "name")
-"""Columns that name the picture, the first that is there; else it is the first column."""
+"""Default key columns: the first that exists names the image, or else the first column of the table."""
 
 SHOWN = 10
-"""Rows or values that an error names."""
+"""Most rows or values that an error names."""
 
 Values: TypeAlias = Sequence[Any]
 
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """The pictures of a concept that stands in a table; one of the `concepts` that `sacv.fit` takes.
+    """The images of a concept of a table; a legal value of the `concepts` of `sacv.fit`.
 
     Parameters
     ----------
     images
-        Those that show it.
+        The images that show the concept.
     others
-        Those that do not: its own random set, unless `fit` is given random images.
+        The images that do not: its random set, unless random images are given to `fit`.
     missing
-        How many rows have no value, and so are in neither.
+        Number of rows without a value, which are in neither set.
     """
 
     images: ImageSet
@@ -52,14 +52,14 @@ class Labelled:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """What `from_table` gives.
+    """The result of `from_table`.
 
     Parameters
     ----------
     images
-        The pictures of all rows selected, in the order of their names, and those that could not be read.
+        The images of all selected rows, in the order of their names, and those that could not be read.
     concepts
-        By name. Concepts share the images of the rows that they share.
+        The concepts by name. Several concepts may use the same images.
     """
 
     images: ImageSet
@@ -67,7 +67,7 @@ class Table:
 
     @property
     def missing(self) -> dict[str, int]:
-        """For each concept, how many rows have no value."""
+        """Number of rows without a value, for each concept."""
         return {name: labelled.missing for name, labelled in self.concepts.items()}
 
 
@@ -83,38 +83,38 @@ def from_table(
     skip_unreadable: bool = False,
     window: Window | None = None,
 ) -> Table:
-    """Gather the concepts of a table that has a row for each picture.
+    """Return the concepts of a table that has a row for each image.
 
-    Cells are compared as texts, so that `1` and `007` stay what they are. A cell that is empty, `NaN`, `NA`, `N/A` or
-    `NULL` has no value, unless such a text is named as one. The order of the rows counts for nothing.
+    Cells are compared as strings, so `1` and `007` differ. A cell that is empty, `NaN`, `NA`, `N/A` or `NULL` has no
+    value, unless that string is one of the named values. The order of the rows does not matter.
 
     Parameters
     ----------
     source
         Path of a CSV, TSV or Parquet file; a `pandas.DataFrame`; a `datasets.Dataset` with a column of images.
     images
-        The folder of the pictures; none for a `datasets.Dataset`, which holds its own.
+        The folder of the images; None for a `datasets.Dataset`, which holds its images.
     columns
-        For each concept the column, and the values of the rows that show it: `{"veil": ("blue_whitish_veil", ["P"])}`.
+        For each concept its column, and the values of the rows that show it: `{"veil": ("blue_whitish_veil", ["P"])}`.
     key
-        The column that names each picture: its path within the folder, or its name anywhere below; its ending may be
-        left out. By default the first that exists of `path`, `file`, `image` and `name`, or else the first column.
+        The column that names each image: its path within the folder, or its name anywhere below it; the extension may
+        be omitted. By default the first that exists of `path`, `file`, `image` and `name`, or else the first column.
     rows
-        Take only the rows that have one of these values in each of these columns: `{"diagnosis": ["melanoma"]}`.
+        Select the rows that have one of these values in each of these columns: `{"diagnosis": ["melanoma"]}`.
     group
-        The column that says what a picture belongs with, such as its patient (`ImageItem.group`).
+        The column of the group of an image, such as its patient (`ImageItem.group`).
     strata
         Columns that a concept may be confounded with (`ImageItem.strata`).
     skip_unreadable, window
-        As of `image_set`.
+        As in `image_set`.
 
     Raises
     ------
     OptionError
-        If the table cannot be read, or there is no such column, value or row, a value is given twice, or a row selected
+        If the table cannot be read; a column, value or row does not exist; a value is given twice; or a selected row
         has no group.
     ImageSetError
-        If a row names no picture, or several, or two rows name the same.
+        If a row matches no image or several, or two rows match the same image.
     UnreadableImageError
         As in `image_set`.
     """
@@ -130,7 +130,7 @@ def from_table(
             item.group = None if groups is None else groups[number]
             item.strata = {column: values[number] for column, values in strata_cells.items()}
         items.append(item)
-    order = sorted(range(len(items)), key=lambda number: _place(stored[number], number))
+    order = sorted(range(len(items)), key=lambda number: _sort_key(stored[number], number))
     every = _image_set(cells.where, (items[number] for number in order))
     if not skip_unreadable:
         require_readable(cells.where, every.skipped)
@@ -148,20 +148,20 @@ def from_table(
 
 
 def _selected(cells: Cells, rows: Mapping[str, Values]) -> list[int]:
-    """Give the numbers of the rows that have one of the values wanted in each of the columns."""
+    """Return the indices of the rows that have one of the named values in each of the columns."""
     found = list(range(cells.count))
     for column, values in rows.items():
         wanted = _wanted(cells, f"rows {column!r}", column, values)
         texts = cells.column(column)
         found = [row for row in found if texts[row] in wanted]
     if not found:
-        told = " and ".join(f"{column} is {' or '.join(map(text, values))}" for column, values in rows.items())
-        raise OptionError(f"{cells.where} has no row whose {told}; select others")
+        wish = " and ".join(f"{column} is {' or '.join(map(text, values))}" for column, values in rows.items())
+        raise OptionError(f"{cells.where} has no row whose {wish}; select other rows")
     return found
 
 
 def _labels(cells: Cells, name: str, given: tuple[str, Values], chosen: Sequence[int]) -> list[bool | None]:
-    """Tell of each row chosen whether it shows a concept; None where it has no value."""
+    """Return whether each selected row shows a concept; None if it has no value."""
     if isinstance(given, str) or len(given) != 2:
         raise OptionError(
             f"concept {name!r}: give its column and a list of values, such as ('veil', ['P']), not {given!r}"
@@ -171,14 +171,14 @@ def _labels(cells: Cells, name: str, given: tuple[str, Values], chosen: Sequence
     found = [None if cell == "" else cell in wanted for cell in _cells(cells, column, chosen, wanted)]
     if True not in found:
         raise OptionError(
-            f"concept {name!r}: none of the {len(chosen)} rows selected of {cells.where} has {column} "
-            f"{' or '.join(wanted)}; select others"
+            f"concept {name!r}: none of the {len(chosen)} selected rows of {cells.where} has {column} "
+            f"{' or '.join(wanted)}; select other rows"
         )
     return found
 
 
 def _wanted(cells: Cells, what: str, column: str, values: Values) -> dict[str, None]:
-    """Give the values named as texts, in their order, each of which some row has."""
+    """Return the named values as strings, in their order; each must occur in the column."""
     if isinstance(values, str) or not len(values):
         raise OptionError(f"{what}: give a list of one or more values of the column {column!r}, not {values!r}")
     texts = cells.column(column)
@@ -189,7 +189,7 @@ def _wanted(cells: Cells, what: str, column: str, values: Values) -> dict[str, N
             raise OptionError(f"{what}: the value {value!r} of the column {column!r} is given twice; give it once")
         if value not in known or value == "":
             raise OptionError(
-                f"{what}: no row of {cells.where} has {value!r} in the column {column!r}; it holds "
+                f"{what}: no row of {cells.where} has {value!r} in the column {column!r}; its values are "
                 f"{_listed(sorted(known - {''}))}"
             )
         wanted[value] = None
@@ -197,7 +197,7 @@ def _wanted(cells: Cells, what: str, column: str, values: Values) -> dict[str, N
 
 
 def _cells(cells: Cells, column: str, chosen: Sequence[int], wanted: Mapping[str, None]) -> list[str]:
-    """Give the cells of the rows chosen, empty where there is no value."""
+    """Return the cells of the selected rows; empty if there is no value."""
     texts = cells.column(column)
     return ["" if texts[row] in MISSING and texts[row] not in wanted else texts[row] for row in chosen]
 
@@ -207,61 +207,58 @@ def _groups(cells: Cells, column: str, chosen: Sequence[int]) -> list[str]:
     empty = [f"row {row + 1}" for row, cell in zip(chosen, found, strict=True) if not cell]
     if empty:
         raise OptionError(
-            f"{cells.where} has no {column!r}, which says what a picture belongs with, in {_listed(empty)}; fill it "
-            "in, or select other rows"
+            f"{cells.where} has no {column!r}, the group of an image, in {_listed(empty)}; fill it in, or select other "
+            "rows"
         )
     return found
 
 
-# Pictures
+# Images
 
 
 def _stored(
     source: Any, cells: Cells, images: str | Path | None, key: str | None, chosen: Sequence[int]
 ) -> list[Stored]:
-    """Give the picture of each row chosen."""
     if is_dataset(source):
         if images is not None or key is not None:
-            raise OptionError("a datasets.Dataset holds its pictures; leave out the folder of images and the key")
+            raise OptionError("a datasets.Dataset holds its images; omit the folder of images and the key")
         every = list(stored_images(source, cells.where))
         return [every[row] for row in chosen]
     if images is None:
-        raise OptionError(f"give the folder of the pictures that {cells.where} names (images=DIR)")
+        raise OptionError(f"give the folder of the images that {cells.where} names (images=DIR)")
     column = key if key is not None else next((name for name in KEYS if name in cells.names), cells.names[0])
     names = cells.column(column)
-    pictures = Pictures(images)
-    found = [(row, names[row], pictures.find(names[row]) if names[row] else []) for row in chosen]
-    told = [(f"row {row + 1} ({name})", files) for row, name, files in found]
-    bare = [where for where, files in told if not files]
+    folder = ImageFolder(images)
+    matches = [(f"row {row + 1} ({names[row]})", folder.find(names[row]) if names[row] else []) for row in chosen]
+    bare = [where for where, files in matches if not files]
     if bare:
         raise ImageSetError(
-            f"{pictures.folder} has no picture for {_listed(bare)} of {cells.where}; the column {column!r} names them: "
-            "add the pictures, name another column, or select other rows"
+            f"{folder.folder} has no image for {_listed(bare)} of {cells.where}; the column {column!r} names them: "
+            "add the images, name another column, or select other rows"
         )
-    unclear = [f"{where}: {' or '.join(files[:3])}" for where, files in told if len(files) > 1]
+    unclear = [f"{where}: {' or '.join(files[:3])}" for where, files in matches if len(files) > 1]
     if unclear:
         raise ImageSetError(
-            f"it is not clear which picture is meant in {cells.where} by {_listed(unclear)}; give paths within "
-            f"{pictures.folder}, with their endings"
+            f"several images match in {cells.where} {_listed(unclear)}; give paths within {folder.folder}, with their "
+            "extensions"
         )
-    _require_once(cells, told)
-    return [File(files[0]) for _, _, files in found]
+    _require_once(cells, matches)
+    return [File(files[0]) for _, files in matches]
 
 
-def _require_once(cells: Cells, told: Sequence[tuple[str, Sequence[str]]]) -> None:
-    """Check that no two rows name the same picture."""
+def _require_once(cells: Cells, matches: Sequence[tuple[str, Sequence[str]]]) -> None:
     first: dict[str, str] = {}
     twice = []
-    for where, (file,) in told:
+    for where, (file,) in matches:
         if file in first:
             twice.append(f"{first[file]} and {where}")
         first.setdefault(file, where)
     if twice:
-        raise ImageSetError(f"{cells.where} names a picture twice, in {_listed(twice)}; leave one row for each picture")
+        raise ImageSetError(f"{cells.where} names an image twice, in {_listed(twice)}; leave one row for each image")
 
 
-def _place(stored: Stored, number: int) -> tuple[tuple[str, ...], int]:
-    """Give where a picture stands: a file where it would in its folder, another in the order of the rows."""
+def _sort_key(stored: Stored, number: int) -> tuple[tuple[str, ...], int]:
+    """Return the sort key of an image: files in the order of their folder, others in the order of the rows."""
     return (tuple(stored.name.split(os.sep)) if isinstance(stored, File) else ()), number
 
 

@@ -16,5 +16,5 @@ __all__ = ["DEFAULT", "Ablation", "Gated", "Gradient", "GradientTimesConcept", "
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
-        """Give a registered method that is not imported above (`sacv.registry`)."""
+        """Return a registered method that is not imported above (`sacv.registry`)."""
         return class_named(METHODS, name, __name__)

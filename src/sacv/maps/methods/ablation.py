@@ -47,11 +47,11 @@ class Ablation(Method):
 
     @property
     def meaning(self) -> str:
-        """What the map says."""
-        return "how much the value explained falls when the concept is taken out of a place"
+        """Meaning of the map, in words."""
+        return "how much the value explained falls when the concept is taken out of a location"
 
     def maps(self, scene: Scene) -> torch.Tensor:
-        """Give A(p); see `Method.maps`."""
+        """Return A(p); see `Method.maps`."""
         amounts = scene.amount()
         grid = amounts.shape[2:]
         places = torch.cartesian_prod(*(torch.arange(side) for side in grid)).reshape(-1, len(grid))

@@ -34,11 +34,11 @@ class Scene:
     gradients
         Its derivative, `(n, *grid, channels)`.
     read
-        The activations as the bank reads them, `(n, *grid, channels)`.
+        The activations after the bank's preprocessing, `(n, *grid, channels)`.
     relevance
         Float32 `(n, concepts, *grid)`; see `sacv.maps.relevance`.
     position
-        Float32 `(n, concepts, *grid)`: v . a(p), a as the bank reads it.
+        Float32 `(n, concepts, *grid)`: v . a(p), a after the bank's preprocessing.
     derivative
         Float32 `(n, concepts, *grid)`: v . dz/da(p).
     cavs, bank
@@ -67,13 +67,13 @@ class Scene:
         return self.rest.record.cells
 
     def amount(self, *, beyond_threshold: bool = False) -> torch.Tensor:
-        """Give the concept's amount s(p), float64 `(n, concepts, *grid)`.
+        """Return the concept's amount s(p), float64 `(n, concepts, *grid)`.
 
         A bank made on activations divided by their length is read so; the amount is in units of the activation itself.
         With `beyond_threshold` it counts from where relevance is 0, and not from mu.
         """
         if beyond_threshold:
-            found = self.relevance.double() / self.seen_of_one()
+            found = self.relevance.double() / self.detector_gain()
         else:
             means = [self.bank.random(self.layer, cav.concept).total().mean for cav in self.cavs]
             offsets = torch.tensor(
@@ -85,7 +85,7 @@ class Scene:
         return found
 
     def probability(self) -> torch.Tensor:
-        """Give the calibrated probability that a location shows the concept, float64 `(n, concepts, *grid)`.
+        """Return the calibrated probability that a location shows the concept, float64 `(n, concepts, *grid)`.
 
         It is one half at the threshold, and its logit is the log-likelihood ratio of two normal distributions of equal
         spread, `(s / sd^2) r(p)`, with s the step between the means of random and of concept along w and sd the spread
@@ -100,20 +100,20 @@ class Scene:
         slope = _per_concept(torch.tensor(slopes, dtype=torch.float64), self.relevance)
         return torch.sigmoid(slope * self.relevance.double())
 
-    def seen_of_one(self) -> torch.Tensor:
-        """Give w . v of each concept: what the detector sees of one unit of activation along v."""
+    def detector_gain(self) -> torch.Tensor:
+        """Return w . v of each concept: what the detector sees of one unit of activation along v."""
         parts = [1.0 if cav.own_detector is None else float(cav.detector @ cav.vector) for cav in self.cavs]
         return _per_concept(torch.tensor(parts, dtype=torch.float64), self.relevance)
 
     def direction(self, number: int) -> torch.Tensor:
-        """Give the vector of a concept, float64 `(channels,)`, where the activations are."""
+        """Return the vector of a concept, float64 `(channels,)`, where the activations are."""
         return torch.from_numpy(np.array(self.cavs[number].vector)).to(self.cells.device)
 
     def explained(self, row: int, cells: torch.Tensor) -> torch.Tensor:
-        """Give the scalar explained of an image, float64 `(m,)`, after other activations `(m, *grid, channels)`."""
+        """Return the scalar explained of an image, float64 `(m,)`, after other activations `(m, *grid, channels)`."""
         return self.rest.values(torch.full((len(cells),), row), cells)
 
-    def edited(
+    def ablated(
         self, numbers: Sequence[int], amounts: torch.Tensor, share: float = 1.0
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Take a share of `amounts` `(n, concepts, *grid)` of each of some concepts out, by itself, everywhere.
@@ -137,19 +137,20 @@ class Scene:
         return [numbers[start : start + size] for start in range(0, len(numbers), size)]
 
     @property
-    def without(self) -> torch.Tensor:
+    def ablated_values(self) -> torch.Tensor:
         """What is explained of each image once a concept is taken out everywhere, float64 `(n, concepts)`.
 
-        One forward pass from the layer on for each image and concept, unless the method has run it (`keep_without`).
+        One forward pass from the layer on for each image and concept, unless the method has run it
+        (`set_ablated_values`).
         """
         if "without" not in self._found:
             amounts = self.amount()
-            parts = [self.rest.values(*self.edited(group, amounts)).reshape(len(group), -1) for group in self.groups()]
-            self.keep_without(torch.cat(parts).T)
+            parts = [self.rest.values(*self.ablated(group, amounts)).reshape(len(group), -1) for group in self.groups()]
+            self.set_ablated_values(torch.cat(parts).T)
         return self._found["without"]
 
-    def keep_without(self, values: torch.Tensor) -> None:
-        """Take from a method what it has run: `without`, float64 `(n, concepts)`."""
+    def set_ablated_values(self, values: torch.Tensor) -> None:
+        """Take from a method what it has run: `ablated_values`, float64 `(n, concepts)`."""
         self._found["without"] = values
 
 
@@ -169,12 +170,12 @@ class Method(ABC):
     @property
     @abstractmethod
     def meaning(self) -> str:
-        """What the map says, in words that follow "contribution says"."""
+        """Meaning of the map, in words that complete "contribution is"."""
 
     @abstractmethod
     def maps(self, scene: Scene) -> torch.Tensor:
-        """Give the contribution of every location, float32 `(n, concepts, *grid)`, signed."""
+        """Return the contribution of every location, float32 `(n, concepts, *grid)`, signed."""
 
     def describe(self) -> dict[str, Any]:
-        """Give the method's name and parameters, as an explanation records them."""
+        """Return the method's name and parameters, as an explanation records them."""
         return {"name": type(self).__name__, "parameters": asdict(self), "unit": self.unit, "meaning": self.meaning}

@@ -6,7 +6,7 @@ With r the relevance, P the probability of presence and c(p) = v . dz/da(p)::
     Gated                     P(p) c(p)        what is not there gives nothing
     GradientTimesConcept      r(p) c(p)        first-order change of the logit from the threshold to what is there
 
-A gradient tells of an infinitely small step. Where the logit saturates, or the concept decides by being there at all,
+A gradient describes an infinitely small step. Where the logit saturates, or the concept decides by being there at all,
 it may be small although the concept decides; `IntegratedGradients` and `Ablation` take the whole step. Where a detector
 w other than v reads r, r / (w . v) is the step along v.
 """
@@ -24,7 +24,7 @@ from sacv.maps.methods.base import Method, Scene
 class Gradient(Method):
     """The directional derivative of the logit along v: the paper's contribution.
 
-    It says what a little more of the concept would do at a location, whether or not the concept is there.
+    It estimates what a little more of the concept would do at a location, whether or not the concept is there.
     """
 
     @property
@@ -34,11 +34,11 @@ class Gradient(Method):
 
     @property
     def meaning(self) -> str:
-        """What the map says."""
-        return "how the value explained would change if the activation at a place moved along v"
+        """Meaning of the map, in words."""
+        return "how the value explained would change if the activation at a location moved along v"
 
     def maps(self, scene: Scene) -> torch.Tensor:
-        """Give v . dz/da(p); see `Method.maps`."""
+        """Return v . dz/da(p); see `Method.maps`."""
         return scene.derivative
 
 
@@ -53,11 +53,11 @@ class Gated(Method):
 
     @property
     def meaning(self) -> str:
-        """What the map says."""
+        """Meaning of the map, in words."""
         return "the derivative along v, weighted by the probability that the concept is there"
 
     def maps(self, scene: Scene) -> torch.Tensor:
-        """Give P(p) v . dz/da(p); see `Method.maps`."""
+        """Return P(p) v . dz/da(p); see `Method.maps`."""
         return (scene.probability() * scene.derivative).float()
 
 
@@ -76,9 +76,9 @@ class GradientTimesConcept(Method):
 
     @property
     def meaning(self) -> str:
-        """What the map says."""
+        """Meaning of the map, in words."""
         return "how the value explained changes, to first order, from the threshold to what is there"
 
     def maps(self, scene: Scene) -> torch.Tensor:
-        """Give r(p) / (w . v) times v . dz/da(p); see `Method.maps`."""
-        return (scene.relevance.double() / scene.seen_of_one() * scene.derivative).float()
+        """Return r(p) / (w . v) times v . dz/da(p); see `Method.maps`."""
+        return (scene.relevance.double() / scene.detector_gain() * scene.derivative).float()

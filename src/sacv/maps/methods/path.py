@@ -35,7 +35,7 @@ BASELINES = ("mean", "threshold")
 class IntegratedGradients(Method):
     """The gradient along v, integrated from no concept to what is there.
 
-    It misses what the concept does together with others at places that only change when both go.
+    It misses what the concept does together with others at locations that only change when both go.
 
     Parameters
     ----------
@@ -73,28 +73,28 @@ class IntegratedGradients(Method):
 
     @property
     def meaning(self) -> str:
-        """What the map says."""
-        return "what a place gives to the value explained, on the way from no concept anywhere to what is there"
+        """Meaning of the map, in words."""
+        return "what a location gives to the value explained, on the way from no concept anywhere to what is there"
 
     def steps_at(self, share: float, concepts: int) -> int:
-        """Give the number of steps at a layer that a share of the network's work follows."""
+        """Return the number of steps at a layer that a share of the network's work follows."""
         if self.budget is None:
             return self.steps
         together = max(self.budget / max(share, 1e-9), self.steps)
         return int(min(max(together / concepts, 1), self.steps))
 
     def maps(self, scene: Scene) -> torch.Tensor:
-        """Give I(p); see `Method.maps`."""
+        """Return I(p); see `Method.maps`."""
         amounts = scene.amount(beyond_threshold=self.baseline == "threshold")
         steps = self.steps_at(scene.rest.share, len(scene.cavs))
         starts, maps = zip(*(_integral(scene, group, amounts, steps) for group in scene.groups()), strict=True)
         if self.baseline == "mean":
-            scene.keep_without(torch.cat(starts, dim=1))
+            scene.set_ablated_values(torch.cat(starts, dim=1))
         return torch.cat(maps, dim=1).float()
 
 
 def _integral(scene: Scene, group: list[int], amounts: torch.Tensor, steps: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Give z where the paths of some concepts begin, `(n, concepts)`, and I(p), `(n, concepts, *grid)`."""
+    """Return z where the paths of some concepts begin, `(n, concepts)`, and I(p), `(n, concepts, *grid)`."""
     amount = amounts[:, group]
     points = [_point(scene, group, amounts, 1 - number / steps) for number in range(steps)]
     points.append((scene.values.double()[:, None].expand(-1, len(group)), scene.derivative[:, group].double()))
@@ -123,8 +123,8 @@ def _over(values: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
 
 
 def _point(scene: Scene, group: list[int], amounts: torch.Tensor, share: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Give z `(n, concepts)` and v . dz/da(p) `(n, concepts, *grid)`, a share of each concept taken out by itself."""
-    values, gradients = scene.rest.slopes(*scene.edited(group, amounts, share))
+    """Return z `(n, concepts)` and v . dz/da(p) `(n, concepts, *grid)`, a share of each concept taken out by itself."""
+    values, gradients = scene.rest.slopes(*scene.ablated(group, amounts, share))
     by_concept = gradients.reshape(len(group), len(scene.cells), *gradients.shape[1:])
     along = torch.stack([by_concept[at] @ scene.direction(number) for at, number in enumerate(group)], dim=1)
     return values.reshape(len(group), -1).T, along

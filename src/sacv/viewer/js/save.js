@@ -5,8 +5,11 @@ import { shortName, signed } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg", FONT = "system-ui, sans-serif", GAP = 24, LINE = 22, STOPS = 32;
 
+/** A document that nothing is loaded for: the policy of a page need not allow the pictures that the file holds. */
+const SHEET = document.implementation.createDocument(SVG, "svg");
+
 function node(tag, attributes, ...children) {
-  const element = document.createElementNS(SVG, tag);
+  const element = SHEET.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   element.append(...children);
   return element;

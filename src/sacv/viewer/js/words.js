@@ -32,7 +32,7 @@ export function shortName(path) {
  * What is seen in a picture, as pieces of text and of names: [{text, name?}].
  *
  * @param {object} seen concept, target, value ("the logit" of a class), share (0 to 1, or NaN), kind ("present",
- *   "beats chance" or ""), score, logit, unit, silent.
+ *   "significant" or ""), score, logit, unit, silent.
  */
 export function sentence(seen) {
   const what = [{ text: seen.value === "the logit" ? "the class " : "" }, { text: seen.target, name: true }];

@@ -1,4 +1,4 @@
-"""The pictures that maps are drawn on, as JPEG: of each image one, or of a volume the slices along each axis."""
+"""The images that maps are drawn on, as JPEG: of each image one, or of a volume the slices along each axis."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from PIL import Image
 
 from sacv.concepts import ImageItem
 from sacv.errors import CorruptFileError
-from sacv.maps.picture import picture_seen
 from sacv.maps.planes import NAMES, RAS_NAMES, Slices, as_input, slices_of
+from sacv.maps.seen_image import image_seen
 from sacv.model import Box, VisionModel
 
 LONGEST = 720
-"""Longest side of a picture in pixels; smaller ones stay as they are."""
+"""Longest side of an image in pixels; smaller ones stay as they are."""
 
 QUALITY = 82
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DisplayImage:
     """What is drawn of an image beneath its maps.
 
     Parameters
     ----------
     size
-        Width and height of the picture; of a volume those of its first slice.
+        Width and height of the image; of a volume those of its first slice.
     region
         The part that the grid covers: left, top, right, bottom, as shares of width and height.
     planes
-        Of a volume: for each axis its slices, without the pictures.
+        Of a volume: for each axis its slices, without the images.
     pictures
         JPEG; one, or all slices of the first plane, then of the next.
     """
@@ -44,7 +44,7 @@ class Drawn:
     pictures: tuple[bytes, ...]
 
     def labels(self) -> dict[str, Any]:
-        """Give all but the pictures, as JSON takes it."""
+        """Return all but the images, as JSON takes it."""
         planes = [
             {"name": one.name, "axis": one.axis, "flipped": one.flipped, "captions": list(one.captions)}
             for one in self.planes
@@ -52,7 +52,7 @@ class Drawn:
         return {"size": list(self.size), "region": list(self.region), "planes": planes}
 
     def names(self) -> list[str]:
-        """Name the pictures: `0` of an image, `PLANE/SLICE` of a volume."""
+        """Name the images: `0` of an image, `PLANE/SLICE` of a volume."""
         return _names([len(plane.captions) for plane in self.planes])
 
 
@@ -60,7 +60,7 @@ def _names(slices: list[int]) -> list[str]:
     return [f"{plane}/{at}" for plane, count in enumerate(slices) for at in range(count)] if slices else ["0"]
 
 
-def drawn(model: VisionModel, item: ImageItem) -> Drawn:
+def display_image(model: VisionModel, item: ImageItem) -> DisplayImage:
     """Draw an image."""
     image = item.load()
     values = None if isinstance(image, Image.Image) else as_input(model, image)
@@ -68,12 +68,12 @@ def drawn(model: VisionModel, item: ImageItem) -> Drawn:
         planes = slices_of(values, RAS_NAMES if item.ras else NAMES, ras=item.ras)
         pictures = [picture for plane in planes for picture in plane.pictures]
         bare = tuple(Slices(one.name, one.axis, one.flipped, one.captions, ()) for one in planes)
-        return Drawn(pictures[0].size, (0.0, 0.0, 1.0, 1.0), bare, tuple(map(_jpeg, pictures)))
-    picture, (left, top, right, bottom) = picture_seen(model, image, 0.5)
+        return DisplayImage(pictures[0].size, (0.0, 0.0, 1.0, 1.0), bare, tuple(map(_jpeg, pictures)))
+    picture, (left, top, right, bottom) = image_seen(model, image, 0.5)
     region = (left / picture.width, top / picture.height, right / picture.width, bottom / picture.height)
     small = picture.copy()
     small.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
-    return Drawn(small.size, region, (), (_jpeg(small),))
+    return DisplayImage(small.size, region, (), (_jpeg(small),))
 
 
 def _jpeg(picture: Image.Image) -> bytes:
@@ -82,14 +82,14 @@ def _jpeg(picture: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def save_drawn(folder: Path, number: int, one: Drawn) -> None:
-    """Write the pictures of an image as files."""
+def save_display_image(folder: Path, number: int, one: DisplayImage) -> None:
+    """Write the images of an image as files."""
     for name, content in zip(one.names(), one.pictures, strict=True):
         (folder / _file(number, name)).write_bytes(content)
 
 
-def load_drawn(folder: Path, number: int, labels: Mapping[str, Any]) -> Drawn:
-    """Read the pictures of an image.
+def load_display_image(folder: Path, number: int, labels: Mapping[str, Any]) -> DisplayImage:
+    """Read the images of an image.
 
     Raises
     ------
@@ -104,9 +104,9 @@ def load_drawn(folder: Path, number: int, labels: Mapping[str, Any]) -> Drawn:
             (folder / _file(number, name)).read_bytes() for name in _names([len(p.captions) for p in planes])
         )
     except OSError as error:
-        raise CorruptFileError(f"{folder} lacks a picture of image {number}: {error.strerror or error}") from error
+        raise CorruptFileError(f"{folder} lacks an image of image {number}: {error.strerror or error}") from error
     (width, height), (left, top, right, bottom) = labels["size"], labels["region"]
-    return Drawn((width, height), (left, top, right, bottom), planes, pictures)
+    return DisplayImage((width, height), (left, top, right, bottom), planes, pictures)
 
 
 def _file(number: int, name: str) -> str:

@@ -1,7 +1,7 @@
-"""What scores say, in words: whether a concept speaks for a target or against it, and where that cannot be said.
+"""Verdicts on scores in words: whether a concept counts for a target, against it, or neither.
 
-A concept speaks for a target where its SACV score is above that of no effect, beats chance after Holm's correction for
-all tests of the score, and its 95 % interval over images leaves no effect out; against it in the same way below.
+A concept speaks for a target where its SACV score is above that of no effect, is significant after Holm's correction
+for all tests of the score, and its 95 % interval over images leaves no effect out; against it in the same way below.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def verdict(row: Mapping[Any, Any], *, weak: bool, p: float) -> Verdict:
     row
         With `score`, `value`, `low`, `high` and `run_mean`.
     weak
-        Whether the CAV is below the bars, so that nothing is said.
+        Whether the CAV is below the quality thresholds, so that there is no verdict.
     p
         Corrected for all tests that are judged together; not a number where there is no null.
     """
@@ -59,7 +59,7 @@ def verdict(row: Mapping[Any, Any], *, weak: bool, p: float) -> Verdict:
 
 
 def verdicts(found: ClassScores, target: str, score: str = SCORE) -> dict[tuple[str, str], Verdict]:
-    """Give the verdict of each layer and concept on a target."""
+    """Return the verdict of each layer and concept on a target."""
     table = found.table[(found.table["score"] == score) & (found.table["target"] == target)]
     return {
         (str(row["layer"]), str(row["concept"])): verdict(row, weak=bool(row["weak"]), p=float(row["p_holm"]))
@@ -89,8 +89,8 @@ def sentence(given: Mapping[tuple[str, str], Verdict], target: str) -> list[str]
             parts.append([*_listed(each, "and"), f" {verb} {sense} ", Name(target)])
     for concept in grouped.get("mixed", ()):
         by = {way: few([layer for layer in layers if given[layer, concept] == way]) for way in ("for", "against")}
-        told = f" at {by['for']} and against it at {by['against']}"
-        parts.append([Name(concept), " speaks for ", Name(target), told])
+        layers_text = f" at {by['for']} and against it at {by['against']}"
+        parts.append([Name(concept), " speaks for ", Name(target), layers_text])
     rest = {sense: [[Name(concept)] for concept in grouped.get(sense, ())] for sense in ("none", "untested", "weak")}
     start = ("n", "w") if parts else ("N", "W")
     if rest["none"]:
@@ -109,7 +109,7 @@ def sentence(given: Mapping[tuple[str, str], Verdict], target: str) -> list[str]
 def unreachable(found: ClassScores) -> str | None:
     """Say that the null is too small for any verdict, if it is."""
     tests = int(found.table["p"].notna().sum()) // max(found.table["score"].nunique(), 1)
-    nulls = found.made["nulls"]
+    nulls = found.provenance["nulls"]
     least = 1 / (1 + nulls)
     if not nulls or least * tests <= LEVEL:
         return None
@@ -120,14 +120,14 @@ def unreachable(found: ClassScores) -> str | None:
 
 
 def _sense(given: Sequence[Verdict]) -> str:
-    """Give what the layers say of a concept together."""
+    """Return what the layers say of a concept together."""
     if "for" in given and "against" in given:
         return "mixed"
     return next(sense for sense in ("for", "against", "none", "untested", "weak") if sense in given)
 
 
 def _where(given: Mapping[tuple[str, str], Verdict], layers: Sequence[str], concept: str, sense: str) -> list[str]:
-    """Give a concept, with its layers where others say something else."""
+    """Return a concept, with its layers where others say something else."""
     there = [layer for layer in layers if given[layer, concept] == sense]
     return [Name(concept)] if len(there) == len(layers) else [Name(concept), f" (at {few(there)})"]
 

@@ -1,4 +1,4 @@
-"""Which picture a row of a table means: by the name in its key column, of a file in a folder."""
+"""Find the images of the rows of a table: files in a folder, by the name in the key column."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from sacv.concepts.sources.suffixes import has_image_ending, without_image_endin
 from sacv.errors import ImageSetError
 
 
-class Pictures:
-    """The files of a folder, by name; it is listed once.
+class ImageFolder:
+    """The files of a folder by name. The folder is listed once.
 
     Parameters
     ----------
     folder
-        The folder, searched to its depths.
+        The folder, searched recursively.
 
     Raises
     ------
     ImageSetError
-        If there is no such folder.
+        If the folder does not exist.
     """
 
     def __init__(self, folder: str | Path) -> None:
         root = str(Path(folder))
         if not os.path.isdir(root):
-            raise ImageSetError(f"there is no folder {root} of pictures")
+            raise ImageSetError(f"there is no folder {root} of images")
         self.folder = root
         self._paths: dict[str, list[str]] = {}
         self._bare_paths: dict[str, list[str]] = {}
@@ -44,9 +44,10 @@ class Pictures:
                 self._bare_names.setdefault(without_image_ending(name), []).append(file)
 
     def find(self, name: str) -> list[str]:
-        """Give the files that a name may mean: none, one, or several where it is not clear.
+        """Return the files that match a name: none, one or, if it is ambiguous, several.
 
-        It is a path within the folder, with its ending or without; or else the name of a file anywhere below.
+        The name is a path within the folder, or else the name of a file anywhere below it; its extension may be
+        omitted.
         """
         path = os.path.normpath(name)
         bare = not has_image_ending(path)

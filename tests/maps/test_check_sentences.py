@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from maps.test_reliability import GOOD
-from sacv.maps.check_words import DOUBTS, SENTENCES, WELL, words_of
+from sacv.maps.check_sentences import DOUBTS, SENTENCES, WELL, words_of
 from sacv.maps.reliability import Checks
 
 CASES = {
@@ -30,8 +30,8 @@ def test_every_check_that_is_well_is_said():
 @pytest.mark.parametrize("kind", DOUBTS)
 def test_a_doubt_takes_the_place_of_what_it_contradicts(kind):
     found = words_of(replace(GOOD, **CASES[kind]), "the logit")
-    assert [one.kind for one in found if one.doubt] == [kind] and len(found) == len(WELL)
-    assert [one.figure for one in found if one.doubt] == replace(GOOD, **CASES[kind]).doubts
+    assert [one.kind for one in found if one.warning] == [kind] and len(found) == len(WELL)
+    assert [one.figure for one in found if one.warning] == replace(GOOD, **CASES[kind]).warnings
 
 
 def test_figures_name_what_is_explained():

@@ -5,7 +5,7 @@ import pytest
 
 from report.made_pages import EFFECTS, MADE, UNTESTED, score_table, scores
 from sacv.scores.page import page_of
-from sacv.scores.reading import sentence, unreachable, verdict, verdicts
+from sacv.scores.verdicts import sentence, unreachable, verdict, verdicts
 
 ROW = {"score": "sacv", "value": 1.0, "low": 0.5, "high": 1.5, "run_mean": 0.9}
 

@@ -1,13 +1,13 @@
-"""`Found`: what a search has found.
+"""`SearchResult`: the result of `sacv.search`.
 
 Saved as a folder:
 
 `locations.parquet`
-    For each layer and concept the best images with their best places, a row for each place.
+    For each layer and concept the best images with their best locations, a row for each location.
 `images.parquet`
     A row for each image (`sacv.index.rows`).
 `like.parquet`
-    The same as `locations.parquet` for each place whose like was searched, if any was.
+    The same as `locations.parquet` for each location whose like was searched, if any was.
 `search.json`
     The model's and the bank's fingerprints, the command line, settings, counts, notes, files that were left out,
     `format_version`.
@@ -71,21 +71,21 @@ LIKE = pa.schema([("layer", pa.string()), ("like", pa.string()), *_PLACE, ("cosi
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
-    """What a search has found; made by `sacv.search`.
+class SearchResult:
+    """The images and locations that `sacv.search` found.
 
     Parameters
     ----------
     locations
-        For each layer and concept the best images, each with its best places, a row for each place. Columns:
-        `layer`, `concept`; `rank` of the place in its list and `image_rank` of its image, from 1: the first places,
-        as many as there are images in the list, are the greatest of all; `image`, its name, and `hash`, the SHA-256
-        of its content; `row` and `column`, and `depth` of a volume, else 0; `relevance` `w . a(p) - t` and `evidence`
-        `w . a(p)`, in units of activation; `present`, null where the mask is not calibrated; `left`, `top`, `right`,
-        `bottom` of the location's cell and `field_left` ... of its receptive field, in the image's own pixels, null
-        where not known; `width` and `height` of the image.
+        For each layer and concept the best images, each with its best locations, a row for each location. Columns:
+        `layer`, `concept`; `rank` of the location in its list and `image_rank` of its image, from 1: the first
+        locations, as many as there are images in the list, are the greatest of all; `image`, its name, and `hash`, the
+        SHA-256 of its content; `row` and `column`, and `depth` of a volume, else 0; `relevance` `w . a(p) - t` and
+        `evidence` `w . a(p)`, in units of activation; `present`, null where the mask is not calibrated; `left`, `top`,
+        `right`, `bottom` of the location's cell and `field_left` ... of its receptive field, in the image's own
+        pixels, null where not known; `width` and `height` of the image.
     like
-        In the same way for each place whose like was searched, with its `cosine`; none if none was.
+        In the same way for each location whose like was searched, with its `cosine`; none if none was.
     rows_folder
         Where the rows of the images are until they are saved; removed with this object.
     count
@@ -126,7 +126,7 @@ class Found:
         return pq.read_table(self.rows_folder / "images.parquet")
 
     def to_json(self, command: str | None = None) -> dict[str, Any]:
-        """Give everything but the tables, as the label file holds it."""
+        """Return everything but the tables, as the label file holds it."""
         return {
             "kind": KIND,
             "format_version": FORMAT_VERSION,
@@ -149,7 +149,7 @@ class Found:
         }
 
     def save(self, folder: str | Path, *, command: str | None = None) -> None:
-        """Write what was found as a folder; one that was there survives any failure.
+        """Write what was found as a folder; an existing one survives any failure.
 
         Parameters
         ----------
@@ -176,7 +176,7 @@ class Found:
 
 
 def located(best: Mapping[tuple[str, str], Top], model: VisionModel) -> pa.Table:
-    """Give the table of the best places of every layer and concept."""
+    """Return the table of the best locations of every layer and concept."""
     rows = [
         {"layer": layer, "concept": concept}
         | row
@@ -188,7 +188,7 @@ def located(best: Mapping[tuple[str, str], Top], model: VisionModel) -> pa.Table
 
 
 def resembling(queries: Sequence[Query], alike: Sequence[Top], model: VisionModel) -> pa.Table:
-    """Give the table of the places that resemble those asked for."""
+    """Return the table of the locations that resemble the queries."""
     rows = [
         {"layer": query.layer, "like": query.name} | row | {"cosine": place.value}
         for query, top in zip(queries, alike, strict=True)
@@ -198,7 +198,7 @@ def resembling(queries: Sequence[Query], alike: Sequence[Top], model: VisionMode
 
 
 def _rows(top: Top, layer: str, model: VisionModel) -> Iterator[tuple[Place, dict[str, Any]]]:
-    """Go through the places of a list, the best first."""
+    """Go through the locations of a list, the best first."""
     places = [(number, match, place) for number, match in enumerate(top.matches, start=1) for place in match.places]
     places.sort(key=lambda entry: (-entry[2].value, entry[1].item.digest, entry[2].location))
     for rank, (number, match, place) in enumerate(places, start=1):
@@ -219,7 +219,7 @@ def _rows(top: Top, layer: str, model: VisionModel) -> Iterator[tuple[Place, dic
 
 
 def _boxes(match: Match, place: Place, fields: ReceptiveFields | None) -> dict[str, float]:
-    """Give the two boxes of a place by the names of their sides, where they are known."""
+    """Return the two boxes of a location by the names of their sides, where they are known."""
     if match.region is None:
         return {}
     named = dict(zip(SIDES, cell_box(place.location, match.grid, match.region), strict=True))

@@ -24,7 +24,7 @@ RULE = (
 
 
 def choose(maps: Mapping[str, LayerMaps], concepts: int, images: int, most: int | None = None) -> tuple[int, ...]:
-    """Give the numbers of the images that are shown, in their order: all, if there are no more than `most` (`SHOWN`).
+    """Return the numbers of the images that are shown, in their order: all, if there are no more than `most` (`SHOWN`).
 
     Otherwise so many of them, by `RULE`; of equals the first comes first.
     """
@@ -50,7 +50,7 @@ def _in_turn(orders: list[list[NDArray[np.int64]]], most: int) -> Iterator[list[
 def _orders(
     maps: Mapping[str, LayerMaps], layer: str, concepts: int, images: int, most: int
 ) -> list[list[NDArray[np.int64]]]:
-    """Give for each concept the first images by each measure, in the order of the rule."""
+    """Return for each concept the first images by each measure, in the order of the rule."""
     best = [[_First(most) for _ in range(4)] for _ in range(concepts)]
     for rows in chunks(images):
         some = maps[layer].of(rows)
@@ -63,7 +63,7 @@ def _orders(
 
 
 def measures(maps: LayerMaps) -> tuple[Float64, Float64]:
-    """Give of each image and concept the greatest relevance, and the SACV score, float64 `(images, concepts)`.
+    """Return of each image and concept the greatest relevance, and the SACV score, float64 `(images, concepts)`.
 
     Only locations that count are taken.
     """
@@ -83,7 +83,7 @@ class _First:
         self._values = np.empty(0)
 
     def add(self, start: int, values: Float64) -> None:
-        """Take in the values of images from number `start` on."""
+        """Add the values of images from number `start` on."""
         numbers = np.concatenate([self.numbers, np.arange(start, start + len(values))])
         both = np.concatenate([self._values, values])
         order = np.argsort(-both, kind="stable")[: self._most]

@@ -1,4 +1,4 @@
-"""The picture that maps are drawn on."""
+"""The image that maps are drawn on."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from sacv.maps.planes import as_input, stretched
 from sacv.model import Box, Framed, VisionModel
 
 
-def picture_seen(model: VisionModel, image: Loaded, part: float) -> tuple[Image.Image, Box]:
-    """Give the picture to draw on, and the part of it that the grid covers; of a volume the slice at `part`."""
+def image_seen(model: VisionModel, image: Loaded, part: float) -> tuple[Image.Image, Box]:
+    """Return the image to draw on, and the part of it that the grid covers; of a volume the slice at `part`."""
     if isinstance(image, Image.Image) and isinstance(model.transform, Framed):
         return image, model.transform.region(image.size)
     # The way back to the original is not known here, so the input itself is drawn, its contrast stretched.
