@@ -7,13 +7,15 @@ READY := $(VENV)/.ready
 
 RAY_READY := $(VENV)/.ray-ready
 
+DOCS_READY := $(VENV)/.docs-ready
+
 AXE := tests/viewer/node_modules/.package-lock.json
 MODULES := src/sacv/viewer/js src/sacv/app/static
 
 ZOO := .venv-peers
 ZOO_READY := $(ZOO)/.ready
 
-.PHONY: help demo screenshots bench bench-quick bench-real bench-speed test test-slow test-js test-ray test-zoo lint format clean
+.PHONY: help demo docs reference screenshots bench bench-quick bench-real bench-speed test test-slow test-js test-ray test-zoo lint format clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -86,5 +88,16 @@ format: $(READY) ## rewrite the code in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+$(DOCS_READY): $(READY) pyproject.toml constraints.txt
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	@touch $@
+
+docs: $(DOCS_READY) ## build the documentation into site/; warnings are errors
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "Open site/index.html"
+
+reference: $(READY) ## write the pages of the reference that follow from the code
+	$(BIN)/python scripts/reference.py
+
 clean: ## remove what the other targets made
-	rm -rf $(VENV) $(ZOO) demo-out bench-out bench-real-out speed-out
+	rm -rf $(VENV) $(ZOO) demo-out bench-out bench-real-out speed-out site

@@ -12,7 +12,7 @@ from torch import nn
 
 import sacv
 
-pytest_plugins = ("app.fixtures", "real.fixtures", "viewer.browser")
+pytest_plugins = ("app.fixtures", "docs.fixtures", "real.fixtures", "viewer.browser")
 
 BENCH = Path(__file__).parent / "bench"
 

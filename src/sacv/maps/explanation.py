@@ -110,7 +110,6 @@ class Explanation(NotebookDisplay):
     display_images
         The images drawn under the maps, if the explanation was loaded.
 
-    The bank and the model are those given to `sacv.explain`; one that was loaded has none.
     """
 
     images: Sequence[ExplainedImage]
