@@ -5,12 +5,14 @@ import sys
 import pytest
 
 import sacv
+from report.made_pages import audit
 from sacv import registry, solvers
 from sacv.cli import methods as method_names
 from sacv.cli import solvers as solver_names
 from sacv.errors import OptionError
 from sacv.maps import methods
 from sacv.registry import METHODS, SOLVERS, Entry
+from sacv.trust.page import page_of as audit_page
 
 OWN_SOLVER = '''
 from dataclasses import dataclass
@@ -62,3 +64,20 @@ def test_a_registered_method_has_a_name(monkeypatch):
     assert method_names.parse_method("twice") == methods.Gated()
     with pytest.raises(OptionError, match="--method twice:2"):
         method_names.parse_method("twice:2")
+
+
+OWN_SECTION = """
+from sacv.report.page import Section
+
+def failures(found):
+    return [Section("How many failed", words=[str(sum(one.passed is False for one in found.findings))])]
+"""
+
+
+def test_a_registered_section_stands_in_the_report(tmp_path, monkeypatch):
+    (tmp_path / "failures_section.py").write_text(OWN_SECTION)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(registry, "SECTIONS", (*registry.SECTIONS, ("audit", "failures_section:failures")))
+    report = audit_page(audit())
+    assert [section.title for section in report.sections] == ["Checks", "Reasons", "How many failed"]
+    assert list(report.sections[-1].words) == ["1"]

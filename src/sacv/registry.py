@@ -72,6 +72,26 @@ METHODS = (
 """Contribution methods: subclasses of `sacv.maps.methods.Method`."""
 
 
+SECTIONS = (
+    ("scores", "sacv.scores.page:target_sections"),
+    ("scores", "sacv.scores.page:weak_sections"),
+    ("scores", "sacv.scores.page:all_figures"),
+    ("audit", "sacv.trust.page:checks"),
+    ("audit", "sacv.trust.page:reasons"),
+)
+"""Sections of the reports, in their order: the kind of report, and `MODULE:FUNCTION` from a result to its sections."""
+
+
+def sections(report: str, result: Any) -> list[Any]:
+    """Return the sections of a result's report, each a `sacv.report.page.Section`."""
+    found = []
+    for kind, reference in SECTIONS:
+        if kind == report:
+            module, _, function = reference.partition(":")
+            found += getattr(import_module(module), function)(result)
+    return found
+
+
 def class_named(entries: tuple[Entry, ...], name: str, module: str) -> Any:
     """Import a registered class. The `__getattr__` of a module calls this function.
 

@@ -157,7 +157,7 @@ def test_lines_enclose_what_is_present_or_beats_chance_as_asked(found):
             segments = axes.collections[-1].get_segments() if axes.collections else []
             want = list(edges(found.significant(layer, "a")[0][0])) if shown else []
             assert len(segments) == len(want)
-    with pytest.raises(OptionError, match="no mask: no picture"):
+    with pytest.raises(OptionError, match="no mask: no image"):
         found.figure(outline="present")
 
 

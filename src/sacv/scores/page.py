@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from sacv.registry import sections
 from sacv.report.chart import Axis, Chart, Lane, Panel, figure_text
 from sacv.report.display import counted, few
 from sacv.report.page import Cell, Column, Grid, Page, Section
@@ -69,19 +70,27 @@ def page_of(found: ClassScores) -> Page:
     images = counted(found.settings["images"], "image")
     beside = f", compared with {nulls} random directions" if nulls else ""
     few_nulls = unreachable(found)
-    several, weak = len(targets) > 1, [note for note in found.notes if WEAK in note]
+    several = len(targets) > 1
     return Page(
         title=f"Scores of {few(targets)} over {images}{beside}",
         headline=_pairs(given) if several else sentences[0],
         points=sentences if several else (),
         warnings=[*([] if few_nulls is None else [few_nulls]), *(one for one in found.notes if WEAK not in one)],
-        sections=[
-            *(_section(found, target, given[target], several) for target in targets),
-            *([Section("Too weak to be judged", words=weak)] if weak else []),
-            _all(found, several),
-        ],
+        sections=sections("scores", found),
         provenance=_provenance(found),
     )
+
+
+def target_sections(found: ClassScores) -> list[Section]:
+    """Return a section for each target: what counts for it."""
+    targets = list(found.settings["targets"])
+    return [_section(found, target, verdicts(found, target), len(targets) > 1) for target in targets]
+
+
+def weak_sections(found: ClassScores) -> list[Section]:
+    """Return the section of CAVs below the quality thresholds, if there are any."""
+    weak = [note for note in found.notes if WEAK in note]
+    return [Section("Too weak to be judged", words=weak)] if weak else []
 
 
 def _pairs(given: Mapping[str, Mapping[tuple[str, str], Verdict]]) -> list[str]:
@@ -161,15 +170,18 @@ def _lane(row: Mapping[str, Any], scale: Axis, centre: float, given: Verdict) ->
     )
 
 
-def _all(found: ClassScores, several: bool) -> Section:
+def all_figures(found: ClassScores) -> list[Section]:
+    """Return the section with every figure."""
+    several = len(found.settings["targets"]) > 1
     kind = Column("score", meaning=MEANING["score"])
     columns = [*map(Column, ("concept", "layer")), kind, *([Column("target")] if several else []), *_figures()]
     rows = [_row(row, Cell(row["score"]), *([Cell(row["target"])] if several else [])) for row in _records(found.table)]
-    return Section(
+    section = Section(
         "All figures",
         words=["images.parquet beside this page has a row for each image."],
         grids=[Grid("all scores", "All scores of all kinds", columns, rows, folded=True)],
     )
+    return [section]
 
 
 def _figures() -> list[Column]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from sacv.registry import sections
 from sacv.report.display import counted, few
 from sacv.report.page import Cell, Column, Grid, Page, Section
 from sacv.report.provenance import Provenance, model_text, solver_text, versions_text
@@ -40,12 +41,19 @@ def page_of(found: Audit) -> Page:
         headline=headline(found.findings),
         points=_failed(found.findings),
         warnings=[],
-        sections=[
-            Section("Checks", grids=[_summary(found.findings)]),
-            Section("Reasons", grids=[_all(found.findings)]),
-        ],
+        sections=sections("audit", found),
         provenance=_provenance(found),
     )
+
+
+def checks(found: Audit) -> list[Section]:
+    """Return the section that counts what each check came to."""
+    return [Section("Checks", grids=[_summary(found.findings)])]
+
+
+def reasons(found: Audit) -> list[Section]:
+    """Return the section with every finding and its reason."""
+    return [Section("Reasons", grids=[_all(found.findings)])]
 
 
 def headline(findings: Sequence[Finding]) -> list[str]:
