@@ -17,7 +17,14 @@ ELSEWHERE = {
     "docs/exchange.md": "tests/exchange/test_guide.py",
 }
 """Pages with a test of their own that runs their blocks."""
-SLOW = ("README.md", "docs/contribution.md", "docs/explain.md", "docs/study.md")
+SLOW = (
+    "README.md",
+    "docs/contribution.md",
+    "docs/explain.md",
+    "docs/first-hour.md",
+    "docs/study.md",
+    "docs/tutorial.md",
+)
 """Pages whose blocks take many seconds."""
 PAGES = [file for file in page_files() if list(blocks(file))]
 NAMES = [str(file.relative_to(ROOT)) for file in PAGES]

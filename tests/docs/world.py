@@ -10,8 +10,8 @@ Everything is made in code and small. A page may rely on these names alone:
   some photos and their masks;
 - `lesions.csv`, a row for each numbered picture of `photos`; `ct/nodule`, `ct/other` and `ct/new`, DICOM;
   `our/lesions`, `our/others` and `our/patients`; `shards/0000.tar`, which holds `cat.jpg`;
-- `bank`, of `striped` at `features.12` and `layer3`; `other-bank`, of `blotchy` at `features.12`; both against `dotted`
-  and `chequered`; `site-a` and `site-b`; `found`, an explanation.
+- `bank`, of `striped`, and `other-bank`, of `blotchy`, both at `features.12` and `layer3` against `dotted` and
+  `chequered`; `site-a` and `site-b`; `found`, an explanation.
 """
 
 import json
@@ -155,11 +155,8 @@ def _slices(folder: Path) -> None:
 def _banks(folder: Path) -> None:
     model = load(folder)
     random = [folder / "guidance" / "dotted", folder / "guidance" / "chequered"]
-    for name, concept, images, layers in (
-        ("bank", "striped", "striped", LAYERS),
-        ("other-bank", "blotchy", "other", LAYERS[:1]),
-    ):
-        sacv.fit(model, layers, {concept: folder / "guidance" / images}, random, nulls=19, runs=2).save(folder / name)
+    for name, concept, images in (("bank", "striped", "striped"), ("other-bank", "blotchy", "other")):
+        sacv.fit(model, LAYERS, {concept: folder / "guidance" / images}, random, nulls=19, runs=2).save(folder / name)
     for name in ("site-a", "site-b"):
         sacv.fit(model, ["layer3"], {"lesion": folder / "our" / "lesions"}, [folder / "our" / "others"], nulls=19).save(
             folder / name
