@@ -97,7 +97,7 @@ docs: $(DOCS_READY) ## build the documentation into site/; warnings are errors
 	@echo "Open site/index.html"
 
 reference: $(READY) ## write the pages of the reference that follow from the code
-	$(BIN)/python scripts/reference.py
+	$(BIN)/python scripts/write_reference.py
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) $(ZOO) demo-out bench-out bench-real-out speed-out site

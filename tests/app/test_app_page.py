@@ -12,7 +12,6 @@ from PIL import Image
 
 from app.fixtures import png
 from sacv.synthetic.scenes import random_spec, render
-from viewer.test_access import RUN, axe  # noqa: F401
 
 MINE = '"><img src=x onerror=alert(1)>'
 HARMFUL = "<img src=x onerror=alert(1)>.png"
@@ -233,30 +232,29 @@ def test_tabs_are_walked_by_keys(open_app):
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (400, "dark")])
-def test_axe_finds_nothing(open_app, place, axe, width, scheme):  # noqa: F811
+def test_axe_finds_nothing(open_app, place, violations, width, scheme):
     Image.fromarray(scene(3).image).save(place.photos / "scene.png")
     (place.new_set("other") / "a.png").write_bytes((place.photos / "scene.png").read_bytes())
     page = open_app(width, color_scheme=scheme)
-    page.evaluate(axe)
     page.get_by_role("button", name="All").click()
     page.get_by_role("button", name="Show the map").click()
     shown(page)
     page.get_by_text("What the network predicts for the chosen photos").click()
-    assert page.evaluate(RUN) == []
+    assert violations(page) == []
     page.get_by_role("tab", name="Make a concept").click()
-    assert page.evaluate(RUN) == []
+    assert violations(page) == []
     page.get_by_label("Its name").fill("mine")
     page.get_by_label("regions I paint").check()
     page.locator("#concept .thumbs button").first.click()
     page.locator("#concept .sheet img").wait_for()
     for summary in page.locator("#concept details:visible > summary").all():
         summary.click()
-    assert page.evaluate(RUN) == []
+    assert violations(page) == []
     page.get_by_label("images that show it").check()
-    assert page.evaluate(RUN) == []
+    assert violations(page) == []
     page.get_by_role("tab", name="What if").click()
     page.locator("#whatif .sheet img").wait_for()
-    assert page.evaluate(RUN) == []
+    assert violations(page) == []
 
 
 def chances(page, name):

@@ -237,7 +237,7 @@ def test_groups_are_found_by_the_names_of_files(client, place, textures):
 
 @pytest.mark.parametrize(
     ("groups", "said"),
-    [("(", "no regular expression"), ("nothing", "no group is found for"), ("(a+)+!", "takes more than")],
+    [("(", "is not a regular expression"), ("nothing", "no group is found for"), ("(a+)+!", "takes more than")],
 )
 def test_an_expression_that_does_not_do_is_told_of(client, textures, monkeypatch, groups, said):
     monkeypatch.setattr("sacv.app.grouping.PATIENCE", 2.0)

@@ -195,7 +195,7 @@ def test_too_few_groups_are_a_weakness_and_few_are_remarked():
     assert told.startswith("its 36 random images are of 3 groups")
     assert list(group_remarks(replace(few, quality=replace(quality, random_groups=12)))) == []
     (remark,) = group_remarks(replace(few, quality=replace(quality, random_groups=9)))
-    assert "the 36 random images are of 9 groups only" in remark and "10 groups or more" in remark
+    assert "the 36 random images come from only 9 groups" in remark and "10 groups or more" in remark
     assert not any("group" in text for text in (*weaknesses(fit().cavs[0]), *group_remarks(fit().cavs[0])))
 
 

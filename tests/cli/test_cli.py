@@ -212,7 +212,7 @@ def test_fit_in_context(run, place):
     assert (status, err) == (0, "")
     for text in (out, run("bank", "show", "seen")[1]):
         assert "In context: 6 composites, textures pasted into 4 photos." in text
-        assert "2, light: learned from " in text
+        assert "2, light: fitted on " in text
     found = json.loads(run("bank", "show", "seen", "--json")[1])["context"]
     assert len(found["composites"]) == 6 and len(found["photos"]) == 4
     assert {len(composite["textures"]) for composite in found["composites"]} == {4}
@@ -415,7 +415,7 @@ def changed(option, value):
         ((*FIT, "--locations", "0"), "--locations"),
         ((*FIT, "--context", "gone"), "context: there is no file or folder gone"),
         ((*FIT, "--context", "other"), "the context and the random set share 6 images"),
-        ((*FIT, "--context", "elsewhere"), "these 11 images give 1; at least 5 are needed"),
+        ((*FIT, "--context", "elsewhere"), "11 images give 1; at least 5 are needed"),
         ((*FIT, "--unmasked-negative"), "--unmasked-negative needs images with regions; give --region"),
         ((*FIT, "--region", "lit=other"), "--region lit=other: give NAME=IMAGES:MASKS"),
         ((*FIT, "--region", "lit=other:gone"), "no file or folder gone of masks"),

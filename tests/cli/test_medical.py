@@ -111,7 +111,7 @@ def test_a_window_where_the_bank_took_each_files_own_is_refused(run, place):
     assert run(*explain("pictures", "slices/ball"))[0] == 0
     assert shown.facts(place / "found")["window"] == "each file's own"
     status, _, err = run(*explain("pictures", "slices/ball", "--window", "0:1"))
-    assert status == 2 and "each file's own window, but this model has the window 0:1" in err
+    assert status == 2 and "each file's own window, the model has the window 0:1" in err
 
 
 def test_a_window_reaches_the_network(run, place):

@@ -104,7 +104,7 @@ def test_banks_are_shown_merged_and_fitted_anew(run):
     status, _, err = run("bank", "refit", "both", "--solver", "lda:0.3", "--out", "x")
     assert status == 2 and err.count("\n") == 1
     assert "the bank holds activations divided by their norm, averaged over neighbours (sd 1 locations)" in err
-    assert "needs them as they are; fit it from the images" in err
+    assert "needs them without preprocessing; fit the bank again from the images" in err
     asked = ["bank", "refit", "both", "--solver", "smooth/lda:0.3", "--random-concept", "nothing", "--out", "lda"]
     status, out, _ = run(*asked)
     assert status == 0 and "bright" in out and "nothing" not in out
