@@ -105,7 +105,7 @@ BAD = [
     ((*FIT, *TABLE, *COLUMN, "--concept", "bright=bright"), "'bright' is given with --concept and with --column"),
     ((*FIT, *TABLE, *COLUMN, "--rows", "site"), "--rows site: give COLUMN:VALUE, such as diagnosis:melanoma"),
     ((*FIT, *TABLE, *COLUMN, "--rows", "site:x", "--rows", "site:y"), "the column 'site' is given twice"),
-    ((*FIT, *TABLE, "--column", "bright=light:3"), "no row of rows.csv has '3' in the column 'light'; its values are 0, 1"),
+    ((*FIT, *TABLE, "--column", "bright=light:3"), "has '3' in the column 'light'; its values are 0, 1"),
     ((*FIT, *TABLE, "--column", "bright=dark:1"), "rows.csv has no column 'dark'; it has name, light, site, who"),
 ]  # fmt: skip
 

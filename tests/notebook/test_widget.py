@@ -260,7 +260,8 @@ def test_several_targets_show_themselves_together(small_model, small_bank, guida
 
 def test_an_explanation_without_pictures_says_so(saved):  # noqa: F811
     found = sacv.Explanation.load(saved)
-    bare = sacv.Explanation(**{name: getattr(found, name) for name in found.__dataclass_fields__} | {"display_images": None})
+    fields = {name: getattr(found, name) for name in found.__dataclass_fields__}
+    bare = sacv.Explanation(**fields | {"display_images": None})
     bundle = bare._repr_mimebundle_()
     assert list(bundle) == ["text/plain"] and "has no page" in bundle["text/plain"]
     with pytest.raises(OptionError):
