@@ -381,13 +381,14 @@ def _on_images(
         return
     for concept, value in alike.items():
         passed = abs(value) <= LARGEST_SIMILARITY
+        follow = "they follow the image" if value > 0 else "they follow the image with the sign reversed"
         yield Finding(
             "randomised weights",
             layer,
             concept,
             passed,
             f"maps of a network with shuffled weights correlate by {value:.2f} with the trained one's"
-            + ("" if passed else ": they follow the image, not what the network has learnt; use a deeper layer"),
+            + ("" if passed else f": {follow}, not what the network has learnt; use a deeper layer"),
         )
 
 
