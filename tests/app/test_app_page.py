@@ -310,7 +310,7 @@ def test_a_concept_is_compared_at_layers_judged_replaced_and_looked_at(open_app,
     page.locator("#concept fieldset").filter(has_text="clearly seen").get_by_label("plain (10)").check()
     page.get_by_label("Groups of images, such as").fill("([0-9]+")
     page.get_by_role("button", name="Make the concept").click()
-    page.get_by_role("alert").filter(has_text="no regular expression").wait_for(timeout=PATIENCE)
+    page.get_by_role("alert").filter(has_text="not a regular expression").wait_for(timeout=PATIENCE)
     page.get_by_label("Groups of images, such as").fill(r"(\d+)")
     page.get_by_role("button", name="Make the concept").click()
     page.get_by_role("alert").filter(has_text="share 10 groups").wait_for(timeout=PATIENCE)

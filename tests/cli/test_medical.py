@@ -102,7 +102,7 @@ def test_another_window_than_the_banks_is_refused(run, place, command):
         assert (err, status in (0, 1)) == ("", True)
     status, _, err = run(*call, "--window", "-160:240")
     assert status == 2 and err.count("\n") == 1
-    assert "the window -500:2500, but this model has the window -160:240" in err
+    assert "the window -500:2500, the model has the window -160:240" in err
 
 
 def test_a_window_where_the_bank_took_each_files_own_is_refused(run, place):
