@@ -134,6 +134,7 @@ def test_a_link_that_leads_elsewhere_is_not_followed(client, place, tmp_path, pi
 
 @pytest.mark.slow
 @settings(deadline=None)
+@example("a" * 119 + " b")
 @given(st.text(max_size=200))
 def test_a_tidy_name_is_a_name_in_any_folder(name):
     try:

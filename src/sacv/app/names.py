@@ -29,7 +29,7 @@ def tidy(name: str) -> str:
     stem, dot, ending = plain.rpartition(".")
     stem, ending = (stem, dot + ending) if dot and len(ending) < 8 else (plain, "")
     room = LONGEST - len(ending.encode())
-    plain = stem.encode()[:room].decode(errors="ignore") + ending
+    plain = (stem.encode()[:room].decode(errors="ignore") + ending).strip()
     if not plain.strip("._ "):
         raise Refusal(f"{name[:LONGEST]!r} is no name; give one with letters or digits")
     return plain
