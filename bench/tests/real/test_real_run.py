@@ -184,7 +184,7 @@ def test_what_is_written(result, tmp_path):
     listed = json.loads((tmp_path / "out" / "rows.json").read_text())
     assert len(listed["rows"]) == len(kept) and listed["settings"] == settings and listed["advice"]
     page = (tmp_path / "out" / "index.html").read_text()
-    assert "<title>The truth bench</title>" in page and 'id="streets-toy"' in page and "car, 2, features.1" in page
+    assert "<title>The truth bench" in page and 'id="streets-toy"' in page and "car, 2, features.1" in page
     assert len(tables(result)) == len(EXPERIMENTS) == len(list((tmp_path / "out").glob("*.parquet")))
     text = (tmp_path / "out" / "summary.md").read_text()
     assert text == summary(result) and "**Marked**" in text and "nan" not in text
