@@ -96,9 +96,10 @@ test("one sentence says where it is seen and whether it counts", () => {
   const said = (changes) => text(sentence({ ...SEEN, ...changes }));
   assert.equal(said({}), "striped is clearly seen in 50\u00a0% of this picture and speaks for the class zebra.");
   assert.equal(said({ kind: "", score: -2 }), "striped is seen in 50\u00a0% of this picture and speaks against the class zebra.");
-  assert.equal(said({ share: 0, score: 0.001 }), "striped is not seen in this picture, and hardly counts for the class zebra.");
-  assert.equal(said({ share: 0 }), "striped is not seen in this picture; what little there is speaks for the class zebra.");
-  assert.equal(said({ share: NaN, silent: true }), "striped is not seen in this picture; what it means for the class zebra cannot be told here.");
+  assert.equal(said({ share: 0, score: 0.001 }), "striped is not clearly seen in this picture, and hardly counts for the class zebra.");
+  assert.equal(said({ share: 0 }), "striped is not clearly seen in this picture; what little there is speaks for the class zebra.");
+  assert.equal(said({ kind: "", share: 0, score: 0.001 }), "striped is not seen in this picture, and hardly counts for the class zebra.");
+  assert.equal(said({ share: NaN, silent: true }), "striped is not clearly seen in this picture; what it means for the class zebra cannot be told here.");
   assert.equal(said({ value: "the difference", target: "cat - ant" }), "striped is clearly seen in 50\u00a0% of this picture and speaks for cat - ant.");
 });
 
