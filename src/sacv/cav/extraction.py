@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from operator import itemgetter
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,10 +22,10 @@ from threadpoolctl import threadpool_limits
 
 from sacv.cav.image_statistics import STATISTICS, image_statistics
 from sacv.cav.inside import Counts, counts_of, inside_of
-from sacv.cav.membership import Plan
+from sacv.cav.membership import Member, Plan
 from sacv.cav.preprocessing import Reading
 from sacv.cav.statistics import ImageMeans, SetStatistics
-from sacv.concepts import ImageItem, MaskItem
+from sacv.concepts import MaskItem
 from sacv.engine import Engine, LocalEngine, Progress, Shard, ShardStore, cut, fold
 from sacv.errors import ActivationError
 from sacv.files import Array
@@ -64,6 +65,16 @@ class _Partial:
         if number not in self.folds:
             self.folds[number] = MomentSums(channels)
         return self.folds[number]
+
+
+class _Sampled(NamedTuple):
+    """The sampled locations of an image of a batch, for one of its sets."""
+
+    member: Member
+    offset: int
+    locations: NDArray[np.int64]
+    shares: Float64
+    digest: str
 
 
 @dataclass
@@ -230,7 +241,7 @@ class Gather:
         near = cells.mean(dim=(0, 1))
         near = torch.where((near - first).abs() <= 1e-4 * first.abs(), first, near)
         centred = cells - near
-        rests = centred.mean(dim=1).double().cpu().numpy()
+        rests = centred.mean(dim=1).cpu().double().numpy()
         shift = near.cpu().numpy()
         if not np.isfinite(rests).all():
             bad = (~torch.isfinite(cells)).flatten(1).any(dim=1)
@@ -240,34 +251,35 @@ class Gather:
                 "check the weights of the network and the transform, or run it in float32"
             )
         means = rests + shift
-        values, off = cells.cpu().numpy(), centred.cpu().numpy()
+        sampled: list[_Sampled] = []
         whole: dict[tuple[int, int], list[int]] = {}
-        for offset in range(len(values)):
+        for offset in range(len(cells)):
             if start + offset in self.plan.whole or not self.plan.members[start + offset]:
-                state.activations[layer, start + offset] = values[offset].copy()
+                state.activations[layer, start + offset] = cells[offset].cpu().numpy().copy()
             for member in self.plan.members[start + offset]:
                 entry = self.plan.sets[member.set]
                 partial = state.partial.setdefault((layer, member.set), _Partial())
                 cover = entry.cover(member.image)
                 weights = None if cover is None else cover[layer]
                 if weights is None:
-                    partial.add_mean(member.unit, means[offset], values.shape[1])
+                    partial.add_mean(member.unit, means[offset], cells.shape[1])
                     if not entry.means_only:
                         whole.setdefault((member.set, member.fold), []).append(offset)
                 else:
-                    partial.add_mean(member.unit, weights @ values[offset] / weights.sum(), float(weights.sum()))
+                    values = cells[offset].cpu().numpy()
+                    partial.add_mean(member.unit, weights @ values / weights.sum(), float(weights.sum()))
                     if not entry.means_only:
                         legal = np.flatnonzero(weights)
                         sums = partial.sums(member.fold, values.shape[-1])
-                        sums.join(Moments.of(values[offset, legal], weights[legal]))
+                        sums.join(Moments.of(values[legal], weights[legal]))
                 if not entry.means_only:
-                    most = self._most(member.set)
-                    sample = self._sample(values[offset], weights, most, self.plan.items[start + offset])
-                    partial.add_sample(member.unit, sample, most)
+                    sampled.append(self._sampled(offset, start, member, weights, cells.shape[1]))
+        self._add_samples(state, layer, cells, sampled)
         for (number, fold_number), offsets in whole.items():
-            chosen = off[offsets[0] : offsets[-1] + 1] if offsets[-1] - offsets[0] < len(offsets) else off[offsets]
-            rows = chosen.reshape(-1, off.shape[-1])
-            sums = state.partial[layer, number].sums(fold_number, off.shape[-1])
+            contiguous = offsets[-1] - offsets[0] < len(offsets)
+            chosen = centred[offsets[0] : offsets[-1] + 1] if contiguous else centred[offsets]
+            rows = chosen.reshape(-1, cells.shape[-1])
+            sums = state.partial[layer, number].sums(fold_number, cells.shape[-1])
             sums.add(rows, shift.astype(np.float64), rests[offsets].mean(axis=0), float(len(rows)))
 
     def _most(self, number: int) -> int:
@@ -275,13 +287,24 @@ class Gather:
         units = len(self.plan.units[number].folds)
         return min(self.locations, max(MOST_SAMPLED // units, LEAST_SAMPLED))
 
-    def _sample(
-        self, values: NDArray[np.floating], weights: Float64 | None, most: int, item: ImageItem
-    ) -> BoundedSample:
-        legal = np.arange(len(values)) if weights is None else np.flatnonzero(weights)
-        chosen = choose_locations(legal, most, self.seed, item.digest)
+    def _sampled(self, offset: int, start: int, member: Member, weights: Float64 | None, locations: int) -> _Sampled:
+        legal = np.arange(locations) if weights is None else np.flatnonzero(weights)
+        digest = self.plan.items[start + offset].digest
+        chosen = choose_locations(legal, self._most(member.set), self.seed, digest)
         shares = np.ones(len(chosen)) if weights is None else weights[chosen]
-        return BoundedSample.of_image(values[chosen], shares, self.seed, item.digest)
+        return _Sampled(member, offset, chosen, shares, digest)
+
+    def _add_samples(self, state: State, layer: str, cells: torch.Tensor, sampled: Sequence[_Sampled]) -> None:
+        """Add the sampled locations of a batch, which leave the device in one copy."""
+        if not sampled:
+            return
+        rows = np.concatenate([np.full(len(each.locations), each.offset) for each in sampled])
+        columns = np.concatenate([each.locations for each in sampled])
+        vectors = cells[torch.from_numpy(rows), torch.from_numpy(columns)].cpu().numpy()
+        ends = np.cumsum([len(each.locations) for each in sampled])[:-1]
+        for each, part in zip(sampled, np.split(vectors, ends), strict=True):
+            sample = BoundedSample.of_image(part, each.shares, self.seed, each.digest)
+            state.partial[layer, each.member.set].add_sample(each.member.unit, sample, self._most(each.member.set))
 
     def merge(self, left: State, right: State) -> State:
         """Merge two partial results. Both are modified."""
