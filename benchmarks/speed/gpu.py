@@ -33,12 +33,12 @@ def measure(sizes: Sizes) -> Iterator[Row]:
 
 def everything(case: Case, sizes: Sizes) -> Iterator[Row]:
     """Measure one network: what the GPU can do, and each experiment on it."""
-    many = replace(sizes, extracted=sizes.on_gpu)
+    count = sizes.on_gpu
+    many = replace(sizes, extracted=count, explained=count // 8, scored=count // 4)
     yield from limits(case, many)
     yield from precisions(case, many)
-    yield from extraction.of(case, many, "cuda", NAME)
-    for experiment in (fitting.of, explaining.explained, explaining.scored):
-        yield from experiment(case, sizes, "cuda", NAME)
+    for experiment in (extraction.of, fitting.of, explaining.explained, explaining.scored):
+        yield from experiment(case, many, "cuda", NAME)
 
 
 def limits(case: Case, sizes: Sizes) -> Iterator[Row]:

@@ -30,7 +30,7 @@ class Sizes:
     workers, spread
         Numbers of Ray's workers, and images that they share.
     on_gpu
-        Images that are extracted on a GPU.
+        Images that are extracted on a GPU; an eighth of them is explained there, and a quarter scored.
     doublings
         How often each size of the growth is doubled.
     """

@@ -39,7 +39,7 @@ def full_float32():
 def textures(tmp_path_factory):
     place = tmp_path_factory.mktemp("textures")
     for name in ("striped", "dotted", "blotchy"):
-        write_guidance(place / name, name, 12, seed=0)
+        write_guidance(place / name, name, 26, seed=0)
     return place
 
 

@@ -222,19 +222,22 @@ class Gather:
 
     def add(self, part: State, loaded: Loaded) -> State:
         """Run a batch and add its statistics."""
+        members = self.plan.members[loaded.start : loaded.start + len(loaded.inputs)]
         for number, found in enumerate(image_statistics(loaded.inputs, loaded.inside), start=loaded.start):
             counted = np.append(found, 1.0)
-            for member in self.plan.members[number]:
+            for member in members[number - loaded.start]:
                 part.add_looks((member.set, member.unit), counted)
-            if not self.plan.members[number]:
+            if not members[number - loaded.start]:
                 part.add_looks((-1, number), counted)
         for layer, record in self.model.activations(loaded.inputs, self.layers).items():
             cells = record.cells if record.cells.dtype == torch.float64 else record.cells.float()
             # flatten the grid; channels stay last
-            self._add_layer(part, layer, self.reading(cells).flatten(1, -2), loaded.start)
+            self._add_layer(part, layer, self.reading(cells).flatten(1, -2), loaded.start, members)
         return part
 
-    def _add_layer(self, state: State, layer: str, cells: torch.Tensor, start: int) -> None:
+    def _add_layer(
+        self, state: State, layer: str, cells: torch.Tensor, start: int, members: Sequence[Sequence[Member]]
+    ) -> None:
         # A value near the mean is subtracted from the whole batch, so that float32 sums and products are precise. For
         # a constant channel it is exactly the value of the channel.
         first = cells[0, 0]
@@ -254,9 +257,9 @@ class Gather:
         sampled: list[_Sampled] = []
         whole: dict[tuple[int, int], list[int]] = {}
         for offset in range(len(cells)):
-            if start + offset in self.plan.whole or not self.plan.members[start + offset]:
+            if start + offset in self.plan.whole or not members[offset]:
                 state.activations[layer, start + offset] = cells[offset].cpu().numpy().copy()
-            for member in self.plan.members[start + offset]:
+            for member in members[offset]:
                 entry = self.plan.sets[member.set]
                 partial = state.partial.setdefault((layer, member.set), _Partial())
                 cover = entry.cover(member.image)
