@@ -51,7 +51,7 @@ class Sizes:
     memory: tuple[int, ...] = (500, 2_000, 5_000, 20_000)
     workers: tuple[int, ...] = (1, 2, 4)
     spread: int = 1024
-    on_gpu: int = 2048
+    on_gpu: int = 1024
     doublings: int = 3
 
 
