@@ -1,8 +1,8 @@
 """Hooks of the documentation site: pages of the repository's root, links between them, and no request to elsewhere.
 
 A page of `docs/` links to `../ARCHITECTURE.md`, and `README.md` links to `docs/trust.md`, as a reader of the repository
-needs it. The site has all of them in one folder, so that the links are rewritten here. A link whose text is the file name
-of a page gets the page's title as text. A link to any other file of the repository becomes plain text.
+needs it. The site has all of them in one folder, so the links are rewritten here. A link whose text is the file name of
+a page gets the page's title as text. A link to any other file of the repository becomes plain text.
 """
 
 from __future__ import annotations
