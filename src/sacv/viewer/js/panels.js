@@ -32,7 +32,7 @@ export class Values {
         number(value("relevance")),
         explanation.offers("contribution", here) ? signed(value("contribution")) : "",
         explanation.offers("present", here) ? (value("present") ? "yes" : "no") : "",
-        [value("relevance_marks") && "relevance", value("contribution_marks") && "contribution"].filter(Boolean).join(", "),
+        ["", "relevance", "contribution", "both"][(value("relevance_marks") ?? 0) + 2 * (value("contribution_marks") ?? 0)],
       ] : ["", "", "", ""];
       texts.forEach((text, column) => { if (cells[column].firstChild.data !== text) cells[column].firstChild.data = text; });
     });

@@ -69,7 +69,7 @@ thead th { font-size: .82rem; color: var(--soft); }
 .at-location { contain: content; } /* its text changes as the pointer moves; no other layout follows */
 .values { width: 100%; font-size: .9rem; table-layout: fixed; }
 .values tbody tr { height: 1.75rem; }
-.values td { text-align: left; }
+.values td { text-align: left; } .values thead th, .values td:last-child { font-size: .75rem; overflow-wrap: normal; padding-right: .15rem; vertical-align: middle; }
 .values .current th { font-weight: 700; }
 .strip { display: flex; gap: .5rem; overflow-x: auto; padding: .2rem .2rem .5rem; }
 .strip button { flex: none; width: 6.2rem; padding: .25rem; display: grid; gap: .1rem; font-size: .78rem; justify-items: start; }
@@ -101,7 +101,7 @@ kbd { font: inherit; border: 1px solid var(--line); border-radius: .25rem; paddi
   .main, header { padding-left: .8rem; padding-right: .8rem; } header { padding-top: .6rem; gap: .5rem; } h1 { font-size: 1.15rem; } .panes { grid-auto-flow: row; }
   .bar { gap: .4rem .5rem; margin: .5rem 0; } .bar .picker { flex: 1 1 40%; } .steps { width: 100%; } .bar select { max-width: 100%; width: 100%; }
   .kinds { flex-wrap: nowrap; overflow-x: auto; max-width: 100%; padding: 3px; margin: -3px; } .kinds button { flex: none; font-size: .92rem; padding: .25rem .45rem; }
-  .values th { white-space: nowrap; overflow-wrap: normal; max-width: 9rem; overflow: hidden; text-overflow: ellipsis; } td { padding-right: .3rem; }
+  .values thead th { font-size: .68rem; } .values th { white-space: nowrap; overflow-wrap: normal; max-width: 9rem; overflow: hidden; text-overflow: ellipsis; } td { padding-right: .3rem; }
 }
 @media (prefers-reduced-motion: no-preference) { .stage img { transition: filter .15s; } }
 @media print { .bar, .side .slider { display: none; } .thumbs { max-height: none; } }
