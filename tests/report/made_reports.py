@@ -9,7 +9,8 @@ from sacv.report.provenance import Provenance
 HARMFUL = "</script><img src=x onerror=alert(1)>"
 
 SCORES = {
-    "striped": (2.0123456789, 1.5, 2.5, "for"), "grass": (-1.0, -1.4, -0.6, "against"), HARMFUL: (0.1, -0.4, 0.6, "weak")
+    "striped": (2.0123456789, 1.5, 2.5, "for"), "grass": (-1.0, -1.4, -0.6, "against"),
+    HARMFUL: (0.1, -0.4, 0.6, "weak"),
 }  # fmt: skip
 """Of each concept: SACV score, interval and verdict."""
 LONG = "/data/a/long/way/one.png"
@@ -41,8 +42,8 @@ def counts(concept):
 
 def picture(concept):
     figures = {
-        "class": "zebra", "image": LONG, "concept": concept, "layer": "late", "target": "zebra", "page": "explain/a b.html",
-        "fragment": "#concept=x", "value": 3.2, "predicted": "horse", "probability": 0.7, "sacv_score": 1.5,
+        "class": "zebra", "image": LONG, "concept": concept, "layer": "late", "target": "zebra", "value": 3.2,
+        "page": "explain/a b.html", "fragment": "#concept=x", "predicted": "horse", "probability": 0.7, "sacv_score": 1.5,
         "labelled": True, "doubts": "the image is unlike the concept images",
     }  # fmt: skip
     maps = np.linspace(-1, 1, 16).reshape(4, 4)
@@ -73,15 +74,15 @@ def study(pictures=True):
         "concepts": [counts(concept) for concept in SCORES],
     }  # fmt: skip
     provenance = {
-        "model": {"spec": "zoo:net", "kind": "Net", "fingerprint": "ab12" * 16}, "layers": ["early", "late"], "nulls": 99,
-        "runs": 4, "folds": 3, "bank_fingerprint": "cd34" * 16, "solver": {"name": "LDA", "parameters": {}}, "seed": 0,
-        "sha256": {"study": "a" * 64, "table": "b" * 64}, "versions": {"sacv": "1.2.3"}, "command": "sacv study a.toml",
-        "study_file": f'title = "{HARMFUL}"',
+        "model": {"spec": "zoo:net", "kind": "Net", "fingerprint": "ab12" * 16}, "layers": ["early", "late"],
+        "nulls": 99, "runs": 4, "folds": 3, "bank_fingerprint": "cd34" * 16, "solver": {"name": "LDA", "parameters": {}},
+        "seed": 0, "sha256": {"study": "a" * 64, "table": "b" * 64}, "versions": {"sacv": "1.2.3"},
+        "command": "sacv study a.toml", "study_file": f'title = "{HARMFUL}"',
     }  # fmt: skip
     content = {
         "title": "Stripes", "question": f"Do stripes and {HARMFUL} speak for zebra?", "answer": ["Yes.", "No."],
-        "doubts": [f"warning {number}" for number in range(7)], "data": data, "findings": findings, "notes": ["A note."],
-        "concepts": [card(concept, concept == HARMFUL) for concept in SCORES], "tests": len(findings),
+        "doubts": [f"warning {number}" for number in range(7)], "data": data, "findings": findings,
+        "notes": ["A note."], "concepts": [card(concept, concept == HARMFUL) for concept in SCORES], "tests": len(findings),
         "audit": {"findings": audit}, "provenance": provenance, "pictures": [one.figures for one in drawn],
     }  # fmt: skip
     return render_study(content, drawn)
@@ -101,7 +102,7 @@ def search():
     """Return the report of a search with two concepts, a query and a folded layer."""
     return render_patches(
         title=f"striped, {HARMFUL}: the best locations among 8 images",
-        provenance=Provenance({"model": "Net", "command": f"sacv search {HARMFUL}"}, ["a.txt is no image"], "search.json"),
+        provenance=Provenance({"command": f"sacv search {HARMFUL}"}, ["a.txt is no image"], "search.json"),
         warnings=["Beware.", "Beware of it.", f"Beware of {HARMFUL}."],
         first=[
             patches("striped, at late", "relevance", 8, True), patches(f"{HARMFUL}, at late", "relevance", 2, False),

@@ -1,4 +1,4 @@
-"""The reports of scores, audits, studies and searches in a real browser: sorted, downloaded, accessible, and offline."""
+"""The reports of scores, audits, studies and searches in a real browser: sorted, downloaded, accessible, offline."""
 
 import csv
 import io
