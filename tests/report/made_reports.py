@@ -43,8 +43,8 @@ def counts(concept):
 def picture(concept):
     figures = {
         "class": "zebra", "image": LONG, "concept": concept, "layer": "late", "target": "zebra", "value": 3.2,
-        "page": "explain/a b.html", "fragment": "#concept=x", "predicted": "horse", "probability": 0.7, "sacv_score": 1.5,
-        "labelled": True, "doubts": "the image is unlike the concept images",
+        "page": "explain/a b.html", "fragment": "#concept=x", "predicted": "horse", "probability": 0.7,
+        "sacv_score": 1.5, "labelled": True, "doubts": "the image is unlike the concept images",
     }  # fmt: skip
     maps = np.linspace(-1, 1, 16).reshape(4, 4)
     return StudyPicture(
@@ -75,15 +75,16 @@ def study(pictures=True):
     }  # fmt: skip
     provenance = {
         "model": {"spec": "zoo:net", "kind": "Net", "fingerprint": "ab12" * 16}, "layers": ["early", "late"],
-        "nulls": 99, "runs": 4, "folds": 3, "bank_fingerprint": "cd34" * 16, "solver": {"name": "LDA", "parameters": {}},
-        "seed": 0, "sha256": {"study": "a" * 64, "table": "b" * 64}, "versions": {"sacv": "1.2.3"},
-        "command": "sacv study a.toml", "study_file": f'title = "{HARMFUL}"',
+        "nulls": 99, "runs": 4, "folds": 3, "bank_fingerprint": "cd34" * 16, "seed": 0,
+        "solver": {"name": "LDA", "parameters": {}}, "sha256": {"study": "a" * 64, "table": "b" * 64},
+        "versions": {"sacv": "1.2.3"}, "command": "sacv study a.toml", "study_file": f'title = "{HARMFUL}"',
     }  # fmt: skip
     content = {
         "title": "Stripes", "question": f"Do stripes and {HARMFUL} speak for zebra?", "answer": ["Yes.", "No."],
         "doubts": [f"warning {number}" for number in range(7)], "data": data, "findings": findings,
-        "notes": ["A note."], "concepts": [card(concept, concept == HARMFUL) for concept in SCORES], "tests": len(findings),
-        "audit": {"findings": audit}, "provenance": provenance, "pictures": [one.figures for one in drawn],
+        "notes": ["A note."], "concepts": [card(concept, concept == HARMFUL) for concept in SCORES],
+        "tests": len(findings), "audit": {"findings": audit}, "provenance": provenance,
+        "pictures": [one.figures for one in drawn],
     }  # fmt: skip
     return render_study(content, drawn)
 

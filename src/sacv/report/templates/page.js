@@ -142,8 +142,8 @@ function whole(figure) {
       const row = panels.slice(first, first + columns);
       row.forEach((panel, column) => {
         const copy = plain(panel), at = box[first + column];
-        const place = { x: GAP + column * (at.width + GAP), y: top, width: at.width, height: at.height };
-        for (const [name, value] of Object.entries(place)) copy.setAttribute(name, value);
+        const frame = { x: GAP + column * (at.width + GAP), y: top, width: at.width, height: at.height };
+        for (const [name, value] of Object.entries(frame)) copy.setAttribute(name, value);
         made.append(copy);
       });
       top += Math.max(...row.map((_, column) => box[first + column].height)) + GAP;
