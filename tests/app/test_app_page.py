@@ -302,7 +302,7 @@ def test_a_concept_is_compared_at_layers_judged_replaced_and_looked_at(open_app,
     page.get_by_role("tab", name="Make a concept").click()
     assert "Still missing: a name, images without it." in page.locator("#concept").inner_text()
     page.get_by_label("Its name").fill("lines")
-    page.get_by_label("The set of them").select_option("striped")
+    page.get_by_label("Concept images").select_option("striped")
     page.get_by_label("dotted (10)").first.check()
     page.get_by_text("more layers").click()
     page.get_by_label("blocks.1 (").check()

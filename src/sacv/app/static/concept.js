@@ -37,7 +37,7 @@ const bank = make("input", { type: "text", list: "banks", value: recall("save", 
 const banks = make("datalist", { id: "banks" });
 const result = make("div", { class: "card" }, make("h2", {}, "How good is it?"), make("div", { class: "row" }, field("Concept", drafts)), cards,
   make("div", { class: "row" }, button("Show it on my photos", () => showMap(), { class: "main" }), field("Save to the bank", bank), banks, saving));
-const byImages = make("div", {}, make("div", { class: "row" }, field("The set of them", shown)), uploads("shown", "or drop images that show it, 20 or more.", () => name.value.trim() || "concept", (set) => remember("shown", set)));
+const byImages = make("div", {}, make("div", { class: "row" }, field("Concept images", shown)), uploads("shown", "or drop images that show it, 20 or more.", () => name.value.trim() || "concept", (set) => remember("shown", set)));
 const byPaint = make("div", {}, make("p", { class: "soft" }, "Give the concept a name, choose a photo, and paint the regions that show the concept, on two photos or, better, on five or more. Photos with a tick have a mask. Everything else in these photos counts as not showing it."), photos, painter.element, download);
 
 const inScenes = make("div", {}, make("fieldset", {}, make("legend", {}, "Context images: photos without it, into which textures are pasted, so that the concept is learned within scenes"), context), uploads("context", "or drop such photos.", () => "scenes", (set) => remember("context", [...recall("context", []), set])));
@@ -48,7 +48,7 @@ panel.append(
       make("fieldset", {}, make("legend", {}, "I have"), make("div", { class: "choices" }, how.images.element, how.painted.element)), byImages, byPaint),
     make("div", { class: "card" }, make("h2", {}, "What does not?"),
       make("p", { class: "soft" }, "Images that differ from those of the concept only in the concept."),
-      make("fieldset", {}, make("legend", {}, "Without the concept"), random), uploads("random", "or drop images without it.", () => "other", (set) => remember("random", [...recall("random", []), set])),
+      make("fieldset", {}, make("legend", {}, "Random images"), random), uploads("random", "or drop images without it.", () => "other", (set) => remember("random", [...recall("random", []), set])),
       make("fieldset", {}, make("legend", {}, "Layers of the network to compare"), layers),
       make("details", {}, count, others),
       make("details", {}, make("summary", {}, "More: absent images, context images, groups"),
