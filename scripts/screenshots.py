@@ -1,7 +1,7 @@
-"""Screenshots of what `sacv demo` makes and of the app, for docs/pictures: `make screenshots`.
+"""Screenshots of the page of `sacv demo` and of the app, for docs/pictures: `make screenshots`.
 
-Each is of a first screen, at the width of a desktop and of a phone, in light and in dark. All material is made in code,
-so that the pictures stay as they are until the pages change. They are written with a palette, which makes them small.
+Each shows a first screen, at the width of a desktop and of a phone, in light and in dark. The material is synthetic, so
+that the screenshots change only with the pages. They are written with a palette, which makes them small.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ WHERE = Path(__file__).parent.parent / "docs" / "pictures"
 SIZES = {"desktop": (1280, 900), "phone": (400, 800)}
 SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 SHOWN = "05-striped-bar-on-plain.png"
-"""Of the scenes of the demo."""
+"""The scene of the demo that is shown."""
 MOST = 150_000
-"""Bytes of a picture."""
+"""Maximum size of a screenshot, in bytes."""
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--font-render-hinting=none")
 PATIENCE = 120_000
 
 
 def main() -> None:
-    """Write every picture."""
+    """Write all screenshots."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         sys.exit("no Chromium on the PATH: install it, on Debian with 'apt-get install chromium'")
     WHERE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as started:
-        place = Path(folder)
-        subprocess.run([*SACV, "demo", "--out", "demo"], cwd=place, check=True, stdout=subprocess.DEVNULL)
+        root = Path(folder)
+        subprocess.run([*SACV, "demo", "--out", "demo"], cwd=root, check=True, stdout=subprocess.DEVNULL)
         browser = started.chromium.launch(executable_path=chromium, args=list(FLAGS))
         page = browser.new_page()
-        page.goto((place / "demo" / "explanation" / "index.html").as_uri() + fragment(image=SHOWN))
+        page.goto((root / "demo" / "explanation" / "index.html").as_uri() + fragment(image=SHOWN))
         take(page, "page")
         take(page, "side-by-side", beside=True)
-        with app(place) as address:
+        with app(root) as address:
             take(mapped(browser, address), "app")
         browser.close()
 
@@ -70,7 +70,7 @@ def take(page: Page, what: str, *, beside: bool = False) -> None:
 
 
 def drawn(page: Page) -> None:
-    """Wait until the picture is there."""
+    """Wait until the image is drawn."""
     page.locator("sacv-viewer .stage img").first.wait_for(timeout=PATIENCE)
     page.wait_for_function(
         "document.querySelector('sacv-viewer').shadowRoot.querySelector('.stage img').complete", timeout=PATIENCE
@@ -86,16 +86,16 @@ def write(shot: bytes, file: Path) -> None:
         if file.stat().st_size <= MOST:
             break
     else:
-        sys.exit(f"{file.name} has {file.stat().st_size} bytes; {MOST} at most are meant for docs")
+        sys.exit(f"{file.name} has {file.stat().st_size} bytes; at most {MOST} are allowed in docs")
     print(f"{file.relative_to(WHERE.parent.parent)}: {file.stat().st_size / 1000:.0f} kB")
 
 
 @contextmanager
-def app(place: Path) -> Iterator[str]:
-    """Run the app on the bank of the demo; gives its address."""
+def app(root: Path) -> Iterator[str]:
+    """Run the app on the bank of the demo, and yield its address."""
     command = [*SACV, "app", "--bank", "demo/bank", "--folder", "app", "--port", "0", "--no-browser"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(command, cwd=place, stdout=subprocess.PIPE, text=True, env=environment) as run:
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True, env=environment) as run:
         assert run.stdout is not None
         try:
             yield next(word for line in run.stdout for word in line.split() if word.startswith("http://"))
@@ -104,10 +104,10 @@ def app(place: Path) -> Iterator[str]:
 
 
 def mapped(browser: Browser, address: str) -> Page:
-    """Give the app where it has explained its example pictures."""
+    """Return the app with the map of its example images."""
     page = browser.new_page()
     page.goto(address)
-    page.get_by_role("button", name="Add example pictures").click()
+    page.get_by_role("button", name="Add example images").click()
     page.get_by_role("button", name="Show the map").click(timeout=PATIENCE)
     drawn(page)
     return page

@@ -73,11 +73,11 @@ def result_of(client, job, patience=60):
     """Wait for a piece of work, and give how it ended."""
     until = time.monotonic() + patience
     while time.monotonic() < until:
-        told = client.get(f"/api/jobs/{job['number']}").json()
-        if told["state"] in ("done", "failed", "cancelled"):
-            return told
+        status = client.get(f"/api/jobs/{job['number']}").json()
+        if status["state"] in ("done", "failed", "cancelled"):
+            return status
         time.sleep(0.02)
-    raise AssertionError(f"still {told['state']}")
+    raise AssertionError(f"still {status['state']}")
 
 
 def png(picture):

@@ -32,7 +32,7 @@ def open_app(chromium, served):
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
-        page.on("console", lambda said: wrong.append(said.text) if telling(said) else None)
+        page.on("console", lambda message: wrong.append(message.text) if is_wrong(message) else None)
         page.on("dialog", lambda dialog: (wrong.append("dialog"), dialog.dismiss()))
         page.on("request", lambda one: None if one.url.startswith((served, "blob:")) else wrong.append(one.url))
         page.goto(served)
@@ -45,13 +45,13 @@ def open_app(chromium, served):
     assert not wrong
 
 
-def telling(said):
-    """Whether a message of the console says that something is wrong; what is refused is said on the page."""
-    return said.type in ("error", "warning") and "Failed to load resource" not in said.text
+def is_wrong(message):
+    """Whether a message of the console is an error; refused requests are reported on the page."""
+    return message.type in ("error", "warning") and "Failed to load resource" not in message.text
 
 
 def dropped(page, where, files):
-    """Drop files onto a place, as a hand does."""
+    """Drop files onto an area, as a user does."""
     script = """(files) => {
         const given = new DataTransfer();
         for (const [name, text] of files) {
@@ -91,8 +91,8 @@ def test_a_dropped_photo_shows_where_the_concept_is(open_app, width, scheme):
     assert inside > 4 * outside
     with page.expect_download() as expected:
         page.get_by_role("button", name="save as PNG").click()
-    kept = np.asarray(Image.open(expected.value.path()).convert("RGB").resize((688, 854))).astype(int)[150:650, 40:648]
-    assert (kept.min(axis=-1) < 200).mean() > 0.9, "the picture is in the file, as the policy allows"
+    shot = np.asarray(Image.open(expected.value.path()).convert("RGB").resize((688, 854))).astype(int)[150:650, 40:648]
+    assert (shot.min(axis=-1) < 200).mean() > 0.9, "the image is in the file, as the policy allows"
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.reload()
     shown(page)
@@ -141,7 +141,7 @@ def test_a_concept_is_painted_fitted_saved_and_still_there_after_a_reload(open_a
     assert all(well(place, *each) for each in scenes.items())
     page.get_by_role("button", name="Make the concept").click()
     page.get_by_text("of two locations in held-out images").first.wait_for(timeout=PATIENCE)
-    assert "3 images" in page.locator("#concept .doubt").first.inner_text()
+    assert "3 images" in page.locator("#concept .warning").first.inner_text()
     page.get_by_label("Save to the bank").fill("new")
     page.get_by_role("button", name="Save", exact=True).click()
     page.locator("#concept .card").last.wait_for(state="hidden")
@@ -157,7 +157,7 @@ def coverage(page, panel):
     return int((drawn(page, f"#{panel} .mask")[..., 3] > 127).sum())
 
 
-def test_painting_with_every_tool_and_what_moves(open_app, place):
+def test_painting_with_every_tool_and_what_changes(open_app, place):
     Image.fromarray(scene(3).image).save(place.photos / "scene.png")
     page = open_app()
     page.get_by_role("tab", name="What if").click()
@@ -190,18 +190,18 @@ def test_painting_with_every_tool_and_what_moves(open_app, place):
     page.get_by_role("button", name="Clear").click()
     assert coverage(page, "whatif") == 0
     page.get_by_role("button", name="Undo").click()
-    page.get_by_role("button", name="See what moves").click()
+    page.get_by_role("button", name="See what changes").click()
     page.locator("#whatif table").wait_for(timeout=PATIENCE)
-    assert "striped moves most: its score falls" in page.locator("#whatif").inner_text()
+    assert "striped changes most: its score falls" in page.locator("#whatif").inner_text()
     before = coverage(page, "whatif")
     page.reload()
     page.locator("#whatif .sheet img").wait_for()
-    page.get_by_role("button", name="See what moves", disabled=False).wait_for()
+    page.get_by_role("button", name="See what changes", disabled=False).wait_for()
     assert coverage(page, "whatif") == before
-    assert "striped moves most: its score falls" in page.locator("#whatif").inner_text()
+    assert "striped changes most: its score falls" in page.locator("#whatif").inner_text()
 
 
-def test_a_polygon_and_its_undoing_are_kept(open_app, place):
+def test_a_polygon_and_its_undoing_are_stored(open_app, place):
     Image.fromarray(scene(1).image).save(place.photos / "scene.png")
     page = open_app(1280, 1400)
     page.get_by_role("tab", name="Make a concept").click()
@@ -262,23 +262,23 @@ def chances(page, name):
     return page.locator("#explain label").filter(has_text=f"{name} (").first
 
 
-def test_what_the_network_says_is_offered_as_targets(open_app, place, demo_model):
+def test_predicted_classes_are_offered_as_targets(open_app, place, demo_model):
     for seed in (1, 5):
         Image.fromarray(scene(seed).image).save(place.photos / f"{seed}.png")
     page = open_app()
     page.get_by_role("button", name="All").click()
     chances(page, "striped").wait_for()
     page.get_by_text("What the network predicts for the chosen photos").click()
-    said = page.locator("#explain .said li").all_inner_texts()
-    assert [line.split()[0] for line in said] == ["1.png", "5.png"]
+    lines = page.locator("#explain .predictions li").all_inner_texts()
+    assert [line.split()[0] for line in lines] == ["1.png", "5.png"]
     logits = demo_model.logits(demo_model.inputs([Image.open(place.photos / "1.png").convert("RGB")]))[0].softmax(0)
-    assert f"{demo_model.class_names[int(logits.argmax())]} {round(100 * float(logits.max()))}%" in said[0]
+    assert f"{demo_model.class_names[int(logits.argmax())]} {round(100 * float(logits.max()))}%" in lines[0]
     page.get_by_label("Another class").fill("zebra")
     page.keyboard.press("Enter")
     assert "no class 'zebra'" in page.get_by_role("alert").inner_text()
     page.get_by_label("Another class").fill("dotted")
     page.keyboard.press("Enter")
-    page.get_by_label("the likeliest of each photo").uncheck()
+    page.get_by_label("the most probable class of each photo").uncheck()
     chances(page, "striped").locator("input").check()
     page.get_by_role("button", name="Show the map").click()
     shown(page)
@@ -302,23 +302,23 @@ def test_a_concept_is_compared_at_layers_judged_replaced_and_looked_at(open_app,
     page.get_by_role("tab", name="Make a concept").click()
     assert "Still missing: a name, images without it." in page.locator("#concept").inner_text()
     page.get_by_label("Its name").fill("lines")
-    page.get_by_label("The set of them").select_option("striped")
+    page.get_by_label("Concept images").select_option("striped")
     page.get_by_label("dotted (10)").first.check()
     page.get_by_text("more layers").click()
     page.get_by_label("blocks.1 (").check()
-    page.get_by_text("More: photos without it").click()
-    page.locator("#concept fieldset").filter(has_text="clearly seen").get_by_label("plain (10)").check()
+    page.get_by_text("More: absent images").click()
+    page.locator("#concept fieldset").filter(has_text="Absent images").get_by_label("plain (10)").check()
     page.get_by_label("Groups of images, such as").fill("([0-9]+")
     page.get_by_role("button", name="Make the concept").click()
     page.get_by_role("alert").filter(has_text="not a regular expression").wait_for(timeout=PATIENCE)
     page.get_by_label("Groups of images, such as").fill(r"(\d+)")
     page.get_by_role("button", name="Make the concept").click()
     page.get_by_role("alert").filter(has_text="share 10 groups").wait_for(timeout=PATIENCE)
-    page.locator("#concept fieldset").filter(has_text="clearly seen").get_by_label("plain (10)").uncheck()
+    page.locator("#concept fieldset").filter(has_text="Absent images").get_by_label("plain (10)").uncheck()
     page.get_by_role("button", name="Make the concept").click()
     page.get_by_text("of two locations in held-out images").first.wait_for(timeout=PATIENCE)
     result = page.locator("#concept .card").last
-    assert "take the layer" in result.inner_text() or "layers take" in result.inner_text()
+    assert "to locate a concept" in result.inner_text()
     result.get_by_text("Figures").first.click()
     assert "groups, such as patients" in result.inner_text()
     page.get_by_label("Save to the bank").fill("mine")
@@ -326,10 +326,10 @@ def test_a_concept_is_compared_at_layers_judged_replaced_and_looked_at(open_app,
     page.get_by_text("Saved to the bank mine").wait_for()
     page.get_by_role("button", name="Make the concept").click()
     page.get_by_role("button", name="Replace it there").wait_for(timeout=PATIENCE)
-    page.get_by_role("button", name="Look at it on my photos").click()
+    page.get_by_role("button", name="Show it on my photos").click()
     shown(page)
-    told = page.evaluate("fetch('/api/state').then((answer) => answer.json())")["banks"]
-    best = next(one for one in told if one["name"] == "draft: lines")["place"]
+    banks = page.evaluate("fetch('/api/state').then((answer) => answer.json())")["banks"]
+    best = next(one for one in banks if one["name"] == "draft: lines")["place"]
     assert page.locator("sacv-viewer #layer").evaluate("one => one.selectedOptions[0].text") == best
     page.get_by_role("tab", name="Make a concept").click()
     page.get_by_role("button", name="Replace it there").click()

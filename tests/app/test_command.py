@@ -32,7 +32,7 @@ def test_a_bank_brings_its_own_size_of_pictures(capsys, demo_bank):
 def test_a_folder_that_cannot_be_made_is_told(capsys, tmp_path):
     pytest.importorskip("uvicorn", reason="the extra 'app' is not installed")
     (tmp_path / "file").write_text("")
-    assert "name another with --folder" in failure(capsys, "--folder", tmp_path / "file")
+    assert "give another with --folder" in failure(capsys, "--folder", tmp_path / "file")
 
 
 def test_a_port_that_is_taken_is_told(capsys, tmp_path):

@@ -28,10 +28,10 @@ def jobs_of():
 
 def ended(jobs, job):
     until = time.monotonic() + 20
-    while (told := jobs.status(job["number"]))["state"] in ("waiting", "running", "stopping"):
+    while (status := jobs.status(job["number"]))["state"] in ("waiting", "running", "stopping"):
         assert time.monotonic() < until
         time.sleep(0.005)
-    return told
+    return status
 
 
 def gate():
@@ -66,8 +66,8 @@ def test_remaining_time_is_told(jobs_of):
     job = jobs.add("a", "first", work)
     started.wait(10)
     time.sleep(0.2)
-    told = jobs.status(job["number"])
-    assert (told["done"], told["total"]) == (1, 4) and 0.3 < told["remaining"] < 10
+    status = jobs.status(job["number"])
+    assert (status["done"], status["total"]) == (1, 4) and 0.3 < status["remaining"] < 10
     go.set()
 
 
@@ -111,10 +111,10 @@ def test_a_failure_is_told_and_ends_nothing_else(jobs_of):
     def fails(progress):
         raise OptionError("give  another\nvalue")
 
-    told = ended(jobs, jobs.add("a", "fails", fails))
-    assert (told["state"], told["error"]) == ("failed", "give another value")
-    told = ended(jobs, jobs.add("a", "breaks", lambda progress: {"never": 1 / 0}))
-    assert told["state"] == "failed" and "ZeroDivisionError" in told["error"]
+    status = ended(jobs, jobs.add("a", "fails", fails))
+    assert (status["state"], status["error"]) == ("failed", "give another value")
+    status = ended(jobs, jobs.add("a", "breaks", lambda progress: {"never": 1 / 0}))
+    assert status["state"] == "failed" and "ZeroDivisionError" in status["error"]
     assert ended(jobs, jobs.add("a", "next", lambda progress: {}))["state"] == "done"
     with pytest.raises(Missing):
         jobs.status("nothing")

@@ -38,35 +38,35 @@ def received(client, name):
     content = client.get(f"/api/explanations/{name}").content
     length = int.from_bytes(content[:4], "little")
     header, start, found = json.loads(content[4 : 4 + length]), 4 + length, {}
-    for key, told in header["arrays"].items():
+    for key, label in header["arrays"].items():
         assert start % 4 == 0
-        count = int(np.prod(told["shape"]))
-        values = np.frombuffer(content, np.dtype("<" + told["dtype"]), count, start)
-        found[key] = values.reshape(told["shape"])
+        count = int(np.prod(label["shape"]))
+        values = np.frombuffer(content, np.dtype("<" + label["dtype"]), count, start)
+        found[key] = values.reshape(label["shape"])
         start += -(-values.nbytes // 4) * 4
     assert start == len(content)
     return header, found
 
 
 def test_the_map_is_that_of_explain(client, place, photo, demo_model, demo_bank):
-    told = result_of(client, client.post("/api/explain", json=asking()).json())
-    header, arrays = received(client, told["result"]["explanation"])
+    status = result_of(client, client.post("/api/explain", json=asking()).json())
+    header, arrays = received(client, status["result"]["explanation"])
     want = sacv.explain(demo_model, [place.photos / photo], sacv.ConceptBank.load(demo_bank), "striped").page_data()
     assert header["concepts"] == ["striped"] and set(arrays) == set(want.arrays)
     np.testing.assert_array_equal(arrays["maps/0/relevance"], want.arrays["maps/0/relevance"])
-    assert sacv.Explanation.load(place.explanation(told["result"]["explanation"])).concepts == ("striped",)
+    assert sacv.Explanation.load(place.explanation(status["result"]["explanation"])).concepts == ("striped",)
 
 
 def test_several_targets_are_on_one_map(client, photo):
-    told = result_of(client, client.post("/api/explain", json=asking(targets=["striped", "dotted"])).json())
-    assert received(client, told["result"]["explanation"])[0]["targets"] == ["striped", "dotted"]
+    status = result_of(client, client.post("/api/explain", json=asking(targets=["striped", "dotted"])).json())
+    assert received(client, status["result"]["explanation"])[0]["targets"] == ["striped", "dotted"]
 
 
 def test_a_broken_photo_fails_alone(client, place, photo):
     """One that became unreadable in the folder is left out, and the map says so."""
     (place.photos / "broken.png").write_bytes((place.photos / photo).read_bytes()[:500])
-    told = result_of(client, client.post("/api/explain", json=asking(photos=["broken.png", "scene.png"])).json())
-    header, _ = received(client, told["result"]["explanation"])
+    status = result_of(client, client.post("/api/explain", json=asking(photos=["broken.png", "scene.png"])).json())
+    header, _ = received(client, status["result"]["explanation"])
     assert len(header["images"]) == 1 and "broken.png" in header["warnings"][0]
 
 
@@ -88,8 +88,8 @@ def test_a_request_that_makes_no_sense_is_told_so(client, photo, changes, said):
 
 @pytest.mark.parametrize("changes", [{"targets": ["zebra"]}, {"bank": "../given"}, {"concepts": ["dotted"]}])
 def test_work_that_cannot_be_done_says_why(client, photo, changes):
-    told = result_of(client, client.post("/api/explain", json=asking(**changes)).json())
-    assert told["state"] == "failed" and told["error"]
+    status = result_of(client, client.post("/api/explain", json=asking(**changes)).json())
+    assert status["state"] == "failed" and status["error"]
 
 
 @pytest.mark.slow
@@ -127,11 +127,11 @@ def mask_of(rows, columns):
 
 def changed(client, mask, how="concept"):
     fields = {"tab": "t", "photo": "scene.png", "how": how, "bank": "given", "layer": LAYER, "concept": "striped"}
-    told = result_of(
+    status = result_of(
         client, client.post("/api/what-if", json={**fields, "mask": base64.b64encode(png_of(mask)).decode()}).json()
     )
-    assert told["state"] == "done", told["error"]
-    return {one["name"]: (one["before"], one["after"]) for one in told["result"]["classes"]}
+    assert status["state"] == "done", status["error"]
+    return {one["name"]: (one["before"], one["after"]) for one in status["result"]["classes"]}
 
 
 @pytest.mark.parametrize("cell", [(0, 0), (7, 5), (15, 12)])
@@ -163,8 +163,8 @@ def test_nothing_painted_is_told(client, photo):
         "how": "grey",
         "mask": base64.b64encode(png_of(mask_of(0, slice(0)))).decode(),
     }
-    told = result_of(client, client.post("/api/what-if", json=fields).json())
-    assert told["state"] == "failed" and "nothing is painted" in told["error"]
+    status = result_of(client, client.post("/api/what-if", json=fields).json())
+    assert status["state"] == "failed" and "nothing is painted" in status["error"]
 
 
 def send_set(client, name, folder):
@@ -176,8 +176,8 @@ def test_a_concept_is_made_judged_and_saved(client, place, textures, demo_model,
     for name in ("striped", "dotted", "plain"):
         send_set(client, name, textures[name])
     recipe = {"tab": "t", "concept": "lines", "shown": "striped", "random": ["dotted", "plain"], "layers": [LAYER]}
-    told = result_of(client, client.post("/api/fit", json=recipe).json())
-    assert told["result"] == {"bank": "draft: lines"} and told["done"] == told["total"] > 0
+    status = result_of(client, client.post("/api/fit", json=recipe).json())
+    assert status["result"] == {"bank": "draft: lines"} and status["done"] == status["total"] > 0
     (card,) = client.get("/api/banks/draft: lines").json()["cards"]
     assert "very well" in card["words"] and card["weak"] == []
     assert result_of(client, client.post("/api/explain", json=asking(bank="draft: lines")).json())["state"] == "done"
@@ -202,8 +202,8 @@ def test_a_concept_is_made_of_painted_regions(client, place):
         client.put(f"/api/photos/{seed}.png", content=png(Image.fromarray(scene.image)))
         client.put(f"/api/masks/mine/{seed}.png", content=png_of(scene.mask))
     client.put("/api/photos/other.png", content=png(Image.new("RGB", (50, 40))))
-    told = result_of(client, client.post("/api/fit", json={"tab": "t", "concept": "mine", "layers": [LAYER]}).json())
-    assert told["state"] == "done", told["error"]
+    status = result_of(client, client.post("/api/fit", json={"tab": "t", "concept": "mine", "layers": [LAYER]}).json())
+    assert status["state"] == "done", status["error"]
     entry = place.bank("draft: mine").sets[0]
     assert entry.regions and entry.count == 3
     (card,) = client.get("/api/banks/draft: mine").json()["cards"]
@@ -213,9 +213,9 @@ def test_a_concept_is_made_of_painted_regions(client, place):
 
 
 def test_examples_can_be_explained_and_fitted(client, place):
-    told = result_of(client, client.post("/api/examples", json={"tab": "t"}).json())
+    status = result_of(client, client.post("/api/examples", json={"tab": "t"}).json())
     state = client.get("/api/state").json()
-    assert told["state"] == "done" and len(state["photos"]) == told["result"]["photos"]
+    assert status["state"] == "done" and len(state["photos"]) == status["result"]["photos"]
     assert set(state["sets"]) == set(state["classes"])
 
 
@@ -228,8 +228,8 @@ def recipe_of(client, textures, **changes):
 def test_groups_are_found_by_the_names_of_files(client, place, textures):
     """Pictures of one texture have numbers in their names; two numbers are one patient."""
     groups = r"(\d)\."
-    told = result_of(client, client.post("/api/fit", json=recipe_of(client, textures, groups=groups)).json())
-    assert told["state"] == "done", told["error"]
+    status = result_of(client, client.post("/api/fit", json=recipe_of(client, textures, groups=groups)).json())
+    assert status["state"] == "done", status["error"]
     quality = place.bank("draft: lines").cavs[0].quality
     want = [len({path.stem[-1] for path in textures[name].iterdir()}) for name in ("striped", "dotted")]
     assert [quality.groups, quality.random_groups] == want
@@ -240,25 +240,25 @@ def test_groups_are_found_by_the_names_of_files(client, place, textures):
     [("(", "is not a regular expression"), ("nothing", "no group is found for"), ("(a+)+!", "takes more than")],
 )
 def test_an_expression_that_does_not_do_is_told_of(client, textures, monkeypatch, groups, said):
-    monkeypatch.setattr("sacv.app.grouping.PATIENCE", 2.0)
+    monkeypatch.setattr("sacv.app.grouping.TIMEOUT", 2.0)
     client.put(f"/api/photos/{'a' * 60}.png", content=png(Image.new("RGB", (50, 40))))
-    told = result_of(client, client.post("/api/fit", json=recipe_of(client, textures, groups=groups)).json())
-    assert told["state"] == "failed" and said in told["error"]
+    status = result_of(client, client.post("/api/fit", json=recipe_of(client, textures, groups=groups)).json())
+    assert status["state"] == "failed" and said in status["error"]
 
 
 def test_pictures_that_show_nothing_make_the_mask_of_presence(client, place, textures, tmp_path):
     write_guidance(tmp_path / "more", "dotted", 24, seed=9)
     send_set(client, "more", tmp_path / "more")
-    told = result_of(client, client.post("/api/fit", json=recipe_of(client, textures, absent=["more"])).json())
-    assert told["state"] == "done", told["error"]
+    status = result_of(client, client.post("/api/fit", json=recipe_of(client, textures, absent=["more"])).json())
+    assert status["state"] == "done", status["error"]
     cav = place.bank("draft: lines").cavs[0]
     assert cav.presence.offered == 24 and cav.presence.kind == "given"
 
 
 def test_a_bank_says_which_layer_to_take(client, place, textures, demo_model):
     layers = ["blocks.1", LAYER]
-    told = result_of(client, client.post("/api/fit", json=recipe_of(client, textures, layers=layers)).json())
-    assert told["state"] == "done", told["error"]
+    status = result_of(client, client.post("/api/fit", json=recipe_of(client, textures, layers=layers)).json())
+    assert status["state"] == "done", status["error"]
     found = advise(demo_model, place.bank("draft: lines"))
     answer = client.get("/api/banks/draft: lines").json()
     assert answer["place"] == found[0].layer

@@ -94,7 +94,7 @@ def test_the_page_draws_three_planes_of_each_volume_and_says_which(tmp_path, ope
         assert page.locator(".slices").inner_text().strip().endswith(captions[at])
         want = relevance[0].take(int((at + 0.5) * cells / len(captions)), axis)[::-1]
         drawn = page.locator("sacv-viewer").evaluate(
-            "({found, view}) => { const {values, rows, columns} = found.flat('relevance', view);"
+            "({explanation, view}) => { const {values, rows, columns} = explanation.flat('relevance', view);"
             " return [rows, columns, [...values]]; }"
         )
         np.testing.assert_allclose(np.reshape(drawn[2], drawn[:2]), want, atol=2e-3 * np.abs(relevance).max())

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 
 import sacv
+from report import made_reports
+from report.made_reports import HARMFUL
 from sacv.concepts import Skipped
 from sacv.report.page import write_page
 from sacv.scores.page import page_of
 from sacv.trust.audit import Finding
-
-HARMFUL = "</script><img src=x onerror=alert(1)>"
 
 MADE = {
     "model": {"spec": "zoo:net", "kind": "Net", "fingerprint": "ab12" * 16},
@@ -80,10 +80,14 @@ def write(kind, file):
         table = score_table(concepts, (HARMFUL,), (HARMFUL,))
         skipped = [Skipped(HARMFUL, f"{HARMFUL} is no image")]
         write_page(file, page_of(scores(table, (HARMFUL,), [HARMFUL], skipped, command=HARMFUL)))
+    elif kind == "study":
+        file.write_text(made_reports.study(), encoding="utf-8")
+    elif kind == "search":
+        file.write_text(made_reports.search(), encoding="utf-8")
     return file
 
 
-KINDS = ("scores", "two targets", "audit", "harmful")
+KINDS = ("scores", "two targets", "audit", "harmful", "study", "search")
 
 NAN = float("nan")
 UNTESTED = {name: (*values[:3], np.nan) for name, values in EFFECTS.items()}

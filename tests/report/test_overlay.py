@@ -1,7 +1,13 @@
-"""Maps laid over pictures."""
+"""Maps as layers over images."""
+
+import base64
+import io
 
 import numpy as np
+import pytest
+from PIL import Image
 
+from sacv.report.drawing import png
 from sacv.report.overlay import Scale, diverging, enlarge, lay_over, sequential
 
 
@@ -101,3 +107,13 @@ def test_what_does_not_count_is_faded_behind_an_amber_line():
     assert (faded[:, 9] == (255, 255, 255, 255)).all()  # the white line of what is seen ends there
     assert (faded[:, 10] == (255, 191, 0, 255)).all()
     assert not (plain[..., :3] == (255, 191, 0)).all(axis=-1).any()
+
+
+@pytest.mark.parametrize("centred", [False, True])
+def test_a_layer_survives_its_palette(centred):
+    values = np.random.default_rng(0).standard_normal((9, 7))
+    scale = diverging([values]) if centred else sequential([values])
+    layer = lay_over(values, scale, (140, 180), (0.0, 0.0, 140.0, 180.0), None if centred else 0.0, values > 1.5)
+    content = base64.b64decode(png(layer).split(",")[1])
+    read = np.asarray(Image.open(io.BytesIO(content)).convert("RGBA")).astype(int)
+    assert np.abs(read - np.asarray(layer)).max() <= (3 if centred else 0)

@@ -1,4 +1,4 @@
-"""The pages of scores and audits in a real browser: sorted, downloaded, read by everyone, and quiet."""
+"""The reports of scores, audits, studies and searches in a real browser: sorted, downloaded, accessible, offline."""
 
 import csv
 import io
@@ -158,6 +158,52 @@ def test_a_figure_arrives_as_svg_and_png(page_of, scheme):
     pixels = np.asarray(shot.convert("RGB")).reshape(-1, 3)
     assert (pixels == 255).all(axis=1).mean() > 0.5 and (pixels == (217, 95, 14)).all(axis=1).sum() > 100
     assert page.evaluate("document.documentElement.dataset.theme ?? null") is None
+
+
+def test_the_tables_of_a_study_arrive_as_csv(page_of):
+    page = page_of("study")
+    given = {}
+    for name in ("findings", "concepts", "data", "audit"):
+        file, content = downloaded(page, page.get_by_role("button", name=f"download the table {name} as CSV"))
+        assert file == f"{name}.csv"
+        given[name] = list(csv.DictReader(io.StringIO(content.decode("utf-8"), newline="")))
+    first, weak = given["findings"][0], given["findings"][2]
+    assert (len(given["findings"]), first["concept"], weak["concept"]) == (24, "striped", HARMFUL)
+    assert [float(first[name]) for name in ("SACV score", "from", "to", "p, corrected")] == [
+        2.0123456789, 1.5, 2.5, 0.0123456789
+    ]  # fmt: skip
+    assert weak["p, corrected"] == "" and "effect, in SD of the null distribution" in first
+    assert given["concepts"][0]["AUROC, locations (95 % interval)"] == "0.9123 (0.81 to 0.973)"
+    assert given["concepts"][0]["remarks"] == "one; two; see one.png"
+    assert {row["result"]: row["reason"] for row in given["audit"]}["fail"] == "see /data/a/long/way/one.png"
+    assert given["data"][0]["zebra 9 images 5 groups"] == "4 of 9"
+
+
+def test_the_chart_of_a_study_arrives_as_svg_and_png(page_of):
+    page = page_of("study")
+    name, content = downloaded(page, page.get_by_role("button", name="download the figure findings as SVG"))
+    root = ElementTree.fromstring(content)
+    assert name == "findings.svg" and len(list(root.iter(f"{SVG}circle"))) == 4 * 3  # classes and targets, concepts
+    assert "zebra in images of horse, late" in "".join(root.itertext())
+    name, content = downloaded(page, page.get_by_role("button", name="download the figure findings as PNG"))
+    shot = Image.open(io.BytesIO(content))
+    assert shot.size == tuple(3 * round(float(root.get(side))) for side in ("width", "height"))
+
+
+def test_a_list_of_patches_arrives_as_csv_and_png(page_of):
+    page = page_of("search")
+    assert page.get_by_role("button", name="as CSV").count() == 3  # none of an empty list, the fourth is folded
+    _, content = downloaded(page, page.get_by_role("button", name="download the list striped, at late as CSV"))
+    rows = list(csv.DictReader(io.StringIO(content.decode("utf-8"), newline="")))
+    assert len(rows) == 8 and rows[0] == {
+        "image": f"/data/{HARMFUL}/0.png", "location": "row 0, column 2", "value": "0.9123456789", "present": "yes"
+    }  # fmt: skip
+    name, content = downloaded(page, page.get_by_role("button", name="download the patches striped, at late as PNG"))
+    shot = Image.open(io.BytesIO(content)).convert("RGB")
+    assert name == "striped-at-late.png" and shot.size == (6 * (176 + 24) + 24, 2 * (176 + 48) + 48)
+    assert shot.getpixel((24 + 20, 36 + 20)) == pytest.approx((128, 128, 128), abs=3)  # a patch
+    page.locator("summary", has_text="At early").click()
+    assert page.get_by_role("button", name="download the list striped, at early as CSV").is_visible()
 
 
 # For everyone

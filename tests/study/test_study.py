@@ -238,7 +238,7 @@ def test_names_are_text(found):
     page = (found.folder / "report.html").read_text()
     assert "Textures &lt;b&gt;" in page and "<b>" not in page.split("</header>")[0].split("<header>")[1]
     assert "striped &lt;i&gt;" in page and "striped <i>" not in page
-    first = "Do stripes speak", "Speaks for striped rather than plain", "doubts</h2>", "The findings"
+    first = "Do stripes speak", "Speaks for striped rather than plain", "warnings</h2>", "The findings"
     assert [page.index(text) for text in first] == sorted(page.index(text) for text in first)
 
 
@@ -246,9 +246,9 @@ def test_image_scores_stand_in_the_report_where_there_are_any(found):
     one, other = found.content["concepts"]
     scored = {**one, "image_score": {"auroc": 0.912, "interval": [0.81, 0.973]}}
     page = render_study({**found.content, "concepts": [{**other, "image_score": None}, scored]}, [])
-    assert "0.91 (0.81–0.97)" in page and "greatest<br>of picture" in page  # noqa: RUF001
+    assert "0.91 (0.81–0.97)" in page and "AUROC, image score" in page  # noqa: RUF001
     bare = [{**each, "image_score": None} for each in (one, other)]
-    assert "greatest<br>of picture" not in render_study({**found.content, "concepts": bare}, [])
+    assert "AUROC, image score" not in render_study({**found.content, "concepts": bare}, [])
 
 
 def test_the_example_is_a_study(tmp_path, monkeypatch, capsys):
@@ -342,7 +342,7 @@ def test_masks_and_marked_regions(place):
     assert found.content["data"]["concepts"][1]["given"].startswith("marked, where marks")
     assert any("no column says which pictures belong together" in text for text in found.doubts)
     page = (found.folder / "report.html").read_text()
-    assert "Within masks: 75%" in page and "The amber line encloses what counts" in page
+    assert "Within masks: 75%" in page and "The amber line encloses the locations that count" in page
 
 
 def test_p_values_are_short():

@@ -1,6 +1,6 @@
 """A real browser for tests of pages: Chromium from the PATH, driven by Playwright.
 
-Where it is missing the tests are skipped, with a word on how to get it; with SACV_NEED_BROWSER set that is a failure.
+Without it the tests are skipped, with a message on how to install it; with SACV_NEED_BROWSER set they fail.
 """
 
 import os
@@ -28,12 +28,12 @@ RUN = """async () => (await axe.run(document, {resultTypes: ["violations"]})).vi
 
 @pytest.fixture(scope="session")
 def violations():
-    """What axe-core finds wrong with a page."""
+    """Return what axe-core finds wrong with a page."""
     if not AXE.exists():
-        told = "axe-core is not there: run 'npm ci' in tests/viewer, or 'make test' with npm on the PATH"
+        message = "axe-core is not there: run 'npm ci' in tests/viewer, or 'make test' with npm on the PATH"
         if os.environ.get("SACV_NEED_BROWSER"):
-            pytest.fail(told)
-        pytest.skip(told)
+            pytest.fail(message)
+        pytest.skip(message)
 
     def found(page):
         page.evaluate(AXE.read_text())
@@ -47,10 +47,10 @@ def chromium():
     """The browser."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
-        told = "no Chromium on the PATH: install it, on Debian with 'apt-get install chromium'"
+        message = "no Chromium on the PATH: install it, on Debian with 'apt-get install chromium'"
         if os.environ.get("SACV_NEED_BROWSER"):
-            pytest.fail(told)
-        pytest.skip(told)
+            pytest.fail(message)
+        pytest.skip(message)
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as started:
@@ -69,9 +69,9 @@ def open_page(chromium):
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
-        page.on("console", lambda said: wrong.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
         page.on("dialog", lambda dialog: (wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        page.on("request", lambda asked: None if quiet(asked.url) else wrong.append(f"request: {asked.url}"))
+        page.on("request", lambda request: None if quiet(request.url) else wrong.append(f"request: {request.url}"))
         page.goto(file.resolve().as_uri())
         if options.get("java_script_enabled", True):
             page.wait_for_function(READY)
@@ -84,5 +84,5 @@ def open_page(chromium):
 
 
 def quiet(address):
-    """Whether a request asks nothing of the network."""
+    """Whether a request needs no network."""
     return address.startswith(("file:", "data:", "blob:"))

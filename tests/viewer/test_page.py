@@ -41,7 +41,7 @@ def canvas(page, name="colours", at=0):
 
 
 def stage_at(page, x, y):
-    """The pixel of the window at shares of the picture."""
+    """The pixel of the window at shares of the image."""
     frame = page.locator(".stage").first.bounding_box()
     return frame["x"] + x * frame["width"], frame["y"] + y * frame["height"]
 
@@ -51,7 +51,7 @@ def everything(page):
     return viewer(page).evaluate("element => element.shadowRoot.textContent")
 
 
-def said(page):
+def sentence(page):
     return page.locator("h1").inner_text()
 
 
@@ -87,7 +87,7 @@ def screen(page):
 def test_a_map_without_the_concept_is_empty(page_of):
     page = page_of(relevance=np.full((3, 2, 4, 6), -1.0), present=np.zeros((3, 2, 4, 6), bool))
     assert not canvas(page)[..., 3].any()
-    assert "not clearly seen in this picture" in said(page)
+    assert "not seen in this image" in sentence(page)
 
 
 def test_what_the_network_does_not_see_is_dimmed(page_of):
@@ -101,7 +101,7 @@ def black(pixels):
     return (pixels[..., :3].max(axis=-1) < 12) & (pixels[..., 3] > 200)
 
 
-def test_black_lines_enclose_the_marks_of_their_own_map(page_of):
+def test_black_lines_enclose_the_mask_of_their_own_map(page_of):
     present = np.zeros((3, 2, 4, 6), bool)
     present[:, :, 1, 3] = True
     page = page_of(present=present, relevance=np.full((3, 2, 4, 6), -0.5), contribution=np.full((3, 2, 4, 6), 0.1))
@@ -163,7 +163,7 @@ def test_several_targets_stand_side_by_side_in_the_table(page_of):
         f"layer{layer}, {target}" for layer in range(2) for target in ("zebra", "horse")
     ]
     page.locator(".scores td button").nth(1).click()
-    assert (selection(page)["layer"], selection(page)["target"]) == (0, 1) and "horse" in said(page)
+    assert (selection(page)["layer"], selection(page)["target"]) == (0, 1) and "horse" in sentence(page)
 
 
 def test_a_constant_map_and_missing_values_do_not_fail(page_of):
@@ -174,9 +174,9 @@ def test_a_constant_map_and_missing_values_do_not_fail(page_of):
         page.keyboard.press(key)
 
 
-def test_what_says_nothing_is_not_drawn(page_of):
+def test_contribution_without_locations_is_not_drawn(page_of):
     page = page_of(silent=True)
-    assert "cannot be told here" in said(page)
+    assert "cannot be measured at this layer" in sentence(page)
     assert page.locator("[data-kind=contribution]").is_disabled()
     page.locator("summary", has_text="recognised here").click()
     assert "Beware of the layer." in page.locator(".of-concept").inner_text()
@@ -204,7 +204,7 @@ def test_hover_shows_the_values_of_every_concept_and_the_receptive_field(page_of
     assert abs(columns.min() - width / 6) < 4 and abs(columns.max() - 4 * width / 6) < 4
     assert drawn[int(height * 0.375), int(2 * width / 6)]  # the cell's own border
     page.mouse.move(5, 5)
-    assert not canvas(page, "top").any() and "Point at the picture" in page.locator(".side").inner_text()
+    assert not canvas(page, "top").any() and "Point at the image" in page.locator(".side").inner_text()
 
 
 def test_without_a_known_field_the_cell_alone_is_drawn(page_of):
@@ -214,13 +214,13 @@ def test_without_a_known_field_the_cell_alone_is_drawn(page_of):
     assert abs(np.ptp(columns) - canvas(page, "top").shape[1] / 6) < 6 and len(rows)
 
 
-def test_a_click_pins_and_tells(page_of):
+def test_a_click_pins_and_reports_the_selection(page_of):
     page = page_of()
-    viewer(page).evaluate("element => element.addEventListener('selection', (e) => { window.told = e.detail; })")
+    viewer(page).evaluate("element => element.addEventListener('selection', (e) => { window.reported = e.detail; })")
     page.mouse.click(*stage_at(page, 4.5 / 6, 2.5 / 4))
     page.mouse.move(5, 5)
     assert selection(page)["location"] == [2, 4]
-    assert page.evaluate("window.told.location") == [2, 4]
+    assert page.evaluate("window.reported.location") == [2, 4]
     assert "Pinned: row 3 of 4, column 5 of 6" in page.locator(".side").inner_text()
     page.keyboard.press("Escape")
     assert selection(page)["location"] is None
@@ -241,7 +241,7 @@ def test_keys_reach_everything(page_of):
     assert after("ArrowUp")["concept"] == start["concept"]
     assert after("]")["layer"] == (start["layer"] + 1) % 2
     assert after("[")["layer"] == start["layer"]
-    assert after(".")["target"] == 1 and "horse" in said(page)
+    assert after(".")["target"] == 1 and "horse" in sentence(page)
     assert after(",")["target"] == 0
     assert [after(key)["kind"] for key in "2341"] == ["contribution", "present", "chance", "relevance"]
     opacity = page.locator(".colours").evaluate("element => element.style.opacity")
@@ -293,7 +293,7 @@ def test_cursors_are_linked_between_two_maps(page_of):
 # Lists
 
 
-def test_patches_lead_to_their_place(page_of):
+def test_patches_lead_to_their_location(page_of):
     relevance = np.random.default_rng(0).normal(size=(3, 2, 4, 6))
     relevance[2, :, 3, 5] = 9
     page = page_of(relevance=relevance)
@@ -308,14 +308,14 @@ def test_patches_lead_to_their_place(page_of):
     assert abs(float(last.split()[0].replace("\N{MINUS SIGN}", "-")) - least) < 0.01 * abs(least)
 
 
-def test_pictures_are_sorted_and_filtered(page_of):
+def test_images_are_sorted_and_filtered(page_of):
     present = np.zeros((4, 2, 4, 6), bool)
     for image, share in enumerate((3, 0, 9, 1)):
         present[image].reshape(2, -1)[:, :share] = True
     page = page_of(images=4, present=present, names=["b/dog.jpg", "a/cat.jpg", "ant.jpg", "bee.jpg"])
     names = page.locator(".thumbs .name")
     assert names.all_text_contents() == ["dog.jpg", "cat.jpg", "ant.jpg", "bee.jpg"]
-    page.locator("#order").select_option(label="most of the concept")
+    page.locator("#order").select_option(label="largest share of the concept")
     assert names.all_text_contents() == ["ant.jpg", "dog.jpg", "bee.jpg", "cat.jpg"]
     page.locator("#filter").select_option(label="where the concept is seen")
     assert names.all_text_contents() == ["ant.jpg", "dog.jpg", "bee.jpg"]
@@ -344,11 +344,11 @@ def test_details_numbers_and_provenance(page_of):
         assert part in text
 
 
-def test_a_doubt_is_said_once(page_of):
+def test_a_warning_is_shown_once(page_of):
     page = page_of(doubts=["it is far", "it is near"], present=np.ones((3, 2, 4, 6), bool))
-    assert page.locator(".doubt").all_inner_texts() == ["Doubt: it is far figure", "Doubt: it is near figure"]
-    assert page.locator(".doubt .term").first.get_attribute("title") == "exactly 0.5"
-    page.locator(".doubt .term").last.click()
+    assert page.locator(".warning").all_inner_texts() == ["Warning: it is far figure", "Warning: it is near figure"]
+    assert page.locator(".warning .term").first.get_attribute("title") == "exactly 0.5"
+    page.locator(".warning .term").last.click()
     assert "exactly 1.5" in page.locator("[popover]").inner_text()
     page.keyboard.press("Escape")
     for summary in page.locator("summary").all():
@@ -358,21 +358,21 @@ def test_a_doubt_is_said_once(page_of):
 
 def test_what_words_mean_is_a_click_away(page_of):
     page = page_of()
-    page.locator(".term", has_text="how strongly").click()
+    page.locator(".legend .term", has_text="relevance").click()
     text = page.locator("[popover]").inner_text()
     assert "Above 0 the concept is seen" in text
 
 
-def test_the_sentence_says_whether_it_counts(page_of):
+def test_the_sentence_is_in_plain_words_and_its_figures_stand_below(page_of):
     contribution = np.ones((3, 2, 4, 6))
     present = np.zeros((3, 2, 4, 6), bool)
     present[..., :3] = True
     page = page_of(relevance=np.ones((3, 2, 4, 6)), contribution=contribution, present=present)
-    assert said(page) == "striped is clearly seen in 50\xa0% of this picture and speaks for the class zebra."
-    assert page.locator(".figures").inner_text() == "It counts +24; the class scores 3.2."
+    assert sentence(page) == "striped is seen in 50\xa0% of this image and speaks for the class zebra."
+    assert page.locator(".figures").inner_text() == "SACV score +24 logits; logit 3.2."
     page = page_of(relevance=np.ones((3, 2, 4, 6)), contribution=-contribution, present=present, unit="logits per unit")
-    assert "speaks against the class zebra." in said(page)
-    assert page.locator(".figures").inner_text().startswith("It counts \N{MINUS SIGN}24 logits per unit;")
+    assert "speaks against the class zebra." in sentence(page)
+    assert page.locator(".figures").inner_text().startswith("SACV score \N{MINUS SIGN}24 logits per unit;")
 
 
 # Safety

@@ -1,4 +1,4 @@
-"""What is taken away from the page: pictures with their legend, and links that open what was shown."""
+"""Saved images with their legend, and links that open the view that they name."""
 
 import io
 import re
@@ -10,15 +10,15 @@ from PIL import Image
 
 from sacv.viewer import fragment, write_page
 from viewer.made import made, one_cell
-from viewer.test_page import HARMFUL, page_of, said, selection, viewer  # noqa: F401
+from viewer.test_page import HARMFUL, page_of, selection, sentence, viewer  # noqa: F401
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def saved(page, deed):
-    """What a deed downloads, its name and its bytes."""
+def saved(page, action):
+    """Return the name and the bytes of a download."""
     with page.expect_download() as expected:
-        deed()
+        action()
     return expected.value.suggested_filename, expected.value.path().read_bytes()
 
 
@@ -27,14 +27,14 @@ def words(svg):
 
 
 def yellow(content, box=None):
-    """The middle of the yellow pixels of a picture, x and y."""
+    """The middle of the yellow pixels of an image, x and y."""
     pixels = np.asarray(Image.open(io.BytesIO(content)).convert("RGB").crop(box)).astype(int)
     rows, columns = np.nonzero(pixels[..., 0] - pixels[..., 2] > 60)
     return columns.mean(), rows.mean()
 
 
 @pytest.mark.parametrize("width", [1280, 400])
-def test_the_picture_is_saved_with_its_map_and_legend(page_of, width):  # noqa: F811
+def test_the_image_is_saved_with_its_map_and_legend(page_of, width):  # noqa: F811
     page = page_of(relevance=one_cell(1, 4), width=width)
     name, png = saved(page, page.get_by_role("button", name="save as PNG").click)
     assert name == "0-striped-relevance.png"
@@ -42,31 +42,45 @@ def test_the_picture_is_saved_with_its_map_and_legend(page_of, width):  # noqa: 
     assert name == "0-striped-relevance.svg"
     tree = ElementTree.fromstring(svg)
     found, (photo, *_) = words(svg), tree.iter(f"{SVG}image")
-    assert said(page).replace("\xa0", " ") in found.replace("\xa0", " ")
+    assert sentence(page).replace("\xa0", " ") in found.replace("\xa0", " ")
     assert "0.jpg" in found and "Yellow:" in found and "+1" in found and "not seen" in found
     assert len(list(tree.iter(f"{SVG}linearGradient"))) == 1
     left, top = 24, 24 + float(photo.get("y"))
     box = np.multiply(2, [left, top, left + float(photo.get("width")), top + float(photo.get("height"))]).astype(int)
     x, y = yellow(png, tuple(box.tolist())) / (box[2:] - box[:2])
-    assert abs(x - 4.5 / 6) < 0.05 and abs(y - 1.5 / 4) < 0.08, "the map lies on the picture as on the page"
+    assert abs(x - 4.5 / 6) < 0.05 and abs(y - 1.5 / 4) < 0.08, "the map lies on the image as on the page"
     assert not re.search(rb'(?:href|src)="(?!data:)', svg), "the file needs no other"
 
 
-def test_two_pictures_are_saved_side_by_side(page_of):  # noqa: F811
+def test_the_map_of_an_svg_is_a_rectangle_for_each_cell(page_of):  # noqa: F811
+    page = page_of(relevance=one_cell(1, 4), region=(0.25, 0, 0.75, 1))
+    _, svg = saved(page, lambda: page.keyboard.press("P"))
+    tree = ElementTree.fromstring(svg)
+    (group,) = (one for one in tree.iter(f"{SVG}g") if one.get("shape-rendering"))
+    (photo, *_) = tree.iter(f"{SVG}image")
+    (cell,) = group  # the others lie below the threshold
+    width, height = (float(photo.get(side)) for side in ("width", "height"))
+    found = [float(cell.get(name)) for name in ("x", "y", "width", "height")]
+    assert found == pytest.approx([(0.25 + 4 * 0.5 / 6) * width, height / 4, 0.5 * width / 6, height / 4])
+    assert cell.get("fill") == "rgb(253, 234, 69)" and group.get("opacity") == "0.6"
+    assert group.get("transform") == f"translate(0 {photo.get('y')})"
+
+
+def test_two_maps_are_saved_side_by_side(page_of):  # noqa: F811
     page = page_of(relevance=one_cell(1, 4))
     for key in ("c", "]"):
         page.keyboard.press(key)
     name, svg = saved(page, lambda: page.keyboard.press("P"))
     assert name == "0-striped-relevance-and-0-striped-contribution.svg"
-    places = [one.get("transform") for one in ElementTree.fromstring(svg) if one.get("transform")]
-    assert len(places) == 2 and len(set(places)) == 2
+    positions = [one.get("transform") for one in ElementTree.fromstring(svg) if one.get("transform")]
+    assert len(positions) == 2 and len(set(positions)) == 2
     assert "Yellow:" in words(svg) and "Orange speaks for zebra" in words(svg)
     assert "layer layer1" in words(svg) and "layer layer0" in words(svg)
     name, png = saved(page, lambda: page.keyboard.press("p"))
     assert name.endswith(".png") and Image.open(io.BytesIO(png)).width == 2 * (24 + 2 * (640 + 24))
 
 
-def test_marks_have_their_swatches_in_the_file(page_of):  # noqa: F811
+def test_masks_have_their_swatches_in_the_file(page_of):  # noqa: F811
     page = page_of()
     page.keyboard.press("4")
     _, svg = saved(page, lambda: page.keyboard.press("P"))
@@ -107,7 +121,7 @@ def test_a_link_opens_what_it_names(open_page, tmp_path):
     assert page.evaluate("location.hash") == link, "Python and the page write the same"
 
 
-def test_the_address_follows_what_is_chosen(open_page, tmp_path):
+def test_the_address_follows_the_selection(open_page, tmp_path):
     write_page(tmp_path / "index.html", made(**NAMES))
     page = open_page(tmp_path / "index.html")
     assert page.evaluate("location.hash") == ""
@@ -122,16 +136,16 @@ def test_the_address_follows_what_is_chosen(open_page, tmp_path):
     assert found["concept"] == 0 and (found["image"], found["layer"]) == (want["image"], want["layer"])
 
 
-def test_the_last_part_of_a_path_is_enough_where_it_is_of_one_picture(open_page, tmp_path):
+def test_the_last_part_of_a_path_is_enough_where_no_other_image_has_it(open_page, tmp_path):
     write_page(tmp_path / "index.html", made(names=["x/a.jpg", "y/b.jpg", "z/a.jpg"]))
     page = opened(open_page, tmp_path / "index.html", "#image=b.jpg")
     assert selection(page)["image"] == 1 and not page.locator("header .note").count()
     page.evaluate("location.hash = '#image=a.jpg'")
-    page.locator("header .note", has_text='the picture "a.jpg"').wait_for()
+    page.locator("header .note", has_text='the image "a.jpg"').wait_for()
     assert selection(page)["image"] == 1
 
 
-def test_a_name_that_is_not_there_is_said(open_page, tmp_path):
+def test_a_name_that_does_not_exist_is_noted(open_page, tmp_path):
     write_page(tmp_path / "index.html", made(silent=True))
     page = opened(open_page, tmp_path / "index.html", f"#image=1.jpg&concept={HARMFUL}&map=contribution&wrong=x")
     lines = page.locator("header .note").all_inner_texts()
@@ -139,4 +153,4 @@ def test_a_name_that_is_not_there_is_said(open_page, tmp_path):
     found = selection(page)
     assert (found["image"], found["kind"]) == (1, "relevance")
     page.keyboard.press("ArrowRight")
-    assert not page.locator("header .note").count(), "it is said until something is chosen"
+    assert not page.locator("header .note").count(), "the note stays until something is selected"

@@ -1,4 +1,4 @@
-"""How good the concepts of a bank are, in words and figures."""
+"""The quality of the concepts of a bank, in words and figures."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from sacv.cav import CAV, ConceptBank
 from sacv.cav.presence import CHANGED, LEAST
 from sacv.cav.quality_thresholds import weaknesses
 
-REMARKABLE_LOOKS = 0.8
-"""AUROC of a trivial difference from which it is mentioned."""
+REMARKABLE_STATISTIC = 0.8
+"""AUROC of an image statistic, such as brightness, above which it is mentioned."""
 
 WORDS = ((0.95, "very well"), (0.85, "well"), (0.75, "fairly well"), (0.65, "somewhat"), (0.0, "hardly"))
 
@@ -32,12 +32,12 @@ def card(cav: CAV) -> dict[str, Any]:
         ["images", f"{quality.images} with it, {quality.random_images} without"],
     ]
     if quality.run_cosine is not None:
-        figures.append(["cosine with other random images", f"{quality.run_cosine:.2f} of 1"])
+        figures.append(["cosine between random runs", f"{quality.run_cosine:.2f} of 1"])
     if quality.place_auroc is not None:
-        figures.append(["inside against outside the regions, held out", f"AUROC {quality.place_auroc:.3f}"])
+        figures.append(["regions against the rest, held out", f"AUROC {quality.place_auroc:.3f}"])
     if quality.groups is not None:
         figures.append(["groups, such as patients", f"{quality.groups} with it, {quality.random_groups} without"])
-    figures.append(["map of what is clearly seen", _presence(cav)])
+    figures.append(["presence mask", _presence(cav)])
     return {
         "layer": cav.layer,
         "concept": cav.concept,
@@ -53,7 +53,7 @@ def _presence(cav: CAV) -> str:
     if cav.presence.kind == CHANGED:
         return "none; the CAV has changed since its calibration, because the bank got other concepts; fit it again"
     if cav.presence.threshold is None:
-        return f"none; give {LEAST} or more photos that show none of it and are used for nothing else"
+        return f"none; give {LEAST} or more absent images: photos without the concept that are used for nothing else"
     return cav.presence.description
 
 
@@ -63,12 +63,12 @@ def _often(share: float) -> str:
 
 def _remarks(cav: CAV) -> list[str]:
     found = [
-        f"{name} alone separates the two sets (AUROC {area:.2f}); the concept may represent it; give random "
+        f"{name} alone separates the two sets (AUROC {area:.2f}), so the CAV may represent it; give random "
         "images that do not differ in it"
         for name, area in cav.quality.looks_auroc.items()
-        if area > REMARKABLE_LOOKS
+        if area > REMARKABLE_STATISTIC
     ]
     if cav.quality.absent:
         named = ", ".join(Path(name).name for name in cav.quality.absent[:5])
-        found.append(f"these images hardly show it, according to the CAV of the others: {named}")
+        found.append(f"these images hardly show the concept, according to a CAV of the others: {named}")
     return found

@@ -1,4 +1,4 @@
-"""Explain photos with concepts of a bank, and keep the explanation as a folder."""
+"""Explain photos with concepts of a bank, and store the explanation as a folder."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from sacv.maps import explain
 from sacv.model import VisionModel
 
 BATCH = 4
-"""Photos a pass: few, so that a request that is not wanted any more stops soon."""
+"""Photos in a pass: few, so that a cancelled job stops soon."""
 
 
 def explain_photos(
     model: VisionModel,
-    place: Workplace,
+    workspace: Workplace,
     bank: str,
     concepts: Sequence[str],
     photos: Sequence[Path],
     targets: Sequence[str],
     progress: Progress,
 ) -> dict[str, Any]:
-    """Explain photos; those that cannot be read are left out and named on the page.
+    """Explain photos; unreadable ones are left out and named on the page.
 
     Returns
     -------
-    The number of the explanation.
+    The name of the explanation.
 
     Raises
     ------
     SacvError
-        As `sacv.explain` raises it.
+        As in `sacv.explain`.
     """
-    chosen = part_of(place.bank(bank), concepts)
+    chosen = part_of(workspace.bank(bank), concepts)
     found = explain(
         model,
         list(photos),
@@ -49,18 +49,18 @@ def explain_photos(
         skip_unreadable=True,
         progress=progress,
     )
-    folder = place.new_explanation(f"{', '.join(chosen.concepts)} for {', '.join(targets)}")
+    folder = workspace.new_explanation(f"{', '.join(chosen.concepts)} for {', '.join(targets)}")
     found.save(folder)
     return {"explanation": folder.name}
 
 
 def part_of(bank: ConceptBank, concepts: Sequence[str]) -> ConceptBank:
-    """Return the bank of some of its concepts; of all where none is named.
+    """Return a bank of some of its concepts; of all if none is named.
 
     Raises
     ------
     Refusal
-        If it has no such concept.
+        If the bank has no such concept.
     """
     unknown = [concept for concept in concepts if concept not in bank.concepts]
     if unknown:

@@ -1,4 +1,4 @@
-"""Make a concept, of concept images or of painted regions, as a draft; and save drafts to banks."""
+"""Fit a concept from concept images or painted regions as a draft, and save drafts to banks."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from sacv.model import VisionModel
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a concept is made of.
+    """The material of a concept.
 
     Parameters
     ----------
     concept
-        Its name.
+        Name of the concept.
     shown
-        The set of images that show it; none where it is painted on photos.
+        The set of concept images; None if the concept is painted on photos.
     random, context, absent
-        Sets that do not show it, sets of photos that textures are pasted into, and sets for the presence mask alone.
+        Sets of random images, of context images, and of absent images.
     layers
-        Where it is fitted.
+        Names of layers.
     groups
-        A regular expression of the names of files that belong together; none where each stands alone.
+        A regular expression whose match in a file name is the group; None without groups.
     """
 
     concept: str
@@ -45,8 +45,8 @@ class Recipe:
     groups: str | None
 
 
-def fit_concept(model: VisionModel, place: Workplace, recipe: Recipe, progress: Progress) -> dict[str, Any]:
-    """Fit a concept and keep it as a draft.
+def fit_concept(model: VisionModel, workspace: Workplace, recipe: Recipe, progress: Progress) -> dict[str, Any]:
+    """Fit a concept and store it as a draft.
 
     Returns
     -------
@@ -55,68 +55,68 @@ def fit_concept(model: VisionModel, place: Workplace, recipe: Recipe, progress: 
     Raises
     ------
     SacvError
-        As `sacv.fit` raises it.
+        As in `sacv.fit`.
     """
-    folder = place.draft(recipe.concept)
-    region = painted_region(place, recipe.concept) if recipe.shown is None else None
+    folder = workspace.draft(recipe.concept)
+    region = painted_region(workspace, recipe.concept) if recipe.shown is None else None
     bank = fit(
         model,
         list(recipe.layers),
-        {} if recipe.shown is None else {recipe.concept: place.named_set(recipe.shown)},
-        [place.named_set(name) for name in recipe.random],
+        {} if recipe.shown is None else {recipe.concept: workspace.named_set(recipe.shown)},
+        [workspace.named_set(name) for name in recipe.random],
         regions=None if region is None else {recipe.concept: region},
-        absent=[place.named_set(name) for name in recipe.absent] or None,
-        context=[place.named_set(name) for name in recipe.context] or None,
-        groups=None if recipe.groups is None else file_groups(place, recipe, recipe.groups),
+        absent=[workspace.named_set(name) for name in recipe.absent] or None,
+        context=[workspace.named_set(name) for name in recipe.context] or None,
+        groups=None if recipe.groups is None else file_groups(workspace, recipe, recipe.groups),
         progress=progress,
     )
     bank.save(folder)
     return {"bank": DRAFT + folder.name}
 
 
-def file_groups(place: Workplace, recipe: Recipe, pattern: str) -> Callable[[str], str | None]:
-    """Return what finds the group of a file of the recipe, by its name alone.
+def file_groups(workspace: Workplace, recipe: Recipe, pattern: str) -> Callable[[str], str | None]:
+    """Return a function from the path of a file of the recipe to its group, by its name alone.
 
     Raises
     ------
     SacvError
-        As `groups_of` raises it.
+        As in `groups_of`.
     """
     shown = [] if recipe.shown is None else [recipe.shown]
     named = [*shown, *recipe.random, *recipe.context, *recipe.absent]
-    files = {name for one in named for name in listed(place.named_set(one))} | set(listed(place.photos))
+    files = {name for one in named for name in listed(workspace.named_set(one))} | set(listed(workspace.photos))
     found = groups_of(pattern, sorted(files))
     return lambda path: found.get(Path(path).name)
 
 
-def painted_region(place: Workplace, concept: str) -> Region:
-    """Return the photos that a concept is painted on, with its masks.
+def painted_region(workspace: Workplace, concept: str) -> Region:
+    """Return the photos on which a concept is painted, with its masks.
 
     Raises
     ------
     Refusal
-        If there are none.
+        If the concept is painted on no photo.
     """
-    painted = place.painted(concept)
-    there = {path.name for path in place.photos.iterdir()}
-    photos = [place.photos / name for name in painted.photos() if name in there]
+    painted = workspace.painted(concept)
+    present = {path.name for path in workspace.photos.iterdir()}
+    photos = [workspace.photos / name for name in painted.photos() if name in present]
     if not photos:
         raise Refusal(f"{concept!r} is painted on no photo; paint it on two or more")
     return Region(photos, painted.path)
 
 
-def save_draft(place: Workplace, draft: str, name: str, *, instead: bool) -> dict[str, Any]:
+def save_draft(workspace: Workplace, draft: str, name: str, *, instead: bool) -> dict[str, Any]:
     """Save a draft as a bank, or together with the bank of that name.
 
-    The bank that the app was started with is never written to: what is saved under its name lies in the folder, with
+    The bank that the app was started with is never changed: a bank saved under its name is a copy in the folder, with
     its concepts.
 
     Parameters
     ----------
     draft, name
-        Of the draft and of the bank.
+        Names of the draft and of the bank.
     instead
-        Take the place of a concept of the same name.
+        Replace a concept of the same name.
 
     Returns
     -------
@@ -125,22 +125,22 @@ def save_draft(place: Workplace, draft: str, name: str, *, instead: bool) -> dic
     Raises
     ------
     SacvError
-        As `sacv.merge` raises it, where the two do not go together.
+        As in `sacv.merge`, if the draft and the bank do not match.
     """
     if not draft.startswith(DRAFT):
-        raise Refusal(f"{draft!r} is no draft")
-    folder, made = place.saved(name), place.bank(draft)
-    if name in place.bank_names():
-        before = place.bank(name)
+        raise Refusal(f"{draft!r} is not a draft")
+    folder, made = workspace.saved(name), workspace.bank(draft)
+    if name in workspace.bank_names():
+        before = workspace.bank(name)
         again = sorted(set(before.concepts) & set(made.concepts))
         if again and not instead:
             raise Refusal(
-                f"the bank {name!r} has a concept {again[0]!r} already; replace it, or save to a bank of another name"
+                f"the bank {name!r} already has a concept {again[0]!r}; replace it, or save to a bank of another name"
             )
         others = [concept for concept in before.concepts if concept not in again]
         made = merge([part_of(before, others), made]) if others else made
     made.save(folder)
-    for path in within(place.drafts, draft.removeprefix(DRAFT)).iterdir():
+    for path in within(workspace.drafts, draft.removeprefix(DRAFT)).iterdir():
         path.unlink()
-    within(place.drafts, draft.removeprefix(DRAFT)).rmdir()
+    within(workspace.drafts, draft.removeprefix(DRAFT)).rmdir()
     return {"bank": name}

@@ -1,7 +1,7 @@
-"""Which files belong together, by a regular expression of their names, such as those of one patient.
+"""Groups of files, such as those of one patient, by a regular expression on their names.
 
-An expression may take for ever on a name that nearly matches, and nothing can stop it within a process; so it is tried
-in another one, which has a few seconds.
+A regular expression may take exponential time and cannot be stopped within a process. It therefore runs in another
+process, with a limit of a few seconds.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from sacv.app.http_errors import Refusal
 from sacv.concepts import group_rule
 
-PATIENCE = 5.0
+TIMEOUT = 5.0
 """Seconds."""
 
 SCRIPT = """
@@ -27,7 +27,7 @@ json.dump({name: one[1 if rule.groups else 0] for name, one in found.items() if 
 
 
 def groups_of(pattern: str, names: Sequence[str]) -> dict[str, str]:
-    """Return the group of each file by its name; of one that does not match there is none.
+    """Return the group of each file by its name; files that do not match are left out.
 
     Parameters
     ----------
@@ -39,9 +39,9 @@ def groups_of(pattern: str, names: Sequence[str]) -> dict[str, str]:
     Raises
     ------
     OptionError
-        If it is no regular expression.
+        If `pattern` is not a regular expression.
     Refusal
-        If it takes too long.
+        If it takes longer than the limit.
     """
     group_rule(pattern)
     try:
@@ -50,12 +50,12 @@ def groups_of(pattern: str, names: Sequence[str]) -> dict[str, str]:
             input=json.dumps([pattern, list(names)]),
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
             check=True,
         )
     except subprocess.TimeoutExpired as error:
         raise Refusal(
-            f"the expression {pattern!r} takes more than {PATIENCE:.0f} seconds on these names; give a simpler one"
+            f"the expression {pattern!r} takes more than {TIMEOUT:.0f} seconds on these names; give a simpler one"
         ) from error
     found: dict[str, str] = json.loads(done.stdout)
     return found

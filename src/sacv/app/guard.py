@@ -1,8 +1,8 @@
-"""Who may ask: requests of this app's own page on this machine, or those with its token.
+"""Access: only requests from the app's own page on this machine, or with its token, are served.
 
-A name that another site points at this machine is refused by the Host header, and a page of another site by Origin and
-Sec-Fetch-Site. Where the app is open to other machines, every request needs the token, as a cookie that the address
-printed at the start sets, or as a bearer.
+Requests under the host name of another site are refused by their Host header, and pages of other sites by Origin and
+Sec-Fetch-Site. If other machines can reach the app, every request needs the token, as a bearer or as a cookie that the
+address printed at the start sets.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address is reached from this machine alone."""
+    """Whether an address can be reached only from this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -41,16 +41,16 @@ def is_loopback(host: str) -> bool:
 
 
 class Guard:
-    """Middleware that refuses what is not meant for the app, and sets the headers of all answers.
+    """Middleware that refuses foreign requests, and sets the headers of all responses.
 
     Parameters
     ----------
     app
-        What is guarded.
+        The application that is protected.
     host
-        The address that the app listens at.
+        Address on which the app listens.
     token
-        What every request must show; none on loopback.
+        Token of every request; None on loopback.
     """
 
     def __init__(self, app: ASGIApp, host: str, token: str | None) -> None:
@@ -72,7 +72,7 @@ class Guard:
         await (self.app if refused is None else refused)(scope, receive, answer)
 
     def refused(self, scope: Scope) -> Response | None:
-        """Return the answer to what is not served, or none."""
+        """Return the response that refuses a request, or None if it is served."""
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if not self.is_own(host):
@@ -82,7 +82,7 @@ class Guard:
         foreign = origin is not None and urlsplit(origin).netloc != host
         if foreign or (site not in ("none", "same-origin") and not opening):
             return PlainTextResponse("the app serves its own page only", 403)
-        return self.stranger(scope, headers, opening)
+        return self.unauthorized(scope, headers, opening)
 
     def is_own(self, host: str) -> bool:
         """Whether a Host header names this app."""
@@ -98,14 +98,14 @@ class Guard:
             ipaddress.ip_address(name)
         except ValueError:
             return False
-        return True  # a name that another site points here is no address
+        return True  # a host name of another site is not an address
 
-    def stranger(self, scope: Scope, headers: Headers, opening: bool) -> Response | None:
-        """Return the answer to a request without the token, or none."""
+    def unauthorized(self, scope: Scope, headers: Headers, opening: bool) -> Response | None:
+        """Return the response to a request without the token, or None."""
         if self.token is None:
             return None
-        asked = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
-        if opening and self._fits(asked):
+        given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+        if opening and self._fits(given):
             response = RedirectResponse("/", 303)
             response.set_cookie(COOKIE, self.token, httponly=True, samesite="strict")
             return response

@@ -1,4 +1,4 @@
-"""Requests that are refused, each with the status of its answer and what to do."""
+"""Errors of refused requests, each with the status of its response."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from sacv.errors import SacvError
 
 
 class Refusal(SacvError):
-    """A request that the app does not serve; `status` is that of HTTP."""
+    """A request that the app does not serve; `status` is the HTTP status."""
 
     status = 400
 
 
 class Missing(Refusal):
-    """What is named is not there."""
+    """A resource that does not exist."""
 
     status = 404
 
 
 class TooLarge(Refusal):
-    """More bytes, pixels or files than the app takes."""
+    """More bytes, pixels or files than the app accepts."""
 
     status = 413
 
 
 class Busy(Refusal):
-    """More work waits than the app holds."""
+    """More waiting jobs than the app holds."""
 
     status = 503

@@ -1,7 +1,7 @@
-"""Work for the model: one piece at a time, in the order in which it came, with as much waiting as is set.
+"""Jobs for the model: one at a time, in the order of the requests, with a limit on waiting ones.
 
-A browser keeps its jobs by polling them. A job that is not polled for a while is dropped, so that
-a client that goes away frees its work. Work that runs stops when it next tells of its progress.
+A browser polls its jobs. A job that is not polled for a while is dropped, so that the work of a closed tab ends. A
+running job stops when it next reports its progress.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ from sacv.errors import SacvError
 
 Progress = Callable[[int, int], None]
 Work = Callable[[Progress], dict[str, Any]]
-"""Does something, telling how much of it is done, and gives what the browser gets, as JSON takes it."""
+"""A function that reports its progress and returns the JSON data for the browser."""
 
 REMEMBERED = 200
-"""Finished pieces of work whose results can be had."""
+"""Number of finished jobs whose results are stored."""
 
 
 class Stopped(Exception):
-    """Work that is not wanted any more."""
+    """Raised within a job that was cancelled."""
 
 
 @dataclass
 class Job:
-    """A piece of work.
+    """A job.
 
     Parameters
     ----------
     number
-        A name that cannot be guessed.
+        A random identifier.
     tab
         The browser tab that requested it.
     title
-        For people.
+        Title on the page.
     work
-        None once it is over.
+        None once it has ended.
     """
 
     number: str
@@ -56,11 +56,11 @@ class Job:
     total: int = 0
     error: str = ""
     result: dict[str, Any] | None = None
-    inquired: float = field(default_factory=time.monotonic)
+    polled: float = field(default_factory=time.monotonic)
     started: float = 0.0
 
     def status(self, before: int) -> dict[str, Any]:
-        """Return the status as JSON data; `before` jobs come first."""
+        """Return the status as JSON data; `before` is the number of jobs ahead of it."""
         remaining = None
         if self.state == "running" and 0 < self.done < self.total:
             remaining = round((time.monotonic() - self.started) / self.done * (self.total - self.done), 1)
@@ -71,7 +71,7 @@ class Job:
 
 
 class Jobs:
-    """The queue and the thread that works through it."""
+    """The queue of jobs and the thread that runs them."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -81,11 +81,11 @@ class Jobs:
         self._thread = threading.Thread(target=self._run, name="sacv-app-worker", daemon=True)
 
     def start(self) -> None:
-        """Begin to work."""
+        """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """Stop what runs, drop what waits, and wait for the thread."""
+        """Stop the running job, drop waiting ones, and wait for the thread."""
         with self._changed:
             self._closed = True
             for job in self._jobs.values():
@@ -94,49 +94,49 @@ class Jobs:
         self._thread.join()
 
     def add(self, tab: str, title: str, work: Work) -> dict[str, Any]:
-        """Take on a piece of work.
+        """Add a job.
 
         Raises
         ------
         Busy
-            If too much waits.
+            If too many jobs wait.
         """
         with self._changed:
-            self._drop_left()
+            self._drop_unpolled()
             waiting = self._waiting()
             if len(waiting) >= self.limits.waiting:
-                raise Busy(f"{len(waiting)} requests are waiting, which is what the app holds; try again later")
+                raise Busy(f"{len(waiting)} jobs are waiting, the maximum of the app; try again later")
             job = Job(token_hex(8), tab, title, work)
             self._jobs[job.number] = job
-            over = [number for number, one in self._jobs.items() if one.work is None]
-            for number in over[: max(len(over) - REMEMBERED, 0)]:
+            ended = [number for number, job in self._jobs.items() if job.work is None]
+            for number in ended[: max(len(ended) - REMEMBERED, 0)]:
                 del self._jobs[number]
             self._changed.notify_all()
             return job.status(len(waiting))
 
     def status(self, number: str) -> dict[str, Any]:
-        """Return the status of a job, and keep the job.
+        """Return the status of a job, which keeps it alive.
 
         Raises
         ------
         Missing
-            If there is none of that number.
+            If there is no such job.
         """
         with self._changed:
             job = self._job(number)
-            job.inquired = time.monotonic()
+            job.polled = time.monotonic()
             return job.status(self._before(job))
 
     def of_tab(self, tab: str) -> list[dict[str, Any]]:
-        """Return the status of all jobs of a tab, and keep them."""
+        """Return the status of all jobs of a tab, which keeps them alive."""
         with self._changed:
             mine = [job for job in self._jobs.values() if job.tab == tab]
             for job in mine:
-                job.inquired = time.monotonic()
+                job.polled = time.monotonic()
             return [job.status(self._before(job)) for job in mine]
 
     def cancel(self, number: str) -> dict[str, Any]:
-        """Drop a piece of work, or stop it when it next tells of its progress."""
+        """Drop a waiting job, or stop a running one when it next reports its progress."""
         with self._changed:
             job = self._job(number)
             self._drop(job)
@@ -144,7 +144,9 @@ class Jobs:
 
     def _job(self, number: str) -> Job:
         if number not in self._jobs:
-            raise Missing(f"there is no work {number[:40]!r}; the app was started anew, or it is long over")
+            raise Missing(
+                f"there is no job {number[:40]!r}: it ended long ago, or the app was restarted; start it again"
+            )
         return self._jobs[number]
 
     def _waiting(self) -> list[Job]:
@@ -159,16 +161,16 @@ class Jobs:
         elif job.state == "running":
             job.state = "stopping"
 
-    def _drop_left(self) -> None:
-        """Drop the work of clients that have gone."""
+    def _drop_unpolled(self) -> None:
+        """Drop the jobs of clients that no longer poll."""
         for job in self._jobs.values():
-            if time.monotonic() - job.inquired > self.limits.lease:
+            if time.monotonic() - job.polled > self.limits.lease:
                 self._drop(job)
 
     def _next(self) -> Job | None:
         with self._changed:
             while not self._closed:
-                self._drop_left()
+                self._drop_unpolled()
                 waiting = self._waiting()
                 if waiting:
                     waiting[0].state, waiting[0].started = "running", time.monotonic()
@@ -183,7 +185,7 @@ class Jobs:
     def _do(self, job: Job) -> None:
         def advance(done: int, total: int) -> None:
             with self._changed:
-                self._drop_left()
+                self._drop_unpolled()
                 job.done, job.total = done, total
                 if job.state == "stopping":
                     raise Stopped
@@ -196,7 +198,7 @@ class Jobs:
             state = "cancelled"
         except SacvError as problem:
             state, error = "failed", " ".join(str(problem).split())
-        except Exception as problem:  # one request must not end the thread that serves all
+        except Exception as problem:  # the thread must survive an error of one job
             traceback.print_exc()
             state, error = "failed", f"{type(problem).__name__}: {problem}"
         with self._changed:

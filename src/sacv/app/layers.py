@@ -1,4 +1,4 @@
-"""Which layers a concept can be made at, and which layer of a bank to take."""
+"""The layers at which a concept can be fitted, and the advised layers of a bank."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from sacv.model.roles import ACTIVATION, BLOCK
 from sacv.trust import ranked
 
 FIRST = 2
-"""Layers that are chosen where the user chooses none: the deepest of those worth asking about."""
+"""Number of layers that are chosen by default: the deepest of the advised ones."""
 
 
 class Layers:
-    """The layers of a model with a two-dimensional grid, found by forward passes at the start.
+    """The layers of a model with a two-dimensional grid, found by forward passes.
 
     Parameters
     ----------
     model
-        What is explained.
+        The network that is explained.
     """
 
     def __init__(self, model: VisionModel) -> None:
@@ -56,21 +56,21 @@ class Layers:
         `place` and `contribution`, names of layers, and `advice`, a sentence.
         """
         found = ranked(bank, sorted(bank.layers, key=self.order.index), self.varies)
-        place, best = found[0].layer, min(found, key=lambda one: one.contribution_rank)
-        told = _sentence(place, best.layer, len(found)) if best.contribution == VARIES else _nowhere(place)
-        return {"place": place, "contribution": best.layer, "advice": told}
+        locating, best = found[0].layer, min(found, key=lambda one: one.contribution_rank)
+        advice = _sentence(locating, best.layer, len(found)) if best.contribution == VARIES else _constant(locating)
+        return {"place": locating, "contribution": best.layer, "advice": advice}
 
 
-def _sentence(place: str, contribution: str, layers: int) -> str:
+def _sentence(locating: str, contribution: str, layers: int) -> str:
     if layers == 1:
-        return f"It was fitted at one layer, {place}, so no other was compared."
-    if place == contribution:
-        return f"Of its {layers} layers take {place}, both to see where a concept is and what it counts for."
-    return f"To see where a concept is, take the layer {place}; to see what it counts for, {contribution}."
+        return f"It was fitted at one layer, {locating}."
+    if locating == contribution:
+        return f"Of its {layers} layers use {locating}, both to locate a concept and for its contribution."
+    return f"Use the layer {locating} to locate a concept, and {contribution} for its contribution."
 
 
-def _nowhere(place: str) -> str:
+def _constant(locating: str) -> str:
     return (
-        f"To see where a concept is, take the layer {place}. At no layer of this bank can what a concept counts for "
-        "differ between locations; fit it at others, too."
+        f"Use the layer {locating} to locate a concept. At no layer of this bank can the contribution differ between "
+        "locations; fit the concept at other layers too."
     )

@@ -1,4 +1,4 @@
-"""What the app takes from a browser at most."""
+"""Limits of what a browser can send."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of what is sent and of what waits.
+    """Limits of requests and of waiting jobs.
 
     Parameters
     ----------
     file_bytes
         Bytes of an image.
     pixels
-        Pixels of an image, read from its head before it is decoded.
+        Pixels of an image, read from its header before it is decoded.
     files
-        Images of a set, and photos.
+        Images of a set, and number of photos.
     sets
-        Sets, and concepts painted.
+        Sets, and number of painted concepts.
     text_bytes
         Bytes of any other request.
     waiting
-        Requests that wait for the model.
+        Jobs that wait for the model.
     lease
-        Seconds after which work is dropped that no browser has inquired after.
+        Seconds without polling after which a job is dropped.
     explanations
-        Explanations that are kept; the oldest makes way.
+        Stored explanations; the oldest is deleted for a new one.
     """
 
     file_bytes: int = 32_000_000

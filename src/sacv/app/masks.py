@@ -1,6 +1,6 @@
 """Painted masks: a COCO file for each concept, with the masks of its photos as run lengths.
 
-It is what the command line reads (`--region NAME=photos:masks/NAME.json`), and the only form in which a mask is kept.
+The command line reads it (`--region NAME=photos:masks/NAME.json`); masks are stored in no other form.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from sacv.concepts.masks import Mask, Size
 def read_mask(content: bytes, size: Size) -> Mask:
     """Read a painted mask, bool `(height, width)` of its photo: true where the PNG is opaque and bright.
 
-    It may be painted on a smaller image of the photo; the nearest of its pixels is taken.
+    A mask painted on a smaller rendition of the photo is enlarged by its nearest pixels.
 
     Raises
     ------
     Refusal
-        If it is no PNG of the proportions of its photo, or larger.
+        If the content is not a PNG with the aspect ratio of its photo, or is larger than it.
     """
     try:
         with quiet(), Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
@@ -37,20 +37,20 @@ def read_mask(content: bytes, size: Size) -> Mask:
     except Refusal:
         raise
     except Exception as error:  # Pillow's decoders raise many kinds
-        raise Refusal("the mask is no PNG that can be read") from error
+        raise Refusal("the mask is not a readable PNG") from error
     inside: Mask = np.asarray(levels).min(axis=2) > 127
     return inside
 
 
 def _require_alike(painted: Size, size: Size) -> None:
-    """Require a mask to be no larger than its photo and of its proportions, to a pixel."""
+    """Check that a mask is not larger than its photo and has its aspect ratio, to a pixel."""
     scale = max(size) / max(painted)
     if scale < 1 or max(abs(side * scale - whole) for side, whole in zip(painted, size, strict=True)) > scale:
-        raise Refusal(f"the mask has {painted[0]} x {painted[1]} pixels, and its photo {size[0]} x {size[1]}")
+        raise Refusal(f"the mask has {painted[0]} x {painted[1]} pixels, but its photo has {size[0]} x {size[1]}")
 
 
 def png_of(mask: Mask) -> bytes:
-    """Write a mask as a PNG, white and opaque inside and clear outside."""
+    """Return a mask as a PNG, white and opaque inside, transparent outside."""
     buffer = io.BytesIO()
     levels = mask.astype(np.uint8) * 255
     Image.fromarray(np.stack([levels] * 2, axis=-1), "LA").save(buffer, "PNG")
@@ -58,7 +58,7 @@ def png_of(mask: Mask) -> bytes:
 
 
 def run_lengths(mask: Mask) -> list[int]:
-    """Return the lengths of runs down the columns, of what is outside first."""
+    """Return the lengths of runs down the columns, beginning with a run outside the mask."""
     counts = [len(list(run)) for _, run in groupby(mask.T.ravel().tolist())]
     return [0, *counts] if mask.size and mask[0, 0] else counts
 
@@ -69,7 +69,7 @@ class Painted:
     Parameters
     ----------
     path
-        Of the COCO file, which need not be there yet.
+        Path of the COCO file, which may not exist yet.
     concept
         Name of its category.
     """
@@ -78,7 +78,7 @@ class Painted:
         self.path, self.concept = path, concept
 
     def photos(self) -> list[str]:
-        """Name the photos that have a mask."""
+        """Return the names of the photos that have a mask."""
         return [entry["file_name"] for entry in self._content()["images"]] if self.path.exists() else []
 
     def mask(self, photo: str, size: Size) -> Mask:
@@ -87,7 +87,7 @@ class Painted:
         Raises
         ------
         Missing
-            If it has none.
+            If the photo has none.
         """
         for candidate in coco_masks(self.path, None) if self.path.exists() else []:
             if candidate.label == photo:
@@ -95,7 +95,7 @@ class Painted:
         raise Missing(f"{photo} has no mask of {self.concept}")
 
     def put(self, photo: str, mask: Mask) -> None:
-        """Keep the mask of a photo, in the place of an earlier one; an empty mask takes it out."""
+        """Store the mask of a photo, replacing an earlier one; an empty mask removes it."""
         content = self._content() if self.path.exists() else self._nothing()
         earlier = [entry["id"] for entry in content["images"] if entry["file_name"] == photo]
         content["images"] = [entry for entry in content["images"] if entry["id"] not in earlier]

@@ -1,7 +1,7 @@
-"""Names of files that come from a browser: text that stays within one folder.
+"""Names of files that come from a browser, confined to one folder.
 
-A name is never a path: what parts folders is written as `_`, and a file is reached by its name alone, in the folder
-that it belongs to, and not through a link that leads elsewhere.
+A name is never a path: separators of folders become `_`, and a file is opened by its name alone, in its own folder,
+and never through a link that leads elsewhere.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ LONGEST = 120
 
 
 def tidy(name: str) -> str:
-    """Return a name that a file may have: without separators, control characters, or a dot in front.
+    """Return a valid file name: without separators, control characters, or a leading dot.
 
     Raises
     ------
     Refusal
-        If nothing is left of it.
+        If nothing is left of the name.
     """
     plain = unicodedata.normalize("NFC", name)
     plain = "".join("_" if letter in "/\\:" or not letter.isprintable() else letter for letter in plain)
@@ -31,17 +31,17 @@ def tidy(name: str) -> str:
     room = LONGEST - len(ending.encode())
     plain = (stem.encode()[:room].decode(errors="ignore") + ending).strip()
     if not plain.strip("._ "):
-        raise Refusal(f"{name[:LONGEST]!r} is no name; give one with letters or digits")
+        raise Refusal(f"{name[:LONGEST]!r} is not a valid name; give one with letters or digits")
     return plain
 
 
 def within(folder: Path, name: str) -> Path:
-    """Return the path of what has this name in a folder.
+    """Return the path of an existing entry of a folder.
 
     Raises
     ------
     Missing
-        If it is no name of something there, or leads out of the folder.
+        If there is no such entry, or it leads out of the folder.
     """
     path = folder / name
     plain = name not in ("", ".", "..") and path.name == name and "\\" not in name and "\0" not in name
@@ -51,7 +51,7 @@ def within(folder: Path, name: str) -> Path:
 
 
 def unused(folder: Path, name: str) -> Path:
-    """Return a path for a new file of this name, with a number where the name is taken."""
+    """Return a path for a new file of this name, with a number if the name is taken."""
     plain = Path(tidy(name))
     path, number = folder / plain, 1
     while path.exists():

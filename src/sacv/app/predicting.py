@@ -16,37 +16,37 @@ from sacv.model import VisionModel
 SHOWN = 5
 """Classes of a photo."""
 
-Said: TypeAlias = list[list[Any]]
-"""Of a photo: the name of each class and its probability, the likeliest first."""
+ClassProbabilities: TypeAlias = list[list[Any]]
+"""Names of classes with their probabilities for a photo, the most probable first."""
 
 
 class Predictions:
-    """What is known of the photos of a folder; a photo that has changed is not known any more.
+    """Predictions for the photos of a folder, dropped when a photo changes.
 
     Parameters
     ----------
     folder
-        Of the photos.
+        Folder of the photos.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._known: dict[str, tuple[tuple[int, int] | None, Said]] = {}
+        self._known: dict[str, tuple[tuple[int, int] | None, ClassProbabilities]] = {}
         self._lock = Lock()
 
-    def of(self, photos: Sequence[str]) -> Mapping[str, Said]:
-        """Return what is known of those photos that are there."""
+    def of(self, photos: Sequence[str]) -> Mapping[str, ClassProbabilities]:
+        """Return the predictions of those photos that have some and are unchanged."""
         with self._lock:
             known = {name: self._known[name] for name in photos if name in self._known}
-        return {name: said for name, (state, said) in known.items() if state == _state(self.folder / name)}
+        return {name: classes for name, (state, classes) in known.items() if state == _state(self.folder / name)}
 
     def find(self, model: VisionModel, photos: Sequence[Path], progress: Progress) -> dict[str, Any]:
-        """Ask the network about photos; of those that cannot be read nothing is known.
+        """Predict the classes of photos; unreadable ones are left out.
 
         Raises
         ------
         SacvError
-            If the network gives no scores of classes.
+            If the network has no class scores.
         """
         for start in range(0, len(photos), BATCH):
             progress(start, len(photos))
@@ -57,8 +57,10 @@ class Predictions:
                 except UnreadableImageError:
                     continue
             if pictures:
-                chances = model.logits(model.inputs([picture for _, picture in pictures.values()])).softmax(1).cpu()
-                values, order = chances.topk(min(SHOWN, chances.shape[1]))
+                probabilities = (
+                    model.logits(model.inputs([picture for _, picture in pictures.values()])).softmax(1).cpu()
+                )
+                values, order = probabilities.topk(min(SHOWN, probabilities.shape[1]))
                 with self._lock:
                     for (path, (state, _)), row, classes in zip(
                         pictures.items(), values.tolist(), order.tolist(), strict=True
@@ -70,13 +72,13 @@ class Predictions:
         return {}
 
     def _forget(self) -> None:
-        """Drop what is known of photos that are gone."""
+        """Drop the predictions of photos that were deleted."""
         with self._lock:
             self._known = {name: one for name, one in self._known.items() if (self.folder / name).exists()}
 
 
 def _state(path: Path) -> tuple[int, int] | None:
-    """Tell a file from another of its name; None where it is gone."""
+    """Return what changes when a file is replaced; None if it does not exist."""
     try:
         found = path.stat()
     except OSError:

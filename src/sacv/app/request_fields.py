@@ -1,4 +1,4 @@
-"""What a request says, checked field by field."""
+"""The fields of a request, checked one by one."""
 
 from __future__ import annotations
 
@@ -13,60 +13,60 @@ from starlette.requests import Request
 from sacv.app.http_errors import Refusal, TooLarge
 
 LONGEST = 1000
-"""Characters of a text."""
+"""Maximum number of characters of a text."""
 
 
 async def body(request: Request, most: int) -> bytes:
-    """Read a body of at most so many bytes.
+    """Read a body of at most `most` bytes.
 
     Raises
     ------
     TooLarge
-        If it has more.
+        If the body has more.
     """
     found = bytearray()
     async for chunk in request.stream():
         found += chunk
         if len(found) > most:
-            raise TooLarge(f"the request has more than {most:,} bytes, which is what the app takes")
+            raise TooLarge(f"the request has more than {most:,} bytes, the maximum of the app")
     return bytes(found)
 
 
-def number(text: str, otherwise: int) -> int:
-    """Read a whole number of few digits, or take another."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else otherwise
+def number(text: str, default: int) -> int:
+    """Return a whole number of at most 6 digits, or a default."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else default
 
 
 @dataclass(frozen=True)
-class Asked:
+class RequestFields:
     """The fields of a request."""
 
     fields: dict[str, Any]
 
     @classmethod
-    def read(cls, content: bytes) -> Asked:
-        """Read them from JSON.
+    def read(cls, content: bytes) -> RequestFields:
+        """Read fields from JSON.
 
         Raises
         ------
         Refusal
-            If they are none.
+            If the content is not a JSON object.
         """
         try:
             fields = json.loads(content)
         except (ValueError, RecursionError) as error:
-            raise Refusal("the request is no JSON") from error
+            raise Refusal("the request is not JSON") from error
         if not isinstance(fields, dict):
-            raise Refusal("the request is no table of fields")
+            raise Refusal("the request is not a JSON object")
         return cls(fields)
 
     def text(self, name: str) -> str:
-        """Return a text that is not empty.
+        """Return a field that is a text and not empty.
 
         Raises
         ------
         Refusal
-            If it is none.
+            If it is not.
         """
         value = self.fields.get(name)
         if not isinstance(value, str) or not value or len(value) > LONGEST:
@@ -74,12 +74,12 @@ class Asked:
         return value
 
     def texts(self, name: str, *, least: int = 0, most: int) -> list[str]:
-        """Return a list of texts.
+        """Return a field that is a list of texts.
 
         Raises
         ------
         Refusal
-            If it is none, or too short or too long.
+            If it is not, or too short or too long.
         """
         value = self.fields.get(name, [])
         if not isinstance(value, list) or not all(isinstance(one, str) and len(one) <= LONGEST for one in value):
@@ -89,12 +89,12 @@ class Asked:
         return list(dict.fromkeys(value))
 
     def blob(self, name: str) -> bytes:
-        """Return bytes that are written in base64.
+        """Return the bytes of a field in base64.
 
         Raises
         ------
         Refusal
-            If they are not.
+            If it is not base64.
         """
         value = self.fields.get(name)
         try:

@@ -1,7 +1,7 @@
-"""The addresses of the app: images, sets, masks and banks of the folder, and work for the model.
+"""The routes of the app: images, sets, masks and banks of the folder, and jobs for the model.
 
-Everything but images travels as JSON. What reads or writes files runs in threads, a few at a time; what needs the
-model waits in the queue.
+Everything but images is JSON. Files are read and written in threads, a few at a time; work for the model waits in the
+queue.
 """
 
 from __future__ import annotations
@@ -40,33 +40,33 @@ from sacv.maps import open_saved
 from sacv.model import VisionModel
 
 THREADS = 2
-"""Pictures that are decoded at a time."""
+"""Number of images decoded at a time."""
 SIDES = (160, 2400)
-"""Least and greatest side of an image for the browser."""
+"""Shortest and longest side of an image for the browser."""
 TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
 
 T = TypeVar("T")
 
 
 class Routes:
-    """What the app answers.
+    """The request handlers of the app.
 
     Parameters
     ----------
-    model, place, jobs
-        What is explained, the folder, and the queue.
+    model, workspace, jobs
+        The network that is explained, the folder, and the queue.
     """
 
-    def __init__(self, model: VisionModel, place: Workplace, jobs: Jobs) -> None:
-        self.model, self.place, self.jobs = model, place, jobs
+    def __init__(self, model: VisionModel, workspace: Workplace, jobs: Jobs) -> None:
+        self.model, self.workspace, self.jobs = model, workspace, jobs
         self.layers = Layers(model)
-        self.predictions = Predictions(place.photos)
+        self.predictions = Predictions(workspace.photos)
         self.threads = CapacityLimiter(THREADS)
         self.writing = Lock()
         self.banks: dict[tuple[str, int, int], dict[str, Any]] = {}
 
     def listed(self) -> list[Route]:
-        """Return all addresses."""
+        """Return all routes."""
         pairs: Mapping[str, Mapping[str, Callable[[Request], Any]]] = {
             "/": {"GET": partial(self.static, "index.html")},
             "/viewer/{name}": {"GET": self.viewer},
@@ -95,7 +95,7 @@ class Routes:
         ]
 
     async def threaded(self, work: Callable[..., T], *given: Any) -> T:
-        """Do something with files in a thread."""
+        """Run work with files in a thread."""
         return await to_thread.run_sync(partial(work, *given), limiter=self.threads)
 
     async def written(self, work: Callable[..., T], *given: Any) -> T:
@@ -129,46 +129,46 @@ class Routes:
 
     def all_state(self) -> dict[str, Any]:
         """Return the state of the app as JSON data."""
-        names, photos = self.model.class_names, listed(self.place.photos)
+        names, photos = self.model.class_names, listed(self.workspace.photos)
         return {
-            "folder": str(self.place.folder),
+            "folder": str(self.workspace.folder),
             "model": str(self.model.spec or type(self.model.net).__name__),
             "classes": [] if names is None else [str(name) for name in names],
             "layers": self.layers.offered(),
             "photos": photos,
             "said": self.predictions.of(photos),
-            "sets": {name: listed(self.place.sets / name) for name in listed(self.place.sets)},
-            "painted": {name: self.place.painted(name).photos() for name in self.place.concepts()},
-            "banks": [self.bank_state(name) for name in self.place.bank_names()],
-            "explanations": self.place.explanation_names(),
+            "sets": {name: listed(self.workspace.sets / name) for name in listed(self.workspace.sets)},
+            "painted": {name: self.workspace.painted(name).photos() for name in self.workspace.concepts()},
+            "banks": [self.bank_state(name) for name in self.workspace.bank_names()],
+            "explanations": self.workspace.explanation_names(),
         }
 
     def bank_state(self, name: str) -> dict[str, Any]:
         """Return the layers, concepts and advice of a bank, or its problem; a bank is read once after each write."""
-        told: dict[str, Any] = {"name": name, "concepts": [], "layers": [], "problem": "", "advice": ""}
+        state: dict[str, Any] = {"name": name, "concepts": [], "layers": [], "problem": "", "advice": ""}
         try:
-            written = self.place.bank_folder(name).stat()
+            written = self.workspace.bank_folder(name).stat()
             key = name, written.st_ino, written.st_mtime_ns
             if key not in self.banks:
-                bank = self.place.bank(name)
+                bank = self.workspace.bank(name)
                 bank.require(self.model)
                 self.banks[key] = {
-                    **told,
+                    **state,
                     "concepts": bank.concepts,
                     "layers": list(bank.layers),
                     **self.layers.advice(bank),
                 }
             return self.banks[key]
         except (SacvError, OSError) as error:
-            return {**told, "problem": str(error)}
+            return {**state, "problem": str(error)}
 
     async def photo(self, request: Request) -> Response:
         """Return a photo, as JPEG."""
-        return await self.rendered(request, self.place.photo(request.path_params["name"]))
+        return await self.rendered(request, self.workspace.photo(request.path_params["name"]))
 
     async def set_picture(self, request: Request) -> Response:
         """Return an image of a set, as JPEG."""
-        folder = self.place.named_set(request.path_params["set"])
+        folder = self.workspace.named_set(request.path_params["set"])
         return await self.rendered(request, within(folder, request.path_params["name"]))
 
     async def rendered(self, request: Request, path: Path) -> Response:
@@ -177,16 +177,16 @@ class Routes:
         return Response(await self.threaded(rendition, path, side), media_type="image/jpeg")
 
     async def put_photo(self, request: Request) -> Response:
-        """Take a photo."""
-        return await self.put(request, self.place.photos)
+        """Store a photo."""
+        return await self.put(request, self.workspace.photos)
 
     async def put_set_picture(self, request: Request) -> Response:
-        """Take an image of a set."""
-        return await self.put(request, await self.written(self.place.new_set, request.path_params["set"]))
+        """Store an image of a set."""
+        return await self.put(request, await self.written(self.workspace.new_set, request.path_params["set"]))
 
     async def put(self, request: Request, folder: Path) -> Response:
-        """Take an image into a folder."""
-        limits = self.place.limits
+        """Store an image in a folder."""
+        limits = self.workspace.limits
         announced = request.headers.get("content-length")
         name = request.path_params["name"]
         coming = await received(request.stream(), announced, limits.file_bytes, folder, name)
@@ -194,33 +194,33 @@ class Routes:
         return JSONResponse({"name": path.name, "folder": folder.name}, 201)
 
     async def delete_photo(self, request: Request) -> Response:
-        """Remove a photo; masks of it stay."""
-        await self.written(self.place.photo(request.path_params["name"]).unlink)
+        """Delete a photo; its masks stay."""
+        await self.written(self.workspace.photo(request.path_params["name"]).unlink)
         return JSONResponse({})
 
     async def delete_set(self, request: Request) -> Response:
-        """Remove a set."""
-        await self.written(self.place.delete_set, request.path_params["set"])
+        """Delete a set."""
+        await self.written(self.workspace.delete_set, request.path_params["set"])
         return JSONResponse({})
 
     async def mask(self, request: Request) -> Response:
         """Return the mask of a photo, as PNG."""
 
         def drawn() -> bytes:
-            path = self.place.photo(request.path_params["name"])
-            painted = self.place.painted(request.path_params["concept"])
+            path = self.workspace.photo(request.path_params["name"])
+            painted = self.workspace.painted(request.path_params["concept"])
             return png_of(painted.mask(path.name, read_picture(path).size))
 
         return Response(await self.threaded(drawn), media_type="image/png")
 
     async def put_mask(self, request: Request) -> Response:
-        """Take the mask of a photo; an empty one removes it."""
-        content = await request_fields.body(request, self.place.limits.text_bytes)
+        """Store the mask of a photo; an empty one removes it."""
+        content = await request_fields.body(request, self.workspace.limits.text_bytes)
 
         def put() -> None:
-            path = self.place.photo(request.path_params["name"])
+            path = self.workspace.photo(request.path_params["name"])
             mask = read_mask(content, read_picture(path).size)
-            self.place.new_painted(request.path_params["concept"]).put(path.name, mask)
+            self.workspace.new_painted(request.path_params["concept"]).put(path.name, mask)
 
         await self.written(put)
         return JSONResponse({}, 201)
@@ -228,21 +228,21 @@ class Routes:
     async def coco(self, request: Request) -> Response:
         """Return all masks of a concept as a COCO file."""
         concept = request.path_params["concept"]
-        path = self.place.painted(concept).path
+        path = self.workspace.painted(concept).path
         if not path.exists():
-            raise Missing(f"nothing is painted of {concept!r}")
+            raise Missing(f"{concept!r} is painted on no photo")
         named = f"attachment; filename*=UTF-8''{quote(path.name)}"
         return Response(path.read_bytes(), media_type="application/json", headers={"content-disposition": named})
 
     async def bank(self, request: Request) -> Response:
         """Return the cards of a bank."""
-        bank = await self.threaded(self.place.bank, request.path_params["name"])
+        bank = await self.threaded(self.workspace.bank, request.path_params["name"])
         bank.require(self.model)
         return JSONResponse({"cards": cards(bank), **self.layers.advice(bank)})
 
     async def explanation(self, request: Request) -> Response:
         """Return an explanation for the viewer."""
-        folder = self.place.explanation(request.path_params["name"])
+        folder = self.workspace.explanation(request.path_params["name"])
         data = await self.threaded(lambda: open_saved(folder).page_data())
         return StreamingResponse(packed(data), media_type="application/octet-stream")
 
@@ -255,28 +255,32 @@ class Routes:
         return JSONResponse(self.jobs.status(request.path_params["number"]))
 
     async def cancel(self, request: Request) -> Response:
-        """Drop or stop a piece of work."""
+        """Cancel a job."""
         return JSONResponse(self.jobs.cancel(request.path_params["number"]))
 
     async def explain(self, request: Request) -> Response:
-        """Take on an explanation."""
+        """Start an explanation."""
         given = await self.given(request)
-        photos = [self.place.photo(name) for name in given.texts("photos", least=1, most=self.place.limits.files)]
+        photos = [
+            self.workspace.photo(name) for name in given.texts("photos", least=1, most=self.workspace.limits.files)
+        ]
         targets = given.texts("targets", least=1, most=5)
         bank, concepts = given.text("bank"), given.texts("concepts", most=200)
         title = f"the map of {len(photos)} photo{'s' * (len(photos) != 1)}"
-        work = partial(explain_photos, self.model, self.place, bank, concepts, photos, targets)
+        work = partial(explain_photos, self.model, self.workspace, bank, concepts, photos, targets)
         return self.added(given, title, work)
 
     async def predict(self, request: Request) -> Response:
-        """Take on the classes of photos."""
+        """Start the predictions for photos."""
         given = await self.given(request)
-        photos = [self.place.photo(name) for name in given.texts("photos", least=1, most=self.place.limits.files)]
+        photos = [
+            self.workspace.photo(name) for name in given.texts("photos", least=1, most=self.workspace.limits.files)
+        ]
         work = partial(self.predictions.find, self.model, photos)
         return self.added(given, f"predictions for {len(photos)} photo{'s' * (len(photos) != 1)}", work)
 
     async def fit(self, request: Request) -> Response:
-        """Take on a fit."""
+        """Start a fit."""
         given = await self.given(request)
         recipe = Recipe(
             given.text("concept"),
@@ -287,40 +291,40 @@ class Routes:
             given.texts("layers", least=1, most=20),
             given.text("groups") if given.fields.get("groups") else None,
         )
-        self.place.draft(recipe.concept)
-        work = partial(fit_concept, self.model, self.place, recipe)
+        self.workspace.draft(recipe.concept)
+        work = partial(fit_concept, self.model, self.workspace, recipe)
         return self.added(given, f"the fit of {recipe.concept}", work)
 
     async def save(self, request: Request) -> Response:
         """Save a draft to a bank."""
         given = await self.given(request)
         save = partial(save_draft, instead=given.fields.get("instead") is True)
-        return JSONResponse(await self.written(save, self.place, given.text("draft"), given.text("bank")))
+        return JSONResponse(await self.written(save, self.workspace, given.text("draft"), given.text("bank")))
 
     async def what_if(self, request: Request) -> Response:
-        """Take on a question of what would be."""
+        """Start the removal of a concept, or of pixels, from a region."""
         given = await self.given(request)
-        photo, mask, how = self.place.photo(given.text("photo")), given.blob("mask"), given.text("how")
+        photo, mask, how = self.workspace.photo(given.text("photo")), given.blob("mask"), given.text("how")
         at = [given.text(name) if how == "concept" else "" for name in ("bank", "layer", "concept")]
-        asking = partial(what_if, self.model, self.place, photo, mask, how, *at)
-        return self.added(given, f"what if, on {photo.name}", lambda progress: asking())
+        work = partial(what_if, self.model, self.workspace, photo, mask, how, *at)
+        return self.added(given, f"what if, on {photo.name}", lambda progress: work())
 
     async def examples(self, request: Request) -> Response:
         """Start a job that creates example images."""
         given = await self.given(request)
-        return self.added(given, "example images", partial(add_examples, self.place))
+        return self.added(given, "example images", partial(add_examples, self.workspace))
 
-    async def given(self, request: Request) -> request_fields.Asked:
+    async def given(self, request: Request) -> request_fields.RequestFields:
         """Read the fields of a request."""
-        return request_fields.Asked.read(await request_fields.body(request, self.place.limits.text_bytes))
+        return request_fields.RequestFields.read(await request_fields.body(request, self.workspace.limits.text_bytes))
 
-    def added(self, given: request_fields.Asked, title: str, work: Callable[..., dict[str, Any]]) -> Response:
-        """Put work into the queue."""
+    def added(self, given: request_fields.RequestFields, title: str, work: Callable[..., dict[str, Any]]) -> Response:
+        """Add work to the queue."""
         return JSONResponse(self.jobs.add(given.text("tab"), title, work), 202)
 
 
 async def left(request: Request, error: Exception) -> Response:
-    """Answer a client that went away while it was sending, which no one reads."""
+    """Answer a client that disconnected while it was sending."""
     return Response(status_code=400)
 
 

@@ -1,7 +1,7 @@
-"""What the viewer draws, as one body of bytes: arrays travel as they lie in memory.
+"""The data of the viewer as one body of bytes.
 
-Four bytes give the length of the header, little-endian; the header, JSON, follows, and then each array in the order of
-`header["arrays"]`, every part filled up to a multiple of four bytes.
+The first four bytes are the length of the header, little-endian. The header, JSON, follows, and then each array in the
+order of `header["arrays"]`; every part is padded to a multiple of four bytes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sacv.viewer import ViewerData
 
 
 def packed(data: ViewerData) -> Iterator[bytes]:
-    """Return the body piece by piece."""
+    """Yield the parts of the body."""
     header = json.dumps(data.header, ensure_ascii=False, allow_nan=False).encode()
     header += b" " * (-len(header) % 4)
     yield len(header).to_bytes(4, "little")

@@ -21,24 +21,24 @@ from sacv.errors import OptionError, SacvError
 from sacv.model import VisionModel
 
 CONNECTIONS = 200
-"""Requests that are served at a time; others get an error to retry."""
+"""Maximum number of concurrent requests; others get an error."""
 
 
-def application(model: VisionModel, place: Workplace, host: str, token: str | None) -> Starlette:
+def application(model: VisionModel, workspace: Workplace, host: str, token: str | None) -> Starlette:
     """Return the app as an ASGI application.
 
     Parameters
     ----------
     model
-        What is explained; requests cannot name another.
-    place
-        The folder.
+        The network that is explained; requests cannot name another.
+    workspace
+        The folder of the app.
     host
-        The address it listens at.
+        Address on which the app listens.
     token
-        What every request must show; none on loopback.
+        Token of every request; None on loopback.
     """
-    jobs = Jobs(place.limits)
+    jobs = Jobs(workspace.limits)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -47,7 +47,7 @@ def application(model: VisionModel, place: Workplace, host: str, token: str | No
         jobs.close()
 
     return Starlette(
-        routes=Routes(model, place, jobs).listed(),
+        routes=Routes(model, workspace, jobs).listed(),
         middleware=[Middleware(Guard, host=host, token=token)],
         exception_handlers={SacvError: user_error, ClientDisconnect: left},
         lifespan=lifespan,
@@ -55,7 +55,7 @@ def application(model: VisionModel, place: Workplace, host: str, token: str | No
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it listens."""
+    """A server that calls `listening` when it listens."""
 
     def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
         super().__init__(config)
@@ -67,29 +67,29 @@ class _Server(uvicorn.Server):
 
 
 def serve(
-    model: VisionModel, place: Workplace, host: str, port: int, *, browser: bool, say: Callable[[str], None]
+    model: VisionModel, workspace: Workplace, host: str, port: int, *, browser: bool, say: Callable[[str], None]
 ) -> None:
-    """Serve until it is interrupted.
+    """Serve until interrupted.
 
     Parameters
     ----------
-    model, place
-        As `application` takes them.
+    model, workspace
+        As in `application`.
     host, port
-        Where; with port 0 the system chooses one.
+        Address and port; with port 0 the system chooses one.
     browser
-        Open the page in the browser.
+        Whether to open the page in the browser.
     say
-        Takes what people should read.
+        Prints messages to the user.
 
     Raises
     ------
     OptionError
-        If it cannot listen there.
+        If the port cannot be opened.
     """
     token = None if is_loopback(host) else secrets.token_urlsafe(24)
     config = uvicorn.Config(
-        application(model, place, host, token), host, port, log_level="warning", limit_concurrency=CONNECTIONS,
+        application(model, workspace, host, token), host, port, log_level="warning", limit_concurrency=CONNECTIONS,
         server_header=False, access_log=False,
     )  # fmt: skip
     try:
@@ -105,7 +105,7 @@ def serve(
         if token is not None:
             say(f"Other machines can reach the app at {host}, over a connection that is not encrypted.")
         say(f"The app runs at {address}")
-        say(f"Results are stored in {place.folder}. Stop with Ctrl+C.")
+        say(f"Results are stored in {workspace.folder}. Stop with Ctrl+C.")
         if browser:
             webbrowser.open(address)
 

@@ -1,4 +1,4 @@
-"""An image on its way from a browser to a file: bounded while it comes, decoded before it is taken."""
+"""Uploads of images: limited while they are received, decoded before they are stored."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from sacv.errors import UnreadableImageError
 
 
 async def received(chunks: AsyncIterator[bytes], announced: str | None, most: int, folder: Path, name: str) -> Path:
-    """Write what comes to a new file beside its destination, of the ending of its name, no more than `most` bytes.
+    """Write at most `most` received bytes to a temporary file in the folder, with the suffix of its name.
 
     Raises
     ------
     TooLarge
-        If more is announced or comes; nothing is left of it then.
+        If more bytes are announced or received; the file is then deleted.
     """
     if announced is not None and announced.isdecimal() and int(announced) > most:
-        raise TooLarge(f"the file has {int(announced):,} bytes; the app takes {most:,}")
+        raise TooLarge(f"the file has {int(announced):,} bytes; the app accepts {most:,}")
     with tempfile.NamedTemporaryFile(
         prefix=".coming-", suffix=Path(tidy(name)).suffix, dir=folder, delete=False
     ) as file:
@@ -35,7 +35,7 @@ async def received(chunks: AsyncIterator[bytes], announced: str | None, most: in
             async for chunk in chunks:
                 count += len(chunk)
                 if count > most:
-                    raise TooLarge(f"the file has more than {most:,} bytes, which is what the app takes")
+                    raise TooLarge(f"the file has more than {most:,} bytes, the maximum of the app")
                 file.write(chunk)
         except BaseException:
             path.unlink(missing_ok=True)
@@ -44,12 +44,12 @@ async def received(chunks: AsyncIterator[bytes], announced: str | None, most: in
 
 
 def taken(coming: Path, folder: Path, name: str, limits: Limits) -> Path:
-    """Check an image that has come, and give it its name in a folder; where it is refused, nothing is left of it.
+    """Check a received image and store it under its name in a folder; a refused one is deleted.
 
     Raises
     ------
     Refusal, TooLarge
-        If it is no image, is damaged, has too many pixels, or the folder is full.
+        If it is not an image, is damaged, has too many pixels, or the folder is full.
     """
     try:
         require_room(folder, limits.files)
@@ -63,34 +63,34 @@ def taken(coming: Path, folder: Path, name: str, limits: Limits) -> Path:
 
 
 def require_room(folder: Path, most: int) -> None:
-    """Require a folder to have room for another entry.
+    """Check that a folder has room for another entry.
 
     Raises
     ------
     TooLarge
-        If it has not.
+        If it is full.
     """
     if sum(not path.name.startswith(".") for path in folder.iterdir()) >= most:
-        raise TooLarge(f"{folder.name} holds {most} entries, which is what the app takes; remove some")
+        raise TooLarge(f"{folder.name} has {most} entries, the maximum of the app; remove some")
 
 
 def check(path: Path, name: str, most: int) -> None:
-    """Check that a file is a whole image of at most so many pixels.
+    """Check that a file is a complete image of at most `most` pixels.
 
     Raises
     ------
     Refusal, TooLarge
-        If it is not.
+        If it is not, or has more.
     """
     if format_of(path) is not None:
-        raise Refusal(f"{name} is of a medical format, which the app does not take; use the command line")
+        raise Refusal(f"{name} has a medical format, which the app does not read; use the command line")
     try:
         with quiet(), Image.open(path) as picture:
             width, height = picture.size
     except Exception as error:  # Pillow's plugins raise many kinds on damaged heads
         raise Refusal(f"{name} is not a readable image") from error
     if width * height > most:
-        raise TooLarge(f"{name} has {width} x {height} pixels; the app takes {most:,}")
+        raise TooLarge(f"{name} has {width} x {height} pixels; the app accepts {most:,}")
     try:
         read_picture(path)
     except UnreadableImageError as error:

@@ -1,8 +1,8 @@
-"""What if a region were otherwise: logits before and after a concept, or the pixels, are taken out of it.
+"""Logits before and after a concept, or the pixels, are removed from a painted region.
 
-A concept goes as in `sacv.maps.methods.Ablation`: the activation of a location p becomes `a(p) - c(p) s(p) v`, where
-s(p) is the concept's amount, v its direction, and c(p) the share of the cell that is painted; the rest of the network
-runs on these. Pixels become the photo's mean colour, or are blurred.
+A concept is removed as in `sacv.maps.methods.Ablation`: the activation at location p becomes `a(p) - c(p) s(p) v`,
+where s(p) is the amount of the concept, v its direction, and c(p) the painted share of the cell. The rest of the
+network runs on the result. Pixels become the mean colour of the photo, or are blurred.
 """
 
 from __future__ import annotations
@@ -25,37 +25,37 @@ from sacv.model import Rest, VisionModel
 
 PIXELS = ("grey", "blur")
 SHOWN = 6
-"""Classes that are listed."""
+"""Number of classes listed."""
 
 
 def what_if(
-    model: VisionModel, place: Workplace, photo: Path, mask: bytes, how: str, bank: str, layer: str, concept: str
+    model: VisionModel, workspace: Workplace, photo: Path, mask: bytes, how: str, bank: str, layer: str, concept: str
 ) -> dict[str, Any]:
     """Return the classes with their logits and probabilities before and after.
 
     Parameters
     ----------
     mask
-        A PNG of the size of the upright photo.
+        A PNG with the size of the upright photo.
     how
-        "concept", "grey" or "blur"; the last three parameters are of use for the first alone.
+        "concept", "grey" or "blur"; only "concept" uses the last three parameters.
 
     Raises
     ------
     SacvError
-        If the mask is none or empty, the bank is of another model, or there is no such layer or concept.
+        If the mask is not valid or empty, the bank belongs to another model, or has no such layer or concept.
     """
     picture = read_picture(photo)
     inside = read_mask(mask, picture.size)
     if not inside.any():
-        raise Refusal("nothing is painted; paint the region that shall be otherwise")
+        raise Refusal("nothing is painted; paint the region to change")
     before = model.logits(model.inputs([picture]))[0].double().cpu()
     if how == "concept":
-        after = without_concept(model, place.bank(bank), layer, concept, picture, inside)
+        after = without_concept(model, workspace.bank(bank), layer, concept, picture, inside)
     elif how in PIXELS:
         after = model.logits(model.inputs([without_pixels(picture, inside, how)]))[0].double().cpu()
     else:
-        raise Refusal(f"{how[:40]!r} is no way to take something out; there are concept, {', '.join(PIXELS)}")
+        raise Refusal(f"{how[:40]!r} is not a way to change a region; give concept, {', '.join(PIXELS)}")
     return {"classes": _classes(model, before, after)}
 
 
@@ -63,23 +63,23 @@ def without_pixels(picture: Image.Image, inside: Mask, how: str) -> Image.Image:
     """Return an image whose painted pixels are its mean colour, or blurred."""
     if how == "grey":
         mean = np.asarray(picture).reshape(-1, 3).mean(axis=0).round().astype(int)
-        other = Image.new("RGB", picture.size, tuple(mean.tolist()))
+        changed = Image.new("RGB", picture.size, tuple(mean.tolist()))
     else:
-        other = picture.filter(ImageFilter.GaussianBlur(max(picture.size) / 20))
-    return Image.composite(other, picture, Image.fromarray(inside.astype(np.uint8) * 255))
+        changed = picture.filter(ImageFilter.GaussianBlur(max(picture.size) / 20))
+    return Image.composite(changed, picture, Image.fromarray(inside.astype(np.uint8) * 255))
 
 
 def without_concept(
     model: VisionModel, bank: ConceptBank, layer: str, concept: str, picture: Image.Image, inside: Mask
 ) -> torch.Tensor:
-    """Return the logits, float64 `(classes,)`, once a concept is taken out where it is painted.
+    """Return the logits, float64 `(classes,)`, with a concept removed from the painted region.
 
     Raises
     ------
     Refusal
-        If it is not known which part of an image the network sees, or the layer has not two axes of locations.
+        If the part of the image that the network sees is not known, or the layer does not have two axes of locations.
     MismatchError, LayerError, OptionError
-        If the bank is of another model, or has no such layer or concept.
+        If the bank belongs to another model, or has no such layer or concept.
     """
     bank.require(model)
     bank.cav(layer, concept)
@@ -95,7 +95,7 @@ def without_concept(
     record = trace.activations[layer]
     grid = tuple(record.cells.shape[1:-1])
     if region is None or len(grid) != 2:
-        raise Refusal(f"it is not known which part of the photo a location of {layer!r} is")
+        raise Refusal(f"the part of the photo that a location of {layer!r} covers is not known; choose another layer")
     rest = Rest(model, inputs, layer, record, lambda rows: first, 1)
     scene = ExplainedLayer(bank, layer).scene(rest, trace.scalars[0], trace.gradients[0][layer])
     number = bank.concepts.index(concept)
@@ -106,15 +106,15 @@ def without_concept(
 
 
 def _classes(model: VisionModel, before: torch.Tensor, after: torch.Tensor) -> list[dict[str, Any]]:
-    """Describe the likeliest classes, before or after."""
+    """Return the most probable classes, before or after."""
     order = torch.maximum(before.softmax(0), after.softmax(0)).argsort(descending=True)[:SHOWN].tolist()
-    chances = before.softmax(0).tolist(), after.softmax(0).tolist()
+    probabilities = before.softmax(0).tolist(), after.softmax(0).tolist()
     return [
         {
             "name": model.class_name(index),
             "before": float(before[index]),
             "after": float(after[index]),
-            "probability": [chances[0][index], chances[1][index]],
+            "probability": [probabilities[0][index], probabilities[1][index]],
         }
         for index in order
     ]

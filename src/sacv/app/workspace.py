@@ -1,11 +1,11 @@
-"""The folder of what was made: ordinary files, which the command line reads, and the whole state of the app.
+"""The folder of the app: ordinary files, which the command line reads. It is the whole state of the app.
 
-photos/NAME                  photos, as they were given
-sets/SET/NAME                concept images, random images, photos to paste into
+photos/NAME                  photos, as they were uploaded
+sets/SET/NAME                concept, random, absent and context images
 masks/CONCEPT.json           painted regions of photos, in COCO form
-drafts/CONCEPT/              banks of one concept that were fitted and not yet saved
+drafts/CONCEPT/              fitted banks of one concept that are not saved yet
 banks/NAME/                  banks
-explanations/NUMBER TITLE/   explanations, as `sacv explain` writes them
+explanations/NUMBER TITLE/   explanations, as written by `sacv explain`
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sacv.concepts.decoding import read_picture
 from sacv.errors import StorageError
 
 DRAFT = "draft: "
-"""Before the name of a bank that is not yet saved."""
+"""Prefix of the name of a bank that is not saved yet."""
 
 
 class Workplace:
@@ -35,14 +35,14 @@ class Workplace:
     Parameters
     ----------
     folder
-        Made where it is missing.
+        Created if it does not exist.
     given
-        A bank that is read and never written to.
+        A bank that is read and never changed.
 
     Raises
     ------
     StorageError
-        If the folder cannot be made.
+        If the folder cannot be created.
     """
 
     PARTS = ("photos", "sets", "masks", "drafts", "banks", "explanations")
@@ -57,7 +57,7 @@ class Workplace:
             for part in self.PARTS:
                 (folder / part).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StorageError(f"{folder} cannot be made ({error.strerror}); name another with --folder") from error
+            raise StorageError(f"{folder} cannot be created ({error.strerror}); give another with --folder") from error
 
     def photo(self, name: str) -> Path:
         """Return a photo's path."""
@@ -68,7 +68,7 @@ class Workplace:
         return within(self.sets, name)
 
     def new_set(self, name: str) -> Path:
-        """Return the folder of a set, made where it is missing."""
+        """Return the folder of a set, created if it does not exist."""
         folder = self.sets / tidy(name)
         if not folder.exists():
             require_room(self.sets, self.limits.sets)
@@ -91,7 +91,7 @@ class Workplace:
         return painted
 
     def concepts(self) -> list[str]:
-        """Name the concepts that are painted."""
+        """Return the names of the painted concepts."""
         return [path.stem for path in _listed(self.masks) if path.suffix == ".json"]
 
     def bank(self, name: str) -> ConceptBank:
@@ -99,7 +99,7 @@ class Workplace:
         return ConceptBank.load(self.bank_folder(name))
 
     def bank_folder(self, name: str) -> Path:
-        """Return the folder of a bank: of a draft, of one that was saved, or the one given."""
+        """Return the folder of a draft, of a saved bank, or of the given one."""
         if name.startswith(DRAFT):
             return within(self.drafts, name.removeprefix(DRAFT))
         if self.given is not None and name == self.given_name and not (self.banks / name).exists():
@@ -116,11 +116,11 @@ class Workplace:
 
     @property
     def given_name(self) -> str:
-        """What the bank given is called."""
+        """Name of the given bank."""
         return "" if self.given is None else tidy(self.given.resolve().name)
 
     def bank_names(self) -> list[str]:
-        """Name all banks: the one given, those saved, and drafts."""
+        """Return the names of all banks: the given one, saved ones, and drafts."""
         saved = [path.name for path in _listed(self.banks)]
         given = [self.given_name] if self.given is not None else []
         return [*dict.fromkeys([*given, *saved]), *(DRAFT + path.name for path in _listed(self.drafts))]
@@ -130,26 +130,26 @@ class Workplace:
         return within(self.explanations, number)
 
     def new_explanation(self, title: str) -> Path:
-        """Return a folder for another explanation; where there are too many, the oldest makes way."""
+        """Return a folder for another explanation; the oldest is deleted if there are too many."""
         listed = self.explanation_names()
         for old in listed[: max(len(listed) + 1 - self.limits.explanations, 0)]:
             shutil.rmtree(self.explanations / old)
         return self.explanations / tidy(f"{1 + max(map(_number, listed), default=0):04d} {title}")
 
     def explanation_names(self) -> list[str]:
-        """Name the explanations, the oldest first."""
+        """Return the names of the explanations, the oldest first."""
         return sorted((path.name for path in _listed(self.explanations) if _number(path.name) > 0), key=_number)
 
 
 def _name(name: str) -> str:
     plain = tidy(name)
     if plain != name:
-        raise Refusal(f"{name[:120]!r} cannot be the name of a file; {plain!r} can")
+        raise Refusal(f"{name[:120]!r} cannot be the name of a file; use {plain!r}")
     return plain
 
 
 def _number(name: str) -> int:
-    """Read the number of an explanation; 0 where there is none."""
+    """Return the number of an explanation; 0 if it has none."""
     digits = name.partition(" ")[0]
     return int(digits) if digits.isascii() and digits.isdecimal() else 0
 
@@ -159,7 +159,7 @@ def _listed(folder: Path) -> list[Path]:
 
 
 def listed(folder: Path) -> list[str]:
-    """Name what lies in a folder."""
+    """Return the names of the entries of a folder."""
     return [path.name for path in _listed(folder)]
 
 

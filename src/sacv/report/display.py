@@ -1,4 +1,4 @@
-"""What results show of themselves: names in a line, and tables as HTML for a notebook, with every text escaped."""
+"""The representation of results in notebooks: names in a line, and tables as HTML with every text escaped."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NAMED = 6
-"""Names that a line holds at most."""
+"""Maximum number of names in a line."""
 
 
 def few(names: Sequence[str]) -> str:
-    """Return names in a line; of many the first, and how many more there are."""
+    """Return names in a line; of many, the first ones and the number of the others."""
     more = len(names) - NAMED
     return ", ".join(names) if more <= 1 else f"{', '.join(names[:NAMED])} and {more} more"
 
 
 def counted(count: int, what: str) -> str:
-    """Return a number of things, such as "1 image" or "2 images"."""
+    """Return a count with its noun, such as "1 image" or "2 images"."""
     return f"{count} {what}" + "s" * (count != 1)
 
 
 def html_table(table: pd.DataFrame, notes: Sequence[str] = ()) -> str:
-    """Return a table as HTML, whole, with notes below it; numbers with four significant digits."""
+    """Return a table as HTML with notes below it; numbers have four significant digits."""
     import pandas as pd
 
     with pd.option_context("display.max_colwidth", None):

@@ -1,8 +1,7 @@
 """A figure for a paper: a grid of maps over images, with one colour bar, drawn from plain data by matplotlib.
 
-A map is enlarged bilinearly with half-pixel centres: the middle of a cell has its own value. What is near 0 lets the
-image through. Of what is not signed only values above 0 are drawn; of what is signed 0 lies in the middle of the
-colours.
+A map is enlarged bilinearly with half-pixel centres: the middle of a cell has its own value. Values near 0 are
+transparent. Unsigned maps are drawn above 0 only; the colours of signed maps are centred on 0.
 """
 
 from __future__ import annotations
@@ -24,17 +23,17 @@ from PIL import Image
 from sacv.report import overlay
 
 GREY = 0.85
-"""How much of its colour an image loses, so that the map's can be told from it."""
+"""The share of its colour that an image loses, so that the colours of the map stand out."""
 
 OPACITY = 0.75
 FADED = 0.2
-"""Of the opacity, what is left where locations do not count."""
+"""Share of the opacity that is left where locations do not count."""
 
 LETTERS = 10
-"""Of the name of the scale, to an inch of the height."""
+"""Characters of the name of the scale per inch of height."""
 
 PIXELS = 400
-"""Longest side of an enlarged map."""
+"""Longest side of an enlarged map, in pixels."""
 
 AMBER = "#ffbf00"
 
@@ -52,13 +51,13 @@ class Panel:
     picture
         RGB.
     region
-        The part of it that the map covers: left, top, right, bottom, as shares of its width and height.
+        The part of the image that the map covers: left, top, right, bottom, as shares of its width and height.
     values
-        `(h, w)`; none where there is nothing to draw.
+        `(h, w)`; None if there is nothing to draw.
     marks
-        Bool `(h, w)`, whose border is drawn in black, if there are any.
+        Mask, bool `(h, w)`, whose border is drawn in black; or None.
     inside
-        Bool `(h, w)`: the cells that count; the others are faded, and their border is drawn in amber.
+        Bool `(h, w)`: the cells that count, with an amber border; the others are faded.
     words
         A line below the image.
     """
@@ -73,7 +72,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Scale:
-    """From values to colours: from 0 to `most`, or from `-most` to `most` where they are signed."""
+    """A map from values to colours: from 0 to `most`, or from `-most` to `most` if they are signed."""
 
     most: float
     signed: bool
@@ -81,12 +80,12 @@ class Scale:
 
     @property
     def norm(self) -> Normalize:
-        """For matplotlib."""
+        """The norm for matplotlib."""
         return Normalize(-self.most if self.signed else 0, self.most)
 
     @property
     def colours(self) -> Colormap:
-        """For matplotlib."""
+        """The colour map for matplotlib."""
         return overlay.COLOURS["blue-orange" if self.signed else "cividis"]
 
     def paint(self, values: Map) -> Colours:
@@ -114,18 +113,18 @@ def png(figure: Figure, dpi: float = 100) -> bytes:
 def draw(
     panels: Sequence[Sequence[Panel]], rows: Sequence[str], columns: Sequence[str], scale: Scale, width: float
 ) -> Figure:
-    """Draw a grid of panels, and beside it the colour bar.
+    """Draw a grid of panels with a colour bar.
 
     Parameters
     ----------
     panels
-        By row and column.
+        Panels by row and column.
     rows, columns
-        What they are called.
+        Names of the rows and columns.
     scale
-        Of all of them.
+        Common scale of the panels.
     width
-        Of a panel, in inches.
+        Width of a panel, in inches.
     """
     shape = max(panel.picture.height / panel.picture.width for row in panels for panel in row)
     lines = sum(any(panel.words for panel in row) for row in panels)
@@ -175,9 +174,9 @@ def _cells(marks: Marks, shape: tuple[int, ...]) -> Marks:
     return marks.repeat(shape[0] // marks.shape[0], axis=0).repeat(shape[1] // marks.shape[1], axis=1)
 
 
-def _outline(axes: Axes, marks: Marks, place: tuple[float, float, float, float], colour: str) -> None:
-    """Draw the border of marked cells, on a lighter or darker line that any image lets be seen."""
-    left, top, right, bottom = place
+def _outline(axes: Axes, marks: Marks, box: tuple[float, float, float, float], colour: str) -> None:
+    """Draw the border of a mask, with a second line that makes it visible on any image."""
+    left, top, right, bottom = box
     corner = np.array([left, top])
     cell = np.array([(right - left) / marks.shape[1], (bottom - top) / marks.shape[0]])
     lines = [corner + cell * np.array(edge) for edge in edges(marks)]
@@ -186,7 +185,7 @@ def _outline(axes: Axes, marks: Marks, place: tuple[float, float, float, float],
 
 
 def edges(marks: Marks) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Return each edge between a cell that is marked and one that is not, as two corners `(column, row)`."""
+    """Return each edge between a cell inside a mask and one outside, as two corners `(column, row)`."""
     padded = np.pad(marks, 1)
     for row, column in zip(*np.nonzero(padded[1:, 1:-1] != padded[:-1, 1:-1]), strict=True):
         yield (int(column), int(row)), (int(column) + 1, int(row))

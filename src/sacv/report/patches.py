@@ -16,27 +16,27 @@ SIDE = 176
 """Longest side of a patch in its data URI, in pixels; it is shown smaller."""
 
 INK = ("#000000", "#ffd400")
-"""Colours of a box: a wide line, and a narrow one upon it, so that it is seen on any image."""
+"""Colours of a box: a wide line and a narrow one on top, visible on any image."""
 
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """A place of an image.
+    """A location of an image with its surroundings.
 
     Parameters
     ----------
     picture
-        What surrounds it.
+        The surroundings of the location.
     box
-        The place within the image: left, top, right, bottom in its pixels.
+        The cell of the location: left, top, right, bottom in pixels of `picture`.
     image, short
-        Name of the image, and what is shown of it.
+        Name of the image, and the name that is shown.
     value
-        What the list is ordered by.
+        Value by which the list is sorted.
     place
         The location, in words.
     present
-        Whether the concept is present; none where that is not known.
+        Whether the location is inside the presence mask; None if none is calibrated.
     """
 
     picture: Image.Image
@@ -50,18 +50,18 @@ class Patch:
 
 @dataclass(frozen=True, eq=False)
 class PatchList:
-    """A list of locations, the best first.
+    """A list of locations, the highest value first.
 
     Parameters
     ----------
     title
-        What it is of.
+        Title of the list.
     measure
-        What its values are.
+        Name of the values.
     remarks
-        What the reader must know of it.
+        Remarks above the list.
     patches
-        Of different images.
+        Patches of different images.
     """
 
     title: str
@@ -85,13 +85,13 @@ def render_patches(
     title
         Headline.
     provenance
-        How it was made.
+        Provenance of the search.
     warnings
-        What the reader must know first.
+        Warnings below the headline.
     first
-        Lists to be seen at once.
+        Lists that are shown.
     rest
-        Further lists by their heading, folded away.
+        Folded lists by their heading.
     """
     return render(
         "patches.html.j2",

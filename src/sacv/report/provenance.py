@@ -9,24 +9,24 @@ from importlib.metadata import version
 from typing import Any
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pillow")
-"""Whose versions a figure may depend on."""
+"""Packages whose versions may change a figure."""
 
 NAMED = 100
-"""Files left out that a page names."""
+"""Maximum number of files left out that a report names."""
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a result was made with.
+    """The provenance of a result.
 
     Parameters
     ----------
     facts
-        By label, such as "model", "command" and "versions".
+        Facts by label, such as "model", "command" and "versions".
     skipped
-        For each file that was left out its name and the reason.
+        For each file that was left out, its name and the reason.
     file
-        The file of the result that names all of them.
+        The file of the result that names all files left out.
     """
 
     facts: Mapping[str, str]
@@ -35,13 +35,13 @@ class Provenance:
 
     @property
     def named(self) -> list[str]:
-        """The files left out that the page names, and how many there are beyond."""
+        """The files left out that the report names, and the number of the others."""
         more = len(self.skipped) - NAMED
         return [*self.skipped[:NAMED], *([f"{more} more, named in {self.file}"] if more > 0 else [])]
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of sacv, of Python and of the packages that a figure may depend on."""
+    """Return the versions of sacv, Python and the packages that may change a figure."""
     return {
         "sacv": version("sacv"),
         "python": platform.python_version(),
@@ -55,11 +55,11 @@ def versions_text(given: Mapping[str, str]) -> str:
 
 
 def model_text(model: Mapping[str, Any]) -> str:
-    """Return the name by which a model is loaded, and its kind."""
+    """Return the name from which a model is loaded, and its class."""
     return f"{model['spec']} ({model['kind']})" if model["spec"] else str(model["kind"])
 
 
 def solver_text(solver: Mapping[str, Any]) -> str:
-    """Return a solver as one writes it in Python."""
+    """Return a solver as Python code."""
     inside = {key: solver_text(value) if key == "solver" else value for key, value in solver["parameters"].items()}
     return f"{solver['name']}({', '.join(f'{key}={value}' for key, value in inside.items())})"

@@ -1,4 +1,4 @@
-"""Sentences in pieces, so that names stand in bold and are never read as markup."""
+"""Sentences in pieces, so that names are bold and never read as markup."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ class Name(str):
 
 
 Sentence = Sequence[str]
-"""Pieces, some of which are names; joined they are the sentence."""
+"""The pieces of a sentence, some of which are names."""

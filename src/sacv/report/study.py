@@ -1,4 +1,4 @@
-"""The report of a study: one HTML file with everything inline, drawn from what `study.json` holds."""
+"""The report of a study: one HTML file with everything inline, drawn from the content of `study.json`."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sacv.report.chart import Axis, Chart, Lane, Panel, figure_text
 from sacv.report.drawing import jpeg, png
 from sacv.report.overlay import Scale, diverging, drawn_size, lay_over, sequential
 from sacv.report.page import render
 from sacv.report.provenance import Provenance, model_text, solver_text, versions_text
 
-FIRST_DOUBTS = 5
-"""Doubts on the first screen; the others unfold."""
+FIRST_WARNINGS = 5
+"""Number of warnings on the first screen; the others are folded."""
 
-WIDTH = 360
-"""Of the drawing of an interval, in its own units."""
+VERDICTS = {"for": "speaks for", "against": "speaks against", "none": "not significant", "weak": "weak CAV"}
+"""Verdicts next to a lane of the chart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,11 +36,11 @@ class StudyPicture:
     picture
         RGB.
     region
-        The part of it that the maps cover: left, top, right, bottom in its pixels.
+        The part of the image that the maps cover: left, top, right, bottom in its pixels.
     relevance, contribution
-        Float `(h, w)`; none of volumes and signals.
+        Float `(h, w)`; None for volumes and signals.
     inside, present
-        Bool `(h, w)`: the locations that count, and where the concept is present; none where that is not known.
+        Bool `(h, w)`: the locations that count, and the presence mask; None if there is none.
     """
 
     figures: Mapping[str, Any]
@@ -57,9 +58,9 @@ def render_study(content: Mapping[str, Any], pictures: Sequence[StudyPicture]) -
     Parameters
     ----------
     content
-        What `study.json` holds.
+        Content of `study.json`.
     pictures
-        The telling images, in the order of `content["pictures"]`.
+        Images, in the order of `content["pictures"]`.
     """
     scales = {
         layer: _scales([one for one in pictures if one.figures["layer"] == layer])
@@ -76,9 +77,8 @@ def render_study(content: Mapping[str, Any], pictures: Sequence[StudyPicture]) -
         study=content,
         data=content["data"],
         made=content["provenance"],
-        first=FIRST_DOUBTS,
-        rows=_rows(content["findings"]),
-        width=WIDTH,
+        first=FIRST_WARNINGS,
+        chart=_chart(content["findings"]),
         several=len({one["target"] for one in content["findings"]}) > 1,
         scored=any(one["image_score"] is not None for one in content["concepts"]),
         drawn=drawn,
@@ -87,7 +87,7 @@ def render_study(content: Mapping[str, Any], pictures: Sequence[StudyPicture]) -
             for layer, (seen, given) in scales.items()
         ],
         within=any(one.inside is not None for one in pictures),
-        marked=any(one.present is not None for one in pictures),
+        present=any(one.present is not None for one in pictures),
     )
 
 
@@ -112,27 +112,56 @@ def _provenance(content: Mapping[str, Any]) -> Provenance:
 
 
 def _folder(content: Mapping[str, Any]) -> str:
-    """Return the folder that all images shown lie in, with the mark that ends it; nothing where there is none."""
+    """Return the common folder of all images shown, with its separator; empty if there is none."""
     names = [one["image"] for one in content["pictures"]]
     return os.path.join(os.path.commonpath([os.path.dirname(name) for name in names]), "") if names else ""
 
 
 def _short(folder: str, text: str) -> str:
-    """Leave out the folder where a text names images of it."""
+    """Remove the folder from the paths in a text."""
     return text.replace(folder, "") if folder else text
 
 
-def _rows(findings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the findings with the locations of their intervals; those of a layer share one scale around zero."""
-    widest: dict[str, float] = {}
-    for one in findings:
-        widest[one["layer"]] = max(widest.get(one["layer"], 0.0), abs(one["low"]), abs(one["high"]), abs(one["value"]))
-    return [{"finding": one, **_places(one, widest[one["layer"]])} for one in findings]
+def _chart(findings: Sequence[Mapping[str, Any]]) -> Chart:
+    """Return the chart of the concepts at their leading layers; the panels of a layer share one axis around 0."""
+    leading = [one for one in findings if one["leading"]]
+    panels: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    for one in leading:
+        panels.setdefault((one["layer"], one["class"], one["target"]), []).append(one)
+    axes = {
+        layer: Axis.around(
+            (one[name] for one in leading if one["layer"] == layer for name in ("value", "low", "high")), 0
+        )
+        for layer in dict.fromkeys(one["layer"] for one in leading)
+    }
+    return Chart(
+        name="findings",
+        title="SACV scores with their 95 % intervals",
+        axis="logits per unit of the concept\N{RIGHT SINGLE QUOTATION MARK}s vector",
+        panels=tuple(
+            Panel(
+                f"{target} in {f'images of {name}' if name else 'all images'}, {layer}",
+                tuple(_lane(one, axes[layer]) for one in parts),
+                axes[layer].ticks(),
+                axes[layer].place(0),
+            )
+            for (layer, name, target), parts in panels.items()
+        ),
+        caption="Each concept at its best layer by held-out AUROC. The dashed line is no effect.",
+    )
 
 
-def _places(finding: Mapping[str, Any], widest: float) -> dict[str, float]:
-    unit = (WIDTH / 2 - 6) / widest if widest > 0 else 0.0
-    return {name: round(WIDTH / 2 + finding[name] * unit, 1) for name in ("value", "low", "high")}
+def _lane(one: Mapping[str, Any], axis: Axis) -> Lane:
+    verdict = VERDICTS[one["verdict"]]
+    return Lane(
+        label=one["concept"],
+        text=f"{one['concept']}: {figure_text(one['value'], one['low'], one['high'])}, {verdict}",
+        value=axis.place(one["value"]),
+        low=axis.place(one["low"]),
+        high=axis.place(one["high"]),
+        tone=one["verdict"],
+        verdict=verdict,
+    )
 
 
 def _scales(pictures: Sequence[StudyPicture]) -> tuple[Scale, Scale]:
@@ -149,16 +178,16 @@ def _drawn(one: StudyPicture, relevant: Scale, given: Scale) -> dict[str, Any]:
     size = drawn_size(one.picture)
     across, down = size[0] / one.picture.width, size[1] / one.picture.height
     left, top, right, bottom = one.region
-    place = (left * across, top * down, right * across, bottom * down)
+    box = (left * across, top * down, right * across, bottom * down)
     maps = []
     if one.relevance is not None:
-        maps.append(("relevance", lay_over(one.relevance, relevant, size, place, 0.0, one.present, one.inside)))
+        maps.append(("relevance", lay_over(one.relevance, relevant, size, box, 0.0, one.present, one.inside)))
     if one.contribution is not None:
-        maps.append(("contribution", lay_over(one.contribution, given, size, place, None, None, one.inside)))
-    photo = one.picture.resize(size, Image.Resampling.LANCZOS)
+        maps.append(("contribution", lay_over(one.contribution, given, size, box, None, None, one.inside)))
+    image = one.picture.resize(size, Image.Resampling.LANCZOS)
     return {
         "figures": one.figures,
         "size": size,
-        "photo": jpeg(photo),
+        "photo": jpeg(image),
         "maps": [{"name": name, "data": png(layer)} for name, layer in maps],
     }

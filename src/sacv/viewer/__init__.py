@@ -1,4 +1,4 @@
-"""The viewer: what an explanation shows, as plain data, and the page that draws it."""
+"""The viewer: an explanation as plain data, and the page that draws it."""
 
 from sacv.viewer.data import Blocks, ViewerData
 from sacv.viewer.link import fragment

@@ -1,6 +1,6 @@
-"""Links that open a page of the viewer on what they name: `#image=..&concept=..&layer=..&target=..&map=..`.
+"""Links that open a page of the viewer at a view: `#image=..&concept=..&layer=..&target=..&map=..`.
 
-The page reads them in `js/link.js`, and writes what is chosen into its address in the same way.
+The page reads them in `js/link.js`, and writes its view into its address in the same way.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 SAFE = "!'()*"
-"""Characters that JavaScript's `encodeURIComponent` leaves as they are, beside those of `quote`."""
+"""Characters that JavaScript's `encodeURIComponent` does not escape, besides those of `quote`."""
 
 
 def fragment(
@@ -19,14 +19,14 @@ def fragment(
     target: str | None = None,
     map: str | None = None,
 ) -> str:
-    """Return the fragment of a link; what is left out is as the page opens.
+    """Return the fragment of a link; the page chooses the parts that are None.
 
     Parameters
     ----------
     image
-        Its path.
+        Path of the image.
     concept, layer, target
-        Their names.
+        Names.
     map
         "relevance", "contribution", "present" or "chance".
     """

@@ -1,7 +1,7 @@
-"""What a notebook shows: the element as a widget, whose choice comes back, and what is still there without one.
+"""The viewer in a notebook: the element as a widget that sends its selection back, and static HTML without one.
 
-The widget needs the extra `notebook` (https://anywidget.dev). Its arrays travel as one buffer, in the order of the
-header's `arrays`, as they lie in memory.
+The widget needs the extra `notebook` (https://anywidget.dev). Its arrays are sent as one buffer, in the order of the
+header's `arrays`.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from sacv.viewer.data import ViewerData
 from sacv.viewer.page import json_text, page_text
 
 LONGEST = 1_500_000
-"""Characters of a page within a notebook at most; a larger one is left out."""
+"""Maximum length of a page within a notebook, in characters; a longer one is left out."""
 
 HINT = (
-    "To choose in the image and go on in Python with what was chosen (<code>found.selection</code>): "
+    "To select a location in the image and use it in Python (<code>found.selection</code>): "
     "<code>pip install 'sacv[notebook]'</code>"
 )
 
 
 def widget_of(data: ViewerData) -> Any:
-    """Make the widget that draws this; its `selection` is what is chosen, as the element tells it, or None.
+    """Return the widget that draws the data; its `selection` is that of the element, or None.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def has_widgets() -> bool:
 def front_end() -> bool:
     """Whether a front end that draws widgets has started this kernel: Jupyter, VS Code or Colab.
 
-    Where a notebook is run without one, as by `nbconvert --execute`, a widget would take the image's place.
+    Without one, as in `nbconvert --execute`, a widget would replace the image.
     """
     shell = _shell()
     if shell is None:
@@ -71,7 +71,7 @@ def front_end() -> bool:
 
 
 def text_alone() -> bool:
-    """Whether this is IPython in a terminal, which shows text alone."""
+    """Whether this is IPython in a terminal, which shows only text."""
     shell = _shell()
     return shell is not None and "text/html" not in shell.display_formatter.active_types
 
@@ -82,16 +82,16 @@ def _shell() -> Any:
 
 
 def static_html(words: str, pictures: Sequence[bytes], data: ViewerData) -> str:
-    """Return HTML that needs no widget: images, and the page in a frame that is opened by a click, unless it is large.
+    """Return HTML that needs no widget: images, and the page in a folded frame, unless it is large.
 
     Parameters
     ----------
     words
-        What is shown, a line.
+        A line of text above the images.
     pictures
-        PNG.
+        PNG files.
     data
-        Of the page.
+        Data of the page.
     """
     images = "".join(
         f'<img alt="{html.escape(words)}" style="max-width:100%;background:#fff" '

@@ -1,4 +1,4 @@
-"""One HTML file with the viewer and all its data, which opens from disk and asks the network for nothing.
+"""One HTML file with the viewer and all its data, which opens from disk without a network.
 
 The header is a block of JSON and each array a block of base64, in script elements of types that no browser runs. The
 one script that runs is named by its hash in the page's content security policy, as is the style; images are made from
@@ -29,7 +29,7 @@ _BLOCK = '<script type="application/octet-stream" data-name="'
 
 
 def write_page(file: Path, data: ViewerData) -> None:
-    """Write the page; an existing one survives any failure.
+    """Write the page; an existing file survives any failure.
 
     Raises
     ------
@@ -61,8 +61,8 @@ def _parts(data: ViewerData) -> Iterator[str]:
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{html.escape(data.header['title'])}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        "<sacv-viewer></sacv-viewer>\n<noscript>This page draws its images with a script of its own; allow it, or "
-        "read explanation.json and scores.parquet beside it.</noscript>\n"
+        "<sacv-viewer></sacv-viewer>\n<noscript>This page needs its own script to draw the images. Allow it, or read "
+        "explanation.json and scores.parquet in the same folder.</noscript>\n"
     )
     yield f"{_HEADER}{json_text(data.header)}</script>\n"
     for name, array in data.arrays.items():
@@ -73,7 +73,7 @@ def _parts(data: ViewerData) -> Iterator[str]:
 
 
 def json_text(header: Any) -> str:
-    """Write JSON in which nothing can end the element that holds it."""
+    """Return JSON that cannot end the HTML element around it."""
     text = json.dumps(header, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
@@ -83,17 +83,17 @@ def _hash(text: str) -> str:
 
 
 def read_page(file: Path) -> ViewerData:
-    """Read what a page shows.
+    """Read the data of a page.
 
     Raises
     ------
     CorruptFileError
-        If it is no page of the viewer.
+        If the file is not a page of the viewer.
     """
     text = file.read_text(encoding="utf-8")
     found = re.search(f"{_HEADER}(.*)</script>", text)
     if found is None:
-        raise CorruptFileError(f"{file} is no page of the viewer; make the folder again")
+        raise CorruptFileError(f"{file} is not a page of the viewer; run sacv explain again")
     header = json.loads(found[1])
     arrays = {}
     for name, content in re.findall(f'{_BLOCK}([^"]*)">([^<]*)</script>', text):

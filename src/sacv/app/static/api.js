@@ -1,29 +1,31 @@
-// What the page asks of the app.
+// Requests from the page to the app.
 
-/** This tab: it holds the work that it asked for by inquiring after it. */
+import { TYPES } from "/viewer/explanation.js";
+
+/** The identifier of this tab, whose polling keeps its jobs alive. */
 export const tab = sessionStorage.getItem("tab") ?? crypto.getRandomValues(new Uint32Array(3)).join("-");
 sessionStorage.setItem("tab", tab);
 
-/** Ask for something; what is refused is an error with the app's own words. */
-export async function ask(path, options = {}) {
-  let answer;
+/** Send a request; a refusal throws an error with the message of the app. */
+export async function request(path, options = {}) {
+  let response;
   try {
-    answer = await fetch(path, options);
+    response = await fetch(path, options);
   } catch {
     throw new Error("The app does not answer; is 'sacv app' still running?");
   }
-  if (answer.ok) return answer;
-  const text = await answer.text();
-  let told = text;
-  try { told = JSON.parse(text).error ?? text; } catch { /* it is plain text */ }
-  throw new Error(told || `The app answered with status ${answer.status}.`);
+  if (response.ok) return response;
+  const text = await response.text();
+  let message = text;
+  try { message = JSON.parse(text).error ?? text; } catch { /* plain text */ }
+  throw new Error(message || `The app answered with status ${response.status}.`);
 }
 
 export async function json(path, options) {
-  return (await ask(path, options)).json();
+  return (await request(path, options)).json();
 }
 
-/** Give the path of something whose names may hold any character. */
+/** Return the path of a resource, whose names may have any character. */
 export function at(...names) {
   return `/api/${names.map(encodeURIComponent).join("/")}`;
 }
@@ -32,33 +34,33 @@ export function post(name, fields) {
   return json(at(name), { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ tab, ...fields }) });
 }
 
-/** Send images one after the other, telling how many are sent; a broken one fails alone. Gives [names taken, words of what failed, folder]. */
+/** Send images one after the other, calling `sent` with the number sent; a broken one fails alone. Returns [names, failures, folder]. */
 export async function send(files, where, sent) {
-  const taken = [], failed = [];
+  const names = [], failures = [];
   let folder = "";
   for (const [number, file] of files.entries()) {
     sent(number);
     try {
-      const told = await json(at(...where, file.name), { method: "PUT", body: file });
-      taken.push(told.name);
-      folder = told.folder;
+      const saved = await json(at(...where, file.name), { method: "PUT", body: file });
+      names.push(saved.name);
+      folder = saved.folder;
     } catch (error) {
-      failed.push(`${file.name}: ${error.message}`);
+      failures.push(`${file.name}: ${error.message}`);
     }
   }
-  return [taken, failed, folder];
+  return [names, failures, folder];
 }
 
-/** Read what the viewer draws: see sacv/app/wire.py. */
+/** Read the data of the viewer: see sacv/app/serialization.py. */
 export async function explanation(name) {
-  const buffer = await (await ask(at("explanations", name))).arrayBuffer();
+  const buffer = await (await request(at("explanations", name))).arrayBuffer();
   const length = new DataView(buffer).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
-  const kinds = { f2: Uint16Array, f4: Float32Array, u1: Uint8Array }, arrays = {};
+  const arrays = {};
   let start = 4 + length;
   for (const [key, { dtype, shape }] of Object.entries(header.arrays)) {
     const count = shape.reduce((a, b) => a * b, 1);
-    arrays[key] = new kinds[dtype](buffer, start, count);
+    arrays[key] = new TYPES[dtype](buffer, start, count);
     start += 4 * Math.ceil(arrays[key].byteLength / 4);
   }
   return { header, arrays };

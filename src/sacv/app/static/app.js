@@ -10,11 +10,11 @@ const tabs = [...document.querySelectorAll("[role=tab]")];
 
 function show(tab) {
   for (const one of tabs) {
-    const chosen = one === tab;
-    one.setAttribute("aria-selected", String(chosen));
-    one.tabIndex = chosen ? 0 : -1;
-    if (chosen) one.classList.remove("fresh");
-    document.getElementById(one.getAttribute("aria-controls")).hidden = !chosen;
+    const selected = one === tab;
+    one.setAttribute("aria-selected", String(selected));
+    one.tabIndex = selected ? 0 : -1;
+    if (selected) one.classList.remove("fresh");
+    document.getElementById(one.getAttribute("aria-controls")).hidden = !selected;
   }
   remember("tab", tab.id);
   document.dispatchEvent(new CustomEvent("shown", { detail: tab.id }));
@@ -25,9 +25,9 @@ tabs.forEach((tab, number) => {
   tab.addEventListener("keydown", (event) => {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!by) return;
-    const other = tabs[(number + by + tabs.length) % tabs.length];
-    show(other);
-    other.focus();
+    const next = tabs[(number + by + tabs.length) % tabs.length];
+    show(next);
+    next.focus();
   });
 });
 document.addEventListener("go", (event) => show(document.getElementById(event.detail)));
@@ -35,7 +35,7 @@ for (const kind of ["dragover", "drop"]) document.addEventListener(kind, (event)
 
 follow(() => {
   const about = document.getElementById("about");
-  about.textContent = `The network is ${store.model.split("/").pop()}. What you make lies in the folder ${store.folder}.`;
+  about.textContent = `The network is ${store.model.split("/").pop()}. Results are stored in the folder ${store.folder}.`;
   about.title = store.model;
 });
 document.addEventListener("visibilitychange", () => { if (!document.hidden) attempt(refresh); });

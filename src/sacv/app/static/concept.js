@@ -1,6 +1,6 @@
-// Make a concept: of images that show it, or painted on photos; fit it, judge it, save it.
+// The tab that makes a concept from images or from painted regions: fit it, show its quality, save it.
 
-import { ask, at, json, post } from "./api.js";
+import { at, json, post, request } from "./api.js";
 import { boxes, button, checked, field, fill, make, renew } from "./dom.js";
 import { drop } from "./drop.js";
 import { explain, press, thumb } from "./explain.js";
@@ -10,53 +10,53 @@ import { attempt, complain, follow, recall, refresh, remember, store } from "./s
 
 const NONE = "(none)";
 const panel = document.getElementById("concept");
-const kept = (key, element) => { element.addEventListener("change", () => { remember(key, element.value); render(); }); return element; };
-const name = kept("name", make("input", { type: "text", list: "painted", value: recall("name", ""), placeholder: "such as striped" }));
-const how = { pictures: radio("pictures", "images that show it"), painted: radio("painted", "regions I paint on my photos") };
-const shown = kept("shown", make("select"));
+const stored = (key, element) => { element.addEventListener("change", () => { remember(key, element.value); render(); }); return element; };
+const name = stored("name", make("input", { type: "text", list: "painted", value: recall("name", ""), placeholder: "such as striped" }));
+const how = { images: radio("pictures", "images that show it"), painted: radio("painted", "regions I paint on my photos") };
+const shown = stored("shown", make("select"));
 const remove = button("Remove the set", () => attempt(async () => {
-  await ask(at("sets", removed.value), { method: "DELETE" });
+  await request(at("sets", removed.value), { method: "DELETE" });
   await refresh();
 }));
 const random = make("div", { class: "choices" });
 const context = make("div", { class: "choices" }), absent = make("div", { class: "choices" });
 const layers = make("div", { class: "choices" }), others = make("div", { class: "choices" }), count = make("summary");
-const groups = kept("groups", make("input", { type: "text", value: recall("groups", ""), placeholder: "such as (patient\\d+)", spellcheck: "false" }));
+const groups = stored("groups", make("input", { type: "text", value: recall("groups", ""), placeholder: "such as (patient\\d+)", spellcheck: "false" }));
 const names = make("datalist", { id: "painted" });
 const removed = make("select");
 const needs = make("p", { class: "soft", role: "status" });
 const photos = make("ul", { class: "thumbs" });
-const painter = new Painter(() => keep());
+const painter = new Painter(() => sendMask());
 const download = make("a", { download: "" }, "Export the masks (COCO)");
 const start = button("Make the concept", () => fit(), { class: "main" });
 const drafts = make("select", { on: { change: () => { remember("draft", drafts.value); render(); } } });
 const cards = make("div"), saving = button("Save", () => save());
 let sent = Promise.resolve();
-const said = make("p", { role: "status" });
+const status = make("p", { role: "status" });
 const bank = make("input", { type: "text", list: "banks", value: recall("save", "my-bank"), on: { input: () => { remember("save", bank.value); render(); } } });
 const banks = make("datalist", { id: "banks" });
 const result = make("div", { class: "card" }, make("h2", {}, "How good is it?"), make("div", { class: "row" }, field("Concept", drafts)), cards,
-  make("div", { class: "row" }, button("Look at it on my photos", () => look(), { class: "main" }), field("Save to the bank", bank), banks, saving));
-const byPictures = make("div", {}, make("div", { class: "row" }, field("The set of them", shown)), uploads("shown", "or drop images that show it, 20 or more.", () => name.value.trim() || "concept", (set) => remember("shown", set)));
-const byPaint = make("div", {}, make("p", { class: "soft" }, "Give the concept a name, choose a photo, and paint what shows the concept, on two photos or, better, five and more; those with a tick have a mask. What is not painted counts as not showing it."), photos, painter.element, download);
+  make("div", { class: "row" }, button("Show it on my photos", () => showMap(), { class: "main" }), field("Save to the bank", bank), banks, saving));
+const byImages = make("div", {}, make("div", { class: "row" }, field("Concept images", shown)), uploads("shown", "or drop images that show it, 20 or more.", () => name.value.trim() || "concept", (set) => remember("shown", set)));
+const byPaint = make("div", {}, make("p", { class: "soft" }, "Give the concept a name, choose a photo, and paint the regions that show the concept, on two photos or, better, on five or more. Photos with a tick have a mask. Everything else in these photos counts as not showing it."), photos, painter.element, download);
 
-const inScenes = make("div", {}, make("fieldset", {}, make("legend", {}, "Photos without it that images of textures are pasted into, to learn them as parts of a scene"), context), uploads("context", "or drop such photos.", () => "scenes", (set) => remember("context", [...recall("context", []), set])));
+const inScenes = make("div", {}, make("fieldset", {}, make("legend", {}, "Context images: photos without it, into which textures are pasted, so that the concept is learned within scenes"), context), uploads("context", "or drop such photos.", () => "scenes", (set) => remember("context", [...recall("context", []), set])));
 
 panel.append(
   make("div", { class: "columns" },
     make("div", { class: "card" }, make("h2", {}, "What shows the concept?"), make("div", { class: "row" }, field("Its name", name), names),
-      make("fieldset", {}, make("legend", {}, "I have"), make("div", { class: "choices" }, how.pictures.element, how.painted.element)), byPictures, byPaint),
+      make("fieldset", {}, make("legend", {}, "I have"), make("div", { class: "choices" }, how.images.element, how.painted.element)), byImages, byPaint),
     make("div", { class: "card" }, make("h2", {}, "What does not?"),
       make("p", { class: "soft" }, "Images that differ from those of the concept only in the concept."),
-      make("fieldset", {}, make("legend", {}, "Without the concept"), random), uploads("random", "or drop images without it.", () => "other", (set) => remember("random", [...recall("random", []), set])),
+      make("fieldset", {}, make("legend", {}, "Random images"), random), uploads("random", "or drop images without it.", () => "other", (set) => remember("random", [...recall("random", []), set])),
       make("fieldset", {}, make("legend", {}, "Layers of the network to compare"), layers),
       make("details", {}, count, others),
-      make("details", {}, make("summary", {}, "More: photos without it, textures in scenes, patients"),
-        make("fieldset", {}, make("legend", {}, "Photos like yours that show none of it, 19 or more, to mark what is clearly seen"), absent), uploads("absent", "or drop such photos.", () => "without it", (set) => remember("absent", [...recall("absent", []), set])),
+      make("details", {}, make("summary", {}, "More: absent images, context images, groups"),
+        make("fieldset", {}, make("legend", {}, "Absent images: 19 or more photos like yours without it, to calibrate the presence mask"), absent), uploads("absent", "or drop such photos.", () => "without it", (set) => remember("absent", [...recall("absent", []), set])),
         inScenes,
         make("div", { class: "row" }, field("Groups of images, such as those of one patient: a regular expression on their names", groups)),
-        make("div", { class: "row" }, field("A set that is not needed any more", removed), remove)), start, needs)),
-  result, said,
+        make("div", { class: "row" }, field("A set to remove", removed), remove)), start, needs)),
+  result, status,
 );
 
 function radio(value, text) {
@@ -69,11 +69,11 @@ function uploads(key, words, set, taken) {
   return drop(words, () => ["sets", set()], (names, folder) => { if (names.length) { taken(folder); render(); } });
 }
 
-/** Send the mask that was just changed, after those before it, so that the last one stays. */
-function keep() {
+/** Send the changed mask after all earlier ones, so that the last one is stored. */
+function sendMask() {
   const address = at("masks", name.value.trim(), recall("painting", null)), png = painter.png();
   sent = sent.then(() => attempt(async () => {
-    await ask(address, { method: "PUT", body: await png });
+    await request(address, { method: "PUT", body: await png });
     await refresh();
   }));
 }
@@ -87,7 +87,7 @@ async function open(photo) {
 }
 
 function fit() {
-  said.textContent = "";
+  status.textContent = "";
   const painted = how.painted.input.checked;
   return begin("fit", {
     concept: name.value.trim(), shown: painted ? "" : shown.value, random: checked(random), context: painted ? [] : checked(context), absent: checked(absent), layers: [...checked(layers), ...checked(others)], groups: groups.value.trim(),
@@ -95,25 +95,25 @@ function fit() {
 }
 
 async function card() {
-  const told = drafts.value ? await attempt(() => json(at("banks", drafts.value))) : null, each = told?.cards ?? [];
-  const first = each.filter((one) => one.layer === told.place), rest = each.filter((one) => one.layer !== told.place);
-  cards.replaceChildren(...first.map(judged), make("p", {}, told?.advice ?? ""),
-    rest.length ? make("details", {}, make("summary", {}, "At its other layers"), rest.map(judged)) : "");
+  const content = drafts.value ? await attempt(() => json(at("banks", drafts.value))) : null, each = content?.cards ?? [];
+  const first = each.filter((one) => one.layer === content.place), rest = each.filter((one) => one.layer !== content.place);
+  cards.replaceChildren(...first.map(quality), make("p", {}, content?.advice ?? ""),
+    rest.length ? make("details", {}, make("summary", {}, "At its other layers"), rest.map(quality)) : "");
 }
 
-/** How good a concept is at a layer. */
-function judged(one) {
+/** The quality of a concept at a layer. */
+function quality(one) {
   return make("div", {}, make("p", {}, make("b", {}, one.words)),
-    [...one.weak.map((text) => `Too weak: ${text}.`), ...one.remarks.map((text) => `Note: ${text}.`)].map((text) => make("p", { class: "doubt" }, text)),
+    [...one.weak.map((text) => `Too weak: ${text}.`), ...one.remarks.map((text) => `Note: ${text}.`)].map((text) => make("p", { class: "warning" }, text)),
     make("details", {}, make("summary", {}, "Figures"), make("table", {}, make("tbody", {}, one.figures.map(([label, text]) => make("tr", {}, make("th", { scope: "row" }, label), make("td", {}, text)))))));
 }
 
-function look() {
+function showMap() {
   if (!store.photos.length) { complain("There are no photos yet; drop some in 'See the map'."); return; }
   explain(drafts.value, []);
 }
 
-/** Whether the bank has a concept of this name, that the draft would replace. */
+/** Whether saving the draft would replace a concept of the bank. */
 function replaced() {
   const of = (one) => store.banks.find(({ name: known }) => known === one)?.concepts ?? [];
   return of(drafts.value).some((concept) => of(bank.value.trim()).includes(concept));
@@ -125,26 +125,26 @@ async function save() {
     remember("bank", saved);
     remember("concepts", null);
     await refresh();
-    said.textContent = `Saved to the bank ${saved}. It can be chosen in 'See the map' and in 'What if'.`;
+    status.textContent = `Saved to the bank ${saved}. It can be chosen in 'See the map' and in 'What if'.`;
   });
 }
 
-/** Offer the layers that are worth asking about, and behind a click all others. */
+/** Offer the advised layers, and all others in a folded list. */
 function offerLayers() {
   const known = store.layers.map((layer) => layer.name), picked = recall("layers", []).filter((layer) => known.includes(layer));
   const now = picked.length ? picked : store.layers.filter((layer) => layer.first).map((layer) => layer.name);
   const changed = () => { remember("layers", [...checked(layers), ...checked(others)]); render(); };
-  const places = Object.fromEntries(store.layers.map(({ name: layer, grid }) => [layer, `${layer} (${grid.join(" × ")} locations)`]));
+  const labels = Object.fromEntries(store.layers.map(({ name: layer, grid }) => [layer, `${layer} (${grid.join(" × ")} locations)`]));
   const some = (worth) => store.layers.filter((layer) => layer.worth === worth).map((layer) => layer.name);
-  boxes(layers, some(true), now, changed, "", (layer) => places[layer]);
-  boxes(others, some(false), now, changed, "", (layer) => places[layer]);
+  boxes(layers, some(true), now, changed, "", (layer) => labels[layer]);
+  boxes(others, some(false), now, changed, "", (layer) => labels[layer]);
   count.textContent = `${some(false).length} more layers`;
   count.parentElement.hidden = !some(false).length;
 }
 
 function render() {
   const sets = Object.keys(store.sets), painted = how.painted.input.checked;
-  byPictures.hidden = painted;
+  byImages.hidden = painted;
   fill(removed, sets.length ? sets : [NONE]);
   remove.disabled = !sets.length;
   inScenes.hidden = painted;
@@ -152,20 +152,20 @@ function render() {
   byPaint.hidden = !painted;
   fill(shown, sets.length ? sets : [NONE], recall("shown", shown.value));
   for (const [key, element] of [["random", random], ["context", context], ["absent", absent]]) {
-    const others = sets.filter((set) => painted || set !== shown.value);
-    boxes(element, others, recall(key, []), () => { remember(key, checked(element)); render(); }, "No other sets yet.", (set) => `${set} (${store.sets[set].length})`);
+    const choices = sets.filter((set) => painted || set !== shown.value);
+    boxes(element, choices, recall(key, []), () => { remember(key, checked(element)); render(); }, "No other sets yet.", (set) => `${set} (${store.sets[set].length})`);
   }
   offerLayers();
-  const marked = store.painted[name.value.trim()] ?? [];
+  const masked = store.painted[name.value.trim()] ?? [];
   renew(photos, store.photos, () => store.photos.map((photo) => thumb(photo, at("photos", photo), () => open(photo))));
   press(photos, [recall("painting", null)]);
   for (const one of photos.querySelectorAll("button")) {
-    one.classList.toggle("painted", marked.includes(one.title));
+    one.classList.toggle("painted", masked.includes(one.title));
     one.disabled = !name.value.trim();
   }
-  download.hidden = !marked.length;
+  download.hidden = !masked.length;
   download.href = at("masks", name.value.trim());
-  const missing = [!name.value.trim() && "a name", painted && !marked.length && "a painted photo", !painted && !sets.length && "images that show it",
+  const missing = [!name.value.trim() && "a name", painted && !masked.length && "a painted photo", !painted && !sets.length && "images that show it",
     !painted && !checked(random).length && "images without it", !checked(layers).length && !checked(others).length && "a layer"].filter(Boolean);
   needs.textContent = missing.length ? `Still missing: ${missing.join(", ")}.` : "";
   start.disabled = missing.length > 0;

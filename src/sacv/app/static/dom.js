@@ -1,4 +1,4 @@
-// Controls of the page, made as the viewer makes its elements.
+// Controls of the page, built on the elements of the viewer.
 
 import { make } from "/viewer/dom.js";
 
@@ -13,7 +13,7 @@ export function field(label, control) {
   return make("label", { class: "field" }, make("span", {}, label), control);
 }
 
-/** Put children into an element, unless they would be those that are there: a press or the focus outlasts it. */
+/** Replace the children of an element if `key` has changed; else clicks and the focus are not interrupted. */
 export function renew(element, key, children) {
   const text = JSON.stringify(key);
   if (element.dataset.key === text) return;
@@ -21,13 +21,13 @@ export function renew(element, key, children) {
   element.replaceChildren(...children());
 }
 
-/** Fill a select with texts, and keep what was chosen if it is still there. */
+/** Fill a select with texts, and select `chosen` if it is one of them. */
 export function fill(select, texts, chosen = select.value) {
   renew(select, texts, () => texts.map((text) => make("option", { value: text }, text)));
   if (texts.includes(chosen)) select.value = chosen;
 }
 
-/** Fill an element with boxes to check, one for each text, as `words` put it; `chosen` are checked. */
+/** Fill an element with a checkbox for each text, labelled by `words`; those in `chosen` are checked. */
 export function boxes(element, texts, chosen, changed, nothing = "", words = (text) => text) {
   renew(element, texts.map((text) => [text, words(text)]), () => (texts.length || !nothing ? texts.map((text) => make("label", {}, make("input", { type: "checkbox", value: text, on: { change: changed } }), ` ${words(text)}`)) : [make("span", { class: "soft" }, nothing)]));
   for (const box of element.querySelectorAll("input")) box.checked = chosen.includes(box.value);

@@ -1,23 +1,23 @@
 // Paint a region of a photo: brush, eraser and polygon, with undo, by pointer or by keyboard.
 
-import { at, ask } from "./api.js";
+import { at, request } from "./api.js";
 import { button, field, make } from "./dom.js";
 
-/** Greatest side of the image that is painted on; the app enlarges the mask to the photo. */
+/** Longest side of the image that is painted on; the app enlarges the mask to the photo. */
 const SIDE = 1000;
-/** Greatest height of the image, in percent of the window, so that the tools stay in sight. */
+/** Maximum height of the image, in percent of the window, so that the tools stay visible. */
 const HIGHEST = 72;
 const COLOUR = "#ffb000";
 const TOOLS = [["brush", "Brush"], ["erase", "Eraser"], ["polygon", "Polygon"]];
 
 export class Painter {
-  /** @param {() => void} changed called after each change that is whole */
+  /** @param {() => void} changed called after each complete change */
   constructor(changed) {
     this.changed = changed;
-    this.picture = make("img", { alt: "" });
+    this.image = make("img", { alt: "" });
     this.mask = make("canvas", { class: "mask" });
-    this.marks = make("canvas");
-    this.sheet = make("div", { class: "sheet", tabindex: 0, role: "application", "aria-label": "photo to paint on: arrows move the brush, space paints, enter closes a polygon, control and z undo" }, this.picture, this.mask, this.marks);
+    this.cursorLayer = make("canvas");
+    this.sheet = make("div", { class: "sheet", tabindex: 0, role: "application", "aria-label": "photo to paint on: arrows move the brush, space paints, enter closes a polygon, control and z undo" }, this.image, this.mask, this.cursorLayer);
     this.tools = TOOLS.map(([tool, text]) => button(text, () => this.take(tool), { "data-tool": tool }));
     this.size = make("input", { type: "range", min: 1, max: 30, value: 8 });
     this.words = make("p", { class: "soft" });
@@ -33,15 +33,15 @@ export class Painter {
     this.sheet.addEventListener("keydown", (event) => this.pressed(event));
   }
 
-  /** Take a photo to paint on, with the mask that it has (its address, or null) and what was painted on that. */
+  /** Open a photo, with the address of its mask or null, and the operations painted after that. */
   async open(photo, mask = null, operations = []) {
-    this.picture.src = `${at("photos", photo)}?side=${SIDE}`;
-    await this.picture.decode();
-    this.sheet.style.maxWidth = `${(HIGHEST * this.picture.naturalWidth) / this.picture.naturalHeight}vh`;
+    this.image.src = `${at("photos", photo)}?side=${SIDE}`;
+    await this.image.decode();
+    this.sheet.style.maxWidth = `${(HIGHEST * this.image.naturalWidth) / this.image.naturalHeight}vh`;
     this.element.hidden = false;
-    for (const canvas of [this.mask, this.marks]) [canvas.width, canvas.height] = [this.picture.naturalWidth, this.picture.naturalHeight];
+    for (const canvas of [this.mask, this.cursorLayer]) [canvas.width, canvas.height] = [this.image.naturalWidth, this.image.naturalHeight];
     Object.assign(this, { operations, base: null, corners: [], stroke: null, cursor: null });
-    if (mask) this.base = await createImageBitmap(await (await ask(mask)).blob());
+    if (mask) this.base = await createImageBitmap(await (await request(mask)).blob());
     this.draw();
   }
 
@@ -49,7 +49,7 @@ export class Painter {
     this.tool = tool;
     this.corners = [];
     for (const one of this.tools) one.setAttribute("aria-pressed", String(one.dataset.tool === tool));
-    this.words.textContent = tool === "polygon" ? "Click its corners; double-click or press enter to close it, escape to drop it."
+    this.words.textContent = tool === "polygon" ? "Click its corners; double-click or press enter to close it, escape to discard it."
       : "Drag over the photo. Keyboard: arrows move, space paints.";
     if (this.mask.width) this.draw();
   }
@@ -61,11 +61,11 @@ export class Painter {
 
   /** The mask as a PNG. */
   png() {
-    return new Promise((given) => this.mask.toBlob(given, "image/png"));
+    return new Promise((resolve) => this.mask.toBlob(resolve, "image/png"));
   }
 
-  /** Where a pointer is, in pixels of the mask. */
-  place({ clientX, clientY }) {
+  /** The position of the pointer, in pixels of the mask. */
+  position({ clientX, clientY }) {
     const { left, top, width, height } = this.mask.getBoundingClientRect();
     return [((clientX - left) / width) * this.mask.width, ((clientY - top) / height) * this.mask.height];
   }
@@ -78,17 +78,17 @@ export class Painter {
     if (event.button) return;
     this.sheet.focus({ preventScroll: true });
     if (this.tool === "polygon") {
-      if (event.detail < 2) this.corners.push(this.place(event));
+      if (event.detail < 2) this.corners.push(this.position(event));
     } else {
       this.sheet.setPointerCapture(event.pointerId);
-      this.stroke = { tool: this.tool, width: this.width, points: [this.place(event)] };
+      this.stroke = { tool: this.tool, width: this.width, points: [this.position(event)] };
       this.operations.push(this.stroke);
     }
     this.draw();
   }
 
   move(event) {
-    this.cursor = this.place(event);
+    this.cursor = this.position(event);
     if (this.stroke) this.stroke.points.push(this.cursor);
     this.draw();
   }
@@ -106,7 +106,7 @@ export class Painter {
     else this.draw();
   }
 
-  /** Paint something whole. */
+  /** Apply a complete operation. */
   put(operation) {
     this.operations.push(operation);
     this.draw();
@@ -151,7 +151,7 @@ export class Painter {
       sheet.globalCompositeOperation = "source-over";
     }
     for (const operation of this.operations) this.apply(sheet, operation);
-    this.point();
+    this.drawCursor();
   }
 
   apply(sheet, { tool, width, points }) {
@@ -164,20 +164,20 @@ export class Painter {
     sheet.globalCompositeOperation = "source-over";
   }
 
-  /** Draw the brush, and the corners of a polygon that is not closed. */
-  point() {
-    const marks = this.marks.getContext("2d");
-    marks.clearRect(0, 0, this.marks.width, this.marks.height);
-    Object.assign(marks, { strokeStyle: COLOUR, fillStyle: COLOUR, lineWidth: Math.max(this.marks.width / 300, 1) });
+  /** Draw the brush and the corners of an open polygon. */
+  drawCursor() {
+    const context = this.cursorLayer.getContext("2d");
+    context.clearRect(0, 0, this.cursorLayer.width, this.cursorLayer.height);
+    Object.assign(context, { strokeStyle: COLOUR, fillStyle: COLOUR, lineWidth: Math.max(this.cursorLayer.width / 300, 1) });
     if (this.corners.length) {
-      trace(marks, [...this.corners, ...(this.cursor ? [this.cursor] : [])]);
-      marks.stroke();
-      for (const [x, y] of this.corners) marks.fillRect(x - marks.lineWidth * 2, y - marks.lineWidth * 2, marks.lineWidth * 4, marks.lineWidth * 4);
+      trace(context, [...this.corners, ...(this.cursor ? [this.cursor] : [])]);
+      context.stroke();
+      for (const [x, y] of this.corners) context.fillRect(x - context.lineWidth * 2, y - context.lineWidth * 2, context.lineWidth * 4, context.lineWidth * 4);
     }
     if (this.cursor) {
-      marks.beginPath();
-      marks.arc(...this.cursor, this.tool === "polygon" ? marks.lineWidth * 2 : this.width / 2, 0, 2 * Math.PI);
-      marks.stroke();
+      context.beginPath();
+      context.arc(...this.cursor, this.tool === "polygon" ? context.lineWidth * 2 : this.width / 2, 0, 2 * Math.PI);
+      context.stroke();
     }
   }
 }
@@ -186,5 +186,5 @@ function trace(sheet, points) {
   sheet.beginPath();
   sheet.moveTo(...points[0]);
   for (const point of points.slice(1)) sheet.lineTo(...point);
-  if (points.length === 1) sheet.lineTo(points[0][0] + 0.01, points[0][1]); // a line without length is not drawn
+  if (points.length === 1) sheet.lineTo(points[0][0] + 0.01, points[0][1]); // a line of length 0 is not drawn
 }

@@ -1,11 +1,11 @@
-// What there is, as the app tells it, and what this tab has chosen.
+// The state of the app, and the selections of this tab.
 
 import { at, json } from "./api.js";
 
 export const store = { photos: [], sets: {}, painted: {}, banks: [], classes: [], layers: [], explanations: [], said: {}, model: "", folder: "" };
 const listeners = [];
 
-/** Call a function now and whenever what there is may have changed. */
+/** Call a function whenever the state may have changed. */
 export function follow(listener) {
   listeners.push(listener);
 }
@@ -15,7 +15,7 @@ export async function refresh() {
   for (const listener of listeners) listener();
 }
 
-/** What this tab has chosen, which a reload leaves as it is. */
+/** A selection of this tab, which survives a reload. */
 export function recall(key, otherwise) {
   return JSON.parse(sessionStorage.getItem(`chosen ${key}`) ?? "null") ?? otherwise;
 }
@@ -26,14 +26,14 @@ export function remember(key, value) {
 
 const trouble = document.getElementById("trouble");
 
-/** Say what went wrong, until the next thing is done; files are named from the app's folder on. */
+/** Show an error until the next action; paths are relative to the folder of the app. */
 export function complain(text) {
   trouble.textContent = text.replaceAll(`${store.folder}/`, "");
   trouble.hidden = !text;
   if (text) trouble.scrollIntoView({ block: "nearest" });
 }
 
-/** Do something, and say it if it fails. */
+/** Run an action, and show its error if it fails. */
 export async function attempt(work) {
   complain("");
   try {

@@ -1,4 +1,4 @@
-// Sorts tables, and writes tables as CSV and figures as SVG and PNG. Without it the page shows the same.
+// Sorts tables, and writes tables and lists as CSV and figures as SVG and PNG. Without it the page shows the same.
 
 const SCALE = 3, GAP = 24, PAINTS = ["fill", "stroke", "stroke-width", "stroke-dasharray", "font-size", "font-weight", "font-family"];
 
@@ -27,11 +27,18 @@ function save(blob, name, ending) {
 
 // Tables
 
-/** What a cell is sorted by: a number where it has one, else its text; null where it is empty. */
+/** The text of a cell in one line: empty where it shows a dash, list items separated by semicolons. */
+function textOf(cell) {
+  const copy = cell.cloneNode(true);
+  for (const one of copy.querySelectorAll("br, li + li")) one.before(one.tagName === "BR" ? " " : "; ");
+  return copy.textContent.trim().replace(/^\u2013$/, "");
+}
+
+/** The value that a cell is sorted by: a number or a text; null if it is empty. */
 function key(cell) {
-  const text = cell.textContent.trim();
+  const text = textOf(cell);
   if ("value" in cell.dataset) return Number(cell.dataset.value);
-  if (text === "" || text === "\u2013") return null;
+  if (text === "") return null;
   if (!cell.classList.contains("n")) return cell.dataset.full ?? text;
   const found = parseFloat(text.replaceAll("\u2212", "-"));
   return Number.isNaN(found) ? text : found;
@@ -53,11 +60,14 @@ function sort(table, column) {
   body.append(...rows.map(({ row }) => row));
 }
 
-function csv(table) {
-  const text = (cell) => cell.dataset.value ?? cell.dataset.full ?? cell.textContent.trim().replaceAll("\u2212", "-");
+function csv(rows) {
   const quoted = (value) => (/[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
-  const line = (row) => [...row.cells].map((cell) => quoted(text(cell))).join(",");
-  return `${[...table.rows].map(line).join("\r\n")}\r\n`;
+  return new Blob(rows.map((row) => `${row.map(quoted).join(",")}\r\n`), { type: "text/csv;charset=utf-8" });
+}
+
+function rowsOf(table) {
+  const text = (cell) => cell.dataset.value ?? cell.dataset.full ?? textOf(cell).replaceAll("\u2212", "-");
+  return [...table.rows].map((row) => [...row.cells].map(text));
 }
 
 for (const table of document.querySelectorAll("table[data-name]")) {
@@ -70,13 +80,41 @@ for (const table of document.querySelectorAll("table[data-name]")) {
     head.append(made);
   });
   const { name } = table.dataset;
-  tools(table.closest(".scroll"), button("CSV", `download the table ${name} as CSV`, () =>
-    save(new Blob([csv(table)], { type: "text/csv;charset=utf-8" }), name, "csv")));
+  tools(table.closest(".scroll"), button("CSV", `download the table ${name} as CSV`, () => save(csv(rowsOf(table)), name, "csv")));
+}
+
+// Lists of patches
+
+/** The patches of a list as one PNG, six in a row, each with its value. */
+function sheet(list) {
+  const items = [...list.querySelectorAll("li")], side = Math.max(...items.map((item) => item.querySelector("img").naturalWidth), ...items.map((item) => item.querySelector("img").naturalHeight));
+  const columns = Math.min(items.length, 6), step = side + GAP, canvas = document.createElement("canvas");
+  Object.assign(canvas, { width: columns * step + GAP, height: Math.ceil(items.length / columns) * (step + GAP) + 2 * GAP });
+  const pen = canvas.getContext("2d");
+  Object.assign(pen, { fillStyle: "#ffffff", font: "600 15px sans-serif" });
+  pen.fillRect(0, 0, canvas.width, canvas.height);
+  pen.fillStyle = "#1b1f27";
+  pen.fillText(list.dataset.name, GAP, GAP);
+  pen.font = "13px sans-serif";
+  items.forEach((item, at) => {
+    const x = GAP + (at % columns) * step, y = 1.5 * GAP + Math.floor(at / columns) * (step + GAP);
+    pen.drawImage(item.querySelector("img"), x, y);
+    pen.fillText(item.querySelector("b").textContent, x, y + side + 16);
+  });
+  return new Promise((done) => canvas.toBlob(done, "image/png"));
+}
+
+for (const list of document.querySelectorAll("ol[data-name]")) {
+  const { name } = list.dataset, items = [...list.children];
+  if (!items.length) continue;
+  tools(list,
+    button("CSV", `download the list ${name} as CSV`, () => save(csv([Object.keys(items[0].dataset), ...items.map((item) => Object.values(item.dataset))]), name, "csv")),
+    button("PNG", `download the patches ${name} as PNG`, async () => save(await sheet(list), name, "png")));
 }
 
 // Figures
 
-/** A copy of a drawing that needs no style sheet. */
+/** A copy of a drawing with its styles as attributes. */
 function plain(drawing) {
   const copy = drawing.cloneNode(true), from = [drawing, ...drawing.querySelectorAll("*")], to = [copy, ...copy.querySelectorAll("*")];
   from.forEach((element, at) => {
@@ -87,7 +125,7 @@ function plain(drawing) {
   return copy;
 }
 
-/** A figure as one SVG: its panels in columns under its title, in the colours of paper. */
+/** A figure as one SVG: its panels in columns under its title, in light colours. */
 function whole(figure) {
   const panels = [...figure.querySelectorAll(".panel")], columns = Math.min(panels.length, 2);
   const space = "http://www.w3.org/2000/svg", made = document.createElementNS(space, "svg");
@@ -104,8 +142,8 @@ function whole(figure) {
       const row = panels.slice(first, first + columns);
       row.forEach((panel, column) => {
         const copy = plain(panel), at = box[first + column];
-        const place = { x: GAP + column * (at.width + GAP), y: top, width: at.width, height: at.height };
-        for (const [name, value] of Object.entries(place)) copy.setAttribute(name, value);
+        const frame = { x: GAP + column * (at.width + GAP), y: top, width: at.width, height: at.height };
+        for (const [name, value] of Object.entries(frame)) copy.setAttribute(name, value);
         made.append(copy);
       });
       top += Math.max(...row.map((_, column) => box[first + column].height)) + GAP;
@@ -137,7 +175,7 @@ for (const figure of document.querySelectorAll("figure.chart")) {
 
 for (const image of document.querySelectorAll("figure.photo img")) {
   const bytes = () => Uint8Array.from(atob(image.src.split(",")[1]), (one) => one.charCodeAt(0));
-  tools(image, button("PNG", `download the picture ${image.alt} as PNG`, () => save(new Blob([bytes()], { type: "image/png" }), image.alt, "png")));
+  tools(image, button("PNG", `download the image ${image.alt} as PNG`, () => save(new Blob([bytes()], { type: "image/png" }), image.alt, "png")));
 }
 
 // Light and dark

@@ -1,6 +1,6 @@
-// Palettes that the colour-blind tell apart, and scales.
+// Palettes that colour-blind people can distinguish, and scales.
 
-/** Stops, as red, green, blue: cividis, as of Nunez, Anderton and Renslow (2018), from what is least. */
+/** Stops, as red, green, blue: cividis of Nunez, Anderton and Renslow (2018), from the least value. */
 const CIVIDIS = [
   [0, 32, 81], [10, 48, 110], [60, 77, 110], [94, 98, 112], [127, 124, 117], [160, 151, 113], [193, 178, 101],
   [228, 207, 82], [253, 234, 69],
@@ -12,23 +12,21 @@ const BLUE_ORANGE = [
   [217, 95, 14], [140, 45, 4],
 ];
 
-/** Of marks: relevance, contribution, both. */
-export const MARKS = [[0, 114, 178], [230, 159, 0], [204, 121, 167]];
+/** Of masks: relevance, contribution, both. */
+export const MASK_COLOURS = [[0, 114, 178], [230, 159, 0], [204, 121, 167]];
 
 function table(stops) {
   const colours = new Uint8ClampedArray(256 * 3);
   for (let at = 0; at < 256; at++) {
-    const place = (at / 255) * (stops.length - 1), low = Math.min(Math.floor(place), stops.length - 2);
-    for (let part = 0; part < 3; part++) {
-      colours[at * 3 + part] = stops[low][part] + (place - low) * (stops[low + 1][part] - stops[low][part]);
-    }
+    const position = (at / 255) * (stops.length - 1), low = Math.min(Math.floor(position), stops.length - 2);
+    colours.set(stops[low].map((from, part) => from + (position - low) * (stops[low + 1][part] - from)), at * 3);
   }
   return colours;
 }
 
 const TABLES = { relevance: table(CIVIDIS), contribution: table(BLUE_ORANGE) };
 
-/** From values to colours: `low` and `high` are its ends; a signed scale has zero in the middle. */
+/** From values to colours: from `low` to `high`; a signed scale has zero in the middle. */
 export function scaleOf(kind, [low, high]) {
   if (kind === "contribution") {
     const most = Math.max(Math.abs(low), Math.abs(high)) || 1;
@@ -37,8 +35,8 @@ export function scaleOf(kind, [low, high]) {
   return { low, high: high > low ? high : low + 1, colours: TABLES.relevance, signed: false };
 }
 
-/** Where a value stands in the table of 256 colours. */
-export function placeOf(scale, value) {
+/** The index of a value in the table of 256 colours. */
+export function colourIndex(scale, value) {
   const share = (value - scale.low) / (scale.high - scale.low);
   return Math.round(255 * Math.min(Math.max(share, 0), 1));
 }

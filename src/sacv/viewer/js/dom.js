@@ -1,6 +1,6 @@
 // Elements from text that is never read as markup.
 
-/** Make an element: `on` holds its listeners, `null` children are left out, and text stays text. */
+/** Create an element: `on` holds its listeners, `null` children are left out, and text stays text. */
 export function make(tag, { on = {}, ...attributes } = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -12,7 +12,7 @@ export function make(tag, { on = {}, ...attributes } = {}, ...children) {
   return element;
 }
 
-/** A word whose meaning is one hover or click away. */
+/** A word whose meaning is shown on hover or click. */
 export function term(text, meaning, show) {
   return make("button", { class: "term", type: "button", title: meaning, on: { click: () => show(text, meaning) } }, text);
 }

@@ -1,41 +1,38 @@
-// What is shown, as the fragment of an address: #image=..&concept=..&layer=..&target=..&map=.., by names.
+// The view as the fragment of an address, by names: #image=..&concept=..&layer=..&target=..&map=..
 
 import { KINDS, shortName } from "./words.js";
 
-/** The names that a link may give, by what they name. */
-function namesOf(found) {
+/** The names that a link may give, by their keys. */
+function namesOf(explanation) {
   return {
-    image: found.images.map(({ path }) => path), concept: found.concepts, layer: found.layers.map(({ name }) => name),
-    target: found.targets, map: KINDS,
+    image: explanation.images.map(({ path }) => path), concept: explanation.concepts, layer: explanation.layers.map(({ name }) => name),
+    target: explanation.targets, map: KINDS,
   };
 }
 
-const CALLED = { image: "picture", concept: "concept", layer: "layer", target: "target", map: "map" };
-
 /** The fragment of a view. */
-export function fragmentOf(found, view) {
-  const names = namesOf(found), pairs = ["image", "concept", "layer", "target"].map((part) => [part, names[part][view[part]]]);
+export function fragmentOf(explanation, view) {
+  const names = namesOf(explanation), pairs = ["image", "concept", "layer", "target"].map((part) => [part, names[part][view[part]]]);
   return `#${[...pairs, ["map", view.kind]].map(([part, name]) => `${part}=${encodeURIComponent(name)}`).join("&")}`;
 }
 
 /**
- * What a fragment asks for: the changes of a view, and a line for each name that is not there.
+ * Read a fragment: the changes of a view, and a line for each name that does not exist.
  *
- * A picture may be named by the last part of its path, where that is of one picture alone.
+ * The last part of its path names an image where no other image has it.
  */
-export function readFragment(found, fragment, view) {
-  const names = namesOf(found), changes = {}, missing = [];
-  const short = names.image.map(shortName);
+export function readFragment(explanation, fragment, view) {
+  const names = namesOf(explanation), short = names.image.map(shortName), changes = {}, missing = [];
   for (const [part, name] of new URLSearchParams(fragment.replace(/^#/, ""))) {
-    if (!(part in names)) { missing.push(`The link says "${part}=${name}", which means nothing here.`); continue; }
+    if (!(part in names)) { missing.push(`The link has "${part}=${name}", which is not a key of this page.`); continue; }
     let at = names[part].indexOf(name);
     if (at < 0 && part === "image" && short.indexOf(name) === short.lastIndexOf(name)) at = short.indexOf(name);
-    if (at < 0) missing.push(`The link names the ${CALLED[part]} "${name}", which is not on this page; another is shown.`);
+    if (at < 0) missing.push(`The link names the ${part} "${name}", which is not on this page; another is shown.`);
     else if (part === "map") changes.kind = name;
     else changes[part] = at;
   }
-  if (changes.kind && !found.offers(changes.kind, { ...view, ...changes })) {
-    missing.push(`The link names the map "${changes.kind}", which there is none of here; another is shown.`);
+  if (changes.kind && !explanation.offers(changes.kind, { ...view, ...changes })) {
+    missing.push(`The link names the map "${changes.kind}", which does not exist at this layer; another is shown.`);
     changes.kind = "relevance";
   }
   return { changes, missing };

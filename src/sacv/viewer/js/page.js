@@ -1,14 +1,14 @@
 // Fills the element of a page from its blocks, each decoded when it is first needed, and keeps its address up to date.
 
 import "./element.js";
+import { TYPES } from "./explanation.js";
 
 function bytes(text) {
-  const binary = atob(text), found = new Uint8Array(binary.length);
-  for (let at = 0; at < binary.length; at++) found[at] = binary.charCodeAt(at);
-  return found;
+  const binary = atob(text), values = new Uint8Array(binary.length);
+  for (let at = 0; at < binary.length; at++) values[at] = binary.charCodeAt(at);
+  return values;
 }
 
-const KIND = { f2: Uint16Array, f4: Float32Array, u1: Uint8Array };
 const header = JSON.parse(document.getElementById("sacv-header").textContent);
 const arrays = {};
 for (const block of document.querySelectorAll("script[data-name]")) {
@@ -16,7 +16,7 @@ for (const block of document.querySelectorAll("script[data-name]")) {
   Object.defineProperty(arrays, name, {
     enumerable: true, configurable: true,
     get() {
-      const value = new KIND[header.arrays[name].dtype](bytes(block.textContent).buffer);
+      const value = new TYPES[header.arrays[name].dtype](bytes(block.textContent).buffer);
       Object.defineProperty(arrays, name, { value, enumerable: true });
       block.textContent = "";
       return value;
@@ -26,7 +26,7 @@ for (const block of document.querySelectorAll("script[data-name]")) {
 const viewer = document.querySelector("sacv-viewer");
 viewer.data = { header, arrays };
 
-if (location.protocol !== "about:") { // as in a frame of a notebook, which has no address of its own
+if (location.protocol !== "about:") { // a frame of a notebook has no address of its own
   const follow = () => { if (location.hash.length > 1) viewer.open(location.hash); };
   addEventListener("hashchange", follow);
   follow();

@@ -1,6 +1,6 @@
 // Maps, lines and boxes on canvases.
 
-import { MARKS, placeOf } from "./colours.js";
+import { colourIndex, MASK_COLOURS } from "./colours.js";
 
 /** Enlarge a map bilinearly with half-pixel centres, so that the middle of a cell keeps its own value. */
 export function enlarge({ values, rows, columns }, height, width) {
@@ -25,89 +25,79 @@ function steps(cells, size) {
   });
 }
 
+/** The function from a pixel to the value of the cell that it lies in. */
+function nearest({ values, rows, columns }, height, width) {
+  return (x, y) => values[Math.floor((y * rows) / height) * columns + Math.floor((x * columns) / width)];
+}
+
 /**
- * Colour a map: RGBA, a pixel each.
+ * Colour a map: RGBA of each pixel.
  *
  * @param {object} map values, rows, columns
  * @param {object} scale from `scaleOf`
- * @param {number} least what is weaker is left out: on a signed scale by its size
- * @param {object|null} inside a map of which locations count; others are drawn faded
+ * @param {number} least weaker values are left out: on a signed scale by their size
+ * @param {object|null} inside the locations that count; others are drawn faded
  */
-export function coloured(map, scale, least, inside, height, width) {
+export function colourMap(map, scale, least, inside, height, width) {
   const large = enlarge(map, height, width), pixels = new Uint8ClampedArray(height * width * 4);
   for (let at = 0; at < large.length; at++) {
-    const value = large[at];
-    if (!Number.isFinite(value) || (scale.signed ? Math.abs(value) < least : value < least)) continue;
-    const place = placeOf(scale, value) * 3;
-    pixels[at * 4] = scale.colours[place];
-    pixels[at * 4 + 1] = scale.colours[place + 1];
-    pixels[at * 4 + 2] = scale.colours[place + 2];
-    // On a signed scale what is near zero lets the picture through.
-    pixels[at * 4 + 3] = scale.signed ? 255 * Math.sqrt(Math.min(Math.abs(value) / scale.high, 1)) : 255;
+    const value = large[at], size = scale.signed ? Math.abs(value) : value;
+    if (!Number.isFinite(value) || size < least) continue;
+    const index = colourIndex(scale, value) * 3;
+    pixels.set(scale.colours.subarray(index, index + 3), at * 4);
+    // On a signed scale values near zero let the image through.
+    pixels[at * 4 + 3] = scale.signed ? 255 * Math.sqrt(Math.min(size / scale.high, 1)) : 255;
   }
-  if (inside) fade(pixels, inside, height, width);
+  return faded(pixels, inside, height, width);
+}
+
+/** Colour masks: 1 for relevance, 2 for contribution, 3 for both. */
+export function colourMask(mask, inside, height, width) {
+  const pixels = new Uint8ClampedArray(height * width * 4), valueAt = nearest(mask, height, width);
+  for (let at = 0; at < height * width; at++) {
+    const value = valueAt(at % width, Math.floor(at / width));
+    if (value) pixels.set([...MASK_COLOURS[value - 1], 255], at * 4);
+  }
+  return faded(pixels, inside, height, width);
+}
+
+function faded(pixels, inside, height, width) {
+  const counts = inside && nearest(inside, height, width);
+  for (let at = 0; inside && at < height * width; at++) if (!counts(at % width, Math.floor(at / width))) pixels[at * 4 + 3] *= 0.2;
   return pixels;
 }
 
-/** Colour marks: 1 for relevance, 2 for contribution, 3 for both. */
-export function marked({ values, rows, columns }, inside, height, width) {
-  const pixels = new Uint8ClampedArray(height * width * 4);
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const mark = values[Math.floor((y * rows) / height) * columns + Math.floor((x * columns) / width)];
-      if (mark) pixels.set([...MARKS[mark - 1], 255], (y * width + x) * 4);
-    }
-  }
-  if (inside) fade(pixels, inside, height, width);
-  return pixels;
-}
-
-function fade(pixels, { values, rows, columns }, height, width) {
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const counts = values[Math.floor((y * rows) / height) * columns + Math.floor((x * columns) / width)];
-      if (!counts) pixels[(y * width + x) * 4 + 3] *= 0.2;
-    }
-  }
-}
-
-/** Draw the border of marked cells, each edge between a cell that is marked and one that is not. */
+/** Draw the border of a mask: each edge between a cell inside and one outside. */
 export function outline(context, { values, rows, columns }, height, width, colour = "#000") {
-  const path = new Path2D();
-  const is = (row, column) => row >= 0 && row < rows && column >= 0 && column < columns && values[row * columns + column];
+  const inside = (row, column) => row >= 0 && row < rows && column >= 0 && column < columns && values[row * columns + column] > 0;
   const x = (column) => (column * width) / columns, y = (row) => (row * height) / rows;
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      if (!is(row, column)) continue;
-      const edges = [[-1, 0, 0, 0, 0, 1], [1, 0, 1, 0, 1, 1], [0, -1, 0, 0, 1, 0], [0, 1, 0, 1, 1, 1]];
-      for (const [down, across, r0, c0, r1, c1] of edges) {
-        if (is(row + down, column + across)) continue;
-        path.moveTo(x(column + c0), y(row + r0));
-        path.lineTo(x(column + c1), y(row + r1));
-      }
+  let path = "";
+  for (let row = 0; row <= rows; row++) {
+    for (let column = 0; column <= columns; column++) {
+      if (inside(row, column) !== inside(row - 1, column)) path += `M${x(column)} ${y(row)}H${x(column + 1)}`;
+      if (inside(row, column) !== inside(row, column - 1)) path += `M${x(column)} ${y(row)}V${y(row + 1)}`;
     }
   }
-  stroke(context, path, colour === "#000" ? "#fff" : "#000", 3.5);
-  stroke(context, path, colour, 2);
+  stroke(context, new Path2D(path), colour === "#000" ? "#fff" : "#000", 3.5);
+  stroke(context, new Path2D(path), colour, 2);
 }
 
-/** Draw in white where a map crosses a value, of the locations that count; by its enlarged pixels. */
+/** Draw in white where an enlarged map crosses a value, among the locations that count. */
 export function contour(context, map, value, inside, height, width) {
-  const large = enlarge(map, height, width), image = context.createImageData(width, height), { rows, columns } = map;
-  const counts = (x, y) => !inside || inside.values[Math.floor((y * rows) / height) * columns + Math.floor((x * columns) / width)];
+  const large = enlarge(map, height, width), image = context.createImageData(width, height);
+  const counts = inside ? nearest(inside, height, width) : () => true;
   const above = (x, y) => large[y * width + x] > value && counts(x, y);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
-      if (!above(x, y)) continue;
-      const edge = (x > 0 && !above(x - 1, y)) || (x < width - 1 && !above(x + 1, y))
-        || (y > 0 && !above(x, y - 1)) || (y < height - 1 && !above(x, y + 1));
+      const edge = above(x, y) && ((x > 0 && !above(x - 1, y)) || (x < width - 1 && !above(x + 1, y))
+        || (y > 0 && !above(x, y - 1)) || (y < height - 1 && !above(x, y + 1)));
       if (edge) image.data.set([255, 255, 255, 255], (y * width + x) * 4);
     }
   }
   context.putImageData(image, 0, 0);
 }
 
-/** Draw a box given in shares of the canvas. */
+/** Draw a box, in shares of the canvas. */
 export function box(context, [left, top, right, bottom], colour, dashed) {
   const { width, height } = context.canvas, path = new Path2D();
   path.rect(left * width, top * height, (right - left) * width, (bottom - top) * height);

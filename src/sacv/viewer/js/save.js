@@ -1,11 +1,11 @@
-// Pictures to take away: what the panes show, each with its sentence and legend, as SVG and, drawn from that, as PNG.
+// Saves the panes, each with its sentence and legend, as SVG and, drawn from that, as PNG.
 
-import { endsOf, legendOf, markColour, zeroOf } from "./legend.js";
+import { endsOf, legendOf, maskColour, zeroOf } from "./legend.js";
 import { shortName, signed } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg", FONT = "system-ui, sans-serif", GAP = 24, LINE = 22, STOPS = 32;
 
-/** A document that nothing is loaded for: the policy of a page need not allow the pictures that the file holds. */
+/** A document that loads nothing: the policy of a page need not allow the images in the file. */
 const SHEET = document.implementation.createDocument(SVG, "svg");
 
 function node(tag, attributes, ...children) {
@@ -17,7 +17,7 @@ function node(tag, attributes, ...children) {
 
 const wordsOf = (text) => text.split(" ").map((word) => ({ text: word }));
 
-/** Words, [{text, swatch?}], in lines of a width: the nodes, and how high they are. */
+/** Words, [{text, swatch?}], in lines of a width: the nodes and their height. */
 function paragraph(words, size, top, width, weight = 400) {
   const pen = new OffscreenCanvas(1, 1).getContext("2d"), nodes = [];
   pen.font = `${weight} ${size}px ${FONT}`;
@@ -25,18 +25,18 @@ function paragraph(words, size, top, width, weight = 400) {
   for (const { text, swatch } of words) {
     const mark = swatch ? size : 0, wide = mark + pen.measureText(`${text} `).width;
     if (x > 0 && x + wide > width) { x = 0; y += LINE; }
-    if (swatch) nodes.push(node("rect", { x, y: y - size * 0.75, width: size * 0.8, height: size * 0.8, fill: markColour(swatch) }));
+    if (swatch) nodes.push(node("rect", { x, y: y - size * 0.75, width: size * 0.8, height: size * 0.8, fill: maskColour(swatch) }));
     nodes.push(node("text", { x: x + mark, y, "font-size": size, "font-weight": weight }, text));
     x += wide;
   }
   return { nodes, height: y + 0.25 * LINE - top };
 }
 
-/** The ramp of a scale with its figures. */
+/** The colour bar of a scale. */
 function ramp(scale, top, width, id) {
   const stops = Array.from({ length: STOPS }, (_, at) => {
-    const share = at / (STOPS - 1), place = 3 * Math.round(255 * share);
-    return node("stop", { offset: share, "stop-color": `rgb(${[...scale.colours.subarray(place, place + 3)].join(",")})` });
+    const share = at / (STOPS - 1), index = 3 * Math.round(255 * share);
+    return node("stop", { offset: share, "stop-color": `rgb(${[...scale.colours.subarray(index, index + 3)].join(",")})` });
   });
   const text = (x, anchor, words, y) => node("text", { x, y: top + y, "font-size": 14, "text-anchor": anchor }, words);
   const [low, high] = endsOf(scale), zero = zeroOf(scale);
@@ -47,29 +47,40 @@ function ramp(scale, top, width, id) {
     ...(zero === null ? [] : [text(zero * width, "middle", "0", 47)])];
 }
 
-/** A pane as nodes of SVG, and how large they are. */
-function drawn(found, { view, scale, colours, lines, top, label, grey }, number) {
-  const { width, height } = colours, image = found.images[view.image], slice = image.planes.length ? `, ${image.planes[view.plane].captions[view.slice]}` : "";
-  const title = paragraph(wordsOf(label), 18, 0, width, 600);
-  const below = paragraph(wordsOf(`${shortName(image.path)}${slice}, layer ${found.layers[view.layer].name}`), 14, title.height, width);
+/** The map of a pane as a rectangle for each cell, which stays sharp at any size. */
+function cells(explanation, { view, colour, colours }) {
+  const [rows, columns] = explanation.shape(view), pixels = colour?.(rows, columns) ?? [], [left, top, right, bottom] = explanation.images[view.image].region;
+  const width = ((right - left) * colours.width) / columns, height = ((bottom - top) * colours.height) / rows;
+  return Array.from({ length: pixels.length / 4 }, (_, at) => [at, ...pixels.subarray(4 * at, 4 * at + 4)]).filter(([, , , , alpha]) => alpha)
+    .map(([at, red, green, blue, alpha]) => node("rect", { x: left * colours.width + (at % columns) * width, y: top * colours.height + Math.floor(at / columns) * height,
+      width, height, fill: `rgb(${red}, ${green}, ${blue})`, "fill-opacity": alpha / 255 }));
+}
+
+/** A pane as nodes of SVG, and their size; `vector` draws the cells of the map, else the smooth map is an image. */
+function drawn(explanation, pane, number, vector) {
+  const { view, scale, colours, lines, top, label, grey } = pane, { width, height } = colours, image = explanation.images[view.image];
+  const slice = image.planes.length ? `, ${image.planes[view.plane].captions[view.slice]}` : "", title = paragraph(wordsOf(label), 18, 0, width, 600);
+  const below = paragraph(wordsOf(`${shortName(image.path)}${slice}, layer ${explanation.layers[view.layer].name}`), 14, title.height, width);
   let y = title.height + below.height + 6;
-  const place = { y, width, height, preserveAspectRatio: "none" };
-  const photo = `data:image/jpeg;base64,${btoa(Array.from(found.file(view), (byte) => String.fromCharCode(byte)).join(""))}`;
+  const frame = { y, width, height, preserveAspectRatio: "none" };
+  const href = `data:image/jpeg;base64,${btoa(Array.from(explanation.file(view), (byte) => String.fromCharCode(byte)).join(""))}`;
+  const canvas = (one) => node("image", { ...frame, href: one.toDataURL(), opacity: one.style.opacity || 1 });
   const parts = [
     node("filter", { id: `grey-${number}` }, node("feColorMatrix", { type: "saturate", values: 1 - grey })),
-    node("image", { ...place, href: photo, filter: `url(#grey-${number})`, "image-rendering": Math.max(...image.size) < 128 ? "pixelated" : "auto" }),
-    ...[colours, lines, top].map((canvas) => node("image", { ...place, href: canvas.toDataURL(), opacity: canvas.style.opacity || 1 })),
+    node("image", { ...frame, href, filter: `url(#grey-${number})`, "image-rendering": Math.max(...image.size) < 128 ? "pixelated" : "auto" }),
+    vector ? node("g", { transform: `translate(0 ${y})`, opacity: colours.style.opacity || 1, "shape-rendering": "crispEdges" }, ...cells(explanation, pane)) : canvas(colours),
+    canvas(lines), canvas(top),
   ];
   y += height + 4;
   if (scale !== null) { parts.push(...ramp(scale, y, width, `ramp-${number}`)); y += 52; }
-  const words = legendOf(found, view).flatMap(({ text, swatch }) => wordsOf(text).map((word, at) => (at ? word : { ...word, swatch })));
+  const words = legendOf(explanation, view).flatMap(({ text, swatch }) => wordsOf(text).map((word, at) => (at ? word : { ...word, swatch })));
   const legend = paragraph(words, 15, y, width);
   return { nodes: [...title.nodes, ...below.nodes, ...parts, ...legend.nodes], width, height: y + legend.height };
 }
 
-/** What panes show, as the text of an SVG file. */
-function svgOf(found, panes) {
-  const each = panes.map((pane, number) => drawn(found, pane, number)), height = Math.max(...each.map((one) => one.height)) + 2 * GAP;
+/** Panes as the text of an SVG file. */
+function svgOf(explanation, panes, vector) {
+  const each = panes.map((pane, number) => drawn(explanation, pane, number, vector)), height = Math.max(...each.map((one) => one.height)) + 2 * GAP;
   let width = GAP;
   const groups = each.map((one) => {
     const group = node("g", { transform: `translate(${width} ${GAP})` }, ...one.nodes);
@@ -83,30 +94,30 @@ function svgOf(found, panes) {
 
 /** Draw an SVG as PNG, with `times` the pixels along each side. */
 async function pngOf(text, times = 2) {
-  const url = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" })), picture = new Image();
+  const url = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" })), image = new Image();
   try {
-    picture.src = url;
-    await picture.decode();
-    const canvas = new OffscreenCanvas(times * picture.naturalWidth, times * picture.naturalHeight);
-    canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+    image.src = url;
+    await image.decode();
+    const canvas = new OffscreenCanvas(times * image.naturalWidth, times * image.naturalHeight);
+    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
     return await canvas.convertToBlob();
   } finally {
     URL.revokeObjectURL(url);
   }
 }
 
-/** A name for the file of some panes. */
-function fileName(found, panes) {
-  const names = panes.map(({ view }) => [shortName(found.images[view.image].path).replace(/\.[^.]*$/, ""), found.concepts[view.concept], view.kind].join("-"));
+/** The name of a file of panes. */
+function fileName(explanation, panes) {
+  const names = panes.map(({ view }) => [shortName(explanation.images[view.image].path).replace(/\.[^.]*$/, ""), explanation.concepts[view.concept], view.kind].join("-"));
   return [...new Set(names)].join("-and-").replace(/[^\p{L}\p{N}.-]+/gu, "_").slice(0, 120);
 }
 
-/** Save what panes show as "png" or "svg". */
-export async function save(found, panes, kind) {
-  const text = svgOf(found, panes);
+/** Save panes as "png" or "svg". */
+export async function save(explanation, panes, kind) {
+  const text = svgOf(explanation, panes, kind === "svg");
   const blob = kind === "svg" ? new Blob([text], { type: "image/svg+xml" }) : await pngOf(text);
   const url = URL.createObjectURL(blob), link = document.createElement("a");
-  Object.assign(link, { href: url, download: `${fileName(found, panes)}.${kind}` });
+  Object.assign(link, { href: url, download: `${fileName(explanation, panes)}.${kind}` });
   link.click();
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }

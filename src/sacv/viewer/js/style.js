@@ -1,4 +1,4 @@
-// How the viewer looks, in light and in dark.
+// The style of the viewer, in light and in dark.
 
 const LIGHT = `--ink: #1b1f27; --soft: #545d6b; --line: #d5dae2; --ground: #fff; --card: #f5f6f9; --accent: #0b5cad;
   --on-accent: #fff; --warn: #6b4300; --warn-ground: #fff3d6; --for: #d95f0e; --against: #266fb2; color-scheme: light;`;
@@ -13,14 +13,14 @@ export const STYLE = `
 [hidden] { display: none !important; }
 .main, header, footer { max-width: 80rem; margin: 0 auto; padding: 0 1.25rem; overflow-wrap: anywhere; }
 header { padding-top: 1rem; display: flex; gap: 1rem; align-items: flex-start; }
-header .say { flex: 1; min-width: 0; }
+header .headline { flex: 1; min-width: 0; }
 h1 { font-size: 1.45rem; font-weight: 500; line-height: 1.3; margin: 0; }
 h1 b { font-weight: 700; }
 h2 { font-size: 1.05rem; margin: 0 0 .5rem; }
 h3 { font-size: .9rem; margin: .8rem 0 .4rem; color: var(--soft); }
 p { margin: .3rem 0; }
 .soft { color: var(--soft); }
-.doubt, .note { background: var(--warn-ground); color: var(--warn); padding: .35rem .7rem; border-radius: .4rem; font-size: .92rem; }
+.warning, .note { background: var(--warn-ground); color: var(--warn); padding: .35rem .7rem; border-radius: .4rem; font-size: .92rem; }
 button, select, input { font: inherit; color: inherit; }
 button { cursor: pointer; background: var(--card); border: 1px solid var(--line); border-radius: .4rem; padding: .3rem .55rem; }
 button:hover { border-color: var(--accent); }
@@ -60,16 +60,16 @@ select, input[type="search"] { background: var(--ground); border: 1px solid var(
 .legend-words { font-size: .95rem; }
 .figures { margin: .1rem 0 0; }
 .swatch { display: inline-block; width: .9em; height: .9em; margin-right: .3em; border-radius: .15em; vertical-align: -.1em; }
-.mark-1 { background: #0072b2; } .mark-2 { background: #e69f00; } .mark-3 { background: #cc79a7; }
+.mask-1 { background: #0072b2; } .mask-2 { background: #e69f00; } .mask-3 { background: #cc79a7; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th { text-align: left; font-weight: 500; padding: .2rem .6rem .2rem 0; }
 .scores tbody th { white-space: nowrap; overflow-wrap: normal; max-width: 9rem; overflow: hidden; text-overflow: ellipsis; }
 td { padding: .2rem .6rem .2rem 0; vertical-align: top; }
 thead th { font-size: .82rem; color: var(--soft); }
-.at-place { contain: content; } /* its text changes as the pointer moves; nothing else needs laying out anew */
+.at-location { contain: content; } /* its text changes as the pointer moves; no other layout follows */
 .values { width: 100%; font-size: .9rem; table-layout: fixed; }
 .values tbody tr { height: 1.75rem; }
-.values td { text-align: left; }
+.values td { text-align: left; } .values thead th, .values td:last-child { font-size: .75rem; overflow-wrap: normal; padding-right: .15rem; vertical-align: middle; }
 .values .current th { font-weight: 700; }
 .strip { display: flex; gap: .5rem; overflow-x: auto; padding: .2rem .2rem .5rem; }
 .strip button { flex: none; width: 6.2rem; padding: .25rem; display: grid; gap: .1rem; font-size: .78rem; justify-items: start; }
@@ -101,7 +101,7 @@ kbd { font: inherit; border: 1px solid var(--line); border-radius: .25rem; paddi
   .main, header { padding-left: .8rem; padding-right: .8rem; } header { padding-top: .6rem; gap: .5rem; } h1 { font-size: 1.15rem; } .panes { grid-auto-flow: row; }
   .bar { gap: .4rem .5rem; margin: .5rem 0; } .bar .picker { flex: 1 1 40%; } .steps { width: 100%; } .bar select { max-width: 100%; width: 100%; }
   .kinds { flex-wrap: nowrap; overflow-x: auto; max-width: 100%; padding: 3px; margin: -3px; } .kinds button { flex: none; font-size: .92rem; padding: .25rem .45rem; }
-  .values th { white-space: nowrap; overflow-wrap: normal; max-width: 9rem; overflow: hidden; text-overflow: ellipsis; } td { padding-right: .3rem; }
+  .values thead th { font-size: .68rem; } .values th { white-space: nowrap; overflow-wrap: normal; max-width: 9rem; overflow: hidden; text-overflow: ellipsis; } td { padding-right: .3rem; }
 }
 @media (prefers-reduced-motion: no-preference) { .stage img { transition: filter .15s; } }
 @media print { .bar, .side .slider { display: none; } .thumbs { max-height: none; } }
