@@ -69,8 +69,8 @@ def prose(file: Path) -> list[Passage]:
 
 def _toml_comments(text: str) -> Iterator[Passage]:
     for number, line in enumerate(text.splitlines(), start=1):
-        if "#" in line:
-            yield number, line.partition("#")[2]
+        setting = re.match(r"(# )?\w+ = [^#]*", line)
+        yield number, (line[setting.end() :] if setting else line).partition("#")[2]
 
 
 def _literal(line: int, text: str) -> Iterator[Passage]:
