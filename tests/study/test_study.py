@@ -23,7 +23,7 @@ from sacv.synthetic.scenes import write_guidance
 STUDY = """
 [report]
 title = "Textures <b>"
-question = "Do stripes support for striped?"
+question = "Do stripes support striped?"
 pictures = 1
 
 [model]
@@ -367,7 +367,8 @@ def test_the_answer_is_of_leading_layers_and_leaves_out_what_is_entangled():
     assert answer(found, ["t"]) == [
         "Supports t: veil (in images of x).",
         "Opposes t: veil (in images of y).",
-        "No conclusion on red (no significant effect); net (not distinguished from site); dots (too weak to be judged).",
+        "No conclusion on red (no significant effect); net (not distinguished from site); dots (too weak to be "
+        "judged).",
     ]
     assert list(of_layers(found)) == ["veil supports t in images of x at a, and opposes it at b"]
 

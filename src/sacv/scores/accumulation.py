@@ -1,4 +1,4 @@
-"""One pass over the images of a class: what they add to each score, by layer, concept and target."""
+"""One pass over the images of a class: their terms of each score, by layer, concept and target."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from sacv.targets import Aimed, Target
 Float64 = NDArray[np.float64]
 
 PART_VERSION = 1
-"""Of what a shard's part holds."""
+"""Version of the content of a shard's part."""
 
 BUNDLES = 1024
-"""Bundles that intervals are over; as long as there are no more images, or groups of them, each stands alone."""
+"""Bundles that intervals are over; if there are no more images or groups, each is a bundle."""
 
 
 @dataclass
 class Sums:
-    """What one layer, concept and target has.
+    """The sums of one layer, concept and target.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ class ScoreReducer:
     items
         The images.
     masks
-        The mask that each is taken within; none where all of them count as a whole.
+        The mask of each image; None if all locations count.
     """
 
     model: VisionModel
@@ -155,7 +155,7 @@ class ScoreReducer:
     def _things(self) -> NDArray[np.int64]:
         """Of each image, the number of its group, or of itself, in the order in which they come."""
         numbers: dict[object, int] = {}
-        names = (place if item.group is None else item.group for place, item in enumerate(self.items))
+        names = (number if item.group is None else item.group for number, item in enumerate(self.items))
         return np.fromiter((numbers.setdefault(name, len(numbers)) for name in names), np.int64, len(self.items))
 
     def key(self, shard: Shard[range]) -> str:

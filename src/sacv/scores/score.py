@@ -70,7 +70,7 @@ def score(
         The model that the bank was fitted with.
     images
         Images of the class: files, folders, images, uint8 arrays or float tensors. They are read batch by batch, and
-        nothing of each is kept in memory: rows of images go to disk, and intervals are over at most 1,024 bundles of
+        rows of images are written to disk, not stored in memory, and intervals are over at most 1,024 bundles of
         them.
     bank
         The CAVs, their runs and their null.
