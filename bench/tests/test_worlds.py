@@ -258,7 +258,7 @@ def test_an_element_is_drawn_evenly() -> None:
         assert min(found.values()) > 0.85 * 2000 / count
     share = np.mean([one.texture in DEVELOPMENT.concepts for one in drawn])
     assert 0.65 < share < 0.75
-    angles, places = np.array([one.angle for one in drawn]), np.array([one.place for one in drawn])
+    angles, places = np.array([one.angle for one in drawn]), np.array([one.position for one in drawn])
     logs = np.log([one.area for one in drawn])
     for values, low, high in [
         (angles, 0, 2 * np.pi),
@@ -280,12 +280,12 @@ def test_an_element_is_as_asked_for() -> None:
 
 
 def test_only_elements_that_would_overlap_are_moved() -> None:
-    first, same, free = element("striped"), element("dotted", colour="red"), element("plain", place=(0.0, 0.0))
+    first, same, free = element("striped"), element("dotted", colour="red"), element("plain", position=(0.0, 0.0))
     spec = DEVELOPMENT.scene(np.random.default_rng(0), (first, same, free), background="noise")
     assert spec.background == "noise"
     assert spec.elements[0] == first
-    assert spec.elements[1].place != same.place
-    assert replace(spec.elements[1], place=same.place) == same
+    assert spec.elements[1].position != same.position
+    assert replace(spec.elements[1], position=same.position) == same
     masks = render(spec).masks
     assert (masks.sum(axis=(1, 2)) > 0.045 * SIZE**2).all()
     left = DEVELOPMENT.scene(np.random.default_rng(0), (first, free))

@@ -50,7 +50,9 @@ NOT_YET = (
 )
 """Beginnings of paths whose files may still hold such words."""
 
-ALLOWED: dict[str, tuple[str, ...]] = {}
+ALLOWED: dict[str, tuple[str, ...]] = {
+    "src/sacv/targets/base.py": (".told is deprecated",),  # the old name of an attribute
+}
 """By file, sentences that need such a word, each with its reason beside it."""
 
 AMBIGUOUS = {"spot", "photo", "asks", "asks (of a network, a layer)", "page"}
@@ -142,6 +144,6 @@ def test_markdown_prose_is_the_text_without_code():
     page = "A place `told` in\n\n```\nkept\n```\n\n[a\npicture](pictures/said.png) beats\nchance, in place\n"
     assert [(line, word) for line, word, _ in avoided(markdown_prose(page))] == [
         (1, "place"),
-        (8, "picture"),
         (8, "beats chance"),
+        (8, "picture"),
     ]

@@ -18,7 +18,7 @@ from sacv.report import render_study
 from sacv.study import read_study, steps
 from sacv.study.findings import Finding, p_text
 from sacv.study.summary import answer, of_layers
-from sacv.synthetic.scenes import write_guidance
+from sacv.synthetic.scenes import write_textures
 
 STUDY = """
 [report]
@@ -61,7 +61,7 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("place")
     lines = ["name,texture,odd,who"]
     for texture in ("striped", "dotted"):
-        write_guidance(folder / texture, texture, 8, seed=3)
+        write_textures(folder / texture, texture, 8, seed=3)
         for number, file in enumerate(sorted((folder / texture).iterdir())):
             target = folder / "photos" / f"{texture}{number}.png"
             target.parent.mkdir(exist_ok=True)
@@ -315,7 +315,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path, capsys):
 
 def test_classes_may_be_left_out_and_concepts_be_folders(place):
     text = STUDY.replace('[questions]\nclasses = "texture"', "").replace('odd = "odd:1"', 'more = { images = "plain" }')
-    write_guidance(place / "plain", "plain", 6, seed=4)
+    write_textures(place / "plain", "plain", 6, seed=4)
     (place / "folders.toml").write_text(text.replace("pictures = 1", "pictures = 0"))
     found = sacv.run_study(place / "folders.toml", place / "folders")
     assert {one["class"] for one in found.content["findings"]} == {""}
@@ -325,7 +325,7 @@ def test_classes_may_be_left_out_and_concepts_be_folders(place):
 
 @pytest.mark.slow
 def test_masks_and_marked_regions(place):
-    write_guidance(place / "marked", "chequered", 6, seed=5)
+    write_textures(place / "marked", "chequered", 6, seed=5)
     for name, across in (("marks", slice(0, 64)), ("within", slice(16, 112))):
         (place / name).mkdir()
         for file in [*(place / "marked").iterdir(), *(place / "photos").iterdir()]:

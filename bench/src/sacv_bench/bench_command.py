@@ -56,7 +56,7 @@ def bench(
     as_json: bool,
     tables: tuple[str, ...],
 ) -> None:
-    """Measure explanations against ground truth, beside their rivals: the TABLEs named (T1 to T6, layers), or all."""
+    """Measure explanations and rival methods against ground truth: the TABLEs named (T1 to T6, layers), or all."""
     if real is not None:
         if split != HELD_OUT:
             raise OptionError("--split names made scenes, which --real does not ask; give one of the two")

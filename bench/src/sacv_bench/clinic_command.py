@@ -29,7 +29,7 @@ MODEL = "sacv_bench.clinic:load"
 def clinic(
     out: Path, patients: int, pictures: int, confounding: float, vignette: bool, seed: int, as_json: bool
 ) -> None:
-    """Write a made clinic to try everything on: photos of lesions, their masks and a table, whose truth is known."""
+    """Write a synthetic clinic with ground truth: photos of lesions, their masks and a table."""
     from sacv_bench.clinic import Clinic, write_clinic
 
     photos = Clinic(patients, pictures, confounding, vignette, seed).photos()

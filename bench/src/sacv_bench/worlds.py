@@ -114,7 +114,7 @@ class World:
             texture=texture,
             area=float(np.exp(rng.uniform(np.log(least), np.log(most)))),
             angle=float(rng.uniform(0, 2 * np.pi)),
-            place=(float(rng.uniform()), float(rng.uniform())),
+            position=(float(rng.uniform()), float(rng.uniform())),
             seed=int(rng.integers(2**31)),
             colour=colour,
         )
@@ -137,8 +137,8 @@ class World:
             for _ in range(200):
                 if all(apart(found, other, GAP) for other in placed):
                     break
-                place = (float(rng.uniform()), float(rng.uniform()))
-                found = Element(found.shape, found.texture, found.area, found.angle, place, found.seed, found.colour)
+                position = (float(rng.uniform()), float(rng.uniform()))
+                found = Element(found.shape, found.texture, found.area, found.angle, position, found.seed, found.colour)
             else:
                 areas = [round(one.area, 3) for one in elements]
                 raise OptionError(f"elements of {areas} of a picture do not fit; take fewer or smaller ones")
@@ -165,7 +165,7 @@ class World:
                 colour = _pick(rng, tuple(COLOURS))
                 first = elements[0]
                 elements = (
-                    Element(first.shape, first.texture, first.area, first.angle, first.place, first.seed, colour),
+                    Element(first.shape, first.texture, first.area, first.angle, first.position, first.seed, colour),
                     *elements[1:],
                 )
             try:

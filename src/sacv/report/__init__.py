@@ -1,4 +1,4 @@
-"""Pages and figures, drawn from plain data."""
+"""Reports and figures, drawn from plain data."""
 
 from sacv.report.patches import Patch, PatchList, render_patches
 from sacv.report.study import StudyImage, render_study

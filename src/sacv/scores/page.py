@@ -135,7 +135,7 @@ def _chart(rows: pd.DataFrame, kind: str, target: str, given: Mapping[tuple[str,
         held += [centre + one["chance"] for one in records]
         scale = Axis.around(held, centre) if kind == SCORE else Axis(-0.02, 1.02)
         lanes = tuple(_lane(one, scale, centre, given[str(layer), one["concept"]]) for one in records)
-        panels.append(Panel(str(layer), lanes, scale.ticks(), scale.place(centre)))
+        panels.append(Panel(str(layer), lanes, scale.ticks(), scale.position(centre)))
     tested = not rows["chance"].isna().all()
     use = (
         "The headline uses this score."
@@ -159,18 +159,18 @@ def _cut(name: str, letters: int = 14) -> str:
 
 
 def _lane(row: Mapping[str, Any], scale: Axis, centre: float, given: Verdict) -> Lane:
-    ends = scale.place(centre - row["chance"]), scale.place(centre + row["chance"])
+    ends = scale.position(centre - row["chance"]), scale.position(centre + row["chance"])
     text = f"{row['concept']}: {figure_text(row['value'], row['low'], row['high'])}"
     return Lane(
         label=row["concept"],
         text=f"{text}, {WORDS[given]}",
-        value=scale.place(row["value"]),
-        low=scale.place(row["low"]),
-        high=scale.place(row["high"]),
+        value=scale.position(row["value"]),
+        low=scale.position(row["low"]),
+        high=scale.position(row["high"]),
         tone=given,
         verdict=SHORT[given],
         chance=None if ends[0] is None or ends[1] is None else (max(ends[0], 0.0), min(ends[1], 100.0)),
-        tested=scale.place(row["run_mean"]) if row["chance"] == row["chance"] else None,
+        tested=scale.position(row["run_mean"]) if row["chance"] == row["chance"] else None,
         strong=given in ("for", "against"),
     )
 
