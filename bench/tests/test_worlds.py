@@ -305,7 +305,7 @@ def test_elements_that_do_not_fit_are_refused() -> None:
         DEVELOPMENT.scene(np.random.default_rng(0), crowd)
 
 
-# Guidance
+# Concept images
 
 
 def digests(frames: list[np.ndarray]) -> set[bytes]:
@@ -359,7 +359,7 @@ def test_guidance_for_a_colour_has_its_hue_and_others_have_not(colour: str) -> N
 
 @pytest.mark.parametrize("options", [{"scale": 0.3}, {"contrast": 0.7}])
 def test_frames_are_of_the_scale_and_contrast_of_the_world(options: dict[str, float]) -> None:
-    """Elements of the same seed would be painted so too, as guidance is to show what scenes show."""
+    """Elements of the same seed would be painted so too, as concept images is to show what scenes show."""
     world = replace(DEVELOPMENT, **options)
     whole = replace(element("striped", area=0.5, shape="square", angle=np.pi / 4), seed=0)
     own = {"scale": world.scale, "contrast": world.contrast}

@@ -19,6 +19,8 @@ _TEMPLATE_CODE = re.compile(
     r"\{%.*?%\}|\{\{.*?\}\}|<style\b.*?</style>|<script\b.*?</script>|\b(?:class|id|href|src|for|name|data-[\w-]+)=\"[^\"]*\"",
     re.DOTALL,
 )
+_PARAMETERS = re.compile(r"^( *)\w+(, \w+)*$(?=\n\1 +\S)", re.MULTILINE)
+"""Names of parameters in a numpydoc docstring, with a description below."""
 _JAVASCRIPT = re.compile(
     r"(?P<comment>//[^\n]*|/\*.*?\*/)|\"(?P<double>(?:[^\"\\\n]|\\.)*)\"|'(?P<single>(?:[^'\\\n]|\\.)*)'"
     r"|`(?P<template>(?:[^`\\]|\\.)*)`",
@@ -75,7 +77,7 @@ def _toml_comments(text: str) -> Iterator[Passage]:
 
 def _literal(line: int, text: str) -> Iterator[Passage]:
     if len(text.split()) > 1:
-        yield line, _without_code(text)
+        yield line, _without_code(_blank(_PARAMETERS, text))
 
 
 def _without_code(text: str) -> str:

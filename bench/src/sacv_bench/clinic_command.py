@@ -23,7 +23,7 @@ MODEL = "sacv_bench.clinic:load"
     show_default=True,
     help="How strongly the veil goes with the diagnosis: Cramer's V.",
 )
-@click.option("--vignette", is_flag=True, help="Darken the rim of the pictures without a veil, and of these alone.")
+@click.option("--vignette", is_flag=True, help="Darken the rim of the images without a veil.")
 @seed_option
 @json_option
 def clinic(

@@ -1,4 +1,4 @@
-"""Pictures for the report: scenes with the maps of several rivals, good ones and bad ones."""
+"""Images for the report: scenes with the maps of several rivals, good ones and bad ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from sacv.synthetic.scenes import Scene
-from sacv_bench.tables import Picture
+from sacv_bench.tables import TableFigure
 
 Map = NDArray[np.floating]
 
@@ -29,7 +29,7 @@ class Example:
     scene
         The scene.
     caption
-        What is said beside it.
+        Text below the maps.
     maps
         By rival, `grid`.
     score
@@ -42,7 +42,7 @@ class Example:
     score: float
 
 
-def best_and_worst(examples: Sequence[Example], what: str, *, signed: bool = False) -> tuple[Picture, ...]:
+def best_and_worst(examples: Sequence[Example], what: str, *, signed: bool = False) -> tuple[TableFigure, ...]:
     """Draw the examples where ours does best, and those where it does worst.
 
     Maps of relevance run from their least to their greatest value, each for itself, since rivals have different units;
@@ -50,10 +50,10 @@ def best_and_worst(examples: Sequence[Example], what: str, *, signed: bool = Fal
     """
     order = sorted(examples, key=lambda example: -example.score)
     if len(order) < 2 * SHOWN:
-        return (Picture(f"{what}: examples, the best first", _panel(order, signed)),) if order else ()
+        return (TableFigure(f"{what}: examples, the best first", _panel(order, signed)),) if order else ()
     return (
-        Picture(f"{what}: where ours does best", _panel(order[:SHOWN], signed)),
-        Picture(f"{what}: where ours does worst", _panel(order[-SHOWN:], signed)),
+        TableFigure(f"{what}: where ours does best", _panel(order[:SHOWN], signed)),
+        TableFigure(f"{what}: where ours does worst", _panel(order[-SHOWN:], signed)),
     )
 
 

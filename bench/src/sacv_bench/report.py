@@ -78,7 +78,7 @@ def write_report(
 
 
 def to_json(tables: Sequence[Table], settings: Mapping[str, object]) -> dict[str, Any]:
-    """Give everything but the rows and pictures of the tables."""
+    """Return everything but the rows and images of the tables."""
     return {
         "kind": KIND,
         "format_version": FORMAT_VERSION,
@@ -99,17 +99,17 @@ def to_json(tables: Sequence[Table], settings: Mapping[str, object]) -> dict[str
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:
-    """Say how many targets are met."""
+    """State how many targets are met."""
     return f"{sum(outcome.met for outcome in outcomes)} of {len(outcomes)} targets are met"
 
 
 def render(tables: Sequence[Table], settings: Mapping[str, object]) -> str:
-    """Give the page as HTML, with everything inline."""
+    """Return the page as HTML, with everything inline."""
     return render_page(page_of(tables, settings))
 
 
 def page_of(tables: Sequence[Table], settings: Mapping[str, object]) -> Page:
-    """Give the page as plain data."""
+    """Return the page as plain data."""
     outcomes = check(tables)
     facts = {key.replace("_", " "): _said(value) for key, value in settings.items()}
     return Page(
@@ -150,7 +150,7 @@ def _section(table: Table) -> Section:
         words=[table.about],
         charts=[] if chart is None else [_chart(table, chart)],
         grids=[_grid(table)] if len(table.rows) else [],
-        photos=[Photo(one.title, one.png) for one in table.pictures],
+        photos=[Photo(one.title, one.png) for one in table.figures],
         name=table.name,
     )
 
@@ -187,7 +187,7 @@ def _lane(lane: Dot) -> Lane:
 
 
 def _grid(table: Table) -> Grid:
-    """Give a row for each condition and rival, and for each metric its value, interval and what is random."""
+    """Return a row for each condition and rival, and for each metric its value, interval and what is random."""
     metrics = list(dict.fromkeys(table.rows["metric"]))
     known = table.rows.groupby("metric")[["low", "random"]].count()
     parts = {

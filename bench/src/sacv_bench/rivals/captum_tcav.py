@@ -1,11 +1,11 @@
-"""captum's own TCAV, run as it is (Kokhlikyan et al., arXiv 2009.07896; written against captum 0.9).
+"""captum's own TCAV, run unchanged (Kokhlikyan et al., arXiv 2009.07896; written against captum 0.9).
 
 It stores the flattened activations of both sets in a folder, trains its default classifier on two thirds of the images
 (see `sacv_bench.rivals.tcav`), and scores images by the derivative of the logit along the weights w, which it does not
 scale::
 
     S = sum_p w(p) . dz/da(p)
-    sign count = share of images with S > 0;  magnitude = mean of S, whatever its docstring says
+    sign count = share of images with S > 0;  magnitude = mean of S (its docstring differs)
 
 Its own call gives these two for all images together. The derivative of each image is read off its trained weights and
 its own layer attribution, in one backward pass for all of them, since a call for each image would load the CAV anew.
@@ -35,7 +35,7 @@ BATCH = 32
 
 @dataclass(frozen=True, eq=False)
 class CaptumScores:
-    """What captum says of one concept against one random set."""
+    """Result of captum for one concept against one random set."""
 
     weights: NDArray[np.float64]
     """The CAV in the shape of the layer's output for one image; it points to the concept and has any length."""
