@@ -113,7 +113,7 @@ def test_json(bench):
     ("arguments", "words"),
     [
         (["T9"], "there is no table 'T9'; give one of T2, T5"),
-        (["T2", "place"], "there is no table 'location'; give one of T2, T5"),
+        (["T2", "place"], "there is no table 'place'; give one of T2, T5"),
         (["--split", "test"], "there is no split 'test'; give one of held-out, lesions"),
         (["--seed", "-1"], "--seed"),
     ],

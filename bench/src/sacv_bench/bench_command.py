@@ -185,7 +185,6 @@ def show_table(table: Table) -> None:
 
 
 def _width(rows: Sequence[Mapping[str, str]]) -> int:
-    """Return how many characters a table takes."""
     return sum(2 + max(len(column), *(len(row[column]) for row in rows)) for column in (rows[0] if rows else ()))
 
 
@@ -217,6 +216,5 @@ def show_targets(tables: Sequence[Table], split: str) -> None:
 
 
 def _records(table: Table) -> list[dict[str, Any]]:
-    """Return the rows as JSON has them."""
     rows = table.rows.astype(object).where(table.rows.notna(), None)
     return [{str(key): value for key, value in row.items()} for row in rows.to_dict(orient="records")]

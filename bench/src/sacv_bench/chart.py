@@ -155,7 +155,6 @@ def chart_of(table: Table) -> Chart | None:
 
 
 def _of(rows: pd.DataFrame, rival: str) -> dict[str, float]:
-    """Return a rival's figure in each condition."""
     rows = rows[rows["rival"] == rival]
     return dict(zip(rows["condition"].astype(str), rows["value"].astype(float), strict=True))
 

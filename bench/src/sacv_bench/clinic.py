@@ -217,7 +217,6 @@ class Clinic:
 
 
 def _share(count: int, share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Return `count` bools in random order, with a share that is True."""
     return rng.permutation(count) < round(count * share)
 
 

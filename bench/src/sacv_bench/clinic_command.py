@@ -15,7 +15,7 @@ MODEL = "sacv_bench.clinic:load"
 @click.command("clinic")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("clinic"), show_default=True, help="Folder.")
 @click.option("--patients", type=click.IntRange(min=4), default=60, show_default=True, help="Number of patients.")
-@click.option("--pictures", type=click.IntRange(min=1), default=3, show_default=True, help="Of each patient.")
+@click.option("--pictures", type=click.IntRange(min=1), default=3, show_default=True, help="Images of each patient.")
 @click.option(
     "--confounding",
     type=click.FloatRange(0, 1),

@@ -63,7 +63,7 @@ def _ours(solver: Solver | None, method: Method | None) -> Contributor:
 
 
 def _gated(solver: Solver | None, method: Method | None) -> Contributor:
-    """Keep what is given where the concept is seen, as the SACV score does."""
+    """Set the contribution to 0 outside the relevant locations, as the SACV score does."""
 
     def maps(guided: Guided, seen: Seen, question: int) -> Map:
         found = guided.explained(seen, question, solver, method)
@@ -248,7 +248,7 @@ def contribution(study: Study, seed: int) -> Table:
 
 
 def _examples(guided: Guided, seen: Seen, truth: NDArray[np.float64]) -> list[Example]:
-    """Show the concept's own question; the closer the sum to the true change, the better."""
+    """Return examples of the concept's own question, scored by the error of the sum."""
     question = guided.study.own_question(guided.concept)
     maps = {name: np.asarray(CONTRIBUTORS[name](guided, seen, question)) for name in DRAWN if name in CONTRIBUTORS}
     found = []

@@ -54,7 +54,6 @@ def means_inside(painted: Sequence[Painted], layer: str = LAYER) -> Float64:
 
 
 def _stored(folder: Path, photos: Sequence[Photo]) -> list[Painted]:
-    """Read photos that `write_clinic` wrote."""
     pairs = [[Image.open(folder / part / f"{photo.name}.png") for part in ("photos", "masks")] for photo in photos]
     return [(np.asarray(image), np.asarray(mask) > 0) for image, mask in pairs]
 

@@ -92,7 +92,6 @@ def _table(values: tuple[Values, ...], images: NDArray[np.integer]) -> NDArray[n
 
 
 def _indices(starts: NDArray[np.intp], sizes: NDArray[np.intp], drawn: NDArray[np.integer]) -> NDArray[np.intp]:
-    """Return the indices of the values of the images drawn."""
     lengths = sizes[drawn]
     ends = np.cumsum(lengths)
     found: NDArray[np.intp] = np.arange(ends[-1]) + np.repeat(starts[drawn] - ends + lengths, lengths)

@@ -175,7 +175,6 @@ def _examples(study: Study, concept: str, scenes: Sequence[Scene], maps: Mapping
 
 
 def _specs(study: Study, concept: str, rng: np.random.Generator) -> tuple[list[SceneSpec], list[tuple[str, str]]]:
-    """Return scenes for each bin of areas and background, and what cell of the table each belongs to."""
     specs, cells = [], []
     for area in study.areas:
         for background in study.world.backgrounds:

@@ -64,7 +64,6 @@ def coverage(
 
 
 def _inside(shares: Float64) -> NDArray[np.bool_]:
-    """Return which cells are inside, `grid`."""
     inside = shares >= 0.5
     if inside.all() or not inside.any():
         raise OptionError("no cell, or every cell, is covered by half; the grid is too coarse for this mask")

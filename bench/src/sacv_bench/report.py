@@ -111,7 +111,7 @@ def render(tables: Sequence[Table], settings: Mapping[str, object]) -> str:
 def page_of(tables: Sequence[Table], settings: Mapping[str, object]) -> Page:
     """Return the page as plain data."""
     outcomes = check(tables)
-    facts = {key.replace("_", " "): _said(value) for key, value in settings.items()}
+    facts = {key.replace("_", " "): _text(value) for key, value in settings.items()}
     return Page(
         title=TITLE,
         headline=[f"{summary(outcomes)}." if outcomes else f"{counted(len(tables), 'table')} without a target."],
@@ -187,7 +187,7 @@ def _lane(lane: Dot) -> Lane:
 
 
 def _grid(table: Table) -> Grid:
-    """Return a row for each condition and rival, and for each metric its value, interval and what is random."""
+    """Return a row for each condition and rival, and for each metric its value, interval and random value."""
     metrics = list(dict.fromkeys(table.rows["metric"]))
     known = table.rows.groupby("metric")[["low", "random"]].count()
     parts = {
@@ -226,16 +226,15 @@ def _cell(row: Mapping[Hashable, Any] | None, part: str) -> Cell:
 
 
 def _figure(value: float, digits: int = 3) -> str:
-    """Format with a fixed number of digits and a true minus sign; "none" for what is not a number."""
+    """Format with a fixed number of digits and a true minus sign; "none" for NaN."""
     return "none" if math.isnan(value) else f"{value:.{digits}f}".replace("-", MINUS)
 
 
-def _said(value: object) -> str:
-    """Write a setting for people."""
+def _text(value: object) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_said(part)}" for key, part in value.items())
+        return ", ".join(f"{key} {_text(part)}" for key, part in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(_said(part) for part in value) or "none"
+        return ", ".join(_text(part) for part in value) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)

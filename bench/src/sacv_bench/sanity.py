@@ -110,7 +110,6 @@ def _randomised(study: Study, seed: int) -> list[dict[str, object]]:
 
 
 def _entangled(study: Study, seed: int) -> list[dict[str, object]]:
-    """Fit red from scenes where one shape is red, and measure it on scenes where other shapes are red."""
     tied, *free = study.world.shapes
     found: dict[str, list[float]] = {"entangled concept images": [], "independent concept images": []}
     for trial in range(max(study.effort.seeds // 2, 1)):
@@ -152,7 +151,6 @@ def _entangled(study: Study, seed: int) -> list[dict[str, object]]:
 
 
 def _pair(study: Study, rng: np.random.Generator, shape: str, other: str) -> Scene:
-    """Render a red element of one shape beside a blue one of another."""
     while True:
         red, blue = (
             replace(_filled(study, rng, colour), shape=name) for colour, name in ((RED, shape), ("blue", other))

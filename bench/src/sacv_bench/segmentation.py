@@ -147,7 +147,6 @@ class Segmentation:
         )
 
     def _values(self, specs: Sequence[SceneSpec], targets: Sequence[Each]) -> Float64:
-        """Return what is explained of scenes, `(scenes, targets)`."""
         inputs = self.model.inputs([Image.fromarray(render(spec).image) for spec in specs])
         values = [self.model.explained(inputs, Aimed(each.named(self.classes))) for each in targets]
         return torch.stack(values, dim=1).double().numpy()

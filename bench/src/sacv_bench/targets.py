@@ -159,7 +159,6 @@ Goal = Target | Lead | Fall
 
 
 def _values(table: Table, condition: str, rival: str, metric: str) -> dict[str, float]:
-    """Return a rival's figure for each condition that matches."""
     rows = table.rows
     rows = rows[(rows["rival"] == rival) & (rows["metric"] == metric)]
     return {
@@ -170,7 +169,7 @@ def _values(table: Table, condition: str, rival: str, metric: str) -> dict[str, 
 
 
 def _badness(excess: float) -> float:
-    """Put what is not a number before everything else."""
+    """Sort NaN first."""
     return math.inf if math.isnan(excess) else excess
 
 

@@ -197,7 +197,7 @@ def test_what_is_written(result, tmp_path):
     assert "<title>The truth bench" in page and 'id="streets-toy"' in page and "car, 2, features.1" in page
     assert len(tables(result)) == len(EXPERIMENTS) == len(list((tmp_path / "out").glob("*.parquet")))
     text = (tmp_path / "out" / "summary.md").read_text()
-    assert text == summary(result) and "**Marked**" in text and "nan" not in text
+    assert text == summary(result) and "**Masks**" in text and "nan" not in text
     row = result.rows.set_index(["experiment", "concept", "n", "layer", "method", "metric"]).loc[
         ("streets", "all", 2, ADVISED, OURS, LOCATIONS)
     ]

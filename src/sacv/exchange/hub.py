@@ -112,7 +112,6 @@ def pull_bank(repo_id: str, *, revision: str | None = None, token: str | None = 
 
 @contextmanager
 def _hub_errors(repo_id: str) -> Iterator[None]:
-    """Convert errors of huggingface_hub into SacvError."""
     try:
         yield
     except SacvError:

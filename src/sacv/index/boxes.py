@@ -26,7 +26,6 @@ def field_box(location: Sequence[int], fields: ReceptiveFields, input_shape: Seq
 
 
 def _within(region: Box, shares: Box) -> Box:
-    """Return a box in pixels from its shares of the region."""
     left, top, right, bottom = region
     across, down = right - left, bottom - top
     return (left + shares[0] * across, top + shares[1] * down, left + shares[2] * across, top + shares[3] * down)

@@ -14,6 +14,7 @@ from sacv.index.top import Match, ScoredLocation, Top
 from sacv.maps.seen_image import image_seen
 from sacv.model import Box, VisionModel
 from sacv.report import Patch, PatchList, render_patches
+from sacv.report.display import counted
 from sacv.report.provenance import Provenance, model_text, solver_text, versions, versions_text
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def draw(found: SearchResult, command: str | None = None) -> str:
     drawn, missing = _within_bounds([*shown, *(one for lists in folded.values() for one in lists)])
     patches, lost = _patches(found.model, drawn)
     return render_patches(
-        title=f"{', '.join(found.bank.concepts)}: the best locations among {_many(found.count, 'image')}",
+        title=f"{', '.join(found.bank.concepts)}: the best locations among {counted(found.count, 'image')}",
         provenance=_provenance(found, command),
         warnings=[*found.notes, *lost, *_missing(missing)],
         first=[_list(one, patches) for one in shown if one in drawn],
@@ -70,7 +71,6 @@ def _concept(found: SearchResult, layer: str, concept: str) -> _List:
 
 
 def _within_bounds(lists: Sequence[_List]) -> tuple[list[_List], list[_List]]:
-    """Return the lists whose patches fit into the report, and the others."""
     room = MOST // PATCHES
     return list(lists[:room]), list(lists[room:])
 
@@ -131,10 +131,6 @@ def _words(location: Sequence[int]) -> str:
     return ", ".join(f"{axis} {part}" for axis, part in zip(axes, location, strict=True))
 
 
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}{'s' * (count != 1)}"
-
-
 def _provenance(found: SearchResult, command: str | None) -> Provenance:
     bank = found.bank
     return Provenance(
@@ -144,7 +140,7 @@ def _provenance(found: SearchResult, command: str | None) -> Provenance:
             "bank": bank.fingerprint,
             "solver": solver_text(bank.solver),
             "layer shown first": f"{found.ranked[0]} (first for location)",
-            "lists": f"the best {_many(found.settings['top'], 'image')} of each layer and concept",
+            "lists": f"the best {counted(found.settings['top'], 'image')} of each layer and concept",
             "images": str(found.count),
             "seed": f"bank {bank.seed}",
             "versions": versions_text(versions()),
@@ -159,6 +155,6 @@ def _missing(lists: Sequence[_List]) -> list[str]:
     if not lists:
         return []
     return [
-        f"{_many(len(lists), 'list')} not drawn to limit the report; locations.parquet has all: "
+        f"{counted(len(lists), 'list')} not drawn to limit the report; locations.parquet has all: "
         f"{'; '.join(one.title for one in lists[:SHOWN])}{' ...' if len(lists) > SHOWN else ''}."
     ]

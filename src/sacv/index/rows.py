@@ -121,7 +121,6 @@ def row_writer(file: Path, kind: pa.Schema, group: int) -> Iterator[RowWriter]:
 
 @contextmanager
 def _storage_error(file: Path) -> Iterator[None]:
-    """Convert an OSError into a StorageError."""
     try:
         yield
     except OSError as error:

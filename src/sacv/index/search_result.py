@@ -198,7 +198,6 @@ def resembling(queries: Sequence[Query], alike: Sequence[Top], model: VisionMode
 
 
 def _rows(top: Top, layer: str, model: VisionModel) -> Iterator[tuple[ScoredLocation, dict[str, Any]]]:
-    """Yield the locations of a list, the best first."""
     found = [(number, match, scored) for number, match in enumerate(top.matches, start=1) for scored in match.locations]
     found.sort(key=lambda entry: (-entry[2].value, entry[1].item.digest, entry[2].location))
     for rank, (number, match, scored) in enumerate(found, start=1):

@@ -155,7 +155,6 @@ def lay_over(
 
 
 def _cells(marks: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Enlarge a mask cell by cell."""
     rows, columns = (np.arange(size) * cells // size for size, cells in zip(shape, marks.shape, strict=True))
     return marks[np.ix_(rows, columns)]
 

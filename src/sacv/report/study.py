@@ -118,7 +118,6 @@ def _folder(content: Mapping[str, Any]) -> str:
 
 
 def _short(folder: str, text: str) -> str:
-    """Return a text without the folder of its images."""
     return text.replace(folder, "") if folder else text
 
 

@@ -146,14 +146,14 @@ class ScoreReducer:
 
     @cached_property
     def _basis(self) -> str:
-        """What every part depends on."""
+        """The inputs of every part, as JSON."""
         targets = [(name, target_identity(target)) for name, target in self.targets.items()]
         output = [] if self.model.output is None else [self.model.output]
         return json.dumps([PART_VERSION, self.model.identity(), self.bank.fingerprint, targets, *output])
 
     @cached_property
     def _things(self) -> NDArray[np.int64]:
-        """Of each image, the number of its group, or of itself, in the order in which they come."""
+        """The number of the group of each image, or of the image itself."""
         numbers: dict[object, int] = {}
         names = (number if item.group is None else item.group for number, item in enumerate(self.items))
         return np.fromiter((numbers.setdefault(name, len(numbers)) for name in names), np.int64, len(self.items))

@@ -95,7 +95,6 @@ def weak_sections(found: ClassScores) -> list[Section]:
 
 
 def _pairs(given: Mapping[str, Mapping[tuple[str, str], Verdict]]) -> list[str]:
-    """Return a sentence that counts the pairs of concept and target with a significant effect."""
     pairs = {(target, concept): False for target, each in given.items() for _, concept in each}
     for target, each in given.items():
         for (_, concept), one in each.items():

@@ -179,7 +179,7 @@ def _within_notes(bank: ConceptBank, within: bool) -> list[str]:
 
 
 def _explained(model: VisionModel, image: Loaded, targets: Sequence[Given], images: int) -> dict[str, Target]:
-    """Return by name what is explained, tried on one image; a target that is given twice stands once."""
+    """Return the targets by name, tried on one image; a repeated target is listed once."""
     found: dict[str, Target] = {}
     seen: set[object] = set()
     inputs = model.inputs([image])
@@ -199,12 +199,12 @@ def _explained(model: VisionModel, image: Loaded, targets: Sequence[Given], imag
 
 
 def _score_target(given: Given, names: Sequence[str] | None) -> Target:
-    """Return the target; no class is the one predicted, for scores are of a class."""
+    """Return the target, which must not be the predicted class: scores are of a class."""
     return Class(given).named(names) if isinstance(given, str) else target_of(given, names)
 
 
 def _identities(model: VisionModel, targets: Mapping[str, Target]) -> dict[str, Any]:
-    """Say which field of the output is explained, and what targets are that are no classes, where there are any."""
+    """Return the field of the output and the targets that are not classes, if any."""
     found = {name: repr(target) for name, target in targets.items() if not isinstance(target, Class)}
     output = {} if model.output is None else {"output": model.output}
     return ({"identities": found} if found else {}) | output

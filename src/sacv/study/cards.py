@@ -64,7 +64,6 @@ def _given(given: ConceptSource) -> str:
 
 
 def _by_class(material: Material, labelled: Labelled) -> dict[str, dict[str, int]]:
-    """Count for each class the images that show a concept, and those that do not."""
     column = material.study.classes
     sides = {"shown": labelled.images, "others": labelled.others}
     counts = {

@@ -193,7 +193,6 @@ def _tables() -> tuple[dict[str, dict[str, Check]], dict[str, dict[str, Check]]]
 
 
 def _record(value: Any, where: str, required: Mapping[str, Check], optional: Mapping[str, Check]) -> None:
-    """Check a table of known keys."""
     from sacv.cav.field_checks import record, refuse
 
     if not isinstance(value, dict):

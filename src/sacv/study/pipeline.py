@@ -205,7 +205,6 @@ class Pipeline:
         return found
 
     def _inputs(self, own: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the inputs of a result: its own, and those of all results."""
         return {**self._common, **own}
 
     @cached_property

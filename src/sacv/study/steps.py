@@ -81,7 +81,6 @@ class Steps:
 
 
 def _digests(path: Path) -> dict[str, str]:
-    """Return the SHA-256 of each file of a result."""
     files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     return {file.relative_to(path).as_posix(): file_digest(file) for file in files if file.is_file()}
 

@@ -346,7 +346,6 @@ def _has(one: Stored, digest: str) -> bool:
 
 
 def _on_masks(bank: ConceptBank, within: bool) -> Iterator[Finding]:
-    """Yield the findings on the masks that a bank was fitted within."""
     if bank.within is None:
         return
     for layer in bank.layers:

@@ -94,7 +94,6 @@ def _summary(findings: Sequence[Finding]) -> Grid:
 
 
 def _all(findings: Sequence[Finding]) -> Grid:
-    """Return each finding with its reason, failed ones first."""
     rows = [
         [Cell(one.check), Cell(one.concept or ""), Cell(one.layer), _result(one.passed), Cell.sentence(one.reason)]
         for how in ORDER

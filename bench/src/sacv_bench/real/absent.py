@@ -99,14 +99,12 @@ def _questions(lab: Lab) -> list[Question]:
 
 
 def _parted(lab: Lab, photos: Sequence[Photo], number: int) -> tuple[list[Photo], list[Photo]]:
-    """Split photos without the concept into those that calibrate the presence mask and those that test it."""
     order = [photos[index] for index in lab.rng(51, number).permutation(len(photos))]
     count = len(order) * 5 // 8
     return order[:count], order[count:]
 
 
 def _spread(photos: Sequence[Photo], count: int) -> list[Photo]:
-    """Choose `count` photos, evenly spaced."""
     return [photos[index] for index in np.unique(np.linspace(0, len(photos) - 1, count).round().astype(int))]
 
 

@@ -145,7 +145,6 @@ def _contributions(
     explained: Sequence[int],
     target: str,
 ) -> dict[str, list[Observation]]:
-    """Compare each method's contribution of the paste with the true change of the logit."""
     shown = [made[number][1].image for number in explained]
     index = lab.model.class_index(target, seen.logits.shape[1])
     bare = lab.model.inputs([made[number][1].without for number in explained])

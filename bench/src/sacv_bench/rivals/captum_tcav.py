@@ -93,7 +93,7 @@ def captum_scores(
         concept.Concept(number, name, torch.split(images, BATCH))
         for number, (name, images) in enumerate([("concept", concept_inputs), ("random", random_inputs)])
     ]
-    with frozen_eval(network), _captum_at_peace(seed):
+    with frozen_eval(network), _captum_session(seed):
         tcav = concept.TCAV(network, [layer], save_path=str(folder), model_id="network")
         trained = tcav.compute_cavs([sets], force_train=True)["0-1"][layer].stats
         # captum warns about inputs that need no gradient, and then changes the user's tensor.
@@ -113,8 +113,8 @@ def captum_scores(
 
 
 @contextmanager
-def _captum_at_peace(seed: int) -> Iterator[None]:
-    """Seed the generators that captum reads, put them back after, and hush the warnings it raises about itself."""
+def _captum_session(seed: int) -> Iterator[None]:
+    """Seed the generators that captum uses, restore them after, and suppress its warnings."""
     states = random.getstate(), np.random.get_state()
     with warnings.catch_warnings():
         for about in ("Using default classifier for TCAV", "Creating a tensor from a list", "numpy.core is deprecated"):
