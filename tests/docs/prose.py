@@ -8,13 +8,12 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
+from markdown_it import MarkdownIt
+
 Passage = tuple[int, str]
 """First line, from 1, and text, whose line breaks are those of the file where it spans lines."""
 
 _CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)", re.DOTALL)
-_MARKDOWN_CODE = re.compile(
-    r"^ *(```|~~~).*?^ *\1 *$|<!-- (?:not run|fails): .*?-->|\]\([^)]*\)", re.DOTALL | re.MULTILINE
-)
 _TEMPLATE_CODE = re.compile(
     r"\{%.*?%\}|\{\{.*?\}\}|<style\b.*?</style>|<script\b.*?</script>|\b(?:class|id|href|src|for|name|data-[\w-]+)=\"[^\"]*\"",
     re.DOTALL,
@@ -58,8 +57,12 @@ def template_prose(text: str) -> Iterator[Passage]:
 
 
 def markdown_prose(text: str) -> Iterator[Passage]:
-    """Yield the text of a page without its code and the addresses of its links."""
-    yield 1, _without_code(_blank(_MARKDOWN_CODE, text))
+    """Yield the text of a page, without its code and the addresses of its links."""
+    breaks = {"softbreak": "\n", "hardbreak": "\n", "code_inline": "~"}
+    for token in MarkdownIt().enable("table").parse(text):
+        if token.type == "inline" and token.map is not None:
+            parts = (breaks.get(child.type, child.content) for child in token.children or ())
+            yield token.map[0] + 1, "".join(parts)
 
 
 def prose(file: Path) -> list[Passage]:
