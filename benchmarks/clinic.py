@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from sacv_bench.clinic import Clinic
-from sacv_bench.diagnosis import confounded, dealt, image_p_values, uniformity, vignetted
+from sacv_bench.diagnosis import confounded, image_p_values, random_labels, uniformity, vignetted
 
 
 def main() -> None:
@@ -28,10 +28,10 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=500, help="without the concept, new, and as many known")
     asked = parser.parse_args()
     with TemporaryDirectory() as folder:
-        for group, areas in dealt(Path(folder) / "dealt", Clinic(24, 6), asked.trials).items():
+        for group, areas in random_labels(Path(folder) / "dealt", Clinic(24, 6), asked.trials).items():
             error = np.std(areas, ddof=1) / np.sqrt(len(areas))
             print(
-                f"labels dealt to patients, folds by {group or 'picture'}: AUROC {np.mean(areas):.3f}, standard error "
+                f"random labels of patients, folds by {group or 'image'}: AUROC {np.mean(areas):.3f}, standard error "
                 f"{error:.3f}, least {min(areas):.3f}",
                 flush=True,
             )

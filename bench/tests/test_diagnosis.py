@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from sacv_bench.clinic import Clinic
-from sacv_bench.diagnosis import confounded, dealt, image_p_values, uniformity, vignetted
+from sacv_bench.diagnosis import confounded, image_p_values, random_labels, uniformity, vignetted
 
 
 def test_folds_by_patient_do_not_validate_what_folds_by_picture_do(tmp_path):
-    areas = dealt(tmp_path, Clinic(16, 4), 10)
+    areas = random_labels(tmp_path, Clinic(16, 4), 10)
     assert np.mean(areas[None]) > 0.9
     by_patient = areas["patient"]
     assert abs(np.mean(by_patient) - 0.5) < 2 * np.std(by_patient, ddof=1) / np.sqrt(len(by_patient))

@@ -509,7 +509,7 @@ def test_sanity():
     for concept in CONCEPTS:
         row = rows.loc[(f"randomised weights, {concept}", "rank correlation of maps")]
         assert -1 <= row["value"] < 0.9 and row["random"] == 0
-    for kind in ("entangled", "free"):
+    for kind in ("entangled", "independent"):
         row = rows.loc[(f"{kind} concept images, on other shapes", "AUROC of red")]
         assert 0.5 < row["value"] <= 1 and row["random"] == 0.5
     assert len(rows) == 3 + 2 + 2 + 2

@@ -162,7 +162,7 @@ def show_table(table: Table) -> None:
     from sacv_bench.targets import ours
 
     say(f"{table.name}: {table.title}\n{table.about}\n")
-    order = {name: place for place, name in enumerate(dict.fromkeys(table.rows["condition"]))}
+    order = {name: index for index, name in enumerate(dict.fromkeys(table.rows["condition"]))}
     wide = table.wide().sort_values("condition", key=lambda names: names.map(order), kind="stable")
     metrics = [column for column in wide.columns if column not in ("condition", "rival")]
     rows: list[dict[str, str]] = []

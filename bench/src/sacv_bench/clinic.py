@@ -210,9 +210,9 @@ class Clinic:
                 itch,
                 self.vignette and not veil,
                 style,
-                Element(shape, "plain", area, turn, _place(middle, area), seeds[0]),
-                Element("disc", "dotted", sizes[0], 0.0, _place(middle + step, sizes[0]), seeds[1]),
-                Element("disc", VEIL, sizes[1], 0.0, _place(middle - step, sizes[1]), seeds[2]),
+                Element(shape, "plain", area, turn, _position(middle, area), seeds[0]),
+                Element("disc", "dotted", sizes[0], 0.0, _position(middle + step, sizes[0]), seeds[1]),
+                Element("disc", VEIL, sizes[1], 0.0, _position(middle - step, sizes[1]), seeds[2]),
             )
 
 
@@ -227,8 +227,8 @@ def _style(rng: np.random.Generator) -> Style:
     return Style(background, int(rng.integers(2**31)), (red, green, blue), (right, down))
 
 
-def _place(middle: NDArray[np.float64], area: float) -> tuple[float, float]:
-    """Return the `place` of a disc of an area whose middle stands there, in shares of the side."""
+def _position(middle: NDArray[np.float64], area: float) -> tuple[float, float]:
+    """Return the position of a disc from its area and its middle, in shares of the side."""
     radius = np.sqrt(area / np.pi)
     x, y = np.clip((middle - radius) / (1 - 2 * radius), 0, 1)
     return float(x), float(y)

@@ -185,8 +185,8 @@ def pairs_of(guided: Guided, seen: Seen, truth: NDArray[np.float64], rival: Cont
         maps = np.asarray(rival(guided, seen, number), dtype=np.float64)
         sums, away = maps, np.full(len(maps), np.nan)
         if maps.ndim > 1:
-            sums = np.array([one[place].sum() for one, place in zip(maps, near, strict=True)])
-            away = np.array([background_mass(one, place) for one, place in zip(maps, near, strict=True)])
+            sums = np.array([one[cells].sum() for one, cells in zip(maps, near, strict=True)])
+            away = np.array([background_mass(one, cells) for one, cells in zip(maps, near, strict=True)])
         role = np.full(len(maps), question.role(guided.concept))
         parts.append(Pairs(truth[:, number], sums, away, role, first + np.arange(len(maps))))
     return joined(parts)
@@ -240,7 +240,7 @@ def contribution(study: Study, seed: int) -> Table:
         "T3",
         "Is the contribution the change that the concept makes?",
         f"{study.about}: an element's contribution to each question's logit, against the change of the logit when the "
-        f"element's texture becomes plain. Signs are asked for where that change is at least {LEAST:g} logit. captum "
+        f"element's texture becomes plain. Signs are compared if that change is at least {LEAST:g} logit. captum "
         "runs on fewer draws of concept images.",
         [*rows, *_called(study, seed)],
         best_and_worst(examples, "Contribution to the concept's own question", signed=True),

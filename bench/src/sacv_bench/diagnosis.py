@@ -49,7 +49,7 @@ def cells_inside(painted: Sequence[Painted], layer: str = LAYER) -> list[tuple[F
 
 
 def means_inside(painted: Sequence[Painted], layer: str = LAYER) -> Float64:
-    """Return the mean activations inside the lesions, `(pictures, channels)`."""
+    """Return the mean activations inside the lesions, `(count, channels)`."""
     return np.stack([shares @ values / shares.sum() for values, shares in cells_inside(painted, layer)])
 
 
@@ -69,7 +69,7 @@ def planted(photos: Sequence[Photo], layer: str = LAYER) -> Float64:
 # Folds by patient
 
 
-def dealt(
+def random_labels(
     folder: Path, clinic: Clinic, trials: int, *, patients: int = 8, layer: str = EARLY
 ) -> dict[str | None, list[float]]:
     """Return held-out AUROCs of images for random labels, with folds by image (None) and by patient.
@@ -203,23 +203,23 @@ def vignetted(folder: Path, patients: int, seed: int = 0) -> dict[str, Vignetted
         ("vignette", True, False),
         ("vignette, within masks", True, True),
     ):
-        place = folder / ("dark" if vignette else "clear")
-        rows = write_clinic(place, replace(clear, vignette=vignette).photos())
-        masks = place / "masks" if within else None
-        table = from_table(rows, place / "photos", {"veil": ("veil", ["P"])}, group="patient")
+        out = folder / ("dark" if vignette else "clear")
+        rows = write_clinic(out, replace(clear, vignette=vignette).photos())
+        masks = out / "masks" if within else None
+        table = from_table(rows, out / "photos", {"veil": ("veil", ["P"])}, group="patient")
         bank = _fit(table, masks)
         vector = bank.cavs[0].vector
-        told = audit(load(), bank, table.images, 0, within=masks, seed=seed)
-        found[name] = Vignetted(float(vector @ truth), float(roc_auc_score(shows, means @ vector)), told)
+        audited = audit(load(), bank, table.images, 0, within=masks, seed=seed)
+        found[name] = Vignetted(float(vector @ truth), float(roc_auc_score(shows, means @ vector)), audited)
     return found
 
 
 # Image scores
 
 
-def image_p_values(pictures: int, new: int, seed: int = 0) -> Float64:
-    """Return the p-values of new images without a veil, held against `pictures` with and as many without one."""
-    known = Clinic(2 * pictures, 1, seed=seed).photos()
+def image_p_values(count: int, new: int, seed: int = 0) -> Float64:
+    """Return the p-values of new images without a veil, held against `count` with and as many without one."""
+    known = Clinic(2 * count, 1, seed=seed).photos()
     cells = [values[shares >= 0.5] for values, shares in cells_inside([photo.paint() for photo in known])]
     shows, fold = np.array([photo.veil for photo in known]), np.arange(len(known)) % FOLDS
     means = np.stack([values.mean(axis=0) for values in cells])
@@ -234,7 +234,7 @@ def image_p_values(pictures: int, new: int, seed: int = 0) -> Float64:
     reached = [(values[shares >= 0.5] @ directions.T).max(axis=0) for values, shares in cells_inside(without)]
     found = scores.p_values(np.stack(reached))
     if found is None:
-        raise ValueError(f"{pictures} images without a veil are too few for p-values")
+        raise ValueError(f"{count} images without a veil are too few for p-values")
     return found
 
 

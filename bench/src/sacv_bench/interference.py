@@ -73,19 +73,19 @@ def interference(study: Study, seed: int) -> Table:
             ]
             seen = study.see(specs)
             truth = changes(study, seen)[:, index]
-            kept = np.abs(truth) >= LEAST
+            large = np.abs(truth) >= LEAST
             for rival, scorer in SCORERS.items():
                 agree = np.sign(scorer(guided, seen, index)) == np.sign(truth)
-                for place in np.flatnonzero(kept):
-                    kind, area = cells[place]
+                for scene in np.flatnonzero(large):
+                    kind, area = cells[scene]
                     for condition in (bin_name(area), f"{bin_name(area)}, {kind} behind"):
                         records.append(
                             {
                                 "condition": condition,
                                 "rival": rival,
                                 "metric": "sign agreement",
-                                "image": first + int(place),
-                                "value": float(agree[place]),
+                                "image": first + int(scene),
+                                "value": float(agree[scene]),
                                 "random": 0.5,
                             }
                         )

@@ -31,7 +31,7 @@ CANDIDATES = {
 def ranked(trained: Trained, effort: Effort, seed: int) -> tuple[LayerAdvice, ...]:
     """Rank the layers of a network of the bench from concept images alone, the best first."""
     model, world = bench_model(trained), trained.world
-    concepts = {concept: world.guidance(concept, effort.guidance, seed) for concept in world.concepts}
+    concepts = {concept: world.concept_images(concept, effort.guidance, seed) for concept in world.concepts}
     bank = fit(
         model,
         CANDIDATES[trained.name],

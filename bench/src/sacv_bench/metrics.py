@@ -146,10 +146,10 @@ def rank_accuracy(values: Map, shares: Float64) -> float:
     """
     inside, values = _inside(shares), _values(values, shares)
     k = int(inside.sum())
-    bar = np.partition(values, -k, axis=None)[-k]
-    above = values > bar
+    least = np.partition(values, -k, axis=None)[-k]
+    above = values > least
     room = k - above.sum()
-    return float((inside[above].sum() + room * inside[values == bar].mean()) / k)
+    return float((inside[above].sum() + room * inside[values == least].mean()) / k)
 
 
 def share_inside(shares: Float64) -> float:
@@ -275,5 +275,5 @@ def _above(values: Float64, thresholds: Float64) -> NDArray[np.int64]:
 
 def read_mask(path: str) -> NDArray[np.bool_]:
     """Read a mask, bool `(height, width)`: inside where a pixel is brighter than half."""
-    with Image.open(path) as picture:
-        return np.asarray(picture.convert("L")) > 127
+    with Image.open(path) as image:
+        return np.asarray(image.convert("L")) > 127

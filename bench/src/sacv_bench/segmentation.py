@@ -126,7 +126,7 @@ class Segmentation:
     def pairs(self, concept: str, seed: int, method: Method | None = None) -> RegionPairs:
         """Measure scenes whose first element wears a concept, for each class, all in one pass."""
         world, number = self.trained.world, self.classes.index(concept)
-        shown = world.guidance(concept, self.effort.guidance, seed)
+        shown = world.concept_images(concept, self.effort.guidance, seed)
         others = world.others(concept, self.effort.others, seed)
         bank = fit(self.model, [self.layer], {concept: shown}, others, runs=1, nulls=0, folds=2, seed=seed, absent=())
         seen = scenes_of(self.study, concept, np.random.default_rng([seed, number]))
@@ -136,7 +136,7 @@ class Segmentation:
         ).values()
         near = [self.study.near(scene.masks[0]) for scene in seen.scenes]
         maps = [one.contribution(self.layer, concept) for one in explained]
-        sums = [[one[place].sum() for one, place in zip(each, near, strict=True)] for each in maps]
+        sums = [[one[cells].sum() for one, cells in zip(each, near, strict=True)] for each in maps]
         specs = [scene.spec for scene in seen.scenes]
         whole = self._values(specs, targets)
         return RegionPairs(

@@ -214,7 +214,7 @@ class Study:
     def guided(self, concept: str, seed: int) -> Guided:
         """Draw concept images for a concept; the same seed gives the same."""
         if (concept, seed) not in self._drawn:
-            shown = self.world.guidance(concept, self.effort.guidance, seed)
+            shown = self.world.concept_images(concept, self.effort.guidance, seed)
             others = self.world.others(concept, self.effort.others, seed)
             cells, other_cells = self.cells(shown), self.cells(others)
             self._drawn[concept, seed] = Guided(concept, seed, shown, others, cells, other_cells, self)

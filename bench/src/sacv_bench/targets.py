@@ -58,7 +58,7 @@ class Target:
     rival, metric
         As in the table.
     text
-        What is asked, for people.
+        The requirement in words.
     least, most
         The bounds, which are legal themselves.
     """

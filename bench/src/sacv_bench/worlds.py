@@ -173,7 +173,7 @@ class World:
             except OptionError:  # they do not fit: draw others
                 continue
 
-    def guidance(self, concept: str, count: int, seed: int, size: int = SIZE) -> list[NDArray[np.uint8]]:
+    def concept_images(self, concept: str, count: int, seed: int, size: int = SIZE) -> list[NDArray[np.uint8]]:
         """Paint full frames of a texture, or of textures of every kind in two shades of a colour."""
         painted = []
         for index in range(count):

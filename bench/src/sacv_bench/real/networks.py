@@ -103,6 +103,6 @@ def chosen(networks: Sequence[Network], names: Sequence[str], layers: Sequence[s
             raise OptionError(f"no network asks layer {layer!r}; there are {legal}")
     found = []
     for network in taken:
-        kept = tuple(layer for layer in network.layers if layer in layers) if layers else network.layers
-        found.append(replace(network, layers=network.quick if quick and not layers else kept))
+        chosen = tuple(layer for layer in network.layers if layer in layers) if layers else network.layers
+        found.append(replace(network, layers=network.quick if quick and not layers else chosen))
     return [network for network in found if network.layers]
