@@ -104,8 +104,8 @@ function whole(figure) {
       const row = panels.slice(first, first + columns);
       row.forEach((panel, column) => {
         const copy = plain(panel), at = box[first + column];
-        const box = { x: GAP + column * (at.width + GAP), y: top, width: at.width, height: at.height };
-        for (const [name, value] of Object.entries(box)) copy.setAttribute(name, value);
+        const bounds = { x: GAP + column * (at.width + GAP), y: top, width: at.width, height: at.height };
+        for (const [name, value] of Object.entries(bounds)) copy.setAttribute(name, value);
         made.append(copy);
       });
       top += Math.max(...row.map((_, column) => box[first + column].height)) + GAP;
