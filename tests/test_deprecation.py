@@ -7,6 +7,8 @@ import pytest
 from sacv.deprecation import RenamedAttribute
 from sacv.maps import Checks, Explanation, Explanations
 from sacv.scores import ClassScores
+from sacv.study import StudyResult
+from sacv.trust import Audit
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ def test_checks_under_old_names():
         assert checks.doubts == checks.warnings != []
 
 
-@pytest.mark.parametrize("kind", [Checks, Explanation, Explanations, ClassScores])
+@pytest.mark.parametrize("kind", [Audit, Checks, ClassScores, Explanation, Explanations, StudyResult])
 def test_every_old_name_stands_for_an_attribute_that_exists(kind: type):
     renamed = [value for value in vars(kind).values() if isinstance(value, RenamedAttribute)]
     known = {*dir(kind), *kind.__dataclass_fields__}

@@ -77,7 +77,7 @@ def test_errors_are_one_line(run):  # noqa: F811
     for asked, told in (
         (["nowhere"], "no file or folder nowhere"),
         (["photos", "--layer", "2"], "nothing is given as `like`"),
-        (["photos", "--like", "photos/0.png:99,0"], "99,0 lies outside"),
+        (["photos", "--like", "photos/0.png:99,0"], "99,0 is outside"),
         (["photos", "net.py"], "--skip-unreadable"),
     ):
         status, _, err = run(*SEARCH, *asked, "--out", "x")

@@ -15,7 +15,7 @@ from model.test_recognition import Transformer
 from sacv.cav.labels import check_labels
 from sacv.engine import ShardStore
 from sacv.errors import MismatchError, OptionError
-from sacv.synthetic.scenes import write_guidance
+from sacv.synthetic.scenes import write_textures
 from sacv.targets import Aimed, Class
 
 LAYER = "blocks.2"
@@ -29,7 +29,7 @@ def content(folder):
 def textures(tmp_path_factory):
     place = tmp_path_factory.mktemp("textures")
     for name in ("striped", "dotted", "blotchy"):
-        write_guidance(place / name, name, 16, seed=0)
+        write_textures(place / name, name, 16, seed=0)
     return place
 
 

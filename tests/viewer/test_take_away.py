@@ -74,7 +74,7 @@ def test_two_maps_are_saved_side_by_side(page_of):  # noqa: F811
     assert name == "0-striped-relevance-and-0-striped-contribution.svg"
     positions = [one.get("transform") for one in ElementTree.fromstring(svg) if one.get("transform")]
     assert len(positions) == 2 and len(set(positions)) == 2
-    assert "Yellow:" in words(svg) and "Orange speaks for zebra" in words(svg)
+    assert "Yellow:" in words(svg) and "Orange supports zebra" in words(svg)
     assert "layer layer1" in words(svg) and "layer layer0" in words(svg)
     name, png = saved(page, lambda: page.keyboard.press("p"))
     assert name.endswith(".png") and Image.open(io.BytesIO(png)).width == 2 * (24 + 2 * (640 + 24))

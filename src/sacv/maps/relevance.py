@@ -36,5 +36,5 @@ def derivative(gradients: torch.Tensor, cavs: Sequence[CAV]) -> torch.Tensor:
 
 
 def evidence(cells: torch.Tensor, cavs: Sequence[CAV]) -> torch.Tensor:
-    """Return how far activations `(n, *grid, channels)` speak for presence, `(n, concepts, *grid)`: u . a(p)."""
+    """Return how far activations `(n, *grid, channels)` show the concept, `(n, concepts, *grid)`: u . a(p)."""
     return along(cells, [cav.presence_direction for cav in cavs])

@@ -188,7 +188,7 @@ class Axis:
         reach = 1.08 * far if far > 0 else 1.0
         return cls(centre - reach, centre + reach)
 
-    def place(self, value: float) -> float | None:
+    def position(self, value: float) -> float | None:
         """Return the position of a value; None if it is not finite."""
         return round(100 * (value - self.low) / (self.high - self.low), 2) if isfinite(value) else None
 
@@ -197,7 +197,7 @@ class Axis:
         found = MaxNLocator(nbins=4, steps=[1, 2, 5, 10]).tick_values(self.low, self.high)
         size = max(abs(self.low), abs(self.high))
         texts = [
-            (self.place(float(value)), f"{0.0 if abs(value) < 1e-9 * size else float(value):.6g}") for value in found
+            (self.position(float(value)), f"{0.0 if abs(value) < 1e-9 * size else float(value):.6g}") for value in found
         ]
         return tuple((at, text.replace("-", MINUS)) for at, text in texts if at is not None and -1e-6 <= at <= 100)
 

@@ -9,19 +9,19 @@ import numpy as np
 from PIL import Image
 
 
-def jpeg(picture: Image.Image) -> str:
+def jpeg(image: Image.Image) -> str:
     """Return an image as a data URI."""
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=85)
+    image.save(buffer, "JPEG", quality=85)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def png(picture: Image.Image) -> str:
+def png(image: Image.Image) -> str:
     """Return an RGBA image as a data URI with a palette, which takes fewer bytes.
 
     Up to 256 colours are exact; of more, each channel is rounded down to the least power of 2 that gives 256 or fewer.
     """
-    pixels, step = np.asarray(picture), 1
+    pixels, step = np.asarray(image), 1
     while True:
         rounded = np.ascontiguousarray(pixels // step * step).view(np.uint32)[..., 0]
         colours, indices = np.unique(rounded, return_inverse=True)

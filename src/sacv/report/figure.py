@@ -48,7 +48,7 @@ class Panel:
 
     Parameters
     ----------
-    picture
+    image
         RGB.
     region
         The part of the image that the map covers: left, top, right, bottom, as shares of its width and height.
@@ -62,7 +62,7 @@ class Panel:
         A line below the image.
     """
 
-    picture: Image.Image
+    image: Image.Image
     region: tuple[float, float, float, float]
     values: Map | None
     marks: Marks | None = None
@@ -126,7 +126,7 @@ def draw(
     width
         Width of a panel, in inches.
     """
-    shape = max(panel.picture.height / panel.picture.width for row in panels for panel in row)
+    shape = max(panel.image.height / panel.image.width for row in panels for panel in row)
     lines = sum(any(panel.words for panel in row) for row in panels)
     size = (width * len(columns) + 1.3, (width * min(shape, 2) + 0.1) * len(rows) + 0.2 * lines + 0.3)
     figure = ShownFigure(figsize=size, layout="constrained")
@@ -143,7 +143,7 @@ def draw(
 
 
 def _panel(axes: Axes, panel: Panel, scale: Scale) -> None:
-    colours = np.asarray(panel.picture.convert("RGB")) / 255
+    colours = np.asarray(panel.image.convert("RGB")) / 255
     grey = colours @ [0.2126, 0.7152, 0.0722]
     height, width = grey.shape
     axes.imshow(grey[..., None] * GREY + colours * (1 - GREY), extent=(0, width, height, 0))

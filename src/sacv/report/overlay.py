@@ -1,6 +1,6 @@
 """Maps as images: colours on a common scale, over the part of the image that the grid covers.
 
-A map is enlarged for drawing only, bilinearly with half-pixel centres: the middle of a cell keeps its own value.
+A map is enlarged for drawing only, bilinearly with half-pixel centres: the middle of a cell has its own value.
 Relevance runs from the least to the greatest value of a layer; contribution is symmetric around zero, whose colour is
 neutral.
 """
@@ -101,10 +101,10 @@ def enlarge(values: Values, height: int, width: int) -> Values:
     return values
 
 
-def drawn_size(picture: Image.Image) -> tuple[int, int]:
+def drawn_size(image: Image.Image) -> tuple[int, int]:
     """Return width and height at which an image is drawn."""
-    factor = LONGEST / max(picture.size)
-    return max(round(picture.width * factor), 1), max(round(picture.height * factor), 1)
+    factor = LONGEST / max(image.size)
+    return max(round(image.width * factor), 1), max(round(image.height * factor), 1)
 
 
 def lay_over(

@@ -1,4 +1,4 @@
-"""The page of a search: lists of patches in one HTML file with everything inline, drawn from plain data."""
+"""The report of a search: lists of patches in one HTML file, drawn from plain data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sacv.report.page import render
 from sacv.report.provenance import Provenance
 
 SIDE = 176
-"""Longest side of a patch in its data URI, in pixels; it is shown smaller."""
+"""Longest side of a patch in its data URI, in pixels; the report shows it smaller."""
 
 INK = ("#000000", "#ffd400")
 """Colours of a box: a wide line and a narrow one on top, visible on any image."""
@@ -25,26 +25,26 @@ class Patch:
 
     Parameters
     ----------
-    picture
+    pixels
         The surroundings of the location.
     box
-        The cell of the location: left, top, right, bottom in pixels of `picture`.
+        The cell of the location: left, top, right, bottom in its pixels.
     image, short
         Name of the image, and the name that is shown.
     value
         Value by which the list is sorted.
-    place
+    location
         The location, in words.
     present
         Whether the location is inside the presence mask; None if none is calibrated.
     """
 
-    picture: Image.Image
+    pixels: Image.Image
     box: tuple[float, float, float, float]
     image: str
     short: str
     value: float
-    place: str
+    location: str
     present: bool | None
 
 
@@ -78,7 +78,7 @@ def render_patches(
     first: Sequence[PatchList],
     rest: Mapping[str, Sequence[PatchList]],
 ) -> str:
-    """Return the page as HTML.
+    """Return the report as HTML.
 
     Parameters
     ----------
@@ -110,9 +110,9 @@ def _drawn(one: PatchList) -> dict[str, Any]:
 
 def with_box(patch: Patch) -> Image.Image:
     """Enlarge a patch and draw its box."""
-    factor = SIDE / max(patch.picture.size)
-    size = (max(round(patch.picture.width * factor), 1), max(round(patch.picture.height * factor), 1))
-    picture = patch.picture.resize(size, Image.Resampling.LANCZOS)
+    factor = SIDE / max(patch.pixels.size)
+    size = (max(round(patch.pixels.width * factor), 1), max(round(patch.pixels.height * factor), 1))
+    image = patch.pixels.resize(size, Image.Resampling.LANCZOS)
     left, top, right, bottom = (round(side * factor) for side in patch.box)
     corners = (
         max(left, 0),
@@ -120,7 +120,7 @@ def with_box(patch: Patch) -> Image.Image:
         min(max(right, left + 1), size[0]) - 1,
         min(max(bottom, top + 1), size[1]) - 1,
     )
-    pen = ImageDraw.Draw(picture)
+    pen = ImageDraw.Draw(image)
     for colour, width in zip(INK, (4, 2), strict=True):
         pen.rectangle(corners, outline=colour, width=width)
-    return picture
+    return image

@@ -50,7 +50,7 @@ def versions() -> dict[str, str]:
 
 
 def versions_text(given: Mapping[str, str]) -> str:
-    """Return versions in a line."""
+    """Return versions as a line of text."""
     return ", ".join(f"{name} {number}" for name, number in given.items())
 
 

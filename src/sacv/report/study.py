@@ -21,20 +21,20 @@ from sacv.report.provenance import Provenance, model_text, solver_text, versions
 FIRST_WARNINGS = 5
 """Number of warnings on the first screen; the others are folded."""
 
-VERDICTS = {"for": "speaks for", "against": "speaks against", "none": "not significant", "weak": "weak CAV"}
+VERDICTS = {"for": "supports", "against": "opposes", "none": "not significant", "weak": "weak CAV"}
 """Verdicts next to a lane of the chart."""
 
 
 @dataclass(frozen=True, eq=False)
-class StudyPicture:
+class StudyImage:
     """An image of the report.
 
     Parameters
     ----------
     figures
         Its entry in `study.json`.
-    picture
-        RGB.
+    pixels
+        The image, RGB.
     region
         The part of the image that the maps cover: left, top, right, bottom in its pixels.
     relevance, contribution
@@ -44,7 +44,7 @@ class StudyPicture:
     """
 
     figures: Mapping[str, Any]
-    picture: Image.Image
+    pixels: Image.Image
     region: tuple[float, float, float, float]
     relevance: NDArray[np.floating] | None
     contribution: NDArray[np.floating] | None
@@ -52,22 +52,22 @@ class StudyPicture:
     present: NDArray[np.bool_] | None
 
 
-def render_study(content: Mapping[str, Any], pictures: Sequence[StudyPicture]) -> str:
+def render_study(content: Mapping[str, Any], images: Sequence[StudyImage]) -> str:
     """Return the report as HTML.
 
     Parameters
     ----------
     content
         Content of `study.json`.
-    pictures
+    images
         Images, in the order of `content["pictures"]`.
     """
     scales = {
-        layer: _scales([one for one in pictures if one.figures["layer"] == layer])
-        for layer in dict.fromkeys(one.figures["layer"] for one in pictures)
+        layer: _scales([one for one in images if one.figures["layer"] == layer])
+        for layer in dict.fromkeys(one.figures["layer"] for one in images)
     }
     drawn: dict[str, list[dict[str, Any]]] = {}
-    for one in pictures:
+    for one in images:
         drawn.setdefault(one.figures["class"], []).append(_drawn(one, *scales[one.figures["layer"]]))
     return render(
         "study.html.j2",
@@ -86,8 +86,8 @@ def render_study(content: Mapping[str, Any], pictures: Sequence[StudyPicture]) -
             {"layer": layer, "relevance": (seen.low, seen.high), "contribution": (given.low, given.high)}
             for layer, (seen, given) in scales.items()
         ],
-        within=any(one.inside is not None for one in pictures),
-        present=any(one.present is not None for one in pictures),
+        within=any(one.inside is not None for one in images),
+        present=any(one.present is not None for one in images),
     )
 
 
@@ -143,7 +143,7 @@ def _chart(findings: Sequence[Mapping[str, Any]]) -> Chart:
                 f"{target} in {f'images of {name}' if name else 'all images'}, {layer}",
                 tuple(_lane(one, axes[layer]) for one in parts),
                 axes[layer].ticks(),
-                axes[layer].place(0),
+                axes[layer].position(0),
             )
             for (layer, name, target), parts in panels.items()
         ),
@@ -156,27 +156,27 @@ def _lane(one: Mapping[str, Any], axis: Axis) -> Lane:
     return Lane(
         label=one["concept"],
         text=f"{one['concept']}: {figure_text(one['value'], one['low'], one['high'])}, {verdict}",
-        value=axis.place(one["value"]),
-        low=axis.place(one["low"]),
-        high=axis.place(one["high"]),
+        value=axis.position(one["value"]),
+        low=axis.position(one["low"]),
+        high=axis.position(one["high"]),
         tone=one["verdict"],
         verdict=verdict,
     )
 
 
-def _scales(pictures: Sequence[StudyPicture]) -> tuple[Scale, Scale]:
-    relevance = [_counting(one, one.relevance) for one in pictures if one.relevance is not None]
-    given = [_counting(one, one.contribution) for one in pictures if one.contribution is not None]
+def _scales(images: Sequence[StudyImage]) -> tuple[Scale, Scale]:
+    relevance = [_counting(one, one.relevance) for one in images if one.relevance is not None]
+    given = [_counting(one, one.contribution) for one in images if one.contribution is not None]
     return sequential(relevance or [np.zeros(1)]), diverging([np.zeros(1), *given])
 
 
-def _counting(one: StudyPicture, values: NDArray[np.floating]) -> NDArray[np.floating]:
+def _counting(one: StudyImage, values: NDArray[np.floating]) -> NDArray[np.floating]:
     return values if one.inside is None else values[one.inside]
 
 
-def _drawn(one: StudyPicture, relevant: Scale, given: Scale) -> dict[str, Any]:
-    size = drawn_size(one.picture)
-    across, down = size[0] / one.picture.width, size[1] / one.picture.height
+def _drawn(one: StudyImage, relevant: Scale, given: Scale) -> dict[str, Any]:
+    size = drawn_size(one.pixels)
+    across, down = size[0] / one.pixels.width, size[1] / one.pixels.height
     left, top, right, bottom = one.region
     box = (left * across, top * down, right * across, bottom * down)
     maps = []
@@ -184,7 +184,7 @@ def _drawn(one: StudyPicture, relevant: Scale, given: Scale) -> dict[str, Any]:
         maps.append(("relevance", lay_over(one.relevance, relevant, size, box, 0.0, one.present, one.inside)))
     if one.contribution is not None:
         maps.append(("contribution", lay_over(one.contribution, given, size, box, None, None, one.inside)))
-    image = one.picture.resize(size, Image.Resampling.LANCZOS)
+    image = one.pixels.resize(size, Image.Resampling.LANCZOS)
     return {
         "figures": one.figures,
         "size": size,

@@ -92,16 +92,16 @@ test("numbers for people", () => {
 
 const RESULT = { concept: "striped", target: "zebra", value: "the logit", share: 0.5, score: 2, logit: 3, unit: "logits", silent: false };
 
-test("one sentence in plain words states where the concept is seen and what it speaks for", () => {
+test("one sentence in plain words states where the concept is seen and what it supports", () => {
   const sentenceOf = (changes) => text(sentence({ ...RESULT, ...changes }));
-  assert.equal(sentenceOf({}), "striped is seen in 50\u00a0% of this image and speaks for the class zebra.");
-  assert.equal(sentenceOf({ score: -2 }), "striped is seen in 50\u00a0% of this image and speaks against the class zebra.");
+  assert.equal(sentenceOf({}), "striped is seen in 50\u00a0% of this image and supports the class zebra.");
+  assert.equal(sentenceOf({ score: -2 }), "striped is seen in 50\u00a0% of this image and opposes the class zebra.");
   assert.equal(sentenceOf({ score: 0.001 }), "striped is seen in 50\u00a0% of this image and hardly matters for the class zebra.");
   assert.equal(sentenceOf({ share: 0, score: 0.001 }), "striped is not seen in this image and hardly matters for the class zebra.");
   assert.equal(sentenceOf({ share: 0, score: 0, unit: "per unit" }), "striped is not seen in this image and hardly matters for the class zebra.");
-  assert.equal(sentenceOf({ share: 0 }), "striped is not seen in this image; faint signs of it speak for the class zebra.");
+  assert.equal(sentenceOf({ share: 0 }), "striped is not seen in this image; faint signs of it support the class zebra.");
   assert.equal(sentenceOf({ share: NaN, silent: true }), "striped is not seen in this image; its effect on the class zebra cannot be measured at this layer.");
-  assert.equal(sentenceOf({ value: "the difference", target: "cat - ant" }), "striped is seen in 50\u00a0% of this image and speaks for cat - ant.");
+  assert.equal(sentenceOf({ value: "the difference", target: "cat - ant" }), "striped is seen in 50\u00a0% of this image and supports cat - ant.");
 });
 
 test("its figures have their unit and their meaning", () => {
@@ -123,7 +123,7 @@ test("the legend names the concept, the target and its lines", () => {
   assert.equal(legend("relevance"), "Yellow: high relevance of striped. White line: relevance 0. Black line: presence mask.");
   assert.equal(legend("relevance", { line: "significant" }), "Yellow: high relevance of striped. White line: relevance 0. Black line: significance mask.");
   assert.equal(legend("relevance", { line: "" }), "Yellow: high relevance of striped. White line: relevance 0.");
-  assert.equal(legend("contribution"), "Orange speaks for zebra, blue against it, in logits.");
+  assert.equal(legend("contribution"), "Orange supports zebra, blue opposes it, in logits.");
   assert.match(legend("contribution", { silent: true }), /^Nothing is drawn/);
   assert.equal(legend("present"), "presence mask of striped.");
   assert.deepEqual(legendOf(explanation(), { ...at, kind: "present" })[0].swatch, 1);

@@ -30,7 +30,7 @@ const first = button("Make a concept", () => document.dispatchEvent(new CustomEv
 const controls = [
   make("div", { class: "row" }, field("Concepts from", bank)),
   make("fieldset", {}, make("legend", {}, "Concepts"), concepts), layer,
-  make("fieldset", {}, make("legend", {}, "Does it speak for these classes?"), targets), make("div", { class: "row" }, field("Another class", another), classes), predicted, start, needs,
+  make("fieldset", {}, make("legend", {}, "Does it support these classes?"), targets), make("div", { class: "row" }, field("Another class", another), classes), predicted, start, needs,
 ];
 const earlier = make("select", { on: { change: () => show(earlier.value) } });
 const past = make("div", { class: "row" }, field("Maps made so far", earlier));

@@ -106,7 +106,7 @@ export class Patches {
     if (this.element.hidden) return;
     const each = explanation.images.flatMap((_, image) => explanation.slices({ ...view, image }).map((slice) => ({ ...view, image, slice })));
     const maps = each.map((at) => explanation.flat(kind, at)), counted = each.map((at) => explanation.flat("inside", at));
-    const words = kind === "contribution" ? ["Locations that speak most for it", "Locations that speak most against it"] : ["Most relevant locations", "Least relevant locations"];
+    const words = kind === "contribution" ? ["Locations that support it most", "Locations that oppose it most"] : ["Most relevant locations", "Least relevant locations"];
     [this.most, this.least].forEach((strip, end) => {
       this.titles[end].textContent = `${words[end]}, in all images`;
       const locations = extremes(maps, PATCHES, end ? -1 : 1, counted, each.map(({ image }) => image));

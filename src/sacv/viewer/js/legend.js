@@ -17,7 +17,7 @@ export function legendOf(explanation, view) {
       ...(line ? black(line === "present" ? present : significant) : []), ...parts];
   }
   if (kind === "contribution") {
-    return [{ text: `Orange speaks for ${name}, blue against it, in` },
+    return [{ text: `Orange supports ${name}, blue opposes it, in` },
       { text: `${explanation.header.units[target]}.`, meaning: `${MEANING.contribution}${explanation.header.meaning}.` },
       ...(explanation.nameOf("contribution_marks", layer, target) ? black(significant) : []), ...parts];
   }

@@ -37,8 +37,8 @@ export function sentence({ concept, target, value, share, score, logit, unit, si
   const what = [{ text: value === "the logit" ? "the class " : "" }, { text: target, name: true }], there = share > 0;
   const pieces = [{ text: concept, name: true }, { text: there ? ` is seen in ${percent(share)} of this image` : " is not seen in this image" }];
   if (silent) return [...pieces, { text: "; its effect on " }, ...what, { text: " cannot be measured at this layer." }];
-  const hardly = Math.abs(score) <= (unit === "logits" ? 0.005 * Math.max(Math.abs(logit), 1) : 0), side = score > 0 ? "for" : "against";
-  const verb = hardly ? " and hardly matters for " : there ? ` and speaks ${side} ` : `; faint signs of it speak ${side} `;
+  const hardly = Math.abs(score) <= (unit === "logits" ? 0.005 * Math.max(Math.abs(logit), 1) : 0), effect = score > 0 ? "support" : "oppose";
+  const verb = hardly ? " and hardly matters for " : there ? ` and ${effect}s ` : `; faint signs of it ${effect} `;
   return [...pieces, { text: verb }, ...what, { text: "." }];
 }
 
@@ -60,7 +60,7 @@ export const MEANING = {
     "threshold. Above 0 the concept is seen. The white line encloses what lies above 0.",
   contribution:
     "Contribution: how much the concept at each location adds to the value explained, in the unit that the legend names. Above 0 it " +
-    "speaks for the target, below 0 against it. This method measures ",
+    "supports the target, below 0 it opposes it. This method measures ",
   present:
     "Presence mask: the locations that show the concept. In an image without the concept, of the kind that the mask was calibrated " +
     "on, the probability of any location at all is at most 5 %; it is close to 5 % where the mask is cross-conformal.",
