@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from sacv.report import Patch, PatchList, StudyPicture, render_patches, render_study
+from sacv.report import Patch, PatchList, StudyImage, render_patches, render_study
 from sacv.report.provenance import Provenance
 
 HARMFUL = "</script><img src=x onerror=alert(1)>"
@@ -22,7 +22,7 @@ def finding(concept, target, group, layer, leading):
         "layer": layer, "concept": concept, "class": group, "target": target, "value": value, "low": low, "high": high,
         "effect": 3.0 * value, "p": 0.001, "p_holm": None if verdict == "weak" else 0.0123456789, "images": 9,
         "groups": 5, "verdict": verdict, "entangled": ["site"] if concept == "grass" else [], "leading": leading,
-        "sentence": f"In images of {group}, {concept} speaks {verdict} {target}.",
+        "sentence": f"In images of {group}, {concept} scores {verdict} {target}.",
     }  # fmt: skip
 
 
@@ -47,7 +47,7 @@ def picture(concept):
         "sacv_score": 1.5, "labelled": True, "doubts": "the image is unlike the concept images",
     }  # fmt: skip
     maps = np.linspace(-1, 1, 16).reshape(4, 4)
-    return StudyPicture(
+    return StudyImage(
         figures, Image.new("RGB", (60, 40), "grey"), (0, 0, 60, 40), maps, maps, maps > -0.9, maps > 0.5
     )
 
@@ -80,7 +80,7 @@ def study(pictures=True):
         "versions": {"sacv": "1.2.3"}, "command": "sacv study a.toml", "study_file": f'title = "{HARMFUL}"',
     }  # fmt: skip
     content = {
-        "title": "Stripes", "question": f"Do stripes and {HARMFUL} speak for zebra?", "answer": ["Yes.", "No."],
+        "title": "Stripes", "question": f"Do stripes and {HARMFUL} support zebra?", "answer": ["Yes.", "No."],
         "doubts": [f"warning {number}" for number in range(7)], "data": data, "findings": findings,
         "notes": ["A note."], "concepts": [card(concept, concept == HARMFUL) for concept in SCORES],
         "tests": len(findings), "audit": {"findings": audit}, "provenance": provenance,
