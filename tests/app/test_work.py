@@ -51,7 +51,7 @@ def received(client, name):
 def test_the_map_is_that_of_explain(client, place, photo, demo_model, demo_bank):
     told = result_of(client, client.post("/api/explain", json=asking()).json())
     header, arrays = received(client, told["result"]["explanation"])
-    want = sacv.explain(demo_model, [place.photos / photo], sacv.ConceptBank.load(demo_bank), "striped").page_data()
+    want = sacv.explain(demo_model, [place.photos / photo], sacv.ConceptBank.load(demo_bank), "striped").viewer_data()
     assert header["concepts"] == ["striped"] and set(arrays) == set(want.arrays)
     np.testing.assert_array_equal(arrays["maps/0/relevance"], want.arrays["maps/0/relevance"])
     assert sacv.Explanation.load(place.explanation(told["result"]["explanation"])).concepts == ("striped",)

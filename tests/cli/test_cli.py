@@ -276,7 +276,7 @@ def test_the_random_images_beside_marked_photos_are_told_of(run, place):
 def test_random_images_of_the_photos_kind_are_told_of(small_bank):
     (cav,) = small_bank.cavs
     figures = {"pool_auroc": 0.6, "pool_weight": 0.64, "pool_cosine": 0.93}
-    plain = replace(cav, quality=replace(cav.quality, looks_auroc={}, absent=()))
+    plain = replace(cav, quality=replace(cav.quality, statistics_auroc={}, absent=()))
     (one,) = remarks(replace(plain, statistics=figures))
     assert one == (
         "the random images are similar to the rest of the annotated images (held-out AUROC 0.60): their weight is 0.64 "
@@ -340,11 +340,11 @@ def test_regions_are_split_where_a_path_ends(tmp_path, monkeypatch):
 
 def test_remarks(small_bank):
     (cav,) = small_bank.cavs
-    plain = replace(cav.quality, looks_auroc={"brightness": 0.9}, absent=(), cosine={"dark": -0.7})
+    plain = replace(cav.quality, statistics_auroc={"brightness": 0.9}, absent=(), cosine={"dark": -0.7})
     assert list(remarks(replace(cav, quality=plain))) == []
     names = tuple(f"{index}.png" for index in range(7))
     looks = {"brightness": 0.967, "saturation": 0.5, "edge energy": 0.91}
-    striking = replace(plain, looks_auroc=looks, absent=names, cosine={"dark": -0.71, "light": 0.8, "red": 0.2})
+    striking = replace(plain, statistics_auroc=looks, absent=names, cosine={"dark": -0.71, "light": 0.8, "red": 0.2})
     first, second, third, fourth, fifth = remarks(replace(cav, quality=striking))
     assert first.startswith("brightness alone separates concept and random images (AUROC 0.97)")
     assert second.startswith("edge energy alone separates concept and random images (AUROC 0.91)")
@@ -359,7 +359,7 @@ def test_remarks(small_bank):
 
 def test_remarks_stand_below_the_table(small_bank, capsys):
     (cav,) = small_bank.cavs
-    plain = replace(cav.quality, looks_auroc={}, absent=())
+    plain = replace(cav.quality, statistics_auroc={}, absent=())
     show_bank(replace(small_bank, cavs=(replace(cav, quality=plain),)))
     without = capsys.readouterr().out
     show_bank(replace(small_bank, cavs=(replace(cav, quality=replace(plain, absent=("a.png",))),)))

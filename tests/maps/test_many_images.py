@@ -57,7 +57,7 @@ def quick_page(monkeypatch):
     """A page that says of all maps what they are, and draws none."""
     whole = ("relevance", "contribution", "relevance_significant", "contribution_significant")
     monkeypatch.setattr(
-        "sacv.maps.explanation.page_data",
+        "sacv.maps.explanation.build_viewer_data",
         lambda given, *_: [[getattr(maps, kind).tolist() for kind in whole] for maps in given[0].maps.values()],
     )
     monkeypatch.setattr("sacv.maps.explanation.write_page", lambda file, data: file.write_text(repr(data)))
@@ -296,7 +296,7 @@ def test_what_is_read_back_is_what_any_engine_of_one_shard_gives(many):
         many.images[150]
     with pytest.raises(KeyError):
         many.maps["x"]
-    few = many.of([100, 2])
+    few = many.subset([100, 2])
     assert [image.path for image in few.images] == [many.images[100].path, many.images[2].path]
     np.testing.assert_array_equal(few.relevance("3", "d"), many.relevance("3", "d")[[100, 2]])
     np.testing.assert_array_equal(few.significant("1", "c"), np.array(many.significant("1", "c"))[:, [100, 2]])
@@ -347,7 +347,7 @@ def test_a_page_shows_as_many_as_it_has_room_for(many, tmp_path, monkeypatch):
     assert [image["path"] for image in header["images"]] == [many.images[number].path for number in want]
     assert header["count"] == 150 and header["warnings"][0].startswith("40 of 150 images are shown: of each layer")
     assert len(list((tmp_path / "many" / "pictures").iterdir())) == 40
-    many.of([3, 5]).save(tmp_path / "few")
+    many.subset([3, 5]).save(tmp_path / "few")
     assert not any("images are shown" in text for text in shown.header(tmp_path / "few")["warnings"])
     monkeypatch.setattr("sacv.maps.viewer_data.ROOM", 200_000)
     many.save(tmp_path / "many")

@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 from sacv.cav.image_statistics import STATISTICS, image_statistics
 from sacv.cav.inside import Counts, counts_of, inside_of
 from sacv.cav.membership import Plan
-from sacv.cav.preprocessing import Reading
+from sacv.cav.preprocessing import Preprocessing
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.concepts import ImageItem, MaskItem
 from sacv.engine import Engine, LocalEngine, Progress, Shard, ShardStore, cut, fold
@@ -74,7 +74,7 @@ class State:
     ----------
     partial
         Partial statistics by layer and set.
-    looks
+    image_statistics
         By set and unit, float64 `(4,)`: sum of the image statistics, and number of images; for images in no set by -1
         and the index of the image.
     activations
@@ -82,12 +82,12 @@ class State:
     """
 
     partial: dict[tuple[str, int], _Partial] = field(default_factory=dict)
-    looks: dict[tuple[int, int], Float64] = field(default_factory=dict)
+    image_statistics: dict[tuple[int, int], Float64] = field(default_factory=dict)
     activations: dict[tuple[str, int], NDArray[np.floating]] = field(default_factory=dict)
 
-    def add_looks(self, key: tuple[int, int], found: Float64) -> None:
+    def add_image_statistics(self, key: tuple[int, int], found: Float64) -> None:
         """Add image statistics."""
-        self.looks[key] = self.looks[key] + found if key in self.looks else found
+        self.image_statistics[key] = self.image_statistics[key] + found if key in self.image_statistics else found
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,11 +100,11 @@ class Gathered:
         Statistics by layer and index of the set.
     means
         Means by layer and index of the set, for sets with `means_only`.
-    looks
+    image_statistics
         For each set, float64 `(units, 3)`: mean image statistics of each unit (`sacv.cav.image_statistics`).
     apart
         By layer, the preprocessed activations `(locations, channels)` of each image in no set.
-    apart_looks
+    apart_statistics
         Image statistics of the images in no set, float64 `(images, 3)`.
     whole
         By layer and hash, the preprocessed activations of the images of sets whose activations are stored.
@@ -112,9 +112,9 @@ class Gathered:
 
     sets: Mapping[tuple[str, int], SetStatistics]
     means: Mapping[tuple[str, int], ImageMeans]
-    looks: Sequence[Float64]
+    image_statistics: Sequence[Float64]
     apart: Mapping[str, Sequence[NDArray[np.floating]]]
-    apart_looks: Float64
+    apart_statistics: Float64
     whole: Mapping[str, Mapping[str, NDArray[np.floating]]]
 
 
@@ -137,7 +137,7 @@ class Gather:
         The model, and names of layers.
     plan
         The images and their memberships.
-    reading
+    preprocessing
         Activation preprocessing.
     locations
         Maximum number of locations sampled from each unit.
@@ -150,7 +150,7 @@ class Gather:
     model: VisionModel
     layers: tuple[str, ...]
     plan: Plan
-    reading: Reading
+    preprocessing: Preprocessing
     locations: int
     seed: int
     masks: Mapping[str, MaskItem] | None = None
@@ -161,14 +161,14 @@ class Gather:
 
         Idle threads of numpy and scipy spin on the processors that torch needs, which slows the network by a third.
         """
-        with self.model.borrowed(), threadpool_limits(1, user_api="blas"):
+        with self.model.frozen(), threadpool_limits(1, user_api="blas"):
             yield
 
     @cached_property
     def _basis(self) -> str:
         """Settings that every result depends on."""
         return json.dumps(
-            [PART_VERSION, self.model.identity(), self.layers, repr(self.reading), self.locations, self.seed]
+            [PART_VERSION, self.model.identity(), self.layers, repr(self.preprocessing), self.locations, self.seed]
         )
 
     def key(self, shard: Shard[range]) -> str:
@@ -214,13 +214,13 @@ class Gather:
         for number, found in enumerate(image_statistics(loaded.inputs, loaded.inside), start=loaded.start):
             counted = np.append(found, 1.0)
             for member in self.plan.members[number]:
-                part.add_looks((member.set, member.unit), counted)
+                part.add_image_statistics((member.set, member.unit), counted)
             if not self.plan.members[number]:
-                part.add_looks((-1, number), counted)
+                part.add_image_statistics((-1, number), counted)
         for layer, record in self.model.activations(loaded.inputs, self.layers).items():
             cells = record.cells if record.cells.dtype == torch.float64 else record.cells.float()
             # flatten the grid; channels stay last
-            self._add_layer(part, layer, self.reading(cells).flatten(1, -2), loaded.start)
+            self._add_layer(part, layer, self.preprocessing(cells).flatten(1, -2), loaded.start)
         return part
 
     def _add_layer(self, state: State, layer: str, cells: torch.Tensor, start: int) -> None:
@@ -285,8 +285,8 @@ class Gather:
 
     def merge(self, left: State, right: State) -> State:
         """Merge two partial results. Both are modified."""
-        for unit_key, found in right.looks.items():
-            left.add_looks(unit_key, found)
+        for unit_key, found in right.image_statistics.items():
+            left.add_image_statistics(unit_key, found)
         left.activations.update(right.activations)
         for key, other in right.partial.items():
             mine = left.partial.setdefault(key, _Partial())
@@ -305,8 +305,8 @@ class Gather:
     def pack(self, part: State) -> dict[str, Array]:
         """Return a partial result as arrays."""
         arrays: dict[str, Array] = {
-            "looks/keys": np.array(list(part.looks), dtype=np.int64).reshape(-1, 2),
-            "looks/values": np.array(list(part.looks.values())).reshape(-1, len(STATISTICS) + 1),
+            "looks/keys": np.array(list(part.image_statistics), dtype=np.int64).reshape(-1, 2),
+            "looks/values": np.array(list(part.image_statistics.values())).reshape(-1, len(STATISTICS) + 1),
         }
         for (layer, item), values in part.activations.items():
             arrays[f"kept/{self.layers.index(layer)}/{item}"] = values
@@ -318,7 +318,9 @@ class Gather:
         """Undo `pack`."""
         found = State()
         keys = arrays["looks/keys"].tolist()
-        found.looks = {(first, second): row for (first, second), row in zip(keys, arrays["looks/values"], strict=True)}
+        found.image_statistics = {
+            (first, second): row for (first, second), row in zip(keys, arrays["looks/values"], strict=True)
+        }
         for name, values in arrays.items():
             kind, layer, number, *what = name.split("/") if not name.startswith("looks/") else ("looks", "", "")
             if kind == "kept":
@@ -360,14 +362,14 @@ class Gather:
             else:
                 apart[layer].append(values)
         by_set = [
-            _mean_looks([state.looks[number, unit] for unit in range(len(units.folds))])
+            _mean_statistics([state.image_statistics[number, unit] for unit in range(len(units.folds))])
             for number, units in enumerate(self.plan.units)
         ]
-        sums = [found for (number, _), found in sorted(state.looks.items(), key=itemgetter(0)) if number < 0]
-        return Gathered(sets, means, by_set, apart, _mean_looks(sums), whole)
+        sums = [found for (number, _), found in sorted(state.image_statistics.items(), key=itemgetter(0)) if number < 0]
+        return Gathered(sets, means, by_set, apart, _mean_statistics(sums), whole)
 
 
-def _mean_looks(sums: Sequence[Float64]) -> Float64:
+def _mean_statistics(sums: Sequence[Float64]) -> Float64:
     stacked = np.array(sums).reshape(-1, len(STATISTICS) + 1)
     mean: Float64 = stacked[:, :-1] / stacked[:, -1:]
     return mean
@@ -416,7 +418,7 @@ def gather(
     layers: Sequence[str],
     made: Plan,
     *,
-    reading: Reading,
+    preprocessing: Preprocessing,
     locations: int,
     seed: int,
     batch_size: int,
@@ -426,7 +428,7 @@ def gather(
     masks: Mapping[str, MaskItem] | None = None,
 ) -> Gathered:
     """Run every image once. Return the statistics of every layer and set, and the stored activations."""
-    reducer = Gather(model, tuple(layers), made, reading, locations, seed, masks)
+    reducer = Gather(model, tuple(layers), made, preprocessing, locations, seed, masks)
     first = len(made.items) - made.apart
     # Separate shards, so that images in no set do not change the rounding of the statistics of the sets.
     work = cut(first, batch_size) + cut(made.apart, batch_size, after=first)

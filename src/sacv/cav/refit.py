@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sacv.cav.bank import ConceptBank
 from sacv.cav.draws import draws, inner
 from sacv.cav.estimate import estimate
-from sacv.cav.preprocessing import Reading
+from sacv.cav.preprocessing import Preprocessing
 from sacv.cav.presence import CHANGED, Presence
 from sacv.cav.sets import RANDOM, BankImage, BankSet, group_hash, independent_units
 from sacv.cav.statistics import ImageMeans, SetStatistics
@@ -103,16 +103,16 @@ def _one_for_each(images: Sequence[BankImage], unit_ids: NDArray[np.int64]) -> t
 
 def _of_one_group(units: Sequence[BankImage]) -> BankImage:
     counts = np.array([unit.count for unit in units], dtype=np.float64)
-    means = counts @ np.array([unit.looks for unit in units]) / counts.sum()
-    return replace(units[0], looks=tuple(means.tolist()), count=int(counts.sum()))
+    means = counts @ np.array([unit.statistics for unit in units]) / counts.sum()
+    return replace(units[0], statistics=tuple(means.tolist()), count=int(counts.sum()))
 
 
 def fitted_again(bank: ConceptBank, solver: Solver | None, runs: int, nulls: int, before: Sequence[CAV]) -> ConceptBank:
     """Fit the CAVs of a bank again. CAVs that do not change take the presence mask and image scores of `before`."""
     solver = rebuild(bank.solver) if solver is None else solver
-    if Reading.of(solver) != bank.reading:
+    if Preprocessing.of(solver) != bank.preprocessing:
         raise OptionError(
-            f"the bank holds activations {bank.reading}, but {solver!r} needs them {Reading.of(solver)}; "
+            f"the bank holds activations {bank.preprocessing}, but {solver!r} needs them {Preprocessing.of(solver)}; "
             "fit the bank again from the images"
         )
     if bank.pasted and isinstance(inner(solver), SampleSolver):
@@ -214,10 +214,11 @@ def require_alike(one: ConceptBank, other: ConceptBank) -> None:
         raise MismatchError(
             "one bank was fitted within masks and the other was not; fit both with --within, or neither"
         )
-    if one.reading != other.reading or one.locations != other.locations:
+    if one.preprocessing != other.preprocessing or one.locations != other.locations:
         raise MismatchError(
-            f"one bank holds activations {one.reading} and the other {other.reading}; fit both with the same solver"
-            if one.reading != other.reading
+            f"one bank holds activations {one.preprocessing} and the other {other.preprocessing}; "
+            "fit both with the same solver"
+            if one.preprocessing != other.preprocessing
             else f"the banks hold {one.locations} and {other.locations} locations of each image; fit both with the same"
         )
 

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sacv.deprecation import RenamedAttribute, old_keywords
+
 RANDOM = "random"
 """Key of the random set."""
 
@@ -23,6 +25,7 @@ SEVERAL = "several values"
 """Stratum of a unit whose images have different values."""
 
 
+@old_keywords
 @dataclass(frozen=True)
 class BankImage:
     """One unit of a set (`sacv.cav.membership`): an image, or a group or a bundle of images with the name of one.
@@ -33,7 +36,7 @@ class BankImage:
         Path of the image, or its index among the images that were given.
     digest
         SHA-256 of the content of the image.
-    looks
+    statistics
         Image statistics: brightness, saturation and edge energy of the network's input (`sacv.cav.image_statistics`);
         the mean of several images.
     count
@@ -48,15 +51,17 @@ class BankImage:
 
     name: str
     digest: str
-    looks: tuple[float, ...]
+    statistics: tuple[float, ...]
     count: int = 1
     group: str | None = None
     groups: int = 1
     strata: tuple[tuple[str, str], ...] = ()
 
+    looks = RenamedAttribute("statistics")
+
     def to_json(self) -> dict[str, Any]:
         """Return the fields for the JSON file, without defaults."""
-        fields = asdict(self)
+        fields = {"looks" if name == "statistics" else name: value for name, value in asdict(self).items()}
         if self.group is None:
             del fields["group"]
         if self.groups == self.count:

@@ -180,7 +180,7 @@ def context_remarks(context: BankContext) -> Iterator[str]:
 
 def remarks(cav: CAV) -> Iterator[str]:
     """Yield what is remarkable about a CAV, each with its figure and its meaning."""
-    for name, area in cav.quality.looks_auroc.items():
+    for name, area in cav.quality.statistics_auroc.items():
         if area > REMARKABLE_LOOKS:
             yield (
                 f"{name} alone separates concept and random images (AUROC {area:.2f}); the CAV may represent it; "

@@ -69,7 +69,7 @@ class ExplainedLayer:
 
     def scene(self, rest: Rest, values: torch.Tensor, gradients: torch.Tensor) -> Scene:
         """Return a batch as methods and checks see it, from what is explained `(n,)` and its gradients."""
-        read = self.bank.reading(rest.record.cells)
+        read = self.bank.preprocessing(rest.record.cells)
         return Scene(
             rest=rest,
             values=values,

@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 
 from sacv.cav import ConceptBank
 from sacv.concepts import ImageSet
-from sacv.deprecation import RenamedAttribute
+from sacv.deprecation import RenamedAttribute, old_keywords
 from sacv.errors import LayerError, OptionError
 from sacv.files import Array, Streamed, read_json, stream_arrays, write_folder, write_json
 from sacv.maps.display_images import DisplayImage, display_image, save_display_image
@@ -51,7 +51,7 @@ from sacv.maps.provenance import origin_of
 from sacv.maps.reliability import Checks
 from sacv.maps.score_rows import score_rows
 from sacv.maps.tables import IMAGES, image_row, scores_schema, write_table
-from sacv.maps.viewer_data import page_data, report_numbers
+from sacv.maps.viewer_data import build_viewer_data, report_numbers
 from sacv.maps.views import chunks
 from sacv.maps.within import ExplainedWithin
 from sacv.model import VisionModel
@@ -77,6 +77,7 @@ class Note:
     concept: str | None = None
 
 
+@old_keywords
 @dataclass(frozen=True, eq=False)
 class Explanation(NotebookDisplay):
     """Maps of where images show concepts, and of how much each location contributes to a class.
@@ -99,7 +100,7 @@ class Explanation(NotebookDisplay):
         The CAVs used.
     model
         The model explained.
-    pictures
+    image_set
         The images' files or arrays, to draw them.
     settings
         Target and other arguments; for a target that is not a class also its value in words and its identity.
@@ -119,7 +120,7 @@ class Explanation(NotebookDisplay):
     notes: tuple[Note, ...]
     bank: ConceptBank | None
     model: VisionModel | None
-    pictures: ImageSet
+    image_set: ImageSet
     settings: Mapping[str, Any]
     within: ExplainedWithin | None = None
     origin: Mapping[str, Any] | None = None
@@ -131,6 +132,9 @@ class Explanation(NotebookDisplay):
     drawn = RenamedAttribute("display_images")
     on_page = RenamedAttribute("report_images")
     each = RenamedAttribute("explanations")
+    of = RenamedAttribute("subset")
+    pictures = RenamedAttribute("image_set")
+    page_data = RenamedAttribute("viewer_data")
 
     def __repr__(self) -> str:
         return (
@@ -157,7 +161,7 @@ class Explanation(NotebookDisplay):
         """Numbers of the images that are listed: all, or a choice of them (`sacv.maps.listing`)."""
         return choose(self.maps, len(self.concepts), len(self.images))
 
-    def of(self, numbers: Sequence[int]) -> Explanation:
+    def subset(self, numbers: Sequence[int]) -> Explanation:
         """Return the explanation of some of the images, by their numbers, in memory, with unchanged masks and notes."""
         lines = None
         if self.checks is not None:
@@ -165,9 +169,9 @@ class Explanation(NotebookDisplay):
         return replace(
             self,
             images=tuple(self.images[number] for number in numbers),
-            maps={layer: maps.of(numbers) for layer, maps in self.maps.items()},
+            maps={layer: maps.subset(numbers) for layer, maps in self.maps.items()},
             checks=lines,
-            pictures=replace(self.pictures, items=tuple(self.pictures.items[number] for number in numbers)),
+            image_set=replace(self.image_set, items=tuple(self.image_set.items[number] for number in numbers)),
             display_images=None if self.display_images is None else [self.display_images[number] for number in numbers],
         )
 
@@ -321,7 +325,7 @@ class Explanation(NotebookDisplay):
 
     def to_json(self) -> dict[str, Any]:
         """Return everything but the maps, as the label file holds it; of many images those that are listed."""
-        shown = self.of(self.listed)
+        shown = self.subset(self.listed)
         return {
             "kind": KIND,
             "format_version": FORMAT_VERSION,
@@ -337,7 +341,7 @@ class Explanation(NotebookDisplay):
             ],
             "within": None if self.within is None else self.within.to_json(),
             "notes": [asdict(note) for note in self.notes],
-            "skipped": [asdict(entry) for entry in self.pictures.skipped],
+            "skipped": [asdict(entry) for entry in self.image_set.skipped],
         }
 
     def save(self, folder: str | Path) -> None:
@@ -360,7 +364,7 @@ class Explanation(NotebookDisplay):
             images = ([image_row(image) for image in self.images[some]] for some in chunks(len(self.images)))
             write_table(fresh / "images.parquet", IMAGES, images)
             write_table(fresh / "scores.parquet", scores_schema(self._columns()), score_rows(self))
-            write_page(fresh / "index.html", page_data([self], numbers, pictures))
+            write_page(fresh / "index.html", build_viewer_data([self], numbers, pictures))
 
         write_folder(Path(folder), MARKER, fill)
 
@@ -372,7 +376,7 @@ class Explanation(NotebookDisplay):
         if self.model is None:
             raise OptionError("an explanation without its model and its images has no page")
         numbers = report_numbers(self)
-        return list(numbers), [display_image(self.model, self.pictures.items[number]) for number in numbers]
+        return list(numbers), [display_image(self.model, self.image_set.items[number]) for number in numbers]
 
     def figure(
         self,
@@ -432,9 +436,9 @@ class Explanation(NotebookDisplay):
         """Return a copy that records the command line for the report."""
         return replace(self, settings={**self.settings, "command": command})
 
-    def page_data(self) -> ViewerData:
+    def viewer_data(self) -> ViewerData:
         """Return what the viewer draws."""
-        return page_data(self.explanations(), *self.report_images())
+        return build_viewer_data(self.explanations(), *self.report_images())
 
     @classmethod
     def load(cls, folder: str | Path) -> Explanation:
@@ -455,7 +459,7 @@ class Explanation(NotebookDisplay):
 
     def _columns(self) -> list[str]:
         """Name the columns of the scores."""
-        first = self.of([0])
+        first = self.subset([0])
         return list(dict.fromkeys(name for rows in score_rows(first) for row in rows for name in row))
 
     def _streamed(self) -> dict[str, Streamed]:

@@ -23,7 +23,7 @@ from sacv.maps.explanation import Explanation
 from sacv.maps.figure import plain_names
 from sacv.maps.loaded import corrupt_on_error
 from sacv.maps.notebook import NotebookDisplay
-from sacv.maps.viewer_data import page_data
+from sacv.maps.viewer_data import build_viewer_data
 from sacv.report.display import few
 from sacv.viewer import ViewerData, write_page
 
@@ -39,6 +39,7 @@ class Explanations(Mapping[str, Explanation], NotebookDisplay):
     by_target: Mapping[str, Explanation]
 
     each = RenamedAttribute("explanations")
+    page_data = RenamedAttribute("viewer_data")
 
     def __getitem__(self, target: str) -> Explanation:
         return self.by_target[target]
@@ -82,13 +83,13 @@ class Explanations(Mapping[str, Explanation], NotebookDisplay):
             for target, name in self.folders().items():
                 self[target].save(fresh / name)
             write_json(fresh / MARKER, self.to_json())
-            write_page(fresh / "index.html", self.page_data())
+            write_page(fresh / "index.html", self.viewer_data())
 
         write_folder(Path(folder), MARKER, fill)
 
-    def page_data(self) -> ViewerData:
+    def viewer_data(self) -> ViewerData:
         """Return what the viewer draws: all targets on one page."""
-        return page_data(self.explanations(), *self.explanations()[0].report_images())
+        return build_viewer_data(self.explanations(), *self.explanations()[0].report_images())
 
     def with_command(self, command: str) -> Explanations:
         """Return the same, made by a command."""

@@ -57,7 +57,7 @@ def figure(
         if limit is not None and not (limit > 0 and np.isfinite(limit)):
             raise OptionError(f"{name} is {limit}; it must be above 0, and finite")
     beneath = _beneath(found, image % len(found.images))
-    one = found.of([image % len(found.images)])
+    one = found.subset([image % len(found.images)])
     panels = [[_panel(one, beneath, layer, concept, kind, outline) for concept in concepts] for layer in layers]
     top = greatest(one, concepts, layers, kind) if most is None else most
     scale = Scale(top, kind == "contribution", _unit(found, kind))
@@ -96,7 +96,7 @@ def _beneath(found: Explanation, image: int) -> DisplayImage:
         raise OptionError(f"the picture of image {image} was not saved with its maps; those of {few(have)} were")
     if found.model is None:
         raise OptionError("an explanation without its model and its images cannot be drawn")
-    return display_image(found.model, found.pictures.items[image])
+    return display_image(found.model, found.image_set.items[image])
 
 
 def _panel(
@@ -155,7 +155,7 @@ def write_pngs(found: Explanation, folder: Path) -> int:
     StorageError
         If they cannot be written.
     """
-    listed = found.of(found.listed)
+    listed = found.subset(found.listed)
     pairs = [(layer, concept) for layer in found.layers for concept in found.concepts]
     names = dict(zip(pairs, plain_names(["_".join(pair) for pair in pairs], "map"), strict=True))
     scales = {

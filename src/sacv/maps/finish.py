@@ -91,7 +91,7 @@ def finish(
         ),
         bank=reducer.bank,
         model=reducer.model,
-        pictures=pictures,
+        image_set=pictures,
         settings=_settings(reducer),
         within=None if reducer.masks is None else ExplainedWithin.of(reducer.masks, maps, concepts, len(pictures)),
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from sacv.deprecation import RenamedAttribute
 from sacv.files import Array
 
 Map = NDArray[np.float32]
@@ -44,12 +45,14 @@ class LayerMaps:
     inside: Marks | None = None
     p_values: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
+    of = RenamedAttribute("subset")
+
     @property
     def grid(self) -> tuple[int, ...]:
         """The grid of every map."""
         return self.relevance.shape[2:]
 
-    def of(self, images: Sequence[int] | slice) -> LayerMaps:
+    def subset(self, images: Sequence[int] | slice) -> LayerMaps:
         """Return the maps of some images, by their numbers, in memory of their own."""
         rows = images if isinstance(images, slice) else list(images)
         return LayerMaps(

@@ -53,7 +53,7 @@ def _orders(
     """Return for each concept the first images by each measure, in the order of the rule."""
     best = [[_First(most) for _ in range(4)] for _ in range(concepts)]
     for rows in chunks(images):
-        some = maps[layer].of(rows)
+        some = maps[layer].subset(rows)
         greatest, score = measures(some)
         for number, firsts in enumerate(best):
             given = (greatest[:, number], score[:, number], -score[:, number], -greatest[:, number])

@@ -57,7 +57,7 @@ def load_parts(folder: Path, labels: Mapping[str, Any]) -> dict[str, Any]:
         "concepts": concepts,
         "maps": LoadedMaps(_mapped(folder / "maps.safetensors"), layers, concepts),
         "checks": _lines(folder, layers, len(concepts), len(images)),
-        "pictures": ImageSet("the images explained", items, tuple(Skipped(**entry) for entry in labels["skipped"])),
+        "image_set": ImageSet("the images explained", items, tuple(Skipped(**entry) for entry in labels["skipped"])),
         "settings": labels["settings"],
         "within": None if labels["within"] is None else ExplainedWithin.from_json(labels["within"]),
         "origin": {name: labels[name] for name in ORIGIN},

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sacv.errors import SacvError
-from sacv.maps.viewer_data import page_data
+from sacv.maps.viewer_data import build_viewer_data
 from sacv.viewer import ViewerData, notebook
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class NotebookDisplay(ABC):
         OptionError
             If there are no images to draw.
         """
-        return notebook.widget_of(page_data(self.explanations(), *self._report_images))
+        return notebook.widget_of(build_viewer_data(self.explanations(), *self._report_images))
 
     @property
     def selection(self) -> Selection | None:
@@ -130,7 +130,7 @@ class NotebookDisplay(ABC):
     def _small(self) -> ViewerData:
         """Return what the viewer draws of the first images, as many as have room in a notebook."""
         numbers, pictures = self._report_images
-        one = page_data(self.explanations(), numbers[:1], pictures[:1])
+        one = build_viewer_data(self.explanations(), numbers[:1], pictures[:1])
         size = sum(array.nbytes for array in one.arrays.values())
         most = max(ROOM // size, 1)
-        return one if most == 1 else page_data(self.explanations(), numbers[:most], pictures[:most])
+        return one if most == 1 else build_viewer_data(self.explanations(), numbers[:most], pictures[:most])

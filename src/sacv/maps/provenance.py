@@ -24,7 +24,7 @@ def origin_of(found: Explanation) -> dict[str, Any]:
     """
     if found.bank is None or found.model is None:
         raise OptionError("an explanation without bank and model needs `origin`")
-    bank, first = found.bank, found.pictures.items[0].load()
+    bank, first = found.bank, found.image_set.items[0].load()
     input_shape = found.model.inputs([first]).shape[1:]
     fields = found.model.receptive_fields(input_shape, found.layers)
     return {

@@ -114,7 +114,7 @@ class ExplainReducer:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Hold the network."""
-        with self.model.borrowed():
+        with self.model.frozen():
             yield
 
     @cached_property

@@ -55,7 +55,7 @@ def _row(
     if concept in maps.present:
         extra["present"] = float(maps.present[concept][row][counts].mean())
     if maps.inside is not None:
-        sums = relevant_sums(maps.of([row]))[:, 0, number]
+        sums = relevant_sums(maps.subset([row]))[:, 0, number]
         extra |= {
             "inside": float(counts.mean()),
             "relevant_outside": share(*sums[:2]),

@@ -58,7 +58,7 @@ def report_numbers(found: Explanation) -> tuple[int, ...]:
     return choose(found.maps, len(found.concepts), len(found.images), most)
 
 
-def page_data(
+def build_viewer_data(
     explanations: Sequence[Explanation], numbers: Sequence[int], pictures: Sequence[DisplayImage]
 ) -> ViewerData:
     """Return what the viewer draws.
@@ -73,7 +73,7 @@ def page_data(
         Of these.
     """
     whole = explanations[0]
-    shown = [found.of(numbers) for found in explanations]
+    shown = [found.subset(numbers) for found in explanations]
     blocks = Blocks()
     for number, one in enumerate(pictures):
         for name, content in zip(one.names(), one.pictures, strict=True):
@@ -84,7 +84,7 @@ def page_data(
     blocks.add_figures("summary", np.stack([_summary(found) for found in explanations]))
     few = [] if len(numbers) == len(whole.images) else [f"{len(numbers)} of {len(whole.images)} {CHOSEN}"]
     command = whole.settings.get("command")
-    method, skipped = whole.settings["method"], whole.pictures.skipped
+    method, skipped = whole.settings["method"], whole.image_set.skipped
     header = {
         "kind": "explanation",
         "title": f"{', '.join(whole.concepts)}: what {whole.provenance['model']['kind']} sees, and where",
@@ -162,7 +162,7 @@ def _summary(found: Explanation) -> NDArray[np.float64]:
     rows = []
     for layer in found.layers:
         maps = found.maps[layer]
-        scores = np.concatenate([measures(maps.of(some))[1] for some in chunks(len(found.images))])
+        scores = np.concatenate([measures(maps.subset(some))[1] for some in chunks(len(found.images))])
         mean, half = scores.mean(axis=0), np.full(scores.shape[1], np.nan)
         if len(scores) > 1:
             half = student.ppf(0.975, len(scores) - 1) * scores.std(axis=0, ddof=1) / np.sqrt(len(scores))
@@ -295,7 +295,7 @@ def _window(found: Explanation, bank: ConceptBank) -> dict[str, str]:
     """Say how deep values became black and white, where that matters."""
     if bank.window is not None:
         return {"window": str(bank.window)}
-    deep = any(format_of(Path(item.name)) is not None for item in found.pictures)
+    deep = any(format_of(Path(item.name)) is not None for item in found.image_set)
     return {"window": "each file's own"} if deep else {}
 
 

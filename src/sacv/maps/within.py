@@ -68,7 +68,7 @@ class ExplainedWithin:
         for layer, its in maps.items():
             shares, sums = [], np.zeros((4, len(concepts)))
             for some in chunks(images):
-                part = its.of(some)
+                part = its.subset(some)
                 assert part.inside is not None
                 shares.append(part.inside.reshape(len(part.inside), -1).mean(axis=1))
                 sums += relevant_sums(part).sum(axis=1)

@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from sacv.deprecation import RenamedAttribute
 from sacv.errors import LayerError, OptionError
 from sacv.model.capture import (
     Layer,
@@ -105,6 +106,8 @@ class VisionModel:
     _fields: dict[tuple[int, ...], dict[str, ReceptiveFields | None]] = field(
         default_factory=dict, init=False, repr=False
     )
+
+    borrowed = RenamedAttribute("frozen")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "net", unwrap(self.net))
@@ -212,7 +215,7 @@ class VisionModel:
         return image.size, None
 
     @contextmanager
-    def borrowed(self) -> Iterator[None]:
+    def frozen(self) -> Iterator[None]:
         """Put the network in eval mode with frozen parameters, and restore its state on exit.
 
         The methods below do this for each batch; enter the context once for many batches to save time.
@@ -350,7 +353,7 @@ class VisionModel:
             return channel_sums(self.run, inputs, self._layers(inputs, names))
 
         if missing:
-            with self.borrowed():
+            with self.frozen():
                 known |= receptive_fields(run, tuple(input_shape), missing, dtype=self.dtype, device=self.device)
         return {layer: known[layer] for layer in layers}
 

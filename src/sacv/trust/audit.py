@@ -273,7 +273,7 @@ def _on_cav(bank: ConceptBank, cav: CAV, seed: int) -> Iterator[Finding]:
             else ""
         ),
     )
-    trivial, area = max(quality.looks_auroc.items(), key=lambda pair: pair[1])
+    trivial, area = max(quality.statistics_auroc.items(), key=lambda pair: pair[1])
     yield tell(
         "looks",
         area <= LARGEST_LOOKS,
@@ -372,10 +372,10 @@ def _on_images(
     if masks is not None:
         insides = [inside_of(model, *pair) for pair in zip(items, images, masks, strict=True)]
         counts = counts_of(insides, tuple(cells.shape[1:-1]), layer)
-    yield _false_alarms(bank, layer, bank.reading(cells), gradients, counts, seed)
+    yield _false_alarms(bank, layer, bank.preprocessing(cells), gradients, counts, seed)
     cavs = [bank.cav(layer, concept) for concept in bank.concepts]
     try:
-        alike = similarity(model, shuffled(model, seed), inputs, layer, cavs, bank.reading, counts)
+        alike = similarity(model, shuffled(model, seed), inputs, layer, cavs, bank.preprocessing, counts)
     except SacvError as error:
         yield Finding("randomised weights", layer, None, None, f"not run: the shuffled network fails ({error})")
         return

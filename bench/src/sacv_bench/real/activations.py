@@ -74,7 +74,7 @@ def see(
     cells: dict[str, list[torch.Tensor]] = {layer: [] for layer in layers}
     cams: dict[tuple[str, str], list[Map]] = {(target, layer): [] for target in targets for layer in layers}
     logits = []
-    with model.borrowed():
+    with model.frozen():
         for start in range(0, len(pictures), BATCH):
             inputs = model.inputs(pictures[start : start + BATCH])
             trace = model.trace(

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from sacv.cav import CAV, ConceptBank
+from sacv.deprecation import RenamedAttribute
 from sacv.model import Rest
 
 
@@ -55,6 +56,11 @@ class Scene:
     cavs: Sequence[CAV]
     bank: ConceptBank
     _found: dict[str, torch.Tensor] = field(default_factory=dict, init=False, repr=False)
+
+    seen_of_one = RenamedAttribute("detector_gain")
+    edited = RenamedAttribute("ablated")
+    without = RenamedAttribute("ablated_values")
+    keep_without = RenamedAttribute("set_ablated_values")
 
     @property
     def layer(self) -> str:
