@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
 
@@ -22,6 +22,8 @@ from threadpoolctl import threadpool_limits
 from sacv.cav.image_statistics import STATISTICS, image_statistics
 from sacv.cav.inside import Counts, counts_of, inside_of
 from sacv.cav.membership import Plan
+from sacv.cav.partial_statistics import PartialStatistics as _Partial
+from sacv.cav.partial_statistics import State
 from sacv.cav.preprocessing import Preprocessing
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.concepts import ImageItem, MaskItem
@@ -29,7 +31,7 @@ from sacv.engine import Engine, LocalEngine, Progress, Shard, ShardStore, cut, f
 from sacv.errors import ActivationError
 from sacv.files import Array
 from sacv.model import VisionModel
-from sacv.stats import BoundedSample, LocationSample, Moments, MomentSums, choose_locations
+from sacv.stats import BoundedSample, LocationSample, Moments, choose_locations
 
 Float64 = NDArray[np.float64]
 
@@ -40,54 +42,6 @@ MOST_SAMPLED = 8192
 """Maximum number of sampled locations of a set, with at least `LEAST_SAMPLED` for each unit."""
 
 LEAST_SAMPLED = 8
-
-
-@dataclass
-class _Partial:
-    """Partial statistics of one layer and set; means and samples by unit."""
-
-    folds: dict[int, MomentSums] = field(default_factory=dict)
-    means: dict[int, Float64] = field(default_factory=dict)
-    weights: dict[int, float] = field(default_factory=dict)
-    sample: dict[int, BoundedSample] = field(default_factory=dict)
-
-    def add_mean(self, unit: int, mean: Float64, weight: float) -> None:
-        if unit in self.means:
-            weight += self.weights[unit]
-            mean = mean + (self.means[unit] - mean) * (self.weights[unit] / weight)
-        self.means[unit], self.weights[unit] = mean, weight
-
-    def add_sample(self, unit: int, sample: BoundedSample, most: int) -> None:
-        self.sample[unit] = self.sample[unit].join(sample, most) if unit in self.sample else sample
-
-    def sums(self, number: int, channels: int) -> MomentSums:
-        if number not in self.folds:
-            self.folds[number] = MomentSums(channels)
-        return self.folds[number]
-
-
-@dataclass
-class State:
-    """Partial result of the pass over some images.
-
-    Parameters
-    ----------
-    partial
-        Partial statistics by layer and set.
-    image_statistics
-        By set and unit, float64 `(4,)`: sum of the image statistics, and number of images; for images in no set by -1
-        and the index of the image.
-    activations
-        By layer and index of the image, the activations of the images whose activations are stored.
-    """
-
-    partial: dict[tuple[str, int], _Partial] = field(default_factory=dict)
-    image_statistics: dict[tuple[int, int], Float64] = field(default_factory=dict)
-    activations: dict[tuple[str, int], NDArray[np.floating]] = field(default_factory=dict)
-
-    def add_image_statistics(self, key: tuple[int, int], found: Float64) -> None:
-        """Add image statistics."""
-        self.image_statistics[key] = self.image_statistics[key] + found if key in self.image_statistics else found
 
 
 @dataclass(frozen=True, eq=False)
@@ -304,30 +258,11 @@ class Gather:
 
     def pack(self, part: State) -> dict[str, Array]:
         """Return a partial result as arrays."""
-        arrays: dict[str, Array] = {
-            "looks/keys": np.array(list(part.image_statistics), dtype=np.int64).reshape(-1, 2),
-            "looks/values": np.array(list(part.image_statistics.values())).reshape(-1, len(STATISTICS) + 1),
-        }
-        for (layer, item), values in part.activations.items():
-            arrays[f"kept/{self.layers.index(layer)}/{item}"] = values
-        for (layer, number), partial in part.partial.items():
-            arrays |= _packed(f"sets/{self.layers.index(layer)}/{number}", partial)
-        return arrays
+        return part.pack(self.layers)
 
     def unpack(self, arrays: Mapping[str, Array], shard: Shard[range]) -> State:
         """Undo `pack`."""
-        found = State()
-        keys = arrays["looks/keys"].tolist()
-        found.image_statistics = {
-            (first, second): row for (first, second), row in zip(keys, arrays["looks/values"], strict=True)
-        }
-        for name, values in arrays.items():
-            kind, layer, number, *what = name.split("/") if not name.startswith("looks/") else ("looks", "", "")
-            if kind == "kept":
-                found.activations[self.layers[int(layer)], int(number)] = values
-            elif what == ["units"]:
-                found.partial[self.layers[int(layer)], int(number)] = _unpacked(f"sets/{layer}/{number}", arrays)
-        return found
+        return State.unpack(arrays, self.layers)
 
     def finish(self, state: State) -> Gathered:
         """Return the final statistics, in the order of the units."""
@@ -373,44 +308,6 @@ def _mean_statistics(sums: Sequence[Float64]) -> Float64:
     stacked = np.array(sums).reshape(-1, len(STATISTICS) + 1)
     mean: Float64 = stacked[:, :-1] / stacked[:, -1:]
     return mean
-
-
-def _packed(name: str, partial: _Partial) -> dict[str, Array]:
-    moments = {number: sums.moments() for number, sums in partial.folds.items()}
-    units = list(partial.means)
-    arrays: dict[str, Array] = {
-        f"{name}/units": np.array(units, dtype=np.int64),
-        f"{name}/means": np.array([partial.means[unit] for unit in units]),
-        f"{name}/weights": np.array([partial.weights[unit] for unit in units], dtype=np.float64),
-    }
-    for number, fold_moments in moments.items():
-        upper = fold_moments.scatter[np.triu_indices(fold_moments.channels)]
-        arrays[f"{name}/folds/{number}"] = np.concatenate([[fold_moments.count], fold_moments.mean, upper])
-    if partial.sample:
-        samples = [partial.sample[unit] for unit in units]
-        arrays[f"{name}/sample/sizes"] = np.array([len(sample.weights) for sample in samples], dtype=np.int64)
-        for what in ("vectors", "weights", "keys"):
-            arrays[f"{name}/sample/{what}"] = np.concatenate([getattr(sample, what) for sample in samples])
-    return arrays
-
-
-def _unpacked(name: str, arrays: Mapping[str, Array]) -> _Partial:
-    units: list[int] = arrays[f"{name}/units"].tolist()
-    means, weights = arrays[f"{name}/means"], arrays[f"{name}/weights"].tolist()
-    found = _Partial({}, dict(zip(units, means, strict=True)), dict(zip(units, weights, strict=True)))
-    channels = means.shape[1]
-    prefix = f"{name}/folds/"
-    for key in sorted(key for key in arrays if key.startswith(prefix)):
-        values = arrays[key]
-        scatter = np.zeros((channels, channels))
-        scatter[np.triu_indices(channels)] = values[1 + channels :]
-        moments = Moments(float(values[0]), values[1 : 1 + channels], scatter + np.triu(scatter, 1).T)
-        found.sums(int(key.removeprefix(prefix)), channels).join(moments)
-    if f"{name}/sample/sizes" in arrays:
-        ends = np.cumsum(arrays[f"{name}/sample/sizes"])[:-1]
-        parts = (np.split(arrays[f"{name}/sample/{what}"], ends) for what in ("vectors", "weights", "keys"))
-        found.sample = {unit: BoundedSample(*part) for unit, *part in zip(units, *parts, strict=True)}
-    return found
 
 
 def gather(
