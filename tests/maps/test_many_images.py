@@ -57,10 +57,10 @@ def quick_page(monkeypatch):
     """A page that says of all maps what they are, and draws none."""
     whole = ("relevance", "contribution", "relevance_significant", "contribution_significant")
     monkeypatch.setattr(
-        "sacv.maps.explanation.build_viewer_data",
+        "sacv.maps.explanation_files.build_viewer_data",
         lambda given, *_: [[getattr(maps, kind).tolist() for kind in whole] for maps in given[0].maps.values()],
     )
-    monkeypatch.setattr("sacv.maps.explanation.write_page", lambda file, data: file.write_text(repr(data)))
+    monkeypatch.setattr("sacv.maps.explanation_files.write_page", lambda file, data: file.write_text(repr(data)))
 
 
 def reducer_of(bank, images=SHOWN_IMAGES, target="bee", method=None, checks=True, model=MODEL, batch_size=2):

@@ -1,33 +1,10 @@
-"""`Explanation`: the maps of images, with the settings and sources they were computed from.
-
-An explanation is saved as a folder, whose size is all that grows with the images:
-
-`explanation.json`
-    Number of images, concepts, layers, target, settings, notes, `format_version`; the images that are listed (all, if
-    there are no more than 24), with their scores; and what the page shows and records about bank and model.
-`images.parquet`
-    A row for each image: its size, what the network saw of it, target, logit and prediction.
-`scores.parquet`
-    A row for each layer, concept and image, as `Explanation.scores` gives them.
-`maps.safetensors`
-    `LAYER/relevance` and `LAYER/contribution`: float32 `(images, concepts, *grid)`, in the order of the tables; beside
-    them `LAYER/relevance_significant` and `LAYER/contribution_significant`, bool, where the bank has null CAVs; and
-    `LAYER/present/CONCEPT`, bool `(images, *grid)`, for each concept whose presence mask is calibrated, and
-    `LAYER/p_value/CONCEPT`, float64 `(images,)`. Where the
-    images are explained within masks, `LAYER/inside`, bool `(images, *grid)`, marks the locations that count: relevance
-    and contribution are of all locations, and the other marks lie inside alone. Single images are read without the
-    others by `safetensors.safe_open(...).get_slice(NAME)[number]`.
-`pictures/NUMBER.jpg`
-    What the network saw of the images that the page shows; of volumes `NUMBER-PLANE-SLICE.jpg`.
-`index.html`
-    A page with everything inline, of the images chosen by `sacv.maps.listing`, as many as it has room for.
-"""
+"""`Explanation`: the maps of images, with the settings and sources they were computed from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property, partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -39,8 +16,9 @@ from sacv.cav import ConceptBank
 from sacv.concepts import ImageSet
 from sacv.deprecation import RenamedAttribute, old_keywords
 from sacv.errors import LayerError, OptionError
-from sacv.files import Array, Streamed, read_json, stream_arrays, write_folder, write_json
-from sacv.maps.display_images import DisplayImage, display_image, save_display_image
+from sacv.files import read_json
+from sacv.maps.display_images import DisplayImage, display_image
+from sacv.maps.explanation_files import FORMAT_VERSION, KIND, MARKER, label_fields, save_explanation
 from sacv.maps.figure import figure
 from sacv.maps.images import ExplainedImage
 from sacv.maps.layer_maps import LayerMaps, Map
@@ -50,21 +28,14 @@ from sacv.maps.notebook import NotebookDisplay
 from sacv.maps.provenance import origin_of
 from sacv.maps.reliability import Checks
 from sacv.maps.score_rows import score_rows
-from sacv.maps.tables import IMAGES, image_row, scores_schema, write_table
 from sacv.maps.viewer_data import build_viewer_data, report_numbers
-from sacv.maps.views import chunks
 from sacv.maps.within import ExplainedWithin
 from sacv.model import VisionModel
 from sacv.report.display import counted, few
-from sacv.viewer import ViewerData, write_page
+from sacv.viewer import ViewerData
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-FORMAT_VERSION = 8
-KIND = "explanation"
-MARKER = "explanation.json"
-PICTURES = "pictures"
 
 
 @dataclass(frozen=True)
@@ -325,24 +296,7 @@ class Explanation(NotebookDisplay):
 
     def to_json(self) -> dict[str, Any]:
         """Return everything but the maps, as the label file holds it; of many images those that are listed."""
-        shown = self.subset(self.listed)
-        return {
-            "kind": KIND,
-            "format_version": FORMAT_VERSION,
-            "count": len(self.images),
-            "numbers": list(self.listed),
-            "images": [asdict(image) for image in shown.images],
-            "concepts": list(self.concepts),
-            "settings": dict(self.settings),
-            **self.provenance,
-            "scores": [
-                {key: None if isinstance(value, float) and np.isnan(value) else value for key, value in row.items()}
-                for row in shown.scores().to_dict(orient="records")
-            ],
-            "within": None if self.within is None else self.within.to_json(),
-            "notes": [asdict(note) for note in self.notes],
-            "skipped": [asdict(entry) for entry in self.image_set.skipped],
-        }
+        return label_fields(self)
 
     def save(self, folder: str | Path) -> None:
         """Write the explanation as a folder; an existing one survives any failure.
@@ -352,21 +306,7 @@ class Explanation(NotebookDisplay):
         StorageError
             If the folder holds something else or cannot be written.
         """
-
-        def fill(fresh: Path) -> None:
-            numbers, pictures = self.report_images()
-            (fresh / PICTURES).mkdir()
-            for number, one in zip(numbers, pictures, strict=True):
-                save_display_image(fresh / PICTURES, number, one)
-            drawn = [{"number": number, **one.labels()} for number, one in zip(numbers, pictures, strict=True)]
-            write_json(fresh / MARKER, self.to_json() | {"drawn": drawn})
-            stream_arrays(fresh / "maps.safetensors", self._streamed())
-            images = ([image_row(image) for image in self.images[some]] for some in chunks(len(self.images)))
-            write_table(fresh / "images.parquet", IMAGES, images)
-            write_table(fresh / "scores.parquet", scores_schema(self._columns()), score_rows(self))
-            write_page(fresh / "index.html", build_viewer_data([self], numbers, pictures))
-
-        write_folder(Path(folder), MARKER, fill)
+        save_explanation(self, Path(folder))
 
     def report_images(self) -> tuple[list[int], list[DisplayImage]]:
         """Return the numbers of the images that a page shows, and what is drawn of them."""
@@ -456,19 +396,3 @@ class Explanation(NotebookDisplay):
         with corrupt_on_error(folder):
             parts = load_parts(folder, labels)
             return cls(**parts, notes=tuple(Note(**note) for note in labels["notes"]), bank=None, model=None)
-
-    def _columns(self) -> list[str]:
-        """Name the columns of the scores."""
-        first = self.subset([0])
-        return list(dict.fromkeys(name for rows in score_rows(first) for row in rows for name in row))
-
-    def _streamed(self) -> dict[str, Streamed]:
-        def pieces(layer: str, name: str) -> Iterator[Array]:
-            for some in chunks(len(self.images)):
-                yield self.maps[layer].arrays(layer)[name][some]
-
-        return {
-            name: Streamed(values.dtype, values.shape, partial(pieces, layer, name))
-            for layer, maps in self.maps.items()
-            for name, values in maps.arrays(layer).items()
-        }

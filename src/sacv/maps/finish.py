@@ -16,7 +16,7 @@ from sacv.maps.images import COLUMNS
 from sacv.maps.notes import bank_notes, instead, layer_notes
 from sacv.maps.reducer import ExplainReducer, Part
 from sacv.maps.stored_rows import StoredRows
-from sacv.maps.views import StoredChecks, StoredImages, StoredMaps, chunks
+from sacv.maps.views import StoredChecks, StoredImages, chunks, stored_maps
 from sacv.maps.within import ExplainedWithin
 from sacv.targets import Class, Predicted, name_of, names_of
 
@@ -76,7 +76,7 @@ def finish(
     for number, found in enumerate(whole.layers.values()):
         _mark(rows, number, found, len(pictures))
     layers, concepts = list(whole.layers), tuple(reducer.bank.concepts)
-    maps = StoredMaps(rows, layers, concepts)
+    maps = stored_maps(rows, layers, concepts)
     grids = {layer: each.grid for layer, each in maps.items()}
     lines = {layer: StoredChecks(rows, f"{number}/checks") for number, layer in enumerate(layers)}
     return Explanation(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -47,6 +47,24 @@ class LayerMaps:
 
     of = RenamedAttribute("subset")
 
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array], names: Mapping[str, str]) -> LayerMaps:
+        """Create from the arrays of a layer; `names` maps each concept to its name in their keys."""
+
+        def by_concept(kind: str) -> dict[str, Array]:
+            keys = {concept: f"{kind}/{name}" for concept, name in names.items()}
+            return {concept: arrays[key] for concept, key in keys.items() if key in arrays}
+
+        return cls(
+            arrays["relevance"],
+            arrays["contribution"],
+            arrays.get("relevance_significant"),
+            arrays.get("contribution_significant"),
+            by_concept("present"),
+            arrays.get("inside"),
+            by_concept("p_value"),
+        )
+
     @property
     def grid(self) -> tuple[int, ...]:
         """The grid of every map."""
@@ -81,3 +99,22 @@ class LayerMaps:
         named |= {f"present/{concept}": values for concept, values in self.present.items()}
         named |= {f"p_value/{concept}": values for concept, values in self.p_values.items()}
         return {f"{layer}/{kind}": values for kind, values in named.items() if values is not None}
+
+
+@dataclass(frozen=True, eq=False)
+class MapsByLayer(Mapping[str, LayerMaps]):
+    """The maps by layer, read at each use."""
+
+    layers: Sequence[str]
+    read: Callable[[str], LayerMaps] = field(repr=False)
+
+    def __getitem__(self, layer: str) -> LayerMaps:
+        if layer not in self.layers:
+            raise KeyError(layer)
+        return self.read(layer)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)

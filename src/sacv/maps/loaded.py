@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,7 +18,7 @@ from sacv.errors import CorruptFileError, UnreadableImageError
 from sacv.files import Array
 from sacv.maps.display_images import DisplayImage, load_display_image
 from sacv.maps.images import ExplainedImage
-from sacv.maps.layer_maps import LayerMaps
+from sacv.maps.layer_maps import LayerMaps, MapsByLayer
 from sacv.maps.reliability import FIELDS, Checks, from_table
 from sacv.maps.within import ExplainedWithin
 
@@ -55,7 +54,7 @@ def load_parts(folder: Path, labels: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "images": images,
         "concepts": concepts,
-        "maps": LoadedMaps(_mapped(folder / "maps.safetensors"), layers, concepts),
+        "maps": MapsByLayer(layers, partial(_layer_maps, _mapped(folder / "maps.safetensors"), concepts)),
         "checks": _lines(folder, layers, len(concepts), len(images)),
         "image_set": ImageSet("the images explained", items, tuple(Skipped(**entry) for entry in labels["skipped"])),
         "settings": labels["settings"],
@@ -99,37 +98,9 @@ def _mapped(file: Path) -> dict[str, Array]:
     return found
 
 
-@dataclass(frozen=True, eq=False)
-class LoadedMaps(Mapping[str, LayerMaps]):
-    """The maps by layer."""
-
-    arrays: Mapping[str, Array] = field(repr=False)
-    layers: Sequence[str]
-    concepts: Sequence[str]
-
-    def __getitem__(self, layer: str) -> LayerMaps:
-        if layer not in self.layers:
-            raise KeyError(layer)
-        arrays = self.arrays
-        return LayerMaps(
-            arrays[f"{layer}/relevance"],
-            arrays[f"{layer}/contribution"],
-            arrays.get(f"{layer}/relevance_significant"),
-            arrays.get(f"{layer}/contribution_significant"),
-            self._by_concept(f"{layer}/present"),
-            arrays.get(f"{layer}/inside"),
-            self._by_concept(f"{layer}/p_value"),
-        )
-
-    def _by_concept(self, kind: str) -> dict[str, Array]:
-        named = {concept: f"{kind}/{concept}" for concept in self.concepts}
-        return {concept: self.arrays[name] for concept, name in named.items() if name in self.arrays}
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.layers)
-
-    def __len__(self) -> int:
-        return len(self.layers)
+def _layer_maps(arrays: Mapping[str, Array], concepts: Sequence[str], layer: str) -> LayerMaps:
+    named = {name.removeprefix(f"{layer}/"): values for name, values in arrays.items() if name.startswith(f"{layer}/")}
+    return LayerMaps.from_arrays(named, {concept: concept for concept in concepts})
 
 
 def _lines(

@@ -1,29 +1,30 @@
 """Images, maps and reliability checks of an explanation, read from disk when they are used.
 
-Each use maps the files into memory anew, so that what one went through is let go of with it.
+Each use maps the files into memory anew, so that memory is freed after it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import overload
 
 from sacv.concepts import ImageItem
 from sacv.files import Array
 from sacv.maps.images import ExplainedImage, explained_image
-from sacv.maps.layer_maps import LayerMaps
+from sacv.maps.layer_maps import LayerMaps, MapsByLayer
 from sacv.maps.reliability import Checks, from_table
 from sacv.maps.stored_rows import StoredRows
 from sacv.model import VisionModel
 from sacv.targets import Target
 
 CHUNK = 64
-"""Images that are read at a time."""
+"""Number of images read at a time."""
 
 
 def chunks(count: int) -> list[slice]:
-    """Cut the numbers of images into those that are read at a time."""
+    """Return the numbers of images as slices of at most `CHUNK`."""
     return [slice(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
 
 
@@ -61,7 +62,7 @@ class StoredImages(Sequence[ExplainedImage]):
 
 @dataclass(frozen=True, eq=False)
 class StoredChecks(Sequence[tuple[Checks, ...]]):
-    """the reliability checks of a layer: of each image, one for each concept."""
+    """The reliability checks of a layer, by image and concept."""
 
     rows: StoredRows = field(repr=False)
     kind: str
@@ -84,35 +85,15 @@ class StoredChecks(Sequence[tuple[Checks, ...]]):
             yield from self[rows]
 
 
-@dataclass(frozen=True, eq=False)
-class StoredMaps(Mapping[str, LayerMaps]):
-    """The maps by layer."""
+def stored_maps(rows: StoredRows, layers: Sequence[str], concepts: Sequence[str]) -> MapsByLayer:
+    """Return the maps by layer."""
+    return MapsByLayer(
+        layers, partial(_layer_maps, rows, layers, {concept: str(at) for at, concept in enumerate(concepts)})
+    )
 
-    rows: StoredRows = field(repr=False)
-    layers: Sequence[str]
-    concepts: Sequence[str]
 
-    def __getitem__(self, layer: str) -> LayerMaps:
-        if layer not in self.layers:
-            raise KeyError(layer)
-        start = f"{self.layers.index(layer)}/"
-        arrays = {name.removeprefix(start): self.rows.read(name) for name in self.rows if name.startswith(start)}
-        return LayerMaps(
-            arrays["relevance"],
-            arrays["contribution"],
-            arrays.get("relevance_significant"),
-            arrays.get("contribution_significant"),
-            self._by_concept("present", arrays),
-            arrays.get("inside"),
-            self._by_concept("p_value", arrays),
-        )
-
-    def _by_concept(self, kind: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
-        named = {concept: f"{kind}/{number}" for number, concept in enumerate(self.concepts)}
-        return {concept: arrays[name] for concept, name in named.items() if name in arrays}
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.layers)
-
-    def __len__(self) -> int:
-        return len(self.layers)
+def _layer_maps(rows: StoredRows, layers: Sequence[str], names: Mapping[str, str], layer: str) -> LayerMaps:
+    start = f"{layers.index(layer)}/"
+    return LayerMaps.from_arrays(
+        {name.removeprefix(start): rows.read(name) for name in rows if name.startswith(start)}, names
+    )
