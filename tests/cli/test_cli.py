@@ -138,7 +138,7 @@ def test_json_of_fit(run, place):
 
 def test_json_of_fit_carries_the_whole_quality(run, place, small_bank):
     found = json.loads(run(*FIT, "--json")[1])["cavs"][0]["quality"]
-    assert set(found) == set(vars(small_bank.cavs[0].quality))
+    assert set(found) == set(small_bank.cavs[0].quality.stored())
     assert found["auroc_interval"][0] <= found["auroc"] <= found["auroc_interval"][1]
     assert set(found["looks_auroc"]) == {"brightness", "saturation", "edge energy"}
 

@@ -285,7 +285,7 @@ def test_rows_on_disk_are_those_appended(tmp_path):
 def test_a_full_disk_is_one_error(monkeypatch):
     rows = StoredRows()
     monkeypatch.setattr("pathlib.Path.open", lambda *given: open("/dev/full", "ab"))
-    with pytest.raises(StorageError, match="No space left on device; name a folder with more room"):
+    with pytest.raises(StorageError, match="No space left on device; set the environment variable TMPDIR"):
         rows.append({"a": np.zeros(100_000)})
 
 

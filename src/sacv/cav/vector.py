@@ -93,9 +93,13 @@ class Quality:
     looks_auroc = RenamedAttribute("statistics_auroc")
     place_auroc = RenamedAttribute("location_auroc")
 
+    def stored(self) -> dict[str, Any]:
+        """Return all figures by their names in files."""
+        return {STORED_NAMES.get(name, name): value for name, value in asdict(self).items()}
+
     def to_json(self) -> dict[str, Any]:
-        """Return the fields for the JSON file, without absent groups, strata and image scores."""
-        fields = {STORED_NAMES.get(name, name): value for name, value in asdict(self).items()}
+        """Return the fields for the file of a bank, without absent groups, strata and image scores."""
+        fields = self.stored()
         if self.groups is None:
             del fields["groups"], fields["random_groups"]
         if not self.strata:

@@ -1,4 +1,4 @@
-"""From parts to an explanation: what is known once all images were seen."""
+"""Create an explanation from the parts of all images."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sacv.targets import Class, Predicted, name_of, names_of
 
 
 def collect(reducer: ExplainReducer, parts: Generator[Part, None, None]) -> tuple[StoredRows, Part]:
-    """Write the rows of parts to disk as they come, and merge what they gathered of all images; see `collect_each`."""
+    """Write the rows of parts to disk, and merge their sums over images; see `collect_each`."""
     with closing(parts):
         return collect_each([reducer], ([part] for part in parts))[0]
 
@@ -30,7 +30,7 @@ def collect(reducer: ExplainReducer, parts: Generator[Part, None, None]) -> tupl
 def collect_each(
     reducers: Sequence[ExplainReducer], parts: Generator[list[Part], None, None]
 ) -> list[tuple[StoredRows, Part]]:
-    """Do so for each of several targets, whose parts come together.
+    """Write and merge the parts of several targets.
 
     Raises
     ------
@@ -61,15 +61,15 @@ def finish(
     Parameters
     ----------
     reducer
-        What was done.
+        The reducer of the parts.
     rows
         The maps of the images.
     whole
-        What was gathered of all.
+        Sums over all images.
     pictures
-        Where they came from.
+        The images.
     weak
-        By layer and concept, what is too weak about the CAVs that were let through.
+        By layer and concept, the quality thresholds that a weak CAV is below.
     last
         Images to try other layers on, if the contribution at a layer is zero or constant.
     """
@@ -85,7 +85,7 @@ def finish(
         maps=maps,
         checks=lines if reducer.checks else None,
         notes=(
-            *_target_notes(reducer),
+            *([] if (note := reducer.aimed.note) is None else [Note(None, "target", note)]),
             *_notes(reducer, whole, _one_class(rows, len(pictures)), last),
             *bank_notes(reducer.bank, grids, weak, within=reducer.masks is not None),
         ),
@@ -98,7 +98,6 @@ def finish(
 
 
 def _settings(reducer: ExplainReducer) -> dict[str, Any]:
-    """Say what is explained and how, in the target's unit; of a target that is no class, what it is."""
     target, method = reducer.aimed, reducer.method.describe()
     settings = {"target": name_of(reducer.target, names_of(reducer.model))}
     if not isinstance(target, Class | Predicted):
@@ -108,22 +107,18 @@ def _settings(reducer: ExplainReducer) -> dict[str, Any]:
     return settings | {"method": method} | output
 
 
-def _target_notes(reducer: ExplainReducer) -> list[Note]:
-    return [] if reducer.aimed.note is None else [Note(None, "target", reducer.aimed.note)]
-
-
 def _mark(rows: StoredRows, number: int, found: ExplainedLayer, images: int) -> None:
-    """Add the marks of what is significant, and remove the maps that were needed for them alone."""
+    """Add the significance masks, and remove the maps that are needed only for them."""
     limits = [limit for cav in found.cavs if (limit := found.null_maxima.limits(cav)) is not None]
     if len(limits) < len(found.cavs):
         return
     for some in chunks(images):
         position, derivative = (rows.read(f"{number}/{kind}")[some] for kind in ("position", "derivative"))
-        relevant = [position[:, place] > limit for place, (limit, _) in enumerate(limits)]
-        contributing = [np.abs(derivative[:, place]) > least for place, (_, least) in enumerate(limits)]
+        relevant = [position[:, at] > limit for at, (limit, _) in enumerate(limits)]
+        contributing = [np.abs(derivative[:, at]) > least for at, (_, least) in enumerate(limits)]
         if f"{number}/inside" in rows:
             inside = rows.read(f"{number}/inside")[some]
-            relevant, contributing = ([marks & inside for marks in each] for each in (relevant, contributing))
+            relevant, contributing = ([mask & inside for mask in each] for each in (relevant, contributing))
         rows.append(
             {
                 f"{number}/relevance_significant": np.stack(relevant, axis=1),
@@ -135,7 +130,7 @@ def _mark(rows: StoredRows, number: int, found: ExplainedLayer, images: int) -> 
 
 
 def _one_class(rows: StoredRows, images: int) -> bool:
-    """Return whether there are several images, and one class is explained of all, or a function."""
+    """Return whether there are several images with the same target: one class, or a function."""
     targets = rows.read("images")[:, COLUMNS.index("target")]
     return images > 1 and (bool(np.isnan(targets).all()) or bool((targets == targets[0]).all()))
 

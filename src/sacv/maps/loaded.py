@@ -1,4 +1,4 @@
-"""An explanation read from its folder: maps are mapped into memory, and nothing of them is read before it is used."""
+"""Read an explanation from its folder; maps are mapped into memory, and read when they are used."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from sacv.maps.reliability import FIELDS, Checks, from_table
 from sacv.maps.within import ExplainedWithin
 
 ORIGIN = ("input_shape", "layers", "cavs", "model", "solver", "facts")
-"""What the label file records about bank and model (`sacv.maps.provenance`)."""
+"""Keys of the provenance in the label file (`sacv.maps.provenance`)."""
 
 KINDS: Mapping[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8"), "BOOL": np.dtype(np.bool_)}
 
 
 @contextmanager
 def corrupt_on_error(folder: Path) -> Iterator[None]:
-    """Turn what is wrong with the contents of a folder into the one error."""
+    """Turn errors about the contents of a folder into `CorruptFileError`."""
     try:
         yield
     except (KeyError, TypeError, ValueError, IndexError, OSError) as error:  # of JSON, of Parquet, of missing files
         raise CorruptFileError(
-            f"{folder} is a damaged explanation: {error}; restore the folder as it was, or make it again"
+            f"{folder} is a damaged explanation: {error}; restore the folder, or run explain again"
         ) from error
 
 
@@ -67,7 +67,7 @@ def load_parts(folder: Path, labels: Mapping[str, Any]) -> dict[str, Any]:
 def _texts(names: Iterable[Any]) -> tuple[str, ...]:
     for name in names:
         if not isinstance(name, str):
-            raise TypeError(f"{name!r} is no name")
+            raise TypeError(f"{name!r} is not a name")
     return tuple(names)
 
 
@@ -106,7 +106,7 @@ def _layer_maps(arrays: Mapping[str, Array], concepts: Sequence[str], layer: str
 def _lines(
     folder: Path, layers: Sequence[str], concepts: int, images: int
 ) -> dict[str, list[tuple[Checks, ...]]] | None:
-    """Return the reliability checks from the scores, if there are any; rows go through layers, concepts and images."""
+    """Return the reliability checks from the scores, if there are any; rows are by layer, concept and image."""
     file = pq.ParquetFile(folder / "scores.parquet")
     if FIELDS[0] not in file.schema_arrow.names:
         return None

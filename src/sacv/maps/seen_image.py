@@ -11,10 +11,10 @@ from sacv.model import Box, Framed, VisionModel
 
 
 def image_seen(model: VisionModel, image: Loaded, part: float) -> tuple[Image.Image, Box]:
-    """Return the image to draw on, and the part of it that the grid covers; of a volume the slice at `part`."""
+    """Return the image to draw on, and the part that the grid covers; for a volume the slice at `part` of its depth."""
     if isinstance(image, Image.Image) and isinstance(model.transform, Framed):
         return image, model.transform.region(image.size)
-    # The way back to the original is not known here, so the input itself is drawn, its contrast stretched.
+    # The transform cannot be inverted: draw the input itself, with its contrast stretched.
     values = as_input(model, image)
     if values.ndim == 4:
         values = values[:, min(int(part * values.shape[1]), values.shape[1] - 1)]
