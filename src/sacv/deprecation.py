@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Mapping
 from functools import wraps
+from importlib import import_module
 from typing import Any, TypeVar
 
 Kind = TypeVar("Kind", bound=type)
@@ -12,6 +14,18 @@ Kind = TypeVar("Kind", bound=type)
 def warn_renamed(old: str, new: str, *, stacklevel: int = 3) -> None:
     """Warn that a name has changed."""
     warnings.warn(f"{old} is deprecated; use {new}", DeprecationWarning, stacklevel=stacklevel)
+
+
+def renamed_names(module: str, names: Mapping[str, str]) -> Callable[[str], Any]:
+    """Return the `__getattr__` of a module that gives attributes by their old names, the keys of `names`."""
+
+    def attribute(name: str) -> Any:
+        if name not in names:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        warn_renamed(f"{module}.{name}", f"{module}.{names[name]}")
+        return getattr(import_module(module), names[name])
+
+    return attribute
 
 
 class RenamedAttribute:

@@ -14,7 +14,7 @@ from app.fixtures import LAYER, png, result_of
 from sacv.app.masks import png_of
 from sacv.concepts.decoding import read_picture
 from sacv.maps.methods import Ablation
-from sacv.model import gradient_kinds, worth_asking
+from sacv.model import gradient_kinds, suggested_layers
 from sacv.synthetic.scenes import random_spec, render, write_guidance
 from sacv.trust import advise
 
@@ -267,7 +267,7 @@ def test_a_bank_says_which_layer_to_take(client, place, textures, demo_model):
     offered = client.get("/api/state").json()["layers"]
     chosen = [one["name"] for one in offered if one["first"]]
     worth = [one["name"] for one in offered if one["worth"]]
-    assert chosen == worth[-2:] and set(worth) <= worth_asking(
+    assert chosen == worth[-2:] and set(worth) <= suggested_layers(
         list(demo_model.survey(demo_model.example()).values()),
         gradient_kinds(demo_model, demo_model.example(), [one["name"] for one in offered]),
     )

@@ -21,7 +21,7 @@ from sacv.cli.methods import parse_method
 from sacv.cli.options import parse_regions
 from sacv.errors import OptionError, StorageError
 from sacv.maps import methods
-from sacv.model import LayerInfo, gradient_kinds, worth_asking
+from sacv.model import LayerInfo, gradient_kinds, suggested_layers
 from sacv.solvers import DEFAULT
 from viewer import shown
 
@@ -652,7 +652,7 @@ def test_which_layers_are_worth_asking():
              info("next.0.expand", 14), info("next.0", 7), info("next.1", 7), info("next", 7),
              info("tiny", 3)]  # fmt: skip
     varies = {one.name: "varies" for one in found} | {"next.1": "constant", "next": "constant"}
-    assert worth_asking(found, varies) == {"stem", "stage.1", "next.0"}
+    assert suggested_layers(found, varies) == {"stem", "stage.1", "next.0"}
 
 
 def test_parts_of_repeated_blocks_are_not_worth_asking():
@@ -663,11 +663,11 @@ def test_parts_of_repeated_blocks_are_not_worth_asking():
              info("x.1.act", "ReLU", "activation"), info("x.1.attention", "Attention"), info("x.1", "Unit"),
              info("x", "Sequential")]  # fmt: skip
     varies = {one.name: "varies" for one in parts} | {"x.1": "constant", "x": "constant"}
-    assert worth_asking(parts, varies) == {"x.0"}
+    assert suggested_layers(parts, varies) == {"x.0"}
     alone = [one for one in parts if one.name not in ("x.0.conv", "x.0", "x.1.attention")]
-    assert worth_asking(alone, varies) == {"x.1.act"}
+    assert suggested_layers(alone, varies) == {"x.1.act"}
     before = replace(info("x.0", "Unit"), grid=(14, 14))  # a unit then, though alone on its grid
-    assert worth_asking([before, *alone], varies) == {"x.0"}
+    assert suggested_layers([before, *alone], varies) == {"x.0"}
 
 
 class Swish(nn.Module):
@@ -755,4 +755,4 @@ def test_layers_worth_asking_of_small_networks(case, make):
     model = sacv.VisionModel(net.eval())
     found = list(model.survey(inputs).values())
     varies = gradient_kinds(model, inputs, [info.name for info in found if info.usable])
-    assert worth_asking(found, varies) == wanted
+    assert suggested_layers(found, varies) == wanted

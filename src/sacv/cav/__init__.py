@@ -12,7 +12,7 @@ from sacv.cav.random_runs import DrawnCAVs
 from sacv.cav.refit import refit
 from sacv.cav.sets import RANDOM
 from sacv.cav.vector import CAV, Quality
-from sacv.deprecation import warn_renamed
+from sacv.deprecation import renamed_names
 
 __all__ = [
     "CAV",
@@ -30,9 +30,4 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:  # for a type checker, `__getattr__` would make every name exist
-
-    def __getattr__(name: str) -> type:
-        if name != "Reading":
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        warn_renamed("sacv.cav.Reading", "sacv.cav.Preprocessing")
-        return Preprocessing
+    __getattr__ = renamed_names(__name__, {"Reading": "Preprocessing"})

@@ -16,7 +16,7 @@ from sacv.maps.images import COLUMNS
 from sacv.maps.notes import bank_notes, instead, layer_notes
 from sacv.maps.reducer import ExplainReducer, Part
 from sacv.maps.stored_rows import StoredRows
-from sacv.maps.views import StoredChecks, StoredImages, chunks, stored_maps
+from sacv.maps.views import chunks, stored_checks, stored_images, stored_maps
 from sacv.maps.within import ExplainedWithin
 from sacv.targets import Class, Predicted, name_of, names_of
 
@@ -78,9 +78,9 @@ def finish(
     layers, concepts = list(whole.layers), tuple(reducer.bank.concepts)
     maps = stored_maps(rows, layers, concepts)
     grids = {layer: each.grid for layer, each in maps.items()}
-    lines = {layer: StoredChecks(rows, f"{number}/checks") for number, layer in enumerate(layers)}
+    lines = {layer: stored_checks(rows, f"{number}/checks") for number, layer in enumerate(layers)}
     return Explanation(
-        images=StoredImages(rows, pictures.items, reducer.model, reducer.aimed),
+        images=stored_images(rows, pictures.items, reducer.model, reducer.aimed),
         concepts=concepts,
         maps=maps,
         checks=lines if reducer.checks else None,

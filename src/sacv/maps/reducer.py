@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -111,11 +111,9 @@ class ExplainReducer:
     items: Sequence[ImageItem] = field(repr=False)
     masks: Sequence[MaskItem] | None = field(default=None, repr=False)
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
+    def running(self) -> AbstractContextManager[None]:
         """Freeze the network."""
-        with self.model.frozen():
-            yield
+        return self.model.frozen()
 
     @cached_property
     def aimed(self) -> Target:

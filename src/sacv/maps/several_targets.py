@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -49,11 +49,9 @@ class TogetherReducer:
         """The targets."""
         return [one.target for one in self.each]
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
+    def running(self) -> AbstractContextManager[None]:
         """Freeze the network."""
-        with self.each[0].running():
-            yield
+        return self.each[0].running()
 
     def key(self, shard: Shard[range]) -> str:
         """Return a SHA-256 of all targets' keys."""

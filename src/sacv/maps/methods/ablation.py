@@ -40,15 +40,8 @@ class Ablation(Method):
         if self.window < 1 or self.window % 2 == 0:
             raise OptionError(f"window must be odd and at least 1, not {self.window}")
 
-    @property
-    def unit(self) -> str:
-        """Unit of the map."""
-        return "logits"
-
-    @property
-    def meaning(self) -> str:
-        """Meaning of the map, in words."""
-        return "how much the value explained falls when the concept is taken out of a location"
+    unit = "logits"
+    meaning = "how much the value explained falls when the concept is taken out of a location"
 
     def maps(self, scene: Scene) -> torch.Tensor:
         """Return A(p); see `Method.maps`."""

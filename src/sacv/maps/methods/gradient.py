@@ -27,15 +27,8 @@ class Gradient(Method):
     It estimates what a little more of the concept would do at a location, whether or not the concept is there.
     """
 
-    @property
-    def unit(self) -> str:
-        """Unit of the map."""
-        return "logits per unit of v"
-
-    @property
-    def meaning(self) -> str:
-        """Meaning of the map, in words."""
-        return "how the value explained would change if the activation at a location moved along v"
+    unit = "logits per unit of v"
+    meaning = "how the value explained would change if the activation at a location moved along v"
 
     def maps(self, scene: Scene) -> torch.Tensor:
         """Return v . dz/da(p); see `Method.maps`."""
@@ -46,15 +39,8 @@ class Gradient(Method):
 class Gated(Method):
     """The directional derivative, weighted by the probability that the concept is there."""
 
-    @property
-    def unit(self) -> str:
-        """Unit of the map."""
-        return "logits per unit of v, weighted by presence"
-
-    @property
-    def meaning(self) -> str:
-        """Meaning of the map, in words."""
-        return "the derivative along v, weighted by the probability that the concept is there"
+    unit = "logits per unit of v, weighted by presence"
+    meaning = "the derivative along v, weighted by the probability that the concept is there"
 
     def maps(self, scene: Scene) -> torch.Tensor:
         """Return P(p) v . dz/da(p); see `Method.maps`."""
@@ -69,15 +55,8 @@ class GradientTimesConcept(Method):
     lower than it would be at the threshold.
     """
 
-    @property
-    def unit(self) -> str:
-        """Unit of the map."""
-        return "logits, to first order"
-
-    @property
-    def meaning(self) -> str:
-        """Meaning of the map, in words."""
-        return "how the value explained changes, to first order, from the threshold to what is there"
+    unit = "logits, to first order"
+    meaning = "how the value explained changes, to first order, from the threshold to what is there"
 
     def maps(self, scene: Scene) -> torch.Tensor:
         """Return r(p) / (w . v) times v . dz/da(p); see `Method.maps`."""

@@ -66,15 +66,8 @@ class IntegratedGradients(Method):
         if self.baseline not in BASELINES:
             raise OptionError(f"baseline must be one of {', '.join(BASELINES)}, not {self.baseline!r}")
 
-    @property
-    def unit(self) -> str:
-        """Unit of the map."""
-        return "logits"
-
-    @property
-    def meaning(self) -> str:
-        """Meaning of the map, in words."""
-        return "what a location gives to the value explained, on the way from no concept anywhere to what is there"
+    unit = "logits"
+    meaning = "what a location gives to the value explained, on the way from no concept anywhere to what is there"
 
     def steps_at(self, share: float, concepts: int) -> int:
         """Return the number of steps at a layer that a share of the network's work follows."""
