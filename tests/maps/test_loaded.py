@@ -74,7 +74,7 @@ def test_its_pictures_are_not_read_again(folder):
 def test_without_model_there_is_no_page(folder):
     from dataclasses import replace
 
-    with pytest.raises(OptionError, match="has no page"):
+    with pytest.raises(OptionError, match="has no report"):
         replace(sacv.Explanation.load(folder), display_images=None).viewer_data()
 
 

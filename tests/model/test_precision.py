@@ -84,7 +84,7 @@ def test_figures_are_near_those_of_float32(banks):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:the bank was made in float32")
+@pytest.mark.filterwarnings("ignore:the bank was fitted in float32")
 def test_explanations_scores_and_searches_are_near_those_of_float32(models, banks, textures):
     shown, bank = sorted((textures / "striped").iterdir())[:4], banks["float32"]
     options = {"allow_weak": True, "batch_size": 4}
@@ -150,7 +150,7 @@ def test_an_edited_precision_is_refused(banks, tmp_path):
 
 
 def test_banks_of_two_precisions_do_not_merge(banks):
-    with pytest.raises(MismatchError, match="one bank was made in float32 and the other in bfloat16"):
+    with pytest.raises(MismatchError, match="one bank was fitted in float32 and the other in bfloat16"):
         sacv.cav.merge([banks["float32"], banks["bfloat16"]])
 
 
@@ -172,4 +172,4 @@ def test_the_commands(run, tmp_path):  # noqa: F811
         warnings.simplefilter("default")
         status, _, err = run(*search, "--precision", "float32")
     assert status == 0 and err.count("\n") == 1
-    assert err.startswith("Warning: the bank was made in bfloat16, and this model computes in float32")
+    assert err.startswith("Warning: the bank was fitted in bfloat16, and this model computes in float32")

@@ -28,10 +28,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sacv.cav.arrays import (
-    pack_cavs,
-    unpack_cavs,
-)
+from sacv.cav.arrays import pack_cavs, unpack_cavs
 from sacv.cav.bank_files import (
     FORMAT_VERSION,
     KIND,
@@ -280,8 +277,8 @@ class ConceptBank:
             )
         if self.precision != model.precision:
             warnings.warn(
-                f"the bank was made in {self.precision}, and this model computes in {model.precision}: values differ a "
-                "little, and places near a threshold may change sides; take the bank's precision (leave out "
+                f"the bank was fitted in {self.precision}, and this model computes in {model.precision}: values differ "
+                "slightly, and locations near a threshold may change sides; use the bank's precision (leave out "
                 "--precision), or fit a bank in this one",
                 stacklevel=2,
             )

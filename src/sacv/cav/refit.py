@@ -202,7 +202,7 @@ def require_alike(one: ConceptBank, other: ConceptBank) -> None:
             )
     if one.precision != other.precision:
         raise MismatchError(
-            f"one bank was made in {one.precision} and the other in {other.precision}, so that their sets cannot be "
+            f"one bank was fitted in {one.precision} and the other in {other.precision}, so that their sets cannot be "
             "compared; fit both with the same --precision (precision=)"
         )
     if one.layers != other.layers:

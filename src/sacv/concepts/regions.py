@@ -18,7 +18,7 @@ from sacv.concepts.coco import coco_masks, coco_rule, file_name, split_category
 from sacv.concepts.decoding import check_header, printable
 from sacv.concepts.image_set import ImageSet, Source, image_set
 from sacv.concepts.item import ImageItem, Skipped
-from sacv.concepts.masks import Candidate, Mask, MaskItem, empty_mask, luminance, mask_from_array, mask_from_file
+from sacv.concepts.masks import Candidate, Mask, MaskItem, empty_mask, luminance, mask_from_file, mask_of
 from sacv.concepts.sources.paths import image_path
 from sacv.errors import ImageSetError, UnreadableImageError
 from sacv.model.window import Window
@@ -279,7 +279,7 @@ def _from_list(
     bad = _unreadable(files, decode=skip_unreadable)
     _require_readable(images.name, bad, skip_unreadable)
     pairs = [
-        (item, _one_mask(f"{images.name}.masks[{index}]", mask))
+        (item, mask_of(f"{images.name}.masks[{index}]", mask))
         for index, (item, mask) in enumerate(zip(images, given, strict=True))
         if not (isinstance(mask, str | Path) and Path(mask) in bad)
     ]
@@ -289,10 +289,6 @@ def _from_list(
     found = replace(images, items=tuple(item for item, _ in pairs))
     skipped = _skipped(bad, [item.name for item in images if id(item) not in readable])
     return replace(found, skipped=(*images.skipped, *skipped)), tuple(mask for _, mask in pairs), 0
-
-
-def _one_mask(name: str, mask: Mask | str | Path) -> MaskItem:
-    return mask_from_file(Path(mask)) if isinstance(mask, str | Path) else mask_from_array(name, mask)
 
 
 def _require_readable(name: str, bad: Mapping[Path, str], skip_unreadable: bool) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from sacv.concepts.coco import coco_masks, file_name, split_category
 from sacv.concepts.item import ImageItem
-from sacv.concepts.masks import Mask, MaskItem, mask_from_array, mask_from_file
+from sacv.concepts.masks import Mask, MaskItem, mask_from_array, mask_from_file, mask_of
 from sacv.concepts.sources.paths import image_path
 from sacv.engine.prefetch import ahead
 from sacv.errors import ImageSetError
@@ -223,11 +223,7 @@ def _by_key(masks: Mapping[str, Mask | str | Path]) -> _Find:
         file = file_name(name)
         for key in (name, file, Path(file).stem):
             if key in masks:
-                return key, partial(_made, key, masks[key])
+                return key, partial(mask_of, f"the mask of {key}", masks[key])
         return None
 
     return find
-
-
-def _made(key: str, mask: Mask | str | Path) -> MaskItem:
-    return mask_from_file(Path(mask)) if isinstance(mask, str | Path) else mask_from_array(f"the mask of {key}", mask)

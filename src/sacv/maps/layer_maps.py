@@ -25,16 +25,14 @@ class LayerMaps:
         Float32 `(images, concepts, *grid)`.
     relevance_significant, contribution_significant
         Bool, of the same shape: where the relevance, and where the derivative of the logit along v, are significant
-        (`sacv.maps.significance`); none where the bank has no null CAVs. The derivative is judged whatever the method.
+        (`sacv.maps.significance`); None if the bank has no null CAVs. The derivative is tested whatever the method.
     present
-        By concept, bool `(images, *grid)`: where the concept is present (`sacv.cav.presence`); without those concepts
-        whose mask is not calibrated.
+        Presence mask by concept, bool `(images, *grid)` (`sacv.cav.presence`), for concepts with a calibrated one.
     inside
-        Bool `(images, *grid)`: the locations that count, where the images are explained within masks; none where all
-        do. Relevance and contribution are those of all locations; the masks hold counted locations only.
+        Bool `(images, *grid)`: the locations that count, if the images are explained within masks; None if all do.
+        Relevance and contribution are of all locations, the masks of those that count.
     p_values
-        By concept, float64 `(images,)`: how likely an image without the concept reaches as far somewhere; without
-        those concepts that are not calibrated.
+        By concept, float64 `(images,)`: p-values of the image scores, for concepts with a calibrated presence mask.
     """
 
     relevance: Map
@@ -67,11 +65,11 @@ class LayerMaps:
 
     @property
     def grid(self) -> tuple[int, ...]:
-        """The grid of every map."""
+        """The grid of the maps."""
         return self.relevance.shape[2:]
 
     def subset(self, images: Sequence[int] | slice) -> LayerMaps:
-        """Return the maps of some images, by their numbers, in memory of their own."""
+        """Return a copy of the maps of some images, by their numbers."""
         rows = images if isinstance(images, slice) else list(images)
         return LayerMaps(
             np.array(self.relevance[rows]),

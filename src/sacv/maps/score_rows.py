@@ -1,4 +1,4 @@
-"""The rows of the scores table of an explanation: what the maps give for each layer, concept and image."""
+"""The rows of the scores table of an explanation, one for each layer, concept and image."""
 
 from __future__ import annotations
 

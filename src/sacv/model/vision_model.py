@@ -75,19 +75,18 @@ class VisionModel:
         attributes and indices separated by dots, such as `logits` or `aux.0`. By default `logits`, `out`, or the first
         tensor of a tuple.
     call
-        How the network runs on a batch of inputs, where that is not `net(inputs)`: a function `call(net, inputs)` that
-        gives the network's output, such as `lambda net, x: net({"image": x})` or `lambda net, x: net(pixel_values=x)`.
-        What it adds must be the same for every batch, or follow from `inputs`.
+        How the network runs on a batch of inputs, if not by `net(inputs)`: a function `call(net, inputs)` that returns
+        the network's output, such as `lambda net, x: net({"image": x})` or `lambda net, x: net(pixel_values=x)`.
+        Other arguments must be the same for every batch, or computed from `inputs`.
     precision
-        `float32`, the default, computes in the dtype of the parameters, whatever that is; `bfloat16` computes under
+        `float32`, the default, computes in the dtype of the parameters; `bfloat16` computes under
         `torch.autocast`, which makes a GPU faster and activations coarser. Statistics and gradients are of the same
         types in both (docs/models.md).
 
     Raises
     ------
     OptionError
-        If `net` is not a module, or is TorchScript or quantised; or there is no such
-        precision, or none but that of its parameters for this network.
+        If `net` is not a module, or is TorchScript or quantised; or the network cannot compute in the precision.
     """
 
     net: nn.Module

@@ -1,14 +1,14 @@
-"""Methods that read the gradient alone: no pass beyond the one that gave it.
+"""Methods that use only the gradient, without further passes.
 
 With r the relevance, P the probability of presence and c(p) = v . dz/da(p)::
 
     Gradient                  c(p)             the paper, arXiv 2205.11511
-    Gated                     P(p) c(p)        what is not there gives nothing
-    GradientTimesConcept      r(p) c(p)        first-order change of the logit from the threshold to what is there
+    Gated                     P(p) c(p)        zero where the concept is absent
+    GradientTimesConcept      r(p) c(p)        first-order change of the logit from the threshold to the activation
 
-A gradient describes an infinitely small step. Where the logit saturates, or the concept decides by being there at all,
-it may be small although the concept decides; `IntegratedGradients` and `Ablation` take the whole step. Where a detector
-w other than v reads r, r / (w . v) is the step along v.
+A gradient describes an infinitesimal step. It may be small for a concept that decides, if the logit saturates;
+`IntegratedGradients` and `Ablation` use the whole step. If r is measured along a detector w other than v, r / (w . v) is
+the step along v.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sacv.maps.methods.base import Method, Scene
 class Gradient(Method):
     """The directional derivative of the logit along v: the paper's contribution.
 
-    It estimates what a little more of the concept would do at a location, whether or not the concept is there.
+    It estimates the effect of slightly more of the concept at a location, whether or not the concept is there.
     """
 
     unit = "logits per unit of v"
