@@ -127,7 +127,7 @@ def test_an_explanation_does_not_depend_on_the_shards(bank, sizes, tmp_path):
     pieces = [range(number, number + 1) for number in range(9)]
     ends = np.cumsum([0, *sizes])
     shards = [Shard(n, tuple(pieces[ends[n] : ends[n + 1]])) for n in range(len(sizes))]
-    rows, whole = collect(reducer, LocalEngine().parts(reducer, shards))
+    ((rows, whole),) = collect([reducer], LocalEngine().parts(reducer, shards))
     finish(reducer, rows, whole, pictures, require_strong(bank.cavs, allow_weak=True), range(8, 9)).save(
         tmp_path / "found"
     )
@@ -148,7 +148,7 @@ def test_a_map_may_be_written_to_and_stays_what_it_was(bank, tmp_path):
 def test_what_is_merged_holds_nothing_of_single_images(bank):
     def size(count):
         reducer = reducer_of(bank, noise(count, 3, 4, 7))
-        _, whole = collect(reducer, LocalEngine().parts(reducer, cut(count, 4)))
+        ((_, whole),) = collect([reducer], LocalEngine().parts(reducer, cut(count, 4)))
         return {name: values.shape for name, values in reducer.pack(whole).items()}
 
     assert size(4) == size(12)

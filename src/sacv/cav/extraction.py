@@ -120,7 +120,6 @@ class Gather:
 
     @cached_property
     def _basis(self) -> str:
-        """Settings that every result depends on."""
         return json.dumps(
             [PART_VERSION, self.model.identity(), self.layers, repr(self.preprocessing), self.locations, self.seed]
         )

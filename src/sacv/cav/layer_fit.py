@@ -120,7 +120,6 @@ class LayerFit:
         runs: DrawnCAVs,
         scores: ImageScores | None,
     ) -> Quality:
-        """Compute the quality figures of a CAV on held-out images."""
         concept, random = sides
         rng = self._rng(f"quality/{name}")
         grouped = any(image.group is not None for image in (*entry.images, *against.images))

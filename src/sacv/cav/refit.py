@@ -13,7 +13,7 @@ from sacv.cav.draws import draws, inner
 from sacv.cav.estimate import estimate
 from sacv.cav.preprocessing import Preprocessing
 from sacv.cav.presence import CHANGED, Presence
-from sacv.cav.sets import RANDOM, BankImage, BankSet, group_hash, independent_units
+from sacv.cav.sets import RANDOM, BankImage, BankSet, chained, group_hash, independent_units
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV
 from sacv.errors import ImageSetError, MismatchError, OptionError
@@ -75,8 +75,7 @@ def refit(
         pool = BankSet(
             None,
             _one_for_each(images, unit_ids),
-            joined=tuple(digits for entry in taken for digits in entry.joined),
-            joined_groups=tuple(digits for entry in taken for digits in entry.joined_groups),
+            **chained(taken, "joined", "joined_groups"),
         )
         statistics = {
             layer: _joined([bank.statistics[layer, entry.key] for entry in taken], unit_ids) for layer in bank.layers
@@ -183,7 +182,6 @@ def _with_random(bank: ConceptBank, pool: BankSet, statistics: dict[str, SetStat
 
 
 def _without_negatives(entry: BankSet) -> BankSet:
-    """Return the set with its images without the concept counted as unused instead of random."""
     return replace(entry, negatives=0, unused=entry.negatives + entry.unused)
 
 

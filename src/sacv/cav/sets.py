@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64decode, b64encode
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -20,6 +20,9 @@ RANDOM = "random"
 DIGITS = 16
 """Number of hexadecimal digits of a hash that identify an image."""
 
+
+CHAINED = ("images", "joined", "joined_groups")
+"""Fields of a set that are joined with those of other sets."""
 
 SEVERAL = "several values"
 """Stratum of a unit whose images have different values."""
@@ -210,6 +213,12 @@ class BankSet:
             joined=_hashes(fields, "joined"),
             joined_groups=_hashes(fields, "joined_groups"),
         )
+
+
+def chained(parts: Iterable[BankSet], *names: str) -> dict[str, Any]:
+    """Return fields of several sets that are tuples, each with the entries of all sets."""
+    sets = list(parts)
+    return {name: tuple(entry for part in sets for entry in getattr(part, name)) for name in names}
 
 
 def _text(hashes: Sequence[str]) -> str:

@@ -244,7 +244,6 @@ def _require_apart(images: ImageSet, files: Sequence[Path]) -> None:
 
 
 def _require_one_mask(images: ImageSet, masks: Sequence[MaskItem]) -> None:
-    """Check that images of the same content have the same mask."""
     first: dict[str, tuple[str, MaskItem]] = {}
     for item, mask in zip(images, masks, strict=True):
         name, known = first.setdefault(item.digest, (item.name, mask))

@@ -12,8 +12,7 @@ from PIL import Image
 
 from sacv.concepts import ImageItem
 from sacv.errors import CorruptFileError
-from sacv.maps.planes import NAMES, RAS_NAMES, Slices, as_input, slices_of
-from sacv.maps.seen_image import image_seen
+from sacv.maps.planes import NAMES, RAS_NAMES, Slices, as_input, image_seen, slices_of
 from sacv.model import Box, VisionModel
 
 LONGEST = 720

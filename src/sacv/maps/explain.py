@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import overload
+from typing import Any, overload
 
 from sacv.cav import ConceptBank, require_strong
 from sacv.concepts import Source, Within, WithinSource, image_set
-from sacv.engine import Engine, LocalEngine, ShardStore, cut
+from sacv.engine import Engine, LocalEngine, Reducer, ShardStore, cut
 from sacv.errors import OptionError, TargetError
 from sacv.maps.explanation import Explanation
 from sacv.maps.explanations import Explanations
-from sacv.maps.finish import collect, collect_each, finish
+from sacv.maps.finish import collect, finish
 from sacv.maps.methods import DEFAULT, Method
-from sacv.maps.reducer import ExplainReducer
+from sacv.maps.reducer import ExplainReducer, Loaded
 from sacv.maps.several_targets import TogetherReducer
 from sacv.model import VisionModel
 from sacv.targets import Given, given_targets, is_single, require_images
@@ -156,10 +156,8 @@ def explain(
     names = _names(reducers, len(pictures))
     work = cut(len(pictures), size, most=None)
     chosen: Engine = LocalEngine() if engine is None else engine
-    if not is_single(target):
-        found = collect_each(reducers, chosen.parts(TogetherReducer(reducers), work, shards, advance))
-    else:
-        found = [collect(reducers[0], chosen.parts(reducers[0], work, shards, advance))]
+    reducer: Reducer[range, Loaded, Any] = reducers[0] if is_single(target) else TogetherReducer(reducers)
+    found = collect(reducers, chosen.parts(reducer, work, shards, advance))
     last = work[-1].pieces[-1]
     made = [finish(one, *each, pictures, weak, last) for one, each in zip(reducers, found, strict=True)]
     return Explanations(dict(zip(names, made, strict=True))) if not is_single(target) else made[0]

@@ -21,16 +21,10 @@ from sacv.maps.within import ExplainedWithin
 from sacv.targets import Class, Predicted, name_of, names_of
 
 
-def collect(reducer: ExplainReducer, parts: Generator[Part, None, None]) -> tuple[StoredRows, Part]:
-    """Write the rows of parts to disk, and merge their sums over images; see `collect_each`."""
-    with closing(parts):
-        return collect_each([reducer], ([part] for part in parts))[0]
-
-
-def collect_each(
-    reducers: Sequence[ExplainReducer], parts: Generator[list[Part], None, None]
+def collect(
+    reducers: Sequence[ExplainReducer], parts: Generator[Part | list[Part], None, None]
 ) -> list[tuple[StoredRows, Part]]:
-    """Write and merge the parts of several targets.
+    """Write the rows of parts to disk, and merge their sums over images, for each target.
 
     Raises
     ------
@@ -42,7 +36,7 @@ def collect_each(
     rows, wholes = [StoredRows() for _ in reducers], [reducer.empty() for reducer in reducers]
     with closing(parts):
         for together in parts:
-            for number, part in enumerate(together):
+            for number, part in enumerate(together if isinstance(together, list) else [together]):
                 rows[number].append(part.take_rows())
                 wholes[number] = reducers[number].merge(wholes[number], part)
     return list(zip(rows, wholes, strict=True))

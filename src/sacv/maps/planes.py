@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sacv.concepts.formats import Loaded
-from sacv.model import VisionModel
+from sacv.model import Box, Framed, VisionModel
 
 RAS_NAMES, NAMES = ("axial", "coronal", "sagittal"), ("depth", "row", "column")
 """Names of the planes across depth, height and width, for volumes in RAS orientation and for others."""
@@ -95,3 +95,17 @@ def stretched(values: NDArray[np.float32], ends: tuple[float, float] | None = No
     scaled = ((values - low) / (high - low or 1.0) * 255).astype(np.uint8)
     planes = scaled[:3] if len(scaled) >= 3 else np.repeat(scaled[:1], 3, axis=0)
     return Image.fromarray(np.ascontiguousarray(np.moveaxis(planes, 0, -1)))
+
+
+def image_seen(model: VisionModel, image: Loaded, part: float) -> tuple[Image.Image, Box]:
+    """Return the image to draw on, and the part that the grid covers; for a volume the slice at `part` of its depth."""
+    if isinstance(image, Image.Image) and isinstance(model.transform, Framed):
+        return image, model.transform.region(image.size)
+    # The transform cannot be inverted: draw the input itself, with its contrast stretched.
+    values = as_input(model, image)
+    if values.ndim == 4:
+        values = values[:, min(int(part * values.shape[1]), values.shape[1] - 1)]
+    if values.ndim == 2:
+        values = np.repeat(values[:, None, :], max(values.shape[1] // 8, 1), axis=1)
+    picture = stretched(values)
+    return picture, (0.0, 0.0, float(picture.width), float(picture.height))

@@ -122,7 +122,6 @@ class ExplainReducer:
 
     @cached_property
     def _basis(self) -> str:
-        """Settings that every part depends on."""
         return json.dumps(
             [
                 PART_VERSION,

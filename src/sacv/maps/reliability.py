@@ -194,29 +194,15 @@ def with_neighbours(
     inside
         By layer, bool `(images, *grid)`: the locations that count; all by default.
     """
-    counts = None if inside is None else list(inside.values())
-    images, concepts = next(iter(maps.values())).shape[:2]
-    between = {
-        (image, concept): dict(
-            zip(
-                maps,
-                neighbour_correlation(
-                    [each[image, concept] for each in maps.values()],
-                    None if counts is None else [each[image] for each in counts],
-                ),
-                strict=True,
-            )
-        )
-        for image in range(images)
-        for concept in range(concepts)
-    }
-    return {
-        layer: tuple(
-            tuple(replace(line, neighbours=between[image, concept][layer]) for concept, line in enumerate(row))
-            for image, row in enumerate(rows)
-        )
-        for layer, rows in lines.items()
-    }
+    found: dict[str, list[tuple[Checks, ...]]] = {layer: [] for layer in lines}
+    for image in range(len(next(iter(maps.values())))):
+        counts = None if inside is None else [each[image] for each in inside.values()]
+        by_concept = zip(*(each[image] for each in maps.values()), strict=True)
+        values = zip(*(neighbour_correlation(each, counts) for each in by_concept), strict=True)
+        for layer, neighbours in zip(lines, values, strict=True):
+            row = zip(lines[layer][image], neighbours, strict=True)
+            found[layer].append(tuple(replace(line, neighbours=value) for line, value in row))
+    return {layer: tuple(rows) for layer, rows in found.items()}
 
 
 def neighbour_correlation(maps: Sequence[Map], inside: Sequence[Marks] | None = None) -> list[float | None]:
@@ -224,10 +210,8 @@ def neighbour_correlation(maps: Sequence[Map], inside: Sequence[Marks] | None = 
 
     It is over the locations that count, `inside`, bool `(*grid)` of each layer, if given.
     """
-    if inside is None:
-        between = [_correlation(*pair) for pair in pairwise(maps)]
-    else:
-        between = [_correlation(*pair, both) for pair, both in zip(pairwise(maps), pairwise(inside), strict=True)]
+    both = [None] * (len(maps) - 1) if inside is None else list(pairwise(inside))
+    between = [_correlation(*pair, counts) for pair, counts in zip(pairwise(maps), both, strict=True)]
     found: list[float | None] = []
     for index in range(len(maps)):
         beside = [value for value in (between[max(index - 1, 0) : index + 1]) if value is not None]

@@ -48,7 +48,7 @@ class Ablation(Method):
         amounts = scene.amount()
         grid = amounts.shape[2:]
         locations = torch.cartesian_prod(*(torch.arange(side) for side in grid)).reshape(-1, len(grid))
-        found = torch.zeros_like(amounts)
+        found, half = torch.zeros_like(amounts), self.window // 2
         for row, cells in enumerate(scene.cells.double()):
             whole = scene.explained(row, cells[None])
             for number in range(len(scene.cavs)):
@@ -57,9 +57,7 @@ class Ablation(Method):
                 for part in torch.split(locations, scene.rest.batch_size):
                     edited = cells.repeat(len(part), *[1] * cells.ndim)
                     for one, location in zip(edited, part.tolist(), strict=True):
-                        around = tuple(
-                            slice(max(at - self.window // 2, 0), at + self.window // 2 + 1) for at in location
-                        )
+                        around = tuple(slice(max(at - half, 0), at + half + 1) for at in location)
                         one[around] -= step[around]
                     changes.append(whole - scene.explained(row, edited))
                 found[row, number] = torch.cat(changes).reshape(grid)

@@ -7,8 +7,8 @@ With r the relevance, P the probability of presence and c(p) = v . dz/da(p)::
     GradientTimesConcept      r(p) c(p)        first-order change of the logit from the threshold to the activation
 
 A gradient describes an infinitesimal step. It may be small for a concept that decides, if the logit saturates;
-`IntegratedGradients` and `Ablation` use the whole step. If r is measured along a detector w other than v, r / (w . v) is
-the step along v.
+`IntegratedGradients` and `Ablation` use the whole step. If r is measured along a detector w other than v, the
+step along v is r / (w . v).
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class IntegratedGradients(Method):
     Parameters
     ----------
     steps
-        Number of steps of the path. Each takes a forward and a backward pass from the layer on for each image and concept.
+        Number of steps of the path. Each takes a forward and a backward pass from the layer on, per image and concept.
     baseline
         The activation without the concept: "mean", the pool's mean along v; or "threshold", where relevance is 0.
     budget
