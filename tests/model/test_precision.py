@@ -157,7 +157,7 @@ def test_banks_of_two_precisions_do_not_merge(banks):
 def test_what_is_refused():
     with pytest.raises(OptionError, match="precision must be one of float32, bfloat16, not 'half'"):
         sacv.load_model("demo", precision="half")
-    with pytest.raises(OptionError, match=r"networks with float32 parameters, and this one has torch\.float64"):
+    with pytest.raises(OptionError, match=r"a network with float32 parameters, and this one has torch\.float64"):
         replace(planted_model(3), precision="bfloat16")
 
 

@@ -72,12 +72,14 @@ def finish(
     layers, concepts = list(whole.layers), tuple(reducer.bank.concepts)
     maps = stored_maps(rows, layers, concepts)
     grids = {layer: each.grid for layer, each in maps.items()}
-    lines = {layer: stored_checks(rows, f"{number}/checks") for number, layer in enumerate(layers)}
+    checks = None
+    if reducer.checks:
+        checks = {layer: stored_checks(rows, f"{number}/checks") for number, layer in enumerate(layers)}
     return Explanation(
         images=stored_images(rows, pictures.items, reducer.model, reducer.aimed),
         concepts=concepts,
         maps=maps,
-        checks=lines if reducer.checks else None,
+        checks=checks,
         notes=(
             *([] if (note := reducer.aimed.note) is None else [Note(None, "target", note)]),
             *_notes(reducer, whole, _one_class(rows, len(pictures)), last),
