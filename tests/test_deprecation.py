@@ -11,10 +11,12 @@ from sacv.maps import Checks, Explanation, Explanations, LayerMaps
 from sacv.maps.methods.base import Scene
 from sacv.scores import ClassScores
 from sacv.solvers.base import Evidence
+from sacv.study import StudyResult
+from sacv.trust import Audit
 
 RENAMED = (
     *(sacv.CAV, sacv.ConceptBank, sacv.Quality, sacv.VisionModel, BankImage, Evidence),
-    *(Checks, ClassScores, Explanation, Explanations, LayerMaps, Scene),
+    *(Audit, Checks, ClassScores, StudyResult, Explanation, Explanations, LayerMaps, Scene),
 )
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from sacv.cli import main
-from sacv_bench.place import OURS
+from sacv_bench.localisation import OURS
 from sacv_bench.sizes import FULL, QUICK
 from sacv_bench.tables import row, table_of
 

@@ -9,7 +9,7 @@ from PIL import Image
 from report.test_report_page import SVG, downloaded
 from sacv.cli import main
 from sacv_bench.report import render, write_report
-from sacv_bench.tables import Picture, row, table_of
+from sacv_bench.tables import TableFigure, row, table_of
 
 
 def picture():
@@ -25,7 +25,7 @@ def bench_text():
         for level, rival in enumerate(("edges", "SACV, defaults"))
         for metric in ("AUROC", "pointing")
     ]
-    return render([table_of("T2", "Does it find?", "By masks.", rows, (Picture("good", picture()),))], {"seed": 3})
+    return render([table_of("T2", "Does it find?", "By masks.", rows, (TableFigure("good", picture()),))], {"seed": 3})
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def bench_page(open_page, tmp_path):
 
 def test_a_picture_arrives_as_it_is(bench_page):
     page = bench_page()
-    name, content = downloaded(page, page.get_by_role("button", name="download the picture good as PNG"))
+    name, content = downloaded(page, page.get_by_role("button", name="download the image good as PNG"))
     assert name == "good.png" and content == picture()
 
 

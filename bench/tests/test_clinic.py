@@ -1,4 +1,4 @@
-"""The made clinic: what stands in its table is what its pictures show."""
+"""The made clinic: what stands in its table is what its images show."""
 
 from dataclasses import replace
 
@@ -74,7 +74,7 @@ def test_the_network_tells_the_diagnosis():
 
 @pytest.mark.parametrize(("options", "words"), [
     ({"patients": 3}, "4 patients or more, not 3"),
-    ({"pictures": 0}, "1 picture or more, not 0"),
+    ({"pictures": 0}, "1 image or more, not 0"),
     ({"confounding": 1.2}, "from 0 to 1, not 1.2"),
 ])  # fmt: skip
 def test_what_cannot_be_is_named(options, words):

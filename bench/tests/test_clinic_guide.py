@@ -15,7 +15,7 @@ REAL = Path(os.environ.get("SACV_REAL_DATA", "../shared/real")).resolve()
 
 
 def commands(real: bool) -> list[list[str]]:
-    """Give the commands of the guide, each as the words after `sacv`."""
+    """Return the commands of the guide, each as the words after `sacv`."""
     found = [text.replace("\\\n", " ") for text in re.findall(r"^    sacv ((?:.*\\\n)*.*)$", GUIDE, re.MULTILINE)]
     chosen = [text for text in found if ("$SACV_REAL_DATA" in text) is real]
     return [shlex.split(text.replace("$SACV_REAL_DATA", str(REAL))) for text in chosen]

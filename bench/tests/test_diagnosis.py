@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from sacv_bench.clinic import Clinic
-from sacv_bench.diagnosis import confounded, dealt, image_p_values, uniformity, vignetted
+from sacv_bench.diagnosis import confounded, image_p_values, random_labels, uniformity, vignetted
 
 
 def test_folds_by_patient_do_not_validate_what_folds_by_picture_do(tmp_path):
-    areas = dealt(tmp_path, Clinic(16, 4), 10)
+    areas = random_labels(tmp_path, Clinic(16, 4), 10)
     assert np.mean(areas[None]) > 0.9
     by_patient = areas["patient"]
     assert abs(np.mean(by_patient) - 0.5) < 2 * np.std(by_patient, ddof=1) / np.sqrt(len(by_patient))
@@ -24,9 +24,9 @@ def test_a_matched_direction_stays_where_an_unmatched_one_leans_to_the_diagnosis
 def test_a_vignette_is_named_and_is_harmless_within_masks(tmp_path):
     found = vignetted(tmp_path, 30)
     clear, dark, within = (found[name] for name in ("no vignette", "vignette", "vignette, within masks"))
-    assert clear.looks[0] and within.looks[0]
-    assert dark.looks[0] is False and "brightness alone separates concept and random images" in dark.looks[1]
-    assert "a vignette or a frame" in dark.looks[1] and "--within" in dark.looks[1]
+    assert clear.trivial[0] and within.trivial[0]
+    assert dark.trivial[0] is False and "brightness alone separates concept and random images" in dark.trivial[1]
+    assert "a vignette or a frame" in dark.trivial[1] and "--within" in dark.trivial[1]
     assert within.cosine > clear.cosine - 0.02 and within.auroc > clear.auroc - 0.02
     assert within.cosine > dark.cosine
 

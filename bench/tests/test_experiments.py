@@ -21,16 +21,16 @@ from sacv.trust import LayerAdvice
 from sacv_bench import contribution as contributions
 from sacv_bench import interference as interferences
 from sacv_bench import layers as candidates
-from sacv_bench import place as places
+from sacv_bench import localisation as places
 from sacv_bench import planted as directions
 from sacv_bench import run as runs
 from sacv_bench import stability as stabilities
 from sacv_bench import tables
 from sacv_bench.contribution import LEAST, PLAIN, changes, scenes_of
 from sacv_bench.intervals import bootstrap
+from sacv_bench.localisation import ALL, OURS
 from sacv_bench.metrics import PLACE_METRICS
 from sacv_bench.networks import trained
-from sacv_bench.place import ALL, OURS
 from sacv_bench.sanity import sanity
 from sacv_bench.sizes import Effort
 from sacv_bench.study import Study, bin_name, staged
@@ -74,7 +74,7 @@ def true_changes(guided, seen, question):
 
 
 def true_maps(guided, seen, question, sign=1.0):
-    """The truth at one place near the element and noise, which may not count, away from it."""
+    """The truth at one location near the element and noise, which may not count, away from it."""
     maps = []
     for scene, change in zip(seen.scenes, true_changes(guided, seen, question), strict=True):
         near = guided.study.near(scene.masks[0])
@@ -102,14 +102,14 @@ def mean_difference(concept, random, seed):
 
 
 def settled(guided, seen, question, sign=1):
-    """The same answer for every draw of guidance, or one turned round by the next draw."""
+    """The same answer for every draw of concept images, or one turned round by the next draw."""
     turned = 1 if sign == 1 or guided.seed % 2 else -1
     relevance = turned * np.arange(np.prod(seen.cells.shape[:-1])).reshape(seen.cells.shape[:-1])
     return turned * np.array([3.0, 4.0]), {"relevance": relevance, "contribution": -relevance}
 
 
 def replace_rivals(patch, known, rivals):
-    """Put rivals in the place of those of an experiment, which come back in their order."""
+    """Put rivals in the location of those of an experiment, which come back in their order."""
     for name in reversed(list(known)):
         patch.delitem(known, name)
     for name, rival in rivals.items():
@@ -160,7 +160,7 @@ def few_rivals():
 
 EXPERIMENTS = {
     "T1": lambda seed: directions.planted(EFFORT, seed),
-    "T2": lambda seed: places.place(new_study(), seed),
+    "T2": lambda seed: places.localisation(new_study(), seed),
     "T3": lambda seed: contributions.contribution(new_study(), seed),
     "T4": lambda seed: interferences.interference(new_study(), seed),
     "T5": lambda seed: stabilities.stability(new_study(), seed),
@@ -235,8 +235,8 @@ def test_what_a_network_says_of_scenes_is_what_it_says_of_each(study):
             np.testing.assert_allclose(seen.gradients[number, question], gradient[0].permute(1, 2, 0), atol=1e-5)
         for name in ("logits", "cells", "gradients"):
             np.testing.assert_allclose(getattr(one, name)[0], getattr(seen, name)[number], rtol=0, atol=1e-4)
-    np.testing.assert_allclose(study.logits(seen.pictures), seen.logits, rtol=0, atol=1e-4)
-    np.testing.assert_allclose(study.cells(seen.pictures), seen.cells, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(study.logits(seen.images), seen.logits, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(study.cells(seen.images), seen.cells, rtol=0, atol=1e-4)
 
 
 def test_near_is_what_the_effective_field_reaches(study):
@@ -327,9 +327,9 @@ def test_tables_are_tables(name):
     rows = len(table.wide())
     assert rows == len(table.rows[["condition", "rival"]].drop_duplicates())
     # Ours at its best and at its worst, where there are maps to show.
-    assert len(table.pictures) == (2 if name in ("T2", "T3") else 0)
-    for picture in table.pictures:
-        with Image.open(io.BytesIO(picture.png)) as shown:
+    assert len(table.figures) == (2 if name in ("T2", "T3") else 0)
+    for figure in table.figures:
+        with Image.open(io.BytesIO(figure.png)) as shown:
             assert shown.format == "PNG" and min(shown.size) > 100
     if name not in ("T1", "layers"):
         assert NETWORK in table.about and LAYER in table.about and "32 x 32" in table.about
@@ -345,7 +345,7 @@ def test_planted_directions_are_as_the_docstring_says():
     difference = concept.mean(axis=(0, 1, 2)) - random.mean(axis=(0, 1, 2))
     assert difference @ direction == pytest.approx(0.5, abs=0.05)
     assert np.linalg.norm(difference - 0.5 * direction) < 0.1
-    # What places of an image share spreads as much as what they do not, and both together by 1.
+    # What locations of an image share spreads as much as what they do not, and both together by 1.
     shared = random.mean(axis=(1, 2))
     own = random - shared[:, None, None]
     places_ = np.prod(directions.GRID)
@@ -503,14 +503,14 @@ def test_sanity():
     for name in ("relevance mask", "derivative mask", "SACV score"):
         row = rows.loc[(f"permuted labels, {name}", false)]
         assert row["value"] in (0, 0.5, 1) and (row["count"], row["random"]) == (EFFORT.trials, 0.05)
-    for metric in ("family-wise false positives", "share of places marked"):
+    for metric in ("family-wise false positives", "share of locations masked"):
         row = rows.loc[("missing concept, relevance mask", metric)]
         assert 0 <= row["value"] <= 1 and row["count"] == EFFORT.trials // 2
     for concept in CONCEPTS:
         row = rows.loc[(f"randomised weights, {concept}", "rank correlation of maps")]
         assert -1 <= row["value"] < 0.9 and row["random"] == 0
-    for kind in ("entangled", "free"):
-        row = rows.loc[(f"{kind} guidance, asked of other shapes", "AUROC of red")]
+    for kind in ("entangled", "independent"):
+        row = rows.loc[(f"{kind} concept images, on other shapes", "AUROC of red")]
         assert 0.5 < row["value"] <= 1 and row["random"] == 0.5
     assert len(rows) == 3 + 2 + 2 + 2
 
@@ -522,15 +522,21 @@ def test_layers():
     with few_rivals():
         advised = candidates.ranked(SMALL, EFFORT, SEED)
         assert {one.layer for one in advised} == {"blocks.1", "blocks.2"}
-    metrics = ["held-out AUROC of guidance", "cosine between runs", "AUROC of place", "Spearman", "sign accuracy"]
+    metrics = [
+        "held-out AUROC of concept images",
+        "cosine between runs",
+        "AUROC of locations",
+        "Spearman",
+        "sign accuracy",
+    ]
     conditions = [f"{rank}. {one.layer}" for rank, one in enumerate(advised, start=1)]
     promised("layers", conditions, [OURS], metrics)
     assert list(dict.fromkeys(measured("layers").rows["condition"])) == conditions
     aurocs, cosines = values("layers", OURS, metrics[0]), values("layers", OURS, metrics[1])
     for condition, one in zip(conditions, advised, strict=True):
         assert (aurocs[condition], cosines[condition]) == (one.auroc, one.run_cosine)
-    assert values("layers", OURS, "AUROC of place", "random") == dict.fromkeys(conditions, 0.5)
-    assert all(0.5 < value <= 1 for value in values("layers", OURS, "AUROC of place").values())
+    assert values("layers", OURS, "AUROC of locations", "random") == dict.fromkeys(conditions, 0.5)
+    assert all(0.5 < value <= 1 for value in values("layers", OURS, "AUROC of locations").values())
     assert all(-1 <= value <= 1 for value in values("layers", OURS, "Spearman").values())
 
 
@@ -540,7 +546,7 @@ def test_the_truth_at_a_layer_is_perfect(monkeypatch):
         patch.setitem(places.RIVALS, OURS, true_places)
         patch.setitem(contributions.CONTRIBUTORS, OURS, true_maps)
         rows = candidates.layers(new_study(), SEED).rows.set_index("metric")["value"]
-    assert rows[["AUROC of place", "Spearman", "sign accuracy"]].tolist() == pytest.approx([1, 1, 1])
+    assert rows[["AUROC of locations", "Spearman", "sign accuracy"]].tolist() == pytest.approx([1, 1, 1])
 
 
 # Which are run
@@ -560,7 +566,7 @@ def asked(monkeypatch):
 
     def ranked(network, effort, seed):
         found.append(("advice", network.name, effort, seed))
-        return tuple(  # the first for place is not the first for contribution, which is taken
+        return tuple(  # the first for location is not the first for contribution, which is taken
             LayerAdvice(layer, 0.9, 0.9, None, "varies", True, None, rank, 3 - rank)
             for rank, layer in enumerate(("blocks.0", "blocks.4"), start=1)
         )

@@ -78,7 +78,7 @@ def test_ties_are_shared():
     # One of three highest cells is outside.
     assert pointing(np.array([[2.0, 2.0], [2.0, 0.0]]), SHARES) == pytest.approx(2 / 3)
     assert pointing(np.full((2, 2), 7.0), SHARES) == 0.5
-    # The highest is inside; one more place for three cells, of which one is inside: (1 + 1/3) / 2.
+    # The highest is inside; one more location for three cells, of which one is inside: (1 + 1/3) / 2.
     assert rank_accuracy(np.array([[5.0, 1.0], [1.0, 1.0]]), SHARES) == pytest.approx(2 / 3)
     assert rank_accuracy(np.zeros((2, 2)), SHARES) == 0.5
 

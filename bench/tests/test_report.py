@@ -13,9 +13,9 @@ from PIL import Image
 
 from sacv.errors import StorageError
 from sacv_bench.chart import COLOURS, OUR_COLOUR, chart_of
-from sacv_bench.place import OURS
+from sacv_bench.localisation import OURS
 from sacv_bench.report import render, summary, to_json, write_report
-from sacv_bench.tables import COLUMNS, Picture, row, table_of
+from sacv_bench.tables import COLUMNS, TableFigure, row, table_of
 from sacv_bench.targets import check
 
 SETTINGS = {"split": "held-out", "seed": 3, "quick": True, "effort": {"seeds": 2, "steps": 5}}
@@ -28,7 +28,7 @@ def png():
     return buffer.getvalue()
 
 
-def place_table(pictures=("good", "bad")):
+def table_t2(figures=("good", "bad")):
     rows = []
     # Rival by rival, ours not first: neither the page nor the chart may depend on it.
     for level, rival in enumerate(("edge strength", OURS, "Grad-CAM")):
@@ -36,7 +36,7 @@ def place_table(pictures=("good", "bad")):
             value = 0.5 + 0.1 * level + 0.01 * step
             rows.append(row(area, rival, "pointing", value, 7, random=0.25 if level else 0.125))
             rows.append(row(area, rival, "AUROC", value, 7, (value - 0.05, value + 0.05), 0.5))
-    return table_of("T2", "Does it find?", "By masks.", rows, tuple(Picture(name, png()) for name in pictures))
+    return table_of("T2", "Does it find?", "By masks.", rows, tuple(TableFigure(name, png()) for name in figures))
 
 
 def stability_table():
@@ -57,7 +57,7 @@ def text_of(html):
 
 
 def test_the_folder(tmp_path):
-    tables = [place_table(), stability_table()]
+    tables = [table_t2(), stability_table()]
     write_report(tmp_path / "out", tables, SETTINGS)
     out = tmp_path / "out"
     assert {file.name for file in out.iterdir()} == {"bench.json", "T2.parquet", "T5.parquet", "index.html"}
@@ -72,18 +72,18 @@ def test_the_folder(tmp_path):
 
 
 def test_a_report_replaces_a_report_and_nothing_else(tmp_path):
-    write_report(tmp_path / "out", [place_table()], SETTINGS)
+    write_report(tmp_path / "out", [table_t2()], SETTINGS)
     write_report(tmp_path / "out", [stability_table()], SETTINGS)
     assert not (tmp_path / "out" / "T2.parquet").exists()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("precious")
     with pytest.raises(StorageError, match="will not be overwritten"):
-        write_report(tmp_path / "mine", [place_table()], SETTINGS)
+        write_report(tmp_path / "mine", [table_t2()], SETTINGS)
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "precious"
 
 
 def test_nothing_is_fetched():
-    page = render([place_table(), stability_table()], SETTINGS)
+    page = render([table_t2(), stability_table()], SETTINGS)
     found = re.findall(r'(?:src|href)\s*=\s*"([^"]*)"|url\(([^)]*)\)', page)
     assert found and all("".join(pair).startswith("data:image/") for pair in found)
     assert "default-src 'none'" in page and "@import" not in page
@@ -91,17 +91,17 @@ def test_nothing_is_fetched():
 
 def test_hostile_names_are_escaped():
     hostile = "</script><script>alert('x')</script>"
-    table = table_of("T9", hostile, hostile, [row(hostile, hostile, hostile, 0.5, 1)], (Picture(hostile, png()),))
+    table = table_of("T9", hostile, hostile, [row(hostile, hostile, hostile, 0.5, 1)], (TableFigure(hostile, png()),))
     page = render([table], {hostile: hostile})
     assert page.count("<script") == page.count("</script>") == 1 and "&lt;script&gt;" in page
 
 
 def test_same_tables_same_page():
-    assert render([place_table()], SETTINGS) == render([place_table()], SETTINGS)
+    assert render([table_t2()], SETTINGS) == render([table_t2()], SETTINGS)
 
 
 def test_targets_stand_at_the_top():
-    tables = [place_table(), stability_table()]
+    tables = [table_t2(), stability_table()]
     outcomes = check(tables)
     assert summary(outcomes) == "1 of 4 targets are met"
     page = render(tables, SETTINGS)
@@ -121,7 +121,7 @@ def test_settings_are_told_at_the_end():
 
 
 def test_the_table_has_every_figure():
-    html = section(render([place_table()], SETTINGS), "T2")
+    html = section(render([table_t2()], SETTINGS), "T2")
     rows = [text_of(one) for one in re.findall(r"(?s)<tr>.*?</tr>", html)]
     assert rows[0] == "rival condition pointing pointing, random AUROC AUROC, from AUROC, to AUROC, random images"
     assert {row for row in rows if " 2-5 %" in row} == {
@@ -154,22 +154,22 @@ def test_long_tables_are_folded(rivals, folded):
 
 
 def test_pictures():
-    html = section(render([place_table()], SETTINGS), "T2")
+    html = section(render([table_t2()], SETTINGS), "T2")
     found = re.findall(r'<figcaption>(\w+)</figcaption><img src="data:image/png;base64,([^"]*)" alt="(\w+)"', html)
     assert [(title, alt) for title, _, alt in found] == [("good", "good"), ("bad", "bad")]
     assert base64.b64decode(found[0][1]) == png()
-    assert "<img" not in render([place_table(pictures=())], SETTINGS)
+    assert "<img" not in render([table_t2(figures=())], SETTINGS)
 
 
 def back(chart):
-    """The value of a place, from two ticks."""
+    """The value of a location, from two ticks."""
     (one, first), (other, second) = chart.ticks[0], chart.ticks[-1]
     scale = (float(second) - float(first)) / (other - one)
     return lambda place: float(first) + scale * (place - one)
 
 
 def test_chart_of_many_conditions():
-    table = place_table()
+    table = table_t2()
     chart = chart_of(table)
     assert chart.metric == "AUROC" and chart.by_rival and chart.has_random
     assert [(panel.title, panel.ours) for panel in chart.panels] == [
@@ -184,7 +184,7 @@ def test_chart_of_many_conditions():
         for lane in panel.lanes:
             known = rows.loc[(panel.title, lane.label)]
             drawn = [value(place) for place in (lane.value, lane.low, lane.high, lane.random)]
-            # Places are kept to 0.01 %.
+            # Locations are kept to 0.01 %.
             np.testing.assert_allclose(drawn, known[["value", "low", "high", "random"]].to_numpy(float), atol=1e-3)
             if panel.ours:
                 assert lane.reference is None
@@ -228,14 +228,14 @@ def test_charts_are_drawn_with_words():
     assert f"<title>{OURS}, 20 images: 0.875</title>" in html
     assert "cosine between runs (no unit)" in html and html.count("<circle") == 4
     assert "what is random" not in html and "beside a rival" not in html
-    html = section(render([place_table()], SETTINGS), "T2")
+    html = section(render([table_t2()], SETTINGS), "T2")
     assert f"<title>{OURS}, area 2-5 %: 0.610 (0.56 to 0.66)</title>" in html
     # Three rivals in four conditions, ours again beside two; one line of what is random each.
     assert html.count("<circle") == 12 + 8 and html.count('class="random"') == 12
 
 
 def test_json_holds_no_rows():
-    found = to_json([place_table()], SETTINGS)
+    found = to_json([table_t2()], SETTINGS)
     json.dumps(found, allow_nan=False)
     assert set(found) == {"kind", "format_version", "settings", "tables", "targets"}
-    assert set(place_table().rows.columns) == set(COLUMNS)
+    assert set(table_t2().rows.columns) == set(COLUMNS)

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from sacv_bench.place import OURS, UNSUPERVISED
+from sacv_bench.localisation import OURS, UNSUPERVISED
 from sacv_bench.planted import FINDERS
 from sacv_bench.study import AREAS, bin_name
 from sacv_bench.tables import row, table_of

@@ -258,7 +258,7 @@ def test_an_element_is_drawn_evenly() -> None:
         assert min(found.values()) > 0.85 * 2000 / count
     share = np.mean([one.texture in DEVELOPMENT.concepts for one in drawn])
     assert 0.65 < share < 0.75
-    angles, places = np.array([one.angle for one in drawn]), np.array([one.place for one in drawn])
+    angles, places = np.array([one.angle for one in drawn]), np.array([one.position for one in drawn])
     logs = np.log([one.area for one in drawn])
     for values, low, high in [
         (angles, 0, 2 * np.pi),
@@ -280,12 +280,12 @@ def test_an_element_is_as_asked_for() -> None:
 
 
 def test_only_elements_that_would_overlap_are_moved() -> None:
-    first, same, free = element("striped"), element("dotted", colour="red"), element("plain", place=(0.0, 0.0))
+    first, same, free = element("striped"), element("dotted", colour="red"), element("plain", position=(0.0, 0.0))
     spec = DEVELOPMENT.scene(np.random.default_rng(0), (first, same, free), background="noise")
     assert spec.background == "noise"
     assert spec.elements[0] == first
-    assert spec.elements[1].place != same.place
-    assert replace(spec.elements[1], place=same.place) == same
+    assert spec.elements[1].position != same.position
+    assert replace(spec.elements[1], position=same.position) == same
     masks = render(spec).masks
     assert (masks.sum(axis=(1, 2)) > 0.045 * SIZE**2).all()
     left = DEVELOPMENT.scene(np.random.default_rng(0), (first, free))
@@ -305,7 +305,7 @@ def test_elements_that_do_not_fit_are_refused() -> None:
         DEVELOPMENT.scene(np.random.default_rng(0), crowd)
 
 
-# Guidance
+# Concept images
 
 
 def digests(frames: list[np.ndarray]) -> set[bytes]:
@@ -315,7 +315,7 @@ def digests(frames: list[np.ndarray]) -> set[bytes]:
 @every_world
 def test_guidance_shows_the_concept_only(world: World, painted: list[tuple[str, str | None]]) -> None:
     for concept in world.concepts:
-        frames = world.guidance(concept, 8, seed=1, size=32)
+        frames = world.concept_images(concept, 8, seed=1, size=32)
         assert len(digests(frames)) == 8
         assert all(frame.shape == (32, 32, 3) and frame.dtype == np.uint8 for frame in frames)
         assert set(painted) == {(concept, None)}
@@ -337,7 +337,7 @@ def test_others_lack_every_concept_and_show_what_else_there_is_equally_often(
 def test_guidance_for_a_colour_is_of_textures_of_every_kind(
     world: World, painted: list[tuple[str, str | None]]
 ) -> None:
-    world.guidance("red", 100, seed=1, size=16)
+    world.concept_images("red", 100, seed=1, size=16)
     assert {colour for _, colour in painted} == {"red"}
     assert {name for name, _ in painted} == set(world.textures)
     painted.clear()
@@ -353,13 +353,13 @@ def test_guidance_for_a_colour_has_its_hue_and_others_have_not(colour: str) -> N
         return np.abs((hue - DEGREES[colour] + 180) % 360 - 180)
 
     # shades are within 15 degrees of their colour, and 5 more by grain and rounding; colours are 60 degrees apart
-    assert away(DEVELOPMENT.guidance(colour, 20, seed=3, size=64)).max() < 20
+    assert away(DEVELOPMENT.concept_images(colour, 20, seed=3, size=64)).max() < 20
     assert away(DEVELOPMENT.others(colour, 20, seed=3, size=64)).min() > 60 - 20
 
 
 @pytest.mark.parametrize("options", [{"scale": 0.3}, {"contrast": 0.7}])
 def test_frames_are_of_the_scale_and_contrast_of_the_world(options: dict[str, float]) -> None:
-    """Elements of the same seed would be painted so too, as guidance is to show what scenes show."""
+    """Elements of the same seed would be painted so too, as concept images is to show what scenes show."""
     world = replace(DEVELOPMENT, **options)
     whole = replace(element("striped", area=0.5, shape="square", angle=np.pi / 4), seed=0)
     own = {"scale": world.scale, "contrast": world.contrast}
@@ -373,7 +373,7 @@ def test_frames_are_of_the_scale_and_contrast_of_the_world(options: dict[str, fl
 
 
 def test_frames_are_of_the_size_of_scenes() -> None:
-    frames = DEVELOPMENT.guidance("striped", 1, seed=5) + DEVELOPMENT.others("striped", 1, seed=5)
+    frames = DEVELOPMENT.concept_images("striped", 1, seed=5) + DEVELOPMENT.others("striped", 1, seed=5)
     assert [frame.shape for frame in frames] == [(SIZE, SIZE, 3)] * 2
 
 
@@ -391,10 +391,10 @@ def test_a_seed_determines_guidance_and_others(concept: str) -> None:
 
 
 def test_more_frames_begin_with_the_same_ones() -> None:
-    few, many = (DEVELOPMENT.guidance("striped", count, seed=1, size=24) for count in (3, 5))
+    few, many = (DEVELOPMENT.concept_images("striped", count, seed=1, size=24) for count in (3, 5))
     assert all(np.array_equal(one, other) for one, other in zip(few, many, strict=False))
 
 
 def test_a_texture_that_does_not_exist_is_refused() -> None:
     with pytest.raises(OptionError, match="'tartan'"):
-        DEVELOPMENT.guidance("tartan", 1, seed=0)
+        DEVELOPMENT.concept_images("tartan", 1, seed=0)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 import sacv
-from sacv.synthetic.scenes import write_guidance
+from sacv.synthetic.scenes import write_textures
 
 LAYER = "blocks.2"
 
@@ -23,7 +23,7 @@ def textures(tmp_path_factory):
     """Folders of textures, by name."""
     folder = tmp_path_factory.mktemp("textures")
     for name, count in (("striped", 12), ("dotted", 10), ("plain", 10)):
-        write_guidance(folder / name, name, count, seed=0)
+        write_textures(folder / name, name, count, seed=0)
     return {name: folder / name for name in ("striped", "dotted", "plain")}
 
 

@@ -15,7 +15,7 @@ from sacv.app.masks import png_of
 from sacv.concepts.decoding import read_picture
 from sacv.maps.methods import Ablation
 from sacv.model import gradient_kinds, suggested_layers
-from sacv.synthetic.scenes import random_spec, render, write_guidance
+from sacv.synthetic.scenes import random_spec, render, write_textures
 from sacv.trust import advise
 
 
@@ -247,7 +247,7 @@ def test_an_expression_that_does_not_do_is_told_of(client, textures, monkeypatch
 
 
 def test_pictures_that_show_nothing_make_the_mask_of_presence(client, place, textures, tmp_path):
-    write_guidance(tmp_path / "more", "dotted", 24, seed=9)
+    write_textures(tmp_path / "more", "dotted", 24, seed=9)
     send_set(client, "more", tmp_path / "more")
     told = result_of(client, client.post("/api/fit", json=recipe_of(client, textures, absent=["more"])).json())
     assert told["state"] == "done", told["error"]

@@ -10,7 +10,7 @@ import pytest
 import sacv
 from cli.test_cli import run  # noqa: F401
 from exchange.guide import TEXT, blocks, commands, headings
-from sacv.synthetic.scenes import write_guidance
+from sacv.synthetic.scenes import write_textures
 
 CAPTUM = "From captum"
 
@@ -34,7 +34,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for folder, texture, count in (("guidance/striped", "striped", 8), ("guidance/other", "dotted", 8),
                                    ("photos", "striped", 2)):  # fmt: skip
-        write_guidance(tmp_path / folder, texture, count, seed=count)
+        write_textures(tmp_path / folder, texture, count, seed=count)
     wandb = SimpleNamespace(
         init=lambda project, mode: Run(), Table=lambda dataframe: dataframe, Image=lambda pixels, caption: caption
     )

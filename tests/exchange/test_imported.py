@@ -70,7 +70,7 @@ def sensitivity(model, inputs, weights, target):
     return (gradients.double().numpy() * weights).sum((1, 2, 3)), (cells.detach().double().numpy() * weights).sum(1)
 
 
-def test_captum_weights_lie_as_the_layer_gives_them(model, inputs, tmp_path):
+def test_captum_weights_lie_as_layer_output_them(model, inputs, tmp_path):
     weights = weights_like((CHANNELS, *GRID))
     file = captum_file(tmp_path / "a.pkl", weights, classes=np.array([7, 0]), accs=torch.tensor(0.75))
     random, striped = captum_cavs(file, model)
@@ -126,7 +126,7 @@ class Runs:
 def test_nothing_else_that_a_file_names_is_run(bad, model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     file = tcav_file(tmp_path / "a.pkl", weights_like((*GRID, CHANNELS)), extra=bad)
-    with pytest.raises(CorruptFileError, match=r"it names .*; nothing of it was run") as caught:
+    with pytest.raises(CorruptFileError, match=r"it names .*; no code of it was run") as caught:
         tcav_cavs(file, model, LAYER)
     assert "\n" not in str(caught.value)
     file = captum_file(tmp_path / "b.pkl", weights_like((CHANNELS, *GRID)), extra=bad)

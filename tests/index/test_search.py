@@ -427,14 +427,14 @@ def test_an_image_that_has_gone_when_the_page_is_drawn_costs_its_patches_alone(f
     assert len(pq.read_table(tmp_path / "out" / "images.parquet")) == 2
 
 
-# What resembles a place
+# Similar locations
 
 
 @pytest.mark.parametrize(
     "solver", [MeanDifference(), sacv.solvers.UnitLength(MeanDifference(), smoothing=1.0)], ids=repr
 )
 @pytest.mark.parametrize("at", [(2.5, 1.5), (0, 0), (3.99, 3), None])
-def test_a_place_is_most_like_itself(solver, at):
+def test_a_location_is_most_similar_to_itself(solver, at):
     found = search(bank=bank_of(solver=solver), like=sacv.Like(SHOWN[9], at), batch_size=4)
     row = found.like.to_pylist()[0]
     assert row["image"] == "the images to search[9]" and row["cosine"] == pytest.approx(1, abs=1e-6)
@@ -450,8 +450,8 @@ def test_cosines_agree_with_everything_in_memory():
     digests = [(item.name, item.digest) for item in image_set("the images to search", SHOWN)]
     rows = found.like.to_pylist()
     for name, at in (
-        ("the picture to search the like of:1,2", (9, 2, 1)),
-        ("the picture to search the like of", (0, 2, 2)),
+        ("the query image:1,2", (9, 2, 1)),
+        ("the query image", (0, 2, 2)),
     ):
         values = (unit @ unit[at]).astype(np.float32)
         want = reference.best_images([(*names, one) for names, one in zip(digests, values, strict=True)], 5, 2)
@@ -461,11 +461,11 @@ def test_cosines_agree_with_everything_in_memory():
 
 
 def test_places_that_cannot_be_compared():
-    with pytest.raises(OptionError, match=r"4,0 lies outside of what the network sees .* x goes from 0 to below 4"):
+    with pytest.raises(OptionError, match=r"4,0 is outside the part of .* x must be from 0 to below 4"):
         search(like=sacv.Like(SHOWN[0], (4, 0)))
     with pytest.raises(OptionError, match="activation of layer 'layer' is zero"):
         search(like=sacv.Like(torch.zeros(3, 4, 4, dtype=torch.float64)))
-    with pytest.raises(ImageSetError, match="13 images are given to search the like of"):
+    with pytest.raises(ImageSetError, match="13 images are given as one query"):
         search(like=sacv.Like(SHOWN))
     with pytest.raises(LayerError, match="the bank has no layer 'other'"):
         search(like=sacv.Like(SHOWN[0]), layer="other")
@@ -476,7 +476,7 @@ def test_places_that_cannot_be_compared():
         return torch.zeros(3, 4, 4)
 
     model = replace(planted_model(3, dtype=torch.float32), transform=untold)
-    with pytest.raises(OptionError, match="does not tell which part"):
+    with pytest.raises(OptionError, match=r"the transform has no region\(size\)"):
         search(SHOWN.float(), bank_of(model), model, like=sacv.Like(Image.new("RGB", (9, 9)), (1, 1)))
 
 
@@ -560,7 +560,7 @@ def test_saved_and_drawn(tmp_path):
     assert labels["bank"] == {"fingerprint": BANK.fingerprint, "solver": dict(BANK.solver), "seed": BANK.seed}
     assert labels["counts"] == {"images": 13, "skipped": 0, "locations": len(found.locations)}
     assert labels["settings"] == {"top": 3, "per_image": 3} and labels["layers"] == [LAYER]
-    assert (out / "index.html").read_text().count("<img") == 3 * 3  # two concepts, and what resembles the place
+    assert (out / "index.html").read_text().count("<img") == 3 * 3  # two concepts, and what is similar to the query
     found.save(out)  # again
     search(top=3).save(out)
     assert not (out / "like.parquet").exists()
@@ -587,7 +587,7 @@ def test_the_page_has_names_as_text_and_is_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr("sacv.index.page.MOST", 2)
     found.save(tmp_path / "out")
     page = (tmp_path / "out" / "index.html").read_text()
-    assert page.count("<img") == 2 and "1 list not drawn for want of room" in page and "d, at layer" in page
+    assert page.count("<img") == 2 and "1 list not drawn to limit the report" in page and "d, at layer" in page
 
 
 def test_batch_size_changes_nothing_but_rounding():

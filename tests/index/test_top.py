@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 
 from reference import search as reference
 from sacv.concepts import ImageItem
-from sacv.index.top import Match, Place, Top, best_locations
+from sacv.index.top import Match, ScoredLocation, Top, best_locations
 
 
 def match(name, digest, *places):
     return Match(
         ImageItem(name, digest, lambda: None),
         0,
-        tuple(Place(value, location) for value, location in places),
+        tuple(ScoredLocation(value, location) for value, location in places),
         (2, 2),
         (3, 2, 2),
         (2, 2),
@@ -54,7 +54,7 @@ def test_joining_does_not_depend_on_order_or_parts(one, two, three, limit):
 @given(SOME, SOME, st.integers(1, 5))
 def test_what_is_not_admitted_would_not_come_into_the_list(one, two, limit):
     top = Top(limit).join(one)
-    admitted = [found for found in two if top.admits(found.places[0].value)]
+    admitted = [found for found in two if top.admits(found.locations[0].value)]
     assert shown(top.join(admitted)) == shown(top.join(two))
 
 
@@ -62,7 +62,7 @@ def test_ties_go_to_the_lesser_hash_then_location_then_name():
     best = match("z", "00", (1.0, (1, 1)))
     places = [match("a", "11", (1.0, (1, 0))), best, match("b", "11", (1.0, (0, 1))), match("a", "11", (1.0, (0, 1)))]
     found = Top(2).join(places).matches
-    assert [(one.item.name, one.item.digest, one.places[0].location) for one in found] == [
+    assert [(one.item.name, one.item.digest, one.locations[0].location) for one in found] == [
         ("z", "00", (1, 1)),
         ("a", "11", (0, 1)),
     ]

@@ -15,7 +15,7 @@ from model.test_recognition import Transformer
 from sacv.cav.labels import check_labels
 from sacv.engine import ShardStore
 from sacv.errors import MismatchError, OptionError
-from sacv.synthetic.scenes import write_guidance
+from sacv.synthetic.scenes import write_textures
 from sacv.targets import Aimed, Class
 
 LAYER = "blocks.2"
@@ -29,7 +29,7 @@ def content(folder):
 def textures(tmp_path_factory):
     place = tmp_path_factory.mktemp("textures")
     for name in ("striped", "dotted", "blotchy"):
-        write_guidance(place / name, name, 16, seed=0)
+        write_textures(place / name, name, 16, seed=0)
     return place
 
 
@@ -127,9 +127,9 @@ def test_parts_of_one_precision_are_not_taken_for_those_of_another(models, textu
 def test_a_bank_in_another_precision_is_a_warning_that_names_both(models, banks, textures):
     bank = banks["float32"]
     shown = sorted((textures / "striped").iterdir())[:2]
-    with pytest.warns(UserWarning, match="made in float32, and this model computes in bfloat16"):
+    with pytest.warns(UserWarning, match="fitted in float32, and this model computes in bfloat16"):
         sacv.search(models["bfloat16"], shown, bank, allow_weak=True)
-    with pytest.warns(UserWarning, match="made in bfloat16, and this model computes in float32"):
+    with pytest.warns(UserWarning, match="fitted in bfloat16, and this model computes in float32"):
         banks["bfloat16"].require(models["float32"])
     bank.require(models["float32"])
 

@@ -11,9 +11,9 @@ numbers = some.floats(-1e6, 1e6, allow_nan=False).filter(lambda value: value == 
 @given(some.lists(numbers, min_size=1), numbers)
 def test_an_axis_holds_all_values_in_their_order_around_its_centre(values, centre):
     axis = Axis.around(values, centre)
-    places = [axis.place(value) for value in sorted(values)]
-    assert all(0 <= place <= 100 for place in places) and places == sorted(places)
-    assert axis.place(centre) == 50
+    positions = [axis.position(value) for value in sorted(values)]
+    assert all(0 <= position <= 100 for position in positions) and positions == sorted(positions)
+    assert axis.position(centre) == 50
 
 
 @given(some.lists(numbers, min_size=1))
@@ -21,14 +21,14 @@ def test_ticks_stand_at_the_values_they_name(values):
     axis = Axis.around(values, 0.0)
     ticks = axis.ticks()
     assert len(ticks) >= 1
-    for place, text in ticks:
+    for position, text in ticks:
         value = float(text.replace(MINUS, "-"))
-        assert abs(axis.place(value) - place) < 0.1
+        assert abs(axis.position(value) - position) < 0.1
 
 
 def test_what_is_no_number_has_no_place():
     axis = Axis.around([float("nan")], 0.5)
-    assert axis.place(float("nan")) is None and (axis.low, axis.high) == (-0.5, 1.5)
+    assert axis.position(float("nan")) is None and (axis.low, axis.high) == (-0.5, 1.5)
     assert figure_text(float("nan")) == "none"
     assert figure_text(-1.0, -2.0, 0.5) == f"{MINUS}1, 95 % interval {MINUS}2 to 0.5"
 

@@ -45,7 +45,7 @@ def downloaded(page, button):
 def test_the_first_thing_said_is_the_result(page_of):
     page = page_of()
     assert page.locator("h1").inner_text() == (
-        "striped speaks for zebra; grass speaks against zebra; no effect of sky on zebra beyond chance is shown."
+        "striped supports zebra; grass opposes zebra; no significant effect of sky on zebra."
     )
     assert page.locator("h1 b").all_inner_texts() == ["striped", "zebra", "grass", "zebra", "sky", "zebra"]
     frame = page.locator("h1").bounding_box()
@@ -71,7 +71,7 @@ def test_dots_lie_where_their_values_are(page_of):
     ends = [left + (value - least) * unit for value in (-0.4, 0.4)]
     assert float(band.get_attribute("x")) == pytest.approx(ends[0], abs=0.1)
     assert float(band.get_attribute("width")) == pytest.approx(ends[1] - ends[0], abs=0.1)
-    assert panel.locator("text.verdict").all_text_contents() == ["speaks for", "speaks against", "no effect shown"]
+    assert panel.locator("text.verdict").all_text_contents() == ["supports", "opposes", "not significant"]
 
 
 def test_the_end_says_how_it_was_made(page_of):
@@ -189,7 +189,7 @@ def test_the_theme_can_be_turned(page_of):
 
 def test_without_its_script_the_page_says_all(page_of):
     page = page_of(java_script_enabled=False)
-    assert "striped speaks for" in page.locator("h1").inner_text()
+    assert "striped supports" in page.locator("h1").inner_text()
     assert page.locator("svg.panel").count() == 4 and page.locator("button").count() == 0
     assert len(column(page, 0)) == 6
 

@@ -25,29 +25,28 @@ ROW = {"score": "sacv", "value": 1.0, "low": 0.5, "high": 1.5, "run_mean": 0.9}
         ({"score": "tcav", "value": 0.6, "low": 0.4, "high": 0.8, "run_mean": 0.6}, False, 0.01, "none"),
     ],
 )
-def test_a_verdict_needs_chance_beaten_and_an_interval_without_no_effect(row, weak, p, wanted):
+def test_a_verdict_needs_significance_and_an_interval_that_excludes_no_effect(row, weak, p, wanted):
     assert verdict(ROW | row, weak=weak, p=p) == wanted
 
 
 @pytest.mark.parametrize(
     ("given", "wanted"),
     [
-        ({("l", "a"): "for"}, "a speaks for t."),
-        ({("l", "a"): "for", ("l", "b"): "for", ("l", "c"): "for"}, "a, b and c speak for t."),
+        ({("l", "a"): "for"}, "a supports t."),
+        ({("l", "a"): "for", ("l", "b"): "for", ("l", "c"): "for"}, "a, b and c support t."),
         (
             {("l", "a"): "against", ("l", "b"): "none"},
-            "a speaks against t; no effect of b on t beyond chance is shown.",
+            "a opposes t; no significant effect of b on t.",
         ),
-        ({("l", "a"): "none", ("l", "b"): "none"}, "No effect of a or b on t beyond chance is shown."),
-        ({("l", "a"): "for", ("m", "a"): "none"}, "a (at l) speaks for t."),
-        ({("l", "a"): "for", ("m", "a"): "against"}, "a speaks for t at l and against it at m."),
+        ({("l", "a"): "none", ("l", "b"): "none"}, "No significant effect of a or b on t."),
+        ({("l", "a"): "for", ("m", "a"): "none"}, "a (at l) supports t."),
+        ({("l", "a"): "for", ("m", "a"): "against"}, "a supports t at l and opposes it at m."),
         ({("l", "a"): "untested"}, "Whether a matters to t is not tested."),
-        ({("l", "a"): "weak", ("m", "a"): "none"}, "No effect of a on t beyond chance is shown."),
-        ({("l", "a"): "weak", ("l", "b"): "weak"}, "a and b are recognised too weakly to be judged."),
+        ({("l", "a"): "weak", ("m", "a"): "none"}, "No significant effect of a on t."),
+        ({("l", "a"): "weak", ("l", "b"): "weak"}, "a and b are too weak to be judged."),
         (
             {("l", "a"): "none", ("l", "b"): "untested", ("l", "c"): "weak"},
-            "No effect of a on t beyond chance is shown; whether b matters to t is not tested; c is recognised too "
-            "weakly to be judged.",
+            "No significant effect of a on t; whether b matters to t is not tested; c is too weak to be judged.",
         ),
     ],
 )
@@ -87,11 +86,11 @@ def test_what_is_tested_and_the_band_of_chance_share_the_axis():
 
 def test_several_targets_have_a_sentence_each():
     page = page_of(scores(targets=("zebra", "horse")))
-    assert "".join(page.headline) == "An effect beyond chance is shown for 4 of 6 pairs of concept and target."
+    assert "".join(page.headline) == "4 of 6 pairs of concept and target have a significant effect."
     assert [("".join(point)).split(";")[0] for point in page.points] == [
-        "striped speaks for zebra", "striped speaks for horse",
+        "striped supports zebra", "striped supports horse",
     ]  # fmt: skip
-    assert [section.title for section in page.sections[:2]] == ["What counts for zebra", "What counts for horse"]
+    assert [section.title for section in page.sections[:2]] == ["Effects on zebra", "Effects on horse"]
 
 
 def test_weak_concepts_are_named_below_the_figures():
@@ -99,4 +98,4 @@ def test_weak_concepts_are_named_below_the_figures():
     page = page_of(scores(score_table(weak=("sky",)), notes=[note, "Beware."]))
     assert list(page.warnings) == ["Beware."]
     assert next(one for one in page.sections if one.title == "Too weak to be judged").words == [note]
-    assert "".join(page.headline).endswith("sky is recognised too weakly to be judged.")
+    assert "".join(page.headline).endswith("sky is too weak to be judged.")

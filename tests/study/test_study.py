@@ -16,14 +16,14 @@ from sacv.errors import OptionError, SacvError, StorageError
 from sacv.model.demo import DemoNetwork
 from sacv.report import render_study
 from sacv.study import read_study, steps
-from sacv.study.doubts import answer, of_layers
 from sacv.study.findings import Finding, p_text
-from sacv.synthetic.scenes import write_guidance
+from sacv.study.summary import answer, of_layers
+from sacv.synthetic.scenes import write_textures
 
 STUDY = """
 [report]
 title = "Textures <b>"
-question = "Do stripes speak for striped?"
+question = "Do stripes support striped?"
 pictures = 1
 
 [model]
@@ -57,11 +57,11 @@ classes = "texture"
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """Eight pictures of stripes and eight of dots, two of each person, one of which has no texture in its row."""
+    """Eight images of stripes and eight of dots, two of each person, one of which has no texture in its row."""
     folder = tmp_path_factory.mktemp("place")
     lines = ["name,texture,odd,who"]
     for texture in ("striped", "dotted"):
-        write_guidance(folder / texture, texture, 8, seed=3)
+        write_textures(folder / texture, texture, 8, seed=3)
         for number, file in enumerate(sorted((folder / texture).iterdir())):
             target = folder / "photos" / f"{texture}{number}.png"
             target.parent.mkdir(exist_ok=True)
@@ -99,7 +99,7 @@ def test_everything_is_there(found):
     assert {file.name for file in out.iterdir()} == {
         "audit.json", "bank", "explain", "report.html", "scores", "steps.json", "study.json"
     }  # fmt: skip
-    assert len(found.answer) == 3 and content["doubts"] == found.doubts
+    assert len(found.answer) == 3 and content["doubts"] == found.warnings
     assert len(content["findings"]) == 2 * 2 * 2 == content["tests"]  # concepts, classes, targets
     assert content["provenance"]["study_file"] == STUDY and content["provenance"]["seed"] == 0
     assert len(content["pictures"]) == 2 * 2  # classes, targets
@@ -124,19 +124,19 @@ def test_the_data_are_counted(found):
     assert odd["by_class"]["striped"] == {"shown": 4, "others": 4}
 
 
-def test_what_a_concept_shares_with_the_classes_is_told(found):
+def test_a_column_that_explains_a_concept_is_named(found):
     striped = next(one for one in found.content["concepts"] if one["concept"] == "striped <i>")
     assert striped["not_told_apart"] == ["texture"]
-    assert any("cannot be distinguished from texture" in text for text in found.doubts)
-    assert "striped <i> is not told apart from texture" in found.answer[2]
+    assert any("cannot be distinguished from texture" in text for text in found.warnings)
+    assert "striped <i> (not distinguished from texture)" in found.answer[2]
     assert "striped <i>" not in found.answer[0]
 
 
 def test_a_concept_that_is_not_there_is_too_weak(found):
     (card,) = (one for one in found.content["concepts"] if one["concept"] == "odd")
-    assert card["weak"] and "too weak to be judged: odd" in found.answer[2]
+    assert card["weak"] and "odd (too weak to be judged)" in found.answer[2]
     assert {one["verdict"] for one in found.content["findings"] if one["concept"] == "odd"} == {"weak"}
-    assert any(text.startswith("odd is too weak to be judged: its held-out AUROC is") for text in found.doubts)
+    assert any(text.startswith("odd is too weak to be judged: its held-out AUROC is") for text in found.warnings)
 
 
 def test_figures_are_those_of_the_single_commands(found, place, capsys):
@@ -146,9 +146,9 @@ def test_figures_are_those_of_the_single_commands(found, place, capsys):
     run(*fit, *table, "--group", "who", "--strata", "texture", "--out", str(alone / "bank"))
     bank = sacv.ConceptBank.load(alone / "bank")
     assert bank.fingerprint == found.content["provenance"]["bank_fingerprint"]
-    asked = ["--target", "striped", "--target", "dotted", "--against", "plain", "--allow-weak"]
+    targets = ["--target", "striped", "--target", "dotted", "--against", "plain", "--allow-weak"]
     of = ["--bank", str(alone / "bank"), *table, "--rows", "texture:striped"]
-    run("score", *of, *asked, "--group", "who", "--out", str(alone / "scores"))
+    run("score", *of, *targets, "--group", "who", "--out", str(alone / "scores"))
     mine = pd.read_parquet(found.folder / "scores" / "striped" / "scores.parquet")
     pd.testing.assert_frame_equal(mine, pd.read_parquet(alone / "scores" / "scores.parquet"))
     row = mine[(mine["score"] == "sacv") & (mine["concept"] == "odd") & (mine["layer"] == "blocks.4")].iloc[0]
@@ -174,7 +174,7 @@ def test_p_values_are_corrected_over_all_tests(found):
     values = [one["p"] for one in found.content["findings"]]
     corrected = [one["p_holm"] for one in found.content["findings"]]
     assert min(corrected) == pytest.approx(min(1, min(values) * len(values)))
-    assert any("none can reach 0.05" in text for text in found.doubts)
+    assert any("tests can reach 0.05 alone" in text for text in found.warnings)
 
 
 def test_a_second_run_does_no_work(found, place, passes):
@@ -217,10 +217,10 @@ def test_a_step_is_done_again_where_its_inputs_or_files_changed(tmp_path):
         (tmp_path / "out" / "result").write_text("x")
 
     for key, again in (("a", True), ("a", False), ("b", True), ("b", False)):
-        assert steps.Steps(tmp_path / "out", False).made("result", {"key": key}, make) is again
+        assert steps.Steps(tmp_path / "out", False).make_once("result", {"key": key}, make) is again
     (tmp_path / "out" / "result").write_text("y")
-    assert steps.Steps(tmp_path / "out", False).made("result", {"key": "b"}, make)
-    assert steps.Steps(tmp_path / "out", True).made("result", {"key": "b"}, make) and len(made) == 4
+    assert steps.Steps(tmp_path / "out", False).make_once("result", {"key": "b"}, make)
+    assert steps.Steps(tmp_path / "out", True).make_once("result", {"key": "b"}, make) and len(made) == 4
     other = tmp_path / "other"
     other.mkdir()
     (other / "mine.txt").write_text("x")
@@ -238,7 +238,7 @@ def test_names_are_text(found):
     page = (found.folder / "report.html").read_text()
     assert "Textures &lt;b&gt;" in page and "<b>" not in page.split("</header>")[0].split("<header>")[1]
     assert "striped &lt;i&gt;" in page and "striped <i>" not in page
-    first = "Do stripes speak", "Speaks for striped rather than plain", "doubts</h2>", "The findings"
+    first = "Do stripes support", "Supports striped rather than plain", "warnings</h2>", "The findings"
     assert [page.index(text) for text in first] == sorted(page.index(text) for text in first)
 
 
@@ -246,9 +246,9 @@ def test_image_scores_stand_in_the_report_where_there_are_any(found):
     one, other = found.content["concepts"]
     scored = {**one, "image_score": {"auroc": 0.912, "interval": [0.81, 0.973]}}
     page = render_study({**found.content, "concepts": [{**other, "image_score": None}, scored]}, [])
-    assert "0.91 (0.81–0.97)" in page and "greatest<br>of picture" in page  # noqa: RUF001
+    assert "0.91 (0.81–0.97)" in page and "greatest<br>of image" in page  # noqa: RUF001
     bare = [{**each, "image_score": None} for each in (one, other)]
-    assert "greatest<br>of picture" not in render_study({**found.content, "concepts": bare}, [])
+    assert "greatest<br>of image" not in render_study({**found.content, "concepts": bare}, [])
 
 
 def test_the_example_is_a_study(tmp_path, monkeypatch, capsys):
@@ -264,7 +264,7 @@ def test_the_example_is_a_study(tmp_path, monkeypatch, capsys):
     study = read_study("full.toml")
     assert set(tomllib.loads(full)["fit"]) == {*study.fit, "seed"} and study.rows == ("split:train",)
     run("study", "--init", status=2)
-    assert "study.toml: it is there already" in capsys.readouterr().err
+    assert "study.toml: the file exists already" in capsys.readouterr().err
     run("study", "--init", "mine.toml")
     assert (tmp_path / "mine.toml").read_text() == plain
 
@@ -294,13 +294,13 @@ BAD = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("old", "new", "told"), BAD, ids=[told for _, _, told in BAD])
-def test_one_line_says_what_is_wrong(place, capsys, old, new, told):
+@pytest.mark.parametrize(("old", "new", "message"), BAD, ids=[message for _, _, message in BAD])
+def test_an_error_is_one_line(place, capsys, old, new, message):
     assert STUDY.count(old) == 1
     (place / "bad.toml").write_text(STUDY.replace(old, new))
     run("study", place / "bad.toml", "--out", place / "bad", status=2)
     err = capsys.readouterr().err
-    assert told in err and "bad.toml" in err and err.strip().count("\n") == 0
+    assert message in err and "bad.toml" in err and err.strip().count("\n") == 0
     assert not (place / "bad").exists()
 
 
@@ -315,7 +315,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path, capsys):
 
 def test_classes_may_be_left_out_and_concepts_be_folders(place):
     text = STUDY.replace('[questions]\nclasses = "texture"', "").replace('odd = "odd:1"', 'more = { images = "plain" }')
-    write_guidance(place / "plain", "plain", 6, seed=4)
+    write_textures(place / "plain", "plain", 6, seed=4)
     (place / "folders.toml").write_text(text.replace("pictures = 1", "pictures = 0"))
     found = sacv.run_study(place / "folders.toml", place / "folders")
     assert {one["class"] for one in found.content["findings"]} == {""}
@@ -325,24 +325,24 @@ def test_classes_may_be_left_out_and_concepts_be_folders(place):
 
 @pytest.mark.slow
 def test_masks_and_marked_regions(place):
-    write_guidance(place / "marked", "chequered", 6, seed=5)
+    write_textures(place / "marked", "chequered", 6, seed=5)
     for name, across in (("marks", slice(0, 64)), ("within", slice(16, 112))):
         (place / name).mkdir()
-        for picture in [*(place / "marked").iterdir(), *(place / "photos").iterdir()]:
-            with Image.open(picture) as opened:
+        for file in [*(place / "marked").iterdir(), *(place / "photos").iterdir()]:
+            with Image.open(file) as opened:
                 mask = np.zeros(opened.size[::-1], np.uint8)
             mask[:, across] = 255
-            if name == "within" or picture.parent.name == "marked":
-                Image.fromarray(mask).save(place / name / picture.name)
+            if name == "within" or file.parent.name == "marked":
+                Image.fromarray(mask).save(place / name / file.name)
     text = STUDY.replace('odd = "odd:1"', 'squares = { images = "marked", masks = "marks" }')
     text = text.replace('group = "who"', 'within = "within"').replace('["striped", "dotted"]', '"striped"')
     (place / "masks.toml").write_text(text)
     found = sacv.run_study(place / "masks.toml", place / "masked")
     assert found.content["data"]["within"]["median"] == pytest.approx(0.75)
-    assert found.content["data"]["concepts"][1]["given"].startswith("marked, where marks")
-    assert any("no column says which pictures belong together" in text for text in found.doubts)
+    assert found.content["data"]["concepts"][1]["given"].startswith("marked, inside marks")
+    assert any("no column gives the groups of images" in text for text in found.warnings)
     page = (found.folder / "report.html").read_text()
-    assert "Within masks: 75%" in page and "The amber line encloses what counts" in page
+    assert "Within masks: 75%" in page and "The amber line encloses the locations inside the masks" in page
 
 
 def test_p_values_are_short():
@@ -350,9 +350,9 @@ def test_p_values_are_short():
 
 
 def finding(**given):
-    told = {"layer": "a", "concept": "veil", "group": "x", "target": "t", "value": 1.0, "low": 0.5, "high": 1.5}
-    told |= {"effect": 3.0, "p": 0.001, "p_holm": 0.01, "images": 9, "groups": None, "verdict": "for"}
-    return Finding(**told | {"entangled": (), "leading": True} | given)
+    fields = {"layer": "a", "concept": "veil", "group": "x", "target": "t", "value": 1.0, "low": 0.5, "high": 1.5}
+    fields |= {"effect": 3.0, "p": 0.001, "p_holm": 0.01, "images": 9, "groups": None, "verdict": "for"}
+    return Finding(**fields | {"entangled": (), "leading": True} | given)
 
 
 def test_the_answer_is_of_leading_layers_and_leaves_out_what_is_entangled():
@@ -365,22 +365,20 @@ def test_the_answer_is_of_leading_layers_and_leaves_out_what_is_entangled():
         finding(concept="red", verdict="none"),
     ]
     assert answer(found, ["t"]) == [
-        "Speaks for t: veil (in pictures of x).",
-        "Speaks against t: veil (in pictures of y).",
-        "Not known: no effect beyond chance is shown of red; net is not told apart from site; too weak to be "
-        "judged: dots.",
+        "Supports t: veil (in images of x).",
+        "Opposes t: veil (in images of y).",
+        "No conclusion on red (no significant effect); net (not distinguished from site); dots (too weak to be "
+        "judged).",
     ]
-    assert list(of_layers(found)) == ["veil speaks for t in pictures of x at a, and speaks against it at b"]
+    assert list(of_layers(found)) == ["veil supports t in images of x at a, and opposes it at b"]
 
 
 def test_a_finding_is_a_sentence():
     assert finding().sentence == (
-        "In pictures of x, veil speaks for t: SACV score +1 (95 % interval +0.5 to +1.5), +3.0 standard deviations of "
-        "chance, corrected p = 0.010."
+        "In images of x, veil supports t: SACV score +1 (95 % interval +0.5 to +1.5), +3.0 standard deviations of "
+        "the null distribution, corrected p = 0.010."
     )
-    assert finding(verdict="none", group="").sentence.startswith(
-        "In all pictures, no effect of veil on t beyond chance"
-    )
-    assert "It is not told apart from site." in finding(entangled=("site",)).sentence
+    assert finding(verdict="none", group="").sentence.startswith("In all images, veil has no significant effect on t")
+    assert "The concept is not distinguished from site." in finding(entangled=("site",)).sentence
     bare = finding(effect=None, p=None, p_holm=None, verdict="none")
-    assert bare.sentence.endswith("is shown: SACV score +1 (95 % interval +0.5 to +1.5).")
+    assert bare.sentence.endswith("effect on t: SACV score +1 (95 % interval +0.5 to +1.5).")

@@ -20,12 +20,12 @@ from sacv.synthetic.scenes import (
     apart,
     random_spec,
     render,
-    write_guidance,
     write_scenes,
+    write_textures,
 )
 from sacv.synthetic.textures import COLOURS, FIRST_TEXTURES, TEXTURES, texture
 
-DISC = Element(shape="disc", texture="striped", area=0.15, angle=0.3, place=(0.4, 0.6), seed=3)
+DISC = Element(shape="disc", texture="striped", area=0.15, angle=0.3, position=(0.4, 0.6), seed=3)
 SPEC = SceneSpec((DISC,), background="blotchy", seed=4)
 WITHOUT_PERIOD = ("plain", "noise", "cloudy", "shaded")
 DEGREES = {"red": 0, "yellow": 60, "green": 120, "blue": 240}
@@ -399,8 +399,8 @@ def test_with_another_element_the_rest_of_the_spec_stays() -> None:
 
 
 def test_what_is_wholly_hidden_is_not_there() -> None:
-    behind = replace(DISC, texture="dotted", area=0.02, place=(0.5, 0.5), seed=8)
-    spec = SceneSpec((behind, replace(DISC, place=(0.5, 0.5))), "blotchy", 4)
+    behind = replace(DISC, texture="dotted", area=0.02, position=(0.5, 0.5), seed=8)
+    spec = SceneSpec((behind, replace(DISC, position=(0.5, 0.5))), "blotchy", 4)
     scene = render(spec)
     assert not scene.masks[0].any()
     assert not scene.showing("dotted").any()
@@ -528,7 +528,7 @@ def test_an_unknown_texture_is_refused_with_the_legal_ones(tmp_path: Path) -> No
     with pytest.raises(OptionError, match=r"'tartan'.*red, yellow, green, blue"):
         texture("striped", 32, np.random.default_rng(0), colour="tartan")
     with pytest.raises(OptionError, match=r"'tartan'.*striped, dotted, chequered, blotchy, plain"):
-        write_guidance(tmp_path / "tartan", "tartan", 1, seed=0)
+        write_textures(tmp_path / "tartan", "tartan", 1, seed=0)
     assert not (tmp_path / "tartan").exists()
 
 
@@ -547,9 +547,9 @@ def test_a_negative_outline_is_refused() -> None:
 
 
 def test_guidance_is_written_as_pictures_that_all_differ(tmp_path: Path) -> None:
-    write_guidance(tmp_path / "a", "striped", 4, seed=1, size=48)
-    write_guidance(tmp_path / "b", "striped", 4, seed=1, size=48)
-    write_guidance(tmp_path / "c", "striped", 4, seed=2, size=48)
+    write_textures(tmp_path / "a", "striped", 4, seed=1, size=48)
+    write_textures(tmp_path / "b", "striped", 4, seed=1, size=48)
+    write_textures(tmp_path / "c", "striped", 4, seed=2, size=48)
     read = {name: [np.asarray(Image.open(path)) for path in sorted((tmp_path / name).glob("*.png"))] for name in "abc"}
     assert [picture.shape for picture in read["a"]] == [(48, 48, 3)] * 4
     assert all(np.array_equal(one, two) for one, two in zip(read["a"], read["b"], strict=True))

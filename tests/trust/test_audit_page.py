@@ -1,4 +1,4 @@
-"""The page of an audit as plain data, and what an audit was made with."""
+"""The page of an audit as plain data, and the provenance of an audit."""
 
 import pytest
 
@@ -50,9 +50,9 @@ def test_files_stand_without_their_folders(text, short):
     assert cell.text == short and (cell.full or cell.text) == text
 
 
-def test_an_audit_says_what_it_was_made_with(small_model, small_bank, guidance, tmp_path):
+def test_an_audit_has_its_provenance(small_model, small_bank, guidance, tmp_path):
     found = sacv.audit(small_model, small_bank, guidance[1], "cat", seed=4).with_command("sacv audit")
-    made = found.made
+    made = found.provenance
     assert (
         made["model"]["fingerprint"] == small_model.fingerprint
         and made["bank"]["fingerprint"] == small_bank.fingerprint
@@ -60,12 +60,12 @@ def test_an_audit_says_what_it_was_made_with(small_model, small_bank, guidance, 
     assert (made["target"], made["images"], made["seed"], made["command"]) == ("cat", 7, 4, "sacv audit")
     found.save(tmp_path / "audit")
     again = sacv.Audit.load(tmp_path / "audit")
-    assert again.made == made
+    assert again.provenance == made
     facts = page_of(again).provenance.facts
     assert facts["seeds"] == f"audit 4, bank {small_bank.seed}" and facts["command"] == "sacv audit"
     assert small_model.fingerprint in (tmp_path / "audit" / "index.html").read_text()
 
 
 def test_an_audit_of_unknown_origin_has_a_page():
-    assert page_of(sacv.Audit(findings(True))).provenance.facts == {"made with": "not known"}
+    assert page_of(sacv.Audit(findings(True))).provenance.facts == {"provenance": "unknown"}
     assert "LDA(shrinkage=0.1)" in page_of(audit()).provenance.facts["solver"] and MADE["nulls"] == 999

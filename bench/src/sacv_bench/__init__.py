@@ -1,1 +1,1 @@
-"""The truth bench of sacv: explanations measured against ground truth, beside their rivals."""
+"""The benchmark of sacv: explanations and rival methods measured against ground truth."""

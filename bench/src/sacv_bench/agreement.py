@@ -1,8 +1,8 @@
-"""How well contributions that were found agree with true changes of a logit.
+"""Agreement of estimated contributions with true changes of a logit.
 
-The truth of an element is the logit of the picture less that of the same picture rendered without it (as in FunnyBirds,
-arXiv 2308.06248) or with another texture on it; what is found is the sum of the contribution map over the element. Both
-are in units of the logit, and positive where the element speaks for the class.
+The truth of an element is the logit of the image minus the logit of the image rendered without it (as in FunnyBirds,
+arXiv 2308.06248) or with another texture on it; the estimate is the sum of the contribution map over the element. Both
+are in units of the logit, and positive if the element supports the class.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ Values = NDArray[np.floating]
 
 
 def spearman(found: Values, truth: Values) -> float:
-    """Give Spearman's rank correlation of found numbers with true changes.
+    """Return Spearman's rank correlation of found numbers with true changes.
 
     Parameters
     ----------
     found
-        `(elements,)`: what an explanation says.
+        `(elements,)`: the value of an explanation.
     truth
         `(elements,)`: the changes of the logit.
 
@@ -42,12 +42,12 @@ def spearman(found: Values, truth: Values) -> float:
 
 
 def sign_accuracy(found: Values, truth: Values, least: float) -> float:
-    """Give the share of true changes, of those of at least a size, whose sign was found.
+    """Return the share of true changes, of those of at least a size, whose sign was found.
 
     Parameters
     ----------
     found
-        `(elements,)`: what an explanation says; 0 counts as wrong.
+        `(elements,)`: the value of an explanation; 0 counts as wrong.
     truth
         `(elements,)`: the changes of the logit.
     least
@@ -73,7 +73,7 @@ def sign_accuracy(found: Values, truth: Values, least: float) -> float:
 
 
 def background_mass(contribution: Values, near: NDArray[np.bool_]) -> float:
-    """Give the share of a contribution map's absolute values that lies away from what could have caused it.
+    """Return the share of a contribution map's absolute values that lies away from what could have caused it.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Maps that know no concept, to stand beside those that do."""
+"""Maps that use no concept, as baselines."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ Values = NDArray[np.floating]
 
 
 def edge_strength(
-    picture: Image.Image, grid: tuple[int, int], region: tuple[float, float, float, float] | None = None
+    image: Image.Image, grid: tuple[int, int], region: tuple[float, float, float, float] | None = None
 ) -> NDArray[np.float64]:
-    """Give the mean Sobel gradient of the luminance in each cell of a picture, `grid`.
+    """Return the mean Sobel gradient of the luminance in each cell of an image, `grid`.
 
-    `region` is the part of the picture that the grid divides, as in `sacv_bench.metrics.coverage`.
+    `region` is the part of the image that the grid divides, as in `sacv_bench.metrics.coverage`.
     """
-    grey = np.asarray(picture.convert("L"), dtype=np.float64) / 255
+    grey = np.asarray(image.convert("L"), dtype=np.float64) / 255
     return cell_means(np.hypot(sobel(grey, axis=0), sobel(grey, axis=1)), grid, region)
 
 
 def activation_norm(activations: Values) -> Values:
-    """Give the L2 norm of the activations `(n, *grid, channels)` at each location."""
+    """Return the L2 norm of the activations `(n, *grid, channels)` at each location."""
     norms: Values = np.linalg.norm(activations, axis=-1)
     return norms
 
 
 def grad_cam(activations: Values, gradients: Values) -> Values:
-    """Give Grad-CAM of a class, `(n, *grid)`, from activations and gradients `(n, *grid, channels)`.
+    """Return Grad-CAM of a class, `(n, *grid)`, from activations and gradients `(n, *grid, channels)`.
 
     ReLU(sum_c w_c a_c(p)) with w_c the mean of the gradient over all locations (Selvaraju et al., arXiv 1610.02391).
     """
-    places = tuple(range(1, activations.ndim - 1))
-    weights = gradients.mean(axis=places, keepdims=True)
+    locations = tuple(range(1, activations.ndim - 1))
+    weights = gradients.mean(axis=locations, keepdims=True)
     cam: Values = np.maximum((activations * weights).sum(axis=-1), 0)
     return cam
 
@@ -46,7 +46,7 @@ def gradient_times_input(
     grid: tuple[int, int],
     region: tuple[float, float, float, float] | None = None,
 ) -> NDArray[np.float64]:
-    """Give gradient times input of a class, averaged over cells, `(n, *grid)`; signed, in logits per pixel.
+    """Return gradient times input of a class, averaged over cells, `(n, *grid)`; signed, in logits per pixel.
 
     The product is summed over colours with its sign (Shrikumar et al., arXiv 1605.01713; Ancona et al., arXiv
     1711.06104): what a pixel adds to the logit may be negative, and only signed parts sum to the whole, which for a
@@ -68,5 +68,5 @@ def gradient_times_input(
 
 
 def random_map(grid: tuple[int, ...], seed: int) -> NDArray[np.float64]:
-    """Give a map of independent values, uniform in [0, 1), `grid`."""
+    """Return a map of independent values, uniform in [0, 1), `grid`."""
     return np.random.default_rng(seed).uniform(size=grid)

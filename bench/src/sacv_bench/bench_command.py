@@ -56,7 +56,7 @@ def bench(
     as_json: bool,
     tables: tuple[str, ...],
 ) -> None:
-    """Measure explanations against ground truth, beside their rivals: the TABLEs named (T1 to T6, layers), or all."""
+    """Measure explanations and rival methods against ground truth: the TABLEs named (T1 to T6, layers), or all."""
     if real is not None:
         if split != HELD_OUT:
             raise OptionError("--split names made scenes, which --real does not ask; give one of the two")
@@ -162,7 +162,7 @@ def show_table(table: Table) -> None:
     from sacv_bench.targets import ours
 
     say(f"{table.name}: {table.title}\n{table.about}\n")
-    order = {name: place for place, name in enumerate(dict.fromkeys(table.rows["condition"]))}
+    order = {name: index for index, name in enumerate(dict.fromkeys(table.rows["condition"]))}
     wide = table.wide().sort_values("condition", key=lambda names: names.map(order), kind="stable")
     metrics = [column for column in wide.columns if column not in ("condition", "rival")]
     rows: list[dict[str, str]] = []
@@ -185,7 +185,6 @@ def show_table(table: Table) -> None:
 
 
 def _width(rows: Sequence[Mapping[str, str]]) -> int:
-    """Give how many characters a table takes."""
     return sum(2 + max(len(column), *(len(row[column]) for row in rows)) for column in (rows[0] if rows else ()))
 
 
@@ -217,6 +216,5 @@ def show_targets(tables: Sequence[Table], split: str) -> None:
 
 
 def _records(table: Table) -> list[dict[str, Any]]:
-    """Give the rows as JSON has them."""
     rows = table.rows.astype(object).where(table.rows.notna(), None)
     return [{str(key): value for key, value in row.items()} for row in rows.to_dict(orient="records")]

@@ -1,8 +1,8 @@
 """A chart of a table's main metric: dots with intervals, as plain data that the report's page draws.
 
-Where there are several conditions, each rival has a panel with a lane for each condition, and ours is marked in every
-lane, so that both the trend and the distance to ours are seen. Otherwise each condition has a panel with a lane for
-each rival. All panels of a chart share one axis. Names stand beside the dots, so that no colour need be looked up.
+With several conditions, each rival has a panel with a lane for each condition, and every lane also shows ours, to
+compare both the trend and the distance. Otherwise each condition has a panel with a lane for each rival. All panels
+share one axis. Names are next to the dots, so the colours need no legend.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ MAIN = {
 """The metric drawn of each table; of another table it is the first."""
 
 SEVERAL = 4
-"""From so many conditions each rival has a panel of its own."""
+"""Least number of conditions for a panel for each rival."""
 
 OUR_COLOUR = "#d55e00"
 COLOURS = ("#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-"""Of Okabe and Ito's palette, which people with any colour vision tell apart; rivals take them in turn."""
+"""The palette of Okabe and Ito, suitable for colour-blind readers; rivals use the colours in turn."""
 
 
 @dataclass(frozen=True)
 class Lane:
-    """A dot with its interval; all places are in percent of the axis, and none where there is no number.
+    """A dot with its interval; positions are in percent of the axis, None for NaN.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class Chart:
     metric
         What the axis shows.
     ticks
-        Places in percent of the axis, and their labels.
+        Positions in percent of the axis, and their labels.
     by_rival
         Whether a panel is a rival, and a lane a condition.
     panels
@@ -111,24 +111,22 @@ class _Axis:
 
     @classmethod
     def around(cls, values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> _Axis:
-        """Hold all values, with some room."""
+        """Return an axis that contains all values with a margin."""
         known = values[np.isfinite(values)]
         low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
         room = 0.05 * (high - low) or 0.5
         return cls(low - room, high + room)
 
-    def place(self, value: float) -> float | None:
-        """Give the place of a value in percent."""
+    def position(self, value: float) -> float | None:
+        """Return the position of a value in percent."""
         return round(100 * (value - self.low) / (self.high - self.low), 2) if np.isfinite(value) else None
 
     def ticks(self) -> tuple[tuple[float, str], ...]:
-        """Give round values and their places."""
+        """Return round values and their positions."""
         found = MaxNLocator(nbins=6, steps=[1, 2, 5, 10]).tick_values(self.low, self.high)
-        places = [(self.place(float(tick)), f"{round(float(tick), 10):g}") for tick in found]
+        positions = [(self.position(float(tick)), f"{round(float(tick), 10):g}") for tick in found]
         return tuple(
-            (place, text.replace("-", "\N{MINUS SIGN}"))
-            for place, text in places
-            if place is not None and 0 <= place <= 100
+            (at, text.replace("-", "\N{MINUS SIGN}")) for at, text in positions if at is not None and 0 <= at <= 100
         )
 
 
@@ -157,7 +155,6 @@ def chart_of(table: Table) -> Chart | None:
 
 
 def _of(rows: pd.DataFrame, rival: str) -> dict[str, float]:
-    """Give a rival's figure in each condition."""
     rows = rows[rows["rival"] == rival]
     return dict(zip(rows["condition"].astype(str), rows["value"].astype(float), strict=True))
 
@@ -179,11 +176,11 @@ def _lanes(
                 label=condition if by_rival else rival,
                 ours=rival == own,
                 colour=colours[rival],
-                value=axis.place(value),
-                low=axis.place(low),
-                high=axis.place(high),
-                random=axis.place(float(row["random"])),
-                reference=axis.place(references.get(condition, np.nan)),
+                value=axis.position(value),
+                low=axis.position(low),
+                high=axis.position(high),
+                random=axis.position(float(row["random"])),
+                reference=axis.position(references.get(condition, np.nan)),
                 text=f"{rival}, {condition}: {in_words(value, low, high)}",
             )
         )

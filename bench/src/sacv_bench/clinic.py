@@ -1,23 +1,23 @@
-"""A made clinic: photos of lesions, their masks and a table, whose truth is known.
+"""A synthetic clinic with ground truth: photos of lesions, their masks and a table.
 
-Each patient has one lesion, photographed several times. What stands in the table:
+Each patient has one lesion, photographed several times. Columns of the table:
 
 `diagnosis`
     malignant or benign, half of the patients each.
 `dots`
-    A dotted patch in the lesion of every malignant patient and of no other: the diagnosis by another name. Benign
-    lesions have a patch of rings in its place, and are blotchy where malignant ones are plain.
+    A dotted patch in the lesion of every malignant patient and of no other: it determines the diagnosis. Benign
+    lesions have a patch of rings instead, and are blotchy; malignant ones are plain.
 `veil`
     A striped patch in the lesion, of half of the patients. Of the malignant ones (1 + c) / 2 have it and of the benign
     ones (1 - c) / 2, where c is the confounding.
 `itch`
-    Of half of the patients, dealt at random: no picture shows it.
+    Random for half of the patients: no image shows it.
 
-The network was trained to call malignant what has dots. It never saw stripes, and takes them for dots to a degree.
-Pictures of a patient have skin, light and colour cast in common, so that they resemble each other whatever the lesion
-shows. A vignette darkens the rim of the pictures without a veil, and of these alone, where it is asked for.
+The network was trained to classify lesions with dots as malignant. It never saw stripes, and partly confuses them with
+dots. Images of a patient share skin, light and colour cast, so they resemble each other whatever the lesion. The option
+`vignette` darkens the rim of the images without a veil, and only of these.
 
-A `Photo` says all that determines a picture. Painted once with a veil and once without, it tells what a veil does to a
+A `Photo` is the specification of an image. Painted with and without a veil, it gives the true effect of the veil on a
 network::
 
     replace(photo, veil=True).paint(), replace(photo, veil=False).paint()
@@ -49,7 +49,7 @@ COLUMNS = ("name", "patient", "diagnosis", "dots", "veil", "itch", "vignette")
 MALIGNANT, BENIGN, VEIL = ("plain", "dotted"), ("blotchy", "ringed"), "striped"
 LESION = (0.2, 0.3)
 PATCH = (0.03, 0.06)
-"""Areas of a lesion and of a patch in it, as shares of the picture."""
+"""Areas of a lesion and of a patch in it, as shares of the image."""
 
 CLEAR, DARK = 0.8, 0.85
 """Where a vignette begins and ends, in half sides from the middle."""
@@ -57,7 +57,7 @@ CLEAR, DARK = 0.8, 0.85
 
 @dataclass(frozen=True)
 class Style:
-    """What the pictures of a patient have in common.
+    """The common properties of the images of a patient.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class Style:
     cast
         Factors of red, green and blue.
     light
-        By how much the light grows over the picture, to the right and down.
+        By how much the light grows over the image, to the right and down.
     """
 
     background: str
@@ -77,7 +77,7 @@ class Style:
     light: tuple[float, float]
 
     def shade(self, image: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Give a picture in this cast and light, float in [0, 255]."""
+        """Return an image in this cast and light, float in [0, 255]."""
         y, x = np.indices(image.shape[:2]) / image.shape[0] - 0.5
         light = 1 + x * self.light[0] + y * self.light[1]
         shaded: NDArray[np.float64] = image * np.array(self.cast) * light[..., None]
@@ -86,12 +86,12 @@ class Style:
 
 @dataclass(frozen=True)
 class Photo:
-    """Everything that determines a picture.
+    """The specification of an image.
 
     Parameters
     ----------
     name
-        Of the picture, without an ending.
+        File name of the image, without suffix.
     patient
         Whose it is.
     malignant, veil, itch, vignette
@@ -122,7 +122,7 @@ class Photo:
         return SceneSpec(tuple(elements), self.style.background, self.style.seed, 0.0, LESIONS.scale, LESIONS.contrast)
 
     def paint(self, size: int = SIZE) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        """Give the picture, uint8 `(size, size, 3)`, and the mask of its lesion, bool `(size, size)`."""
+        """Return the image, uint8 `(size, size, 3)`, and the mask of its lesion, bool `(size, size)`."""
         scene = render(self.spec, size)
         image = self.style.shade(scene.image)
         if self.vignette:
@@ -144,18 +144,18 @@ class Photo:
 
 @dataclass(frozen=True)
 class Clinic:
-    """What a clinic is made from; equal ones have equal photos.
+    """The specification of a clinic; equal specifications give equal photos.
 
     Parameters
     ----------
     patients, pictures
-        How many patients, at least 4, and pictures of each.
+        Number of patients, at least 4, and of images of each.
     confounding
-        How strongly veil and diagnosis go together, from 0 to 1: Cramer's V.
+        Association of veil and diagnosis, from 0 to 1: Cramer's V.
     vignette
-        Whether the pictures without a veil have one.
+        Whether the images without a veil have one.
     seed
-        Of all that is drawn.
+        Of all random draws.
 
     Raises
     ------
@@ -173,7 +173,7 @@ class Clinic:
         if self.patients < 4:
             raise OptionError(f"a clinic has 4 patients or more, not {self.patients}")
         if self.pictures < 1:
-            raise OptionError(f"a patient has 1 picture or more, not {self.pictures}")
+            raise OptionError(f"a patient has 1 image or more, not {self.pictures}")
         if not 0 <= self.confounding <= 1:
             raise OptionError(f"confounding must be from 0 to 1, not {self.confounding}")
 
@@ -197,27 +197,26 @@ class Clinic:
         shape, area = LESIONS.shapes[int(rng.integers(len(LESIONS.shapes)))], float(rng.uniform(*LESION))
         seeds = [int(seed) for seed in rng.integers(2**31, size=3)]
         sizes = [float(size) for size in rng.uniform(*PATCH, size=2)]
-        for picture in range(self.pictures):
+        for photo in range(self.pictures):
             middle = rng.uniform(0.45, 0.55, 2)
             towards = rng.uniform(0, 2 * np.pi)
             step = 0.55 * np.sqrt(area / np.pi) * np.array([np.cos(towards), np.sin(towards)])
             turn = float(rng.uniform(0, 2 * np.pi))
             yield Photo(
-                f"{patient}-{picture}",
+                f"{patient}-{photo}",
                 patient,
                 malignant,
                 veil,
                 itch,
                 self.vignette and not veil,
                 style,
-                Element(shape, "plain", area, turn, _place(middle, area), seeds[0]),
-                Element("disc", "dotted", sizes[0], 0.0, _place(middle + step, sizes[0]), seeds[1]),
-                Element("disc", VEIL, sizes[1], 0.0, _place(middle - step, sizes[1]), seeds[2]),
+                Element(shape, "plain", area, turn, _position(middle, area), seeds[0]),
+                Element("disc", "dotted", sizes[0], 0.0, _position(middle + step, sizes[0]), seeds[1]),
+                Element("disc", VEIL, sizes[1], 0.0, _position(middle - step, sizes[1]), seeds[2]),
             )
 
 
 def _share(count: int, share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Deal True to a share of so many."""
     return rng.permutation(count) < round(count * share)
 
 
@@ -228,8 +227,8 @@ def _style(rng: np.random.Generator) -> Style:
     return Style(background, int(rng.integers(2**31)), (red, green, blue), (right, down))
 
 
-def _place(middle: NDArray[np.float64], area: float) -> tuple[float, float]:
-    """Give the `place` of a disc of an area whose middle stands there, in shares of the side."""
+def _position(middle: NDArray[np.float64], area: float) -> tuple[float, float]:
+    """Return the position of a disc from its area and its middle, in shares of the side."""
     radius = np.sqrt(area / np.pi)
     x, y = np.clip((middle - radius) / (1 - 2 * radius), 0, 1)
     return float(x), float(y)
@@ -262,5 +261,5 @@ def write_clinic(folder: str | Path, photos: Sequence[Photo]) -> Path:
 
 
 def load() -> VisionModel:
-    """Give the clinic's diagnosis network: `plain-lesions` of the bench, with the classes of `DIAGNOSES`."""
+    """Return the clinic's diagnosis network: `plain-lesions` of the bench, with the classes of `DIAGNOSES`."""
     return VisionModel(trained("plain-lesions").load(), ImageTransform(resize=(SIZE, SIZE)), DIAGNOSES)

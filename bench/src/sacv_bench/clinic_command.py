@@ -15,7 +15,7 @@ MODEL = "sacv_bench.clinic:load"
 @click.command("clinic")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("clinic"), show_default=True, help="Folder.")
 @click.option("--patients", type=click.IntRange(min=4), default=60, show_default=True, help="Number of patients.")
-@click.option("--pictures", type=click.IntRange(min=1), default=3, show_default=True, help="Of each patient.")
+@click.option("--pictures", type=click.IntRange(min=1), default=3, show_default=True, help="Images of each patient.")
 @click.option(
     "--confounding",
     type=click.FloatRange(0, 1),
@@ -23,13 +23,13 @@ MODEL = "sacv_bench.clinic:load"
     show_default=True,
     help="How strongly the veil goes with the diagnosis: Cramer's V.",
 )
-@click.option("--vignette", is_flag=True, help="Darken the rim of the pictures without a veil, and of these alone.")
+@click.option("--vignette", is_flag=True, help="Darken the rim of the images without a veil.")
 @seed_option
 @json_option
 def clinic(
     out: Path, patients: int, pictures: int, confounding: float, vignette: bool, seed: int, as_json: bool
 ) -> None:
-    """Write a made clinic to try everything on: photos of lesions, their masks and a table, whose truth is known."""
+    """Write a synthetic clinic with ground truth: photos of lesions, their masks and a table."""
     from sacv_bench.clinic import Clinic, write_clinic
 
     photos = Clinic(patients, pictures, confounding, vignette, seed).photos()

@@ -1,12 +1,12 @@
 """T3: whether the contribution of an element is the change of the logit that its texture makes.
 
 The truth of an element and a question is computed: the scene is rendered again with the element plain, everything else
-as it was, and the network is asked again::
+unchanged, and the network is run again::
 
     truth = z(scene) - z(scene with the element plain)
 
-What a map says of the element is its sum over the cells whose effective receptive field reaches the element. Rivals
-that have no map say the same of every place.
+The value of a map for the element is its sum over the cells whose effective receptive field reaches the element. Rivals
+without a map give every location the same value.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from sacv_bench.agreement import background_mass, sign_accuracy, spearman
 from sacv_bench.baselines import grad_cam, gradient_times_input, random_map
 from sacv_bench.examples import Example, best_and_worst
 from sacv_bench.intervals import bootstrap
-from sacv_bench.place import OURS, PAPER, input_gradients
+from sacv_bench.localisation import OURS, PAPER, input_gradients
 from sacv_bench.rivals.captum_tcav import captum_scores
 from sacv_bench.rivals.tcav import local_map
 from sacv_bench.rivals.visual_tcav import attribution_map, emblems, integrated_gradients, pooled_difference
@@ -41,7 +41,7 @@ from sacv_bench.tables import Table, row, table_of
 
 Map = NDArray[np.floating]
 Contributor = Callable[[Guided, Seen, int], Map]
-"""From guidance, scenes and a question to maps `(n, *grid)`, or `(n,)` where there is no map."""
+"""From concept images, scenes and a question to maps `(n, *grid)`, or `(n,)` where there is no map."""
 
 PLAIN = "plain"
 LEAST = 1.0
@@ -51,7 +51,7 @@ DRAWN = (OURS, "SACV, defaults, gradient", f"{PAPER}, gradient gated", "Visual-T
 """Rivals whose maps the report shows."""
 
 CAPTUM_SEEDS = 1
-"""Draws of guidance that captum is run on; it takes a minute for each."""
+"""Draws of concept images for captum, which takes a minute for each."""
 
 
 def _ours(solver: Solver | None, method: Method | None) -> Contributor:
@@ -63,7 +63,7 @@ def _ours(solver: Solver | None, method: Method | None) -> Contributor:
 
 
 def _gated(solver: Solver | None, method: Method | None) -> Contributor:
-    """Keep what is given where the concept is seen, as the SACV score does."""
+    """Set the contribution to 0 outside the relevant locations, as the SACV score does."""
 
     def maps(guided: Guided, seen: Seen, question: int) -> Map:
         found = guided.explained(seen, question, solver, method)
@@ -87,7 +87,7 @@ def _whole(maps: Map) -> Map:
 
 
 def _visual(guided: Guided, seen: Seen, question: int) -> Map:
-    """Give Visual-TCAV's attribution, weighed by the rise of the logit so that scenes can be compared."""
+    """Return Visual-TCAV's attribution, weighed by the rise of the logit so that scenes can be compared."""
     study = guided.study
     vector = pooled_difference(guided.cells, guided.other_cells)
     scale = emblems(guided.cells, guided.other_cells, vector)
@@ -138,7 +138,7 @@ CONTRIBUTORS: dict[str, Contributor] = {
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Elements and questions: what is true of them, and what a rival says.
+    """Elements and questions, with the truth and the values of a rival.
 
     Parameters
     ----------
@@ -159,14 +159,14 @@ class Pairs:
     image: NDArray[np.int64]
 
     def __getitem__(self, chosen: NDArray[np.bool_]) -> Pairs:
-        """Give the pairs chosen, bool `(pairs,)`."""
+        """Return the pairs chosen, bool `(pairs,)`."""
         return Pairs(
             self.truth[chosen], self.found[chosen], self.background[chosen], self.role[chosen], self.image[chosen]
         )
 
 
 def changes(study: Study, seen: Seen, element: int = 0) -> NDArray[np.float64]:
-    """Give the change of every logit that the texture of an element makes, float64 `(n, questions)`."""
+    """Return the change of every logit that the texture of an element makes, float64 `(n, questions)`."""
     without = [render(scene.spec.with_texture(element, PLAIN)).image for scene in seen.scenes]
     return seen.logits.astype(np.float64) - study.logits(without)
 
@@ -185,8 +185,8 @@ def pairs_of(guided: Guided, seen: Seen, truth: NDArray[np.float64], rival: Cont
         maps = np.asarray(rival(guided, seen, number), dtype=np.float64)
         sums, away = maps, np.full(len(maps), np.nan)
         if maps.ndim > 1:
-            sums = np.array([one[place].sum() for one, place in zip(maps, near, strict=True)])
-            away = np.array([background_mass(one, place) for one, place in zip(maps, near, strict=True)])
+            sums = np.array([one[cells].sum() for one, cells in zip(maps, near, strict=True)])
+            away = np.array([background_mass(one, cells) for one, cells in zip(maps, near, strict=True)])
         role = np.full(len(maps), question.role(guided.concept))
         parts.append(Pairs(truth[:, number], sums, away, role, first + np.arange(len(maps))))
     return joined(parts)
@@ -240,15 +240,15 @@ def contribution(study: Study, seed: int) -> Table:
         "T3",
         "Is the contribution the change that the concept makes?",
         f"{study.about}: an element's contribution to each question's logit, against the change of the logit when the "
-        f"element's texture becomes plain. Signs are asked for where that change is at least {LEAST:g} logit. captum "
-        "runs on fewer draws of guidance.",
+        f"element's texture becomes plain. Signs are compared if that change is at least {LEAST:g} logit. captum "
+        "runs on fewer draws of concept images.",
         [*rows, *_called(study, seed)],
         best_and_worst(examples, "Contribution to the concept's own question", signed=True),
     )
 
 
 def _examples(guided: Guided, seen: Seen, truth: NDArray[np.float64]) -> list[Example]:
-    """Show the concept's own question; the closer the sum to the true change, the better."""
+    """Return examples of the concept's own question, scored by the error of the sum."""
     question = guided.study.own_question(guided.concept)
     maps = {name: np.asarray(CONTRIBUTORS[name](guided, seen, question)) for name in DRAWN if name in CONTRIBUTORS}
     found = []
@@ -304,7 +304,7 @@ def _called(study: Study, seed: int) -> list[dict[str, object]]:
             bank = study.guided(concept, seed + number).bank(runs=20, nulls=199)
             wanted = [index for index, question in enumerate(study.questions) if question.role(concept) != "unused"]
             for question in wanted if used else range(len(study.questions)):
-                table = score(study.model, seen.pictures, bank, question, allow_weak=True).table
+                table = score(study.model, seen.images, bank, question, allow_weak=True).table
                 kind = "used concepts" if used else "unused concepts"
                 calls[kind].append(float(table["p"][table["score"] == "sacv"].to_numpy()[0] <= 0.05))
                 sizes[kind].append(float(np.abs(truth[:, question]).mean()))

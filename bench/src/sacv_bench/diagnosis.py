@@ -1,4 +1,4 @@
-"""Laws of a diagnosis, measured on the made clinic: folds by patient, matched strata, a vignette, image scores."""
+"""Properties of a diagnosis on the synthetic clinic: folds by patient, matched strata, a vignette, image scores."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ FOLDS = 5
 
 Float64 = NDArray[np.float64]
 Painted = tuple[NDArray[np.uint8], NDArray[np.bool_]]
-"""A picture and the mask of its lesion."""
+"""An image and the mask of its lesion."""
 
 
 def cells_inside(painted: Sequence[Painted], layer: str = LAYER) -> list[tuple[Float64, Float64]]:
-    """Give of each picture its activations `(locations, channels)` and the share of each location in the lesion."""
+    """Yield for each image its activations `(locations, channels)` and the share of each location in the lesion."""
     model, found = load(), []
     for start in range(0, len(painted), BATCH):
         part = painted[start : start + BATCH]
@@ -49,18 +49,17 @@ def cells_inside(painted: Sequence[Painted], layer: str = LAYER) -> list[tuple[F
 
 
 def means_inside(painted: Sequence[Painted], layer: str = LAYER) -> Float64:
-    """Give the mean activations inside the lesions, `(pictures, channels)`."""
+    """Return the mean activations inside the lesions, `(count, channels)`."""
     return np.stack([shares @ values / shares.sum() for values, shares in cells_inside(painted, layer)])
 
 
 def _stored(folder: Path, photos: Sequence[Photo]) -> list[Painted]:
-    """Read photos that `write_clinic` wrote."""
     pairs = [[Image.open(folder / part / f"{photo.name}.png") for part in ("photos", "masks")] for photo in photos]
     return [(np.asarray(image), np.asarray(mask) > 0) for image, mask in pairs]
 
 
 def planted(photos: Sequence[Photo], layer: str = LAYER) -> Float64:
-    """Give the direction of a veil, L2 norm 1: the mean change inside the lesions where one is painted into them."""
+    """Return the direction of a veil, L2 norm 1: the mean change inside the lesions where one is painted into them."""
     veiled, bare = ([replace(photo, veil=veil, vignette=False).paint() for photo in photos] for veil in (True, False))
     step = means_inside(veiled, layer).mean(axis=0) - means_inside(bare, layer).mean(axis=0)
     found: Float64 = step / np.linalg.norm(step)
@@ -70,10 +69,10 @@ def planted(photos: Sequence[Photo], layer: str = LAYER) -> Float64:
 # Folds by patient
 
 
-def dealt(
+def random_labels(
     folder: Path, clinic: Clinic, trials: int, *, patients: int = 8, layer: str = EARLY
 ) -> dict[str | None, list[float]]:
-    """Give held-out AUROCs of images for labels that say nothing, with folds by picture (None) and by patient.
+    """Return held-out AUROCs of images for random labels, with folds by image (None) and by patient.
 
     In each trial `patients` of the clinic are drawn, and half of them are called sick by chance.
     """
@@ -130,7 +129,7 @@ class Confounded:
         )
 
     def cosine(self, confounding: float, *, match: bool, seed: int = 0) -> float:
-        """Give the cosine between the direction found, matched within the diagnosis or not, and the planted one."""
+        """Return the cosine between the direction found, matched within the diagnosis or not, and the planted one."""
         bank = _fit(self.table(confounding, seed), self.folder / "masks", match=match)
         return float(bank.cavs[0].vector @ self.planted)
 
@@ -170,14 +169,14 @@ def _fit(table: Table, masks: Path | None, *, match: bool = False) -> ConceptBan
 
 @dataclass(frozen=True, eq=False)
 class Vignetted:
-    """What a bank of the veil is worth where the pictures without it, and these alone, have a vignette.
+    """Figures of a bank of the veil if only the images without it have a vignette.
 
     Parameters
     ----------
     cosine
         Between its direction and the planted one.
     auroc
-        Of new pictures, none of which has a vignette: veil against none, by their mean inside the lesions.
+        Of new images, none of which has a vignette: veil against none, by their mean inside the lesions.
     audit
         Of the bank.
     """
@@ -187,14 +186,14 @@ class Vignetted:
     audit: Audit
 
     @property
-    def looks(self) -> tuple[bool | None, str]:
-        """Whether the audit's check of trivial statistics passed, and what it says."""
+    def trivial(self) -> tuple[bool | None, str]:
+        """Result and reason of the audit's check of trivial image statistics."""
         (found,) = (finding for finding in self.audit.findings if finding.check == "looks")
         return found.passed, found.reason
 
 
 def vignetted(folder: Path, patients: int, seed: int = 0) -> dict[str, Vignetted]:
-    """Give the figures without a vignette, with one, and with one but inside the lesions' masks."""
+    """Return the figures without a vignette, with one, and with one but inside the lesions' masks."""
     clear = Clinic(patients, 1, 0.0, seed=seed)
     new = Clinic(patients, 1, 0.0, seed=seed + 1).photos()
     truth, means, shows = planted(new), means_inside([photo.paint() for photo in new]), [photo.veil for photo in new]
@@ -204,23 +203,23 @@ def vignetted(folder: Path, patients: int, seed: int = 0) -> dict[str, Vignetted
         ("vignette", True, False),
         ("vignette, within masks", True, True),
     ):
-        place = folder / ("dark" if vignette else "clear")
-        rows = write_clinic(place, replace(clear, vignette=vignette).photos())
-        masks = place / "masks" if within else None
-        table = from_table(rows, place / "photos", {"veil": ("veil", ["P"])}, group="patient")
+        out = folder / ("dark" if vignette else "clear")
+        rows = write_clinic(out, replace(clear, vignette=vignette).photos())
+        masks = out / "masks" if within else None
+        table = from_table(rows, out / "photos", {"veil": ("veil", ["P"])}, group="patient")
         bank = _fit(table, masks)
         vector = bank.cavs[0].vector
-        told = audit(load(), bank, table.images, 0, within=masks, seed=seed)
-        found[name] = Vignetted(float(vector @ truth), float(roc_auc_score(shows, means @ vector)), told)
+        audited = audit(load(), bank, table.images, 0, within=masks, seed=seed)
+        found[name] = Vignetted(float(vector @ truth), float(roc_auc_score(shows, means @ vector)), audited)
     return found
 
 
 # Image scores
 
 
-def image_p_values(pictures: int, new: int, seed: int = 0) -> Float64:
-    """Give the p-values of new pictures without a veil, held against `pictures` with and as many without one."""
-    known = Clinic(2 * pictures, 1, seed=seed).photos()
+def image_p_values(count: int, new: int, seed: int = 0) -> Float64:
+    """Return the p-values of new images without a veil, held against `count` with and as many without one."""
+    known = Clinic(2 * count, 1, seed=seed).photos()
     cells = [values[shares >= 0.5] for values, shares in cells_inside([photo.paint() for photo in known])]
     shows, fold = np.array([photo.veil for photo in known]), np.arange(len(known)) % FOLDS
     means = np.stack([values.mean(axis=0) for values in cells])
@@ -235,14 +234,14 @@ def image_p_values(pictures: int, new: int, seed: int = 0) -> Float64:
     reached = [(values[shares >= 0.5] @ directions.T).max(axis=0) for values, shares in cells_inside(without)]
     found = scores.p_values(np.stack(reached))
     if found is None:
-        raise ValueError(f"{pictures} pictures without a veil are too few for p-values")
+        raise ValueError(f"{count} images without a veil are too few for p-values")
     return found
 
 
 def uniformity(p_values: Float64, others: int) -> tuple[float, float]:
-    """Give the Kolmogorov-Smirnov distance of p-values from uniform, and how likely so large a one is by chance.
+    """Return the Kolmogorov-Smirnov distance of p-values from uniform, and how likely so large a one is by chance.
 
-    The p-values share the pictures that they are held against, so that they are ranks of one sample among another: the
+    The p-values share the images that they are held against, so that they are ranks of one sample among another: the
     distance is that of two samples.
     """
     steps = np.arange(1, others + 2) / (others + 1)

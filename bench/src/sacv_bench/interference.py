@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from sacv.maps.methods import Gradient, Method
 from sacv.solvers import Logistic, MeanDifference, Solver
 from sacv_bench.contribution import LEAST, changes
-from sacv_bench.place import OURS, PAPER
+from sacv_bench.localisation import OURS, PAPER
 from sacv_bench.rivals.tcav import sensitivity
 from sacv_bench.study import Guided, Seen, Study, bin_name
 from sacv_bench.tables import Table, averages
 
 Scorer = Callable[[Guided, Seen, int], NDArray[np.floating]]
-"""From guidance, scenes and a question to a score of each image, `(n,)`."""
+"""From concept images, scenes and a question to a score of each image, `(n,)`."""
 
 BEHIND = ("neutral", "concept", "opposing")
 
@@ -38,12 +38,12 @@ def _sacv(solver: Solver | None, method: Method | None, column: str) -> Scorer:
 
 SCORERS: dict[str, Scorer] = {
     OURS: _sacv(None, None, "sacv_score"),
-    "SACV, defaults, all places": _sacv(None, None, "contribution_sum"),
+    "SACV, defaults, all locations": _sacv(None, None, "contribution_sum"),
     "SACV, defaults, gradient gated": _sacv(None, Gradient(), "sacv_score"),
     "SACV, MeanDifference, gradient gated": _sacv(MeanDifference(), Gradient(), "sacv_score"),
-    "SACV, MeanDifference, gradient, all places": _sacv(MeanDifference(), Gradient(), "contribution_sum"),
+    "SACV, MeanDifference, gradient, all locations": _sacv(MeanDifference(), Gradient(), "contribution_sum"),
     f"{PAPER}, gradient gated": _sacv(Logistic(), Gradient(), "sacv_score"),
-    f"{PAPER}, gradient, all places": _sacv(Logistic(), Gradient(), "contribution_sum"),
+    f"{PAPER}, gradient, all locations": _sacv(Logistic(), Gradient(), "contribution_sum"),
     "TCAV, flattened": lambda guided, seen, question: sensitivity(guided.flattened, seen.gradients[:, question]),
     "TCAV, pooled": lambda guided, seen, question: sensitivity(guided.pooled, seen.gradients[:, question]),
 }
@@ -73,19 +73,19 @@ def interference(study: Study, seed: int) -> Table:
             ]
             seen = study.see(specs)
             truth = changes(study, seen)[:, index]
-            kept = np.abs(truth) >= LEAST
+            large = np.abs(truth) >= LEAST
             for rival, scorer in SCORERS.items():
                 agree = np.sign(scorer(guided, seen, index)) == np.sign(truth)
-                for place in np.flatnonzero(kept):
-                    kind, area = cells[place]
+                for scene in np.flatnonzero(large):
+                    kind, area = cells[scene]
                     for condition in (bin_name(area), f"{bin_name(area)}, {kind} behind"):
                         records.append(
                             {
                                 "condition": condition,
                                 "rival": rival,
                                 "metric": "sign agreement",
-                                "image": first + int(place),
-                                "value": float(agree[place]),
+                                "image": first + int(scene),
+                                "value": float(agree[scene]),
                                 "random": 0.5,
                             }
                         )
@@ -94,6 +94,6 @@ def interference(study: Study, seed: int) -> Table:
         "T4",
         "Does the background interfere when the object is small?",
         f"{study.about}: share of scenes where the sign of an image's score is that of the change of the logit that "
-        f"the object's texture makes (at least {LEAST:g} logit), by area of the object and by what stands behind it.",
+        f"the object's texture makes (at least {LEAST:g} logit), by area of the object and by background.",
         averages(pd.DataFrame(records), seed),
     )

@@ -19,7 +19,7 @@ Values = NDArray[np.floating]
 
 
 def mean(values: Values) -> float:
-    """Give the mean of values `(n,)`."""
+    """Return the mean of values `(n,)`."""
     return float(values.mean())
 
 
@@ -30,16 +30,15 @@ def bootstrap(
     resamples: int = 1000,
     statistic: Callable[..., float] = mean,
 ) -> tuple[float, float]:
-    """Give the 95 % bootstrap interval of a statistic, the image being the unit that is drawn.
+    """Return the 95 % bootstrap interval of a statistic, the image being the unit that is drawn.
 
     Parameters
     ----------
     values
-        `(n,)`, or a tuple of such, equally long, for a statistic of several. NaN says that there is no value: what is
-        NaN in any of them is left out of all.
+        `(n,)`, or a tuple of such, equally long, for a statistic of several. NaN is a missing value and is
+        left out of all of them.
     images
-        Int `(n,)`: which image each value belongs to; any numbers that tell images apart. An image whose values are all
-        left out is not drawn.
+        Int `(n,)`: a number of the image of each value. An image whose values are all left out is not drawn.
     seed
         Of the resamples.
     resamples
@@ -71,7 +70,7 @@ def bootstrap(
     if statistic is mean:  # from the sums of each image, for all resamples at once
         found = np.add.reduceat(table[0], starts)[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
     else:
-        found = np.array([statistic(*table[:, _places(starts, sizes, one)]) for one in drawn], dtype=np.float64)
+        found = np.array([statistic(*table[:, _indices(starts, sizes, one)]) for one in drawn], dtype=np.float64)
     found = found[~np.isnan(found)]
     if not len(found):
         return float("nan"), float("nan")
@@ -85,15 +84,14 @@ def _table(values: tuple[Values, ...], images: NDArray[np.integer]) -> NDArray[n
     if not values or images.ndim != 1 or any(shape != images.shape for shape in shapes):
         raise OptionError(f"values and images must be equally long rows, not {shapes} and {images.shape}")
     if not np.issubdtype(images.dtype, np.integer):
-        raise OptionError(f"images must be whole numbers that tell images apart, not {images.dtype}")
+        raise OptionError(f"images must be whole numbers that distinguish images, not {images.dtype}")
     table = np.stack(values).astype(np.float64)
     if np.isinf(table).any():
         raise OptionError(f"{np.isinf(table).sum()} values are infinite; give NaN where there is no value")
     return table
 
 
-def _places(starts: NDArray[np.intp], sizes: NDArray[np.intp], drawn: NDArray[np.integer]) -> NDArray[np.intp]:
-    """Give the places of the values of the images drawn: a run from its start for each."""
+def _indices(starts: NDArray[np.intp], sizes: NDArray[np.intp], drawn: NDArray[np.integer]) -> NDArray[np.intp]:
     lengths = sizes[drawn]
     ends = np.cumsum(lengths)
     found: NDArray[np.intp] = np.arange(ends[-1]) + np.repeat(starts[drawn] - ends + lengths, lengths)

@@ -1,6 +1,6 @@
-"""How well a map finds a place whose mask is known, on the map's own grid.
+"""Metrics of a map against a known mask, on the map's own grid.
 
-`coverage` says which share of each cell the mask covers. A cell is inside where at least half of it is covered; `n` is
+`coverage` gives the share of each cell that the mask covers. A cell is inside if at least half of it is covered; `n` is
 the number of cells, `k` of those inside. `PLACE_METRICS` holds the metrics that need nothing but a map and the shares,
 each with the value that a random map has: one whose values fall on the cells in a random order.
 
@@ -41,7 +41,7 @@ LEVELS = np.arange(1000) / 1000
 def coverage(
     mask: NDArray[np.bool_], grid: tuple[int, int], region: tuple[float, float, float, float] | None = None
 ) -> Float64:
-    """Give the share of each cell that a mask covers, `grid`.
+    """Return the share of each cell that a mask covers, `grid`.
 
     Parameters
     ----------
@@ -59,12 +59,11 @@ def coverage(
     """
     shares = cell_means(mask.astype(np.float64), grid, region)
     if shares.max() == 0 or shares.min() >= 1 - 1e-9:
-        raise OptionError("the mask is empty or full where the map lies, so that no place can be found")
+        raise OptionError("the mask is empty or full where the map lies, so it cannot be located")
     return shares
 
 
 def _inside(shares: Float64) -> NDArray[np.bool_]:
-    """Tell which cells are inside, `grid`."""
     inside = shares >= 0.5
     if inside.all() or not inside.any():
         raise OptionError("no cell, or every cell, is covered by half; the grid is too coarse for this mask")
@@ -72,7 +71,7 @@ def _inside(shares: Float64) -> NDArray[np.bool_]:
 
 
 def _values(values: Map, shares: Float64) -> Float64:
-    """Give a map in float64, `grid`, after a look whether it can be measured."""
+    """Return a map in float64, `grid`, checked."""
     if values.shape != shares.shape:
         raise OptionError(f"the map has shape {values.shape} but the shares have {shares.shape}; they must be equal")
     if not np.isfinite(values).all():
@@ -81,7 +80,7 @@ def _values(values: Map, shares: Float64) -> Float64:
 
 
 def auroc(values: Map, shares: Float64) -> float:
-    """Give the area under the ROC curve of cells inside against cells outside; a random map has 0.5.
+    """Return the area under the ROC curve of cells inside against cells outside; a random map has 0.5.
 
     Parameters
     ----------
@@ -99,7 +98,7 @@ def auroc(values: Map, shares: Float64) -> float:
 
 
 def average_precision(values: Map, shares: Float64) -> float:
-    """Give the average precision of cells inside.
+    """Return the average precision of cells inside.
 
     The mean over inside cells of the share that is inside of all cells as high or higher (scikit-learn's). A constant
     map has the share of cells inside, k / n. That is also what is mostly quoted for a random map, but it holds for very
@@ -112,7 +111,7 @@ def average_precision(values: Map, shares: Float64) -> float:
 
 
 def pointing(values: Map, shares: Float64) -> float:
-    """Give the chance that the highest cell lies inside, one of the highest being drawn at random: 0 or 1 without ties.
+    """Return the probability that the highest cell is inside, with ties at random: 0 or 1 without ties.
 
     The pointing game (Zhang et al., arXiv 1608.00507) without its margin of pixels. A constant map and a random one
     have the share of cells inside.
@@ -124,7 +123,7 @@ def pointing(values: Map, shares: Float64) -> float:
 
 
 def energy_inside(values: Map, shares: Float64) -> float:
-    """Give the share of a map's positive part that lies inside: sum of max(m, 0) share / sum of max(m, 0).
+    """Return the share of a map's positive part that lies inside: sum of max(m, 0) share / sum of max(m, 0).
 
     One number with two names: energy-based pointing game (Wang et al., Score-CAM, arXiv 1910.01279) and relevance mass
     accuracy (Arras et al., CLEVR-XAI, arXiv 2003.07258). A cell counts by the share of it that is covered, so that no
@@ -138,7 +137,7 @@ def energy_inside(values: Map, shares: Float64) -> float:
 
 
 def rank_accuracy(values: Map, shares: Float64) -> float:
-    """Give the share inside of the k highest cells, k the number of cells inside; a random map has k / n.
+    """Return the share inside of the k highest cells, k the number of cells inside; a random map has k / n.
 
     Relevance rank accuracy (Arras et al., CLEVR-XAI, arXiv 2003.07258). Where cells as high as the k-th are more than
     there is room for, they share it evenly: the mean over all ways to break the tie.
@@ -147,14 +146,14 @@ def rank_accuracy(values: Map, shares: Float64) -> float:
     """
     inside, values = _inside(shares), _values(values, shares)
     k = int(inside.sum())
-    bar = np.partition(values, -k, axis=None)[-k]
-    above = values > bar
+    least = np.partition(values, -k, axis=None)[-k]
+    above = values > least
     room = k - above.sum()
-    return float((inside[above].sum() + room * inside[values == bar].mean()) / k)
+    return float((inside[above].sum() + room * inside[values == least].mean()) / k)
 
 
 def share_inside(shares: Float64) -> float:
-    """Give the share of cells inside, k / n: what `pointing` and `rank_accuracy` are for a random map, exactly.
+    """Return the share of cells inside, k / n: what `pointing` and `rank_accuracy` are for a random map, exactly.
 
     Raises
     ------
@@ -165,7 +164,7 @@ def share_inside(shares: Float64) -> float:
 
 
 def random_average_precision(shares: Float64) -> float:
-    """Give what `average_precision` is for a random map without ties, on average and exactly.
+    """Return what `average_precision` is for a random map without ties, on average and exactly.
 
     The cell at rank i is inside with chance k / n, and then each of the i - 1 before it with (k - 1) / (n - 1), so that
     it adds (1 + (i - 1) (k - 1) / (n - 1)) / (n i). The sum over i is in the head of this module; it goes to k / n as
@@ -191,12 +190,12 @@ def _mean_share(shares: Float64) -> float:
 
 @dataclass(frozen=True)
 class PlaceMetric:
-    """A metric of place with the value to print beside it.
+    """A metric of localisation with the value of a random map.
 
     Parameters
     ----------
     name
-        What tables call it.
+        Name in the tables.
     value
         From a map and the shares, both `grid`, to a number in [0, 1], 1 the best.
     random
@@ -219,7 +218,7 @@ PLACE_METRICS = (
 
 
 def iou(values: Map, shares: Float64, threshold: float) -> float:
-    """Give intersection over union of the cells above a threshold and the cells inside.
+    """Return intersection over union of the cells above a threshold and the cells inside.
 
     Parameters
     ----------
@@ -240,7 +239,7 @@ def iou(values: Map, shares: Float64, threshold: float) -> float:
 
 
 def best_threshold_iou(maps: Sequence[Map], shares: Sequence[Float64]) -> float:
-    """Give the threshold with the greatest mean `iou` over maps.
+    """Return the threshold with the greatest mean `iou` over maps.
 
     It is chosen among 1000 quantiles (0, .001, ..., .999) of all values together, and so never below all of them; of
     thresholds that are equally good it is the lowest. Give it maps of images other than those measured with it.
@@ -276,5 +275,5 @@ def _above(values: Float64, thresholds: Float64) -> NDArray[np.int64]:
 
 def read_mask(path: str) -> NDArray[np.bool_]:
     """Read a mask, bool `(height, width)`: inside where a pixel is brighter than half."""
-    with Image.open(path) as picture:
-        return np.asarray(picture.convert("L")) > 127
+    with Image.open(path) as image:
+        return np.asarray(image.convert("L")) > 127

@@ -23,7 +23,7 @@ DATA = files("sacv_bench") / "data"
 
 
 class PowerMean(nn.Module):
-    """Pooling by the power mean over places, (mean of a(p)^3)^(1/3), which a small object moves more than the mean.
+    """Pooling by the power mean over locations, (mean of a(p)^3)^(1/3), which a small object moves more than the mean.
 
     Known as GeM (Radenovic, Tolias and Chum, arXiv 1711.02512).
     """
@@ -54,7 +54,7 @@ class PlainNetwork(nn.Module):
         self.head = _head(96, questions)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Give logits `(n, questions)`."""
+        """Return logits `(n, questions)`."""
         logits: torch.Tensor = self.head(self.pool(self.blocks(inputs)))
         return logits
 
@@ -74,7 +74,7 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Give the activations."""
+        """Return the activations."""
         activations: torch.Tensor = self.second(self.first(inputs)) + self.shortcut(inputs)
         return activations.relu()
 
@@ -96,7 +96,7 @@ class ResidualNetwork(nn.Module):
         self.head = _head(96, questions)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Give logits `(n, questions)`."""
+        """Return logits `(n, questions)`."""
         logits: torch.Tensor = self.head(self.pool(self.blocks(self.stem(inputs))))
         return logits
 
@@ -112,7 +112,7 @@ class TransformerBlock(nn.Module):
         self.perceptron = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Give the tokens `(n, tokens, width)`."""
+        """Return the tokens `(n, tokens, width)`."""
         seen = self.norm1(tokens)
         tokens = tokens + self.attention(seen, seen, seen, need_weights=False)[0]
         written: torch.Tensor = self.perceptron(self.norm2(tokens))
@@ -142,7 +142,7 @@ class TransformerNetwork(nn.Module):
         self.head = nn.Linear(width, questions)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Give logits `(n, questions)`."""
+        """Return logits `(n, questions)`."""
         patches = self.stem(inputs).flatten(2).transpose(1, 2)
         tokens = torch.cat([self.class_token.expand(len(patches), -1, -1), patches], dim=1) + self.positions
         logits: torch.Tensor = self.head(self.norm(self.blocks(tokens)[:, 0]))
@@ -180,15 +180,15 @@ class Trained:
     world: World
 
     def new(self) -> nn.Module:
-        """Give the network with fresh weights."""
+        """Return the network with fresh weights."""
         return self.kind(len(self.world.questions))
 
     def load(self) -> nn.Module:
-        """Give the trained network, in eval mode and float32."""
+        """Return the trained network, in eval mode and float32."""
         return with_weights(self.new(), DATA / f"{self.name}.safetensors")
 
     def figures(self) -> dict[str, Any]:
-        """Give the figures of its training."""
+        """Return the figures of its training."""
         text = (DATA / f"{self.name}.json").read_text(encoding="utf-8")
         figures: dict[str, Any] = json.loads(text)
         return figures
@@ -208,7 +208,7 @@ NETWORKS = {
 
 
 def trained(name: str) -> Trained:
-    """Give a network of the bench by its name.
+    """Return a network of the bench by its name.
 
     Raises
     ------

@@ -4,9 +4,9 @@ Activations are drawn, not read from a network, so that the truth is known::
 
     a_i(p) = m + x_i + y_i(p) + s v        s v for concept images alone
 
-x_i is shared by all places of an image and y_i(p) is not; both are normal with the same covariance, whose eigenvalues
+x_i is shared by all locations of an image and y_i(p) is not; both are normal with one covariance, whose eigenvalues
 fall as 1 / k and whose traces sum to 1. So s is the strength in units of the spread of an activation about its mean,
-most of which lies in a few directions that have nothing to do with the concept.
+most of which lies in a few directions that are unrelated to the concept.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _with(solver: MomentSolver | SampleSolver | UnitLength) -> Finder:
 
 
 def _flattened(concept: Float64, random: Float64, seed: int) -> Float64:
-    """Give the mean over places of the flattened CAV, at length 1: what it says of the channels alone."""
+    """Return the mean over locations of the flattened CAV, of norm 1: its direction over the channels."""
     mean = flattened_cav(concept, random, seed).mean(axis=tuple(range(concept.ndim - 2)))
     return _unit(mean)
 
@@ -75,7 +75,7 @@ def _unit(vector: Float64) -> Float64:
 
 
 def draw(images: int, strength: float, rng: np.random.Generator) -> tuple[Float64, Float64, Float64]:
-    """Give activations of concept and of random images, `(images, *grid, channels)`, and the direction planted."""
+    """Return activations of concept and of random images, `(images, *grid, channels)`, and the direction planted."""
     spectrum = 1 / np.arange(1, CHANNELS + 1)
     axes = ortho_group.rvs(CHANNELS, random_state=rng)
     mixing = np.sqrt(spectrum / spectrum.sum() / 2)[:, None] * axes

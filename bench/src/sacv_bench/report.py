@@ -78,7 +78,7 @@ def write_report(
 
 
 def to_json(tables: Sequence[Table], settings: Mapping[str, object]) -> dict[str, Any]:
-    """Give everything but the rows and pictures of the tables."""
+    """Return everything but the rows and images of the tables."""
     return {
         "kind": KIND,
         "format_version": FORMAT_VERSION,
@@ -99,19 +99,19 @@ def to_json(tables: Sequence[Table], settings: Mapping[str, object]) -> dict[str
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:
-    """Say how many targets are met."""
+    """State how many targets are met."""
     return f"{sum(outcome.met for outcome in outcomes)} of {len(outcomes)} targets are met"
 
 
 def render(tables: Sequence[Table], settings: Mapping[str, object]) -> str:
-    """Give the page as HTML, with everything inline."""
+    """Return the page as HTML, with everything inline."""
     return render_page(page_of(tables, settings))
 
 
 def page_of(tables: Sequence[Table], settings: Mapping[str, object]) -> Page:
-    """Give the page as plain data."""
+    """Return the page as plain data."""
     outcomes = check(tables)
-    facts = {key.replace("_", " "): _said(value) for key, value in settings.items()}
+    facts = {key.replace("_", " "): _text(value) for key, value in settings.items()}
     return Page(
         title=TITLE,
         headline=[f"{summary(outcomes)}." if outcomes else f"{counted(len(tables), 'table')} without a target."],
@@ -150,7 +150,7 @@ def _section(table: Table) -> Section:
         words=[table.about],
         charts=[] if chart is None else [_chart(table, chart)],
         grids=[_grid(table)] if len(table.rows) else [],
-        photos=[Photo(one.title, one.png) for one in table.pictures],
+        photos=[Photo(one.title, one.png) for one in table.figures],
         name=table.name,
     )
 
@@ -187,7 +187,7 @@ def _lane(lane: Dot) -> Lane:
 
 
 def _grid(table: Table) -> Grid:
-    """Give a row for each condition and rival, and for each metric its value, interval and what is random."""
+    """Return a row for each condition and rival, and for each metric its value, interval and random value."""
     metrics = list(dict.fromkeys(table.rows["metric"]))
     known = table.rows.groupby("metric")[["low", "random"]].count()
     parts = {
@@ -226,16 +226,15 @@ def _cell(row: Mapping[Hashable, Any] | None, part: str) -> Cell:
 
 
 def _figure(value: float, digits: int = 3) -> str:
-    """Format with a fixed number of digits and a true minus sign; "none" for what is not a number."""
+    """Format with a fixed number of digits and a true minus sign; "none" for NaN."""
     return "none" if math.isnan(value) else f"{value:.{digits}f}".replace("-", MINUS)
 
 
-def _said(value: object) -> str:
-    """Write a setting for people."""
+def _text(value: object) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_said(part)}" for key, part in value.items())
+        return ", ".join(f"{key} {_text(part)}" for key, part in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(_said(part) for part in value) or "none"
+        return ", ".join(_text(part) for part in value) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)

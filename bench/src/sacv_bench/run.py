@@ -1,7 +1,7 @@
 """Run the experiments of the bench.
 
-The development split is where choices were made; the held-out split has other concepts, shapes, backgrounds and another
-network. The layer of each network is the one that the advice names for guidance alone.
+Choices were made on the development split; the held-out split has other concepts, shapes, backgrounds and another
+network. The layer of each network is the one that the advice ranks first from concept images alone.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from sacv.errors import OptionError
 from sacv_bench.contribution import contribution
 from sacv_bench.interference import interference
 from sacv_bench.layers import layers, ranked
+from sacv_bench.localisation import localisation
 from sacv_bench.networks import Trained, trained
-from sacv_bench.place import place
 from sacv_bench.planted import planted
 from sacv_bench.sanity import sanity
 from sacv_bench.sizes import Effort
@@ -24,16 +24,16 @@ from sacv_bench.tables import Table
 
 EXPERIMENTS = {
     "T1": "a planted direction, by number of images",
-    "T2": "the place of a concept, by size and background",
+    "T2": "the localisation of a concept, by size and background",
     "T3": "the contribution of an element",
     "T4": "interference of the background",
-    "T5": "stability over draws of guidance",
+    "T5": "stability over draws of concept images",
     "T6": "what is found where there is nothing",
     "layers": "which layer answers",
 }
 
 ON_NETWORKS: dict[str, Callable[[Study, int], Table]] = {
-    "T2": place,
+    "T2": localisation,
     "T3": contribution,
     "T4": interference,
     "T5": stability,
@@ -53,7 +53,7 @@ class Split:
     network
         Its network.
     seed
-        Added to the seed of guidance and scenes, so that splits share none.
+        Added to the seed of concept images and scenes, so that splits share none.
     """
 
     name: str
@@ -88,7 +88,7 @@ def run(names: Sequence[str], split: str, effort: Effort, seed: int, progress: C
     seed
         Of everything drawn.
     progress
-        Told what is run.
+        Called with the name of each step.
 
     Returns
     -------
@@ -120,5 +120,5 @@ def run(names: Sequence[str], split: str, effort: Effort, seed: int, progress: C
 
 
 def _layer(network: Trained, effort: Effort, seed: int) -> str:
-    """Give the layer advised for contribution, at which place is measured too, since a page shows both together."""
+    """Return the layer advised for contribution, which is also used for localisation."""
     return min(ranked(network, effort, seed), key=lambda one: one.contribution_rank).layer

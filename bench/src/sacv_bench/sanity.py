@@ -1,11 +1,11 @@
-"""T6: what is called significant where there is nothing to find, and what entanglement does.
+"""T6: false positives without a concept, and the effect of entanglement.
 
-Permuted labels: the concept's images and the random ones are drawn alike. Missing concept: the guidance shows a texture
-that no scene has and that the network was never asked for. In both, any mark of the relevance mask, any mark of the
-derivative's, and a p-value of the SACV score of at most 5 % is a false positive; for the missing concept only the
-relevance is, since a direction that no scene shows may still move a logit. Randomised weights: maps of a shuffled
-network must not look like those of the trained one. Entangled guidance: one shape alone wears the colour red, and every
-element of that shape does; afterwards red is asked for among other shapes.
+Permuted labels: concept and random images have one distribution. Missing concept: concept images show a texture that no
+scene has and that the network was not trained on. In both, any location of the relevance or the derivative mask, and a
+p-value of the SACV score of at most 5 %, is a false positive; for the missing concept only the relevance mask counts,
+because a direction that no scene shows may still change a logit. Randomised weights: maps of a shuffled network must
+differ from those of the trained one. Entangled concept images: all elements of one shape, and no others, are red; the
+maps of red are then measured on other shapes.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from sacv.synthetic.scenes import SIZE, Element, Scene, render
 from sacv.synthetic.textures import TEXTURES, texture
 from sacv.trust.randomised import shuffled, similarity
 from sacv_bench.contribution import scenes_of
+from sacv_bench.localisation import OURS
 from sacv_bench.metrics import auroc
-from sacv_bench.place import OURS
 from sacv_bench.study import Study
 from sacv_bench.tables import Table, row, table_of
 
@@ -42,9 +42,9 @@ def sanity(study: Study, seed: int) -> Table:
     """Measure T6."""
     return table_of(
         "T6",
-        "What does it find where there is nothing?",
+        "What does it find without a concept?",
         f"{study.about}: share of trials with any false positive, at a level of {LEVEL:.0%}; similarity of maps with "
-        "those of shuffled weights; and AUROC of a colour that guidance ties to a shape.",
+        "those of shuffled weights; and AUROC of a colour that occurs on one shape of the concept images.",
         [*_permuted(study, seed), *_missing(study, seed), *_randomised(study, seed), *_entangled(study, seed)],
     )
 
@@ -91,7 +91,7 @@ def _missing(study: Study, seed: int) -> list[dict[str, object]]:
     condition = "missing concept, relevance mask"
     return [
         row(condition, OURS, FALSE, anything, len(called), random=LEVEL),
-        row(condition, OURS, "share of places marked", float(np.mean(called)), len(called)),
+        row(condition, OURS, "share of locations masked", float(np.mean(called)), len(called)),
     ]
 
 
@@ -101,7 +101,7 @@ def _randomised(study: Study, seed: int) -> list[dict[str, object]]:
     for position, concept in enumerate(study.world.concepts):
         seen = scenes_of(study, concept, np.random.default_rng([seed, position, 9]))
         bank = study.guided(concept, seed).bank()
-        inputs = study.inputs(seen.pictures)
+        inputs = study.inputs(seen.images)
         alike = similarity(study.model, other, inputs, study.layer, bank.cavs, bank.preprocessing)[concept]
         rows.append(
             row(f"randomised weights, {concept}", OURS, "rank correlation of maps", alike, len(seen.scenes), random=0.0)
@@ -110,13 +110,12 @@ def _randomised(study: Study, seed: int) -> list[dict[str, object]]:
 
 
 def _entangled(study: Study, seed: int) -> list[dict[str, object]]:
-    """Fit red from scenes where it is a shape's, and ask for it where other shapes wear it."""
     tied, *free = study.world.shapes
-    found: dict[str, list[float]] = {"entangled guidance": [], "free guidance": []}
+    found: dict[str, list[float]] = {"entangled concept images": [], "independent concept images": []}
     for trial in range(max(study.effort.seeds // 2, 1)):
         rng = np.random.default_rng([seed, trial, 10])
-        asked = [_pair(study, rng, free[0], tied) for _ in range(SHOWN)]
-        for kind, shapes in (("entangled guidance", (tied,)), ("free guidance", study.world.shapes)):
+        tested = [_pair(study, rng, free[0], tied) for _ in range(SHOWN)]
+        for kind, shapes in zip(found, ((tied,), study.world.shapes), strict=True):
             guides = [_pair(study, rng, shapes[index % len(shapes)], free[index % len(free)]) for index in range(20)]
             bank = fit(
                 study.model,
@@ -135,18 +134,23 @@ def _entangled(study: Study, seed: int) -> list[dict[str, object]]:
                 seed=trial,
             )
             maps = explain(
-                study.model, [scene.image for scene in asked], bank, 0, method=Gradient(), checks=False, allow_weak=True
+                study.model,
+                [scene.image for scene in tested],
+                bank,
+                0,
+                method=Gradient(),
+                checks=False,
+                allow_weak=True,
             )
-            for relevance, scene in zip(maps.relevance(study.layer, RED), asked, strict=True):
+            for relevance, scene in zip(maps.relevance(study.layer, RED), tested, strict=True):
                 found[kind].append(auroc(relevance, study.shares(scene.masks[0])))
     return [
-        row(f"{kind}, asked of other shapes", OURS, "AUROC of red", float(np.mean(values)), len(values), random=0.5)
+        row(f"{kind}, on other shapes", OURS, "AUROC of red", float(np.mean(values)), len(values), random=0.5)
         for kind, values in found.items()
     ]
 
 
 def _pair(study: Study, rng: np.random.Generator, shape: str, other: str) -> Scene:
-    """Render a red element of one shape beside a blue one of another."""
     while True:
         red, blue = (
             replace(_filled(study, rng, colour), shape=name) for colour, name in ((RED, shape), ("blue", other))

@@ -1,12 +1,12 @@
-"""Whether the contribution to a region's logit is its change when the element in it goes.
+"""Agreement of the contribution to a region's logit with its change when the element is removed.
 
-A network of the bench gets a head that names the texture at each place: a 1 x 1 convolution on its last map, trained on
-scenes whose masks are known. Explained is `sacv.targets.Region`, the mean logit of a class over an element. The truth
-is computed::
+A network of the bench gets a head that classifies the texture at each location: a 1 x 1 convolution on its last map,
+trained on scenes with known masks. The target is `sacv.targets.Region`, the mean logit of a class over an element. The
+truth is computed::
 
     truth = z(scene) - z(scene rendered without the element)
 
-and what the map says is its sum over the cells whose effective receptive field reaches the element, as in T3.
+and the value of a map is its sum over the cells whose effective receptive field reaches the element, as in T3.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class RegionPairs:
     own: NDArray[np.bool_]
 
     def agreement(self) -> dict[str, float]:
-        """Give Spearman's correlations: over all pairs, those of the own class, and all with the texture's change."""
+        """Return Spearman's correlations: over all pairs, those of the own class, and all with the texture's change."""
         return {
             "all": spearman(self.found.ravel(), self.truth.ravel()),
             "own class": spearman(self.found[self.own], self.truth[self.own]),
@@ -73,7 +73,7 @@ class RegionPairs:
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """A network of the bench that names the texture at each place.
+    """A network of the bench that classifies the texture at each location.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class Segmentation:
     layer
         The layer explained.
     effort
-        How much guidance and how many scenes.
+        Numbers of concept images and scenes.
     training
         Scenes that the head is trained on.
     """
@@ -94,7 +94,7 @@ class Segmentation:
 
     @cached_property
     def study(self) -> Study:
-        """The same network without the head, which says which cells reach an element."""
+        """The same network without the head, for the cells that reach an element."""
         return Study(self.trained, self.layer, self.effort)
 
     @property
@@ -115,7 +115,7 @@ class Segmentation:
         return replace(self.study.model, net=net, class_names=self.classes)
 
     def _shares(self, scenes: Sequence[Scene], grid: tuple[int, int]) -> NDArray[np.float32]:
-        """Give the share of each cell that each class covers, `(scenes, classes, *grid)`."""
+        """Return the share of each cell that each class covers, `(scenes, classes, *grid)`."""
         names = self.trained.world.concepts
         found = np.array(
             [[cell_means(scene.showing(name).astype(np.float64), grid) for name in names] for scene in scenes],
@@ -126,17 +126,17 @@ class Segmentation:
     def pairs(self, concept: str, seed: int, method: Method | None = None) -> RegionPairs:
         """Measure scenes whose first element wears a concept, for each class, all in one pass."""
         world, number = self.trained.world, self.classes.index(concept)
-        shown = world.guidance(concept, self.effort.guidance, seed)
+        shown = world.concept_images(concept, self.effort.guidance, seed)
         others = world.others(concept, self.effort.others, seed)
         bank = fit(self.model, [self.layer], {concept: shown}, others, runs=1, nulls=0, folds=2, seed=seed, absent=())
         seen = scenes_of(self.study, concept, np.random.default_rng([seed, number]))
         targets = [Each([Region(scene.masks[0], name) for scene in seen.scenes]) for name in self.classes]
         explained = explain(
-            self.model, seen.pictures, bank, targets, method=method, checks=False, allow_weak=True
+            self.model, seen.images, bank, targets, method=method, checks=False, allow_weak=True
         ).values()
         near = [self.study.near(scene.masks[0]) for scene in seen.scenes]
         maps = [one.contribution(self.layer, concept) for one in explained]
-        sums = [[one[place].sum() for one, place in zip(each, near, strict=True)] for each in maps]
+        sums = [[one[cells].sum() for one, cells in zip(each, near, strict=True)] for each in maps]
         specs = [scene.spec for scene in seen.scenes]
         whole = self._values(specs, targets)
         return RegionPairs(
@@ -147,7 +147,6 @@ class Segmentation:
         )
 
     def _values(self, specs: Sequence[SceneSpec], targets: Sequence[Each]) -> Float64:
-        """Give what is explained of scenes, `(scenes, targets)`."""
         inputs = self.model.inputs([Image.fromarray(render(spec).image) for spec in specs])
         values = [self.model.explained(inputs, Aimed(each.named(self.classes))) for each in targets]
         return torch.stack(values, dim=1).double().numpy()

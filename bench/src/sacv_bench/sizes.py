@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Effort:
-    """Numbers of things measured; the metrics do not depend on them but their intervals do.
+    """Numbers of images and draws; they change the intervals, not the metrics.
 
     Parameters
     ----------
     seeds
-        Draws of guidance and scenes.
+        Draws of concept images and scenes.
     guidance, others
-        Images that show a concept, and images that lack it.
+        Images with a concept, and images without it.
     scenes
         Scenes of each seed, concept and cell of a table.
     steps

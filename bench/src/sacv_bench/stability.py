@@ -1,4 +1,4 @@
-"""T5: whether another draw of guidance and of random images gives the same direction and the same maps."""
+"""T5: whether another draw of concept images and of random images gives the same direction and the same maps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 
 from sacv.solvers import LDA, Logistic, MeanDifference, Solver
 from sacv_bench.contribution import scenes_of
-from sacv_bench.place import OURS, PAPER
+from sacv_bench.localisation import OURS, PAPER
 from sacv_bench.rivals.notebook import notebook_direction
 from sacv_bench.rivals.tcav import flattened_cav, local_map, pooled_cav
 from sacv_bench.study import Guided, Seen, Study
@@ -86,9 +86,9 @@ def stability(study: Study, seed: int) -> Table:
                 ]
     return Table(
         "T5",
-        "Does another draw of guidance give the same answer?",
-        f"{study.about}: {draws} draws of guidance and random images, compared in pairs on the same scenes; the rank "
-        "correlation is over the places of a map, averaged over scenes.",
+        "Does another draw of concept images give the same maps?",
+        f"{study.about}: {draws} draws of concept images and random images, compared in pairs on the same scenes; "
+        "the rank correlation is over the locations of a map, averaged over scenes.",
         averages(pd.DataFrame(records), seed),
     )
 

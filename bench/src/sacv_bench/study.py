@@ -1,4 +1,4 @@
-"""What the experiments share: a network at a layer, guidance drawn with a seed, and scenes as the network sees them."""
+"""`Study`: a network at a layer, with concept images drawn by a seed, and scenes with their activations."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from sacv_bench.sizes import Effort
 from sacv_bench.worlds import Question, World
 
 Values = NDArray[np.float32]
-Picture = NDArray[np.uint8]
+ImageArray = NDArray[np.uint8]
 
 AREAS = ((0.01, 0.02), (0.02, 0.05), (0.05, 0.1), (0.1, 0.2), (0.2, 0.4))
-"""Bins of the area of an element, as shares of the picture."""
+"""Bins of the area of an element, as shares of the image."""
 
 BATCH = 16
 
@@ -42,14 +42,14 @@ def bin_name(area: tuple[float, float]) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """What a network says of scenes at a layer.
+    """Scenes with activations, gradients and logits of a network.
 
     Parameters
     ----------
     scenes
         The scenes.
     inputs
-        As the network gets them, `(n, 3, size, size)`.
+        Inputs of the network, `(n, 3, size, size)`.
     logits
         `(n, questions)`.
     cells
@@ -65,14 +65,14 @@ class Seen:
     gradients: Values
 
     @property
-    def pictures(self) -> list[Picture]:
-        """The scenes as pictures."""
+    def images(self) -> list[ImageArray]:
+        """The scenes as images."""
         return [scene.image for scene in self.scenes]
 
 
 @dataclass(frozen=True, eq=False)
 class Guided:
-    """Guidance for one concept, and what the layer says of it.
+    """Concept images of one concept, with their activations.
 
     Parameters
     ----------
@@ -90,8 +90,8 @@ class Guided:
 
     concept: str
     seed: int
-    shown: list[Picture]
-    others: list[Picture]
+    shown: list[ImageArray]
+    others: list[ImageArray]
     cells: Values
     other_cells: Values
     study: Study
@@ -135,7 +135,7 @@ class Guided:
         if key not in self._explained:
             found = explain(
                 self.study.model,
-                seen.pictures,
+                seen.images,
                 self.bank(solver),
                 question,
                 method=method,
@@ -163,7 +163,7 @@ class Study:
     trained: Trained
     layer: str
     effort: Effort
-    _kept: dict[tuple[str, int], Guided] = field(default_factory=dict, repr=False)
+    _drawn: dict[tuple[str, int], Guided] = field(default_factory=dict, repr=False)
 
     @property
     def world(self) -> World:
@@ -177,7 +177,7 @@ class Study:
 
     @property
     def about(self) -> str:
-        """Say what it is."""
+        """State what it is."""
         return f"{self.trained.name} at {self.layer}, {self.grid[0]} x {self.grid[1]} locations"
 
     @property
@@ -204,34 +204,34 @@ class Study:
         return int(max(self.model.effective_fields(inputs, [self.layer])[self.layer])) // 2
 
     def own_question(self, concept: str) -> int:
-        """Give the number of the first question that needs a concept."""
+        """Return the number of the first question that needs a concept."""
         return [question.needs for question in self.questions].index(concept)
 
-    def inputs(self, pictures: Sequence[Picture]) -> torch.Tensor:
-        """Give pictures as the network gets them."""
-        return self.model.inputs([Image.fromarray(picture) for picture in pictures])
+    def inputs(self, images: Sequence[ImageArray]) -> torch.Tensor:
+        """Return images as inputs of the network."""
+        return self.model.inputs([Image.fromarray(image) for image in images])
 
     def guided(self, concept: str, seed: int) -> Guided:
-        """Draw guidance for a concept; the same seed gives the same."""
-        if (concept, seed) not in self._kept:
-            shown = self.world.guidance(concept, self.effort.guidance, seed)
+        """Draw concept images for a concept; the same seed gives the same."""
+        if (concept, seed) not in self._drawn:
+            shown = self.world.concept_images(concept, self.effort.guidance, seed)
             others = self.world.others(concept, self.effort.others, seed)
             cells, other_cells = self.cells(shown), self.cells(others)
-            self._kept[concept, seed] = Guided(concept, seed, shown, others, cells, other_cells, self)
-        return self._kept[concept, seed]
+            self._drawn[concept, seed] = Guided(concept, seed, shown, others, cells, other_cells, self)
+        return self._drawn[concept, seed]
 
-    def cells(self, pictures: Sequence[Picture]) -> Values:
-        """Give the activations of pictures, `(n, *grid, channels)`."""
+    def cells(self, images: Sequence[ImageArray]) -> Values:
+        """Return the activations of images, `(n, *grid, channels)`."""
         found = [
-            self.model.activations(self.inputs(pictures[start : start + BATCH]), [self.layer])[self.layer].cells
-            for start in range(0, len(pictures), BATCH)
+            self.model.activations(self.inputs(images[start : start + BATCH]), [self.layer])[self.layer].cells
+            for start in range(0, len(images), BATCH)
         ]
         return torch.cat(found).numpy()
 
-    def logits(self, pictures: Sequence[Picture]) -> Values:
-        """Give the logits of pictures, `(n, questions)`."""
+    def logits(self, images: Sequence[ImageArray]) -> Values:
+        """Return the logits of images, `(n, questions)`."""
         found = [
-            self.model.logits(self.inputs(pictures[start : start + BATCH])) for start in range(0, len(pictures), BATCH)
+            self.model.logits(self.inputs(images[start : start + BATCH])) for start in range(0, len(images), BATCH)
         ]
         return torch.cat(found).numpy()
 
@@ -253,18 +253,18 @@ class Study:
         )
 
     def shares(self, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Give the share of each cell that a mask covers."""
+        """Return the share of each cell that a mask covers."""
         return coverage(mask, self.grid)
 
     def near(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Give the cells whose effective receptive field reaches a mask: those covered by half once it is grown."""
+        """Return the cells whose effective receptive field reaches a mask: those covered by half once it is grown."""
         grown = binary_dilation(mask, iterations=self.reach)
         found: NDArray[np.bool_] = cell_means(grown.astype(np.float64), self.grid) >= 0.5
         return found
 
 
 def bench_model(trained: Trained) -> VisionModel:
-    """Give a network of the bench as the package sees it."""
+    """Return a network of the bench as the package sees it."""
     names = [question.name for question in trained.world.questions]
     return VisionModel(trained.load(), transform=ImageTransform(resize=SIZE, crop=SIZE), class_names=names)
 

@@ -1,4 +1,4 @@
-"""`Table`: what an experiment of the bench found, tidy, with pictures."""
+"""`Table`: the result of an experiment as a tidy table, with figures."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ COLUMNS = ("condition", "rival", "metric", "value", "low", "high", "random", "co
 
 
 @dataclass(frozen=True)
-class Picture:
+class TableFigure:
     """A figure of the report.
 
     Parameters
     ----------
     title
-        What it shows.
+        Title.
     png
-        The picture.
+        The image.
     """
 
     title: str
@@ -31,31 +31,31 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """What an experiment found.
+    """The result of an experiment.
 
     Parameters
     ----------
     name
         Such as "T2".
     title
-        What is asked.
+        The question.
     about
         How it was measured.
     rows
         `condition`, `rival`, `metric`; its `value` with a 95 % interval over images, `low` to `high`; the value that
         a `random` map has, if there is one; and the `count` of images.
-    pictures
-        Figures.
+    figures
+        Figures of the report.
     """
 
     name: str
     title: str
     about: str
     rows: pd.DataFrame
-    pictures: tuple[Picture, ...] = ()
+    figures: tuple[TableFigure, ...] = ()
 
     def wide(self) -> pd.DataFrame:
-        """Give a row for each condition and rival, and a column for each metric, with text to read."""
+        """Return a row for each condition and rival, and a column for each metric, with text to read."""
         rows = self.rows.assign(
             text=[
                 _text(value, low, high)
@@ -75,7 +75,7 @@ def _text(value: float, low: float, high: float) -> str:
 
 
 def averages(records: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Give the mean of every metric over images, with its interval.
+    """Return the mean of every metric over images, with its interval.
 
     Parameters
     ----------
@@ -105,12 +105,12 @@ def row(
     interval: tuple[float, float] = (np.nan, np.nan),
     random: float = np.nan,
 ) -> dict[str, object]:
-    """Give one row of a table."""
+    """Return one row of a table."""
     return dict(zip(COLUMNS, (condition, rival, metric, value, *interval, random, count), strict=True))
 
 
 def table_of(
-    name: str, title: str, about: str, rows: Sequence[dict[str, object]], pictures: tuple[Picture, ...] = ()
+    name: str, title: str, about: str, rows: Sequence[dict[str, object]], figures: tuple[TableFigure, ...] = ()
 ) -> Table:
     """Make a table of rows."""
-    return Table(name, title, about, pd.DataFrame(list(rows), columns=COLUMNS), pictures)
+    return Table(name, title, about, pd.DataFrame(list(rows), columns=COLUMNS), figures)

@@ -1,7 +1,7 @@
-"""The figures that had to hold on the held-out split, as data, and whether a run reaches them.
+"""The required figures of the held-out split, as data, and whether a run reaches them.
 
-Each kind of target looks at one table and is judged where it does worst: a `Target` bounds a figure, a `Lead` asks that
-ours lies above rivals, a `Fall` that it falls by no more than so much from one condition to another.
+Each kind of target is about one table and is judged at its worst condition: a `Target` bounds a figure, a `Lead`
+requires that ours is above rivals, a `Fall` limits the decrease from one condition to another.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sacv_bench.place import ALL, OURS, UNSUPERVISED
+from sacv_bench.localisation import ALL, OURS, UNSUPERVISED
 from sacv_bench.tables import Table
 
 OURS_PLANTED = "UnitLength(MeanDifference)"
-"""What T1, which has no images, calls ours: the direction v alone."""
+"""Name of our method in T1, which has no images: the direction v alone."""
 
 
 def ours(table: str) -> str:
-    """Give the rival of a table that is this package as a user gets it."""
+    """Return the rival of a table that is this package as a user gets it."""
     return OURS_PLANTED if table == "T1" else OURS
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run says of a target.
+    """The outcome of a target in a run.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class Target:
     rival, metric
         As in the table.
     text
-        What is asked, for people.
+        The requirement in words.
     least, most
         The bounds, which are legal themselves.
     """
@@ -73,7 +73,7 @@ class Target:
 
     @property
     def bound(self) -> str:
-        """Say what is legal."""
+        """State what is legal."""
         if math.isinf(self.most):
             return f"at least {self.least:g}"
         return f"at most {self.most:g}" if math.isinf(self.least) else f"{self.least:g} to {self.most:g}"
@@ -143,7 +143,7 @@ class Fall:
 
     @property
     def bound(self) -> str:
-        """Say what is legal."""
+        """State what is legal."""
         return f"at most {self.most:g}"
 
     def judge(self, table: Table) -> Outcome:
@@ -159,7 +159,6 @@ Goal = Target | Lead | Fall
 
 
 def _values(table: Table, condition: str, rival: str, metric: str) -> dict[str, float]:
-    """Give a rival's figure for each condition that matches."""
     rows = table.rows
     rows = rows[(rows["rival"] == rival) & (rows["metric"] == metric)]
     return {
@@ -170,7 +169,7 @@ def _values(table: Table, condition: str, rival: str, metric: str) -> dict[str, 
 
 
 def _badness(excess: float) -> float:
-    """Put what is not a number before everything else."""
+    """Sort NaN first."""
     return math.inf if math.isnan(excess) else excess
 
 
@@ -208,7 +207,7 @@ TARGETS: tuple[Goal, ...] = (
         FROM_2,
         "average precision",
         UNSUPERVISED,
-        "lead in average precision over every rival that is told nothing, each area from 2 %",
+        "lead in average precision over every rival without concept images, each area from 2 %",
     ),
     Target("T2", FROM_5, OURS, "pointing", "pointing game, each area from 5 %", least=0.95),
     Target(

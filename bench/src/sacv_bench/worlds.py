@@ -1,9 +1,9 @@
-"""Worlds: what may stand in a scene, and what a network is to say of it.
+"""Worlds: the elements of scenes, and the questions that a network answers.
 
 A network of a world answers several questions of a scene, each with a logit of its own: is there an element with this
 texture? Is there one with this texture and none with that one? So the network has to use some concepts for a logit,
 must not use others, and uses some against it; the backgrounds, the fillings that no question asks for and all colours
-and shapes say nothing.
+and shapes are irrelevant.
 
 Choices are made in `DEVELOPMENT` and confirmed in `HELD_OUT`, which shares no concept, shape or background with it.
 """
@@ -25,7 +25,7 @@ GAP = 0.03
 
 @dataclass(frozen=True)
 class Question:
-    """A question that a logit answers: whether an element wears a texture, and perhaps none another.
+    """A question that a logit answers: whether an element has a texture, and perhaps none another.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class Question:
     without: str | None = None
 
     def role(self, concept: str) -> str:
-        """Tell what a concept is to this question: "used", "opposing" or "unused"."""
+        """Return what a concept is to this question: "used", "opposing" or "unused"."""
         if concept == self.needs:
             return "used"
         return "opposing" if concept == self.without else "unused"
@@ -50,7 +50,7 @@ class Question:
 
 @dataclass(frozen=True)
 class World:
-    """What scenes are made of.
+    """The distribution of scenes.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class World:
     questions
         One for each logit.
     area
-        Least and greatest area of an element, as shares of the picture.
+        Least and greatest area of an element, as shares of the image.
     elements
         Greatest number of elements.
     outline, scale, contrast
@@ -90,7 +90,7 @@ class World:
     behind: float = 0.05
 
     def answers(self, spec: SceneSpec) -> NDArray[np.bool_]:
-        """Give the true answers, bool `(questions,)`."""
+        """Return the true answers, bool `(questions,)`."""
         seen = {element.texture for element in spec.elements}
         return np.array([question.needs in seen and question.without not in seen for question in self.questions])
 
@@ -114,7 +114,7 @@ class World:
             texture=texture,
             area=float(np.exp(rng.uniform(np.log(least), np.log(most)))),
             angle=float(rng.uniform(0, 2 * np.pi)),
-            place=(float(rng.uniform()), float(rng.uniform())),
+            position=(float(rng.uniform()), float(rng.uniform())),
             seed=int(rng.integers(2**31)),
             colour=colour,
         )
@@ -137,11 +137,11 @@ class World:
             for _ in range(200):
                 if all(apart(found, other, GAP) for other in placed):
                     break
-                place = (float(rng.uniform()), float(rng.uniform()))
-                found = Element(found.shape, found.texture, found.area, found.angle, place, found.seed, found.colour)
+                position = (float(rng.uniform()), float(rng.uniform()))
+                found = Element(found.shape, found.texture, found.area, found.angle, position, found.seed, found.colour)
             else:
                 areas = [round(one.area, 3) for one in elements]
-                raise OptionError(f"elements of {areas} of a picture do not fit; take fewer or smaller ones")
+                raise OptionError(f"elements of {areas} of an image do not fit; take fewer or smaller ones")
             placed.append(found)
         return SceneSpec(
             tuple(placed),
@@ -165,7 +165,7 @@ class World:
                 colour = _pick(rng, tuple(COLOURS))
                 first = elements[0]
                 elements = (
-                    Element(first.shape, first.texture, first.area, first.angle, first.place, first.seed, colour),
+                    Element(first.shape, first.texture, first.area, first.angle, first.position, first.seed, colour),
                     *elements[1:],
                 )
             try:
@@ -173,7 +173,7 @@ class World:
             except OptionError:  # they do not fit: draw others
                 continue
 
-    def guidance(self, concept: str, count: int, seed: int, size: int = SIZE) -> list[NDArray[np.uint8]]:
+    def concept_images(self, concept: str, count: int, seed: int, size: int = SIZE) -> list[NDArray[np.uint8]]:
         """Paint full frames of a texture, or of textures of every kind in two shades of a colour."""
         painted = []
         for index in range(count):

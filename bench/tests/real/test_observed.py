@@ -9,15 +9,15 @@ from sacv_bench.metrics import auroc
 from sacv_bench.real.observed import (
     ADVISED,
     IMAGE,
-    PLACE,
+    LOCATIONS,
     ROWS,
     SIGN,
     SPEARMAN,
     areas,
     at,
+    location_rows,
     names_of,
     pairs_auroc,
-    place,
     rank_correlation,
     summarise,
 )
@@ -42,7 +42,7 @@ def test_strata_are_never_compared():
 def test_maps_without_two_sides_are_left_out():
     inside = np.array([[1.0, 0], [0, 0]])
     maps = {"right": np.stack([inside, inside, inside]), "wrong": np.stack([-inside, inside, inside])}
-    found = place(maps, [inside, np.ones((2, 2)), np.full((2, 2), 0.2)], [7, 8, 9])
+    found = location_rows(maps, [inside, np.ones((2, 2)), np.full((2, 2), 0.2)], [7, 8, 9])
     assert [(one["method"], one["image"], one["value"]) for one in found] == [("right", 7, 1.0), ("wrong", 7, 0.0)]
 
 
@@ -58,7 +58,7 @@ def test_the_quick_figures_are_those_of_the_bench():
 
 def test_a_summary_has_means_with_intervals_over_images():
     values = {0: [0.9, 0.8], 1: [0.7], 2: [0.6, 0.5]}
-    given = [{"method": "ours", "metric": PLACE, "image": i, "value": v} for i, vs in values.items() for v in vs]
+    given = [{"method": "ours", "metric": LOCATIONS, "image": i, "value": v} for i, vs in values.items() for v in vs]
     rows = summarise(at(given, names_of("a", "a"), **FIELDS), 0)
     assert tuple(rows.columns) == ROWS and rows["layer"].tolist() == ["a", ADVISED]
     assert rows["value"].tolist() == pytest.approx([0.7, 0.7]) and rows["images"].tolist() == [3, 3]
@@ -71,7 +71,7 @@ def test_streets_alone_have_all_concepts_together():
         one
         for concept, value in (("car", 0.4), ("sky", 0.8))
         for one in at(
-            [{"method": "ours", "metric": PLACE, "image": image, "value": value} for image in range(3)],
+            [{"method": "ours", "metric": LOCATIONS, "image": image, "value": value} for image in range(3)],
             ["a"],
             **{**FIELDS, "experiment": "streets", "concept": concept},
         )

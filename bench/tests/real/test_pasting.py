@@ -25,12 +25,12 @@ def test_a_thing_is_cut_to_its_edges():
 
 @pytest.mark.parametrize("area", [0.02, 0.05, 0.1, 0.2, 0.4])
 @pytest.mark.parametrize("thing", [cut_out(plain(ORANGE), ellipse()), disc(plain(ORANGE))])
-def test_the_area_is_what_was_asked(area, thing):
+def test_the_area_is_the_requested_one(area, thing):
     for seed in range(5):
         made = paste(plain(BLUE), thing, area, np.random.default_rng(seed))
         assert made.mask.mean() == pytest.approx(area, rel=0.04)
-        assert made.picture.size == made.without.size == (SIDE, SIDE)
-        pixels, before = np.asarray(made.picture), np.asarray(made.without)
+        assert made.image.size == made.without.size == (SIDE, SIDE)
+        pixels, before = np.asarray(made.image), np.asarray(made.without)
         assert (pixels[made.mask] == ORANGE).all() and (before == BLUE).all()
         assert (pixels[~made.mask] == before[~made.mask]).all()
 

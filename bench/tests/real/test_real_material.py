@@ -32,7 +32,7 @@ def test_only_what_is_needed_must_be_there(fresh):
         shutil.rmtree(fresh / part)
     found = read(fresh, "streets")
     assert len(found.street) == 9 and found.horses == () and found.veiled == frozenset()
-    with pytest.raises(ImageSetError, match=r"lacks horses/photos \(0 pictures; at least 4\)"):
+    with pytest.raises(ImageSetError, match=r"lacks horses/photos \(0 images; at least 4\)"):
         read(fresh, "horses")
 
 
@@ -44,7 +44,7 @@ def test_only_what_is_needed_must_be_there(fresh):
         ("lesions/lesions.csv", r"lacks lesions/lesions\.csv;"),
         ("patterned/masks/tiger.png", "lacks patterned/masks/tiger"),
         ("street/masks/road", "lacks street/masks/road;"),
-        ("guidance/other", r"lacks guidance/other \(0 pictures"),
+        ("guidance/other", r"lacks guidance/other \(0 images"),
     ],
 )
 def test_what_is_missing_is_named(fresh, gone, words):
@@ -59,8 +59,13 @@ def test_all_that_is_missing_is_told_at_once(fresh):
     (fresh / "lesions/lesions.csv").write_text("name,colour\nl00,1\n")
     with pytest.raises(ImageSetError) as caught:
         read(fresh)
-    told = str(caught.value)
-    assert "horses/masks/h0.png" in told and "and 1 more" in told and "docs/bench.md" in told and "\n" not in told
+    message = str(caught.value)
+    assert (
+        "horses/masks/h0.png" in message
+        and "and 1 more" in message
+        and "docs/bench.md" in message
+        and "\n" not in message
+    )
 
 
 def test_a_single_drive_cannot_be_left_out(fresh):

@@ -10,14 +10,14 @@ import sacv
 from real.made import TINY, TOY
 from sacv.cli import main
 from sacv.errors import ImageSetError, OptionError
-from sacv_bench.place import OURS, PAPER
+from sacv_bench.localisation import OURS, PAPER
 from sacv_bench.real import absent as absences
+from sacv_bench.real.annotated import AnnotatedConcept
 from sacv_bench.real.lesions import FOLDS, folds
-from sacv_bench.real.marked import Marked
 from sacv_bench.real.material import NEEDS, read_material
 from sacv_bench.real.methods import MEAN_DIFFERENCE, METHODS, NET2VEC, directions
 from sacv_bench.real.networks import NETWORKS, chosen
-from sacv_bench.real.observed import ADVISED, IMAGE, PLACE, ROWS, SIGN, SPEARMAN
+from sacv_bench.real.observed import ADVISED, IMAGE, LOCATIONS, ROWS, SIGN, SPEARMAN
 from sacv_bench.real.run import EXPERIMENTS, RealResult, run_real
 from sacv_bench.real.setup import Lab
 from sacv_bench.real.streets import streets
@@ -55,7 +55,7 @@ def test_every_experiment_has_rows_in_range(result):
 
 
 def test_methods_stand_beside_ours(result):
-    place = result.rows[result.rows["metric"] == PLACE]
+    place = result.rows[result.rows["metric"] == LOCATIONS]
     assert set(place["method"]) == set(METHODS)
     for _, part in place.groupby(["experiment", "concept", "n", "layer"]):
         assert set(METHODS) - {NET2VEC} <= set(part["method"])  # which needs masks
@@ -64,11 +64,11 @@ def test_methods_stand_beside_ours(result):
     veil = result.rows[result.rows["metric"] == IMAGE]
     assert set(veil["concept"]) == {"veil"} and NET2VEC not in set(veil["method"])
     given = result.rows[result.rows["metric"].isin([SPEARMAN, SIGN])]
-    assert {OURS, f"{OURS}, whole picture", f"{OURS}, gradient", PAPER, "area of the paste"} < set(given["method"])
+    assert {OURS, f"{OURS}, whole image", f"{OURS}, gradient", PAPER, "area of the paste"} < set(given["method"])
 
 
 def test_a_colour_is_found_where_it_is(result):
-    rows = result.rows[(result.rows["metric"] == PLACE) & (result.rows["layer"] == "features.1")]
+    rows = result.rows[(result.rows["metric"] == LOCATIONS) & (result.rows["layer"] == "features.1")]
     own = rows[rows["method"] == OURS].set_index(["experiment", "concept", "n"])["value"]
     assert own["streets", "all", 3] > 0.9 and own["horses", "horse", 3] > 0.9 and own["pasted", "horse", 4] > 0.9
     assert own["patterns", "striped, textures", 6] > 0.9 and own["lesions", "lesion", 3] > 0.9
@@ -103,20 +103,20 @@ def test_nothing_is_trained_on_and_tested(lab, monkeypatch, name):
         rounds.append((self, list(trained), list(tested)))
         return []
 
-    monkeypatch.setattr(Marked, "round", record)
+    monkeypatch.setattr(AnnotatedConcept, "round", record)
     EXPERIMENTS[name](lab)
     assert len(rounds) >= 2
-    for asked, trained, tested in rounds:
+    for annotated, trained, tested in rounds:
         assert trained and tested and not set(trained) & set(tested)
         assert len(set(trained)) == len(trained) >= 2
         if name == "streets":
-            drives = [{asked.photos[number].drive for number in part} for part in (trained, tested)]
+            drives = [{annotated.photos[number].drive for number in part} for part in (trained, tested)]
             assert len(drives[1]) == 1 and not drives[0] & drives[1]
 
 
 def test_too_few_frames_are_no_round(lab, monkeypatch):
     sizes = []
-    monkeypatch.setattr(Marked, "round", lambda self, trained, tested: sizes.append(len(trained)) or [])
+    monkeypatch.setattr(AnnotatedConcept, "round", lambda self, trained, tested: sizes.append(len(trained)) or [])
     big = Lab(TOY, lab.material, TINY.__class__(**{**vars(TINY), "marked": (2, 5)}), SEED)
     streets(big)
     # Six frames of two other drives show a car, four the sky.
@@ -125,14 +125,16 @@ def test_too_few_frames_are_no_round(lab, monkeypatch):
 
 def test_the_mean_difference_beside_ours_is_the_packages_own(lab):
     photos = lab.material.horses[:3]
-    asked = Marked(lab, "horses", "horse", photos, lab.see(photos))
+    annotated = AnnotatedConcept(lab, "horses", "horse", photos, lab.see(photos))
     region = sacv.Region([str(photo.path) for photo in photos], [photo.mask("horse") for photo in photos])
     bank = sacv.fit(
         lab.model, list(lab.layers), regions={"horse": region}, rest=True,
         solver=sacv.solvers.MeanDifference(), runs=1, nulls=0,
     )  # fmt: skip
     for layer in lab.layers:
-        marked = lab.told_marked(asked.seen, layer, asked.legal, [asked.shares[layer, one] for one in asked.legal])
+        marked = lab.annotated_samples(
+            annotated.seen, layer, annotated.legal, [annotated.shares[layer, one] for one in annotated.legal]
+        )
         found = directions(marked)
         assert found[MEAN_DIFFERENCE] == pytest.approx(bank.cav(layer, "horse").vector, abs=1e-5)
         assert all(np.linalg.norm(vector) == pytest.approx(1) for vector in found.values())
@@ -150,7 +152,7 @@ def test_folds_share_both_labels():
 def test_too_few_veils_are_told(fresh):
     table = fresh / "lesions/lesions.csv"
     table.write_text(table.read_text().replace(",P", ",A"))
-    with pytest.raises(ImageSetError, match="0 pictures with a veil and 18 without one; at least 8"):
+    with pytest.raises(ImageSetError, match="0 images with a veil and 18 without one; at least 8"):
         run_real(fresh, ["lesions"], [TOY], TINY, 0, lambda text: None)
 
 
@@ -166,12 +168,20 @@ def test_what_a_mask_marks_is_counted(lab, monkeypatch):
     monkeypatch.setattr(absences, "MASKS", {"left": left, "nothing": nothing})
     found = pd.DataFrame(absences.absent(lab))
     values = found.groupby(["method", "metric"])["value"].mean()
-    assert values[f"{OURS}, left", "absent: pictures marked"] == 1
-    assert values[f"{OURS}, left", "absent: places marked"] == values[f"{OURS}, left", "present: places marked"] == 0.25
+    assert values[f"{OURS}, left", "absent: images with a mask"] == 1
+    assert (
+        values[f"{OURS}, left", "absent: locations masked"]
+        == values[f"{OURS}, left", "present: locations masked"]
+        == 0.25
+    )
     horses = found[(found["concept"] == "horse") & (found["method"] == f"{OURS}, left")]
     sides = horses.groupby("metric")["value"].mean()
     # Horses lie more to the middle than what is marked.
-    assert sides["present: places inside it marked"] < 0.25 < sides["present: places outside it marked"]
+    assert (
+        sides["present: locations masked inside the concept"]
+        < 0.25
+        < sides["present: locations masked outside the concept"]
+    )
     assert (found.loc[found["method"] == f"{OURS}, nothing", "value"] == 0).all()
     assert set(found["concept"]) == {"horse", "car", "lesion", "striped"}
 
@@ -187,9 +197,9 @@ def test_what_is_written(result, tmp_path):
     assert "<title>The truth bench" in page and 'id="streets-toy"' in page and "car, 2, features.1" in page
     assert len(tables(result)) == len(EXPERIMENTS) == len(list((tmp_path / "out").glob("*.parquet")))
     text = (tmp_path / "out" / "summary.md").read_text()
-    assert text == summary(result) and "**Marked**" in text and "nan" not in text
+    assert text == summary(result) and "**Masks**" in text and "nan" not in text
     row = result.rows.set_index(["experiment", "concept", "n", "layer", "method", "metric"]).loc[
-        ("streets", "all", 2, ADVISED, OURS, PLACE)
+        ("streets", "all", 2, ADVISED, OURS, LOCATIONS)
     ]
     line = next(line for line in text.splitlines() if line.startswith("| streets | toy | all | 2 |"))
     assert f"| {row['value']:.3f} [{row['low']:.2f}, {row['high']:.2f}] |" in line
@@ -205,16 +215,16 @@ def test_in_short_networks_stand_side_by_side(result):
     own = lines[0].index(OURS)
     streets = [line for line in lines if line[0] == "streets"]
     value = result.rows.set_index(["experiment", "concept", "n", "layer", "method", "metric"]).loc[
-        ("streets", "all", 3, ADVISED, OURS, PLACE), "value"
+        ("streets", "all", 3, ADVISED, OURS, LOCATIONS), "value"
     ]
     # All classes together, of the number nearest to 5.
-    assert [line[:4] for line in streets] == [["streets", "all", "3", PLACE]]
+    assert [line[:4] for line in streets] == [["streets", "all", "3", LOCATIONS]]
     assert streets[0][own] == f"{value:.2f} / .25".replace("0.", ".")
     assert [line[1] for line in lines if line[0] == "lesions"] == ["veil", "lesion"]
 
 
 def test_missing_numbers_are_null():
-    rows = pd.DataFrame([("toy", "a", "horses", "horse", 2, OURS, PLACE, 0.5, np.nan, np.nan, 1)], columns=ROWS)
+    rows = pd.DataFrame([("toy", "a", "horses", "horse", 2, OURS, LOCATIONS, 0.5, np.nan, np.nan, 1)], columns=ROWS)
     assert records(rows)[0]["low"] is None and records(rows)[0]["value"] == 0.5
 
 
@@ -273,7 +283,7 @@ def test_tables_have_the_advised_layer_first_and_layers_from_shallow_to_deep():
     rows = pd.DataFrame([{"layer": "shallow", "concept": "car", "n": 2}])
     rows = pd.concat([rows, pd.DataFrame([{"concept": c, "n": n, "layer": layer} for c, n, layer in seen])])
     rows = rows.assign(
-        network="toy", experiment="streets", method=OURS, metric=PLACE, value=0.5, low=0.4, high=0.6, images=3
+        network="toy", experiment="streets", method=OURS, metric=LOCATIONS, value=0.5, low=0.4, high=0.6, images=3
     )
     rows = rows.reset_index(drop=True).drop_duplicates(["concept", "n", "layer"])
     (found,) = tables(RealResult(rows, pd.DataFrame()))

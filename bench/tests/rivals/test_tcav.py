@@ -55,7 +55,7 @@ def test_it_is_the_support_vector_machine_of_the_packages():
 def test_the_flattened_cav_learns_places_and_the_pooled_one_cannot():
     left = np.array([[1.0, 1.0, 0.0, 0.0]] * 3)
     vector, concept, _ = planted(2, where=left)
-    _, mirrored, _ = planted(2, where=1 - left)  # the same noise and direction, at the other places
+    _, mirrored, _ = planted(2, where=1 - left)  # the same noise and direction, at the other locations
     flattened = flattened_cav(concept, mirrored, 0)
     along = flattened @ vector
     assert (along[:, :2] > 0).all() and (along[:, 2:] < 0).all()

@@ -11,7 +11,7 @@ from PIL import Image
 from sacv.app.jobs import Progress
 from sacv.app.workspace import Workplace
 from sacv.model.demo import DEMO_CLASSES
-from sacv.synthetic.scenes import random_spec, render, write_guidance
+from sacv.synthetic.scenes import random_spec, render, write_textures
 
 SHOWN, OTHERS = 40, 20
 SCENES = 6
@@ -22,7 +22,7 @@ def add_examples(place: Workplace, progress: Progress) -> dict[str, Any]:
     textures = DEMO_CLASSES
     total = len(textures) + SCENES
     for number, name in enumerate(textures):
-        write_guidance(place.new_set(name), name, SHOWN if name == "striped" else OTHERS, seed=0)
+        write_textures(place.new_set(name), name, SHOWN if name == "striped" else OTHERS, seed=0)
         progress(number + 1, total)
     rng = np.random.default_rng([0, 1])
     areas = np.linspace(0.3, 0.06, SCENES)

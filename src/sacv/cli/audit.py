@@ -61,7 +61,7 @@ def audit_command(
     out: Path | None,
     as_json: bool,
     table_file: Path | None,
-    pictures: Path | None,
+    table_images: Path | None,
     key: str | None,
     rows: tuple[str, ...],
     images: tuple[str, ...],
@@ -76,7 +76,7 @@ def audit_command(
     bank = ConceptBank.load(bank_folder)
     model = open_bank_model(bank, spec, class_names, device, window, output, precision)
     explained = target if target is None or against is None else Difference(target, against)
-    shown = images_of(images, table_file, pictures, key, rows, window=model.window) or None
+    shown = images_of(images, table_file, table_images, key, rows, window=model.window) or None
     found = audit(model, bank, shown, explained, within=within, seed=seed)
     if out is not None:
         found.with_command(click.get_current_context().find_root().obj).save(out)

@@ -74,21 +74,21 @@ def demo_command(out: Path, seed: int, batch_size: int | None, device: str, as_j
     from sacv.cav import fit
     from sacv.maps import explain
     from sacv.model import load_model
-    from sacv.synthetic.scenes import write_guidance, write_scenes
+    from sacv.synthetic.scenes import write_scenes, write_textures
 
     others = other_textures()
-    guidance, pictures, masks = out / "guidance", out / "scenes", out / "masks"
+    textures, scene_images, masks = out / "guidance", out / "scenes", out / "masks"
     for name, count in ((CONCEPT, CONCEPT_IMAGES), *((other, OTHER_IMAGES) for other in others)):
-        write_guidance(guidance / name, name, count, seed=seed)
+        write_textures(textures / name, name, count, seed=seed)
     scenes = demo_scenes(seed)
-    paths = write_scenes(pictures, masks, scenes)
+    paths = write_scenes(scene_images, masks, scenes)
     model = to_device(load_model("demo"), device)
     with progress("fit") as advance:
         bank = fit(
             model,
             [LAYER],
-            {CONCEPT: guidance / CONCEPT},
-            [guidance / other for other in others],
+            {CONCEPT: textures / CONCEPT},
+            [textures / other for other in others],
             seed=seed,
             batch_size=batch_size,
             progress=advance,

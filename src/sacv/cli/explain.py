@@ -91,7 +91,7 @@ def explain_command(
     out: Path,
     as_json: bool,
     table_file: Path | None,
-    pictures: Path | None,
+    table_images: Path | None,
     key: str | None,
     rows: tuple[str, ...],
     images: tuple[str, ...],
@@ -104,7 +104,7 @@ def explain_command(
     require_images(images, table_file)
     bank = ConceptBank.load(bank_folder)
     model = open_bank_model(bank, spec, class_names, device, window, output, precision)
-    shown = images_of(images, table_file, pictures, key, rows, skip_unreadable=skip_unreadable, window=model.window)
+    shown = images_of(images, table_file, table_images, key, rows, skip_unreadable=skip_unreadable, window=model.window)
     engine = open_engine(engine_name, workers, ray_address)
     with progress("explain") as advance, unfinished(out, fresh) as shards:
         found = explain(

@@ -144,7 +144,7 @@ def fit_command(
     concepts: tuple[str, ...],
     regions: tuple[str, ...],
     table_file: Path | None,
-    pictures: Path | None,
+    table_images: Path | None,
     key: str | None,
     rows: tuple[str, ...],
     columns: tuple[str, ...],
@@ -180,7 +180,7 @@ def fit_command(
 
     named, annotated = parse_concepts(concepts), parse_regions(regions, unmasked_negative)
     chosen = parse_solver(solver)
-    require_table(table_file, images=pictures, key=key, rows=rows, column=columns, strata=strata, match=match)
+    require_table(table_file, images=table_images, key=key, rows=rows, column=columns, strata=strata, match=match)
     in_table = parse_columns(columns)
     if table_file is not None and not in_table:
         raise OptionError(f"--table {table_file}: give --column NAME=COLUMN:VALUE, a concept of the table")
@@ -205,7 +205,7 @@ def fit_command(
         labelled = dict(
             open_table(
                 table_file,
-                pictures,
+                table_images,
                 key=key,
                 rows=rows,
                 columns=columns,

@@ -58,12 +58,12 @@ HOMES: dict[str, Home | PlugIn] = {
     "bank": Home("sacv.cli.bank", "bank_group", "Show, merge, refit, export or share concept banks."),
     "clinic": PlugIn(
         "sacv-bench",
-        "Write a made clinic to try everything on: photos of lesions, their masks and a table, whose truth is known.",
+        "Write a synthetic clinic with ground truth: photos of lesions, their masks and a table.",
     ),
     "app": Home("sacv.cli.app", "app_command", "Explain images and create concepts in the browser, on this machine."),
     "bench": PlugIn(
         "sacv-bench",
-        "Measure explanations against ground truth, beside their rivals: the TABLEs named (T1 to T6, layers), or all.",
+        "Measure explanations and rival methods against ground truth: the TABLEs named (T1 to T6, layers), or all.",
     ),
 }
 """Module and function of each command; `LazyGroup` loads it when it is called."""

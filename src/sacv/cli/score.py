@@ -84,7 +84,7 @@ def score_command(
     out: Path,
     as_json: bool,
     table_file: Path | None,
-    pictures: Path | None,
+    table_images: Path | None,
     key: str | None,
     rows: tuple[str, ...],
     images: tuple[str, ...],
@@ -98,7 +98,7 @@ def score_command(
     bank = ConceptBank.load(bank_folder)
     model = open_bank_model(bank, spec, class_names, device, window, output, precision)
     shown = images_of(
-        images, table_file, pictures, key, rows, group=group, skip_unreadable=skip_unreadable, window=model.window
+        images, table_file, table_images, key, rows, group=group, skip_unreadable=skip_unreadable, window=model.window
     )
     engine = open_engine(engine_name, workers, ray_address)
     with progress("score") as advance, unfinished(out, fresh) as shards:

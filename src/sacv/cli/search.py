@@ -156,8 +156,8 @@ def show_found(found: SearchResult) -> None:
             {
                 "concept": concept,
                 "rank": number,
-                "relevance": match.places[0].value,
-                "present": {True: "yes", False: "no", None: ""}[match.places[0].present],
+                "relevance": match.locations[0].value,
+                "present": {True: "yes", False: "no", None: ""}[match.locations[0].present],
                 **_where(match),
             }
             for concept, matches in lists.items()
@@ -169,7 +169,7 @@ def show_found(found: SearchResult) -> None:
         say_table(
             ["rank", "cosine", "location", "image"],
             [
-                {"rank": number, "cosine": match.places[0].value, **_where(match)}
+                {"rank": number, "cosine": match.locations[0].value, **_where(match)}
                 for number, match in enumerate(top.matches[:PRINTED], start=1)
             ],
         )
@@ -180,4 +180,4 @@ def show_found(found: SearchResult) -> None:
 
 
 def _where(match: Match) -> dict[str, str]:
-    return {"location": ", ".join(map(str, match.places[0].location)), "image": match.item.name}
+    return {"location": ", ".join(map(str, match.locations[0].location)), "image": match.item.name}

@@ -30,7 +30,7 @@ def table_options(command: Command) -> Command:
             ),
             click.option(
                 "--images",
-                "pictures",
+                "table_images",
                 type=click.Path(path_type=Path),
                 metavar="DIR",
                 help="The folder of the images in --table.",
@@ -139,7 +139,7 @@ def _column(message: str, text: str) -> tuple[str, list[str]]:
 
 def open_table(
     file: Path,
-    pictures: Path | None,
+    table_images: Path | None,
     *,
     key: str | None = None,
     rows: Sequence[str] = (),
@@ -158,11 +158,11 @@ def open_table(
     """
     from sacv.concepts import from_table
 
-    if pictures is None:
+    if table_images is None:
         raise OptionError(f"--table {file}: give the folder of its images with --images DIR")
     return from_table(
         file,
-        pictures,
+        table_images,
         parse_columns(columns),
         key=key,
         rows=parse_rows(rows),
@@ -189,7 +189,7 @@ def require_table(file: Path | None, **given: object) -> None:
 def images_of(
     images: Sequence[str],
     file: Path | None,
-    pictures: Path | None,
+    table_images: Path | None,
     key: str | None,
     rows: Sequence[str],
     *,
@@ -204,13 +204,13 @@ def images_of(
     OptionError
         If both are given, or as `open_table`.
     """
-    require_table(file, images=pictures, key=key, rows=rows)
+    require_table(file, images=table_images, key=key, rows=rows)
     if file is None:
         return list(images)
     if images:
         raise OptionError(f"IMAGES ({images[0]}) and --table {file} are given; give one of them")
     return open_table(
-        file, pictures, key=key, rows=rows, group=group, skip_unreadable=skip_unreadable, window=window
+        file, table_images, key=key, rows=rows, group=group, skip_unreadable=skip_unreadable, window=window
     ).images
 
 

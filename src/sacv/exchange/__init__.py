@@ -1,4 +1,4 @@
-"""What goes to other tools and comes from them, a file for each.
+"""Import from other tools and export to them, a file for each.
 
 captum and tensorflow/tcav in; numpy, TensorBoard and Weights & Biases out; the Hugging Face Hub both ways.
 docs/exchange.md has an example of each.

@@ -1,7 +1,7 @@
 """Banks and explanations as plain numpy arrays with names, in memory or in one `.npz` file.
 
 Of a bank: `layers` and `concepts`, names; for each CAV `LAYER/CONCEPT/vector` and `LAYER/CONCEPT/detector`, float64
-`(channels,)`, and, as single numbers, `threshold`, `separation` and `auroc` beside them. Of an explanation: `layers`,
+`(channels,)`, and, as single numbers, `threshold`, `separation` and `auroc`. Of an explanation: `layers`,
 `concepts` and `images`, names; the arrays of its `maps.safetensors` under the same names
 (`sacv.maps.explanation_files`).
 """
@@ -24,7 +24,7 @@ Result: TypeAlias = ConceptBank | Explanation
 def to_arrays(result: Result) -> dict[str, Array]:
     """Return the CAVs of a bank, or the maps of an explanation, as arrays by name; see `sacv.exchange.arrays`.
 
-    Arrays of maps lie on disk until they are used.
+    Arrays of maps stay on disk until they are used.
     """
     named: dict[str, Array] = {"layers": np.array(list(result.layers)), "concepts": np.array(result.concepts)}
     if isinstance(result, ConceptBank):

@@ -1,6 +1,6 @@
 """Concepts and CAVs of captum (https://captum.ai).
 
-A `captum.concept.Concept` yields batches of network inputs, which `sacv.fit` takes as they are. A `captum.concept.CAV`
+A `captum.concept.Concept` yields batches of network inputs, which `sacv.fit` accepts unchanged. A `captum.concept.CAV`
 holds `stats`: `weights` `(concepts, features)`, where the features are the layer's output, flattened; `classes`, the
 concepts' ids in the order of the weights; `accs`, the accuracy. `CAV.save` writes the same with `torch.save`.
 """
@@ -15,12 +15,12 @@ import numpy as np
 import torch
 
 from sacv.errors import CorruptFileError, ImageSetError, MissingExtraError
-from sacv.exchange.imported import Classifier, ImportedCAV, as_the_layer_gives
+from sacv.exchange.imported import Classifier, ImportedCAV, as_layer_output
 from sacv.model import VisionModel
 
 
 class Concept(Protocol):
-    """What is used of a `captum.concept.Concept`."""
+    """The attributes used of a `captum.concept.Concept`."""
 
     id: Any
     name: Any
@@ -28,7 +28,7 @@ class Concept(Protocol):
 
 
 class SavedCAV(Protocol):
-    """What is used of a `captum.concept.CAV`."""
+    """The attributes used of a `captum.concept.CAV`."""
 
     concepts: Any
     layer: Any
@@ -36,14 +36,14 @@ class SavedCAV(Protocol):
 
 
 def captum_images(concepts: Sequence[Concept]) -> dict[str, list[torch.Tensor]]:
-    """Return the images of captum's concepts, by name, as `sacv.fit` takes them.
+    """Return the images of captum's concepts, by name, as input of `sacv.fit`.
 
-    All batches are read, and stay in memory.
+    All batches are read into memory.
 
     Raises
     ------
     ImageSetError
-        If a concept has no images, yields something else than tensors, or two concepts have one name.
+        If a concept has no images, yields values other than tensors, or two concepts have one name.
 
     Examples
     --------
@@ -77,26 +77,26 @@ def _tensors(name: str, images: Iterable[Any] | None) -> Iterable[torch.Tensor]:
 def captum_cavs(
     cav: str | Path | SavedCAV, model: VisionModel, *, inputs: torch.Tensor | None = None
 ) -> list[ImportedCAV]:
-    """Take the CAVs of a classifier that captum fitted, one for each of its concepts.
+    """Import the CAVs of a classifier of captum, one for each of its concepts.
 
     Parameters
     ----------
     cav
-        A file that `captum.concept.CAV.save` wrote, or such an object. A file is read with `weights_only`, so that
-        nothing in it is run; that takes PyTorch 2.5.
+        A file that `captum.concept.CAV.save` wrote, or such an object. A file is read with `weights_only`, which
+        runs no code of it and needs PyTorch 2.5.
     model
         The network that it was fitted for.
     inputs
-        A batch of inputs of the size that it was fitted on; by default what the model's transform gives.
+        A batch of inputs of the size that it was fitted on; by default of the size of the model's transform.
 
     Raises
     ------
     CorruptFileError
-        If it is no such file, or has no weights.
+        If it is not a CAV of captum, or has no weights.
     LayerError
         If the model has no such layer, or its output has no locations.
     MismatchError
-        If the weights are not of the layer's size.
+        If the weights do not have the layer's size.
     """
     if isinstance(cav, str | Path):
         source, labels = str(cav), _read(cav)
@@ -107,7 +107,7 @@ def captum_cavs(
         concepts = [(concept.id, concept.name) for concept in cav.concepts]
     classifier = _classifier(f"{source} (captum)", concepts, stats)
     classifier.require_directions()
-    return as_the_layer_gives(classifier, model, str(layer), inputs)
+    return as_layer_output(classifier, model, str(layer), inputs)
 
 
 def _classifier(source: str, concepts: list[tuple[Any, Any]], stats: Any) -> Classifier:
@@ -120,7 +120,7 @@ def _classifier(source: str, concepts: list[tuple[Any, Any]], stats: Any) -> Cla
         weights = np.asarray(torch.as_tensor(stats["weights"]).detach().cpu(), dtype=np.float64)
         share = None if accuracy is None else float(accuracy)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise CorruptFileError(f"{source} has statistics that are none of captum's own classifier: {error}") from error
+        raise CorruptFileError(f"{source} has statistics that are not those of captum's classifier: {error}") from error
     if sorted(order) != sorted(names):
         raise CorruptFileError(f"{source} has weights of the classes {order}, and its concepts are {sorted(names)}")
     return Classifier(source, tuple(names[number] for number in order), weights, share)
@@ -133,7 +133,7 @@ def _read(file: str | Path) -> dict[str, Any]:
             found = torch.load(file, map_location="cpu", weights_only=True)
     except OSError as error:
         raise CorruptFileError(f"{file} cannot be read: {error.strerror or error}") from error
-    except Exception as error:  # whatever bytes that are no such file lead to
+    except Exception as error:  # damaged files raise errors of many classes
         first = str(error).strip().partition("\n")[0]
         raise CorruptFileError(f"{file} is no CAV of captum, or holds more than arrays: {first}") from error
     wanted = {"concept_ids", "concept_names", "layer", "stats"}
@@ -143,7 +143,7 @@ def _read(file: str | Path) -> dict[str, Any]:
 
 
 def _numpy_names() -> list[Any]:
-    """Return what the pickle of a numpy array may name."""
+    """Return the names that the pickle of a numpy array may contain."""
     if not hasattr(torch.serialization, "safe_globals"):
         raise MissingExtraError(
             f"reading CAVs of captum without running them takes PyTorch 2.5 or newer, and this is {torch.__version__}; "

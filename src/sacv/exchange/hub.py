@@ -1,7 +1,7 @@
 """Banks on the Hugging Face Hub: a repository is the folder of a bank, with a card.
 
-Nothing in a bank is pickled, and a bank that was pulled is checked as one on disk: its fields, its checksums, and, when
-it is used, that it belongs to the model.
+Nothing in a bank is pickled, and a pulled bank is checked as one on disk: its fields, its checksums, and, when
+it is used, whether it belongs to the model.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ def push_bank(
     token: str | None = None,
     message: str = "Upload a concept bank",
 ) -> str:
-    """Write a bank and its card to a repository of the Hub, which is made if it is not there.
+    """Write a bank and its card to a repository of the Hub, which is created if it does not exist.
 
-    A bank holds the paths of its images, the names of their groups and samples of their activations, which whoever
-    reads the repository sees.
+    A bank holds the paths of its images, the names of their groups and samples of their activations, which every
+    reader of the repository sees.
 
     Parameters
     ----------
@@ -40,11 +40,11 @@ def push_bank(
     repo_id
         `USER/NAME`.
     private
-        Whether a new repository is private. One that is there stays as it is.
+        Whether a new repository is private. An existing one is unchanged.
     token
-        Of the Hub; by default the one of `hf auth login`.
+        Token of the Hub; by default the one of `hf auth login`.
     message
-        Of the commit.
+        Message of the commit.
 
     Returns
     -------
@@ -80,16 +80,16 @@ def push_bank(
 
 
 def pull_bank(repo_id: str, *, revision: str | None = None, token: str | None = None) -> ConceptBank:
-    """Read a bank from the Hub, or from the Hub's cache on this machine where it is the same.
+    """Read a bank from the Hub, or from the Hub's cache on this machine if that is current.
 
     Parameters
     ----------
     repo_id
         `USER/NAME`.
     revision
-        A branch, a tag or a commit; by default the newest. Name a commit for what must not change.
+        A branch, a tag or a commit; by default the newest. Name a commit for a fixed bank.
     token
-        Of the Hub, for a private repository; by default the one of `hf auth login`.
+        Token of the Hub, for a private repository; by default the one of `hf auth login`.
 
     Raises
     ------
@@ -112,14 +112,13 @@ def pull_bank(repo_id: str, *, revision: str | None = None, token: str | None = 
 
 @contextmanager
 def _hub_errors(repo_id: str) -> Iterator[None]:
-    """Turn the errors of huggingface_hub into ours."""
     try:
         yield
     except SacvError:
         raise
     except ValueError as error:
         raise OptionError(f"{repo_id!r} is no repository of the Hub: {_line(error)}; give USER/NAME") from error
-    except Exception as error:  # the client's, of the network: their classes change with its version
+    except Exception as error:  # errors of the client and the network; their classes depend on its version
         raise StorageError(f"{repo_id} on the Hugging Face Hub: {_line(error)}") from error
 
 

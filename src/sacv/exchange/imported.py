@@ -6,8 +6,8 @@ location p, `W(p)`, and their sensitivity of a logit z is a sum over locations::
     <grad z, W> = sum_p dz/da(p) . W(p)
 
 whose terms are a contribution map. Such a CAV comes with an accuracy at most: no images, no held-out figures of its
-locations, no random runs and no null. So it stands in no `ConceptBank`, whose CAVs have all of these, and nothing here
-marks what is significant. To judge the concept, fit it with sacv from the same images.
+locations, no random runs and no null. So it cannot be in a `ConceptBank`, whose CAVs have all of these, and has no
+significance mask. To judge the concept, fit it with sacv from the same images.
 """
 
 from __future__ import annotations
@@ -64,24 +64,24 @@ class ImportedMaps:
 
 @dataclass(frozen=True, eq=False)
 class ImportedCAV:
-    """A CAV of another library, without figures that say how good it is.
+    """A CAV of another library, without quality figures.
 
     Parameters
     ----------
     source
-        Where it is from.
+        Name of its file or library.
     layer
         Name of the layer in the model.
     concept, against
-        What it is for, and the other concepts of its classifier.
+        Its concept, and the other concepts of its classifier.
     weights
         W, float64 `(*grid, channels)`, L2 norm 1.
     norm
-        L2 norm of the weights as they were, with those that belong to no location.
+        L2 norm of the original weights, including those that belong to no location.
     elsewhere
-        Share of the squared norm that belongs to no location, such as to a class token; maps do not hold it.
+        Share of the squared norm that belongs to no location, such as to a class token; maps omit it.
     accuracy
-        Of the classifier, as its library gives it; over images, of all concepts together. None where it gives none.
+        Accuracy of the classifier over images, all concepts together, from its library; None without one.
     """
 
     source: str
@@ -99,7 +99,7 @@ class ImportedCAV:
 
     @property
     def direction(self) -> Float64:
-        """The mean of `W(p)` over locations at L2 norm 1, `(channels,)`: what is the same everywhere.
+        """The mean of `W(p)` over locations at L2 norm 1, `(channels,)`: the part that all locations share.
 
         Raises
         ------
@@ -143,13 +143,13 @@ class ImportedCAV:
         Parameters
         ----------
         model
-            The network that the CAV was fitted for; that it is this one cannot be checked.
+            The network that the CAV was fitted for, which cannot be checked.
         images
             As in `sacv.explain`.
         target
             A class by its name or index, or another target, as in `sacv.explain`.
         batch_size
-            Images a pass.
+            Images in a pass.
 
         Raises
         ------
@@ -188,13 +188,13 @@ class Classifier:
     Parameters
     ----------
     source
-        Where it is from, for people.
+        Name of its file or library, for messages.
     concepts
-        What it tells apart.
+        The concepts that it separates.
     weights
         Float64 `(concepts, features)`.
     accuracy
-        As its library gives it, if it does.
+        From its library; None without one.
     """
 
     source: str
@@ -222,10 +222,10 @@ class Classifier:
                 )
 
 
-def as_the_layer_gives(
+def as_layer_output(
     classifier: Classifier, model: VisionModel, layer: str, inputs: torch.Tensor | None
 ) -> list[ImportedCAV]:
-    """Return the CAVs of a classifier whose features lie as the layer's output does, flattened.
+    """Return the CAVs of a classifier whose features are the flattened output of the layer.
 
     Raises
     ------
@@ -250,7 +250,7 @@ def channels_last(
     Raises
     ------
     LayerError, MismatchError
-        As `as_the_layer_gives`.
+        As `as_layer_output`.
     """
     _, grid, channels = _layer(model, layer, inputs)
     _require_size(classifier, layer, (*grid, channels))

@@ -1,4 +1,4 @@
-"""What is logged of a result, whichever tool it is logged with: figures by name, images, and a table."""
+"""The parts of a result that are logged, for every tool: figures by name, images, and a table."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Logged: TypeAlias = ConceptBank | Explanation | ClassScores
 
 IMAGES = 8
-"""Images of an explanation whose maps are logged unless another number is given."""
+"""Images of an explanation whose maps are logged, by default."""
 
 _BANK = ("auroc", "image_auroc", "accuracy")
 _EXPLANATION = ("relevant", "sacv_score", "contribution_sum")
@@ -55,8 +55,8 @@ def figures_of(result: Logged) -> dict[str, float]:
     }
 
 
-def pictures_of(result: Logged, images: int) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """Return the maps of the first images that an explanation lists, `(height, width, 3)`, by name; of others none.
+def map_images(result: Logged, images: int) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Yield the maps of the first images that an explanation lists, `(height, width, 3)`, by name.
 
     An image has a row for each layer and a column for each concept, as `Explanation.figure` draws it.
     """

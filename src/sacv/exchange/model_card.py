@@ -1,7 +1,7 @@
-"""The model card of a bank: a README.md for the Hugging Face Hub, written from what the bank holds.
+"""The model card of a bank: a README.md for the Hugging Face Hub, written from the content of the bank.
 
-It has figures and no judgement beyond the thresholds of `sacv.cav.quality_thresholds`, and names no image and no file
-of the author's machine.
+Its only judgement is by the quality thresholds of `sacv.cav.quality_thresholds`. It names no image and no
+file of the author's machine.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from sacv.report.display import counted
 TAGS = ("sacv", "concept-activation-vectors", "interpretability", "explainable-ai")
 
 HUB_NAME = re.compile(r"[A-Za-z0-9_][\w.-]*/[\w.-]+")
-"""USER/NAME, and no path of a folder."""
+"""USER/NAME, as opposed to the path of a folder."""
 
 LIMITS = (
     "A direction means nothing in another network, or in this one with other weights: `sacv` refuses the bank there.",
-    "AUROC says how well the CAV separates held-out concept images from these random images. It may separate images of "
-    "another kind less well.",
-    "Where a trivial difference reaches a high AUROC (the column on the right), the concept may stand for it.",
-    "A CAV that finds a concept does not show that the network uses it; contribution maps and scores ask that "
-    "(docs/contribution.md of sacv).",
+    "AUROC measures how well the CAV separates held-out concept images from these random images. It may separate other "
+    "images less well.",
+    "If a trivial image statistic reaches a high AUROC (the column on the right), the CAV may represent it.",
+    "A CAV that finds a concept does not show that the network uses it; contribution maps and scores "
+    "measure that (docs/contribution.md of sacv).",
     "The files hold the paths and hashes of the images that the bank was fitted on, the names of their groups if there "
     "are any, and samples of their activations.",
 )
 
 
 def card(bank: ConceptBank, repo_id: str = "USER/NAME") -> str:
-    """Write the card of a bank as Markdown, with the YAML head that the Hub reads.
+    """Write the card of a bank as Markdown, with the YAML header of the Hub.
 
     Parameters
     ----------
     bank
         The bank.
     repo_id
-        Where it will lie, for the example of use.
+        Its repository, for the example of use.
     """
     parts = (_head(bank), _what(bank), _use(bank, repo_id), _figures(bank), _weak(bank), _made(bank), _limits())
     return "\n\n".join("\n".join(part) for part in map(list, parts) if part) + "\n"
@@ -57,7 +57,7 @@ def _head(bank: ConceptBank) -> Iterator[str]:
 
 
 def _base_model(bank: ConceptBank) -> str | None:
-    """Return the model on the Hub that the bank was made with, if it is named as one with its own weights."""
+    """Return the Hub name of the network that the bank was fitted on, if it has its original weights."""
     zoo, _, name = (_public_spec(bank) or "").partition(":")
     if zoo not in ("hf", "timm") or "@" in name:
         return None
@@ -65,7 +65,7 @@ def _base_model(bank: ConceptBank) -> str | None:
 
 
 def _public_spec(bank: ConceptBank) -> str | None:
-    """Return the name that the model is loaded by, if it says nothing of files on the author's machine."""
+    """Return the name that loads the model, unless it contains a path of the author's machine."""
     spec = bank.model["spec"]
     if spec is None or runs_code(spec):
         return None
@@ -81,9 +81,9 @@ def _what(bank: ConceptBank) -> Iterator[str]:
     yield ""
     yield (
         f"{counted(len(bank.cavs), 'concept activation vector')} (CAV) of {counted(len(bank.concepts), 'concept')} at "
-        f"{counted(len(bank.layers), 'layer')} of the network, made with [sacv](https://arxiv.org/abs/2205.11511). A "
-        "CAV is a direction of a layer's activations that points to a concept. With it sacv draws where a picture "
-        "shows the concept, and how much each location contributes to a class."
+        f"{counted(len(bank.layers), 'layer')} of the network, from [sacv](https://arxiv.org/abs/2205.11511). A "
+        "CAV is a direction of a layer's activations that points to a concept. It gives maps of where an "
+        "image shows the concept, and of how much each location contributes to a class."
     )
 
 
@@ -111,12 +111,12 @@ def _figures(bank: ConceptBank) -> Iterator[str]:
     yield "## How good each CAV is"
     yield ""
     yield (
-        "All figures are of images that the CAV was not fitted on. AUROC is 0.5 at chance and 1 where every pair is in "
-        "the right order; in brackets its 95 % interval over images. The last column is the greatest AUROC of "
+        "All figures are held-out. AUROC is 0.5 at chance and 1 for perfect separation; "
+        "its 95 % interval over images is in brackets. The last column is the greatest AUROC of "
         "brightness, saturation or edge energy alone."
     )
     yield ""
-    yield "| layer | concept | AUROC of locations | AUROC of images | images | random images | trivial difference |"
+    yield "| layer | concept | AUROC of locations | AUROC of images | images | random images | trivial statistic |"
     yield "| --- | --- | --- | --- | --- | --- | --- |"
     yield from map(_row, bank.cavs)
 
@@ -147,31 +147,31 @@ def _weak(bank: ConceptBank) -> Iterator[str]:
         return
     yield "## Too weak to explain with"
     yield ""
-    yield "sacv refuses these unless `allow_weak=True` is given, and marks every result."
+    yield "sacv refuses these unless `allow_weak=True` is given, and flags every result."
     yield ""
     for cav, found in weak:
         yield f"- {_cell(cav.concept)} at {_cell(cav.layer)}: {_cell('; '.join(found))}"
 
 
 def _made(bank: ConceptBank) -> Iterator[str]:
-    yield "## How it was made"
+    yield "## Provenance"
     yield ""
     kind, fingerprint = bank.model["kind"], bank.model["fingerprint"]
     yield f"- Network: {_cell(_model(bank))}, of class `{kind}`, fingerprint `{fingerprint}`."
     yield f"- Solver: `{json.dumps(dict(bank.solver), sort_keys=True)}`, in {bank.folds} folds, seed {bank.seed}."
     for entry in bank.sets:
-        if not entry.count:  # each concept has a random set of its own
+        if not entry.count:  # each concept has its own random set
             continue
         kind = "Random images" if entry.concept is None else f"Images of {_cell(entry.concept)}"
         yield f"- {kind}: {entry.count}."
     yield f"- Null distribution: {_null(bank)}."
     calibrated = sorted({cav.concept for cav in bank.cavs if cav.calibrated})
-    yield f"- Mask of presence: {_cell(', '.join(calibrated)) if calibrated else 'for no concept'}."
+    yield f"- Presence mask: {_cell(', '.join(calibrated)) if calibrated else 'for no concept'}."
 
 
 def _null(bank: ConceptBank) -> str:
     if not bank.nulls:
-        return "none, so that nothing says what beats chance"
+        return "none, so there are no p-values and no significance masks"
     return f"{bank.nulls} CAVs of random images, and {counted(bank.runs, 'random run')}"
 
 

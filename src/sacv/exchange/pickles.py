@@ -1,7 +1,7 @@
-"""Pickles from strangers, read without running what they name.
+"""Untrusted pickles, read without running code from them.
 
-A pickle names functions, and `pickle.load` calls them. Here a name stands for one of the few that rebuild numpy arrays
-and plain numbers, or for an empty object in the place of a library's own settings; any other is refused.
+A pickle names functions, and `pickle.load` calls them. Only the few names that rebuild numpy arrays and
+plain numbers are allowed, and settings of a library, which become empty objects; other names are refused.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from sacv.errors import CorruptFileError
 
 
 class Settings:
-    """Stands in the place of an object of a library's own settings, and holds nothing of it."""
+    """An empty object that replaces an object of a library's settings."""
 
     def __new__(cls, *given: object) -> Settings:
-        """Make an empty object, whatever is given."""
+        """Create an empty object from any arguments."""
         return super().__new__(cls)
 
     def __init__(self, *given: object) -> None: ...
@@ -49,7 +49,7 @@ _ARRAYS: dict[str, Any] = {
     "scalar": np.float64(0).__reduce__()[0],
     "_frombuffer": np.zeros(1).__reduce_ex__(5)[0],
 }
-"""What numpy's own pickles name, in modules whose names change with its version."""
+"""The names in numpy's pickles; their modules depend on numpy's version."""
 
 _PLAIN: dict[str, Any] = {
     "float": float, "int": int, "bool": bool, "str": str, "set": set, "frozenset": frozenset, "object": Settings,
@@ -58,7 +58,7 @@ _PLAIN: dict[str, Any] = {
 
 
 def _allowed(module: str, name: str) -> Callable[..., Any] | None:
-    """Return what a name stands for; none where it is refused."""
+    """Return the object of a name; None if it is refused."""
     if module.partition(".")[0] == "numpy":
         return _ARRAYS.get(name)
     if module in ("builtins", "__builtin__"):
@@ -86,14 +86,14 @@ def read_pickle(file: str | Path) -> Any:
     Raises
     ------
     CorruptFileError
-        If there is no such file, or it is no pickle, or one that names something else.
+        If the file cannot be read, is no pickle, or contains another name.
     """
     try:
         return _Unpickler(io.BytesIO(Path(file).read_bytes()), encoding="latin1").load()
     except OSError as error:
         raise CorruptFileError(f"{file} cannot be read: {error.strerror or error}") from error
-    except Exception as error:  # whatever bytes that are no such pickle lead to
+    except Exception as error:  # damaged pickles raise errors of many classes
         raise CorruptFileError(
-            f"{file} is no pickle of arrays and plain values: {error}; nothing of it was run. Where you trust it, load "
-            "it yourself and write what is needed with numpy.savez"
+            f"{file} is no pickle of arrays and plain values: {error}; no code of it was run. If you trust it, load "
+            "it with pickle and write its arrays with numpy.savez"
         ) from error

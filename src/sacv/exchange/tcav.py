@@ -1,8 +1,8 @@
 """CAVs of tensorflow/tcav (https://github.com/tensorflow/tcav).
 
 `CAV._save_cavs` there pickles a dictionary: `concepts`, `bottleneck`, `hparams`, `accuracies` and `cavs`, a vector of
-`height * width * channels` numbers for each concept. TensorFlow's activations have their channels last, so that the
-numbers of a location stand together, whatever the layout of the PyTorch layer.
+`height * width * channels` numbers for each concept. TensorFlow's activations have their channels last, so the
+numbers of a location are adjacent, whatever the layout of the PyTorch layer.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def tcav_cavs(
 ) -> list[ImportedCAV]:
     """Read the CAVs of a file of tensorflow/tcav, one for each concept of its classifier.
 
-    The pickle is read without running anything that it names (`sacv.exchange.pickles`); files written by joblib are
+    The pickle is read without running code from it (`sacv.exchange.pickles`); files written by joblib are
     refused.
 
     Parameters
@@ -34,18 +34,18 @@ def tcav_cavs(
     model
         The same network in PyTorch, with the same weights.
     layer
-        Its layer that is the file's bottleneck; its grid and channels are those of the bottleneck.
+        Its layer that is the file's bottleneck; it has the grid and channels of the bottleneck.
     inputs
-        A batch of inputs of the size that the CAVs were fitted on; by default what the model's transform gives.
+        A batch of inputs of the size that the CAVs were fitted on; by default of the size of the model's transform.
 
     Raises
     ------
     CorruptFileError
-        If it is no such file.
+        If it is not a CAV of tensorflow/tcav.
     LayerError
         If the model has no such layer, or its output has no locations.
     MismatchError
-        If the vectors are not of the layer's size.
+        If the vectors do not have the layer's size.
     """
     classifier = _classifier(file)
     classifier.require_directions()

@@ -1,6 +1,6 @@
 """Results in Weights & Biases: figures, the table, and maps as images, in one step of a run.
 
-It takes `pip install 'sacv[wandb]'`, and works offline as the run does.
+It needs `pip install 'sacv[wandb]'`, and works with offline runs.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from sacv import optional
-from sacv.exchange.logged import IMAGES, Logged, figures_of, pictures_of, table_of
+from sacv.exchange.logged import IMAGES, Logged, figures_of, map_images, table_of
 
 
 class Run(Protocol):
-    """What is used of a run of Weights & Biases."""
+    """The method used of a run of Weights & Biases."""
 
     def log(self, data: dict[str, Any], step: int | None = None) -> Any:
         """Log values by name."""
@@ -22,22 +22,22 @@ class Run(Protocol):
 def log_wandb(
     run: Run, result: Logged, step: int | None = None, *, name: str = "sacv", images: int = IMAGES
 ) -> Mapping[str, Any]:
-    """Log a bank, an explanation or the scores of a class, and give what was logged.
+    """Log a bank, an explanation or the scores of a class, and return the logged values.
 
     Parameters
     ----------
     run
-        What `wandb.init` gives.
+        The result of `wandb.init`.
     result
-        What `sacv.fit`, `sacv.explain` or `sacv.score` gave. Its figures are `NAME/auroc/LAYER/CONCEPT` and so on
+        The result of `sacv.fit`, `sacv.explain` or `sacv.score`. Its figures are `NAME/auroc/LAYER/CONCEPT` and so on
         (`sacv.exchange.logged.figures_of`), its table `NAME/quality`, `NAME/scores` or `NAME/class_scores`, and maps of
         an explanation are images `NAME/relevance/...`.
     step
-        Of the run; by default its next.
+        Step of the run; by default its next.
     name
-        What the names of all that is logged begin with.
+        Prefix of the names.
     images
-        How many images of an explanation are drawn, of those that it lists.
+        Most images of an explanation that are drawn, of those that it lists.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def log_wandb(
     found: dict[str, Any] = {f"{name}/{called}": value for called, value in figures_of(result).items()}
     called, table = table_of(result)
     found[f"{name}/{called}"] = wandb.Table(dataframe=table)
-    for called, picture in pictures_of(result, images):
-        found[f"{name}/{called}"] = wandb.Image(picture, caption=called)
+    for called, pixels in map_images(result, images):
+        found[f"{name}/{called}"] = wandb.Image(pixels, caption=called)
     run.log(found, step=step)
     return found

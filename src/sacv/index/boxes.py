@@ -1,8 +1,7 @@
-"""Where in an image a location lies, in the image's own pixels: left, top, right, bottom.
+"""The boxes of a location in the image's own pixels: left, top, right, bottom.
 
-A location has two boxes: its **cell**, where the layer's grid divides the part of the image that the network sees; and
-its **receptive field**, all pixels that can reach it (`sacv.model.receptive_field`), of which the cell is about the
-middle.
+A location has two boxes: its **cell** of the layer's grid, which divides the part of the image that the network sees;
+and its **receptive field**, all pixels that can change it (`sacv.model.receptive_field`), around the cell.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from sacv.model import Box, ReceptiveFields
 
 
 def cell_box(location: Sequence[int], grid: Sequence[int], region: Box) -> Box:
-    """Return the cell of a location; of a volume within its slice, of a signal over the whole height."""
+    """Return the cell of a location; for volumes within its slice, for signals over the whole height."""
     column, columns = location[-1], grid[-1]
     row, rows = (location[-2], grid[-2]) if len(grid) > 1 else (0, 1)
     return _within(region, (column / columns, row / rows, (column + 1) / columns, (row + 1) / rows))
@@ -27,7 +26,6 @@ def field_box(location: Sequence[int], fields: ReceptiveFields, input_shape: Seq
 
 
 def _within(region: Box, shares: Box) -> Box:
-    """Return a box in pixels from its shares of the region."""
     left, top, right, bottom = region
     across, down = right - left, bottom - top
     return (left + shares[0] * across, top + shares[1] * down, left + shares[2] * across, top + shares[3] * down)

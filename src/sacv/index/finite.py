@@ -1,4 +1,4 @@
-"""Activations must be finite."""
+"""The check that activations are finite."""
 
 from __future__ import annotations
 

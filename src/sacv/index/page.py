@@ -1,4 +1,4 @@
-"""From what a search has found to the plain data that `sacv.report` draws."""
+"""The report of a search as plain data for `sacv.report`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from PIL import Image
 
 from sacv.errors import UnreadableImageError
 from sacv.index.boxes import cell_box
-from sacv.index.top import Match, Place, Top
+from sacv.index.top import Match, ScoredLocation, Top
 from sacv.maps.planes import image_seen
 from sacv.model import Box, VisionModel
 from sacv.report import Patch, PatchList, render_patches
+from sacv.report.display import counted
 from sacv.report.provenance import Provenance, model_text, solver_text, versions, versions_text
 
 if TYPE_CHECKING:
@@ -23,18 +24,18 @@ PATCHES = 12
 """Patches of a list."""
 
 MOST = 360
-"""Patches of the page; lists beyond are named only."""
+"""Most patches of the report; further lists are only named."""
 
 CONTEXT = 5
-"""Sides of the square around a location, in those of its cell."""
+"""Side of the square around a location, in sides of its cell."""
 
 SHOWN = 10
-"""Lists that are named where there is no room."""
+"""Most lists that are named but not drawn."""
 
 
 @dataclass(frozen=True)
 class _List:
-    """A list to be drawn: its place on the page, and what it holds."""
+    """A list to draw, with its title and its images."""
 
     title: str
     measure: str
@@ -43,7 +44,7 @@ class _List:
 
 
 def draw(found: SearchResult, command: str | None = None) -> str:
-    """Return the page of what a search has found, with everything inline."""
+    """Return the report of a search as HTML."""
     first, *others = found.ranked
     alike = [_List(f"Like {query.name}, at {query.layer}", "cosine", (), top) for query, top in found.alike.items()]
     shown = [*(_concept(found, first, concept) for concept in found.bank.concepts), *alike]
@@ -51,7 +52,7 @@ def draw(found: SearchResult, command: str | None = None) -> str:
     drawn, missing = _within_bounds([*shown, *(one for lists in folded.values() for one in lists)])
     patches, lost = _patches(found.model, drawn)
     return render_patches(
-        title=f"{', '.join(found.bank.concepts)}: the best locations among {_many(found.count, 'image')}",
+        title=f"{', '.join(found.bank.concepts)}: the best locations among {counted(found.count, 'image')}",
         provenance=_provenance(found, command),
         warnings=[*found.notes, *lost, *_missing(missing)],
         first=[_list(one, patches) for one in shown if one in drawn],
@@ -70,7 +71,6 @@ def _concept(found: SearchResult, layer: str, concept: str) -> _List:
 
 
 def _within_bounds(lists: Sequence[_List]) -> tuple[list[_List], list[_List]]:
-    """Return the lists for whose patches there is room, and the others."""
     room = MOST // PATCHES
     return list(lists[:room]), list(lists[room:])
 
@@ -81,7 +81,7 @@ def _list(one: _List, patches: Mapping[tuple[_List, int], Patch]) -> PatchList:
 
 
 def _patches(model: VisionModel, lists: Sequence[_List]) -> tuple[dict[tuple[_List, int], Patch], list[str]]:
-    """Cut the patches of all lists, reading each image once; give also what could not be read again."""
+    """Cut the patches of all lists, reading each image once; return also warnings about unreadable images."""
     wanted: dict[str, list[tuple[_List, int, Match]]] = {}
     for one in lists:
         for number, match in enumerate(one.top.matches[:PATCHES]):
@@ -93,34 +93,34 @@ def _patches(model: VisionModel, lists: Sequence[_List]) -> tuple[dict[tuple[_Li
         try:
             image = item.load()
         except UnreadableImageError as error:
-            lost.append(f"Not drawn, since it could not be read again: {error}")
+            lost.append(f"Not drawn, because the image could not be read again: {error}")
             continue
         for one, number, match in parts:
-            best = match.places[0]
+            best = match.locations[0]
             depth = (best.location[-3] + 0.5) / match.grid[-3] if len(match.grid) > 2 else 0.5
             found[one, number] = _patch(*image_seen(model, image, depth), match, best)
     return found, lost
 
 
-def _patch(picture: Image.Image, region: Box, match: Match, place: Place) -> Patch:
+def _patch(image: Image.Image, region: Box, match: Match, scored: ScoredLocation) -> Patch:
     """Cut a square around a location, within the part of the image that the network sees."""
-    left, top, right, bottom = cell_box(place.location, match.grid, region)
+    left, top, right, bottom = cell_box(scored.location, match.grid, region)
     side = max(right - left, bottom - top) * CONTEXT
-    x0, x1 = _stretch((left + right) / 2, side, max(region[0], 0), min(region[2], picture.width))
-    y0, y1 = _stretch((top + bottom) / 2, side, max(region[1], 0), min(region[3], picture.height))
+    x0, x1 = _stretch((left + right) / 2, side, max(region[0], 0), min(region[2], image.width))
+    y0, y1 = _stretch((top + bottom) / 2, side, max(region[1], 0), min(region[3], image.height))
     return Patch(
-        picture=picture.crop((x0, y0, x1, y1)),
+        pixels=image.crop((x0, y0, x1, y1)),
         box=(left - x0, top - y0, right - x0, bottom - y0),
         image=match.item.name,
         short=match.item.name.rsplit("/", 1)[-1],
-        value=place.value,
-        place=_words(place.location),
-        present=place.present,
+        value=scored.value,
+        location=_words(scored.location),
+        present=scored.present,
     )
 
 
 def _stretch(middle: float, length: float, least: float, most: float) -> tuple[int, int]:
-    """Return a stretch of pixels around a middle, moved to lie within bounds, or all between these if it is longer."""
+    """Return a range of pixels around a middle, shifted into the bounds, or cut to them if it is longer."""
     start = max(min(middle - length / 2, most - length), least)
     first = int(start)
     return first, max(round(min(start + length, most)), first + 1)
@@ -131,10 +131,6 @@ def _words(location: Sequence[int]) -> str:
     return ", ".join(f"{axis} {part}" for axis, part in zip(axes, location, strict=True))
 
 
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}{'s' * (count != 1)}"
-
-
 def _provenance(found: SearchResult, command: str | None) -> Provenance:
     bank = found.bank
     return Provenance(
@@ -143,8 +139,8 @@ def _provenance(found: SearchResult, command: str | None) -> Provenance:
             "fingerprint": str(bank.model["fingerprint"]),
             "bank": bank.fingerprint,
             "solver": solver_text(bank.solver),
-            "layer shown first": f"{found.ranked[0]} (first for place)",
-            "lists": f"the best {_many(found.settings['top'], 'image')} of each layer and concept",
+            "layer shown first": f"{found.ranked[0]} (first for location)",
+            "lists": f"the best {counted(found.settings['top'], 'image')} of each layer and concept",
             "images": str(found.count),
             "seed": f"bank {bank.seed}",
             "versions": versions_text(versions()),
@@ -159,6 +155,6 @@ def _missing(lists: Sequence[_List]) -> list[str]:
     if not lists:
         return []
     return [
-        f"{_many(len(lists), 'list')} not drawn for want of room, which locations.parquet has: "
+        f"{counted(len(lists), 'list')} not drawn to limit the report; locations.parquet has all: "
         f"{'; '.join(one.title for one in lists[:SHOWN])}{' ...' if len(lists) > SHOWN else ''}."
     ]

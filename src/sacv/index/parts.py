@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from sacv.concepts import ImageItem
 from sacv.files import Array
-from sacv.index.top import Match, Place, Top
+from sacv.index.top import Match, ScoredLocation, Top
 
 _NUMBERS = pa.list_(pa.int32())
 _SCHEMA = pa.schema(
@@ -37,10 +37,10 @@ def match_table(tops: Sequence[Top]) -> pa.Table:
         {
             "list": number,
             "number": match.number,
-            "value": place.value,
-            "location": place.location,
-            "evidence": place.evidence,
-            "present": place.present,
+            "value": scored.value,
+            "location": scored.location,
+            "evidence": scored.evidence,
+            "present": scored.present,
             "grid": match.grid,
             "input_shape": match.input_shape,
             "size": match.size,
@@ -48,7 +48,7 @@ def match_table(tops: Sequence[Top]) -> pa.Table:
         }
         for number, top in enumerate(tops)
         for match in top.matches
-        for place in match.places
+        for scored in match.locations
     ]
     return pa.Table.from_pylist(rows, schema=_SCHEMA)
 
@@ -57,11 +57,13 @@ def matches_of(table: pa.Table, items: Mapping[int, ImageItem], lists: int) -> l
     """Invert `match_table`, with the images by their number."""
     found: list[list[Match]] = [[] for _ in range(lists)]
     for (number, image), rows in groupby(table.to_pylist(), lambda row: (row["list"], row["number"])):
-        its = list(rows)
-        places = tuple(Place(row["value"], tuple(row["location"]), row["evidence"], row["present"]) for row in its)
-        grid, shape, (width, height), region = (its[0][name] for name in ("grid", "input_shape", "size", "region"))
+        own = list(rows)
+        locations = tuple(
+            ScoredLocation(row["value"], tuple(row["location"]), row["evidence"], row["present"]) for row in own
+        )
+        grid, shape, (width, height), region = (own[0][name] for name in ("grid", "input_shape", "size", "region"))
         box = None if region is None else tuple(region)
-        found[number].append(Match(items[image], image, places, tuple(grid), tuple(shape), (width, height), box))
+        found[number].append(Match(items[image], image, locations, tuple(grid), tuple(shape), (width, height), box))
     return [tuple(matches) for matches in found]
 
 

@@ -1,4 +1,4 @@
-r"""Places of images that others are compared with, by the cosine of their activations.
+r"""Query locations, with which all locations are compared by the cosine of their activations.
 
 cos(p) = a(p) . a(q) / (\|a(p)\| \|a(q)\|)        a after the bank's preprocessing, q the query location
 """
@@ -23,14 +23,15 @@ from sacv.model import VisionModel
 
 @dataclass(frozen=True, eq=False)
 class Like:
-    """A place of an image whose like is searched.
+    """A location of an image; the search finds similar locations.
 
     Parameters
     ----------
     image
         One image: a file, an image, a uint8 array or a float tensor.
     at
-        x and y in the image's own pixels, from its upper left corner; the middle of what the network sees by default.
+        x and y in the image's own pixels, from its upper left corner; by default the middle of the part that the
+        network sees.
     """
 
     image: Source
@@ -39,18 +40,18 @@ class Like:
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """What is compared.
+    """A query location with its activation.
 
     Parameters
     ----------
     name
-        For people.
+        Name for display.
     layer
-        Where activations are compared.
+        Layer whose activations are compared.
     location
-        Where the location lies on the layer's grid.
+        Index on the layer's grid.
     direction
-        Its activation, float64 `(channels,)`, at unit length.
+        Activation, float64 `(channels,)`, of norm 1.
     """
 
     name: str
@@ -59,24 +60,24 @@ class Query:
     direction: NDArray[np.float64]
 
     def cosine(self, read: torch.Tensor) -> NDArray[np.float32]:
-        """Return the cosine `(n, *grid)` with activations `(n, *grid, channels)`; 0 where these are zero."""
+        """Return the cosine `(n, *grid)` with activations `(n, *grid, channels)`; 0 for zero activations."""
         found: NDArray[np.float32] = along(unit_length(read.double()), [self.direction])[:, 0].cpu().numpy()
         return found
 
 
 def make_query(model: VisionModel, bank: ConceptBank, like: Like, layer: str) -> Query:
-    """Read the activation of a location.
+    """Compute the activation of a query location.
 
     Raises
     ------
     ImageSetError
         If not exactly one image is given.
     OptionError
-        If the location does not lie in what the network sees of the image, or its activation is zero.
+        If the network does not see the location, or its activation is zero.
     """
-    items = image_set("the picture to search the like of", like.image).items
+    items = image_set("the query image", like.image).items
     if len(items) > 1:
-        raise ImageSetError(f"{len(items)} images are given to search the like of; give one at a time")
+        raise ImageSetError(f"{len(items)} images are given as one query; give one image in each Like")
     image = items[0].load()
     cells = model.activations(model.inputs([image]), [layer])[layer].cells
     require_finite(cells, layer, [items[0].name])
@@ -89,8 +90,8 @@ def make_query(model: VisionModel, bank: ConceptBank, like: Like, layer: str) ->
     length = np.linalg.norm(vector)
     if length == 0:
         raise OptionError(
-            f"the activation of layer {layer!r} is zero at that location of {items[0].name}, so that nothing resembles "
-            "it; name another place or another layer"
+            f"the activation of layer {layer!r} is zero at that location of {items[0].name}, so no location is "
+            "similar to it; give another location or another layer"
         )
     name = items[0].name if like.at is None else f"{items[0].name}:{like.at[0]:g},{like.at[1]:g}"
     return Query(name, layer, location, vector / length)
@@ -103,17 +104,17 @@ def _location(
     region: tuple[float, float, float, float] | None,
     name: str,
 ) -> tuple[int, ...]:
-    """Return the row and the column, or of a signal the column, whose cell holds a point."""
+    """Return the row and column of the cell that contains a point; for a signal the column."""
     if region is None:
         raise OptionError(
-            f"the transform does not tell which part of {name} the network sees, so that {at[0]:g},{at[1]:g} cannot be "
-            "found on the layer's grid; leave the location out for the middle, or give a transform with region(size)"
+            f"the transform has no region(size), so the part of {name} that the network sees is unknown, and "
+            f"{at[0]:g},{at[1]:g} has no cell; omit the location for the middle, or give a transform with region(size)"
         )
     left, top, right, bottom = region
     seen = (max(left, 0), max(top, 0), min(right, size[0]), min(bottom, size[1]))
     if not (seen[0] <= at[0] < seen[2] and seen[1] <= at[1] < seen[3]):
         raise OptionError(
-            f"the point {at[0]:g},{at[1]:g} lies outside of what the network sees of {name}; x goes from "
+            f"the point {at[0]:g},{at[1]:g} is outside the part of {name} that the network sees; x must be from "
             f"{seen[0]:g} to below {seen[2]:g}, y from {seen[1]:g} to below {seen[3]:g}"
         )
     column = min(int((at[0] - left) / (right - left) * grid[-1]), grid[-1] - 1)

@@ -1,4 +1,4 @@
-"""From shards of images to the best images of every concept and layer, and a row for each image."""
+"""The reducer of a search: the best images of every concept and layer, and a row for each image."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from sacv.index.finite import require_finite
 from sacv.index.parts import match_table, matches_of, read_table, table_bytes
 from sacv.index.queries import Query
 from sacv.index.rows import greatest, record, schema
-from sacv.index.top import Match, Place, Top, best_locations
+from sacv.index.top import Match, ScoredLocation, Top, best_locations
 from sacv.maps.relevance import evidence, relevance
 from sacv.model import VisionModel
 from sacv.model.transform import Box
@@ -37,12 +37,12 @@ Framed: TypeAlias = tuple[tuple[int, int], Box | None]
 
 
 PART_VERSION = 1
-"""Of what a shard's part holds."""
+"""Version of the content of a shard's part."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some images, and how many come before them."""
+    """Some images, and the number of images before them."""
 
     start: int
     items: tuple[ImageItem, ...]
@@ -50,7 +50,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What can be read of a batch.
+    """A batch as the network's input.
 
     Parameters
     ----------
@@ -59,13 +59,13 @@ class Loaded:
     items
         Those that can be read.
     numbers
-        Of each, how many images come before it.
+        Number of images before each.
     inputs
-        Of the network; none where nothing can be read.
+        The network's input; None without readable images.
     framed
         The size of each, and the part that the network sees.
     skipped
-        Files that cannot be read, by where they stand.
+        Files that cannot be read, by their number.
     """
 
     start: int
@@ -78,7 +78,7 @@ class Loaded:
 
 @dataclass
 class State:
-    """What some images have given.
+    """The result of some images.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class State:
     rows
         By the batch's start.
     skipped
-        Files that could not be read, by where they stand.
+        Files that could not be read, by their number.
     other_grids
         By layer: the least grid that is not the bank's, if there was one.
     """
@@ -106,7 +106,7 @@ class State:
         return sum(rows.num_rows for rows in self.rows.values())
 
     def take_rows(self) -> list[pa.RecordBatch]:
-        """Return the rows in the order of the images, and forget them."""
+        """Return the rows in the order of the images, and remove them."""
         found = [rows for _, rows in sorted(self.rows.items())]
         self.rows = {}
         return found
@@ -119,9 +119,9 @@ class Search:
     Parameters
     ----------
     model, bank
-        What is searched with.
+        The network and its CAVs.
     queries
-        Locations whose like is searched.
+        Query locations.
     top
         Images in each list.
     per_image
@@ -145,13 +145,13 @@ class Search:
 
     @cached_property
     def _basis(self) -> str:
-        """What every part depends on."""
+        """The inputs of every part, as JSON."""
         queries = [(query.layer, hashlib.sha256(query.direction.tobytes()).hexdigest()) for query in self.queries]
         lengths = [self.top, self.per_image]
         return json.dumps(["search", PART_VERSION, self.model.identity(), self.bank.fingerprint, queries, lengths])
 
     def key(self, shard: Shard[Batch]) -> str:
-        """Return a SHA-256 of the network, the bank, what is searched, and the shard's images with their names."""
+        """Return a SHA-256 of the network, the bank, the settings, and the shard's images with their names."""
         digest = hashlib.sha256(self._basis.encode())
         for batch in shard.pieces:
             images = [(item.name, self._content(item)) for item in batch.items]
@@ -190,16 +190,16 @@ class Search:
     def load(self, batch: Batch) -> Loaded:
         """Read the images of a batch; it may be called ahead of `add`, in another thread."""
         items, numbers, images, skipped = [], [], [], {}
-        for place, item in enumerate(batch.items, start=batch.start):
+        for number, item in enumerate(batch.items, start=batch.start):
             try:
                 images.append(item.load())
             except UnreadableImageError as error:
                 if not self.skip_unreadable:
                     raise
-                skipped[place] = Skipped(item.name, str(error))
+                skipped[number] = Skipped(item.name, str(error))
             else:
                 items.append(item)
-                numbers.append(place)
+                numbers.append(number)
         inputs = self.model.inputs(images) if images else None
         return Loaded(batch.start, tuple(items), tuple(numbers), inputs, tuple(map(self.model.seen, images)), skipped)
 
@@ -241,7 +241,7 @@ class Search:
         """Return a part as arrays."""
         rest = {
             "batches": [[start, rows.num_rows] for start, rows in sorted(part.rows.items())],
-            "skipped": [[place, one.name, one.reason] for place, one in sorted(part.skipped.items())],
+            "skipped": [[number, one.name, one.reason] for number, one in sorted(part.skipped.items())],
             "grids": {layer: list(grid) for layer, grid in part.other_grids.items()},
         }
         return {
@@ -254,7 +254,7 @@ class Search:
 
     def unpack(self, arrays: Mapping[str, Array], shard: Shard[Batch]) -> State:
         """Invert `pack`."""
-        items = {batch.start + place: item for batch in shard.pieces for place, item in enumerate(batch.items)}
+        items = {batch.start + number: item for batch in shard.pieces for number, item in enumerate(batch.items)}
         lists = matches_of(read_table(arrays["matches"]), items, len(self._keys) + len(self.queries))
         tops = [Top(self.top, matches) for matches in lists]
         rest = json.loads(arrays["rest"].tobytes())
@@ -267,7 +267,7 @@ class Search:
                 start: rows.slice(first, count).combine_chunks().to_batches()[0]
                 for (start, count), first in zip(rest["batches"], before, strict=False)
             },
-            {place: Skipped(name, reason) for place, name, reason in rest["skipped"]},
+            {number: Skipped(name, reason) for number, name, reason in rest["skipped"]},
             {layer: tuple(grid) for layer, grid in rest["grids"].items()},
         )
 
@@ -286,7 +286,7 @@ class Search:
 
 @dataclass(frozen=True)
 class _Draft:
-    """What the matches of a batch at a layer share."""
+    """The common fields of the matches of a batch at a layer."""
 
     items: Sequence[ImageItem]
     numbers: Sequence[int]
@@ -296,7 +296,7 @@ class _Draft:
     per_image: int
 
     def joined(self, top: Top, values: Map, along: Map | None, marks: NDArray[np.bool_] | None) -> Top:
-        """Return the list with those images of the batch that come into it, from values `(n, *grid)`."""
+        """Return the list with the images of the batch that enter it, from values `(n, *grid)`."""
         best = values.reshape(len(values), -1).max(axis=1)
         rows = [row for row, value in enumerate(best) if top.admits(float(value))]
         if not rows:
@@ -304,8 +304,8 @@ class _Draft:
         return top.join([self._match(row, values, along, marks) for row in rows])
 
     def _match(self, row: int, values: Map, along: Map | None, marks: NDArray[np.bool_] | None) -> Match:
-        places = tuple(
-            Place(
+        locations = tuple(
+            ScoredLocation(
                 float(values[row][location]),
                 location,
                 None if along is None else float(along[row][location]),
@@ -314,9 +314,9 @@ class _Draft:
             for location in best_locations(values[row], self.per_image)
         )
         size, region = self.framed[row]
-        return Match(self.items[row], self.numbers[row], places, self.grid, self.input_shape, size, region)
+        return Match(self.items[row], self.numbers[row], locations, self.grid, self.input_shape, size, region)
 
 
 def _anywhere(marks: NDArray[np.bool_] | None, images: int) -> list[bool | None]:
-    """Return for each image whether it is marked anywhere."""
+    """Return for each image whether its mask has any location; None without masks."""
     return [None] * images if marks is None else [bool(one.any()) for one in marks]

@@ -1,9 +1,8 @@
 """One row for each image, streamed to a Parquet file in row groups.
 
 Columns: `image` (its name), `hash` (SHA-256 of its content), `width` and `height` in its own pixels; then for each
-layer and concept `LAYER/CONCEPT/relevance`, the greatest anywhere, `/row` and `/column` where that is (`/depth` of a
-volume; a signal has the column alone), and `/present`, whether the concept is present anywhere, null where that is not
-known.
+layer and concept `LAYER/CONCEPT/relevance`, the greatest anywhere, `/row` and `/column` of its location (and `/depth`
+for volumes; signals have the column only), and `/present`, whether the concept is present anywhere, null if unknown.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from sacv.cav import ConceptBank
 from sacv.errors import StorageError
 
 AXES = ("depth", "row", "column")
-"""Names of a grid's axes; a grid of fewer has the last of them."""
+"""Names of a grid's axes; a grid with fewer axes has the last ones."""
 
 
 def schema(bank: ConceptBank) -> pa.Schema:
@@ -40,11 +39,11 @@ def greatest(layer: str, concept: str, values: NDArray[np.float32], present: Seq
     """Return the columns of a layer and concept, from relevance `(images, *grid)`."""
     flat = values.reshape(len(values), -1)
     best = flat.argmax(axis=1)
-    name, places = f"{layer}/{concept}", np.unravel_index(best, values.shape[1:])
-    axes = AXES[-len(places) :]
+    name, indices = f"{layer}/{concept}", np.unravel_index(best, values.shape[1:])
+    axes = AXES[-len(indices) :]
     return {
         f"{name}/relevance": flat[np.arange(len(flat)), best],
-        **{f"{name}/{axis}": place for axis, place in zip(axes, places, strict=True)},
+        **{f"{name}/{axis}": index for axis, index in zip(axes, indices, strict=True)},
         f"{name}/present": list(present),
     }
 
@@ -55,14 +54,14 @@ def record(columns: Mapping[str, Any], kind: pa.Schema) -> pa.RecordBatch:
 
 
 class RowWriter:
-    """Writes rows of images in row groups of one size, whatever parts they come in."""
+    """Writes rows of images in row groups of one size."""
 
     def __init__(self, writer: Any, file: Path, group: int) -> None:
         self._writer, self._file, self._group = writer, file, group
         self._waiting: list[pa.RecordBatch] = []
 
     def write(self, parts: Iterable[pa.RecordBatch]) -> None:
-        """Take rows, and write the row groups that are full.
+        """Add rows, and write the row groups that are full.
 
         Raises
         ------
@@ -74,7 +73,7 @@ class RowWriter:
             self._write_group()
 
     def close(self) -> None:
-        """Write what is left.
+        """Write the remaining rows.
 
         Raises
         ------
@@ -102,7 +101,7 @@ def row_writer(file: Path, kind: pa.Schema, group: int) -> Iterator[RowWriter]:
     kind
         Its columns.
     group
-        Rows of a row group; as many are in memory at most before they are written.
+        Rows of a row group, the most in memory.
 
     Raises
     ------
@@ -122,7 +121,6 @@ def row_writer(file: Path, kind: pa.Schema, group: int) -> Iterator[RowWriter]:
 
 @contextmanager
 def _storage_error(file: Path) -> Iterator[None]:
-    """Turn what goes wrong with the file into the one error."""
     try:
         yield
     except OSError as error:

@@ -29,10 +29,10 @@ Progress = Callable[[int, int], None]
 NAME = "the images to search"
 
 ROW_GROUP = 4096
-"""Images whose rows are in memory at a time, and that make a row group of the file."""
+"""Images in a row group of the file; their rows are in memory until it is written."""
 
 SHARD_IMAGES = 128
-"""Images of a shard at least: what an interruption loses at most."""
+"""Least images of a shard; an interruption loses one shard at most."""
 
 
 def search(
@@ -53,30 +53,28 @@ def search(
 ) -> SearchResult:
     """Find the images, and their locations, that show the bank's concepts most.
 
-    For every concept and layer the images with the greatest relevance anywhere are found, each with its best
-    locations, no two of which are neighbours; and for each image a row says how relevant it is at most, and where.
-    Rows go to a file as they are made and images are read as they are needed, so that memory does not grow with their
-    number.
+    The search finds, for every concept and layer, the images with the greatest relevance anywhere, each with its best
+    locations, no two of which are neighbours. Each image has a row with its greatest relevance and its location. Rows
+    are written to a file and images are read batch by batch, so memory does not grow with their number.
 
     Parameters
     ----------
     model
         The model that the bank was fitted with.
     images
-        Files, folders, images, uint8 arrays or float tensors. Each is one row; of images with the same content, as
-        under two names, only one comes into a list.
+        Files, folders, images, uint8 arrays or float tensors. Each has one row; images with the same content
+        are listed once.
     bank
         The CAVs.
     top
         Images in each list.
     per_image
-        Locations of an image at most. The `top` greatest locations of all are among those listed.
+        Most locations of an image. The `top` greatest locations of all are among those listed.
     like
-        Locations of images whose like is searched: where activations, after the bank's preprocessing, have the
-        greatest cosine with the activation there. Each is compared with every location of every image.
+        Query locations: the search also finds the locations whose activations, after the bank's preprocessing, have
+        the greatest cosine with theirs. Each is compared with every location of every image.
     layer
-        Where activations are compared; by default the layer that the bank's own advice puts first for place
-        (`sacv.trust.advise`).
+        Layer whose activations are compared; by default the first of the advice for location (`sacv.trust.advise`).
     batch_size
         Images a pass; it changes memory and speed only. The model's own choice by default
         (`VisionModel.batch_size`).
@@ -99,7 +97,7 @@ def search(
     MismatchError
         If the bank was fitted on another model.
     OptionError
-        If a number is below 1, or a location of `like` lies outside of its image.
+        If a number is below 1, or a location of `like` is outside its image.
     LayerError
         If the bank has no such layer, or a layer has another number of channels than in the bank.
     ImageError
@@ -215,7 +213,7 @@ def _first_inputs(
 def _batches(
     stream: Iterator[ImageItem | Skipped], size: int, skip_unreadable: bool, skipped: list[Skipped]
 ) -> Iterator[Batch]:
-    """Put images together to batches; what does not begin as an image is left out if that is allowed."""
+    """Group images into batches; files that are not images are skipped if that is allowed."""
     start, items = 0, []
     for item in stream:
         if isinstance(item, Skipped):
@@ -232,7 +230,7 @@ def _batches(
 
 
 def _shards(batches: Iterator[Batch], size: int) -> Iterator[Shard[Batch]]:
-    """Put batches together to shards of one size, so that images that are added at the end change no shard before."""
+    """Group batches into shards of one size, so that images added at the end change no earlier shard."""
     each = -(-SHARD_IMAGES // size)
     for number in count():
         pieces = tuple(islice(batches, each))
@@ -256,7 +254,7 @@ def _ranked(model: VisionModel, bank: ConceptBank, inputs: torch.Tensor) -> list
 
 def _notes(bank: ConceptBank, state: State, weak: dict[tuple[str, str], tuple[str, ...]]) -> Iterator[str]:
     if bank.within is not None:
-        yield without_masks(bank.within, "A search takes no masks: check where the locations lie.")
+        yield without_masks(bank.within, "A search takes no masks: check whether the locations are inside.")
     for (layer, concept), reasons in weak.items():
         yield f"{concept!r} at {layer!r} is too weak to rely on: {', and '.join(reasons)}."
     for layer, grid in state.other_grids.items():

@@ -3,16 +3,16 @@
 Saved as a folder:
 
 `locations.parquet`
-    For each layer and concept the best images with their best locations, a row for each location.
+    A row for each of the best locations of the best images of each layer and concept.
 `images.parquet`
     A row for each image (`sacv.index.rows`).
 `like.parquet`
-    The same as `locations.parquet` for each location whose like was searched, if any was.
+    The same as `locations.parquet` for each query location, if there are any.
 `search.json`
     The model's and the bank's fingerprints, the command line, settings, counts, notes, files that were left out,
     `format_version`.
 `index.html`
-    A page with everything inline.
+    The report.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from sacv.index.boxes import cell_box, field_box
 from sacv.index.page import draw
 from sacv.index.queries import Query
 from sacv.index.rows import AXES
-from sacv.index.top import Match, Place, Top
+from sacv.index.top import Match, ScoredLocation, Top
 from sacv.model import ReceptiveFields, VisionModel
 
 FORMAT_VERSION = 1
@@ -43,7 +43,7 @@ MARKER = "search.json"
 
 SIDES = ("left", "top", "right", "bottom")
 
-_PLACE = [
+_POSITION = [
     ("rank", pa.int32()),
     ("image_rank", pa.int32()),
     ("image", pa.string()),
@@ -60,14 +60,14 @@ LOCATIONS = pa.schema(
     [
         ("layer", pa.string()),
         ("concept", pa.string()),
-        *_PLACE,
+        *_POSITION,
         ("relevance", pa.float32()),
         ("evidence", pa.float32()),
         ("present", pa.bool_()),
         *_BOXES,
     ]
 )
-LIKE = pa.schema([("layer", pa.string()), ("like", pa.string()), *_PLACE, ("cosine", pa.float32()), *_BOXES])
+LIKE = pa.schema([("layer", pa.string()), ("like", pa.string()), *_POSITION, ("cosine", pa.float32()), *_BOXES])
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,29 +77,29 @@ class SearchResult:
     Parameters
     ----------
     locations
-        For each layer and concept the best images, each with its best locations, a row for each location. Columns:
+        A row for each of the best locations of the best images of each layer and concept. Columns:
         `layer`, `concept`; `rank` of the location in its list and `image_rank` of its image, from 1: the first
-        locations, as many as there are images in the list, are the greatest of all; `image`, its name, and `hash`, the
+        `top` locations are the greatest of all; `image`, its name, and `hash`, the
         SHA-256 of its content; `row` and `column`, and `depth` of a volume, else 0; `relevance` `w . a(p) - t` and
-        `evidence` `w . a(p)`, in units of activation; `present`, null where the mask is not calibrated; `left`, `top`,
+        `evidence` `w . a(p)`, in units of activation; `present`, null if the mask is not calibrated; `left`, `top`,
         `right`, `bottom` of the location's cell and `field_left` ... of its receptive field, in the image's own
-        pixels, null where not known; `width` and `height` of the image.
+        pixels, null if unknown; `width` and `height` of the image.
     like
-        In the same way for each location whose like was searched, with its `cosine`; none if none was.
+        The same for each query location, with the `cosine`; None without queries.
     rows_folder
-        Where the rows of the images are until they are saved; removed with this object.
+        Temporary folder of the rows of the images; removed with this object.
     count
         Number of images read.
     notes
-        What the reader must know.
+        Warnings and remarks for the reader.
     skipped
         Files that were left out.
     best, alike
-        The lists themselves, by layer and concept, and by query.
+        The lists, by layer and concept, and by query.
     ranked
-        The layers in the order of the bank's advice for place.
+        The layers in the order of the bank's advice for location.
     bank, model
-        What was searched with.
+        The CAVs and the network.
     settings
         Lengths of the lists.
     """
@@ -122,11 +122,11 @@ class SearchResult:
 
     @property
     def images(self) -> pa.Table:
-        """Read the rows of all images into memory; the columns are in `sacv.index.rows`."""
+        """The rows of all images, read into memory; `sacv.index.rows` documents the columns."""
         return pq.read_table(self.rows_folder / "images.parquet")
 
     def to_json(self, command: str | None = None) -> dict[str, Any]:
-        """Return everything but the tables, as the label file holds it."""
+        """Return everything but the tables, as in `search.json`."""
         return {
             "kind": KIND,
             "format_version": FORMAT_VERSION,
@@ -149,12 +149,12 @@ class SearchResult:
         }
 
     def save(self, folder: str | Path, *, command: str | None = None) -> None:
-        """Write what was found as a folder; an existing one survives any failure.
+        """Write the result as a folder; an existing one survives any failure.
 
         Parameters
         ----------
         folder
-            Where to.
+            Path of the folder.
         command
             The command line to record, if there was one.
 
@@ -180,50 +180,49 @@ def located(best: Mapping[tuple[str, str], Top], model: VisionModel) -> pa.Table
     rows = [
         {"layer": layer, "concept": concept}
         | row
-        | {"relevance": place.value, "evidence": place.evidence, "present": place.present}
+        | {"relevance": scored.value, "evidence": scored.evidence, "present": scored.present}
         for (layer, concept), top in best.items()
-        for place, row in _rows(top, layer, model)
+        for scored, row in _rows(top, layer, model)
     ]
     return pa.Table.from_pylist(rows, schema=LOCATIONS)
 
 
 def resembling(queries: Sequence[Query], alike: Sequence[Top], model: VisionModel) -> pa.Table:
-    """Return the table of the locations that resemble the queries."""
+    """Return the table of the locations that are similar to the queries."""
     rows = [
-        {"layer": query.layer, "like": query.name} | row | {"cosine": place.value}
+        {"layer": query.layer, "like": query.name} | row | {"cosine": scored.value}
         for query, top in zip(queries, alike, strict=True)
-        for place, row in _rows(top, query.layer, model)
+        for scored, row in _rows(top, query.layer, model)
     ]
     return pa.Table.from_pylist(rows, schema=LIKE)
 
 
-def _rows(top: Top, layer: str, model: VisionModel) -> Iterator[tuple[Place, dict[str, Any]]]:
-    """Go through the locations of a list, the best first."""
-    places = [(number, match, place) for number, match in enumerate(top.matches, start=1) for place in match.places]
-    places.sort(key=lambda entry: (-entry[2].value, entry[1].item.digest, entry[2].location))
-    for rank, (number, match, place) in enumerate(places, start=1):
-        axes = (0,) * (len(AXES) - len(place.location)) + place.location
+def _rows(top: Top, layer: str, model: VisionModel) -> Iterator[tuple[ScoredLocation, dict[str, Any]]]:
+    found = [(number, match, scored) for number, match in enumerate(top.matches, start=1) for scored in match.locations]
+    found.sort(key=lambda entry: (-entry[2].value, entry[1].item.digest, entry[2].location))
+    for rank, (number, match, scored) in enumerate(found, start=1):
+        axes = (0,) * (len(AXES) - len(scored.location)) + scored.location
         yield (
-            place,
+            scored,
             {
                 "rank": rank,
                 "image_rank": number,
                 "image": match.item.name,
                 "hash": match.item.digest,
                 **dict(zip(AXES, axes, strict=True)),
-                **_boxes(match, place, model.receptive_fields(match.input_shape, [layer])[layer]),
+                **_boxes(match, scored, model.receptive_fields(match.input_shape, [layer])[layer]),
                 "width": match.size[0],
                 "height": match.size[1],
             },
         )
 
 
-def _boxes(match: Match, place: Place, fields: ReceptiveFields | None) -> dict[str, float]:
-    """Return the two boxes of a location by the names of their sides, where they are known."""
+def _boxes(match: Match, scored: ScoredLocation, fields: ReceptiveFields | None) -> dict[str, float]:
+    """Return the two boxes of a location by the names of their sides, if they are known."""
     if match.region is None:
         return {}
-    named = dict(zip(SIDES, cell_box(place.location, match.grid, match.region), strict=True))
+    named = dict(zip(SIDES, cell_box(scored.location, match.grid, match.region), strict=True))
     if fields is not None:
-        reach = field_box(place.location, fields, match.input_shape, match.region)
+        reach = field_box(scored.location, fields, match.input_shape, match.region)
         named |= {f"field_{side}": value for side, value in zip(SIDES, reach, strict=True)}
     return named

@@ -1,13 +1,12 @@
-"""The images that show something most, each with its best locations: a list of bounded length, in one order.
+"""The images with the greatest values, each with its best locations: a list of bounded length, in a fixed order.
 
-Of two images the one stands first whose best place has the greater value; of equal values the one with the lesser
-content hash, then the lesser location, then the lesser name. An image that comes under two names stands once. So the
-list of any images is the same in whatever order and parts they come, and ::
+Images are sorted by the value of their best location, descending; ties by content hash, location and name. An image
+with two names is listed once. So the list is the same for any order and parts of the images, and ::
 
     join(join(A, B), C) = join(A, join(B, C)) = join(A, B, C)
 
-The k greatest of all locations, of which an image may give at most p, are the first k locations of the k best images
-with p locations each: each of them that stood in another image would have k images' best locations before it.
+The k greatest of all locations, at most p of each image, are the first k locations of the k best images with p
+locations each: a location of any other image has the best locations of k images before it.
 """
 
 from __future__ import annotations
@@ -24,19 +23,19 @@ from sacv.model import Box
 
 
 @dataclass(frozen=True)
-class Place:
-    """A location of a layer's grid, and what was found there.
+class ScoredLocation:
+    """A location of a layer's grid, with its values.
 
     Parameters
     ----------
     value
-        What locations are ordered by: the relevance, or a cosine.
+        The relevance, or a cosine; locations are sorted by it.
     location
         Row and column, or as many numbers as the grid has axes.
     evidence
-        `w . a(p)`; none of a cosine.
+        `w . a(p)`; None for a cosine.
     present
-        Whether the concept is present; none where that is not known.
+        Whether the concept is present; None if unknown.
     """
 
     value: float
@@ -54,22 +53,22 @@ class Match:
     item
         The image.
     number
-        Images before it, of all that are searched.
-    places
+        Number of images before it in the search.
+    locations
         One or more, the best first.
     grid
         Locations of the layer along each axis.
     input_shape
-        Of the network's input, `(channels, *size)`.
+        Shape of the network's input, `(channels, *size)`.
     size
         Width and height of the image in its own pixels.
     region
-        The part of it that the network sees; none where that is not known.
+        The part of it that the network sees; None if unknown.
     """
 
     item: ImageItem
     number: int
-    places: tuple[Place, ...]
+    locations: tuple[ScoredLocation, ...]
     grid: tuple[int, ...]
     input_shape: tuple[int, ...]
     size: tuple[int, int]
@@ -77,8 +76,8 @@ class Match:
 
     @property
     def order(self) -> tuple[float, str, tuple[int, ...], str]:
-        """What images are sorted by."""
-        best = self.places[0]
+        """Sort key of images."""
+        best = self.locations[0]
         return -best.value, self.item.digest, best.location, self.item.name
 
 
@@ -90,8 +89,8 @@ class Top:
     matches: tuple[Match, ...] = ()
 
     def admits(self, value: float) -> bool:
-        """Return whether an image whose best place has this value may come into the list."""
-        return len(self.matches) < self.limit or value >= self.matches[-1].places[0].value
+        """Return whether an image whose best location has this value may enter the list."""
+        return len(self.matches) < self.limit or value >= self.matches[-1].locations[0].value
 
     def join(self, matches: Iterable[Match]) -> Top:
         """Return the list of these images and of others."""
@@ -102,16 +101,16 @@ class Top:
 
 
 def best_locations(values: NDArray[np.float32], count: int) -> list[tuple[int, ...]]:
-    """Return the locations of the greatest values `(*grid)`, at most `count`, passing over neighbours of those taken.
+    """Return the locations of the greatest values `(*grid)`, at most `count`, no two of them neighbours.
 
     Neighbours are the locations at most one step away along every axis. Of equal values the first location is taken.
     """
     left = values.astype(np.float64)
     found: list[tuple[int, ...]] = []
     while len(found) < count:
-        place = tuple(int(part) for part in np.unravel_index(left.argmax(), left.shape))
-        if left[place] == -np.inf:
+        best = tuple(int(part) for part in np.unravel_index(left.argmax(), left.shape))
+        if left[best] == -np.inf:
             break
-        found.append(place)
-        left[tuple(slice(max(part - 1, 0), part + 2) for part in place)] = -np.inf
+        found.append(best)
+        left[tuple(slice(max(part - 1, 0), part + 2) for part in best)] = -np.inf
     return found

@@ -1,7 +1,7 @@
 """Charts of dots with intervals, as plain data that the template `chart.html.j2` draws as SVG.
 
-A chart has panels and a panel has lanes, one for each thing that is compared. All locations along the axis are in
-percent of its length, so that panels may share an axis or have one each.
+A chart has panels and a panel has lanes, one for each value compared. Positions along the axis are in percent of
+its length, so panels may share an axis or have one each.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 WIDTH = 440
-"""Of a panel, in the units of its drawing: about a phone's pixels."""
+"""Width of a panel, in units of its drawing: about a phone's pixels."""
 
 LABEL, VERDICT = 112, 114
-"""Of these for the names on the left and for the words on the right."""
+"""Widths of the names on the left and of the verdicts on the right."""
 
 LANE, TITLE, AXIS = 26, 24, 40
 """Heights of a lane, of the title and of the axis."""
 
 LETTERS = 16
-"""Of a name that stand beside its lane."""
+"""Most letters of a name beside its lane."""
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -35,25 +35,25 @@ class Lane:
     Parameters
     ----------
     label
-        What it is of.
+        Name of the concept or method.
     text
-        All of it in words.
+        Description for screen readers.
     value, low, high
-        Locations of the figure and of its interval; none where there is no number.
+        Positions of the value and of its interval; None if not a number.
     tone
         "for", "against", "none" or "weak": how the dot is drawn.
     colour
-        Of the dot, in place of the tone's.
+        Colour of the dot; the tone's by default.
     verdict
         Words beside the dot.
     chance
-        The stretch that what is random hardly ever leaves.
+        Range of 95 % of null values, as a band.
     random
-        What is random, as a dashed line.
+        Value of a random map, as a dashed line.
     reference
-        What the dot is compared with, as a circle.
+        Value that the dot is compared with, as a circle.
     tested
-        What was compared with chance, as a short line.
+        Value that was tested, as a short line.
     strong
         Whether the name is in bold.
     """
@@ -74,13 +74,13 @@ class Lane:
 
     @property
     def short(self) -> str:
-        """The label, or of a long one what there is room for."""
+        """The label, cut to `LETTERS`."""
         return self.label if len(self.label) <= LETTERS else f"{self.label[: LETTERS - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Lanes under one title, with the ticks of their axis as locations and labels."""
+    """Lanes under one title, with the ticks of their axis as positions and labels."""
 
     title: str
     lanes: tuple[Lane, ...]
@@ -95,9 +95,9 @@ class Chart:
     Parameters
     ----------
     name
-        Of its file when it is downloaded, without the ending.
+        Name of its file when it is downloaded, without suffix.
     title
-        What it shows.
+        Title.
     axis
         The axis and its unit.
     panels
@@ -105,7 +105,7 @@ class Chart:
     caption
         How to read it.
     ends
-        What the two ends of the axis mean.
+        Labels of the two ends of the axis.
     """
 
     name: str
@@ -132,37 +132,37 @@ class DrawnPanel:
 
     @property
     def width(self) -> int:
-        """Of the drawing."""
+        """Width of the drawing."""
         return WIDTH
 
     @property
     def height(self) -> int:
-        """Of the drawing."""
+        """Height of the drawing."""
         return self.bottom + AXIS + (16 if self.ended else 0)
 
     @property
     def left(self) -> int:
-        """Where the axis begins."""
+        """Left end of the axis."""
         return LABEL + 8
 
     @property
     def end(self) -> int:
-        """Where the axis ends."""
+        """Right end of the axis."""
         return WIDTH - self.right
 
     @property
     def top(self) -> int:
-        """Where the lanes begin."""
+        """Upper edge of the lanes."""
         return TITLE
 
     @property
     def bottom(self) -> int:
-        """Where the lanes end."""
+        """Lower edge of the lanes."""
         return TITLE + LANE * len(self.panel.lanes)
 
-    def x(self, place: float) -> float:
-        """Return the coordinate of a location in percent."""
-        return round(self.left + place / 100 * (self.end - self.left), 2)
+    def x(self, position: float) -> float:
+        """Return the coordinate of a position in percent."""
+        return round(self.left + position / 100 * (self.end - self.left), 2)
 
     def y(self, number: int) -> float:
         """Return the middle of a lane."""
@@ -170,42 +170,40 @@ class DrawnPanel:
 
     @property
     def words(self) -> str:
-        """All of it in words."""
+        """Description for screen readers."""
         return ". ".join([self.panel.title, *(lane.text for lane in self.panel.lanes)])
 
 
 @dataclass(frozen=True)
 class Axis:
-    """From values to locations in percent."""
+    """An axis: from values to positions in percent."""
 
     low: float
     high: float
 
     @classmethod
     def around(cls, values: Iterable[float], centre: float) -> Axis:
-        """Hold all values with some room, as far to the left of the centre as to the right."""
+        """Return an axis that contains all values, symmetric around the centre."""
         far = max((abs(value - centre) for value in values if isfinite(value)), default=0.0)
         reach = 1.08 * far if far > 0 else 1.0
         return cls(centre - reach, centre + reach)
 
-    def place(self, value: float) -> float | None:
-        """Return the place of a value; none of what is no number."""
+    def position(self, value: float) -> float | None:
+        """Return the position of a value; None if it is not finite."""
         return round(100 * (value - self.low) / (self.high - self.low), 2) if isfinite(value) else None
 
     def ticks(self) -> tuple[tuple[float, str], ...]:
-        """Return round values with their locations."""
+        """Return round values with their positions."""
         found = MaxNLocator(nbins=4, steps=[1, 2, 5, 10]).tick_values(self.low, self.high)
         size = max(abs(self.low), abs(self.high))
         texts = [
-            (self.place(float(value)), f"{0.0 if abs(value) < 1e-9 * size else float(value):.6g}") for value in found
+            (self.position(float(value)), f"{0.0 if abs(value) < 1e-9 * size else float(value):.6g}") for value in found
         ]
-        return tuple(
-            (place, text.replace("-", MINUS)) for place, text in texts if place is not None and -1e-6 <= place <= 100
-        )
+        return tuple((at, text.replace("-", MINUS)) for at, text in texts if at is not None and -1e-6 <= at <= 100)
 
 
 def figure_text(value: float, low: float = np.nan, high: float = np.nan) -> str:
-    """Write a figure, with its interval where there is one."""
+    """Return a value as text, with its interval if it has one."""
     if not isfinite(value):
         return "none"
     text = f"{value:.3g}" if not isfinite(low) else f"{value:.3g}, 95 % interval {low:.3g} to {high:.3g}"

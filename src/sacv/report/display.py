@@ -1,4 +1,4 @@
-"""What results show of themselves: names in a line, and tables as HTML for a notebook, with every text escaped."""
+"""The display of results: names in a line, and tables as HTML for a notebook, with every text escaped."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NAMED = 6
-"""Names that a line holds at most."""
+"""Most names in a line."""
 
 
 def few(names: Sequence[str]) -> str:
-    """Return names in a line; of many the first, and how many more there are."""
+    """Return names in a line; of many the first ones and the number of others."""
     more = len(names) - NAMED
     return ", ".join(names) if more <= 1 else f"{', '.join(names[:NAMED])} and {more} more"
 

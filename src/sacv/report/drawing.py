@@ -1,4 +1,4 @@
-"""What pages share: images as data URIs, and numbers for people."""
+"""Images as data URIs, and numbers as text."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import io
 from PIL import Image
 
 
-def jpeg(picture: Image.Image) -> str:
+def jpeg(image: Image.Image) -> str:
     """Return an image as a data URI."""
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=85)
+    image.save(buffer, "JPEG", quality=85)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def png(picture: Image.Image) -> str:
+def png(image: Image.Image) -> str:
     """Return an image with transparency as a data URI, of at most 256 colours, which take a quarter of the bytes."""
     buffer = io.BytesIO()
-    picture.quantize(256, method=Image.Quantize.FASTOCTREE).save(buffer, "PNG", optimize=True)
+    image.quantize(256, method=Image.Quantize.FASTOCTREE).save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

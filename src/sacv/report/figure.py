@@ -1,8 +1,7 @@
 """A figure for a paper: a grid of maps over images, with one colour bar, drawn from plain data by matplotlib.
 
-A map is enlarged bilinearly with half-pixel centres: the middle of a cell has its own value. What is near 0 lets the
-image through. Of what is not signed only values above 0 are drawn; of what is signed 0 lies in the middle of the
-colours.
+A map is enlarged bilinearly with half-pixel centres: the middle of a cell has its own value. Values near 0 are
+transparent. Unsigned maps are drawn above 0 only; 0 is the middle of the colours of signed maps.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ from PIL import Image
 from sacv.report import overlay
 
 GREY = 0.85
-"""How much of its colour an image loses, so that the map's can be told from it."""
+"""Share of grey in the image, which distinguishes its colours from those of the map."""
 
 OPACITY = 0.75
 FADED = 0.2
-"""Of the opacity, what is left where locations do not count."""
+"""Factor of the opacity of locations that do not count."""
 
 LETTERS = 10
-"""Of the name of the scale, to an inch of the height."""
+"""Letters of the scale's name per inch of height."""
 
 PIXELS = 400
 """Longest side of an enlarged map."""
@@ -49,12 +48,12 @@ class Panel:
 
     Parameters
     ----------
-    picture
+    image
         RGB.
     region
-        The part of it that the map covers: left, top, right, bottom, as shares of its width and height.
+        The part of the image that the map covers: left, top, right, bottom, as shares of its width and height.
     values
-        `(h, w)`; none where there is nothing to draw.
+        `(h, w)`; None for no map.
     marks
         Bool `(h, w)`, whose border is drawn in black, if there are any.
     inside
@@ -63,7 +62,7 @@ class Panel:
         A line below the image.
     """
 
-    picture: Image.Image
+    image: Image.Image
     region: tuple[float, float, float, float]
     values: Map | None
     marks: Marks | None = None
@@ -73,7 +72,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Scale:
-    """From values to colours: from 0 to `most`, or from `-most` to `most` where they are signed."""
+    """From values to colours: from 0 to `most`, or from `-most` to `most` if signed."""
 
     most: float
     signed: bool
@@ -81,12 +80,12 @@ class Scale:
 
     @property
     def norm(self) -> Normalize:
-        """For matplotlib."""
+        """The normalisation of matplotlib."""
         return Normalize(-self.most if self.signed else 0, self.most)
 
     @property
     def colours(self) -> Colormap:
-        """For matplotlib."""
+        """The colour map of matplotlib."""
         return overlay.COLOURS["blue-orange" if self.signed else "cividis"]
 
     def paint(self, values: Map) -> Colours:
@@ -121,13 +120,13 @@ def draw(
     panels
         By row and column.
     rows, columns
-        What they are called.
+        Their titles.
     scale
-        Of all of them.
+        Scale of all panels.
     width
-        Of a panel, in inches.
+        Width of a panel, in inches.
     """
-    shape = max(panel.picture.height / panel.picture.width for row in panels for panel in row)
+    shape = max(panel.image.height / panel.image.width for row in panels for panel in row)
     lines = sum(any(panel.words for panel in row) for row in panels)
     size = (width * len(columns) + 1.3, (width * min(shape, 2) + 0.1) * len(rows) + 0.2 * lines + 0.3)
     figure = ShownFigure(figsize=size, layout="constrained")
@@ -144,7 +143,7 @@ def draw(
 
 
 def _panel(axes: Axes, panel: Panel, scale: Scale) -> None:
-    colours = np.asarray(panel.picture.convert("RGB")) / 255
+    colours = np.asarray(panel.image.convert("RGB")) / 255
     grey = colours @ [0.2126, 0.7152, 0.0722]
     height, width = grey.shape
     axes.imshow(grey[..., None] * GREY + colours * (1 - GREY), extent=(0, width, height, 0))
@@ -175,9 +174,9 @@ def _cells(marks: Marks, shape: tuple[int, ...]) -> Marks:
     return marks.repeat(shape[0] // marks.shape[0], axis=0).repeat(shape[1] // marks.shape[1], axis=1)
 
 
-def _outline(axes: Axes, marks: Marks, place: tuple[float, float, float, float], colour: str) -> None:
-    """Draw the border of marked cells, on a lighter or darker line that any image lets be seen."""
-    left, top, right, bottom = place
+def _outline(axes: Axes, marks: Marks, box: tuple[float, float, float, float], colour: str) -> None:
+    """Draw the border of a mask, on a lighter or darker line that is visible on any image."""
+    left, top, right, bottom = box
     corner = np.array([left, top])
     cell = np.array([(right - left) / marks.shape[1], (bottom - top) / marks.shape[0]])
     lines = [corner + cell * np.array(edge) for edge in edges(marks)]
@@ -186,7 +185,7 @@ def _outline(axes: Axes, marks: Marks, place: tuple[float, float, float, float],
 
 
 def edges(marks: Marks) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Return each edge between a cell that is marked and one that is not, as two corners `(column, row)`."""
+    """Yield each edge between a cell inside a mask and one outside, as two corners `(column, row)`."""
     padded = np.pad(marks, 1)
     for row, column in zip(*np.nonzero(padded[1:, 1:-1] != padded[:-1, 1:-1]), strict=True):
         yield (int(column), int(row)), (int(column) + 1, int(row))

@@ -1,6 +1,6 @@
 """Maps as images: colours on a common scale, laid over the part of the photo that the grid covers.
 
-A map is enlarged for drawing only, bilinearly with half-pixel centres: the middle of a cell keeps its own value.
+A map is enlarged for drawing only, bilinearly with half-pixel centres: the middle of a cell has its own value.
 Relevance runs from the least to the greatest value of a layer; contribution is symmetric around zero, whose colour is
 neutral.
 """
@@ -22,7 +22,7 @@ LONGEST = 420
 OPACITY = 0.72
 
 FADED = 0.25
-"""Of the opacity, what is left where locations do not count."""
+"""Factor of the opacity of locations that do not count."""
 
 AMBER = (255, 191, 0, 255)
 
@@ -33,7 +33,7 @@ COLOURS: dict[str, Colormap] = {
         ["#084081", "#266fb2", "#6ba8d6", "#b2d3e9", "#f2f2f0", "#fdd0a2", "#f99748", "#d95f0e", "#8c2d04"],
     ),
 }
-"""By name, those of the viewer, which the colour-blind distinguish."""
+"""By name, the colour maps of the viewer, suitable for colour-blind readers."""
 
 Values = NDArray[np.floating]
 Rgba = NDArray[np.uint8]
@@ -50,7 +50,7 @@ class Scale:
     colours
         One of `COLOURS`.
     centred
-        Whether zero lies in the middle; then what is near zero lets the image through.
+        Whether zero is in the middle; then values near zero are more transparent.
     """
 
     low: float
@@ -65,7 +65,7 @@ class Scale:
         return 0.4 + 0.6 * np.sqrt(np.clip(np.abs(np.nan_to_num(values)) / self.high, 0, 1))
 
     def paint(self, values: Values) -> Rgba:
-        """Return colours uint8 `(*shape, 4)`, opaque; what is not finite is transparent."""
+        """Return colours uint8 `(*shape, 4)`, opaque; values that are not finite are transparent."""
         span = self.high - self.low
         share = (np.asarray(values, dtype=np.float64) - self.low) / span if span > 0 else np.full(values.shape, 0.5)
         finite = np.isfinite(share)
@@ -101,10 +101,10 @@ def enlarge(values: Values, height: int, width: int) -> Values:
     return values
 
 
-def drawn_size(picture: Image.Image) -> tuple[int, int]:
+def drawn_size(image: Image.Image) -> tuple[int, int]:
     """Return width and height at which an image is drawn."""
-    factor = LONGEST / max(picture.size)
-    return max(round(picture.width * factor), 1), max(round(picture.height * factor), 1)
+    factor = LONGEST / max(image.size)
+    return max(round(image.width * factor), 1), max(round(image.height * factor), 1)
 
 
 def lay_over(
@@ -127,13 +127,13 @@ def lay_over(
     size
         Width and height of the layer.
     region
-        Left, top, right and bottom of the map's place, in the layer's pixels. Around it the layer dims the image.
+        Left, top, right and bottom of the map, in the layer's pixels. Around it the layer dims the image.
     outline_at
-        Draw the border of what lies above this value, in white.
+        Draw the border of the values above this one, in white.
     marks
         Bool `(h, w)`: draw the border of these cells, in black.
     inside
-        Bool `(h, w)`: the cells that count; the others are faded, and the line around what counts is drawn in amber.
+        Bool `(h, w)`: the cells that count; the others are faded, and their border is drawn in amber.
     """
     width, height = size
     left, top, right, bottom = (round(value) for value in region)
@@ -155,20 +155,19 @@ def lay_over(
 
 
 def _cells(marks: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Enlarge marks cell by cell."""
     rows, columns = (np.arange(size) * cells // size for size, cells in zip(shape, marks.shape, strict=True))
     return marks[np.ix_(rows, columns)]
 
 
 def _border(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Mark the pixels that are inside and touch one that is not."""
-    padded = np.pad(inside, 1)  # what reaches the edge of the map ends there
+    """Return the pixels inside that touch one outside."""
+    padded = np.pad(inside, 1)  # the border includes the edge of the map
     whole = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
     return inside & ~whole
 
 
 def _around(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Mark the pixels that are not inside and touch one that is."""
+    """Return the pixels outside that touch one inside."""
     padded = np.pad(inside, 1)
     near = padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
     return near & ~inside

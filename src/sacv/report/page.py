@@ -1,9 +1,8 @@
-"""The one form of every page: the result in a sentence, figures, tables, and at the end how it was made.
+"""The form of every report: the result in a sentence, figures, tables, and provenance at the end.
 
-A page is one HTML file that opens from disk and asks the network for nothing. The one script that runs and the one
-style are named by their hashes in the page's content security policy, which allows nothing else but images that the
-page holds. No name is ever read as markup. Without its script the page shows all of it; the script sorts tables, writes
-them as CSV, and writes figures as SVG and PNG.
+A report is one HTML file that opens from disk without network access. Its content security policy allows only its one
+script and style, by their hashes, and images inside the file. Names are never read as markup. All content is visible
+without the script, which sorts tables, writes them as CSV, and writes figures as SVG and PNG.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from sacv.report.provenance import Provenance
 from sacv.report.sentence import Name, Sentence
 
 _FOLDERS = re.compile(r"(?<![^\s('\"])[^\s(),;'\"]*[/\\](?=[^\s(),;'\"/\\]+\.\w{2,5}\b)")
-"""The folders before a file that a sentence names."""
+"""The folders of a file in a sentence."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +37,11 @@ class Column:
     Parameters
     ----------
     name
-        Its head.
+        Its header.
     numeric
-        Whether it holds numbers, which stand to the right and are sorted by their values.
+        Whether it holds numbers, which are right-aligned and sorted by value.
     meaning
-        What it is, shown on hover.
+        Its explanation, shown on hover.
     wide
         Whether it holds sentences.
     """
@@ -60,11 +59,11 @@ class Cell:
     Parameters
     ----------
     text
-        What is shown.
+        The text shown.
     value
-        What it is sorted by, and written to CSV, where it is a number.
+        The number that is used for sorting and CSV, if any.
     full
-        The whole text, shown on hover and written to CSV, where the text is short for it.
+        The full text, for hover and CSV, if `text` is a short form.
     tone
         "good", "bad", "soft", "for", "against", or nothing.
     """
@@ -76,14 +75,14 @@ class Cell:
 
     @classmethod
     def number(cls, value: float | None) -> Cell:
-        """Return a cell of a number with three significant digits; empty where there is none."""
+        """Return a cell of a number with three significant digits; empty without one."""
         if value is None or isnan(value):
             return cls("")
         return cls(number(value) if isfinite(value) else str(value), float(value))
 
     @classmethod
     def sentence(cls, text: str) -> Cell:
-        """Return a cell of a sentence in which files stand without their folders."""
+        """Return a cell of a sentence, with files shown without their folders."""
         short = _FOLDERS.sub("", text)
         return cls(short, full="" if short == text else text)
 
@@ -95,15 +94,15 @@ class Grid:
     Parameters
     ----------
     name
-        Of its file when it is downloaded, without the ending.
+        Name of its file when it is downloaded, without suffix.
     title
-        What it shows.
+        Title.
     columns
         Its columns; the first names the rows.
     rows
-        As many cells as there are columns.
+        Rows with a cell for each column.
     folded
-        Whether it is opened by a click.
+        Whether it is folded until clicked.
     """
 
     name: str
@@ -115,7 +114,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Photo:
-    """An image that is no chart; `png` is its content."""
+    """An image other than a chart; `png` is its content."""
 
     title: str
     png: bytes
@@ -128,7 +127,7 @@ class Photo:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page: words, then charts beside one another, tables and photos; `name` is its anchor."""
+    """A section of a report: paragraphs, charts, tables and images; `name` is its anchor."""
 
     title: str
     words: Sequence[str] = ()
@@ -140,7 +139,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """A page.
+    """A report.
 
     Parameters
     ----------
@@ -149,13 +148,13 @@ class Page:
     headline
         The result, in one plain sentence.
     points
-        What else belongs to the result.
+        Further sentences of the result.
     warnings
-        What the reader must know first.
+        Warnings above the sections.
     sections
-        The rest.
+        The sections.
     provenance
-        How it was made.
+        Provenance of the result.
     """
 
     title: str
@@ -167,12 +166,12 @@ class Page:
 
 
 def render_page(page: Page) -> str:
-    """Return a page as HTML."""
+    """Return a report as HTML."""
     return render("page.html.j2", provenance=page.provenance, page=page)
 
 
 def write_page(file: Path, page: Page) -> None:
-    """Write a page; an existing one survives any failure.
+    """Write a report; an existing one survives any failure.
 
     Raises
     ------
@@ -202,13 +201,13 @@ def render(
     template
         Its name.
     provenance
-        What stands at the end.
+        Provenance at the end.
     style
-        A file of CSS beyond that of every page.
+        A file of additional CSS.
     filters
         Further filters of the template.
     content
-        What it draws.
+        Values of its variables.
     """
     environment = Environment(
         loader=PackageLoader("sacv.report"),
@@ -220,13 +219,13 @@ def render(
     environment.filters.update(filters)
     environment.filters["number"] = number
     environment.filters["sentence"] = _sentence
-    look, script = _source("page.css") + ("" if style is None else _source(style)), _source("page.js")
+    css, script = _source("page.css") + ("" if style is None else _source(style)), _source("page.js")
     policy = (
-        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(look)}; img-src data: blob:; "
+        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(css)}; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'"
     )
     return environment.get_template(template).render(
-        policy=Markup(policy), style=Markup(look), script=Markup(script), provenance=provenance, **content
+        policy=Markup(policy), style=Markup(css), script=Markup(script), provenance=provenance, **content
     )
 
 

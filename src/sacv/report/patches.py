@@ -1,4 +1,4 @@
-"""The page of a search: lists of patches in one HTML file with everything inline, drawn from plain data."""
+"""The report of a search: lists of patches in one HTML file, drawn from plain data."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from sacv.report.page import render
 from sacv.report.provenance import Provenance
 
 SIDE = 176
-"""Longest side of a patch in its data URI, in pixels; it is shown smaller."""
+"""Longest side of a patch in its data URI, in pixels; the report shows it smaller."""
 
 INK = ("#000000", "#ffd400")
-"""Colours of a box: a wide line, and a narrow one upon it, so that it is seen on any image."""
+"""Colours of a box: a wide line and a narrow one on top, visible on any image."""
 
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """A place of an image.
+    """A location of an image with its surroundings.
 
     Parameters
     ----------
-    picture
-        What surrounds it.
+    pixels
+        The part of the image around the location.
     box
-        The place within the image: left, top, right, bottom in its pixels.
+        The location's cell: left, top, right, bottom in its pixels.
     image, short
-        Name of the image, and what is shown of it.
+        Name of the image, and its short form.
     value
-        What the list is ordered by.
-    place
+        Value that the list is sorted by.
+    location
         The location, in words.
     present
-        Whether the concept is present; none where that is not known.
+        Whether the concept is present; None if unknown.
     """
 
-    picture: Image.Image
+    pixels: Image.Image
     box: tuple[float, float, float, float]
     image: str
     short: str
     value: float
-    place: str
+    location: str
     present: bool | None
 
 
@@ -55,13 +55,13 @@ class PatchList:
     Parameters
     ----------
     title
-        What it is of.
+        Concept and layer, or query.
     measure
-        What its values are.
+        Name of its values.
     remarks
-        What the reader must know of it.
+        Remarks for the reader.
     patches
-        Of different images.
+        Patches of different images.
     """
 
     title: str
@@ -78,20 +78,20 @@ def render_patches(
     first: Sequence[PatchList],
     rest: Mapping[str, Sequence[PatchList]],
 ) -> str:
-    """Return the page as HTML.
+    """Return the report as HTML.
 
     Parameters
     ----------
     title
         Headline.
     provenance
-        How it was made.
+        Provenance of the search.
     warnings
-        What the reader must know first.
+        Warnings above the lists.
     first
-        Lists to be seen at once.
+        Lists that are open.
     rest
-        Further lists by their heading, folded away.
+        Further lists by heading, folded.
     """
     return render(
         "patches.html.j2",
@@ -110,9 +110,9 @@ def _drawn(one: PatchList) -> dict[str, Any]:
 
 def with_box(patch: Patch) -> Image.Image:
     """Enlarge a patch and draw its box."""
-    factor = SIDE / max(patch.picture.size)
-    size = (max(round(patch.picture.width * factor), 1), max(round(patch.picture.height * factor), 1))
-    picture = patch.picture.resize(size, Image.Resampling.LANCZOS)
+    factor = SIDE / max(patch.pixels.size)
+    size = (max(round(patch.pixels.width * factor), 1), max(round(patch.pixels.height * factor), 1))
+    image = patch.pixels.resize(size, Image.Resampling.LANCZOS)
     left, top, right, bottom = (round(side * factor) for side in patch.box)
     corners = (
         max(left, 0),
@@ -120,7 +120,7 @@ def with_box(patch: Patch) -> Image.Image:
         min(max(right, left + 1), size[0]) - 1,
         min(max(bottom, top + 1), size[1]) - 1,
     )
-    pen = ImageDraw.Draw(picture)
+    pen = ImageDraw.Draw(image)
     for colour, width in zip(INK, (4, 2), strict=True):
         pen.rectangle(corners, outline=colour, width=width)
-    return picture
+    return image

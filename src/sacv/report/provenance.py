@@ -9,24 +9,24 @@ from importlib.metadata import version
 from typing import Any
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pillow")
-"""Whose versions a figure may depend on."""
+"""Packages whose versions may change a result."""
 
 NAMED = 100
-"""Files left out that a page names."""
+"""Most files left out that a report names."""
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a result was made with.
+    """The inputs, settings and versions that a result was computed from.
 
     Parameters
     ----------
     facts
         By label, such as "model", "command" and "versions".
     skipped
-        For each file that was left out its name and the reason.
+        Name and reason of each file left out.
     file
-        The file of the result that names all of them.
+        The file of the result that names all files left out.
     """
 
     facts: Mapping[str, str]
@@ -35,13 +35,13 @@ class Provenance:
 
     @property
     def named(self) -> list[str]:
-        """The files left out that the page names, and how many there are beyond."""
+        """The files left out that the report names, and the number of others."""
         more = len(self.skipped) - NAMED
         return [*self.skipped[:NAMED], *([f"{more} more, named in {self.file}"] if more > 0 else [])]
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of sacv, of Python and of the packages that a figure may depend on."""
+    """Return the versions of sacv, of Python and of the packages that may change a result."""
     return {
         "sacv": version("sacv"),
         "python": platform.python_version(),
@@ -50,7 +50,7 @@ def versions() -> dict[str, str]:
 
 
 def versions_text(given: Mapping[str, str]) -> str:
-    """Return versions in a line."""
+    """Return versions as a line of text."""
     return ", ".join(f"{name} {number}" for name, number in given.items())
 
 
@@ -60,6 +60,6 @@ def model_text(model: Mapping[str, Any]) -> str:
 
 
 def solver_text(solver: Mapping[str, Any]) -> str:
-    """Return a solver as one writes it in Python."""
+    """Return a solver as Python code."""
     inside = {key: solver_text(value) if key == "solver" else value for key, value in solver["parameters"].items()}
     return f"{solver['name']}({', '.join(f'{key}={value}' for key, value in inside.items())})"

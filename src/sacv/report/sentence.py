@@ -1,4 +1,4 @@
-"""Sentences in pieces, so that names stand in bold and are never read as markup."""
+"""Sentences in pieces, which show names in bold and never as markup."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ class Name(str):
 
 
 Sentence = Sequence[str]
-"""Pieces, some of which are names; joined they are the sentence."""
+"""Pieces of a sentence, some of them names."""

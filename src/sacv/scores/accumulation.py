@@ -1,4 +1,4 @@
-"""One pass over the images of a class: what they add to each score, by layer, concept and target."""
+"""One pass over the images of a class: their terms of each score, by layer, concept and target."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from sacv.targets import Aimed, Target
 Float64 = NDArray[np.float64]
 
 PART_VERSION = 1
-"""Of what a shard's part holds."""
+"""Version of the content of a shard's part."""
 
 BUNDLES = 1024
-"""Bundles that intervals are over; as long as there are no more images, or groups of them, each stands alone."""
+"""Bundles that intervals are over; if there are no more images or groups, each is a bundle."""
 
 
 @dataclass
 class Sums:
-    """What one layer, concept and target has.
+    """The sums of one layer, concept and target.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ class ScoreReducer:
     items
         The images.
     masks
-        The mask that each is taken within; none where all of them count as a whole.
+        The mask of each image; None if all locations count.
     """
 
     model: VisionModel
@@ -146,16 +146,16 @@ class ScoreReducer:
 
     @cached_property
     def _basis(self) -> str:
-        """What every part depends on."""
+        """The inputs of every part, as JSON."""
         targets = [(name, target_identity(target)) for name, target in self.targets.items()]
         output = [] if self.model.output is None else [self.model.output]
         return json.dumps([PART_VERSION, self.model.identity(), self.bank.fingerprint, targets, *output])
 
     @cached_property
     def _things(self) -> NDArray[np.int64]:
-        """Of each image, the number of its group, or of itself, in the order in which they come."""
+        """The number of the group of each image, or of the image itself."""
         numbers: dict[object, int] = {}
-        names = (place if item.group is None else item.group for place, item in enumerate(self.items))
+        names = (number if item.group is None else item.group for number, item in enumerate(self.items))
         return np.fromiter((numbers.setdefault(name, len(numbers)) for name in names), np.int64, len(self.items))
 
     def key(self, shard: Shard[range]) -> str:

@@ -9,7 +9,7 @@ Saved as a folder:
 `images.parquet`
     A row for each image, layer, concept and target.
 `index.html`
-    The page.
+    The report.
 """
 
 from __future__ import annotations
@@ -42,22 +42,22 @@ ORIGIN = ("model", "bank", "solver", "runs", "nulls", "versions")
 
 @dataclass(frozen=True, eq=False)
 class ClassScores:
-    """Scores of one or more classes; made by `sacv.score`.
+    """Scores of one or more classes; computed by `sacv.score`.
 
     Parameters
     ----------
     table
         A row for each layer, concept, target and score. Columns: `value` of the bank's CAV with its 95 % interval over
         images, `low` to `high`; `run_mean` and `run_sd` over the random runs; `effect`, the distance of `run_mean` from
-        no effect in standard deviations of the null; `chance`, how far from no effect 95 % of the null's scores lie at
-        most; `p`, two-sided; `p_holm` and `p_bh`, corrected over all rows of the same score; `images`; `weak`, whether
-        the CAV is below the quality thresholds.
+        no effect in standard deviations of the null; `chance`, the 95 % quantile of the null scores'
+        distances from no effect; `p`, two-sided; `p_holm` and `p_bh`, corrected over all rows of the same score;
+        `images`; `weak`, whether the CAV is below the quality thresholds.
     rows
         On disk, a row for each image, layer, concept and target; see `images`.
     notes
-        What the reader must know.
+        Warnings and remarks for the reader.
     bank
-        The CAVs used; scores that were loaded have none.
+        The CAVs used; None for loaded scores.
     skipped
         Files that were left out.
     settings
@@ -89,11 +89,11 @@ class ClassScores:
 
     @cached_property
     def provenance(self) -> Mapping[str, Any]:
-        """What the scores were made with, as the label file holds it: model, bank, solver, runs, nulls and versions."""
+        """Model, bank, solver, runs, nulls and versions that the scores were computed with, as in `scores.json`."""
         if self.origin is not None:
             return self.origin
         if self.bank is None:
-            raise OptionError("scores without a bank say what they were made with in `origin`")
+            raise OptionError("scores without a bank need `origin`, the entries of scores.json about the bank")
         return {
             "model": {key: self.bank.model[key] for key in ("spec", "kind", "fingerprint")},
             "bank": {"fingerprint": self.bank.fingerprint, "seed": self.bank.seed},
@@ -156,7 +156,7 @@ class ClassScores:
         Raises
         ------
         CorruptFileError
-            If they are none, damaged, incomplete or of an unknown version.
+            If the folder holds no class scores, or they are damaged, incomplete or of an unknown version.
         """
         folder = Path(folder)
         labels = read_json(folder / MARKER, kind=KIND, format_version=FORMAT_VERSION)
@@ -173,11 +173,11 @@ class ClassScores:
             )
         except (KeyError, TypeError, ValueError, OSError) as error:  # of JSON, of Parquet, of missing files
             raise CorruptFileError(
-                f"{folder} holds damaged class scores: {error}; restore the folder as it was, or make it again"
+                f"{folder} holds damaged class scores: {error}; restore the folder, or compute the scores again"
             ) from error
 
     def write_page(self, file: Path) -> None:
-        """Write the page, one HTML file: the result in a sentence, figures, tables, and how it was made.
+        """Write the report, one HTML file: the result in a sentence, figures, tables and provenance.
 
         Raises
         ------

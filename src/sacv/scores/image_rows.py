@@ -1,4 +1,4 @@
-"""`ImageRows`: a row for each image, layer, concept and target, in a Parquet file that is written as they come."""
+"""`ImageRows`: a row for each image, layer, concept and target, in a Parquet file that is written row by row."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ImageRows:
 
     @classmethod
     def read(cls, path: Path) -> ImageRows:
-        """Return the rows of a file that was saved, and that stays where it is.
+        """Return the rows of a saved file, which is not copied.
 
         Raises
         ------
@@ -51,7 +51,7 @@ class ImageRows:
         return rows
 
     def write(self, columns: Mapping[str, Sequence[Any] | np.ndarray[Any, Any]]) -> None:
-        """Append rows, given by column; a single text or truth stands for all of them.
+        """Append rows, given by column; a single str or bool is repeated for all of them.
 
         Raises
         ------
@@ -69,7 +69,7 @@ class ImageRows:
             ) from error
 
     def close(self) -> None:
-        """End the file."""
+        """Close the file."""
         self._writer.close()
 
     def frame(self) -> pd.DataFrame:

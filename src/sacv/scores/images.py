@@ -31,7 +31,7 @@ Part: TypeAlias = dict[int, Float64]
 """By number of the image, float64 `(layers, concepts, 4)`: image score, p-value, share of locations with it, in fit."""
 
 PART_VERSION = 1
-"""Of what a shard's part holds."""
+"""Version of the content of a shard's part."""
 
 
 def score_images(
@@ -56,7 +56,7 @@ def score_images(
     images
         Files, folders, images, uint8 arrays or float tensors; they are read batch by batch.
     bank
-        The CAVs, and what they are calibrated on.
+        The CAVs, with the calibration of their presence masks.
     within, batch_size, allow_weak, skip_unreadable, engine, shards, progress
         As in `sacv.explain`.
 
@@ -73,10 +73,10 @@ def score_images(
     """
     bank.require(model)
     weak = require_strong(bank.cavs, allow_weak=allow_weak)
-    pictures = image_set("the images to score", images, skip_unreadable=skip_unreadable, window=model.window)
-    masks = None if within is None else Within.taken(within).of(pictures.items)
+    listed = image_set("the images to score", images, skip_unreadable=skip_unreadable, window=model.window)
+    masks = None if within is None else Within.taken(within).of(listed.items)
     size = model.batch_size(batch_size)
-    total, done = -(-len(pictures) // size), 0
+    total, done = -(-len(listed) // size), 0
 
     def advance(count: int) -> None:
         nonlocal done
@@ -84,13 +84,13 @@ def score_images(
         if progress is not None:
             progress(done, total)
 
-    reducer = ImageScorer(model, bank, pictures.items, masks)
+    reducer = ImageScorer(model, bank, listed.items, masks)
     chosen: Engine = LocalEngine() if engine is None else engine
-    found = fold(chosen.parts(reducer, cut(len(pictures), size), shards, advance), reducer)
+    found = fold(chosen.parts(reducer, cut(len(listed), size), shards, advance), reducer)
     rows = []
-    for (place, layer), (number, concept) in product(enumerate(bank.layers), enumerate(bank.concepts)):
-        for at, item in enumerate(pictures):
-            score, p_value, share, in_fit = found[at][place, number].tolist()
+    for (depth, layer), (number, concept) in product(enumerate(bank.layers), enumerate(bank.concepts)):
+        for at, item in enumerate(listed):
+            score, p_value, share, in_fit = found[at][depth, number].tolist()
             known = not (in_fit or np.isnan(p_value))
             ends = bank.cav(layer, concept).calibration.interval(p_value) if known else (np.nan, np.nan)
             rows.append(
@@ -123,7 +123,7 @@ class Loaded:
     in_fit
         Whether the bank was fitted or calibrated on each.
     insides
-        What counts of each; none where all of them does.
+        The locations that count, of each image; None if all count.
     """
 
     start: int
@@ -143,7 +143,7 @@ class ImageScorer:
     items
         The images.
     masks
-        The mask that each is taken within; none where all of them count as a whole.
+        The mask of each image; None if all locations count.
     """
 
     model: VisionModel
@@ -182,7 +182,7 @@ class ImageScorer:
         found = np.full((count, len(self.bank.layers), len(concepts), 4), np.nan)
         found[..., 3] = np.array(loaded.in_fit)[:, None, None]
         records = self.model.activations(loaded.inputs, list(self.bank.layers))
-        for place, layer in enumerate(self.bank.layers):
+        for depth, layer in enumerate(self.bank.layers):
             cells = records[layer].cells
             self._require(layer, cells, loaded.start)
             grid, read = tuple(cells.shape[1:-1]), self.bank.preprocessing(cells)
@@ -191,15 +191,15 @@ class ImageScorer:
             counts = np.ones((count, *grid), dtype=bool) if inside is None else inside
             shown, evident = (each.cpu().numpy() for each in (relevance(read, cavs), evidence(read, cavs)))
             for number, cav in enumerate(cavs):
-                its = np.where(counts, shown[:, number], np.float32(-np.inf)).reshape(count, -1)
-                found[:, place, number, 0] = its.max(axis=1).astype(np.float64) + cav.threshold
+                values = np.where(counts, shown[:, number], np.float32(-np.inf)).reshape(count, -1)
+                found[:, depth, number, 0] = values.max(axis=1).astype(np.float64) + cav.threshold
                 presence = (
                     present(cav, read, evident[:, number], inside) if grid == self.bank.layers[layer].grid else None
                 )
                 if presence is not None:
-                    found[:, place, number, 1] = presence.p_values
-                    marked = presence.mask.reshape(count, -1).sum(axis=1)
-                    found[:, place, number, 2] = marked / counts.reshape(count, -1).sum(axis=1)
+                    found[:, depth, number, 1] = presence.p_values
+                    significant = presence.mask.reshape(count, -1).sum(axis=1)
+                    found[:, depth, number, 2] = significant / counts.reshape(count, -1).sum(axis=1)
         return part | {loaded.start + row: found[row] for row in range(count)}
 
     def _require(self, layer: str, cells: torch.Tensor, start: int) -> None:

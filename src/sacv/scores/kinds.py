@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 Float64 = NDArray[np.float64]
 
 CENTRES = {"tcav": 0.5, "magnitude": 0.5, "smooth": 0.5, "sacv": 0.0, "sacv_density": 0.0}
-"""The scores, each with its value of no effect."""
+"""By score, its value of no effect."""
 
 COLUMNS = (
     "positive_count",
@@ -41,7 +41,7 @@ COLUMNS = (
     "relevant",
     "images",
 )
-"""What is summed over images."""
+"""The terms that are summed over images."""
 
 BLOCK = 256
 """Vectors multiplied at a time."""
@@ -49,7 +49,7 @@ BLOCK = 256
 
 @dataclass(frozen=True, eq=False)
 class ImageTerms:
-    """What each image adds, for many vectors.
+    """The terms of each image, for many vectors.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""From class scores to the plain data of their page."""
+"""The report of class scores as plain data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sacv.scores.class_scores import ClassScores
 
 WEAK = " is too weak to rely on: "
-"""In the notes on CAVs below the quality thresholds, whose verdict says so too."""
+"""Part of the notes on weak CAVs, which the verdict repeats."""
 
 DRAWN = {
     "sacv": ("SACV score", "logits per unit of the concept\N{RIGHT SINGLE QUOTATION MARK}s vector"),
@@ -28,23 +28,24 @@ DRAWN = {
 """The scores that are drawn, with title and axis."""
 
 SHORT = {
-    "for": "speaks for",
-    "against": "speaks against",
-    "none": "no effect shown",
+    "for": "supports",
+    "against": "opposes",
+    "none": "not significant",
     "weak": "too weak",
     "untested": "not tested",
 }
 """Verdicts beside a lane."""
 
 MEANING = {
-    "score": "sacv: mean over the images of what the concept contributes where it is seen; sacv_density: the same of "
-    "an average place; tcav: share of images whose target rises with the concept; magnitude and smooth weigh it",
-    "value": "of the bank's own direction",
+    "score": "sacv: mean over the images of the contributions at locations that show the concept; sacv_density: "
+    "the same for an average location; tcav: share of images whose target rises with the concept; magnitude and smooth "
+    "weight it",
+    "value": "of the bank's CAV",
     "from": "lower end of the 95 % interval over images",
     "to": "upper end of the 95 % interval over images",
-    "mean of runs": "of directions fitted on other random images; this is what is tested",
-    "effect": "distance from no effect, in standard deviations of the scores of random directions",
-    "p": "two-sided, against random directions",
+    "mean of runs": "of CAVs fitted on resampled random images; the test uses this",
+    "effect": "distance from no effect, in standard deviations of the scores of null CAVs",
+    "p": "two-sided, against null CAVs",
     "p, Holm": "corrected so that the chance of even one false alarm is 5 %",
     "p, BH": "corrected so that at most 5 % of all alarms are false",
 }
@@ -59,16 +60,16 @@ FIGURES = {
     "p, Holm": "p_holm",
     "p, BH": "p_bh",
 }
-"""Columns of numbers, by their heads."""
+"""Columns of the table, by the headers of the report."""
 
 
 def page_of(found: ClassScores) -> Page:
-    """Return the page of scores."""
+    """Return the report of class scores."""
     targets, nulls = list(found.settings["targets"]), found.provenance["nulls"]
     given = {target: verdicts(found, target) for target in targets}
     sentences = [sentence(given[target], target) for target in targets]
     images = counted(found.settings["images"], "image")
-    beside = f", compared with {nulls} random directions" if nulls else ""
+    beside = f", compared with {nulls} null CAVs" if nulls else ""
     few_nulls = unreachable(found)
     several = len(targets) > 1
     return Page(
@@ -82,7 +83,7 @@ def page_of(found: ClassScores) -> Page:
 
 
 def target_sections(found: ClassScores) -> list[Section]:
-    """Return a section for each target: what counts for it."""
+    """Return a section for each target."""
     targets = list(found.settings["targets"])
     return [_section(found, target, verdicts(found, target), len(targets) > 1) for target in targets]
 
@@ -94,19 +95,18 @@ def weak_sections(found: ClassScores) -> list[Section]:
 
 
 def _pairs(given: Mapping[str, Mapping[tuple[str, str], Verdict]]) -> list[str]:
-    """Count the pairs of concept and target that go together."""
     pairs = {(target, concept): False for target, each in given.items() for _, concept in each}
     for target, each in given.items():
         for (_, concept), one in each.items():
             pairs[target, concept] |= one in ("for", "against")
-    return [f"An effect beyond chance is shown for {sum(pairs.values())} of {len(pairs)} pairs of concept and target."]
+    return [f"{sum(pairs.values())} of {len(pairs)} pairs of concept and target have a significant effect."]
 
 
 def _section(found: ClassScores, target: str, given: Mapping[tuple[str, str], Verdict], several: bool) -> Section:
     rows = found.table[found.table["target"] == target]
     beside = f" for {target}" if several else ""
     return Section(
-        title=f"What counts for {target}",
+        title=f"Effects on {target}",
         charts=[_chart(rows, kind, target, verdicts(found, target, kind)) for kind in DRAWN],
         grids=[
             Grid(
@@ -129,15 +129,19 @@ def _chart(rows: pd.DataFrame, kind: str, target: str, given: Mapping[tuple[str,
     panels = []
     for layer, part in rows.groupby("layer", sort=False):
         records = _records(part)
-        # Only of shares do layers have one scale.
+        # Layers share a scale only for shares of images.
         held = [one[name] for one in records for name in ("value", "low", "high")]
         held += [centre + one["chance"] for one in records]
         scale = Axis.around(held, centre) if kind == SCORE else Axis(-0.02, 1.02)
         lanes = tuple(_lane(one, scale, centre, given[str(layer), one["concept"]]) for one in records)
-        panels.append(Panel(str(layer), lanes, scale.ticks(), scale.place(centre)))
+        panels.append(Panel(str(layer), lanes, scale.ticks(), scale.position(centre)))
     tested = not rows["chance"].isna().all()
-    use = "The headline goes by this score." if kind == SCORE else "It says how often a concept counts, not how much."
-    test = " Short line: the mean of the runs, which is compared with chance; grey band: 95 % of random directions."
+    use = (
+        "The headline uses this score."
+        if kind == SCORE
+        else "It measures how often a concept has an effect, not how large it is."
+    )
+    test = " Short line: the mean of the runs, which is tested; grey band: 95 % of null CAVs."
     return Chart(
         name=f"{kind} {target}",
         title=f"{title} of {target}, by layer",
@@ -154,24 +158,24 @@ def _cut(name: str, letters: int = 14) -> str:
 
 
 def _lane(row: Mapping[str, Any], scale: Axis, centre: float, given: Verdict) -> Lane:
-    ends = scale.place(centre - row["chance"]), scale.place(centre + row["chance"])
+    ends = scale.position(centre - row["chance"]), scale.position(centre + row["chance"])
     text = f"{row['concept']}: {figure_text(row['value'], row['low'], row['high'])}"
     return Lane(
         label=row["concept"],
         text=f"{text}, {WORDS[given]}",
-        value=scale.place(row["value"]),
-        low=scale.place(row["low"]),
-        high=scale.place(row["high"]),
+        value=scale.position(row["value"]),
+        low=scale.position(row["low"]),
+        high=scale.position(row["high"]),
         tone=given,
         verdict=SHORT[given],
         chance=None if ends[0] is None or ends[1] is None else (max(ends[0], 0.0), min(ends[1], 100.0)),
-        tested=scale.place(row["run_mean"]) if row["chance"] == row["chance"] else None,
+        tested=scale.position(row["run_mean"]) if row["chance"] == row["chance"] else None,
         strong=given in ("for", "against"),
     )
 
 
 def all_figures(found: ClassScores) -> list[Section]:
-    """Return the section with every figure."""
+    """Return the section with all scores."""
     several = len(found.settings["targets"]) > 1
     kind = Column("score", meaning=MEANING["score"])
     columns = [*map(Column, ("concept", "layer")), kind, *([Column("target")] if several else []), *_figures()]

@@ -70,7 +70,7 @@ def score(
         The model that the bank was fitted with.
     images
         Images of the class: files, folders, images, uint8 arrays or float tensors. They are read batch by batch, and
-        nothing of each is kept in memory: rows of images go to disk, and intervals are over at most 1,024 bundles of
+        rows of images are written to disk, not stored in memory, and intervals are over at most 1,024 bundles of
         them.
     bank
         The CAVs, their runs and their null.
@@ -118,15 +118,15 @@ def score(
     if seed < 0:
         raise OptionError(f"seed must be 0 or above, not {seed}")
     targets = given_targets(target)
-    pictures = image_set("the images to score", images, skip_unreadable=skip_unreadable, window=model.window)
+    listed = image_set("the images to score", images, skip_unreadable=skip_unreadable, window=model.window)
     if groups is not None:
-        pictures = replace(pictures, items=with_groups(pictures.items, group_rule(groups)))
-    grouped = any(item.group is not None for item in pictures)
-    explained = _explained(model, pictures.items[0].load(), targets, len(pictures))
+        listed = replace(listed, items=with_groups(listed.items, group_rule(groups)))
+    grouped = any(item.group is not None for item in listed)
+    explained = _explained(model, listed.items[0].load(), targets, len(listed))
     if len(explained) < len(targets):
         raise OptionError(f"a target is given twice: {', '.join(map(str, targets))}")
     size = model.batch_size(batch_size)
-    total, done = -(-len(pictures) // size), 0
+    total, done = -(-len(listed) // size), 0
 
     def advance(count: int) -> None:
         nonlocal done
@@ -134,22 +134,22 @@ def score(
         if progress is not None:
             progress(done, total)
 
-    masks = None if within is None else Within.taken(within).of(pictures.items)
-    reducer = ScoreReducer(model, bank, explained, pictures.items, masks)
-    work, rows = cut(len(pictures), size), ImageRows()
+    masks = None if within is None else Within.taken(within).of(listed.items)
+    reducer = ScoreReducer(model, bank, explained, listed.items, masks)
+    work, rows = cut(len(listed), size), ImageRows()
     counted: dict[str, list[Float64]] = {}
     sums = reducer.empty()
     for part in (LocalEngine() if engine is None else engine).parts(reducer, work, shards, advance):
         for (layer, concept, name), found in part.items():
             mark = {"layer": layer, "concept": concept, "target": name, "weak": (layer, concept) in weak}
-            rows.write(_image_rows(pictures.items, found) | mark)
+            rows.write(_image_rows(listed.items, found) | mark)
             if masks is not None and (concept, name) == (bank.concepts[0], next(iter(explained))):
                 counted.setdefault(layer, []).append(found.counted)
         sums = reducer.merge(sums, part)
     rows.close()
     tested = [
         {"layer": layer, "concept": concept, "target": name}
-        | _tested(kind, found, bank.cav(layer, concept), len(pictures), seed)
+        | _tested(kind, found, bank.cav(layer, concept), len(listed), seed)
         | {"weak": (layer, concept) in weak}
         for (layer, concept, name), found in sums.items()
         for kind in CENTRES
@@ -162,12 +162,12 @@ def score(
         rows=rows,
         notes=(*_target_notes(explained), *_notes(sums, weak, bank), *_within_notes(bank, masks is not None)),
         bank=bank,
-        skipped=pictures.skipped,
+        skipped=listed.skipped,
         settings={
             "targets": list(explained),
             "seed": seed,
-            "images": len(pictures),
-            **({"groups": count_units(pictures)} if grouped else {}),
+            "images": len(listed),
+            **({"groups": count_units(listed)} if grouped else {}),
         }
         | _identities(model, explained),
         within={layer: Counted.of(np.concatenate(shares)) for layer, shares in counted.items()},
@@ -179,7 +179,7 @@ def _within_notes(bank: ConceptBank, within: bool) -> list[str]:
 
 
 def _explained(model: VisionModel, image: Loaded, targets: Sequence[Given], images: int) -> dict[str, Target]:
-    """Return by name what is explained, tried on one image; a target that is given twice stands once."""
+    """Return the targets by name, tried on one image; a repeated target is listed once."""
     found: dict[str, Target] = {}
     seen: set[object] = set()
     inputs = model.inputs([image])
@@ -199,12 +199,12 @@ def _explained(model: VisionModel, image: Loaded, targets: Sequence[Given], imag
 
 
 def _score_target(given: Given, names: Sequence[str] | None) -> Target:
-    """Return the target; no class is the one predicted, for scores are of a class."""
+    """Return the target, which must not be the predicted class: scores are of a class."""
     return Class(given).named(names) if isinstance(given, str) else target_of(given, names)
 
 
 def _identities(model: VisionModel, targets: Mapping[str, Target]) -> dict[str, Any]:
-    """Say which field of the output is explained, and what targets are that are no classes, where there are any."""
+    """Return the field of the output and the targets that are not classes, if any."""
     found = {name: repr(target) for name, target in targets.items() if not isinstance(target, Class)}
     output = {} if model.output is None else {"output": model.output}
     return ({"identities": found} if found else {}) | output

@@ -20,8 +20,8 @@ BLOCK = 4_000_000
 def p_value(value: float, null: Float64, centre: float) -> float:
     """Return the two-sided p-value of a score against those of null CAVs, (1 + b) / (1 + n).
 
-    b of n null scores lie as far from `centre`, the score of no effect, as `value` does or farther. Not a number where
-    there is no null. (Phipson and Smyth, "Permutation p-values should never be zero", 2010.)
+    b of n null scores lie as far from `centre`, the score of no effect, as `value` does or farther. NaN without a
+    null distribution. (Phipson and Smyth, "Permutation p-values should never be zero", 2010.)
     """
     if not len(null):
         return float("nan")

@@ -1,6 +1,6 @@
-"""A study in one file: fit, scores by class, audit and the most telling images, in one report.
+"""A study in one file: fit, scores by class, audit and the top images, in one report.
 
-It stands on the command line, whose names the file uses. What loads PyTorch is imported within functions, as there.
+The room uses the command line's parsers. What loads PyTorch is imported within functions, as there.
 """
 
 from sacv.study.file import Study, read_study

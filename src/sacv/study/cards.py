@@ -1,4 +1,4 @@
-"""What the data are, in counts, and what a study can and cannot say of each concept."""
+"""The data of a study in counts, and the quality of each concept."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sacv.cav import CAV, ConceptBank, weaknesses
 from sacv.cav.strata import Association
 from sacv.cli.bank_card import REMARKABLE_COSINE, remarks, rows_summary
 from sacv.concepts import Labelled, count_units
-from sacv.study.file import Guidance
+from sacv.study.file import ConceptSource
 from sacv.study.material import ALL, Material
 
 
@@ -56,15 +56,14 @@ def _concept(material: Material, bank: ConceptBank, name: str) -> dict[str, Any]
     }
 
 
-def _given(given: Guidance) -> str:
+def _given(given: ConceptSource) -> str:
     if given.column is not None:
         return given.column
-    where = "" if given.masks is None else f", where {given.masks} marks them"
+    where = "" if given.masks is None else f", inside {given.masks}"
     return ", ".join(given.images) + where
 
 
 def _by_class(material: Material, labelled: Labelled) -> dict[str, dict[str, int]]:
-    """Count for each class the images that show a concept, and those that do not."""
     column = material.study.classes
     sides = {"shown": labelled.images, "others": labelled.others}
     counts = {
@@ -75,7 +74,7 @@ def _by_class(material: Material, labelled: Labelled) -> dict[str, dict[str, int
 
 
 def concept_cards(bank: ConceptBank) -> list[dict[str, Any]]:
-    """Return for each layer and concept its held-out figures, and whether anything can be said of it."""
+    """Return for each layer and concept the quality figures, and whether it can be judged."""
     return [_card(cav) for cav in bank.cavs]
 
 
@@ -95,7 +94,7 @@ def _card(cav: CAV) -> dict[str, Any]:
         "run_cosine": quality.run_cosine,
         "image_score": _image_score(cav),
         "strata": [str(one) for one in quality.strata],
-        "not_told_apart": [one.column for one in quality.strata if not told_apart(one)],
+        "not_told_apart": [one.column for one in quality.strata if not is_distinguished(one)],
         "alike": [other for other, cosine in quality.cosine.items() if abs(cosine) > REMARKABLE_COSINE],
         "presence": cav.calibration.description,
         "remarks": [remark for remark in remarks(cav) if remark not in map(str, quality.strata)],
@@ -103,19 +102,22 @@ def _card(cav: CAV) -> dict[str, Any]:
 
 
 def _image_score(cav: CAV) -> dict[str, Any] | None:
-    """Return the held-out AUROC of the image score (`sacv.cav.image_scores`), where the bank knows it."""
+    """Return the held-out AUROC of the image score (`sacv.cav.image_scores`), if the bank has it."""
     area, interval = cav.quality.image_score_auroc, cav.quality.image_score_interval
     return None if area is None or interval is None else {"auroc": area, "interval": list(interval)}
 
 
-def told_apart(one: Association) -> bool:
-    """Return whether the images show that a concept is more than a column."""
-    return one.separable and (one.auroc_interval is None or one.auroc_interval[0] > 0.5)
+def is_distinguished(association: Association) -> bool:
+    """Return whether the concept's AUROC within the values of a column is above 0.5."""
+    interval = association.auroc_interval
+    return association.separable and (interval is None or interval[0] > 0.5)
 
 
 def entangled_columns(bank: ConceptBank, leading: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """Return for each concept the columns that it is not told apart from."""
+    """Return for each concept the columns that it is not distinguished from."""
     return {
-        concept: tuple(one.column for one in bank.cav(leading[concept], concept).quality.strata if not told_apart(one))
+        concept: tuple(
+            one.column for one in bank.cav(leading[concept], concept).quality.strata if not is_distinguished(one)
+        )
         for concept in bank.concepts
     }

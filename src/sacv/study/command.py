@@ -27,7 +27,7 @@ INIT = "study.toml"
     flag_value=INIT,
     type=click.Path(path_type=Path),
     metavar="[FILE]",
-    help=f"Write an example with comments to FILE, by default {INIT}, and leave.",
+    help=f"Write an example with comments to FILE, by default {INIT}, and exit.",
 )
 @batch_size_option
 @device_option
@@ -65,8 +65,8 @@ def study_command(
     say(str(found.content["question"] or found.content["title"]))
     for line in found.answer:
         say(f"  {line}")
-    say("\nDoubts:")
-    for text in found.doubts:
+    say("\nWarnings:")
+    for text in found.warnings:
         say(f"  {text}")
     say(f"\nOpen {out / 'report.html'}")
 
@@ -77,29 +77,28 @@ def write_example(path: Path) -> None:
     Raises
     ------
     OptionError
-        If the file is there already, or cannot be written.
+        If the file exists already, or cannot be written.
     """
     text = files("sacv.study").joinpath(EXAMPLE).read_text(encoding="utf-8")
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError as error:
-        raise OptionError(f"--init {path}: it is there already; name another file") from error
+        raise OptionError(f"--init {path}: the file exists already; name another file") from error
     except OSError as error:
         raise OptionError(f"--init {path} cannot be written: {error.strerror or error}") from error
 
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Show a bar for each step in turn."""
-    bars: dict[str, Callable[[int, int], None]] = {}
+    shown: dict[str, Callable[[int, int], None]] = {}
     with ExitStack() as stack:
 
         def watch(step: str, done: int, total: int) -> None:
-            if step not in bars:
+            if step not in shown:
                 stack.close()
-                bars.clear()
-                bars[step] = stack.enter_context(progress(step))
-            bars[step](done, total)
+                shown.clear()
+                shown[step] = stack.enter_context(progress(step))
+            shown[step](done, total)
 
         yield watch

@@ -1,4 +1,4 @@
-"""`Study`: what a study file says, checked key by key.
+"""`Study`: the content of a study file, checked key by key.
 
 The file is TOML. Its tables are `[model]`, `[data]`, `[concepts]`, `[fit]`, `[targets]`, `[questions]` and `[report]`
 (docs/study.md); the keys have the names and the forms of the command line's options. Paths are relative to the file.
@@ -17,18 +17,18 @@ from sacv.errors import OptionError
 
 Check: TypeAlias = Callable[[Any, str], None]
 
-PICTURES = 4
-"""Pictures of each class that the report shows by default."""
+IMAGES_PER_CLASS = 4
+"""Images of each class in the report, by default."""
 
-MOST_PICTURES = 24
-"""Pictures of each class at most, so that the page of an explanation shows all of them."""
+MOST_IMAGES = 24
+"""Most images of each class, so that the report of an explanation shows all of them."""
 
 TITLE = "A study of concepts"
 
 
 @dataclass(frozen=True)
-class Guidance:
-    """A concept of a study: values of a column, images that show it all over, or images with masks.
+class ConceptSource:
+    """A concept of a study: values of a column, whole images, or images with masks.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Guidance:
     images
         Folders or files, for a concept that is not in the table.
     masks
-        Where the images show it, if not all over.
+        Masks of the concept in the images; None if whole images show it.
     """
 
     column: str | None = None
@@ -47,12 +47,12 @@ class Guidance:
 
 @dataclass(frozen=True)
 class Study:
-    """What a study file says.
+    """The content of a study file.
 
     Parameters
     ----------
     path, text
-        The file and what it holds.
+        The file and its text.
     model
         Of `[model]`: spec, weights, class_names, resize, crop, layouts, output, window.
     table, images, key, rows, within, group, strata, random, skip_unreadable
@@ -66,8 +66,8 @@ class Study:
     targets, against
         Of `[targets]`.
     classes, values
-        Of `[questions]`: the column whose values are the classes, and those that are scored; all where none is named.
-    title, question, images
+        Of `[questions]`: the column whose values are the classes, and those that are scored; all if empty.
+    title, question, images_per_class
         Of `[report]`.
     """
 
@@ -83,7 +83,7 @@ class Study:
     strata: tuple[str, ...]
     random: tuple[str, ...]
     skip_unreadable: bool
-    concepts: Mapping[str, Guidance]
+    concepts: Mapping[str, ConceptSource]
     fit: Mapping[str, Any]
     seed: int
     targets: tuple[str, ...]
@@ -92,10 +92,10 @@ class Study:
     values: tuple[str, ...]
     title: str
     question: str
-    pictures: int
+    images_per_class: int
 
     def placed(self, text: str) -> str:
-        """Return a path of the file as it is from here; what is a URL or absolute stays."""
+        """Return a path of the file relative to the working directory; URLs and absolute paths are unchanged."""
         return text if "://" in text or Path(text).is_absolute() else str(self.path.parent / text)
 
 
@@ -124,13 +124,13 @@ def read_study(path: str | Path) -> Study:
 
 
 def _study(path: Path, text: str, content: Mapping[str, Any]) -> Study:
-    required, later = _tables()
+    required, optional = _tables()
     _record(content, "", dict.fromkeys(("model", "data", "concepts", "fit", "targets"), _anything), {
         "questions": _anything, "report": _anything,
     })  # fmt: skip
     for name, value in content.items():
         if name != "concepts":
-            _record(value, name, required[name], later[name])
+            _record(value, name, required[name], optional[name])
     data, targets = content["data"], content["targets"]
     questions, report = content.get("questions", {}), content.get("report", {})
     fit = {name: value for name, value in content["fit"].items() if name != "seed"}
@@ -156,12 +156,12 @@ def _study(path: Path, text: str, content: Mapping[str, Any]) -> Study:
         values=_listed(questions.get("values")),
         title=report.get("title", TITLE),
         question=report.get("question", ""),
-        pictures=report.get("pictures", PICTURES),
+        images_per_class=report.get("pictures", IMAGES_PER_CLASS),
     )
 
 
 def _tables() -> tuple[dict[str, dict[str, Check]], dict[str, dict[str, Check]]]:
-    """Return the checks of the keys of each table: of those that must be there, and of the others."""
+    """Return the checks of the required keys of each table, and of the optional keys."""
     from sacv.cav.field_checks import text, truth, whole
 
     required: dict[str, dict[str, Check]] = {
@@ -172,7 +172,7 @@ def _tables() -> tuple[dict[str, dict[str, Check]], dict[str, dict[str, Check]]]
         "questions": {"classes": text},
         "report": {},
     }
-    later: dict[str, dict[str, Check]] = {
+    optional: dict[str, dict[str, Check]] = {
         "model": {
             "weights": text, "class_names": text, "resize": _size, "crop": whole(1), "layouts": _texts_by_name,
             "output": text, "window": text,
@@ -187,27 +187,26 @@ def _tables() -> tuple[dict[str, dict[str, Check]], dict[str, dict[str, Check]]]
         },
         "targets": {"against": text},
         "questions": {"values": _texts},
-        "report": {"title": text, "question": text, "pictures": _pictures},
+        "report": {"title": text, "question": text, "pictures": _image_count},
     }  # fmt: skip
-    return required, later
+    return required, optional
 
 
-def _record(value: Any, where: str, required: Mapping[str, Check], later: Mapping[str, Check]) -> None:
-    """Check a table of known keys."""
+def _record(value: Any, where: str, required: Mapping[str, Check], optional: Mapping[str, Check]) -> None:
     from sacv.cav.field_checks import record, refuse
 
     if not isinstance(value, dict):
         refuse(value, where, "a table")
-    known = [*required, *later]
+    known = [*required, *optional]
     for name in value:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             meant = f"; the nearest is {near[0]!r}" if near else ""
-            raise ValueError(f"{_inside(where, name)} is no key of a study{meant}; there are {', '.join(known)}")
-    record(required, later)(value, where)
+            raise ValueError(f"{_inside(where, name)} is no key of a study{meant}; the keys are {', '.join(known)}")
+    record(required, optional)(value, where)
 
 
-def _concepts(value: Any) -> dict[str, Guidance]:
+def _concepts(value: Any) -> dict[str, ConceptSource]:
     from sacv.cav.field_checks import refuse, text
 
     if not isinstance(value, dict) or not value:
@@ -216,20 +215,20 @@ def _concepts(value: Any) -> dict[str, Guidance]:
     for name, given in value.items():
         where = _inside("concepts", name)
         if isinstance(given, str):
-            found[name] = Guidance(column=given)
+            found[name] = ConceptSource(column=given)
         elif isinstance(given, dict):
             _record(given, where, {"images": _texts}, {"masks": text})
             images = _listed(given["images"])
             if "masks" in given and len(images) > 1:
                 refuse(given["images"], f"{where}.images", "one folder or file, as masks are given")
-            found[name] = Guidance(images=images, masks=given.get("masks"))
+            found[name] = ConceptSource(images=images, masks=given.get("masks"))
         else:
             refuse(given, where, '"COLUMN:VALUE,VALUE", { images = DIR } or { images = DIR, masks = DIR }')
     return found
 
 
 def _anything(value: Any, where: str) -> None:
-    """Take what is checked elsewhere."""
+    """Accept a value that is checked elsewhere."""
 
 
 def _texts(value: Any, where: str) -> None:
@@ -253,11 +252,11 @@ def _size(value: Any, where: str) -> None:
         refuse(value, where, 'HEIGHTxWIDTH, such as "224x224", or one number')
 
 
-def _pictures(value: Any, where: str) -> None:
+def _image_count(value: Any, where: str) -> None:
     from sacv.cav.field_checks import refuse
 
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_PICTURES:
-        refuse(value, where, f"a whole number from 0 to {MOST_PICTURES}")
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_IMAGES:
+        refuse(value, where, f"a whole number from 0 to {MOST_IMAGES}")
 
 
 def _listed(value: Any) -> tuple[str, ...]:

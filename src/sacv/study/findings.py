@@ -1,8 +1,8 @@
-"""What a study finds: for each layer, concept, class and target a score, tested once over all of them, in a sentence.
+"""The findings of a study: a score for each layer, concept, class and target, tested together, in a sentence.
 
 The score is the SACV score, the mean over the images of the class of the contributions where the concept is seen
 (`sacv.scores.kinds`). Its p-values are corrected by Holm over every test of the study, so that the chance of even one
-false "speaks for" or "speaks against" is 5 %.
+false "supports" or "opposes" is 5 %.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sacv.scores.class_scores import FORMAT_VERSION, KIND, MARKER
 from sacv.scores.significance import holm
 from sacv.scores.verdicts import SCORE, verdict
 
-SPEAKS = {"for": "speaks for", "against": "speaks against"}
+VERBS = {"for": "supports", "against": "opposes"}
 
 
 @dataclass(frozen=True)
@@ -31,19 +31,19 @@ class Finding:
     Parameters
     ----------
     layer, concept, group, target
-        What it is of; `group` is the class whose images are scored, and the target is in words.
+        `group` is the class whose images are scored; the target is in words.
     value, low, high
         The SACV score in logits per unit of the concept's vector, and its 95 % interval.
     effect
-        In standard deviations of the null; none where there is no null.
+        In standard deviations of the null distribution; None without one.
     p, p_holm
-        Two-sided, and corrected over all tests of the study; none where there is no null.
+        Two-sided, and corrected over all tests of the study; None without a null distribution.
     images, groups
-        Number of images, and of what they belong to; none where they have no groups.
+        Number of images, and of their groups; None without groups.
     verdict
         "for", "against", "none", or "weak" where the concept is below the quality thresholds.
     entangled
-        Columns that the concept is not told apart from.
+        Columns that the concept is not distinguished from.
     leading
         Whether the layer is the concept's leading one.
     """
@@ -66,24 +66,24 @@ class Finding:
 
     @property
     def figures(self) -> str:
-        """Its figures in words."""
-        told = f"SACV score {self.value:+.3g} (95 % interval {self.low:+.3g} to {self.high:+.3g})"
+        """The score, interval and p-value in words."""
+        text = f"SACV score {self.value:+.3g} (95 % interval {self.low:+.3g} to {self.high:+.3g})"
         if self.effect is not None:
-            told += f", {self.effect:+.1f} standard deviations of chance"
-        return told if self.p_holm is None else f"{told}, corrected p = {p_text(self.p_holm)}"
+            text += f", {self.effect:+.1f} standard deviations of the null distribution"
+        return text if self.p_holm is None else f"{text}, corrected p = {p_text(self.p_holm)}"
 
     @property
     def sentence(self) -> str:
-        """State it plainly."""
-        where = f"In pictures of {self.group}" if self.group else "In all pictures"
+        """The finding in one sentence, or two where it is entangled."""
+        where = f"In images of {self.group}" if self.group else "In all images"
         if self.verdict == "weak":
-            return f"{where}, nothing is said of {self.concept} at {self.layer}, which is too weak: {self.figures}."
+            return f"{where}, {self.concept} at {self.layer} is too weak to be judged: {self.figures}."
         if self.verdict == "none":
-            return f"{where}, no effect of {self.concept} on {self.target} beyond chance is shown: {self.figures}."
-        told = f"{where}, {self.concept} {SPEAKS[self.verdict]} {self.target}: {self.figures}."
+            return f"{where}, {self.concept} has no significant effect on {self.target}: {self.figures}."
+        text = f"{where}, {self.concept} {VERBS[self.verdict]} {self.target}: {self.figures}."
         if self.entangled:
-            told += f" It is not told apart from {' and '.join(self.entangled)}."
-        return told
+            text += f" The concept is not distinguished from {' and '.join(self.entangled)}."
+        return text
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields and the sentence."""
@@ -94,7 +94,7 @@ class Finding:
 
 
 def p_text(value: float) -> str:
-    """Return a p-value for people."""
+    """Return a p-value as text."""
     return f"{value:.3f}" if value >= 0.001 else f"{value:.1g}"
 
 
@@ -119,17 +119,17 @@ def find(
     leading
         The leading layer of each concept.
     entangled
-        By concept, the columns that it is not told apart from.
+        By concept, the columns that it is not distinguished from.
     everything
-        Name of the class of all images, where there is no other.
+        Name of the class of all images, if there is no other.
     """
     tables = []
     for name, folder in scores.items():
-        told = read_json(folder / MARKER, kind=KIND, format_version=FORMAT_VERSION)["settings"]
-        words = dict(zip(told["targets"], targets, strict=True))
+        settings = read_json(folder / MARKER, kind=KIND, format_version=FORMAT_VERSION)["settings"]
+        words = dict(zip(settings["targets"], targets, strict=True))
         table = pd.read_parquet(folder / "scores.parquet")
         table = table[table["score"] == SCORE]
-        columns = {"group": "" if name == everything else name, "groups": told.get("groups")}
+        columns = {"group": "" if name == everything else name, "groups": settings.get("groups")}
         tables.append(table.assign(target=table["target"].map(words), **columns))
     rows = pd.concat(tables, ignore_index=True)
     rows["p_holm"] = holm(rows["p"].to_numpy())
@@ -139,9 +139,11 @@ def find(
 
 
 def score_notes(scores: Mapping[str, Path]) -> list[str]:
-    """Return what the scores of all classes say that a reader must know, each once."""
-    told = (read_json(folder / MARKER, kind=KIND, format_version=FORMAT_VERSION)["notes"] for folder in scores.values())
-    return list(dict.fromkeys(note for notes in told for note in notes if " is too weak to rely on: " not in note))
+    """Return the notes on the scores of all classes, each once."""
+    labels = (
+        read_json(folder / MARKER, kind=KIND, format_version=FORMAT_VERSION)["notes"] for folder in scores.values()
+    )
+    return list(dict.fromkeys(note for notes in labels for note in notes if " is too weak to rely on: " not in note))
 
 
 def _finding(

@@ -1,4 +1,4 @@
-"""`Material`: what a study works on, made of what its file says: model, table, concepts, classes and targets."""
+"""`Material`: the inputs that a study file names: model, table, concepts, classes and targets."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from sacv.solvers import DEFAULT, Solver
 from sacv.study.file import Study
 from sacv.targets import Given
 
-ALL = "all pictures"
-"""Name of the one class, where the file names no column of classes."""
+ALL = "all images"
+"""Name of the one class, if the file names no column of classes."""
 
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """What a study works on.
+    """The inputs of a study.
 
     Parameters
     ----------
@@ -34,16 +34,16 @@ class Material:
         The model, with the field of its output that is explained.
     table
         Its rows, as images with groups and strata.
-    guidance
-        The images of each concept that is not marked.
+    concept_images
+        Images of each concept that is given without masks.
     regions
-        Concepts marked on images.
+        Annotated images of the other concepts.
     random
-        Images without the concepts, if they are not the table's other rows.
+        Random images; empty for the table's other rows.
     within
-        The masks, if what counts is limited.
+        The masks that limit which locations count; None for all locations.
     solver
-        How directions are found.
+        The method that estimates the CAVs.
     targets
         What is explained.
     target_names
@@ -57,7 +57,7 @@ class Material:
     study: Study
     model: VisionModel
     table: Table
-    guidance: Mapping[str, Any]
+    concept_images: Mapping[str, Any]
     regions: Mapping[str, Region]
     random: Sequence[str]
     within: str | None
@@ -79,7 +79,7 @@ def gather_material(study: Study, device: str) -> Material:
     Raises
     ------
     SacvError
-        Of the kinds of the single commands, if something is not there or not legal; the file is named.
+        As of the single commands, if a value is missing or not legal; the message names the file.
     """
     try:
         return _material(study, device)
@@ -88,8 +88,8 @@ def gather_material(study: Study, device: str) -> Material:
 
 
 def _material(study: Study, device: str) -> Material:
-    told = study.fit.get("solver")
-    solver = DEFAULT if told is None else parse_solver(told)
+    spec = study.fit.get("solver")
+    solver = DEFAULT if spec is None else parse_solver(spec)
     targets = parse_targets(study.targets, study.against)
     columns = [f"{name}={given.column}" for name, given in study.concepts.items() if given.column is not None]
     parse_columns(columns)  # before a network is loaded
@@ -110,13 +110,15 @@ def _material(study: Study, device: str) -> Material:
         for name, given in study.concepts.items()
         if given.images and given.masks is None
     }
-    guidance = {name: table.concepts[name] if name in table.concepts else folders.get(name) for name in study.concepts}
+    concept_images = {
+        name: table.concepts[name] if name in table.concepts else folders.get(name) for name in study.concepts
+    }
     classes, unclassed = _classes(study, table)
     return Material(
         study=study,
         model=model,
         table=table,
-        guidance={name: given for name, given in guidance.items() if given is not None},
+        concept_images={name: given for name, given in concept_images.items() if given is not None},
         regions={
             name: Region(study.placed(given.images[0]), study.placed(given.masks))
             for name, given in study.concepts.items()
@@ -135,33 +137,33 @@ def _material(study: Study, device: str) -> Material:
 
 
 def _model(study: Study, device: str) -> VisionModel:
-    told = study.model
-    names = told.get("class_names")
-    weights = told.get("weights")
+    options = study.model
+    names = options.get("class_names")
+    weights = options.get("weights")
     if weights is not None and Path(study.placed(weights)).exists():  # else the name of a zoo's
         weights = study.placed(weights)
     model = open_model(
         _spec(study),
         weights,
         None if names is None else Path(study.placed(names)),
-        None if "resize" not in told else str(told["resize"]),
-        told.get("crop"),
-        [f"{layer}={layout}" for layer, layout in told.get("layouts", {}).items()],
+        None if "resize" not in options else str(options["resize"]),
+        options.get("crop"),
+        [f"{layer}={layout}" for layer, layout in options.get("layouts", {}).items()],
         device,
-        told.get("window"),
+        options.get("window"),
     )
-    return replace(model, output=told["output"]) if "output" in told else model
+    return replace(model, output=options["output"]) if "output" in options else model
 
 
 def _spec(study: Study) -> str:
-    """Return the model's name, with the path of a file of code as it is from here."""
+    """Return the model's name, with the path of a file of code relative to the working directory."""
     spec = str(study.model["spec"])
     file, colon, function = spec.rpartition(":")
     return f"{study.placed(file)}:{function}" if colon and file.endswith(".py") else spec
 
 
 def _strata(study: Study) -> list[str]:
-    """Return the columns that concepts may be confounded with; that of the classes is one."""
+    """Return the columns that concepts may be confounded with, including the column of the classes."""
     return list(dict.fromkeys([*study.strata, *([] if study.classes is None else [study.classes])]))
 
 

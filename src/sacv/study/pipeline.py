@@ -1,4 +1,4 @@
-"""The work of a study: a bank, scores of each class, an audit, and explanations of the most telling images."""
+"""The steps of a study: a bank, scores of each class, an audit, and explanations of the top images."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ Unfinished = Callable[[Path, bool], AbstractContextManager[ShardStore]]
 
 
 @dataclass(frozen=True)
-class Telling:
-    """An image that tells much of a concept: its SACV score is among the greatest of its class.
+class TopImage:
+    """An image whose SACV score for a concept is among the greatest of its class.
 
     Parameters
     ----------
     item
         The image.
     concept, layer
-        What it tells of.
+        Concept and layer of the score.
     labelled
-        Whether its row says that it shows the concept; none where the row says nothing.
+        Whether its row of the table is labelled with the concept; None without a label.
     """
 
     item: ImageItem
@@ -51,15 +51,15 @@ class Telling:
 
 
 @dataclass(frozen=True, eq=False)
-class Workshop:
-    """Where and how a study is worked on.
+class Pipeline:
+    """The steps of a study, each run unless its result is finished.
 
     Parameters
     ----------
     material
-        What it works on.
+        The inputs.
     steps
-        What is finished.
+        The finished results.
     unfinished
         Gives the store of the finished parts of a result.
     fresh
@@ -67,7 +67,7 @@ class Workshop:
     batch_size, engine
         As of `sacv.fit`.
     watch
-        Called as the work goes on.
+        Called with the progress.
     """
 
     material: Material
@@ -85,15 +85,17 @@ class Workshop:
 
     def bank(self) -> ConceptBank:
         """Fit the bank, or read the finished one."""
-        given, told = self.material, self.material.study.fit
-        options = {name: told[name] for name in ("runs", "nulls", "folds", "locations", "match") if name in told}
+        given, settings = self.material, self.material.study.fit
+        options = {
+            name: settings[name] for name in ("runs", "nulls", "folds", "locations", "match") if name in settings
+        }
 
         def make() -> None:
             with self.unfinished(self.out / "bank", self.fresh) as shards:
                 fit(
                     given.model,
-                    told["layers"],
-                    given.guidance,
+                    settings["layers"],
+                    given.concept_images,
                     given.random,
                     regions=given.regions,
                     within=given.within,
@@ -108,14 +110,14 @@ class Workshop:
                 ).save(self.out / "bank")
 
         inputs = {
-            "rows": _pictures(given.table.images),
+            "rows": _rows_of(given.table.images),
             "labels": {
                 name: [_names(labelled.images), _names(labelled.others)]
                 for name, labelled in given.table.concepts.items()
             },
             "folders": {
-                name: _pictures(image_set(name, folders, skip_unreadable=given.study.skip_unreadable))
-                for name, folders in [*given.guidance.items(), ("", given.random or None)]
+                name: _rows_of(image_set(name, folders, skip_unreadable=given.study.skip_unreadable))
+                for name, folders in [*given.concept_images.items(), ("", given.random or None)]
                 if folders is not None and name not in given.table.concepts
             },
             "regions": {
@@ -123,14 +125,14 @@ class Workshop:
                 for name, region in given.regions.items()
             },
             "solver": given.solver.describe(),
-            "layers": told["layers"],
+            "layers": settings["layers"],
             **options,
         }
-        self.steps.made("bank", self._inputs(inputs), make)
+        self.steps.make_once("bank", self._inputs(inputs), make)
         return ConceptBank.load(self.out / "bank")
 
     def scores(self, bank: ConceptBank) -> dict[str, Path]:
-        """Score every class; give the folder of each."""
+        """Score every class, and return the folder of each."""
         given = self.material
         found = {}
         for name, folder in folder_names(list(given.classes)).items():
@@ -152,12 +154,12 @@ class Workshop:
                         progress=self._progress(f"score {name}"),
                     ).save(self.out / where)
 
-            self.steps.made(where, self._inputs({"bank": bank.fingerprint, "rows": _pictures(images)}), make)
+            self.steps.make_once(where, self._inputs({"bank": bank.fingerprint, "rows": _rows_of(images)}), make)
             found[name] = self.out / where
         return found
 
     def audit(self, bank: ConceptBank) -> Path:
-        """Audit the bank on its own random images, for the first target; give the file of what was found."""
+        """Audit the bank on its own random images, for the first target, and return the file of the findings."""
         given = self.material
 
         def make() -> None:
@@ -168,17 +170,19 @@ class Workshop:
             )
             self.watch("audit", 1, 1)
 
-        self.steps.made(AUDIT, self._inputs({"bank": bank.fingerprint, "rows": _pictures(given.table.images)}), make)
+        self.steps.make_once(
+            AUDIT, self._inputs({"bank": bank.fingerprint, "rows": _rows_of(given.table.images)}), make
+        )
         return self.out / AUDIT
 
-    def explanations(self, bank: ConceptBank, telling: Mapping[str, Sequence[Telling]]) -> dict[str, Path]:
-        """Explain the telling images of every class; give the folder of each class that has any."""
+    def explanations(self, bank: ConceptBank, top: Mapping[str, Sequence[TopImage]]) -> dict[str, Path]:
+        """Explain the top images of every class, and return the folder of each class that has any."""
         given = self.material
         found = {}
         for name, folder in folder_names(list(given.classes)).items():
-            if not telling[name]:
+            if not top[name]:
                 continue
-            items = tuple(dict.fromkeys(one.item for one in telling[name]))
+            items = tuple(dict.fromkeys(one.item for one in top[name]))
             images, where = ImageSet(name, items), f"explain/{folder}"
 
             def make(images: ImageSet = images, where: str = where, name: str = name) -> None:
@@ -196,12 +200,11 @@ class Workshop:
                         progress=self._progress(f"explain {name}"),
                     ).save(self.out / where)
 
-            self.steps.made(where, self._inputs({"bank": bank.fingerprint, "rows": _pictures(images)}), make)
+            self.steps.make_once(where, self._inputs({"bank": bank.fingerprint, "rows": _rows_of(images)}), make)
             found[name] = self.out / where
         return found
 
     def _inputs(self, own: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what a result depends on: its own inputs, and what all depend on."""
         return {**self._common, **own}
 
     @cached_property
@@ -221,34 +224,34 @@ class Workshop:
 
 
 def leading_layers(bank: ConceptBank) -> dict[str, str]:
-    """Return for each concept the layer that the report's first lines are of: that of the greatest held-out AUROC."""
+    """Return for each concept the layer with the greatest held-out AUROC, which the answer uses."""
     return {
         concept: max(bank.layers, key=lambda layer: bank.cav(layer, concept).quality.auroc) for concept in bank.concepts
     }
 
 
-def telling_pictures(bank: ConceptBank, material: Material, scores: Mapping[str, Path]) -> dict[str, list[Telling]]:
+def top_images(bank: ConceptBank, material: Material, scores: Mapping[str, Path]) -> dict[str, list[TopImage]]:
     """Choose the images of each class whose SACV scores for the first target are greatest, either way.
 
-    The concepts take turns, each at its leading layer; weak ones do so only where all are weak. An image is chosen
+    The concepts take turns, each at its leading layer; weak ones do so only if all are weak. An image is chosen
     once.
     """
     leading = leading_layers(bank)
     strong = [concept for concept in bank.concepts if not weaknesses(bank.cav(leading[concept], concept))]
     labels = {name: _labels(labelled) for name, labelled in material.table.concepts.items()}
-    found: dict[str, list[Telling]] = {}
+    found: dict[str, list[TopImage]] = {}
     for name, images in material.classes.items():
         rows = pd.read_parquet(scores[name] / "images.parquet")
         rows = rows[rows["target"] == rows["target"].iloc[0]]
         by_name = {item.name: item for item in images}
         orders = {concept: _order(rows, concept, leading[concept]) for concept in strong or bank.concepts}
-        chosen: dict[str, Telling] = {}
-        for _ in range(material.study.pictures):
+        chosen: dict[str, TopImage] = {}
+        for _ in range(material.study.images_per_class):
             for concept, order in orders.items():
                 fresh = next((image for image in order if image not in chosen), None)
-                if fresh is not None and len(chosen) < material.study.pictures:
+                if fresh is not None and len(chosen) < material.study.images_per_class:
                     label = labels.get(concept, {}).get(fresh)
-                    chosen[fresh] = Telling(by_name[fresh], concept, leading[concept], label)
+                    chosen[fresh] = TopImage(by_name[fresh], concept, leading[concept], label)
         found[name] = list(chosen.values())
     return found
 
@@ -270,18 +273,18 @@ def _names(images: ImageSet) -> list[str]:
     return [item.name for item in images]
 
 
-def _pictures(images: ImageSet) -> list[list[Any]]:
+def _rows_of(images: ImageSet) -> list[list[Any]]:
     return [
         *([item.name, item.digest, item.group, dict(item.strata)] for item in images),
         *([entry.name, entry.reason] for entry in images.skipped),
     ]
 
 
-def _contents(place: str) -> Any:
-    """Return what lies at a place: the SHA-256 of a file, or of each file of a folder; of a URL its name."""
-    path = Path(place)
+def _contents(address: str) -> Any:
+    """Return an address with the SHA-256 of its file, or of each file of its folder; a URL has none."""
+    path = Path(address)
     if not path.exists():
-        file = Path(place.rpartition(":")[0])  # a category of a COCO file
-        return [place, file_digest(file) if file.is_file() else None]
+        file = Path(address.rpartition(":")[0])  # a category of a COCO file
+        return [address, file_digest(file) if file.is_file() else None]
     files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    return [place, [[str(file.relative_to(path)), file_digest(file)] for file in files]]
+    return [address, [[str(file.relative_to(path)), file_digest(file)] for file in files]]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sacv.deprecation import RenamedAttribute
 from sacv.study.file import Study, read_study
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True)
 class StudyResult:
-    """What a study came to.
+    """The result of a study.
 
     Parameters
     ----------
@@ -26,7 +27,7 @@ class StudyResult:
         Where its results are: `report.html`, `study.json`, and the folders of the single commands (`bank`, `scores`,
         `explain`).
     content
-        What `study.json` holds.
+        The content of `study.json`.
     """
 
     folder: Path
@@ -38,9 +39,11 @@ class StudyResult:
         return list(self.content["answer"])
 
     @property
-    def doubts(self) -> list[str]:
-        """What speaks against it, the gravest first."""
+    def warnings(self) -> list[str]:
+        """Warnings about the findings, the gravest first."""
         return list(self.content["doubts"])
+
+    doubts = RenamedAttribute("warnings")
 
 
 def run_study(
@@ -53,15 +56,15 @@ def run_study(
     fresh: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> StudyResult:
-    """Run a study: fit a bank, score every class, audit, explain the most telling images, and write one report.
+    """Run a study: fit a bank, score every class, audit, explain the top images, and write one report.
 
-    A step that is finished is not done again, unless what it was made from has changed; one that was interrupted goes
-    on where it stopped. The same file, images and seed give the same `study.json`, byte for byte.
+    A step that is finished is not done again, unless its inputs have changed; one that was interrupted
+    resumes. The same file, images and seed give the same `study.json`, byte for byte.
 
     Parameters
     ----------
     file
-        The study file (docs/study.md), or what `read_study` made of it.
+        The study file (docs/study.md), or the result of `read_study`.
     out
         Folder of the results; new, empty, or of a study.
     device
@@ -69,35 +72,35 @@ def run_study(
     batch_size, engine
         As of `sacv.fit`.
     fresh
-        Begin anew.
+        Discard the finished results.
     progress
         Called with the step, and the number of batches done and of all.
 
     Raises
     ------
     OptionError
-        If the file is not what a study file should be.
+        If the file is not a valid study file.
     StorageError
         If the folder holds something else, or cannot be written.
     SacvError
-        Of other kinds, as of `fit`, `score`, `audit` and `explain`.
+        As of `fit`, `score`, `audit` and `explain`.
     """
     from sacv.cli.working import unfinished
     from sacv.study.material import gather_material
-    from sacv.study.pipeline import Workshop, telling_pictures
+    from sacv.study.pipeline import Pipeline, top_images
     from sacv.study.steps import Steps
     from sacv.study.writing import write_report
 
     study = file if isinstance(file, Study) else read_study(file)
     steps = Steps(Path(out), fresh)
     material = gather_material(study, device)
-    shop = Workshop(
+    shop = Pipeline(
         material, steps, unfinished, fresh, batch_size, engine, progress or (lambda step, done, total: None)
     )
     bank = shop.bank()
     scores = shop.scores(bank)
     audited = shop.audit(bank)
-    telling = telling_pictures(bank, material, scores)
-    explained = shop.explanations(bank, telling)
-    content = write_report(material, Path(out), bank, scores, audited, telling, explained)
+    top = top_images(bank, material, scores)
+    explained = shop.explanations(bank, top)
+    content = write_report(material, Path(out), bank, scores, audited, top, explained)
     return StudyResult(Path(out), content)

@@ -1,7 +1,7 @@
-"""`Steps`: which results of a study are finished, recognised by what they were made from, never by a time.
+"""`Steps`: which results of a study are finished, recognised by their inputs, never by a time.
 
-Of each result `steps.json` holds the SHA-256 of all that it depends on, and of each of its files. A result whose inputs
-have changed, or a file of which was changed or lost, is made again.
+`steps.json` holds, for each result, the SHA-256 of its inputs and of each of its files. A result is computed again if
+its inputs have changed, or one of its files has changed or is missing.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Steps:
     out
         The folder.
     fresh
-        Begin anew.
+        Discard the finished results.
 
     Raises
     ------
@@ -49,17 +49,17 @@ class Steps:
         if listed.exists() and not fresh:
             self._done = read_json(listed, kind=KIND, format_version=FORMAT_VERSION)["results"]
 
-    def made(self, name: str, inputs: Mapping[str, Any], make: Callable[[], None]) -> bool:
-        """Make a result, unless it is finished; tell whether it was made.
+    def make_once(self, name: str, inputs: Mapping[str, Any], make: Callable[[], None]) -> bool:
+        """Make a result unless it is finished, and return whether it was made.
 
         Parameters
         ----------
         name
-            Of its folder or file.
+            Name of the folder or file.
         inputs
-            All that it depends on, as JSON has it.
+            All inputs, as JSON values.
         make
-            Writes it.
+            Function that writes the result.
         """
         key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
         if self._done.get(name) == {"key": key, "files": _digests(self.out / name)}:
@@ -81,7 +81,6 @@ class Steps:
 
 
 def _digests(path: Path) -> dict[str, str]:
-    """Return the SHA-256 of each file of a result."""
     files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     return {file.relative_to(path).as_posix(): file_digest(file) for file in files if file.is_file()}
 
@@ -93,7 +92,7 @@ def file_digest(path: Path) -> str:
 
 
 def folder_names(names: list[str]) -> dict[str, str]:
-    """Return each name a folder: itself without what no folder may hold, with a number where two would be alike."""
+    """Return a folder for each name: the name without illegal characters, with a number if two would be equal."""
     found: dict[str, str] = {}
     for name in names:
         plain = re.sub(r"[^\w.]+", "-", name).strip("-.")[:60] or "class"

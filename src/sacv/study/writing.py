@@ -14,13 +14,13 @@ from sacv.files import write_json
 from sacv.report import render_study
 from sacv.report.provenance import versions
 from sacv.study.cards import concept_cards, data_in_counts, entangled_columns
-from sacv.study.doubts import answer, doubts
 from sacv.study.findings import find, score_notes
+from sacv.study.images import drawn_images, read_images
 from sacv.study.material import ALL, Material
-from sacv.study.pictures import drawn_pictures, read_pictures
-from sacv.study.pipeline import Telling, leading_layers
+from sacv.study.pipeline import TopImage, leading_layers
 from sacv.study.run import FORMAT_VERSION, KIND
 from sacv.study.steps import file_digest
+from sacv.study.summary import answer, study_warnings
 
 
 def write_report(
@@ -29,15 +29,15 @@ def write_report(
     bank: ConceptBank,
     scores: Mapping[str, Path],
     audited: Path,
-    telling: Mapping[str, Sequence[Telling]],
+    top: Mapping[str, Sequence[TopImage]],
     explained: Mapping[str, Path],
 ) -> dict[str, Any]:
-    """Write both files, and give what `study.json` holds.
+    """Write both files, and return the content of `study.json`.
 
     Parameters
     ----------
     material
-        What the study works on.
+        The inputs of the study.
     out
         Its folder.
     bank
@@ -46,8 +46,8 @@ def write_report(
         By class, the folders of scores and of explanations.
     audited
         The file of the audit.
-    telling
-        By class, its telling images.
+    top
+        By class, its top images.
 
     Raises
     ------
@@ -65,24 +65,24 @@ def write_report(
     )
     data, cards = data_in_counts(material, bank), concept_cards(bank)
     audit = json.loads(audited.read_text(encoding="utf-8"))
-    pictures = read_pictures(out, explained, telling, material.target_names)
+    images = read_images(out, explained, top, material.target_names)
     content = {
         "kind": KIND,
         "format_version": FORMAT_VERSION,
         "title": study.title,
         "question": study.question,
         "answer": answer(found, material.target_names),
-        "doubts": doubts(bank, data, found, audit, pictures, leading),
+        "doubts": study_warnings(bank, data, found, audit, images, leading),
         "data": data,
         "concepts": cards,
         "findings": [one.to_json() for one in found],
         "notes": score_notes(scores),
         "tests": sum(one.p is not None for one in found),
         "audit": audit,
-        "pictures": pictures,
+        "pictures": images,
         "provenance": _provenance(material, bank),
     }
-    page = render_study(content, list(drawn_pictures(material.model, out, telling, pictures)))
+    page = render_study(content, list(drawn_images(material.model, out, top, images)))
     _write(out, content, page)
     return content
 

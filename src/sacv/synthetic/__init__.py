@@ -1,1 +1,1 @@
-"""Pictures made in code, whose truth is known: textures, and scenes of textured shapes."""
+"""Synthetic images with ground truth: textures, and scenes of textured shapes."""

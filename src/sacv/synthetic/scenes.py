@@ -68,8 +68,8 @@ class Element:
         As a share of the image.
     angle
         Of the shape, in radians.
-    place
-        Where it stands in the room that it has, both coordinates in [0, 1].
+    position
+        Its position within the free space, both coordinates in [0, 1].
     seed
         Of colours, period and phase of the texture; an odd one has a black line around it, an even one a white line.
     colour
@@ -78,14 +78,14 @@ class Element:
     Raises
     ------
     OptionError
-        If a name is not one of those, or the area is outside (0, 0.5].
+        If a name is unknown, or the area is outside (0, 0.5].
     """
 
     shape: str
     texture: str
     area: float
     angle: float
-    place: tuple[float, float]
+    position: tuple[float, float]
     seed: int
     colour: str | None = None
 
@@ -96,7 +96,7 @@ class Element:
         if self.colour is not None and self.colour not in COLOURS:
             raise OptionError(f"there is no colour {self.colour!r}; there are {', '.join(COLOURS)}")
         if not 0 < self.area <= LARGEST:
-            raise OptionError(f"area must be above 0 and at most {LARGEST} of the picture, not {self.area}")
+            raise OptionError(f"area must be above 0 and at most {LARGEST} of the image, not {self.area}")
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class SceneSpec:
             raise OptionError(f"outline must be at least 0, not {self.outline}")
 
     def with_element(self, number: int, element: Element) -> SceneSpec:
-        """Return the same scene with another element in the place of one.
+        """Return the same scene with an element replaced.
 
         Raises
         ------
@@ -168,16 +168,16 @@ def _require_texture(name: str) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """An image and its truth.
+    """An image with its ground truth.
 
     Parameters
     ----------
     image
         Uint8 `(size, size, 3)`.
     masks
-        Bool `(elements, size, size)`: what is seen of each element, without its outline.
+        Bool `(elements, size, size)`: the visible part of each element, without its outline.
     spec
-        What determines it.
+        The specification that it was rendered from.
     """
 
     image: NDArray[np.uint8]
@@ -191,7 +191,7 @@ class Scene:
         return found
 
     def showing(self, name: str) -> NDArray[np.bool_]:
-        """Return where a texture, or a colour, is seen, bool `(size, size)`: on elements, and on the background."""
+        """Return where a texture, or a colour, is visible, bool `(size, size)`: on elements, and on the background."""
         wearing = np.array([name in (element.texture, element.colour) for element in self.spec.elements], dtype=bool)
         behind = ~self.mask & (self.spec.background == name)
         found: NDArray[np.bool_] = np.logical_or.reduce([*self.masks[wearing], behind], axis=0)
@@ -210,13 +210,13 @@ def random_spec(
     filling = object_textures[int(rng.integers(len(object_textures)))]
     background = background_textures[int(rng.integers(len(background_textures)))]
     size = float(np.exp(rng.uniform(*np.log(area))))
-    angle, place = float(rng.uniform(0, 2 * np.pi)), (float(rng.uniform()), float(rng.uniform()))
-    element = Element(shape, filling, size, angle, place, int(rng.integers(2**31)))
+    angle, position = float(rng.uniform(0, 2 * np.pi)), (float(rng.uniform()), float(rng.uniform()))
+    element = Element(shape, filling, size, angle, position, int(rng.integers(2**31)))
     return SceneSpec((element,), background, int(rng.integers(2**31)))
 
 
 def render(spec: SceneSpec, size: int = SIZE) -> Scene:
-    """Paint a scene of `size` x `size` pixels; what stands in front hides what is behind."""
+    """Paint a scene of `size` x `size` pixels; elements in front hide those behind."""
 
     def paint(name: str, seed: int, colour: str | None) -> NDArray[np.uint8]:
         rng = np.random.default_rng(seed)
@@ -246,7 +246,7 @@ def _corners(element: Element, size: int) -> NDArray[np.float64]:
     points = points * size * np.sqrt(element.area / own_area)
     low, high = points.min(axis=0), points.max(axis=0)
     room = np.maximum(size - 1 - (high - low), 0)
-    placed: NDArray[np.float64] = points - low + room * element.place + np.minimum(size - 1 - (high - low), 0) / 2
+    placed: NDArray[np.float64] = points - low + room * element.position + np.minimum(size - 1 - (high - low), 0) / 2
     return placed
 
 
@@ -264,7 +264,7 @@ def apart(first: Element, second: Element, gap: float) -> bool:
     return bool(distance.max() >= gap * SIZE)
 
 
-def write_guidance(folder: Path, name: str, count: int, *, seed: int, size: int = SIZE) -> None:
+def write_textures(folder: Path, name: str, count: int, *, seed: int, size: int = SIZE) -> None:
     """Write `count` full squares of a texture as PNG files into a folder.
 
     Raises
@@ -280,16 +280,16 @@ def write_guidance(folder: Path, name: str, count: int, *, seed: int, size: int 
         Image.fromarray(texture(name, size, rng)).save(folder / f"{index:03d}.png")
 
 
-def write_scenes(pictures: Path, masks: Path, scenes: Sequence[Scene]) -> list[Path]:
-    """Write scenes and their masks as PNG files of equal names into two folders; give the images' paths."""
-    pictures.mkdir(parents=True, exist_ok=True)
+def write_scenes(images: Path, masks: Path, scenes: Sequence[Scene]) -> list[Path]:
+    """Write scenes and their masks as PNG files of equal names into two folders; return the paths of the images."""
+    images.mkdir(parents=True, exist_ok=True)
     masks.mkdir(parents=True, exist_ok=True)
     paths = []
     for index, scene in enumerate(scenes):
         spec = scene.spec
         shown = "-and-".join(f"{element.texture}-{element.shape}" for element in spec.elements)
         name = f"{index:02d}-{shown}-on-{spec.background}.png"
-        Image.fromarray(scene.image).save(pictures / name)
+        Image.fromarray(scene.image).save(images / name)
         Image.fromarray(scene.mask.astype(np.uint8) * 255).save(masks / name)
-        paths.append(pictures / name)
+        paths.append(images / name)
     return paths

@@ -1,4 +1,4 @@
-"""Textures made in code: the concepts of the scenes with ground truth.
+"""Synthetic textures: the concepts of the scenes with ground truth.
 
 Each is a pattern of two colours at a random period, angle and phase, all drawn from the generator given.
 """
@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 from sacv.errors import OptionError
 
 Pattern = NDArray[np.float64]
-"""`(size, size)` in [0, 1]: how much of the second colour stands at each pixel."""
+"""`(size, size)` in [0, 1]: the share of the second colour at each pixel."""
 
 CONTRAST = 0.35
 """Least distance of the two colours of a texture by default, in RGB of [0, 1]."""
@@ -122,15 +122,15 @@ def _shaded(size: int, rng: np.random.Generator, scale: float) -> Pattern:
 
 
 def _voronoi(size: int, rng: np.random.Generator, scale: float) -> Pattern:
-    """Cells about random points, each of its own shade."""
+    """Cells around random points, each of another shade."""
     points = rng.uniform(0, size, (int(rng.integers(15, 40) / scale**2), 2))
-    places = np.indices((size, size)).reshape(2, -1).T
-    nearest = cKDTree(points).query(places)[1]
+    pixels = np.indices((size, size)).reshape(2, -1).T
+    nearest = cKDTree(points).query(pixels)[1]
     return rng.uniform(0, 1, len(points))[nearest].reshape(size, size)
 
 
 def _mosaic(size: int, rng: np.random.Generator, scale: float) -> Pattern:
-    """Squares on a turned grid, each of its own shade."""
+    """Squares on a turned grid, each of another shade."""
     frame = _frame(size, rng, 2 * scale)
     rows, columns = (np.floor(part - part.min()).astype(np.intp) for part in (frame.across, frame.along))
     shades: Pattern = rng.uniform(0, 1, (rows.max() + 1, columns.max() + 1))[rows, columns]
@@ -158,7 +158,7 @@ TEXTURES = tuple(_PATTERNS)
 """Names of all textures."""
 
 FIRST_TEXTURES = TEXTURES[:6]
-"""Those that the network that ships was trained on."""
+"""The textures that the built-in network was trained on."""
 
 
 COLOURS = {"red": 0.0, "yellow": 1 / 6, "green": 1 / 3, "blue": 2 / 3}
@@ -221,7 +221,7 @@ def _colours(
         second = _colour(rng, name)
         if np.linalg.norm(second - first) >= contrast:
             return first, second
-    return _colours(rng, name, contrast)  # the first stands in the middle: no colour is so far from it
+    return _colours(rng, name, contrast)  # the first is near grey: no colour is so far from it
 
 
 def _colour(rng: np.random.Generator, name: str | None) -> NDArray[np.float64]:

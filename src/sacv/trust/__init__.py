@@ -1,4 +1,4 @@
-"""Whether an answer can be trusted: checks on a bank, its model and images, and which layer of a bank to ask."""
+"""Checks on a bank, its model and images, and advice which layer of a bank to use."""
 
 from sacv.trust.advice import LayerAdvice, advise, ranked
 from sacv.trust.audit import Audit, Finding, audit

@@ -52,11 +52,11 @@ class LayerAdvice:
     auroc
         AUROC of held-out locations, mean over concepts.
     least_auroc
-        The least over concepts.
+        The lowest over concepts.
     run_cosine
-        Between random runs, the mean over concepts; none where fewer than two were drawn.
+        Between random runs, mean over concepts; None for fewer than two runs.
     contribution
-        What the logit's gradient does there (`sacv.model.gradient_locality`).
+        How the logit's gradient varies there (`sacv.model.gradient_locality`).
     near_best
         Whether `auroc` is near enough to the best.
     place_auroc
@@ -82,7 +82,7 @@ def advise(model: VisionModel, bank: ConceptBank, inputs: torch.Tensor | None = 
     Parameters
     ----------
     model
-        The model that the bank was made with.
+        The model that the bank was fitted with.
     bank
         With one or more layers.
     inputs
@@ -91,7 +91,7 @@ def advise(model: VisionModel, bank: ConceptBank, inputs: torch.Tensor | None = 
     Raises
     ------
     MismatchError
-        If the bank was made with another model.
+        If the bank was fitted with another model.
     """
     bank.require(model)
     inputs = model.example() if inputs is None else inputs
@@ -110,7 +110,7 @@ def ranked(bank: ConceptBank, layers: Sequence[str], varies: Mapping[str, str]) 
     layers
         All of the bank, from shallow to deep.
     varies
-        By layer, what the logit's gradient does there (`sacv.model.gradient_locality`).
+        By layer, how the logit's gradient varies there (`sacv.model.gradient_locality`).
     """
     quality = {layer: [bank.cav(layer, concept).quality for concept in bank.concepts] for layer in layers}
     means = {layer: float(np.mean([one.auroc for one in found])) for layer, found in quality.items()}
@@ -127,7 +127,7 @@ def ranked(bank: ConceptBank, layers: Sequence[str], varies: Mapping[str, str]) 
         )
         for layer in layers
     ]
-    by_place = sorted(reversed(found), key=partial(_place_key, found))  # from deep to shallow where the rest is equal
+    by_place = sorted(reversed(found), key=partial(_place_key, found))  # ties from deep to shallow
     if found[0].place_auroc is None:
         varying = sorted(found, key=partial(_contribution_key, found))
     else:
@@ -140,7 +140,7 @@ def ranked(bank: ConceptBank, layers: Sequence[str], varies: Mapping[str, str]) 
 
 
 def _place_key(found: Sequence[LayerAdvice], advice: LayerAdvice) -> tuple[bool, bool, float]:
-    """Sort first what is near the best; the rest follows by its figure."""
+    """Return the sort key: layers near the best first, the others by their figure."""
     regions = advice.place_auroc is not None  # the same at every layer
     legal = any(one.contribution != NONE for one in found)
     figures = {one.layer: one.auroc if one.place_auroc is None else one.place_auroc for one in found}
@@ -150,7 +150,7 @@ def _place_key(found: Sequence[LayerAdvice], advice: LayerAdvice) -> tuple[bool,
 
 
 def _contribution_key(found: Sequence[LayerAdvice], advice: LayerAdvice) -> tuple[bool, bool, bool, float]:
-    """Sort first what is near the best of the layers where a contribution varies; the rest follows by AUROC."""
+    """Return the sort key: layers near the best with varying contribution first, the others by AUROC."""
     legal = [one.auroc for one in found if one.contribution == VARIES] or [one.auroc for one in found]
     near = advice.auroc >= max(legal) - TOLERANCE
     kind = advice.contribution

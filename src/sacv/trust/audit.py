@@ -3,9 +3,9 @@
 An audit is saved as a folder:
 
 `audit.json`
-    The findings, what they were made with, `format_version`.
+    The findings, their provenance, `format_version`.
 `index.html`
-    The page.
+    The report.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from sacv.cav.vector import Quality
 from sacv.cav.within import without_masks
 from sacv.concepts import ImageItem, MaskItem, Source, Within, WithinSource, image_set
 from sacv.concepts.sources import Stored, stored_image
+from sacv.deprecation import RenamedAttribute
 from sacv.errors import CorruptFileError, OptionError, SacvError, UnreadableImageError
 from sacv.files import read_json, write_folder, write_json
 from sacv.model import VisionModel
@@ -46,7 +47,7 @@ KIND = "audit"
 MARKER = "audit.json"
 
 WORDS = {True: "pass", False: "FAIL", None: "not run"}
-"""What a check came to, for people."""
+"""The outcome of a check in words."""
 
 IMAGES = 24
 """Maximum number of images used."""
@@ -55,11 +56,11 @@ RANDOM_CONCEPTS = 400
 """Fresh random concepts whose false alarms are counted."""
 
 LARGEST_ABSENT = 0.1
-LARGEST_LOOKS = 0.95
+LARGEST_TRIVIAL = 0.95
 LARGEST_COSINE = 0.9
 LEAST_CONDITIONAL = 0.6
 LARGEST_SIMILARITY = 0.3
-"""The bars of the checks."""
+"""The thresholds of the checks."""
 
 Float64 = NDArray[np.float64]
 
@@ -73,11 +74,11 @@ class Finding:
     check
         Its name.
     layer, concept
-        What it was made on; no concept where it concerns the layer.
+        Layer and concept checked; no concept if the check is of the layer.
     passed
-        None where it could not be run.
+        None if the check could not be run.
     reason
-        The figure and, where it failed, what to do.
+        The figure and, if it failed, what to do.
     """
 
     check: str
@@ -95,13 +96,15 @@ class Audit:
     ----------
     findings
         In the order of the checks.
-    made
-        What they were made with, as the label file holds it: model, bank, solver, runs, nulls, target, number of
-        images, seed, versions, and the command line, if there was one. Empty where that is not known.
+    provenance
+        Model, bank, solver, runs, nulls, target, number of images, seed, versions, and the command line, if there was
+        one. Empty if unknown.
     """
 
     findings: tuple[Finding, ...]
-    made: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    made = RenamedAttribute("provenance")
 
     def __repr__(self) -> str:
         passed, failed, other = (sum(one.passed is how for one in self.findings) for how in (True, False, None))
@@ -118,21 +121,21 @@ class Audit:
         return pd.DataFrame([asdict(finding) for finding in self.findings])
 
     def to_json(self) -> dict[str, Any]:
-        """Return the findings, whether no check failed, and what they were made with."""
+        """Return the findings, whether no check failed, and the provenance."""
         return {
             "kind": KIND,
             "format_version": FORMAT_VERSION,
             "passed": self.passed,
-            "made": dict(self.made),
+            "made": dict(self.provenance),
             "findings": [asdict(finding) for finding in self.findings],
         }
 
     def with_command(self, command: str) -> Audit:
-        """Return the audit with the command that created it."""
-        return replace(self, made={**self.made, "command": command})
+        """Return a copy that records the command line."""
+        return replace(self, provenance={**self.provenance, "command": command})
 
     def save(self, folder: str | Path) -> None:
-        """Write the audit as a folder; one that was there survives any failure.
+        """Write the audit as a folder; an existing one survives any failure.
 
         Raises
         ------
@@ -153,17 +156,17 @@ class Audit:
         Raises
         ------
         CorruptFileError
-            If it is none, damaged or of an unknown version.
+            If the folder holds no audit, or it is damaged or of an unknown version.
         """
         file = Path(folder) / MARKER
         labels = read_json(file, kind=KIND, format_version=FORMAT_VERSION)
         try:
             return cls(tuple(Finding(**finding) for finding in labels["findings"]), dict(labels["made"]))
         except (KeyError, TypeError, ValueError) as error:
-            raise CorruptFileError(f"{file} is damaged: {error}; restore the file, or make the audit again") from error
+            raise CorruptFileError(f"{file} is damaged: {error}; restore the file, or run the audit again") from error
 
     def write_page(self, file: Path) -> None:
-        """Write the page, one HTML file: the result in a sentence, every finding, and how it was made.
+        """Write the report, one HTML file: the result in a sentence, every finding and the provenance.
 
         Raises
         ------
@@ -193,32 +196,32 @@ def audit(
 
     Checks: the quality thresholds; label permutation; whether every concept image shows the concept; whether a trivial
     statistic separates the sets; entanglement with other concepts; false alarms of fresh random concepts; randomised
-    weights; layers where the contribution is constant or zero. Of a bank fitted within masks, how much of the images
-    are inside, and what whole images would give.
+    weights; layers where the contribution is constant or zero. For a bank fitted within masks, the share of the images
+    inside them, and the figures of whole images.
 
     Parameters
     ----------
     model
-        The model that the bank was made with.
+        The model that the bank was fitted with.
     bank
         The bank.
     images
-        Images to run the last three checks on; by default those of the bank's random set that are still where they
-        were. At most 24 are taken.
+        Images to run the last three checks on; by default those of the bank's random set whose files are
+        unchanged. At most 24 are taken.
     target
         The class whose logit is explained, or another of `sacv.targets`; by default the class predicted most often on
         these images.
     within
-        What of each of these images counts, by masks (`sacv.Within`, or what one is made from).
+        Masks of the locations that count in these images (`sacv.Within`, or a source of masks).
     seed
-        Of what is drawn.
+        Of all random draws.
 
     Raises
     ------
     MismatchError
-        If the bank was made with another model.
+        If the bank was fitted with another model.
     ImageError
-        If an image has no mask to stay within.
+        If an image has no mask.
     """
     bank.require(model)
     findings = [finding for cav in bank.cavs for finding in _on_cav(bank, cav, seed)]
@@ -231,14 +234,18 @@ def audit(
         else:
             findings += [
                 Finding(
-                    name, layer, None, None, "not run: the bank's random images are not where they were; give images"
+                    name,
+                    layer,
+                    None,
+                    None,
+                    "not run: the files of the bank's random images are missing or changed; give images",
                 )
                 for name in ("random concepts", "randomised weights", "contribution varies")
             ]
-    return Audit(tuple(findings), _made(bank, items, target, seed))
+    return Audit(tuple(findings), _provenance(bank, items, target, seed))
 
 
-def _made(bank: ConceptBank, items: Sequence[ImageItem], target: Given | None, seed: int) -> dict[str, Any]:
+def _provenance(bank: ConceptBank, items: Sequence[ImageItem], target: Given | None, seed: int) -> dict[str, Any]:
     return {
         "model": {key: bank.model[key] for key in ("spec", "kind", "fingerprint")},
         "bank": {"fingerprint": bank.fingerprint, "seed": bank.seed},
@@ -253,47 +260,47 @@ def _made(bank: ConceptBank, items: Sequence[ImageItem], target: Given | None, s
 
 
 def _on_cav(bank: ConceptBank, cav: CAV, seed: int) -> Iterator[Finding]:
-    def tell(check: str, passed: bool, reason: str) -> Finding:
+    def finding(check: str, passed: bool, reason: str) -> Finding:
         return Finding(check, cav.layer, cav.concept, passed, reason)
 
     quality = cav.quality
     weak = weaknesses(cav)
     figures = f"AUROC {quality.auroc:.2f} ({quality.auroc_interval[0]:.2f} to {quality.auroc_interval[1]:.2f})"
-    yield tell("quality", not weak, "; ".join(weak) or f"held-out {figures}, {_counted(quality)}")
+    yield finding("quality", not weak, "; ".join(weak) or f"held-out {figures}, {_counted(quality)}")
     yield _on_permutation(bank, cav, seed)
     what = "image" if quality.groups is None else "group"
     share = len(quality.absent) / (quality.groups or quality.images)
-    yield tell(
+    yield finding(
         "images show the concept",
         share <= LARGEST_ABSENT,
         f"{share:.0%} of the concept's {what}s score below the median random {what}"
         + (
-            f" ({', '.join(quality.absent[:5])}): look at them and remove what does not show it"
+            f" ({', '.join(quality.absent[:5])}): inspect them and remove those that do not show it"
             if quality.absent
             else ""
         ),
     )
     trivial, area = max(quality.statistics_auroc.items(), key=lambda pair: pair[1])
-    yield tell(
+    yield finding(
         "looks",
-        area <= LARGEST_LOOKS,
+        area <= LARGEST_TRIVIAL,
         f"{trivial} alone separates concept and random images with AUROC {area:.2f}"
-        + ("" if area <= LARGEST_LOOKS else _looks_otherwise(bank)),
+        + ("" if area <= LARGEST_TRIVIAL else _trivial_advice(bank)),
     )
     for other, cosine in quality.cosine.items():
         conditional = quality.conditional_auroc[other]
         apart = abs(cosine) <= LARGEST_COSINE and conditional >= LEAST_CONDITIONAL
-        yield tell(
+        yield finding(
             "entanglement",
             apart,
             f"cosine {cosine:.2f} with {other!r}; distinguished from it with AUROC {conditional:.2f}"
-            + ("" if apart else f": add images of {other!r} to the random set to tell the two apart"),
+            + ("" if apart else f": add images of {other!r} to the random set to separate the two"),
         )
 
 
-def _looks_otherwise(bank: ConceptBank) -> str:
-    told = ": the CAV may represent lighting, a vignette or a frame; give random images that differ in the concept"
-    return f"{told} alone" if bank.within else f"{told} alone, or use only locations inside masks (--within)"
+def _trivial_advice(bank: ConceptBank) -> str:
+    advice = ": the CAV may represent lighting, a vignette or a frame; give random images that differ in the concept"
+    return f"{advice} alone" if bank.within else f"{advice} alone, or use only locations inside masks (--within)"
 
 
 def _counted(quality: Quality) -> str:
@@ -316,7 +323,7 @@ def _on_permutation(bank: ConceptBank, cav: CAV, seed: int) -> Finding:
         cav.layer,
         cav.concept,
         passed,
-        reason if passed else f"{reason}: the labels carry too little; add images, or ask another layer",
+        reason if passed else f"{reason}: the labels do not matter enough; add images, or use another layer",
     )
 
 
@@ -339,7 +346,6 @@ def _has(one: Stored, digest: str) -> bool:
 
 
 def _on_masks(bank: ConceptBank, within: bool) -> Iterator[Finding]:
-    """Describe the masks that a bank was fitted within, and whether the audit has some too."""
     if bank.within is None:
         return
     for layer in bank.layers:
@@ -397,7 +403,7 @@ def _likeliest(model: VisionModel, inputs: torch.Tensor) -> int:
 
 
 def _target(target: Given) -> Target:
-    """Return the target; an audit asks about one, so that no class is the one predicted of each image."""
+    """Return the target; an audit has a single target, so the predicted class of each image is not one."""
     return Class(target) if isinstance(target, str) else target_of(target, None)
 
 
@@ -422,7 +428,7 @@ def _varies(layer: str, gradients: torch.Tensor, target: str, value: str) -> Fin
         f"the gradient of {target} varies over the locations"
         if passed
         else f"the gradient of {target} is the same at every location (global average pooling and a linear head "
-        "follow); ask an earlier layer, or read the relevance alone",
+        "follow); use an earlier layer, or the relevance alone",
     )
 
 
@@ -434,7 +440,7 @@ def _false_alarms(
     counts: Counts | None,
     seed: int,
 ) -> Finding:
-    """Count how often fresh random concepts are called significant against the bank's null."""
+    """Check how often fresh random concepts are significant against the bank's null."""
     null = bank.cav(layer, bank.concepts[0]).null
     pool = bank.pool(layer, bank.concepts[0])
     name = "random concepts"
@@ -456,7 +462,7 @@ def _false_alarms(
         values, others = (evaluate(kind, part) for part in sums)
         shares[kind] = float(np.mean([p_value(float(value), others, centre) <= 0.05 for value in values]))
     worst = max(shares, key=shares.__getitem__)
-    # Both the concepts counted and the null that they are held against are draws: three standard errors of their share.
+    # The concepts counted and the null are both random draws: allow three standard errors of the share.
     limit = 0.05 + 3 * float(np.sqrt(0.05 * 0.95 * (1 / count + 1 / len(null))))
     passed = shares[worst] <= limit
     return Finding(

@@ -1,4 +1,4 @@
-"""From an audit to the plain data of its page."""
+"""The report of an audit as plain data."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 RESULTS = {True: Cell("\N{CHECK MARK} pass", tone="good"), False: Cell("\N{BALLOT X} fail", tone="bad")}
 NOT_RUN = Cell("not run", tone="soft")
 ORDER = (False, None, True)
-"""What failed comes first."""
+"""Failed checks come first."""
 
 MEANING = {
-    "quality": "Does the direction tell held-out images that show the concept from those that do not?",
+    "quality": "Does the CAV separate held-out images with the concept from those without it?",
     "label permutation": "Do permuted labels give the same AUROC?",
-    "images show the concept": "Do all images of the concept look like it to the network?",
-    "looks": "Does a trivial statistic, such as brightness, separate the sets?",
+    "images show the concept": "Do all concept images show the concept to the network?",
+    "looks": "Does a trivial image statistic, such as brightness, separate the sets?",
     "entanglement": "Is the concept distinguished from the other concepts?",
-    "random concepts": "How often is a random direction called significant?",
+    "random concepts": "How often is a random CAV significant?",
     "randomised weights": "Do the maps change with the weights of the network?",
-    "contribution varies": "Can contribution tell the locations of the layer apart?",
+    "contribution varies": "Does the contribution vary over the locations of the layer?",
     "within masks": "Which share of the images is inside the masks?",
-    "outside the masks": "What would whole images give?",
+    "outside the masks": "What are the figures of whole images?",
 }
-"""What each check asks."""
+"""By check, the question that it answers."""
 
 
 def page_of(found: Audit) -> Page:
@@ -47,7 +47,7 @@ def page_of(found: Audit) -> Page:
 
 
 def checks(found: Audit) -> list[Section]:
-    """Return the section that counts what each check came to."""
+    """Return the section with the outcomes of each check."""
     return [Section("Checks", grids=[_summary(found.findings)])]
 
 
@@ -73,7 +73,7 @@ def _subject(found: Audit) -> str:
 
 
 def _failed(findings: Sequence[Finding]) -> list[Sentence]:
-    """Name the checks that failed, each once with what it failed for."""
+    """Return a sentence for each check that failed, with its concepts and layers."""
     failed: dict[str, list[str]] = {}
     for one in findings:
         if one.passed is False:
@@ -83,7 +83,6 @@ def _failed(findings: Sequence[Finding]) -> list[Sentence]:
 
 
 def _summary(findings: Sequence[Finding]) -> Grid:
-    """Count what each check came to."""
     rows = []
     for check in dict.fromkeys(one.check for one in findings):
         counts = [sum(one.passed is how for one in findings if one.check == check) for how in (False, True, None)]
@@ -91,11 +90,10 @@ def _summary(findings: Sequence[Finding]) -> Grid:
         cells = [Cell(str(count) if count else "", float(count)) for count in counts]
         rows.append([Cell(check), _result(worst), *cells, Cell(MEANING.get(check, ""))])
     columns = [Column("check"), Column("result"), *(Column(name, True) for name in ("failed", "passed", "not run"))]
-    return Grid("checks", "What each check came to", [*columns, Column("what it asks", wide=True)], rows)
+    return Grid("checks", "Outcomes of each check", [*columns, Column("question", wide=True)], rows)
 
 
 def _all(findings: Sequence[Finding]) -> Grid:
-    """Return each finding with its reason, what failed first."""
     rows = [
         [Cell(one.check), Cell(one.concept or ""), Cell(one.layer), _result(one.passed), Cell.sentence(one.reason)]
         for how in ORDER
@@ -111,15 +109,15 @@ def _result(passed: bool | None) -> Cell:
 
 
 def _provenance(found: Audit) -> Provenance:
-    made = found.made
+    made = found.provenance
     if not made:
-        return Provenance({"made with": "not known"})
+        return Provenance({"provenance": "unknown"})
     return Provenance(
         {
             "model": model_text(made["model"]),
             "fingerprint": str(made["model"]["fingerprint"]),
             "bank": str(made["bank"]["fingerprint"]),
-            "solver": f"{solver_text(made['solver'])}; {made['runs']} runs, {made['nulls']} null directions",
+            "solver": f"{solver_text(made['solver'])}; {made['runs']} runs, {made['nulls']} null CAVs",
             "target": str(made["target"]),
             "images": str(made["images"]),
             "seeds": f"audit {made['seed']}, bank {made['bank']['seed']}",

@@ -1,9 +1,8 @@
-"""Label permutation: a solver must not separate sets that do not differ.
+"""Label permutation: a solver must not separate sets that differ only by chance.
 
-Images of the concept and of the pool are split into two halves; a direction is fitted on one and judged on the other
-by its AUROC over images, and the other way round. Done with the true labels and with permuted labels, the
-true AUROC must exceed the others, which must lie around 0.5. Images of a group, such as a patient, count
-as one; a group that is on both sides is in the same half on both.
+Images of the concept and of the pool are split into two halves; a CAV is fitted on one and evaluated on the other
+by its AUROC over images, and vice versa. The AUROC with the true labels must exceed those with permuted labels, which
+must be around 0.5. Images of a group, such as a patient, count as one; a group of both sets is in one half.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ class Permutation:
 
 
 def permute(bank: ConceptBank, layer: str, concept: str, count: int, rng: np.random.Generator) -> Permutation:
-    """Judge a concept's solver with the true labels and with `count` permutations."""
+    """Evaluate a concept's solver with the true labels and with `count` permutations."""
     against = bank.against(layer, concept)
     sides = (bank.statistics[layer, f"concept/{concept}"], against.statistics)
     solver = rebuild(bank.solver)
@@ -62,7 +61,7 @@ def permute(bank: ConceptBank, layer: str, concept: str, count: int, rng: np.ran
 
 
 def _halves(sides: Sequence[NDArray[np.int64]], rng: np.random.Generator) -> Labels:
-    """Halve the units of both sides, as even as can be; `sides` holds for each unit the number of its group."""
+    """Halve the units of both sides, as evenly as possible; `sides` holds the group number of each unit."""
     if len(set(np.concatenate(sides).tolist())) == sum(map(len, sides)):
         return np.concatenate([rng.permutation(np.arange(len(side)) % 2) for side in sides]).astype(bool)
     named = [[str(thing) for thing in side.tolist()] for side in sides]
@@ -86,13 +85,13 @@ class _Work:
             areas.append(float(roc_auc_score(labels[held], self.images.means[held] @ vector)))
         return float(np.mean(areas))
 
-    def _fit(self, labels: Labels, kept: Labels) -> NDArray[np.float64]:
-        difference = self.images.of(labels & kept) - self.images.of(~labels & kept)
+    def _fit(self, labels: Labels, used: Labels) -> NDArray[np.float64]:
+        difference = self.images.of(labels & used) - self.images.of(~labels & used)
         if isinstance(self.solver, MomentSolver):
             within = self.sides[0].total().within
             found = self.solver.directions(difference[None], lambda: within(self.sides[1].total()))[0]
             return unit(found, difference)
         try:
-            return self.solver.solve(*(self.sample.of_images(part & kept) for part in (labels, ~labels))).vector
-        except SolverError:  # labels permuted may leave nothing to find
+            return self.solver.solve(*(self.sample.of_images(part & used) for part in (labels, ~labels))).vector
+        except SolverError:  # permuted labels may leave no difference
             return unit(difference, difference)

@@ -1,7 +1,7 @@
-"""Randomised weights: maps of a network that has learnt nothing must not look like those of the trained one.
+"""Randomised weights: maps of a network with shuffled weights must differ from those of the trained one.
 
-Every parameter is shuffled within itself, so that its distribution stays and what it has learnt goes (after Adebayo et
-al., "Sanity checks for saliency maps", arXiv 1810.03292).
+Every parameter is shuffled within itself, which preserves its distribution and removes what was learnt (Adebayo et al.,
+"Sanity checks for saliency maps", arXiv 1810.03292).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def similarity(
 ) -> dict[str, float]:
     """Return, for each concept, the mean rank correlation over images of the two models' relevance maps.
 
-    It is over the locations that count, where `inside`, bool `(n, *grid)`, marks them.
+    `inside`, bool `(n, *grid)`, selects the locations that count; all by default.
     """
     maps = [_relevance(one, inputs, layer, cavs, preprocessing) for one in (model, other)]
     found = {}
@@ -51,7 +51,7 @@ def similarity(
         pairs = list(zip(*(both[:, number] for both in maps), strict=True))
         if inside is not None:
             counts = inside.reshape(len(inside), -1)
-            pairs = [(one[its], two[its]) for (one, two), its in zip(pairs, counts, strict=True)]
+            pairs = [(one[part], two[part]) for (one, two), part in zip(pairs, counts, strict=True)]
         values = [
             float(spearmanr(one, two).statistic) if np.ptp(one) > 0 and np.ptp(two) > 0 else 0.0 for one, two in pairs
         ]
@@ -62,7 +62,7 @@ def similarity(
 def _relevance(
     model: VisionModel, inputs: torch.Tensor, layer: str, cavs: Sequence[CAV], preprocessing: Preprocessing
 ) -> Map:
-    """Return `(n, concepts, locations)`, ranks of which do not depend on the threshold; what is not finite is 0."""
+    """Return `(n, concepts, locations)` without thresholds, which do not change ranks, and with 0 for NaN."""
     cells = preprocessing(model.activations(inputs, [layer])[layer].cells.double()).flatten(1, -2)
     vectors = torch.from_numpy(np.stack([cav.detector for cav in cavs], axis=1)).to(cells.device)
     along = cells @ vectors

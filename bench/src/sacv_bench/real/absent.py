@@ -1,7 +1,7 @@
-"""Absent: how often, and how much, is marked where a concept is not, beside what is marked where it is.
+"""Absent: how often a mask is not empty, and how large it is, on images without and with a concept.
 
-A mask is what an explanation says of each location, yes or no; `MASKS` names those that are measured. Pictures without
-the concept are explained by themselves, as a mask that beats chance holds for all pictures explained together.
+`MASKS` names the masks measured. Images without the concept are explained separately, because a significance mask
+holds over all images explained.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sacv.errors import OptionError
 from sacv.maps import Explanation, explain
 from sacv.maps.methods import Gradient
 from sacv.targets import PREDICTED
-from sacv_bench.place import OURS
+from sacv_bench.localisation import OURS
 from sacv_bench.real.material import TEXTURES, Photo
 from sacv_bench.real.observed import Observation, at, names_of
 from sacv_bench.real.patterns import animals
@@ -28,34 +28,34 @@ EXPERIMENT = "absent"
 TRAINED = 10
 
 Mask = Callable[[Explanation, str, str], NDArray[np.bool_] | None]
-"""From an explanation, a layer and a concept to what is marked, bool `(images, *grid)`, if there is such a mask."""
+"""From an explanation, a layer and a concept to a mask, bool `(images, *grid)`, or None."""
 
 
-def beats_chance(found: Explanation, layer: str, concept: str) -> NDArray[np.bool_]:
-    """Give the locations whose relevance beats chance."""
+def significant(found: Explanation, layer: str, concept: str) -> NDArray[np.bool_]:
+    """Return the significance mask."""
     return found.significant(layer, concept)[0]
 
 
 def relevant(found: Explanation, layer: str, concept: str) -> NDArray[np.bool_]:
-    """Give the locations whose relevance exceeds the threshold."""
+    """Return the locations whose relevance exceeds the threshold."""
     above: NDArray[np.bool_] = found.relevance(layer, concept) > 0
     return above
 
 
 def present(found: Explanation, layer: str, concept: str) -> NDArray[np.bool_] | None:
-    """Give the locations that the mask of presence marks; none where too few pictures calibrate it."""
+    """Return the presence mask; None if too few images calibrate it."""
     try:
         return found.present(layer, concept)
     except OptionError:
         return None
 
 
-MASKS: dict[str, Mask] = {"present": present, "beats chance": beats_chance, "relevant": relevant}
+MASKS: dict[str, Mask] = {"present": present, "significant": significant, "relevant": relevant}
 
 
 @dataclass(frozen=True)
 class Question:
-    """A concept, photos that show it, marked or not as it was fitted, and photos that do not."""
+    """A concept with its bank, and photos with and without it."""
 
     concept: str
     bank: ConceptBank
@@ -79,17 +79,17 @@ def _questions(lab: Lab) -> list[Question]:
             ("lesion", material.lesions, material.random),
         )
     ):
-        order = [photos[place] for place in lab.rng(50, number).permutation(len(photos))]
+        order = [photos[index] for index in lab.rng(50, number).permutation(len(photos))]
         if concept == "car":  # frames of a drive resemble each other
             drive = order[0].drive
-            kept = [photo for photo in order if photo.drive == drive]
+            held_out = [photo for photo in order if photo.drive == drive]
             order = [photo for photo in order if photo.drive != drive][:TRAINED]
         else:
             trained = min(TRAINED, len(order) // 2)
-            order, kept = order[:trained], order[trained:]
+            order, held_out = order[:trained], order[trained:]
         calibration, tested = _parted(lab, without, number)
-        bank = lab.fit_marked(concept, order, nulls=nulls, absent=calibration)
-        found.append(Question(concept, bank, len(order), kept[:few], tested[:few]))
+        bank = lab.fit_annotated(concept, order, nulls=nulls, absent=calibration)
+        found.append(Question(concept, bank, len(order), held_out[:few], tested[:few]))
     shown = material.kind("striped")[: lab.effort.textures]
     others = [photo for kind in TEXTURES if kind != "striped" for photo in material.kind(kind)]
     calibration, tested = _parted(lab, material.random, 3)
@@ -99,15 +99,13 @@ def _questions(lab: Lab) -> list[Question]:
 
 
 def _parted(lab: Lab, photos: Sequence[Photo], number: int) -> tuple[list[Photo], list[Photo]]:
-    """Part photos without the concept into those that calibrate the mask of presence and those that test it."""
-    order = [photos[place] for place in lab.rng(51, number).permutation(len(photos))]
+    order = [photos[index] for index in lab.rng(51, number).permutation(len(photos))]
     count = len(order) * 5 // 8
     return order[:count], order[count:]
 
 
 def _spread(photos: Sequence[Photo], count: int) -> list[Photo]:
-    """Take so many of them, evenly."""
-    return [photos[place] for place in np.unique(np.linspace(0, len(photos) - 1, count).round().astype(int))]
+    return [photos[index] for index in np.unique(np.linspace(0, len(photos) - 1, count).round().astype(int))]
 
 
 def _explained(lab: Lab, question: Question, photos: Sequence[Photo]) -> Explanation:
@@ -116,7 +114,7 @@ def _explained(lab: Lab, question: Question, photos: Sequence[Photo]) -> Explana
 
 
 def _measured(lab: Lab, question: Question, first: int) -> list[Observation]:
-    """Measure a concept; `first` is the number of its first picture, as concepts share none."""
+    """Measure a concept; `first` is the number of its first image; concepts share no image."""
     concept = question.concept
     here, away = (_explained(lab, question, photos) for photos in (question.showing, question.without))
     named = lab.advised(question.bank, EXPERIMENT, concept, question.n)
@@ -129,11 +127,11 @@ def _measured(lab: Lab, question: Question, first: int) -> list[Observation]:
             if elsewhere is None or shown is None:
                 continue
             for number, marks in enumerate(elsewhere):
-                observations += _said(method, "absent", first + number, marks)
+                observations += _mask_rows(method, "absent", first + number, marks)
             for number, (photo, marks) in enumerate(zip(question.showing, shown, strict=True)):
                 region = here.images[number].region
                 shares = cell_means(photo.mask(concept).astype(np.float64), (marks.shape[0], marks.shape[1]), region)
-                observations += _said(method, "present", first + number, marks)
+                observations += _mask_rows(method, "present", first + number, marks)
                 observations += _inside(method, first + number, marks, shares >= 0.5)
         found += at(
             observations,
@@ -146,16 +144,21 @@ def _measured(lab: Lab, question: Question, first: int) -> list[Observation]:
     return found
 
 
-def _said(method: str, where: str, image: int, marks: NDArray[np.bool_]) -> list[Observation]:
+def _mask_rows(method: str, where: str, image: int, marks: NDArray[np.bool_]) -> list[Observation]:
     return [
-        {"method": method, "metric": f"{where}: pictures marked", "image": image, "value": float(marks.any())},
-        {"method": method, "metric": f"{where}: places marked", "image": image, "value": float(marks.mean())},
+        {"method": method, "metric": f"{where}: images with a mask", "image": image, "value": float(marks.any())},
+        {"method": method, "metric": f"{where}: locations masked", "image": image, "value": float(marks.mean())},
     ]
 
 
 def _inside(method: str, image: int, marks: NDArray[np.bool_], inside: NDArray[np.bool_]) -> list[Observation]:
     return [
-        {"method": method, "metric": f"present: places {where} it marked", "image": image, "value": float(part.mean())}
+        {
+            "method": method,
+            "metric": f"present: locations masked {where} the concept",
+            "image": image,
+            "value": float(part.mean()),
+        }
         for where, part in (("inside", marks[inside]), ("outside", marks[~inside]))
         if part.size
     ]

@@ -1,4 +1,4 @@
-"""What a network says of pictures at its layers, gathered once and measured by every method."""
+"""Activations and gradients of images, computed once and used by every method."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ BATCH = 8
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """Pictures as a network sees them.
+    """Activations and maps of images.
 
     Parameters
     ----------
     regions
-        Of each picture, the part that the grids divide.
+        Of each image, the part that the grids divide.
     cells
         By layer, activations `(n, *grid, channels)`.
     cams
@@ -47,36 +47,34 @@ class Seen:
     logits: NDArray[np.float32]
 
     def shares(self, layer: str, number: int, mask: Mask) -> Float64:
-        """Give the share of each cell of a layer that a mask on a picture covers, `grid`."""
+        """Return the share of each cell of a layer that a mask on an image covers, `grid`."""
         rows, columns = self.cells[layer].shape[1:3]
         return np.clip(mask_weights(mask, (rows, columns), self.regions[number]), 0, 1)
 
     def norms(self, layer: str) -> Map:
-        """Give the L2 norm of every activation, `(n, *grid)`."""
+        """Return the L2 norm of every activation, `(n, *grid)`."""
         found: Map = torch.linalg.vector_norm(self.cells[layer], dim=-1).numpy()
         return found
 
 
-def see(
-    model: VisionModel, layers: Sequence[str], pictures: Sequence[Image.Image], targets: Sequence[str] = ()
-) -> Seen:
-    """Run a network on pictures.
+def see(model: VisionModel, layers: Sequence[str], images: Sequence[Image.Image], targets: Sequence[str] = ()) -> Seen:
+    """Run a network on images.
 
     Parameters
     ----------
     model, layers
-        What is asked.
-    pictures
+        The network and its layers.
+    images
         In memory.
     targets
-        Classes whose Grad-CAM is wanted, by name; "predicted" is each picture's own.
+        Classes of Grad-CAM, by name; "predicted" is each image's own.
     """
     cells: dict[str, list[torch.Tensor]] = {layer: [] for layer in layers}
     cams: dict[tuple[str, str], list[Map]] = {(target, layer): [] for target in targets for layer in layers}
     logits = []
     with model.frozen():
-        for start in range(0, len(pictures), BATCH):
-            inputs = model.inputs(pictures[start : start + BATCH])
+        for start in range(0, len(images), BATCH):
+            inputs = model.inputs(images[start : start + BATCH])
             trace = model.trace(
                 inputs, layers, [partial(_of_class, model, target) for target in targets or [PREDICTED]]
             )
@@ -86,9 +84,9 @@ def see(
                 for target, gradients in zip(targets, trace.gradients, strict=False):
                     cams[target, layer].append(grad_cam(cells[layer][-1].numpy(), gradients[layer].numpy()))
     joined = {layer: torch.cat(parts) for layer, parts in cells.items()}
-    regions = tuple(model.seen(picture)[1] for picture in pictures)
+    regions = tuple(model.seen(image)[1] for image in images)
     grids = {layer: (int(found.shape[1]), int(found.shape[2])) for layer, found in joined.items()}
-    drawn = {grid: _edges(pictures, grid, regions) for grid in set(grids.values())}
+    drawn = {grid: _edges(images, grid, regions) for grid in set(grids.values())}
     return Seen(
         regions,
         joined,
@@ -105,8 +103,8 @@ def _of_class(model: VisionModel, target: str, logits: torch.Tensor) -> torch.Te
 
 
 def _edges(
-    pictures: Sequence[Image.Image],
+    images: Sequence[Image.Image],
     grid: tuple[int, int],
     regions: Sequence[tuple[float, float, float, float] | None],
 ) -> Map:
-    return np.stack([edge_strength(one, grid, region) for one, region in zip(pictures, regions, strict=True)])
+    return np.stack([edge_strength(one, grid, region) for one, region in zip(images, regions, strict=True)])

@@ -1,24 +1,24 @@
-"""Horses: marked on a few photos, found on the others; the rest of the marked photos is the random set."""
+"""Horses: learned from a few annotated photos, located on the others; the rest is the random set."""
 
 from __future__ import annotations
 
-from sacv_bench.real.marked import Marked
+from sacv_bench.real.annotated import AnnotatedConcept
 from sacv_bench.real.observed import Observation
 from sacv_bench.real.setup import Lab
 
 EXPERIMENT, CONCEPT = "horses", "horse"
 MOST = 10
-"""Photos marked, at most."""
+"""Most annotated photos."""
 
 
 def horses(lab: Lab) -> list[Observation]:
-    """Measure each number of marked photos, with other photos in each draw."""
+    """Measure each number of annotated photos, with other photos in each draw."""
     photos = lab.material.horses
-    asked = Marked(lab, EXPERIMENT, CONCEPT, photos, lab.see(photos, [lab.network.target(CONCEPT)]))
+    annotated = AnnotatedConcept(lab, EXPERIMENT, CONCEPT, photos, lab.see(photos, [lab.network.target(CONCEPT)]))
     found: list[Observation] = []
     for draw in range(lab.effort.draws):
-        order = lab.rng(20, draw).permutation(asked.legal).tolist()
+        order = lab.rng(20, draw).permutation(annotated.legal).tolist()
         for n in lab.effort.marked:
             if n <= MOST and len(order) > n:
-                found += asked.round(order[:n], order[n:][-lab.effort.tested :])
+                found += annotated.round(order[:n], order[n:][-lab.effort.tested :])
     return found

@@ -1,16 +1,16 @@
-"""The folder of real photographs: what the experiments need of it, read and checked.
+"""The folder of real photographs, read and checked.
 
 ======================================  ================================================================
 `street/photos`, `street/masks/CLASS`   frames whose names begin with their drive and `_`; masks by class
 `horses/photos`, `horses/masks`         a mask for each photo
 `patterned/photos`, `patterned/masks`   `tiger` and `dalmatian`
 `photos/zebra`, `masks/zebra`           a mask for each photo
-`lesions/photos`, `lesions/masks`       a mask for each picture, and `lesions/lesions.csv`
+`lesions/photos`, `lesions/masks`       a mask for each image, and `lesions/lesions.csv`
 `guidance/KIND`                         textures: striped, dotted, chequered, other
 `photos/random`                         photos without any of these
 ======================================  ================================================================
 
-A mask has the file name of its photo, but for the ending.
+A mask has the file name of its photo, without its suffix.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ NEEDS = {
     "pasted": ("horses", "zebras", "textures", "random"),
     "absent": ("street", "horses", "lesions", "zebras", "patterned", "textures", "random"),
 }
-"""By experiment, what of the folder it takes."""
+"""By experiment, the parts of the folder that it uses."""
 
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo with masks of what it shows.
+    """A photo with masks of concepts.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class Photo:
 
     @property
     def name(self) -> str:
-        """File name without its ending."""
+        """File name without its suffix."""
         return self.path.stem
 
     @property
@@ -70,11 +70,11 @@ class Photo:
         return self.name.partition("_")[0]
 
     def shows(self, concept: str) -> bool:
-        """Tell whether a concept is marked on it."""
+        """Return whether the photo has a mask of a concept."""
         return concept in dict(self.masks)
 
-    def picture(self) -> Image.Image:
-        """Read it."""
+    def image(self) -> Image.Image:
+        """Read the image."""
         return read_picture(self.path)
 
     def mask(self, concept: str) -> NDArray[np.bool_]:
@@ -84,12 +84,12 @@ class Photo:
 
 @dataclass(frozen=True)
 class Material:
-    """What the experiments take from the folder; what none of those asked needs is empty.
+    """The photos of the folder; parts that no experiment of the run needs are empty.
 
     Parameters
     ----------
     folder
-        Where it is.
+        Its path.
     street, horses, zebras, patterned, lesions
         Photos, in the order of their names.
     veiled
@@ -111,7 +111,7 @@ class Material:
     random: tuple[Photo, ...] = ()
 
     def kind(self, texture: str) -> tuple[Photo, ...]:
-        """Give the textures of a kind."""
+        """Return the textures of a kind."""
         return dict(self.textures)[texture]
 
 
@@ -121,7 +121,7 @@ def read_material(folder: Path, experiments: Sequence[str], files: Sequence[str]
     Parameters
     ----------
     folder
-        Of real photographs, laid out as the head of this module says.
+        The folder, with the layout above.
     experiments
         Of `NEEDS`.
     files
@@ -133,7 +133,7 @@ def read_material(folder: Path, experiments: Sequence[str], files: Sequence[str]
         If something is missing; the message names all of it.
     """
     if not folder.is_dir():
-        raise ImageSetError(f"there is no folder {folder} of real photographs; docs/bench.md says what it holds")
+        raise ImageSetError(f"there is no folder {folder} of real photographs; docs/bench.md describes it")
     needed = {part for experiment in experiments for part in NEEDS[experiment]}
     reader = _Reader(folder, needed, [name for name in files if not (folder / name).is_file()])
     found = Material(
@@ -151,32 +151,32 @@ def read_material(folder: Path, experiments: Sequence[str], files: Sequence[str]
         raise ImageSetError(
             f"{folder} lacks {', '.join(reader.missing[:8])}"
             f"{f' and {len(reader.missing) - 8} more' if len(reader.missing) > 8 else ''}; "
-            "docs/bench.md says what the folder holds, or name only experiments and networks that need no more"
+            "docs/bench.md describes the folder; or name only experiments and networks that do not need these"
         )
     return found
 
 
 @dataclass(frozen=True)
 class _Reader:
-    """Lists files of the parts that are needed, and keeps what is missing."""
+    """Lists files of the parts that are needed, and records missing ones."""
 
     folder: Path
     needed: set[str]
     missing: list[str]
 
-    def plain(self, part: str, place: str, least: int = 4) -> tuple[Photo, ...]:
+    def plain(self, part: str, folder: str, least: int = 4) -> tuple[Photo, ...]:
         """List photos without masks."""
         if part not in self.needed:
             return ()
-        files = _files(self.folder / place)
+        files = _files(self.folder / folder)
         if len(files) < least:
-            self.missing.append(f"{place} ({len(files)} pictures; at least {least})")
+            self.missing.append(f"{folder} ({len(files)} images; at least {least})")
         return tuple(Photo(file) for file in files)
 
-    def photos(self, part: str, place: str, masks: str, concept: str, least: int) -> tuple[Photo, ...]:
-        """List photos of which each has a mask."""
+    def photos(self, part: str, folder: str, masks: str, concept: str, least: int) -> tuple[Photo, ...]:
+        """List photos, each with a mask."""
         known = {file.stem: file for file in _files(self.folder / masks)}
-        found = self.plain(part, place, least)
+        found = self.plain(part, folder, least)
         self.missing.extend(f"{masks}/{photo.name}.png" for photo in found if photo.name not in known)
         return tuple(Photo(photo.path, ((concept, known[photo.name]),)) for photo in found if photo.name in known)
 

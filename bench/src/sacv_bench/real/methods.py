@@ -1,7 +1,7 @@
-"""Every method of the real bench, from the same guidance: this package, the paper's classifier and other people's.
+"""Every method of the real bench, from the same concept images: this package, the paper's classifier and rivals.
 
-The package's own maps come from a bank that `sacv.fit` made. The directions beside it are fitted on the same photos
-with the same masks and the same random set, from activations that were gathered once.
+The maps of the package come from a bank of `sacv.fit`. The other directions are fitted on the same photos, masks and
+random set, from activations that are computed once.
 """
 
 from __future__ import annotations
@@ -19,35 +19,35 @@ from sacv.maps.relevance import relevance
 from sacv.solvers import Logistic
 from sacv.solvers.base import unit
 from sacv.stats import LocationSample
-from sacv_bench.place import OURS, PAPER
+from sacv_bench.localisation import OURS, PAPER
 from sacv_bench.real.activations import Map, Seen
 from sacv_bench.rivals.net2vec import net2vec
 
 Float64 = NDArray[np.float64]
 
 MEAN_DIFFERENCE = "SACV, MeanDifference"
-NET2VEC = "Net2Vec, told by masks"
+NET2VEC = "Net2Vec, trained on masks"
 GRAD_CAM = "Grad-CAM of the class"
 EDGES = "edge strength"
 NORM = "activation norm"
 METHODS = (OURS, MEAN_DIFFERENCE, PAPER, NET2VEC, GRAD_CAM, EDGES, NORM)
 
 SAMPLE = 32
-"""Locations of each image, of what is marked and of the rest, that classifiers see; as many as `sacv.fit` keeps."""
+"""Most locations of each image, inside the region and of the rest, for classifiers; as many as `sacv.fit` samples."""
 
 
 @dataclass(frozen=True, eq=False)
-class Told:
-    """What one image of the guidance says at a layer.
+class ImageSample:
+    """Sums and sampled locations of one image at a layer.
 
     Parameters
     ----------
     sums, weights
-        Float64 `(2, channels)` and `(2,)`: of what shows the concept, and of what does not.
+        Float64 `(2, channels)` and `(2,)`: over the concept and over the rest.
     cells, shares
         Sampled locations `(k, channels)`, and how much of each shows the concept, `(k,)`.
     rest
-        Which of the sampled locations stand against the concept, bool `(k,)`; all of which the concept covers in part.
+        Which of the sampled locations belong to the rest, bool `(k,)`; partly covered ones may be in both.
     """
 
     sums: Float64
@@ -57,34 +57,34 @@ class Told:
     rest: NDArray[np.bool_]
 
 
-def told(cells: torch.Tensor, shares: Float64, rng: np.random.Generator) -> Told:
-    """Summarise an image of the guidance.
+def sample_image(cells: torch.Tensor, shares: Float64, rng: np.random.Generator) -> ImageSample:
+    """Compute the sums and sample the locations of an image.
 
     Parameters
     ----------
     cells
         Its activations `(*grid, channels)`.
     shares
-        How much of each location shows the concept, `grid`: 1 where the whole image does, 0 in a random image.
+        Share of each location that shows the concept, `grid`: 1 for whole concept images, 0 for random images.
     rng
         Draws the locations.
     """
     flat, weights = cells.flatten(0, -2).double().numpy(), shares.ravel()
     both = np.stack([weights, 1 - weights])
     chosen = [_drawn(np.flatnonzero(side > 1e-9), rng) for side in both]
-    places = np.concatenate(chosen)
-    rest = np.arange(len(places)) >= len(chosen[0])
-    return Told(both @ flat, both.sum(axis=1), flat[places].astype(np.float32), weights[places], rest)
+    locations = np.concatenate(chosen)
+    rest = np.arange(len(locations)) >= len(chosen[0])
+    return ImageSample(both @ flat, both.sum(axis=1), flat[locations].astype(np.float32), weights[locations], rest)
 
 
 def _drawn(legal: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.intp]:
     return np.sort(rng.permutation(legal)[:SAMPLE])
 
 
-def directions(examples: Sequence[Told]) -> dict[str, Float64]:
-    """Fit the directions that stand beside the package's own; one whose search fails is left out.
+def directions(examples: Sequence[ImageSample]) -> dict[str, Float64]:
+    """Fit the directions of the rivals; one whose fit fails is omitted.
 
-    Net2Vec is among them where an image has both what shows the concept and what does not.
+    Net2Vec needs an image with both the concept and the rest.
     """
     sums, weights = (np.sum([getattr(one, name) for one in examples], axis=0) for name in ("sums", "weights"))
     difference = sums[0] / weights[0] - sums[1] / weights[1]
@@ -100,18 +100,18 @@ def directions(examples: Sequence[Told]) -> dict[str, Float64]:
     return found
 
 
-def _sample(examples: Sequence[Told], rest: bool) -> LocationSample:
-    kept = [one.rest == rest for one in examples]
-    shares = [one.shares[keep] for one, keep in zip(examples, kept, strict=True)]
+def _sample(examples: Sequence[ImageSample], rest: bool) -> LocationSample:
+    chosen = [one.rest == rest for one in examples]
+    shares = [one.shares[keep] for one, keep in zip(examples, chosen, strict=True)]
     return LocationSample(
-        np.concatenate([one.cells[keep] for one, keep in zip(examples, kept, strict=True)]),
-        np.repeat(np.arange(len(examples)), [int(keep.sum()) for keep in kept]),
+        np.concatenate([one.cells[keep] for one, keep in zip(examples, chosen, strict=True)]),
+        np.repeat(np.arange(len(examples)), [int(keep.sum()) for keep in chosen]),
         np.concatenate([1 - share if rest else share for share in shares]),
     )
 
 
 def ours(bank: ConceptBank, layer: str, concept: str, cells: torch.Tensor) -> Map:
-    """Give the relevance that the package finds in activations `(n, *grid, channels)`, `(n, *grid)`."""
+    """Return the relevance that the package finds in activations `(n, *grid, channels)`, `(n, *grid)`."""
     found: Map = relevance(bank.preprocessing(cells), [bank.cav(layer, concept)])[:, 0].numpy()
     return found
 
@@ -120,23 +120,23 @@ def maps(
     bank: ConceptBank,
     layer: str,
     concept: str,
-    examples: Sequence[Told],
+    examples: Sequence[ImageSample],
     seen: Seen,
     tested: Sequence[int],
     target: str,
 ) -> dict[str, Map]:
-    """Give the maps of every method of the pictures tested, `(tested, *grid)`, greater where the concept is.
+    """Return the maps of every method of the images tested, `(tested, *grid)`, greater where the concept is.
 
     Parameters
     ----------
     bank
-        What `sacv.fit` made.
+        Bank of `sacv.fit`.
     layer, concept
-        What is asked.
+        Their names.
     examples
-        The same guidance, for the directions beside it.
+        Samples of the same concept images, for the rivals.
     seen, tested
-        Pictures, and the numbers of those tested.
+        Images, and the numbers of those tested.
     target
         Class of Grad-CAM.
     """

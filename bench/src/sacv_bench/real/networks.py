@@ -1,4 +1,4 @@
-"""The networks of the real bench: the file of each, the layers asked, and the classes that concepts speak for."""
+"""The networks of the real bench: the file, the layers and the classes of each."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class Network:
     Parameters
     ----------
     name
-        For people, and for `--network`.
+        Name, also for `--network`.
     file
         In the folder: a Python file whose function `load` gives the network.
     layers, quick
-        Asked in full, and in a quick run; from shallow to deep.
+        Layers of a full and of a quick run, from shallow to deep.
     classes
         Names of its classes, or the JSON file in the folder that lists them.
     targets
-        By concept, the class that it speaks for. Of another concept it is each picture's predicted class.
+        By concept, the class that is explained; for other concepts the predicted class of each image.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Network:
         return load_model(f"{folder / self.file}:load", class_names=names)
 
     def target(self, concept: str) -> str:
-        """Give the class that is asked about beside a concept."""
+        """Return the class that is explained for a concept."""
         return self.targets.get(concept, PREDICTED)
 
 
@@ -103,6 +103,6 @@ def chosen(networks: Sequence[Network], names: Sequence[str], layers: Sequence[s
             raise OptionError(f"no network asks layer {layer!r}; there are {legal}")
     found = []
     for network in taken:
-        kept = tuple(layer for layer in network.layers if layer in layers) if layers else network.layers
-        found.append(replace(network, layers=network.quick if quick and not layers else kept))
+        chosen = tuple(layer for layer in network.layers if layer in layers) if layers else network.layers
+        found.append(replace(network, layers=network.quick if quick and not layers else chosen))
     return [network for network in found if network.layers]

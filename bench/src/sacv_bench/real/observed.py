@@ -17,11 +17,11 @@ from sacv_bench.real.activations import Float64, Map
 KEYS = ("network", "layer", "experiment", "concept", "n", "method", "metric")
 ROWS = (*KEYS, "value", "low", "high", "images")
 ADVISED = "advised"
-"""In place of a layer: the one that the bank's own advice names, which may differ between draws."""
+"""Name of the layer that the advice ranks first, which may differ between draws."""
 
-PLACE, IMAGE, SPEARMAN, SIGN = "AUROC of place", "AUROC of pictures", "Spearman", "sign accuracy"
+LOCATIONS, IMAGE, SPEARMAN, SIGN = "AUROC of locations", "AUROC of images", "Spearman", "sign accuracy"
 LEAST = 0.5
-"""Changes of the logit below this have no sign worth asking for."""
+"""Changes of the logit below this are too small for a sign."""
 
 TOGETHER = ("streets",)
 ALL = "all"
@@ -33,21 +33,21 @@ FEW = 200
 Observation = dict[str, object]
 
 
-def place(
-    maps: Mapping[str, Map], shares: Sequence[Float64], images: Sequence[int], metric: str = PLACE
+def location_rows(
+    maps: Mapping[str, Map], shares: Sequence[Float64], images: Sequence[int], metric: str = LOCATIONS
 ) -> list[Observation]:
-    """Measure maps of pictures against the shares of their cells; a picture without a cell on both sides is left out.
+    """Measure maps of images against the shares of their cells; an image with cells on one side only is left out.
 
     Parameters
     ----------
     maps
         By method, `(n, *grid)`.
     shares
-        Of each picture, `grid`.
+        Of each image, `grid`.
     images
-        Numbers that tell pictures apart.
+        Numbers that distinguish images.
     metric
-        What rows call it.
+        Its name in the rows.
     """
     judged = [number for number, share in enumerate(shares) if (share >= 0.5).any() and (share < 0.5).any()]
     values = {
@@ -61,7 +61,7 @@ def place(
 
 
 def areas(values: Map, inside: NDArray[np.bool_]) -> Float64:
-    """Give `sacv_bench.metrics.auroc` of many maps `(maps, *grid)` of one picture at once, float64 `(maps,)`.
+    """Return `sacv_bench.metrics.auroc` of many maps `(maps, *grid)` of one image at once, float64 `(maps,)`.
 
     From the ranks R of the k cells inside, of n: (sum R - k (k + 1) / 2) / (k (n - k)).
     """
@@ -73,17 +73,17 @@ def areas(values: Map, inside: NDArray[np.bool_]) -> Float64:
 
 
 def at(observations: Sequence[Observation], layers: Sequence[str], **fields: object) -> list[Observation]:
-    """Say of observations what they are of; each stands once for each of the layer's names."""
+    """Return observations with further fields, once for each name of the layer."""
     return [{**fields, **one, "layer": layer} for layer in layers for one in observations]
 
 
 def names_of(layer: str, advised: str) -> list[str]:
-    """Give a layer's name and, if it is the one that the advice names, that too."""
+    """Return the names of a layer in rows: its own and, if it is the advised one, "advised"."""
     return [layer, ADVISED] if layer == advised else [layer]
 
 
 def pairs_auroc(scores: Float64, labels: Float64, strata: Float64) -> float:
-    """Give P(score of a positive > score of a negative), ties half, over pairs of one stratum; NaN without a pair.
+    """Return P(score of a positive > score of a negative), ties half, over pairs of one stratum; NaN without a pair.
 
     Scores of different strata, such as folds with directions of their own, are never compared.
     """
@@ -97,7 +97,7 @@ def pairs_auroc(scores: Float64, labels: Float64, strata: Float64) -> float:
 
 
 def rank_correlation(found: Float64, truth: Float64) -> float:
-    """Give `sacv_bench.agreement.spearman`, which it is, in less time where there are few values.
+    """Return `sacv_bench.agreement.spearman`, faster for few values.
 
     A value's rank is the number of values below it and half of those equal to it, up to a constant.
     """
@@ -114,18 +114,18 @@ STATISTICS: dict[str, tuple[Callable[..., float], tuple[str, ...], int]] = {
     SIGN: (partial(sign_accuracy, least=LEAST), ("value", "truth"), FEW),
     IMAGE: (pairs_auroc, ("value", "truth", "stratum"), FEW),
 }
-"""Metrics that are no mean: of what columns, and how many resamples."""
+"""Metrics other than means: statistic, columns and resamples."""
 
 
 def summarise(observations: Sequence[Observation], seed: int) -> pd.DataFrame:
-    """Give a row for each layer, experiment, concept, number of marked images, method and metric.
+    """Return a row for each layer, experiment, concept, number of annotated images, method and metric.
 
-    For experiments of `TOGETHER` there is in addition one for all concepts, called "all", for means alone.
+    For experiments of `TOGETHER` there is also one for all concepts, called "all", for means only.
 
     Parameters
     ----------
     observations
-        With `KEYS`, `image`, `value`, and what the metric needs beside it.
+        With `KEYS`, `image`, `value`, and the metric's other columns.
     seed
         Of the bootstrap.
 

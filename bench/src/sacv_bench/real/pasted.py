@@ -1,9 +1,9 @@
-"""Pasted worlds: things cut out of photos and pasted into others, with exact truths of place and of contribution.
+"""Pasted worlds: things cut out of photos and pasted into others, with exact truths of location and of contribution.
 
-Horses are found with ten other horses marked, zebras and striped discs from striped textures; a thing pasted is never
-one that was trained on. The truth of contribution is the logit of the picture less that of the picture without the
-thing. What a map says is its sum within the paste, each cell by the share that is covered. Contribution is not asked of
-a network without a class for the thing.
+Horses are learned from ten other annotated horses, zebras and striped discs from striped textures; no pasted thing is
+in the training images. The true contribution is the logit of the image minus the logit of the image without the thing.
+A map is scored by its sum within the paste, weighted by the covered share of each cell. Contribution is not measured
+for a network without a class for the thing.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import numpy as np
 from sacv.cav import ConceptBank
 from sacv.maps import explain
 from sacv.maps.methods import Gradient
-from sacv_bench.place import OURS, PAPER
+from sacv_bench.localisation import OURS, PAPER
 from sacv_bench.real.activations import Float64, Map, Seen, see
-from sacv_bench.real.marked import Marked
+from sacv_bench.real.annotated import AnnotatedConcept
 from sacv_bench.real.material import TEXTURES, Photo
-from sacv_bench.real.methods import EDGES, GRAD_CAM, MEAN_DIFFERENCE, NORM, Told, directions, maps
-from sacv_bench.real.observed import PLACE, SIGN, SPEARMAN, Observation, at, names_of, place
+from sacv_bench.real.methods import EDGES, GRAD_CAM, MEAN_DIFFERENCE, NORM, ImageSample, directions, maps
+from sacv_bench.real.observed import LOCATIONS, SIGN, SPEARMAN, Observation, at, location_rows, names_of
 from sacv_bench.real.pasting import CutOut, Pasted, cut_out, disc, paste
 from sacv_bench.real.setup import Lab
 
@@ -30,18 +30,18 @@ EXPERIMENT = "pasted"
 HORSE, ZEBRA, STRIPED = "horse", "zebra", "striped"
 AREAS = (0.02, 0.05, 0.1, 0.2, 0.4)
 TRAINED = 10
-"""Horses marked."""
+"""Annotated horses."""
 
-WHOLE, GRADIENT, AREA = f"{OURS}, whole picture", f"{OURS}, gradient", "area of the paste"
+WHOLE, GRADIENT, AREA = f"{OURS}, whole image", f"{OURS}, gradient", "area of the paste"
 
 
 @dataclass(frozen=True, eq=False)
-class Guidance:
-    """What a concept was fitted on: its bank, what the same images tell at each layer, and how many showed it."""
+class Learned:
+    """A fitted concept: its bank, samples of the same images by layer, and the number of concept images."""
 
     bank: ConceptBank
     concept: str
-    told: Mapping[str, Sequence[Told]]
+    samples: Mapping[str, Sequence[ImageSample]]
     n: int
 
 
@@ -64,19 +64,21 @@ def _textures(lab: Lab) -> tuple[tuple[Photo, ...], list[Photo]]:
     return stripes, others[:: max(1, len(others) // lab.effort.textures)]
 
 
-def _from_textures(lab: Lab, shown: Sequence[Photo], others: Sequence[Photo]) -> Guidance:
-    inside, outside = lab.told_whole(shown, shown=True), lab.told_whole(others, shown=False)
-    told = {layer: inside[layer] + outside[layer] for layer in lab.layers}
-    return Guidance(lab.fit_whole(STRIPED, shown, others), STRIPED, told, len(shown))
+def _from_textures(lab: Lab, shown: Sequence[Photo], others: Sequence[Photo]) -> Learned:
+    inside, outside = lab.whole_samples(shown, shown=True), lab.whole_samples(others, shown=False)
+    samples = {layer: inside[layer] + outside[layer] for layer in lab.layers}
+    return Learned(lab.fit_whole(STRIPED, shown, others), STRIPED, samples, len(shown))
 
 
-def _from_horses(lab: Lab, photos: Sequence[Photo]) -> Guidance:
-    asked = Marked(lab, EXPERIMENT, HORSE, photos, lab.see(photos))
-    told = {
-        layer: lab.told_marked(asked.seen, layer, asked.legal, [asked.shares[layer, one] for one in asked.legal])
+def _from_horses(lab: Lab, photos: Sequence[Photo]) -> Learned:
+    annotated = AnnotatedConcept(lab, EXPERIMENT, HORSE, photos, lab.see(photos))
+    samples = {
+        layer: lab.annotated_samples(
+            annotated.seen, layer, annotated.legal, [annotated.shares[layer, one] for one in annotated.legal]
+        )
         for layer in lab.layers
     }
-    return Guidance(lab.fit_marked(HORSE, photos), HORSE, told, len(photos))
+    return Learned(lab.fit_annotated(HORSE, photos), HORSE, samples, len(photos))
 
 
 def _cuts(photos: Sequence[Photo], concept: str) -> list[Callable[[], CutOut]]:
@@ -84,90 +86,91 @@ def _cuts(photos: Sequence[Photo], concept: str) -> list[Callable[[], CutOut]]:
 
 
 def _cut(photo: Photo, concept: str) -> CutOut:
-    return cut_out(photo.picture(), photo.mask(concept))
+    return cut_out(photo.image(), photo.mask(concept))
 
 
 def _disc(texture: Photo) -> CutOut:
-    return disc(texture.picture())
+    return disc(texture.image())
 
 
 def scenes(lab: Lab, things: Sequence[Callable[[], CutOut]], seed: int) -> list[tuple[float, Pasted]]:
-    """Paste things, in turn, into random photos; by area, as many as the effort says, each into another photo."""
+    """Paste things, in turn, into different random photos, `effort.pasted` for each area."""
     rng = lab.rng(41, seed)
     backgrounds = rng.permutation(len(lab.material.random)).tolist()
     found = []
     for turn in range(lab.effort.pasted):
         for position, area in enumerate(AREAS):
             number = turn * len(AREAS) + position
-            background = lab.material.random[backgrounds[number % len(backgrounds)]].picture()
+            background = lab.material.random[backgrounds[number % len(backgrounds)]].image()
             found.append((area, paste(background, things[number % len(things)](), area, rng)))
     return found
 
 
-def _measured(lab: Lab, label: str, guidance: Guidance, things: Sequence[Callable[[], CutOut]]) -> list[Observation]:
-    place_of = (HORSE, ZEBRA, STRIPED).index(label)
-    made = scenes(lab, things, place_of)
+def _measured(lab: Lab, label: str, learned: Learned, things: Sequence[Callable[[], CutOut]]) -> list[Observation]:
+    rank = (HORSE, ZEBRA, STRIPED).index(label)
+    made = scenes(lab, things, rank)
     target = lab.network.target(label)
-    seen = see(lab.model, lab.layers, [one.picture for _, one in made], [target])
-    named = lab.advised(guidance.bank, EXPERIMENT, label, guidance.n)
+    seen = see(lab.model, lab.layers, [one.image for _, one in made], [target])
+    named = lab.advised(learned.bank, EXPERIMENT, label, learned.n)
     numbers = list(range(len(made)))
-    fields = {"network": lab.network.name, "experiment": EXPERIMENT, "n": guidance.n}
+    fields = {"network": lab.network.name, "experiment": EXPERIMENT, "n": learned.n}
     found: list[Observation] = []
     shares = {layer: [seen.shares(layer, number, made[number][1].mask) for number in numbers] for layer in lab.layers}
     for layer in lab.layers:
-        given = maps(guidance.bank, layer, guidance.concept, guidance.told[layer], seen, numbers, target)
+        given = maps(learned.bank, layer, learned.concept, learned.samples[layer], seen, numbers, target)
         names = names_of(layer, named)
-        images = [1000 * place_of + number for number in numbers]  # concepts share no picture
-        found += at(place(given, shares[layer], images), names, concept=label, **fields)
+        images = [1000 * rank + number for number in numbers]  # concepts share no image
+        found += at(location_rows(given, shares[layer], images), names, concept=label, **fields)
         for area in AREAS:
             part = [number for number in numbers if made[number][0] == area]
             chosen = {method: values[part] for method, values in given.items()}
             within = [shares[layer][number] for number in part]
-            judged = place(chosen, within, [images[number] for number in part], f"{PLACE}, {area:.0%} of the picture")
+            judged = location_rows(
+                chosen, within, [images[number] for number in part], f"{LOCATIONS}, {area:.0%} of the image"
+            )
             found += at(judged, names, concept=label, **fields)
     if target in (lab.model.class_names or ()):
         explained = numbers[: lab.effort.explained * len(AREAS)]
-        for layer, observations in _contributions(lab, guidance, made, seen, shares, explained, target).items():
+        for layer, observations in _contributions(lab, learned, made, seen, shares, explained, target).items():
             found += at(observations, names_of(layer, named), concept=label, **fields)
     return found
 
 
 def _contributions(
     lab: Lab,
-    guidance: Guidance,
+    learned: Learned,
     made: Sequence[tuple[float, Pasted]],
     seen: Seen,
     shares: Mapping[str, Sequence[Float64]],
     explained: Sequence[int],
     target: str,
 ) -> dict[str, list[Observation]]:
-    """Measure what each method gives to the paste against the true change of the logit."""
-    pictures = [made[number][1].picture for number in explained]
+    shown = [made[number][1].image for number in explained]
     index = lab.model.class_index(target, seen.logits.shape[1])
     bare = lab.model.inputs([made[number][1].without for number in explained])
     truth = seen.logits[: len(explained), index].astype(np.float64) - lab.model.logits(bare)[:, index].double().numpy()
     ours, gradient = (
-        explain(lab.model, pictures, guidance.bank, target, method=method, checks=False, allow_weak=True)
+        explain(lab.model, shown, learned.bank, target, method=method, checks=False, allow_weak=True)
         for method in (None, Gradient())
     )
-    trace = lab.model.trace(lab.model.inputs(pictures), lab.layers, [lambda logits: logits[:, index]])
+    trace = lab.model.trace(lab.model.inputs(shown), lab.layers, [lambda logits: logits[:, index]])
     found = {}
     for layer in lab.layers:
         within = np.stack(shares[layer][: len(explained)])
         slopes = trace.gradients[0][layer].double().numpy()
-        fitted = directions(guidance.told[layer])
-        whole: Map = ours.contribution(layer, guidance.concept)
+        rivals = directions(learned.samples[layer])
+        whole: Map = ours.contribution(layer, learned.concept)
         given: dict[str, Map] = {
             OURS: whole,
-            GRADIENT: gradient.contribution(layer, guidance.concept),
-            MEAN_DIFFERENCE: slopes @ fitted[MEAN_DIFFERENCE],
+            GRADIENT: gradient.contribution(layer, learned.concept),
+            MEAN_DIFFERENCE: slopes @ rivals[MEAN_DIFFERENCE],
             GRAD_CAM: seen.cams[target, layer][: len(explained)],
             EDGES: seen.edges[layer][: len(explained)],
             NORM: seen.norms(layer)[: len(explained)],
             AREA: np.ones_like(within),
         }
-        if PAPER in fitted:
-            given[PAPER] = slopes @ fitted[PAPER]
+        if PAPER in rivals:
+            given[PAPER] = slopes @ rivals[PAPER]
         sums = {method: (values * within).sum(axis=(1, 2)) for method, values in given.items()}
         sums[WHOLE] = whole.sum(axis=(1, 2), dtype=np.float64)
         found[layer] = [

@@ -1,4 +1,4 @@
-"""Pictures with something pasted into them, so that its place is exact and the picture without it is at hand."""
+"""Images with a pasted thing: its mask is exact, and the image without it is known."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 SIDE = 224
-"""Pixels of a side of the pictures made."""
+"""Side of the images in pixels."""
 
 
 @dataclass(frozen=True, eq=False)
 class CutOut:
-    """A thing cut out of a photo: colours `(height, width, 3)`, and what of them it is, bool `(height, width)`."""
+    """A thing cut out of a photo: colours `(height, width, 3)`, and its mask, bool `(height, width)`."""
 
     colours: NDArray[np.uint8]
     mask: NDArray[np.bool_]
@@ -22,50 +22,50 @@ class CutOut:
 
 @dataclass(frozen=True, eq=False)
 class Pasted:
-    """A picture with a thing pasted into it.
+    """An image with a thing pasted into it.
 
     Parameters
     ----------
-    picture, without
-        With and without it, `(SIDE, SIDE, 3)`.
+    image, without
+        The image with and without the thing, `SIDE` x `SIDE`.
     mask
-        Where it is, bool `(SIDE, SIDE)`.
+        Mask of the thing, bool `(SIDE, SIDE)`.
     """
 
-    picture: Image.Image
+    image: Image.Image
     without: Image.Image
     mask: NDArray[np.bool_]
 
 
-def cut_out(picture: Image.Image, mask: NDArray[np.bool_]) -> CutOut:
-    """Cut what a mask marks out of a photo, to its edges."""
+def cut_out(image: Image.Image, mask: NDArray[np.bool_]) -> CutOut:
+    """Cut the region of a mask out of a photo, to its bounding box."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return CutOut(np.asarray(picture.convert("RGB"))[part], mask[part])
+    return CutOut(np.asarray(image.convert("RGB"))[part], mask[part])
 
 
-def disc(picture: Image.Image) -> CutOut:
+def disc(image: Image.Image) -> CutOut:
     """Cut the largest disc out of the middle of a texture."""
-    side = min(picture.size)
-    left, top = (picture.width - side) // 2, (picture.height - side) // 2
-    middle = picture.convert("RGB").crop((left, top, left + side, top + side))
-    place = np.arange(side) - (side - 1) / 2
-    return CutOut(np.asarray(middle), np.hypot(place[:, None], place[None]) <= side / 2)
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    middle = image.convert("RGB").crop((left, top, left + side, top + side))
+    offsets = np.arange(side) - (side - 1) / 2
+    return CutOut(np.asarray(middle), np.hypot(offsets[:, None], offsets[None]) <= side / 2)
 
 
 def paste(background: Image.Image, thing: CutOut, area: float, rng: np.random.Generator) -> Pasted:
-    """Paste a thing at a random place so that it covers a share of the picture, or as much as fits.
+    """Paste a thing at a random location so that it covers a share of the image, or as much as fits.
 
     Parameters
     ----------
     background
-        A photo; all of it is resized to the picture's size.
+        A photo; it is resized to the image's size.
     thing
-        What is pasted, its proportions kept.
+        The thing pasted; its proportions are unchanged.
     area
-        Share of the picture in (0, 1].
+        Share of the image in (0, 1].
     rng
-        Draws the place.
+        Generator of the location.
     """
     without = background.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
     height, width = thing.mask.shape

@@ -1,4 +1,4 @@
-"""Run the bench on real photographs, and write what it found."""
+"""Run the bench on real photographs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ EXPERIMENTS: dict[str, Callable[[Lab], list[Observation]]] = {
 
 @dataclass(frozen=True, eq=False)
 class RealResult:
-    """What a run found.
+    """The result of a run.
 
     Parameters
     ----------
@@ -65,20 +65,20 @@ def run_real(
     experiments
         Of `EXPERIMENTS`.
     networks
-        Those asked, each at its layers.
+        The networks, each measured at its layers.
     effort
         How much is measured.
     seed
         Of everything drawn.
     progress
-        Told what is run.
+        ImageSample what is run.
 
     Raises
     ------
     OptionError
         If there is no such experiment.
     ImageSetError
-        If the folder lacks what is needed.
+        If the folder lacks a part that is needed.
     """
     for name in experiments:
         if name not in EXPERIMENTS:

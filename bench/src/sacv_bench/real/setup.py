@@ -1,4 +1,4 @@
-"""What the experiments share: a network, the material, how much is measured, and how guidance is told."""
+"""`Lab`: a network, the material and the effort, and the fits that the experiments share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sacv.model import VisionModel
 from sacv.trust.advice import advise
 from sacv_bench.real.activations import Float64, Seen, see
 from sacv_bench.real.material import Material, Photo
-from sacv_bench.real.methods import Told, told
+from sacv_bench.real.methods import ImageSample, sample_image
 from sacv_bench.real.networks import Network
 from sacv_bench.real.sizes import RealEffort
 
@@ -26,9 +26,9 @@ class Lab:
     Parameters
     ----------
     network
-        Which.
+        The network.
     material
-        What it is asked about.
+        The photographs.
     effort
         How much is measured.
     seed
@@ -49,18 +49,18 @@ class Lab:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """Asked, from shallow to deep."""
+        """The layers measured, from shallow to deep."""
         return self.network.layers
 
     def rng(self, *numbers: int) -> np.random.Generator:
-        """Give a generator of its own for each place where something is drawn."""
+        """Return a random generator for the given numbers."""
         return np.random.default_rng([self.seed, *numbers])
 
     def see(self, photos: Sequence[Photo], targets: Sequence[str] = ()) -> Seen:
         """Run the network on photos."""
-        return see(self.model, self.layers, [photo.picture() for photo in photos], targets)
+        return see(self.model, self.layers, [photo.image() for photo in photos], targets)
 
-    def fit_marked(
+    def fit_annotated(
         self,
         concept: str,
         photos: Sequence[Photo],
@@ -69,7 +69,7 @@ class Lab:
         nulls: int = 0,
         absent: Sequence[Photo] | None = None,
     ) -> ConceptBank:
-        """Fit a concept marked on photos against the rest of them and, if there are any, random photos."""
+        """Fit a concept from annotated photos against their rest and, if given, random photos."""
         region = Region([str(photo.path) for photo in photos], [photo.mask(concept) for photo in photos])
         return fit(
             self.model,
@@ -92,7 +92,7 @@ class Lab:
         nulls: int = 0,
         absent: Sequence[Photo] | None = None,
     ) -> ConceptBank:
-        """Fit a concept that whole pictures show against others."""
+        """Fit a concept from whole images against others."""
         return fit(
             self.model,
             list(self.layers),
@@ -105,25 +105,27 @@ class Lab:
         )
 
     def advised(self, bank: ConceptBank, experiment: str, concept: str, n: int) -> str:
-        """Give the layer that the bank's own advice names first, and keep it."""
+        """Return the layer that the advice ranks first, and record it."""
         layer = advise(self.model, bank)[0].layer
         self.advice.append(
             {"network": self.network.name, "experiment": experiment, "concept": concept, "n": n, "layer": layer}
         )
         return layer
 
-    def told_marked(self, seen: Seen, layer: str, numbers: Sequence[int], masks: Sequence[Float64]) -> list[Told]:
-        """Tell the guidance of marked photos: the numbers in `seen`, and the share of each cell that is marked."""
+    def annotated_samples(
+        self, seen: Seen, layer: str, numbers: Sequence[int], masks: Sequence[Float64]
+    ) -> list[ImageSample]:
+        """Return samples of annotated photos, from their numbers in `seen` and the share of each cell in the region."""
         rng = self.rng(1)
-        return [told(seen.cells[layer][number], mask, rng) for number, mask in zip(numbers, masks, strict=True)]
+        return [sample_image(seen.cells[layer][number], mask, rng) for number, mask in zip(numbers, masks, strict=True)]
 
-    def told_whole(self, photos: Sequence[Photo], shown: bool) -> dict[str, list[Told]]:
-        """Tell the guidance of whole pictures by layer, all of which shows the concept or does not."""
-        found: dict[str, list[Told]] = {layer: [] for layer in self.layers}
+    def whole_samples(self, photos: Sequence[Photo], shown: bool) -> dict[str, list[ImageSample]]:
+        """Return samples of whole images by layer, with or without the concept."""
+        found: dict[str, list[ImageSample]] = {layer: [] for layer in self.layers}
         rng = self.rng(2, int(shown))
         for start in range(0, len(photos), 8):
-            inputs = self.model.inputs([photo.picture() for photo in photos[start : start + 8]])
+            inputs = self.model.inputs([photo.image() for photo in photos[start : start + 8]])
             for layer, record in self.model.activations(inputs, self.layers).items():
                 for cells in record.cells.float():
-                    found[layer].append(told(cells, np.full(tuple(cells.shape[:-1]), float(shown)), rng))
+                    found[layer].append(sample_image(cells, np.full(tuple(cells.shape[:-1]), float(shown)), rng))
         return found

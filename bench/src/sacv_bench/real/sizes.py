@@ -7,32 +7,32 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class RealEffort:
-    """Numbers of things measured; what is measured does not depend on them but its intervals do.
+    """Numbers of images and draws; they change the intervals, not what is measured.
 
     Parameters
     ----------
     marked
-        Numbers of photos on which a concept is marked, each at least 2, which is what `fit` needs.
+        Numbers of annotated photos, each at least 2, which `fit` needs.
     draws
-        Draws of the photos that are marked, where they are drawn.
+        Random draws of the annotated photos.
     tested
         Photos tested, at most, of each draw.
     labels
-        Pictures with a label, at most, of the lesions.
+        Images with a label, at most, of the lesions.
     textures
         Textures of each kind, at most.
     pool
         Photos of `photos/random` taken as random set, at most.
     pasted
-        Pictures made for each concept and area.
+        Images made for each concept and area.
     explained
-        Of these, pictures whose contribution is measured.
+        Of these, images whose contribution is measured.
     absent
-        Pictures without a concept.
+        Images without a concept.
     nulls
-        CAVs of random against random, for what chance marks.
+        CAVs of random against random, for the significance mask.
     quick
-        Take the few layers that a quick run asks.
+        Use only the few layers of a quick run.
     """
 
     marked: tuple[int, ...]

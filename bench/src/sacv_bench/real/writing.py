@@ -1,4 +1,4 @@
-"""What a run on real photographs writes: tables for the report's page, rows as CSV and JSON, a summary in Markdown."""
+"""Output of a run on real photographs: tables for the report's page, rows as CSV and JSON, a summary in Markdown."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sacv_bench.place import OURS
+from sacv_bench.localisation import OURS
 from sacv_bench.real.methods import METHODS
-from sacv_bench.real.observed import ADVISED, ALL, IMAGE, PLACE, SIGN, SPEARMAN
+from sacv_bench.real.observed import ADVISED, ALL, IMAGE, LOCATIONS, SIGN, SPEARMAN
 from sacv_bench.real.run import RealResult
 from sacv_bench.report import write_report
 from sacv_bench.tables import Table, row, table_of
 
 QUESTIONS = {
-    "streets": "Is a class that is marked on frames of some drives found on a drive left out?",
-    "horses": "Are horses, marked on a few photos, found on others?",
+    "streets": "Is a class, learned from annotated frames of some drives, found on a drive left out?",
+    "horses": "Are horses, learned from a few annotated photos, found on others?",
     "patterns": "Are stripes and dots found on animals, from textures and from other animals?",
-    "lesions": "Is a veil told from labels of pictures, and the lesion from the skin?",
+    "lesions": "Is a veil learned from labels of images, and the lesion separated from the skin?",
     "pasted": "Is a pasted thing found, and its contribution the change that it makes?",
-    "absent": "How often is a concept marked where it is not?",
+    "absent": "How often is a mask not empty on images without the concept?",
 }
-RANDOM = {PLACE: 0.5, IMAGE: 0.5, SPEARMAN: 0.0, SIGN: 0.5}
+RANDOM = {LOCATIONS: 0.5, IMAGE: 0.5, SPEARMAN: 0.0, SIGN: 0.5}
 FEW = 5
-"""Marked images of the short table: so many, or the number nearest to it that was measured."""
+"""Annotated images in the short table, or the nearest number that was measured."""
 
-SUMMED = (PLACE, IMAGE, SPEARMAN, SIGN)
-"""Metrics of the summary, in which methods stand side by side."""
+SUMMED = (LOCATIONS, IMAGE, SPEARMAN, SIGN)
+"""Metrics of the summary, with a column for each method."""
 
 
 def tables(result: RealResult) -> list[Table]:
-    """Give a table for each experiment and network, with a condition for each concept, number of images and layer."""
+    """Return a table for each experiment and network, with a condition for each concept, number of images and layer."""
     found = []
     for (experiment, network), part in result.rows.groupby(["experiment", "network"], sort=False):
         rows = [
@@ -50,16 +50,16 @@ def tables(result: RealResult) -> list[Table]:
             for one in _in_order(part).to_dict(orient="records")
         ]
         about = (
-            f"{network}: a condition is a concept, the number of images that showed it, and a layer; {ADVISED} is the "
-            "one that the bank's own advice names."
+            f"{network}: a condition is a concept, the number of concept images, and a layer; {ADVISED} is the "
+            "layer that the advice ranks first."
         )
         found.append(table_of(f"{experiment}-{network}", QUESTIONS[str(experiment)], about, rows))
     return found
 
 
 def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
-    """Put the rows of a concept and number of images together, the advised layer first, then from shallow to deep."""
-    concepts, layers = ({name: place for place, name in enumerate(rows[key].unique())} for key in ("concept", "layer"))
+    """Sort rows by concept and number of images, the advised layer first, then from shallow to deep."""
+    concepts, layers = ({name: index for index, name in enumerate(rows[key].unique())} for key in ("concept", "layer"))
     layers[ADVISED] = -1
     keys = {"concept": rows["concept"].map(concepts), "n": rows["n"], "layer": rows["layer"].map(layers)}
     order = pd.DataFrame(keys).sort_values(["concept", "n", "layer"], kind="stable").index
@@ -67,16 +67,16 @@ def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """Give rows as JSON has them, null where there is no number."""
+    """Return rows as JSON has them, null for NaN."""
     plain = rows.astype(object).where(rows.notna(), None)
     return [{str(key): value for key, value in one.items()} for one in plain.to_dict(orient="records")]
 
 
 def summary(result: RealResult) -> str:
-    """Give the figures at the advised layer, and the layer where ours is best, as tables in Markdown.
+    """Return the figures at the advised layer, and the layer where ours is best, as tables in Markdown.
 
-    One table for each metric in which methods stand side by side; ours has its 95 % interval. "Best" is chosen on what
-    is measured, and so is what advice could at most give.
+    One table for each metric with a column for each method; ours has its 95 % interval. "Best" is chosen on the same
+    images, so it is an upper bound for advice.
     """
     parts = [in_short(result)] if len(result.rows) else []
     for metric in SUMMED:
@@ -92,15 +92,15 @@ def summary(result: RealResult) -> str:
             parts.append("\n".join([f"**{metric}**, at the layer advised", "", *_table(head, lines)]))
     marks = result.rows[(result.rows["experiment"] == "absent") & (result.rows["layer"] == ADVISED)]
     if len(marks):
-        parts.append("\n".join(["**Marked**, at the layer advised", "", *_marked(marks)]))
+        parts.append("\n".join(["**Masks**, at the layer advised", "", *_masks(marks)]))
     return "\n\n".join(parts) + "\n"
 
 
 def in_short(result: RealResult) -> str:
-    """Give one table in Markdown: a line for each question, and in each cell the networks' figures in their order.
+    """Return one table in Markdown: a line for each question, and in each cell the networks' figures in their order.
 
-    Figures are at the advised layer. Of several numbers of marked images the one nearest to `FEW` is shown, and of an
-    experiment's concepts all together where they are.
+    Figures are at the advised layer. The number of annotated images nearest to `FEW` is shown, and all
+    concepts of an experiment together if measured.
     """
     rows = result.rows[(result.rows["layer"] == ADVISED) & result.rows["metric"].isin(SUMMED)]
     networks = list(dict.fromkeys(rows["network"]))
@@ -124,19 +124,19 @@ def _short(value: float | None) -> str:
 
 def _line(experiment: str, network: str, concept: str, n: int, rows: pd.DataFrame, methods: Sequence[str]) -> list[str]:
     named = _by(rows[rows["layer"] == ADVISED], "method")
-    figures = [_said(named.get(method), method == OURS) for method in methods]
+    figures = [_figure(named.get(method), method == OURS) for method in methods]
     own = rows[(rows["method"] == OURS) & (rows["layer"] != ADVISED) & rows["value"].notna()]
     most = own.sort_values("value", ascending=False, kind="stable").head(1).to_dict(orient="records")
     best = "".join(f"{one['value']:.3f} ({one['layer']})" for one in most)
     return [experiment, network, concept, str(n), *figures, best]
 
 
-def _marked(rows: pd.DataFrame) -> list[str]:
+def _masks(rows: pd.DataFrame) -> list[str]:
     metrics = list(dict.fromkeys(rows["metric"]))
     lines = []
     for (network, concept, method), part in rows.groupby(["network", "concept", "method"], sort=False):
         named = _by(part, "metric")
-        figures = [_said(named.get(metric), True) for metric in metrics]
+        figures = [_figure(named.get(metric), True) for metric in metrics]
         lines.append([str(network), str(concept), str(method), *figures])
     return _table(["network", "concept", "mask", *metrics], lines)
 
@@ -145,7 +145,7 @@ def _by(rows: pd.DataFrame, column: str) -> dict[str, dict[Hashable, Any]]:
     return {str(one[column]): one for one in rows.to_dict(orient="records")}
 
 
-def _said(figure: Mapping[Hashable, Any] | None, interval: bool) -> str:
+def _figure(figure: Mapping[Hashable, Any] | None, interval: bool) -> str:
     if figure is None:
         return ""
     value, low, high = (float(figure[name]) for name in ("value", "low", "high"))

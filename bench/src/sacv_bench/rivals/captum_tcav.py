@@ -1,11 +1,11 @@
-"""captum's own TCAV, run as it is (Kokhlikyan et al., arXiv 2009.07896; written against captum 0.9).
+"""captum's own TCAV, run unchanged (Kokhlikyan et al., arXiv 2009.07896; written against captum 0.9).
 
 It stores the flattened activations of both sets in a folder, trains its default classifier on two thirds of the images
 (see `sacv_bench.rivals.tcav`), and scores images by the derivative of the logit along the weights w, which it does not
 scale::
 
     S = sum_p w(p) . dz/da(p)
-    sign count = share of images with S > 0;  magnitude = mean of S, whatever its docstring says
+    sign count = share of images with S > 0;  magnitude = mean of S (its docstring differs)
 
 Its own call gives these two for all images together. The derivative of each image is read off its trained weights and
 its own layer attribution, in one backward pass for all of them, since a call for each image would load the CAV anew.
@@ -35,7 +35,7 @@ BATCH = 32
 
 @dataclass(frozen=True, eq=False)
 class CaptumScores:
-    """What captum says of one concept against one random set."""
+    """Result of captum for one concept against one random set."""
 
     weights: NDArray[np.float64]
     """The CAV in the shape of the layer's output for one image; it points to the concept and has any length."""
@@ -93,7 +93,7 @@ def captum_scores(
         concept.Concept(number, name, torch.split(images, BATCH))
         for number, (name, images) in enumerate([("concept", concept_inputs), ("random", random_inputs)])
     ]
-    with frozen_eval(network), _captum_at_peace(seed):
+    with frozen_eval(network), _captum_session(seed):
         tcav = concept.TCAV(network, [layer], save_path=str(folder), model_id="network")
         trained = tcav.compute_cavs([sets], force_train=True)["0-1"][layer].stats
         # captum warns about inputs that need no gradient, and then changes the user's tensor.
@@ -113,8 +113,8 @@ def captum_scores(
 
 
 @contextmanager
-def _captum_at_peace(seed: int) -> Iterator[None]:
-    """Seed the generators that captum reads, put them back after, and hush the warnings it raises about itself."""
+def _captum_session(seed: int) -> Iterator[None]:
+    """Seed the generators that captum uses, restore them after, and suppress its warnings."""
     states = random.getstate(), np.random.get_state()
     with warnings.catch_warnings():
         for about in ("Using default classifier for TCAV", "Creating a tensor from a list", "numpy.core is deprecated"):

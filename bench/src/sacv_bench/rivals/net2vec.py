@@ -4,14 +4,14 @@ With L(p) the share of location p that the mask covers, and q the mean of L, it 
 
     sum_p (1 - q) L(p) log(1 + exp(-w . a(p) - b)) + q (1 - L(p)) log(1 + exp(w . a(p) + b))
 
-so that the concept's locations weigh as much as all others. It is told where the concept is in every image, which none
-of the other methods is: an upper bound of what a direction at this layer can show.
+so that the concept's locations weigh as much as all others. It is trained on a mask of every image, unlike
+the other methods: an upper bound for a direction at this layer.
 
-Simplified against the paper: activations are taken as they are, not made 0 or 1 at each filter's 0.995 quantile, so
+Differences from the paper: activations are taken unchanged, not made 0 or 1 at each filter's 0.995 quantile, so
 that the weights are a direction in activation space; masks are compared on the layer's grid, not upsampled maps on the
 pixels; the loss has the logarithm of cross-entropy, and so is convex; a bias is learnt; and the exact minimum under
-slight L2 regularisation on standardised activations takes the place of 30 epochs of stochastic descent, so that there
-is nothing to seed.
+slight L2 regularisation on standardised activations replaces 30 epochs of stochastic descent, so it needs
+no seed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The direction of the notebook that the SACV authors published, as an exhibit of what goes wrong.
+"""The direction of the notebook that the SACV authors published, with its errors.
 
-Each image's activation `(channels, places)` is *reshaped* to `(places, channels)` where it should be transposed, so
-that a row mixes channels and places; a logistic regression on these rows labels the concept 0 and random 1, so that
-its weights point to random; and locations, not images, are held back for validation. The overlay then shows minus the
+Each image's activation `(channels, locations)` is *reshaped* to `(locations, channels)` instead of transposed, so a
+row mixes channels and locations; a logistic regression on these rows labels the concept 0 and random 1, so its weights
+point to random; and locations, not images, are held out for validation. The overlay then shows minus the
 projection of activations on the weights, which is what the vector here gives.
 
 Nothing is to be learnt from its numbers; see `tests/reference/notebook.py` for the same procedure written apart.
@@ -24,7 +24,7 @@ HELD_BACK = 1 / 3
 
 
 def notebook_direction(concept: Values, random: Values, seed: int) -> NDArray[np.float64]:
-    """Give the notebook's direction as its overlay uses it.
+    """Return the notebook's direction as its overlay uses it.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ def require_alike(concept: Values, random: Values) -> None:
 
 
 def at_length_one(weights: Values) -> NDArray[np.float64]:
-    """Give weights of any shape at L2 norm 1, with their sign; raise a SolverError if they are 0 or not finite."""
+    """Return weights of any shape at L2 norm 1, with their sign; raise a SolverError if they are 0 or not finite."""
     exact: NDArray[np.float64] = weights.astype(np.float64)
     length = float(np.linalg.norm(exact))
     if not 0 < length < float("inf"):

@@ -5,13 +5,13 @@ an image is the directional derivative of its logit z (their equation 1)::
 
     S = sum_p v(p) . dz/da(p)
 
-The flattened CAV has weights of its own at every location p, and so knows places by heart; the pooled one is learnt on
-the mean over the grid and is the same at every location. The TCAV score of a class is the share of its images with
+The flattened CAV has separate weights at every location p, and so depends on location; the pooled one is learnt on the
+mean over the grid and is the same at every location. The TCAV score of a class is the share of its images with
 S > 0.
 
 The classifier is the one that tensorflow/tcav and captum take by default: scikit-learn's `SGDClassifier` with the hinge
-loss, alpha 0.01, 1000 epochs and tolerance 1e-3, on activations as they are. Both hold a third of the images back to
-tell an accuracy, and tensorflow/tcav cuts the larger set to the size of the smaller; here all images train, in the
+loss, alpha 0.01, 1000 epochs and tolerance 1e-3, on activations unchanged. Both hold out a third of the images for
+the accuracy, and tensorflow/tcav cuts the larger set to the size of the smaller; here all images train, in the
 rival's favour.
 """
 
@@ -77,13 +77,13 @@ def pooled_cav(concept: Values, random: Values, seed: int) -> Float64:
         If the classifier finds no direction.
     """
     require_alike(concept, random)
-    places = tuple(range(1, concept.ndim - 1))
-    pooled = np.concatenate([concept.mean(axis=places), random.mean(axis=places)])
+    locations = tuple(range(1, concept.ndim - 1))
+    pooled = np.concatenate([concept.mean(axis=locations), random.mean(axis=locations)])
     return _classifier_weights(pooled, len(concept), seed)
 
 
 def sensitivity(cav: Values, gradients: Values) -> Float64:
-    """Give the derivative of each image's logit along the CAV, float64 `(n,)`, in logits per unit of the CAV.
+    """Return the derivative of each image's logit along the CAV, float64 `(n,)`, in logits per unit of the CAV.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def sensitivity(cav: Values, gradients: Values) -> Float64:
 
 
 def local_map(cav: Values, cells: Values) -> Float64:
-    """Give v(p) . a(p) at every location, float64 `(n, *grid)`.
+    """Return v(p) . a(p) at every location, float64 `(n, *grid)`.
 
     Of activations it is where the CAV sees the concept; of gradients, what each location adds to the sensitivity.
 

@@ -1,23 +1,22 @@
 """Visual-TCAV (De Santis et al., arXiv 2411.05698): a concept map, and how much of a logit it accounts for.
 
-The CAV is the difference of the means of the two sets after average pooling, at the length it has, and the concept map
-is read along it and put on a scale that the sets give, from e0 to e1::
+The CAV is the difference of the means of the two sets after average pooling, unscaled, and the concept map is the
+projection on it, rescaled from e0 to e1::
 
     d    = mean of the concept's pooled activations - mean of the random ones
     m(p) = ReLU(d . a(p))
     e1   = median over the concept's images of (sum_p m(p)^2 / sum_p m(p)); e0 the same over random images
     M(p) = (clip(m(p), e0, e1) - e0) / (e1 - e0), and 0 everywhere where e1 <= e0
 
-The attribution starts from integrated gradients of the logit between activations of 0 and those that are there, keeps
-what is positive, makes it sum to the class's share s of what the best class gained, and weighs it by the map and the
-CAV::
+The attribution starts from integrated gradients of the logit between activations of 0 and the actual ones. Its
+positive part is scaled to sum to the class's share s of the gain of the best class, and weighted by map and CAV::
 
     A_c(p)      = ReLU(a_c(p) * mean gradient on the path), scaled so that sum_p sum_c A_c(p) = s
     s           = ReLU(z_k(a) - z_k(0)) / max_j ReLU(z_j(a) - z_j(0))
     attribution = sum_p sum_c u_c A_c(p) M(p), with u = ReLU(d) / max ReLU(d)
 
 Where activations may be negative, d_c changes sign in u for channels whose mean under the map, sum_p a_c(p) M(p), is
-below 0. All of it lies between 0 and 1: it cannot say that a concept speaks against a class.
+below 0. All of it lies between 0 and 1: it cannot show that a concept opposes a class.
 
 What is left out is only drawing: the resize and the blur of the map. Where the published code adds 1e-7 to a
 denominator, a sum of 0 gives 0 here.
@@ -39,7 +38,7 @@ Float64 = NDArray[np.float64]
 
 
 def pooled_difference(concept: Values, random: Values) -> Float64:
-    """Give the CAV of two sets of activations `(n, *grid, channels)`: float64 `(channels,)`, not scaled.
+    """Return the CAV of two sets of activations `(n, *grid, channels)`: float64 `(channels,)`, not scaled.
 
     Raises
     ------
@@ -47,14 +46,14 @@ def pooled_difference(concept: Values, random: Values) -> Float64:
         If the sets have other shapes, or one is empty.
     """
     require_alike(concept, random)
-    places = tuple(range(concept.ndim - 1))
-    means = [side.astype(np.float64).mean(axis=places) for side in (concept, random)]
+    locations = tuple(range(concept.ndim - 1))
+    means = [side.astype(np.float64).mean(axis=locations) for side in (concept, random)]
     difference: Float64 = means[0] - means[1]
     return difference
 
 
 def emblems(concept: Values, random: Values, vector: Float64) -> tuple[float, float]:
-    """Give the scale of the concept map, (e0, e1), in units of activation times the length of the CAV.
+    """Return the scale of the concept map, (e0, e1), in units of activation times the length of the CAV.
 
     Parameters
     ----------
@@ -68,7 +67,7 @@ def emblems(concept: Values, random: Values, vector: Float64) -> tuple[float, fl
 
 
 def concept_map(cells: Values, vector: Float64, scale: tuple[float, float]) -> Float64:
-    """Tell where the concept is: 0 as in random images, 1 as in the concept's, float64 `(n, *grid)`.
+    """Return where the concept is: 0 as in random images, 1 as in the concept's, float64 `(n, *grid)`.
 
     Parameters
     ----------
@@ -88,7 +87,7 @@ def concept_map(cells: Values, vector: Float64, scale: tuple[float, float]) -> F
 
 
 def class_share(logits: Values, empty: Values, target: int) -> Float64:
-    """Give what a class gained from the layer, as a share of the most that a class gained, float64 `(n,)` in [0, 1].
+    """Return what a class gained from the layer, as a share of the most that a class gained, float64 `(n,)` in [0, 1].
 
     Parameters
     ----------
@@ -108,7 +107,7 @@ def class_share(logits: Values, empty: Values, target: int) -> Float64:
 def attribution_map(
     gradients_mean: Values, cells: Values, vector: Float64, scale: tuple[float, float], share: Values
 ) -> Float64:
-    """Give what each location adds to `attribution`, float64 `(n, *grid)`; never negative.
+    """Return what each location adds to `attribution`, float64 `(n, *grid)`; never negative.
 
     Parameters
     ----------
@@ -148,7 +147,7 @@ def attribution_map(
 def attribution(
     gradients_mean: Values, cells: Values, vector: Float64, scale: tuple[float, float], share: Values
 ) -> Float64:
-    """Give how much of the class an image owes to the concept, float64 `(n,)`; the sum of `attribution_map`."""
+    """Return how much of the class an image owes to the concept, float64 `(n,)`; the sum of `attribution_map`."""
     added: Float64 = attribution_map(gradients_mean, cells, vector, scale, share).reshape(len(cells), -1).sum(axis=1)
     return added
 
@@ -156,7 +155,7 @@ def attribution(
 def integrated_gradients(
     forward: Callable[[torch.Tensor], torch.Tensor], cells: torch.Tensor, steps: int = 50
 ) -> Float64:
-    """Give the mean gradient on the straight path from activations of 0, float64 `(n, *grid, channels)`.
+    """Return the mean gradient on the straight path from activations of 0, float64 `(n, *grid, channels)`.
 
     The trapezoidal rule over `steps` parts: `steps` + 1 forward and backward passes. Times the activations, it sums to
     the rise of the logit (Sundararajan, Taly and Yan, arXiv 1703.01365).

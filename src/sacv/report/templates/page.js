@@ -104,8 +104,8 @@ function whole(figure) {
       const row = panels.slice(first, first + columns);
       row.forEach((panel, column) => {
         const copy = plain(panel), at = box[first + column];
-        const place = { x: GAP + column * (at.width + GAP), y: top, width: at.width, height: at.height };
-        for (const [name, value] of Object.entries(place)) copy.setAttribute(name, value);
+        const box = { x: GAP + column * (at.width + GAP), y: top, width: at.width, height: at.height };
+        for (const [name, value] of Object.entries(box)) copy.setAttribute(name, value);
         made.append(copy);
       });
       top += Math.max(...row.map((_, column) => box[first + column].height)) + GAP;
@@ -137,7 +137,7 @@ for (const figure of document.querySelectorAll("figure.chart")) {
 
 for (const image of document.querySelectorAll("figure.photo img")) {
   const bytes = () => Uint8Array.from(atob(image.src.split(",")[1]), (one) => one.charCodeAt(0));
-  tools(image, button("PNG", `download the picture ${image.alt} as PNG`, () => save(new Blob([bytes()], { type: "image/png" }), image.alt, "png")));
+  tools(image, button("PNG", `download the image ${image.alt} as PNG`, () => save(new Blob([bytes()], { type: "image/png" }), image.alt, "png")));
 }
 
 // Light and dark

@@ -28,7 +28,7 @@ from sacv_bench.tables import Table, averages
 
 Map = NDArray[np.floating]
 Rival = Callable[[Guided, Seen], Map]
-"""From guidance and scenes to maps `(n, *grid)`, greater where the concept is."""
+"""From concept images and scenes to maps `(n, *grid)`, greater where the concept is."""
 
 OURS = "SACV, defaults"
 """The package as a user gets it."""
@@ -47,7 +47,7 @@ SOLVERS: dict[str, Solver | None] = {
 
 
 def relevance_with(solver: Solver | None) -> Rival:
-    """Give the relevance maps of this package, with a solver."""
+    """Return the relevance maps of this package, with a solver."""
 
     def maps(guided: Guided, seen: Seen) -> Map:
         bank = guided.bank(solver)
@@ -77,7 +77,7 @@ def _notebook(guided: Guided, seen: Seen) -> Map:
 
 
 def _net2vec(guided: Guided, seen: Seen) -> Map:
-    """Learn from masks of other scenes of the same kind: no rival that is told nothing can be expected to reach it."""
+    """Learn from masks of other scenes of the same kind: an upper bound for rivals without masks."""
     study = guided.study
     rng = np.random.default_rng([guided.seed, 77])
     masked = study.see([staged(study.world, rng, guided.concept, area=(0.05, 0.4)) for _ in range(20)])
@@ -97,7 +97,7 @@ def _gradient_times_input(guided: Guided, seen: Seen) -> Map:
 
 
 def input_gradients(study: Study, seen: Seen, question: int) -> NDArray[np.float32]:
-    """Give the gradient of a question's logit with respect to the inputs, `(n, 3, size, size)`."""
+    """Return the gradient of a question's logit with respect to the inputs, `(n, 3, size, size)`."""
     inputs = seen.inputs.clone().requires_grad_()
     (found,) = torch.autograd.grad(study.model.net(inputs)[:, question].sum(), inputs)
     given: NDArray[np.float32] = found.numpy()
@@ -105,7 +105,7 @@ def input_gradients(study: Study, seen: Seen, question: int) -> NDArray[np.float
 
 
 def _edges(guided: Guided, seen: Seen) -> Map:
-    return np.stack([edge_strength(Image.fromarray(picture), guided.study.grid) for picture in seen.pictures])
+    return np.stack([edge_strength(Image.fromarray(image), guided.study.grid) for image in seen.images])
 
 
 def _random(guided: Guided, seen: Seen) -> Map:
@@ -119,7 +119,7 @@ RIVALS: dict[str, Rival] = {
     "TCAV, flattened": _flattened,
     "TCAV, pooled": _pooled,
     "Visual-TCAV": _visual,
-    "Net2Vec, told by masks": _net2vec,
+    "Net2Vec, trained on masks": _net2vec,
     "Grad-CAM of the class": _grad_cam,
     "gradient x input of the class": _gradient_times_input,
     "edge strength": _edges,
@@ -129,7 +129,7 @@ RIVALS: dict[str, Rival] = {
 }
 
 UNSUPERVISED = ("Grad-CAM of the class", "gradient x input of the class", "edge strength", "activation norm", "random")
-"""Rivals that are told nothing of the concept."""
+"""Rivals that use no concept images."""
 
 ALL = "all areas from 2 %"
 
@@ -137,7 +137,7 @@ DRAWN = (OURS, PAPER, "TCAV, pooled", "Visual-TCAV", "Grad-CAM of the class")
 """Rivals whose maps the report shows."""
 
 
-def place(study: Study, seed: int) -> Table:
+def localisation(study: Study, seed: int) -> Table:
     """Measure T2."""
     records: list[dict[str, object]] = []
     examples: list[Example] = []
@@ -175,7 +175,6 @@ def _examples(study: Study, concept: str, scenes: Sequence[Scene], maps: Mapping
 
 
 def _specs(study: Study, concept: str, rng: np.random.Generator) -> tuple[list[SceneSpec], list[tuple[str, str]]]:
-    """Give scenes for each bin of areas and background, and what cell of the table each belongs to."""
     specs, cells = [], []
     for area in study.areas:
         for background in study.world.backgrounds:

@@ -1,4 +1,4 @@
-"""The telling images of a study, read from their explanations and drawn."""
+"""The top images of a study, read from their explanations and drawn."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from sacv.maps.explanations import KIND as TARGETS_KIND
 from sacv.maps.explanations import MARKER as TARGETS_MARKER
 from sacv.maps.planes import image_seen
 from sacv.model import VisionModel
-from sacv.report import StudyPicture
-from sacv.study.pipeline import Telling
+from sacv.report import StudyImage
+from sacv.study.pipeline import TopImage
 from sacv.viewer import fragment
 
 
-def read_pictures(
-    out: Path, explained: Mapping[str, Path], telling: Mapping[str, Sequence[Telling]], targets: Sequence[str]
+def read_images(
+    out: Path, explained: Mapping[str, Path], top: Mapping[str, Sequence[TopImage]], targets: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Return the figures of each telling image, for its concept and each target, with a link to its explanation.
+    """Return the figures of each top image, for its concept and each target, with a link to its explanation.
 
     Parameters
     ----------
@@ -32,8 +32,8 @@ def read_pictures(
         The folder of the study.
     explained
         By class, the folder of its explanations.
-    telling
-        By class, its telling images.
+    top
+        By class, its top images.
     targets
         In words, in the order in which they were explained.
     """
@@ -44,7 +44,7 @@ def read_pictures(
             where = folder / entry["folder"]
             scores = pd.read_parquet(where / "scores.parquet")
             images = {one["path"]: one for one in _label(where)["images"]}
-            for one in telling[name]:
+            for one in top[name]:
                 of = (scores["image"] == one.item.name) & (scores["concept"] == one.concept)
                 row = scores[of & (scores["layer"] == one.layer)].iloc[0]
                 image = images[one.item.name]
@@ -75,11 +75,11 @@ def _label(folder: Path) -> dict[str, Any]:
     return read_json(folder / MARKER, kind=KIND, format_version=FORMAT_VERSION)
 
 
-def drawn_pictures(
-    model: VisionModel, out: Path, telling: Mapping[str, Sequence[Telling]], read: Sequence[Mapping[str, Any]]
-) -> Iterator[StudyPicture]:
-    """Return the telling images with their maps, in the order of their figures."""
-    items = {(name, one.item.name): one.item for name, all_of in telling.items() for one in all_of}
+def drawn_images(
+    model: VisionModel, out: Path, top: Mapping[str, Sequence[TopImage]], read: Sequence[Mapping[str, Any]]
+) -> Iterator[StudyImage]:
+    """Yield the top images with their maps, in the order of their figures."""
+    items = {(name, one.item.name): one.item for name, all_of in top.items() for one in all_of}
     labels: dict[Path, dict[str, Any]] = {}
     arrays: dict[Path, dict[str, Array]] = {}
     for one in read:
@@ -90,13 +90,13 @@ def drawn_pictures(
         row = [image["path"] for image in label["images"]].index(one["image"])
         at = row, label["concepts"].index(one["concept"])
         loaded = items[one["class"], one["image"]].load()
-        picture, region = image_seen(model, loaded, 0.5)
+        pixels, region = image_seen(model, loaded, 0.5)
         flat = len(label["layers"][layer]["grid"]) == 2
         inside = maps.get(f"{layer}/inside")
         present = maps.get(f"{layer}/present/{one['concept']}")
-        yield StudyPicture(
+        yield StudyImage(
             figures=one,
-            picture=picture,
+            pixels=pixels,
             region=region,
             relevance=maps[f"{layer}/relevance"][at] if flat else None,
             contribution=maps[f"{layer}/contribution"][at] if flat else None,

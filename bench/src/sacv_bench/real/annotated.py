@@ -1,4 +1,4 @@
-"""A concept marked on some photos, found on others: what streets, horses, lesions and patterns share."""
+"""A concept learned from some annotated photos and located on others, for streets, horses, lesions and patterns."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from functools import cached_property
 
 from sacv_bench.real.activations import Float64, Seen
 from sacv_bench.real.material import Photo
-from sacv_bench.real.methods import Told, maps
-from sacv_bench.real.observed import Observation, at, names_of, place
+from sacv_bench.real.methods import ImageSample, maps
+from sacv_bench.real.observed import Observation, at, location_rows, names_of
 from sacv_bench.real.setup import Lab
 
 
 @dataclass(frozen=True, eq=False)
-class Marked:
-    """A concept on photos that the network has seen.
+class AnnotatedConcept:
+    """A concept on annotated photos, with their activations.
 
     Parameters
     ----------
     lab
         The network and the material.
     experiment, concept
-        What is asked.
+        Their names.
     photos, seen
-        The photos, and what the network says of them, in the same order.
+        The photos, and their activations, in the same order.
     """
 
     lab: Lab
@@ -35,7 +35,7 @@ class Marked:
 
     @property
     def legal(self) -> list[int]:
-        """Numbers of the photos on which the concept is marked."""
+        """Numbers of the photos with regions of the concept."""
         return [number for number, photo in enumerate(self.photos) if photo.shows(self.concept)]
 
     @cached_property
@@ -54,31 +54,33 @@ class Marked:
         tested: Sequence[int],
         *,
         random: Sequence[Photo] = (),
-        told: Mapping[str, Sequence[Told]] | None = None,
+        samples: Mapping[str, Sequence[ImageSample]] | None = None,
         label: str | None = None,
     ) -> list[Observation]:
-        """Mark the concept on photos and find it on others, by every method at every layer.
+        """Learn the concept from photos and locate it on others, by every method at every layer.
 
         Parameters
         ----------
         trained, tested
             Numbers of photos; no photo may be in both.
-        random, told
-            Photos against the concept beside the rest of those trained on, and what they tell at each layer.
+        random, samples
+            Random photos, used in addition to the rest, and their samples by layer.
         label
-            What rows call the concept; its name by default.
+            Name of the concept in the rows; its own name by default.
         """
-        bank = self.lab.fit_marked(self.concept, [self.photos[number] for number in trained], random)
+        bank = self.lab.fit_annotated(self.concept, [self.photos[number] for number in trained], random)
         label = self.concept if label is None else label
         named = self.lab.advised(bank, self.experiment, label, len(trained))
         found: list[Observation] = []
         for layer in self.lab.layers:
-            examples = self.lab.told_marked(self.seen, layer, trained, [self.shares[layer, one] for one in trained])
-            examples += [] if told is None else told[layer]
+            examples = self.lab.annotated_samples(
+                self.seen, layer, trained, [self.shares[layer, one] for one in trained]
+            )
+            examples += [] if samples is None else samples[layer]
             target = self.lab.network.target(self.concept)
             given = maps(bank, layer, self.concept, examples, self.seen, tested, target)
             found += at(
-                place(given, [self.shares[layer, number] for number in tested], tested),
+                location_rows(given, [self.shares[layer, number] for number in tested], tested),
                 names_of(layer, named),
                 network=self.lab.network.name,
                 experiment=self.experiment,
