@@ -7,7 +7,7 @@ import sacv
 from sacv.concepts import Skipped
 from sacv.report.page import write_page
 from sacv.scores.page import page_of
-from sacv.trust.audit import Finding
+from sacv.trust import Finding
 
 HARMFUL = "</script><img src=x onerror=alert(1)>"
 
