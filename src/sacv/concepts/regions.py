@@ -17,7 +17,7 @@ import numpy as np
 from sacv.concepts.coco import coco_masks, coco_rule, file_name, split_category
 from sacv.concepts.decoding import check_header, printable
 from sacv.concepts.image_set import ImageSet, Source, image_set
-from sacv.concepts.item import ImageItem, Skipped
+from sacv.concepts.item import ImageItem, Skipped, listed
 from sacv.concepts.masks import Candidate, Mask, MaskItem, empty_mask, luminance, mask_from_file, mask_of
 from sacv.concepts.sources.paths import image_path
 from sacv.errors import ImageSetError, UnreadableImageError
@@ -200,8 +200,8 @@ def _pair(
     stray = [mask.name for mask in masks if mask.label not in by_label and mask.label not in skipped]
     odd = [] if matching.lists_more else stray  # misspelt names of masks of the bare images?
     if bare and (odd or not unmasked_negative):
-        parts = f"images without a mask: {_listed(bare)}"
-        parts += f"; masks that match no image: {_listed(odd)}" if odd else ""
+        parts = f"images without a mask: {listed(bare, 5)}"
+        parts += f"; masks that match no image: {listed(odd, 5)}" if odd else ""
         raise ImageSetError(f"{images.name}: {parts}. {matching.rule}. {_way_out(bool(odd))}")
     found = {
         label: candidates[label].make() if label in candidates else empty_mask(name) for label, name in by_label.items()
@@ -229,17 +229,13 @@ def _unique(name: str, what: str, labelled: Sequence[tuple[str, str]]) -> dict[s
     return known
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-
-
 def _require_apart(images: ImageSet, files: Sequence[Path]) -> None:
     paths = {Path(item.name).resolve() for item in images}
     both = [str(file) for file in files if file.resolve() in paths]
     if both:
         raise ImageSetError(
-            f"{images.name}: {_listed(both)} would be both image and mask; put the masks in a separate folder that is "
-            "not inside the folder of the images"
+            f"{images.name}: {listed(both, 5)} would be both image and mask; put the masks in a separate folder that "
+            "is not inside the folder of the images"
         )
 
 

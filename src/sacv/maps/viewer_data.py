@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from sacv.concepts import Skipped
 from sacv.concepts.formats import format_of
 from sacv.maps.check_sentences import DOUBTS, SENTENCES, words_of
 from sacv.maps.listing import RULE, choose, measures
@@ -85,6 +84,7 @@ def build_viewer_data(
     few = [] if len(numbers) == len(whole.images) else [f"{len(numbers)} of {len(whole.images)} {CHOSEN}"]
     command = whole.settings.get("command")
     method, skipped = whole.settings["method"], whole.image_set.skipped
+    more = [f"Left out: {len(skipped) - NAMED} more, named in explanation.json"] if len(skipped) > NAMED else []
     header = {
         "kind": "explanation",
         "title": f"{', '.join(whole.concepts)}: what {whole.provenance['model']['kind']} sees, and where",
@@ -109,7 +109,7 @@ def build_viewer_data(
             ]
             for found in shown
         ],
-        "warnings": [*few, *(f"Left out: {entry.reason}" for entry in skipped[:NAMED]), *_more(skipped)],
+        "warnings": [*few, *(f"Left out: {entry.reason}" for entry in skipped[:NAMED]), *more],
         "facts": [
             *map(list, whole.provenance["facts"].items()),
             *([["command", command]] if command else []),
@@ -223,10 +223,6 @@ def _card(found: Explanation, layer: str, concept: str) -> dict[str, Any]:
         "weak": any((note.kind, note.layer, note.concept) == ("weak CAV", layer, concept) for note in found.notes),
         "notes": [note.text for note in found.notes if note.layer in (layer, None) and note.concept == concept],
     }
-
-
-def _more(skipped: Sequence[Skipped]) -> list[str]:
-    return [f"Left out: {len(skipped) - NAMED} more, named in explanation.json"] if len(skipped) > NAMED else []
 
 
 def _line(maps: LayerMaps, concept: str) -> str:
