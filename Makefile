@@ -15,7 +15,7 @@ MODULES := src/sacv/viewer/js src/sacv/app/static
 ZOO := .venv-peers
 ZOO_READY := $(ZOO)/.ready
 
-.PHONY: help demo docs reference screenshots bench bench-quick bench-real bench-speed test test-slow test-js test-ray test-zoo lint format clean
+.PHONY: help demo docs reference screenshots bench bench-tables bench-quick bench-real bench-speed test test-slow test-js test-ray test-zoo lint format clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -35,6 +35,9 @@ screenshots: $(READY) ## draw the pictures of docs/pictures anew, from embedded 
 
 bench: $(ZOO_READY) ## measure the truth bench's held-out split (under 30 minutes), with captum beside it
 	$(ZOO)/bin/sacv bench --out bench-out
+
+bench-tables: bench ## measure that, and write docs/bench-tables.md from it
+	$(ZOO)/bin/python scripts/write_bench_tables.py bench-out
 
 bench-quick: $(READY) ## the same on fewer scenes (about two minutes)
 	$(BIN)/sacv bench --quick --out bench-out

@@ -1,8 +1,8 @@
 """Hooks of the documentation site: pages of the repository's root, links between them, and no request to elsewhere.
 
 A page of `docs/` links to `../ARCHITECTURE.md`, and `README.md` links to `docs/trust.md`, as a reader of the repository
-needs it. The site has all of them in one folder, so that the links are rewritten here. A link to any other file of
-the repository becomes plain text.
+needs it. The site has all of them in one folder, so the links are rewritten here. A link whose text is the file name of
+a page gets the page's title as text. A link to any other file of the repository becomes plain text.
 """
 
 from __future__ import annotations
@@ -41,10 +41,18 @@ def site_links(text: str, folder: Path) -> str:
         if name.parent == ROOT and name.stem in PROJECT:
             return f"[{shown}]({PROJECT[name.stem]}{anchor})"
         if ROOT / "docs" in name.parents and not name.is_dir():
+            if shown == name.name and name.suffix == ".md":
+                shown = title(name)
             return f"[{shown}]({name.relative_to(ROOT / 'docs')}{anchor})"
         return shown if ROOT in name.parents else link[0]
 
     return LINK.sub(rewritten, text)
+
+
+def title(page: Path) -> str:
+    """Return the first heading of a Markdown page, or its file name if it has none."""
+    heading = re.search(r"^# (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE) if page.exists() else None
+    return heading[1] if heading else page.name
 
 
 class _Fetched(HTMLParser):

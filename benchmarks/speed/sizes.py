@@ -29,6 +29,8 @@ class Sizes:
         Numbers of images at which memory is measured.
     workers, spread
         Numbers of Ray's workers, and images that they share.
+    on_gpu
+        Images that are extracted on a GPU; an eighth of them is explained there, and a quarter scored.
     doublings
         How often each size of the growth is doubled.
     """
@@ -49,6 +51,7 @@ class Sizes:
     memory: tuple[int, ...] = (500, 2_000, 5_000, 20_000)
     workers: tuple[int, ...] = (1, 2, 4)
     spread: int = 1024
+    on_gpu: int = 1024
     doublings: int = 3
 
 
@@ -71,6 +74,7 @@ QUICK = Sizes(
     memory=(40, 80),
     workers=(1, 2),
     spread=128,
+    on_gpu=64,
     doublings=1,
 )
 """A smoke test: that everything runs, not what it costs."""

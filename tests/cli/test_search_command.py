@@ -103,7 +103,7 @@ def test_places_are_read(tmp_path, monkeypatch):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_documented_reading_works(run, tmp_path):  # noqa: F811
-    assert run(*SEARCH, "photos", "bright", "--like", "bright/2.png", "--out", "found")[0] == 0
+    assert run(*SEARCH, "photos", "bright", "--like", "bright/2.png", "--out", "index")[0] == 0
     (code,) = re.findall(r"```python\n(import pandas.*?)```", DOCS.read_text(), re.S)
     (queries,) = re.findall(r"```python\n(import duckdb.*?)```", DOCS.read_text(), re.S)
     code = code.replace("features.12", "2").replace("striped", "bright")
@@ -111,6 +111,6 @@ def test_the_documented_reading_works(run, tmp_path):  # noqa: F811
     exec(code, names)
     assert len(names["best"]) and names["best"]["concept"].eq("bright").all()
     assert len(names["strongest"]) == 10 and names["strongest"].iloc[:, 1].is_monotonic_decreasing
-    images = pd.read_parquet(tmp_path / "found" / "images.parquet")
+    images = pd.read_parquet(tmp_path / "index" / "images.parquet")
     columns = re.findall(r'"(\S+/\S+/\S+)"', queries.replace("features.12", "2").replace("striped", "bright"))
     assert columns and set(columns) <= set(images.columns)

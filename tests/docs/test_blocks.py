@@ -23,6 +23,7 @@ SLOW = (
     "docs/explain.md",
     "docs/first-hour.md",
     "docs/study.md",
+    "docs/targets.md",
     "docs/tutorial.md",
 )
 """Pages whose blocks take many seconds."""

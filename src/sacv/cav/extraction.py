@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,12 +22,11 @@ from threadpoolctl import threadpool_limits
 
 from sacv.cav.image_statistics import STATISTICS, image_statistics
 from sacv.cav.inside import Counts, counts_of, inside_of
-from sacv.cav.membership import Plan
-from sacv.cav.partial_statistics import PartialStatistics as _Partial
-from sacv.cav.partial_statistics import State
+from sacv.cav.membership import Member, Plan
+from sacv.cav.partial_statistics import PartialStatistics, State
 from sacv.cav.preprocessing import Preprocessing
 from sacv.cav.statistics import ImageMeans, SetStatistics
-from sacv.concepts import ImageItem, MaskItem
+from sacv.concepts import MaskItem
 from sacv.engine import Engine, LocalEngine, Progress, Shard, ShardStore, cut, fold
 from sacv.errors import ActivationError
 from sacv.files import Array
@@ -42,6 +42,16 @@ MOST_SAMPLED = 8192
 """Maximum number of sampled locations of a set, with at least `LEAST_SAMPLED` for each unit."""
 
 LEAST_SAMPLED = 8
+
+
+class _Sampled(NamedTuple):
+    """The sampled locations of an image of a batch, for one of its sets."""
+
+    member: Member
+    offset: int
+    locations: NDArray[np.int64]
+    shares: Float64
+    digest: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,26 +174,29 @@ class Gather:
 
     def add(self, part: State, loaded: Loaded) -> State:
         """Run a batch and add its statistics."""
+        members = self.plan.members[loaded.start : loaded.start + len(loaded.inputs)]
         for number, found in enumerate(image_statistics(loaded.inputs, loaded.inside), start=loaded.start):
             counted = np.append(found, 1.0)
-            for member in self.plan.members[number]:
+            for member in members[number - loaded.start]:
                 part.add_image_statistics((member.set, member.unit), counted)
-            if not self.plan.members[number]:
+            if not members[number - loaded.start]:
                 part.add_image_statistics((-1, number), counted)
         for layer, record in self.model.activations(loaded.inputs, self.layers).items():
             cells = record.cells if record.cells.dtype == torch.float64 else record.cells.float()
             # flatten the grid; channels stay last
-            self._add_layer(part, layer, self.preprocessing(cells).flatten(1, -2), loaded.start)
+            self._add_layer(part, layer, self.preprocessing(cells).flatten(1, -2), loaded.start, members)
         return part
 
-    def _add_layer(self, state: State, layer: str, cells: torch.Tensor, start: int) -> None:
+    def _add_layer(
+        self, state: State, layer: str, cells: torch.Tensor, start: int, members: Sequence[Sequence[Member]]
+    ) -> None:
         # A value near the mean is subtracted from the whole batch, so that float32 sums and products are precise. For
         # a constant channel it is exactly the value of the channel.
         first = cells[0, 0]
         near = cells.mean(dim=(0, 1))
         near = torch.where((near - first).abs() <= 1e-4 * first.abs(), first, near)
         centred = cells - near
-        rests = centred.mean(dim=1).double().cpu().numpy()
+        rests = centred.mean(dim=1).cpu().double().numpy()
         shift = near.cpu().numpy()
         if not np.isfinite(rests).all():
             bad = (~torch.isfinite(cells)).flatten(1).any(dim=1)
@@ -193,34 +206,35 @@ class Gather:
                 "check the weights of the network and the transform, or run it in float32"
             )
         means = rests + shift
-        values, off = cells.cpu().numpy(), centred.cpu().numpy()
+        sampled: list[_Sampled] = []
         whole: dict[tuple[int, int], list[int]] = {}
-        for offset in range(len(values)):
-            if start + offset in self.plan.whole or not self.plan.members[start + offset]:
-                state.activations[layer, start + offset] = values[offset].copy()
-            for member in self.plan.members[start + offset]:
+        for offset in range(len(cells)):
+            if start + offset in self.plan.whole or not members[offset]:
+                state.activations[layer, start + offset] = cells[offset].cpu().numpy().copy()
+            for member in members[offset]:
                 entry = self.plan.sets[member.set]
-                partial = state.partial.setdefault((layer, member.set), _Partial())
+                partial = state.partial.setdefault((layer, member.set), PartialStatistics())
                 cover = entry.cover(member.image)
                 weights = None if cover is None else cover[layer]
                 if weights is None:
-                    partial.add_mean(member.unit, means[offset], values.shape[1])
+                    partial.add_mean(member.unit, means[offset], cells.shape[1])
                     if not entry.means_only:
                         whole.setdefault((member.set, member.fold), []).append(offset)
                 else:
-                    partial.add_mean(member.unit, weights @ values[offset] / weights.sum(), float(weights.sum()))
+                    values = cells[offset].cpu().numpy()
+                    partial.add_mean(member.unit, weights @ values / weights.sum(), float(weights.sum()))
                     if not entry.means_only:
                         legal = np.flatnonzero(weights)
                         sums = partial.sums(member.fold, values.shape[-1])
-                        sums.join(Moments.of(values[offset, legal], weights[legal]))
+                        sums.join(Moments.of(values[legal], weights[legal]))
                 if not entry.means_only:
-                    most = self._most(member.set)
-                    sample = self._sample(values[offset], weights, most, self.plan.items[start + offset])
-                    partial.add_sample(member.unit, sample, most)
+                    sampled.append(self._sampled(offset, start, member, weights, cells.shape[1]))
+        self._add_samples(state, layer, cells, sampled)
         for (number, fold_number), offsets in whole.items():
-            chosen = off[offsets[0] : offsets[-1] + 1] if offsets[-1] - offsets[0] < len(offsets) else off[offsets]
-            rows = chosen.reshape(-1, off.shape[-1])
-            sums = state.partial[layer, number].sums(fold_number, off.shape[-1])
+            contiguous = offsets[-1] - offsets[0] < len(offsets)
+            chosen = centred[offsets[0] : offsets[-1] + 1] if contiguous else centred[offsets]
+            rows = chosen.reshape(-1, cells.shape[-1])
+            sums = state.partial[layer, number].sums(fold_number, cells.shape[-1])
             sums.add(rows, shift.astype(np.float64), rests[offsets].mean(axis=0), float(len(rows)))
 
     def _most(self, number: int) -> int:
@@ -228,13 +242,24 @@ class Gather:
         units = len(self.plan.units[number].folds)
         return min(self.locations, max(MOST_SAMPLED // units, LEAST_SAMPLED))
 
-    def _sample(
-        self, values: NDArray[np.floating], weights: Float64 | None, most: int, item: ImageItem
-    ) -> BoundedSample:
-        legal = np.arange(len(values)) if weights is None else np.flatnonzero(weights)
-        chosen = choose_locations(legal, most, self.seed, item.digest)
+    def _sampled(self, offset: int, start: int, member: Member, weights: Float64 | None, locations: int) -> _Sampled:
+        legal = np.arange(locations) if weights is None else np.flatnonzero(weights)
+        digest = self.plan.items[start + offset].digest
+        chosen = choose_locations(legal, self._most(member.set), self.seed, digest)
         shares = np.ones(len(chosen)) if weights is None else weights[chosen]
-        return BoundedSample.of_image(values[chosen], shares, self.seed, item.digest)
+        return _Sampled(member, offset, chosen, shares, digest)
+
+    def _add_samples(self, state: State, layer: str, cells: torch.Tensor, sampled: Sequence[_Sampled]) -> None:
+        """Add the sampled locations of a batch, which leave the device in one copy."""
+        if not sampled:
+            return
+        rows = np.concatenate([np.full(len(each.locations), each.offset) for each in sampled])
+        columns = np.concatenate([each.locations for each in sampled])
+        vectors = cells[torch.from_numpy(rows), torch.from_numpy(columns)].cpu().numpy()
+        ends = np.cumsum([len(each.locations) for each in sampled])[:-1]
+        for each, part in zip(sampled, np.split(vectors, ends), strict=True):
+            sample = BoundedSample.of_image(part, each.shares, self.seed, each.digest)
+            state.partial[layer, each.member.set].add_sample(each.member.unit, sample, self._most(each.member.set))
 
     def merge(self, left: State, right: State) -> State:
         """Merge two partial results. Both are modified."""
@@ -242,7 +267,7 @@ class Gather:
             left.add_image_statistics(unit_key, found)
         left.activations.update(right.activations)
         for key, other in right.partial.items():
-            mine = left.partial.setdefault(key, _Partial())
+            mine = left.partial.setdefault(key, PartialStatistics())
             for unit, mean in other.means.items():
                 mine.add_mean(unit, mean, other.weights[unit])
             for unit, sample in other.sample.items():

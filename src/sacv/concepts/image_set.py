@@ -171,11 +171,16 @@ def _from_tensor(tensor: torch.Tensor, name: str) -> Iterator[ImageItem]:
             f"transformed; this one is {tensor.dtype} of shape {tuple(tensor.shape)} (give raw images as uint8 numpy "
             "arrays)"
         )
-    batch = tensor.ndim > 3
-    for index, part in enumerate(tensor if batch else tensor[None]):
-        detached = part.detach()
-        label = f"{name}[{index}]" if batch else name
-        yield ImageItem(label, _digest(detached.cpu().float().numpy()), partial(_loaded, detached))
+    parts = [part.detach() for part in (tensor if tensor.ndim > 3 else tensor[None])]
+    for index, (part, digest) in enumerate(zip(parts, _hashed(parts), strict=True)):
+        yield ImageItem(f"{name}[{index}]" if tensor.ndim > 3 else name, digest, partial(_loaded, part))
+
+
+def _hashed(tensors: Sequence[torch.Tensor]) -> Iterator[str]:
+    def digest(tensor: torch.Tensor) -> str:
+        return _digest(tensor.cpu().float().numpy())
+
+    return map(digest, tensors) if len(tensors) == 1 else ahead(digest, tensors, READERS)
 
 
 def _from_array(array: np.ndarray[Any, Any], name: str) -> Iterator[ImageItem]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from typing import TypeVar
 
 import torch
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 Given = TypeVar("Given")
 Found = TypeVar("Found")
@@ -19,6 +20,7 @@ def ahead(function: Callable[[Given], Found], given: Iterable[Given], threads: i
 
     An error is raised in place of its result.
     """
+    _openmp()  # before the threads, which would all search at once
     pool = ThreadPoolExecutor(threads, initializer=_single_threaded)
     waiting: deque[Future[Found]] = deque()
     try:
@@ -35,4 +37,10 @@ def ahead(function: Callable[[Given], Found], given: Iterable[Given], threads: i
 def _single_threaded() -> None:
     """Prevent the thread from starting others for its small tensors, on processors that the network needs."""
     torch.get_num_threads()  # sets the number for this thread, once
-    threadpool_limits(1, user_api="openmp")
+    _openmp().limit(limits=1)
+
+
+@cache
+def _openmp() -> ThreadpoolController:
+    """Find the OpenMP libraries; the search goes through all loaded libraries, which takes tens of milliseconds."""
+    return ThreadpoolController().select(user_api="openmp")

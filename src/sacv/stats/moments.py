@@ -170,14 +170,16 @@ class MomentSums:
         self._mean = np.zeros(channels)
         self._upper = np.zeros((channels, channels))
         """Valid on and above the diagonal only."""
+        self._products: torch.Tensor | None = None
+        """Products that were summed on a GPU and are not in `_upper` yet."""
         self._vectors: list[Float64] = []
         self._factors: list[float] = []
 
-    def add(self, centred: NDArray[np.floating], near: Float64, rest: Float64, count: float) -> None:
+    def add(self, centred: NDArray[np.floating] | torch.Tensor, near: Float64, rest: Float64, count: float) -> None:
         """Add vectors.
 
-        torch multiplies in the dtype of the vectors, with the threads that run the network (`sacv.cav.extraction`).
-        Only the upper half of the matrix is computed, in strips.
+        torch multiplies in the dtype of the vectors, on their device, with the threads that run the network
+        (`sacv.cav.extraction`). Only the upper half of the matrix is computed, in strips.
 
         Parameters
         ----------
@@ -190,11 +192,12 @@ class MomentSums:
         count
             Number of vectors, or the sum of their weights.
         """
-        values = torch.from_numpy(centred)
-        channels = values.shape[1]
+        values = torch.as_tensor(centred)
+        values = values if values.device.type == "cuda" else values.cpu()
+        channels, sums = values.shape[1], self._sums_on(values.device)
         for start in range(0, channels, STRIP):
             end = min(start + STRIP, channels)
-            self._upper[start:end, start:] += (values[:, start:end].T @ values[:, start:]).numpy()
+            sums[start:end, start:] += values[:, start:end].T @ values[:, start:]
         self._correct(rest, -count)
         self._move(near + rest, count)
 
@@ -222,6 +225,13 @@ class MomentSums:
             scatter[end:, start:end] = scatter[start:end, end:].T
         return Moments(self._count, self._mean.copy(), scatter)
 
+    def _sums_on(self, device: torch.device) -> torch.Tensor:
+        if device.type == "cpu":
+            return torch.from_numpy(self._upper)
+        if self._products is None:
+            self._products = torch.zeros(self._upper.shape, dtype=torch.float64, device=device)
+        return self._products
+
     def _move(self, mean: Float64, count: float) -> None:
         step, total = mean - self._mean, self._count + count
         if self._count:
@@ -236,7 +246,10 @@ class MomentSums:
             self.settle()
 
     def settle(self) -> None:
-        """Apply the pending corrections; the moments do not change."""
+        """Apply what is pending; the moments do not change."""
+        if self._products is not None:
+            self._upper += self._products.cpu().numpy()
+            self._products = None
         if self._vectors:
             stacked = torch.from_numpy(np.stack(self._vectors))
             self._upper += ((stacked.T * torch.tensor(self._factors, dtype=torch.float64)) @ stacked).numpy()
