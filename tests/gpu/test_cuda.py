@@ -14,7 +14,7 @@ import sacv
 from model.test_recognition import Transformer
 from sacv.engine import ShardStore
 from sacv.maps.methods import Ablation, Gated, Gradient, GradientTimesConcept, IntegratedGradients
-from sacv.synthetic.scenes import write_guidance
+from sacv.synthetic.scenes import write_textures
 
 DEVICE = "cuda"
 METHODS = [Gradient(), Gated(), GradientTimesConcept(), IntegratedGradients(4), Ablation()]
@@ -39,7 +39,7 @@ def full_float32():
 def textures(tmp_path_factory):
     place = tmp_path_factory.mktemp("textures")
     for name in ("striped", "dotted", "blotchy"):
-        write_guidance(place / name, name, 26, seed=0)
+        write_textures(place / name, name, 26, seed=0)
     return place
 
 
