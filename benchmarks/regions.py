@@ -17,7 +17,7 @@ from sklearn.linear_model import SGDClassifier
 from speed.networks import real_data
 
 import sacv
-from sacv.cav import RANDOM, Reading
+from sacv.cav import RANDOM, Preprocessing
 from sacv.cav.draws import inner
 from sacv.cav.statistics import SetStatistics
 from sacv.concepts import image_set
@@ -88,24 +88,24 @@ def main() -> None:
         f"Zebras marked on one photo, found on the other, at {layer}; {len(photos)} photos, photos/random as the rest\n"
     )
     print(f"{'solver':<68} {'AUROC on each photo left out':<30} mean")
-    banks: dict[Reading, sacv.ConceptBank] = {}
+    banks: dict[Preprocessing, sacv.ConceptBank] = {}
     for solver in SOLVERS:
-        reading = Reading.of(solver)
-        if reading not in banks:
+        preprocessing = Preprocessing.of(solver)
+        if preprocessing not in banks:
             plain = MeanDifference()
-            banks[reading] = sacv.fit(
+            banks[preprocessing] = sacv.fit(
                 model,
                 [layer],
                 random=[data / "photos" / "random"],
                 regions={"zebra": region},
                 rest=True,
-                solver=UnitLength(plain, reading.smoothing) if reading.normalised else plain,
+                solver=UnitLength(plain, preprocessing.smoothing) if preprocessing.normalised else plain,
                 locations=64,
             )
-        read = reading(cells).double().numpy()
+        read = preprocessing(cells).double().numpy()
         areas = []
         for photo, mask, seen in zip(photos, masks, read, strict=True):
-            vector = vector_without(banks[reading], layer, solver, photo.digest)
+            vector = vector_without(banks[preprocessing], layer, solver, photo.digest)
             box = model.seen(photo.load())[1]
             areas.append(auroc(seen @ vector, coverage(mask, (seen.shape[0], seen.shape[1]), box)))
         print(f"{solver!r:<68} {', '.join(f'{area:.3f}' for area in areas):<30} {np.mean(areas):.3f}")

@@ -14,7 +14,7 @@ from app.fixtures import LAYER, png, result_of
 from sacv.app.masks import png_of
 from sacv.concepts.decoding import read_picture
 from sacv.maps.methods import Ablation
-from sacv.model import gradient_kinds, worth_asking
+from sacv.model import gradient_kinds, suggested_layers
 from sacv.synthetic.scenes import random_spec, render, write_textures
 from sacv.trust import advise
 
@@ -51,7 +51,7 @@ def received(client, name):
 def test_the_map_is_that_of_explain(client, place, photo, demo_model, demo_bank):
     status = result_of(client, client.post("/api/explain", json=asking()).json())
     header, arrays = received(client, status["result"]["explanation"])
-    want = sacv.explain(demo_model, [place.photos / photo], sacv.ConceptBank.load(demo_bank), "striped").page_data()
+    want = sacv.explain(demo_model, [place.photos / photo], sacv.ConceptBank.load(demo_bank), "striped").viewer_data()
     assert header["concepts"] == ["striped"] and set(arrays) == set(want.arrays)
     np.testing.assert_array_equal(arrays["maps/0/relevance"], want.arrays["maps/0/relevance"])
     assert sacv.Explanation.load(place.explanation(status["result"]["explanation"])).concepts == ("striped",)
@@ -267,7 +267,7 @@ def test_a_bank_says_which_layer_to_take(client, place, textures, demo_model):
     offered = client.get("/api/state").json()["layers"]
     chosen = [one["name"] for one in offered if one["first"]]
     worth = [one["name"] for one in offered if one["worth"]]
-    assert chosen == worth[-2:] and set(worth) <= worth_asking(
+    assert chosen == worth[-2:] and set(worth) <= suggested_layers(
         list(demo_model.survey(demo_model.example()).values()),
         gradient_kinds(demo_model, demo_model.example(), [one["name"] for one in offered]),
     )

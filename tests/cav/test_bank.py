@@ -12,7 +12,7 @@ from torch import nn
 import sacv
 from cav.planted import noise, planted_model
 from sacv import ConceptBank
-from sacv.cav import Reading
+from sacv.cav import Preprocessing
 from sacv.concepts import Region
 from sacv.errors import CorruptFileError, LayerError, MismatchError, OptionError, StorageError
 from sacv.files import read_arrays, write_arrays
@@ -193,7 +193,7 @@ def test_the_record_of_the_solver_in_a_bank(small_model, guidance):
         bank = sacv.fit(small_model, ["features.2"], {"c": guidance[0]}, [guidance[1]], solver=solver)
         assert rebuild(bank.solver) == solver
         assert bank.normalised == isinstance(solver, UnitLength)
-        assert bank.reading == Reading.of(solver)
+        assert bank.preprocessing == Preprocessing.of(solver)
         assert bank.transform == small_model.transform
 
 
@@ -205,7 +205,7 @@ def test_a_bank_from_before_there_was_smoothing_is_read_without(tmp_path):
     assert labels["solver"]["parameters"].pop("smoothing") == 0.0 and labels.pop("checksums")
     file.write_text(json.dumps(labels))
     again = ConceptBank.load(tmp_path / "bank")
-    assert again.reading == Reading(True, 0.0) and rebuild(again.solver) == UnitLength(MeanDifference())
+    assert again.preprocessing == Preprocessing(True, 0.0) and rebuild(again.solver) == UnitLength(MeanDifference())
     assert_same_bank(replace(again, solver=bank.solver), bank)
 
 

@@ -293,7 +293,7 @@ def test_the_place_of_the_marks_on_held_out_photos(solver, pool):
     weights = masks.reshape(9, 16).astype(float)
     want = slow.place_auroc(list(zip(scores, weights, strict=True)), list(zip(scores, 1 - weights, strict=True)))
     quality = bank.cav("layer", "x").quality
-    assert 0.55 < want < 0.98 and quality.place_auroc == pytest.approx(want, abs=1e-9)
+    assert 0.55 < want < 0.98 and quality.location_auroc == pytest.approx(want, abs=1e-9)
     assert abs(want - quality.auroc) > 1e-3
 
 
@@ -312,7 +312,7 @@ def test_the_region_auroc_of_partly_covered_locations_is_weighted():
         inside, outside = (slow.set_mean(side, [1.0] * 5) for side in sides)
         scores[fold == held] = values[fold == held] @ (inside - outside)
     want = slow.place_auroc(list(zip(scores, weights, strict=True)), list(zip(scores, 1 - weights, strict=True)))
-    assert bank.cav("layer", "x").quality.place_auroc == pytest.approx(want, abs=1e-9) != 0.5
+    assert bank.cav("layer", "x").quality.location_auroc == pytest.approx(want, abs=1e-9) != 0.5
 
 
 def test_the_brightness_of_a_photo_does_not_count_for_the_region_auroc():
@@ -323,15 +323,18 @@ def test_the_brightness_of_a_photo_does_not_count_for_the_region_auroc():
     masks[:] = np.random.default_rng(1).permutation(np.arange(16) % 2).reshape(4, 4).astype(bool)
     images[:, 1] += 20 * torch.from_numpy(masks)
     quality = fit({"x": Region(images, list(masks))}).cav("layer", "x").quality
-    assert quality.place_auroc > 0.95 and quality.auroc < 0.8
+    assert quality.location_auroc > 0.95 and quality.auroc < 0.8
 
 
 def test_only_concepts_contrasted_with_the_rest_of_their_images_have_a_region_auroc():
     images, masks = marked_photos(6, 0)
     x, random = {"x": Region(images, list(masks))}, noise(9, 4, 4, 1)
-    assert fit(x, random, rest=False).cav("layer", "x").quality.place_auroc is None
+    assert fit(x, random, rest=False).cav("layer", "x").quality.location_auroc is None
     both = fit(x, random, {"c": noise(5, 4, 4, 2)})
-    assert both.cav("layer", "c").quality.place_auroc is None and 0 <= both.cav("layer", "x").quality.place_auroc <= 1
+    assert (
+        both.cav("layer", "c").quality.location_auroc is None
+        and 0 <= both.cav("layer", "x").quality.location_auroc <= 1
+    )
 
 
 def test_an_entry_of_a_bank_names_which_set_it_is():

@@ -206,7 +206,7 @@ def leaves(value, path=()):
 def assert_finite(bank):
     """What an explanation reads."""
     for cav in bank.cavs:
-        figures = [cav.threshold, cav.separation, bank.reading.smoothing, cav.quality.auroc]
+        figures = [cav.threshold, cav.separation, bank.preprocessing.smoothing, cav.quality.auroc]
         figures += [*cav.quality.auroc_interval, cav.quality.run_cosine, cav.presence.threshold]
         assert all(isinstance(one, int | float) for one in figures if one is not None)
         assert np.isfinite([one for one in figures if one is not None]).all() and cav.separation > 0

@@ -243,13 +243,13 @@ def test_concepts_that_are_the_same_cannot_be_separated():
 
 def test_image_statistics_show_sets_that_differ_in_brightness():
     concept, random = planted(8, 0), planted(9, 1)
-    same = fit({"c": concept}, random).cav("layer", "c").quality.looks_auroc
+    same = fit({"c": concept}, random).cav("layer", "c").quality.statistics_auroc
     assert list(same) == ["brightness", "saturation", "edge energy"]
     assert all(0.5 <= value <= 1 for value in same.values()) and same["brightness"] < 0.95
     for shift in (30, -30):
-        assert fit({"c": concept + shift}, random).cav("layer", "c").quality.looks_auroc["brightness"] == 1.0
+        assert fit({"c": concept + shift}, random).cav("layer", "c").quality.statistics_auroc["brightness"] == 1.0
     steep = fit({"c": torch.cat([concept[..., :1] * 90, concept[..., 1:]], dim=-1)}, random).cav("layer", "c")
-    assert steep.quality.looks_auroc["edge energy"] > 0.95
+    assert steep.quality.statistics_auroc["edge energy"] > 0.95
 
 
 # Few images

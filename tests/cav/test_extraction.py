@@ -10,7 +10,7 @@ from reference import reading as reference
 from sacv.cav import membership
 from sacv.cav.extraction import Gather
 from sacv.cav.membership import SetPlan, plan
-from sacv.cav.preprocessing import Reading
+from sacv.cav.preprocessing import Preprocessing
 from sacv.concepts import image_set
 from sacv.engine import ShardStore, cut
 from sacv.errors import ActivationError
@@ -59,7 +59,7 @@ def test_images_are_listed_fold_by_fold():
 
 def gathered(sets, *, size=4, split=None, **options):
     """Gather with the whole in one, or with batches `split` to two reducers, whose parts are merged."""
-    wanted = {"reading": Reading(), "locations": 3, "seed": 0} | options
+    wanted = {"preprocessing": Preprocessing(), "locations": 3, "seed": 0} | options
     reducer = Gather(planted_model(2), ("layer",), plan(sets, 3, 0), **wanted)
     sides = [reducer.empty(), reducer.empty()]
     for number, start in enumerate(range(0, len(reducer.plan.items), size)):
@@ -132,7 +132,7 @@ def test_merging_parts_gives_the_whole(split):
         np.testing.assert_array_equal(found.images.means, want.images.means)
         np.testing.assert_array_equal(found.sample.vectors, want.sample.vectors)
         np.testing.assert_array_equal(found.sample.image, want.sample.image)
-    for one, other in zip(whole.looks, merged.looks, strict=True):
+    for one, other in zip(whole.image_statistics, merged.image_statistics, strict=True):
         np.testing.assert_array_equal(one, other)
     np.testing.assert_array_equal(merged.means["layer", 3].means, whole.means["layer", 3].means)
 
@@ -148,7 +148,7 @@ def test_a_sample_depends_neither_on_the_batch_nor_on_other_images():
 
 
 def test_normalised_activations_have_length_one():
-    one = gathered([set_plan(noise(6, 2, 3, 0, mean=3.0))], reading=Reading(True))[1].sets["layer", 0]
+    one = gathered([set_plan(noise(6, 2, 3, 0, mean=3.0))], preprocessing=Preprocessing(True))[1].sets["layer", 0]
     np.testing.assert_allclose(np.linalg.norm(one.sample.vectors, axis=1), 1, rtol=1e-12)
 
 
@@ -157,7 +157,7 @@ def test_neighbours_are_averaged_within_an_image(size):
     """And before the mask's weights are laid on them."""
     images, weights = noise(6, 2, 4, 0, mean=3.0), np.random.default_rng(0).uniform(0, 1, (6, 16))
     plans = [set_plan(images, [{"layer": one} for one in weights])]
-    one = gathered(plans, size=size, reading=Reading(True, 0.7), locations=16)[1].sets["layer", 0]
+    one = gathered(plans, size=size, preprocessing=Preprocessing(True, 0.7), locations=16)[1].sets["layer", 0]
     values = np.stack([reference.read(image.movedim(0, -1).numpy(), 0.7).reshape(16, 2) for image in images])
     np.testing.assert_allclose(one.total().mean, mean_of(values, weights), rtol=0, atol=1e-12)
     np.testing.assert_allclose(one.sample.vectors, values.reshape(-1, 2), rtol=0, atol=1e-12)
@@ -227,7 +227,7 @@ def test_groups_merge_in_any_order_to_the_same(few_units, split):
     np.testing.assert_allclose(other.images.means, one.images.means, rtol=0, atol=1e-12)
     np.testing.assert_array_equal(other.sample.image, one.sample.image)
     np.testing.assert_array_equal(np.sort(other.sample.vectors, axis=0), np.sort(one.sample.vectors, axis=0))
-    for mine, theirs in zip(whole.looks, merged.looks, strict=True):
+    for mine, theirs in zip(whole.image_statistics, merged.image_statistics, strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-12)
 
 
@@ -242,7 +242,7 @@ def test_a_part_packs_and_unpacks_to_the_bit(units, request):
         set_plan(images, means_only=True),
     ]
     made = plan(plans, 3, 0, apart=image_set("kept", noise(2, 3, 3, 5)).items)
-    reducer = Gather(planted_model(3), ("layer",), made, Reading(), 3, 0)
+    reducer = Gather(planted_model(3), ("layer",), made, Preprocessing(), 3, 0)
     part = reducer.empty()
     for start in range(0, 22, 4):
         part = reducer.add(part, reducer.load(range(start, min(start + 4, 22))))
@@ -265,7 +265,7 @@ def test_a_part_is_known_by_all_that_it_depends_on():
     shard, same = cut(8, 4)[0], planted_model(2)
 
     def key(sets=None, shard=shard, layers=("layer",), model=None, **options):
-        wanted = {"reading": Reading(), "locations": 3, "seed": 0} | options
+        wanted = {"preprocessing": Preprocessing(), "locations": 3, "seed": 0} | options
         made = plan(sets or [set_plan(images)], 3, 0)
         return Gather(model or same, layers, made, **wanted).key(shard)
 
@@ -279,7 +279,7 @@ def test_a_part_is_known_by_all_that_it_depends_on():
         key([set_plan(images), set_plan(images[:4])]),
         key([set_plan(images, means_only=True)]),
         key(shard=cut(8, 2)[0]),
-        key(reading=Reading(True)),
+        key(preprocessing=Preprocessing(True)),
         key(locations=4),
         key(seed=1),
         key(model=sacv.VisionModel(same.net, transform=sacv.ImageTransform(mean=(0.0, 0.0, 0.0)))),

@@ -8,7 +8,7 @@ from torch import nn
 import sacv
 from cav.planted import assert_same_cav, cells, mean_of, noise, planted_model, unit
 from reference import reading as reference
-from sacv.cav import Reading
+from sacv.cav import Preprocessing
 from sacv.concepts.decoding import read_picture
 from sacv.errors import ActivationError, ImageSetError, LayerError, OptionError, SolverError
 from sacv.solvers import DEFAULT, LDA, LinearSVM, Logistic, MeanDifference, Ridge, Sklearn, UnitLength
@@ -41,7 +41,7 @@ def test_the_difference_of_smoothed_means_is_taken_if_nothing_is_said():
     concept, random = noise(4, 3, 3, 0, mean=1), noise(6, 3, 3, 1)
     bank = fit({"c": concept}, random)
     assert UnitLength(MeanDifference("auto"), smoothing=1.0) == DEFAULT
-    assert bank.solver == DEFAULT.describe() and bank.normalised and bank.reading == Reading(True, 1.0)
+    assert bank.solver == DEFAULT.describe() and bank.normalised and bank.preprocessing == Preprocessing(True, 1.0)
     named = fit({"c": concept}, random, solver=UnitLength(MeanDifference("auto"), smoothing=1.0))
     np.testing.assert_array_equal(bank.cavs[0].vector, named.cavs[0].vector)
 

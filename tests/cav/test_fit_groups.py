@@ -165,7 +165,7 @@ def test_what_is_annotated_is_contrasted_with_the_rest_of_its_patient():
         direction = found[keep][inside[keep]].mean(axis=0) - found[keep][~inside[keep]].mean(axis=0)
         areas.append(roc_auc_score(inside[patient], found[patient] @ direction))
     quality = bank.cavs[0].quality
-    np.testing.assert_allclose(quality.place_auroc, np.mean(areas), atol=1e-12)
+    np.testing.assert_allclose(quality.location_auroc, np.mean(areas), atol=1e-12)
     assert (quality.groups, quality.random_groups, quality.images) == (4, 4, 12)
 
 

@@ -418,7 +418,7 @@ def test_where_less_than_two_photos_have_a_rest_the_random_images_are_all_there_
     found, plain = (fit({"x": Region(images, masks)}, random, rest=rest) for rest in (True, False))
     assert found.rests == () and set(found.statistics) == {("layer", "concept/x"), ("layer", "random")}
     assert_same_cav(found.cav("layer", "x"), plain.cav("layer", "x"), atol=0)
-    assert found.cav("layer", "x").quality.place_auroc is None and found.cav("layer", "x").statistics == {}
+    assert found.cav("layer", "x").quality.location_auroc is None and found.cav("layer", "x").statistics == {}
 
 
 def test_what_two_concepts_mark_is_taken_from_the_rest_once():

@@ -45,7 +45,7 @@ def test_a_mask_of_all_pixels_changes_nothing():
             np.testing.assert_allclose(one.presence.maxima, two.presence.maxima, rtol=1e-5)
             for figure in ("auroc", "auroc_interval", "image_auroc", "accuracy", "random_locations"):
                 assert getattr(one.quality, figure) == pytest.approx(getattr(two.quality, figure), abs=1e-9)
-            assert one.quality.looks_auroc == pytest.approx(two.quality.looks_auroc)
+            assert one.quality.statistics_auroc == pytest.approx(two.quality.statistics_auroc)
         for key, found in whole.statistics.items():
             np.testing.assert_array_equal(found.image_fold, masked.statistics[key].image_fold)
         assert masked.within.pictures == 102 and masked.within.median == masked.within.least == 1
@@ -113,7 +113,7 @@ def test_what_is_outside_may_be_anything(seed):
     before, after = one.cav("layer", "x"), other.cav("layer", "x")
     assert_same_cav(after, before, atol=1e-7)
     assert before.quality.auroc == after.quality.auroc
-    assert before.quality.looks_auroc == after.quality.looks_auroc
+    assert before.quality.statistics_auroc == after.quality.statistics_auroc
     if np.array_equal(one.absent.hashes, other.absent.hashes):  # content decides which calibrate
         np.testing.assert_allclose(before.presence.maxima, after.presence.maxima, rtol=1e-5)
 

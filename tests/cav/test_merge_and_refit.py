@@ -9,7 +9,7 @@ from conftest import SmallNet
 
 import sacv
 from reference import contrast as slow
-from sacv.cav import Reading
+from sacv.cav import Preprocessing
 from sacv.errors import ImageSetError, MismatchError, OptionError
 from sacv.solvers import DEFAULT, LDA, MeanDifference, UnitLength
 
@@ -213,7 +213,7 @@ def test_two_hospitals_that_mark_photos_get_the_bank_of_all_photos(model, solver
     assert one.separation == pytest.approx(other.separation)
     assert one.statistics == pytest.approx(other.statistics) and ("pool_weight" in one.statistics) == random
     assert (one.quality.images, one.quality.random_images) == (13, 13)
-    assert one.quality.place_auroc == pytest.approx(other.quality.place_auroc, abs=0.15)
+    assert one.quality.location_auroc == pytest.approx(other.quality.location_auroc, abs=0.15)
 
 
 def test_a_merged_pool_weighs_as_its_kind_says(model):
@@ -246,7 +246,7 @@ def test_another_concept_marked_on_the_same_photos_is_added(model):
     for one, other in zip(added.cavs, both.cavs, strict=True):
         np.testing.assert_allclose(one.vector, other.vector, rtol=0, atol=1e-12)
         np.testing.assert_allclose(one.runs.vectors, other.runs.vectors, rtol=0, atol=1e-12)
-        assert one.quality.place_auroc == pytest.approx(other.quality.place_auroc, abs=1e-12)
+        assert one.quality.location_auroc == pytest.approx(other.quality.location_auroc, abs=1e-12)
         assert one.statistics == pytest.approx(other.statistics)
 
 
@@ -361,11 +361,11 @@ READINGS = {
 def test_banks_that_are_read_otherwise_are_refused(model, one, other):
     random = pictures(8, 3)
     bank = fit(model, {"a": pictures(6, 1, 1.0)}, random, solver=one)
-    assert bank.reading == Reading.of(one)
+    assert bank.preprocessing == Preprocessing.of(one)
     beside = fit(model, {"b": pictures(6, 2, -1.0)}, random, solver=other)
     if one == other:
         assert sacv.merge([bank, beside]).concepts == ["a", "b"]
-        assert sacv.refit(bank, solver=other).reading == Reading.of(other)
+        assert sacv.refit(bank, solver=other).preprocessing == Preprocessing.of(other)
         return
     with pytest.raises(MismatchError) as caught:
         sacv.merge([bank, beside])

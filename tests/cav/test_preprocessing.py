@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference import reading as reference
-from sacv.cav.preprocessing import Reading, unit_length
+from sacv.cav.preprocessing import Preprocessing, unit_length
 from sacv.solvers import DEFAULT, LDA, Logistic, MeanDifference, UnitLength
 
 GRIDS = [(7,), (1,), (5, 4), (1, 6), (3, 4, 2)]
@@ -31,7 +31,7 @@ def test_unit_length():
 @pytest.mark.parametrize("grid", GRIDS, ids=str)
 def test_without_smoothing_it_is_unit_length(grid):
     cells = activations(3, *grid, 5)
-    found = Reading(True, 0.0)(cells)
+    found = Preprocessing(True, 0.0)(cells)
     torch.testing.assert_close(found, unit_length(cells), rtol=0, atol=0)
     want = np.stack([reference.read(image) for image in cells.numpy()])
     np.testing.assert_allclose(found.numpy(), want, rtol=0, atol=1e-14)
@@ -39,7 +39,7 @@ def test_without_smoothing_it_is_unit_length(grid):
 
 def test_activations_may_be_read_as_they_are():
     cells = activations(2, 3, 4, 5)
-    assert Reading()(cells) is cells
+    assert Preprocessing()(cells) is cells
 
 
 # Neighbours
@@ -52,7 +52,7 @@ def test_smoothing_agrees_with_the_reference(grid, smoothing):
     cells = activations(2, *grid, 3)
     cells[0, (0,) * len(grid)] = 0
     before = cells.clone()
-    found = Reading(True, smoothing)(cells)
+    found = Preprocessing(True, smoothing)(cells)
     want = np.stack([reference.read(image, smoothing) for image in cells.numpy()])
     np.testing.assert_allclose(found.numpy(), want, rtol=0, atol=1e-14)
     assert found.shape == cells.shape and found.is_contiguous()
@@ -63,14 +63,14 @@ def test_by_hand():
     """Two locations of a row: each weighs 1 and its neighbour exp(-1/2)."""
     cells = torch.tensor([[[2.0, 0.0], [0.0, 5.0]]], dtype=torch.float64)
     own = 1 / (1 + np.exp(-0.5))
-    np.testing.assert_allclose(Reading(True, 1.0)(cells)[0].numpy(), [[own, 1 - own], [1 - own, own]], rtol=1e-14)
+    np.testing.assert_allclose(Preprocessing(True, 1.0)(cells)[0].numpy(), [[own, 1 - own], [1 - own, own]], rtol=1e-14)
 
 
 def test_neighbours_beyond_three_deviations_have_no_weight():
     cells = torch.zeros(1, 9, 2, dtype=torch.float64)
     cells[0, :, 0] = 1
     cells[0, 4] = torch.tensor([0.0, 1.0])
-    assert Reading(True, 1.0)(cells)[0, :, 1].gt(0).tolist() == [False, *[True] * 7, False]
+    assert Preprocessing(True, 1.0)(cells)[0, :, 1].gt(0).tolist() == [False, *[True] * 7, False]
 
 
 @pytest.mark.parametrize("grid", GRIDS, ids=str)
@@ -78,7 +78,7 @@ def test_neighbours_beyond_three_deviations_have_no_weight():
 def test_a_constant_map_stays_constant_up_to_the_edges(grid, smoothing):
     vector = np.array([3.0, -1.0, 2.0])
     cells = torch.from_numpy(np.broadcast_to(vector, (2, *grid, 3)).copy())
-    found = Reading(True, smoothing)(cells).numpy()
+    found = Preprocessing(True, smoothing)(cells).numpy()
     np.testing.assert_allclose(found, np.broadcast_to(vector / np.linalg.norm(vector), found.shape), rtol=0, atol=1e-15)
 
 
@@ -90,25 +90,25 @@ def test_a_constant_map_stays_constant_up_to_the_edges(grid, smoothing):
 )
 def test_laws(seed, grid, smoothing):
     """Scaling a location changes nothing, mirroring the grid mirrors what is read, and no length exceeds 1."""
-    reading = Reading(True, smoothing)
+    preprocessing = Preprocessing(True, smoothing)
     cells = activations(2, *grid, 3, seed=seed)
-    found = reading(cells)
+    found = preprocessing(cells)
     scales = activations(2, *grid, 1, seed=seed + 1).exp()
-    torch.testing.assert_close(reading(cells * scales), found, rtol=0, atol=1e-12)
+    torch.testing.assert_close(preprocessing(cells * scales), found, rtol=0, atol=1e-12)
     axes = tuple(range(1, 1 + len(grid)))
-    torch.testing.assert_close(reading(cells.flip(axes)), found.flip(axes), rtol=0, atol=1e-12)
+    torch.testing.assert_close(preprocessing(cells.flip(axes)), found.flip(axes), rtol=0, atol=1e-12)
     assert float(found.norm(dim=-1).max()) <= 1 + 1e-12
 
 
 def test_images_of_a_batch_are_read_apart():
     cells = activations(3, 4, 5, 2)
-    reading = Reading(True, 1.0)
-    torch.testing.assert_close(reading(cells)[1:2], reading(cells[1:2]), rtol=0, atol=1e-14)
+    preprocessing = Preprocessing(True, 1.0)
+    torch.testing.assert_close(preprocessing(cells)[1:2], preprocessing(cells[1:2]), rtol=0, atol=1e-14)
 
 
 def test_a_great_deviation_gives_the_mean_of_the_grid():
     cells = activations(1, 4, 3, 2)
-    found = Reading(True, 1e6)(cells)
+    found = Preprocessing(True, 1e6)(cells)
     mean = unit_length(cells).mean(dim=(1, 2), keepdim=True)
     torch.testing.assert_close(found, mean.expand_as(found), rtol=0, atol=1e-10)
 
@@ -120,7 +120,7 @@ def test_a_great_deviation_gives_the_mean_of_the_grid():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_the_precision_does_not_change(dtype, smoothing):
     cells = activations(2, 4, 5, 6, dtype=dtype)
-    found = Reading(True, smoothing)(cells)
+    found = Preprocessing(True, smoothing)(cells)
     assert found.dtype == dtype
     want = np.stack([reference.read(image, smoothing) for image in cells.double().numpy()])
     np.testing.assert_allclose(found.numpy(), want, rtol=0, atol=1e-14 if dtype == torch.float64 else 1e-6)
@@ -131,9 +131,9 @@ def test_the_precision_does_not_change(dtype, smoothing):
 def test_half_precision_is_read_in_float32(dtype, smoothing):
     """As `fit` reads it; an average of halves in half precision is wrong in the third digit."""
     cells = activations(2, 4, 5, 6, dtype=dtype)
-    found = Reading(True, smoothing)(cells)
+    found = Preprocessing(True, smoothing)(cells)
     assert found.dtype == torch.float32
-    torch.testing.assert_close(found, Reading(True, smoothing)(cells.float()), rtol=0, atol=0)
+    torch.testing.assert_close(found, Preprocessing(True, smoothing)(cells.float()), rtol=0, atol=0)
 
 
 # From solvers and from their record in a bank
@@ -142,25 +142,25 @@ def test_half_precision_is_read_in_float32(dtype, smoothing):
 @pytest.mark.parametrize(
     ("solver", "want"),
     [
-        (MeanDifference(), Reading()),
-        (Logistic(), Reading()),
-        (UnitLength(LDA(0.3)), Reading(True, 0.0)),
-        (UnitLength(LDA(0.3), 0.75), Reading(True, 0.75)),
-        (DEFAULT, Reading(True, 1.0)),
+        (MeanDifference(), Preprocessing()),
+        (Logistic(), Preprocessing()),
+        (UnitLength(LDA(0.3)), Preprocessing(True, 0.0)),
+        (UnitLength(LDA(0.3), 0.75), Preprocessing(True, 0.75)),
+        (DEFAULT, Preprocessing(True, 1.0)),
     ],
     ids=repr,
 )
 def test_a_solver_and_its_description_say_the_same(solver, want):
-    assert Reading.of(solver) == want
-    assert Reading.described(json.loads(json.dumps(solver.describe()))) == want
+    assert Preprocessing.of(solver) == want
+    assert Preprocessing.described(json.loads(json.dumps(solver.describe()))) == want
 
 
 def test_a_description_from_before_there_was_smoothing():
     told = {"name": "UnitLength", "parameters": {"solver": MeanDifference().describe()}}
-    assert Reading.described(told) == Reading(True, 0.0)
+    assert Preprocessing.described(told) == Preprocessing(True, 0.0)
 
 
 def test_readings_in_words():
-    assert str(Reading()) == "without preprocessing"
-    assert str(Reading(True)) == "divided by their norm"
-    assert str(Reading(True, 1.5)) == "divided by their norm, averaged over neighbours (sd 1.5 locations)"
+    assert str(Preprocessing()) == "without preprocessing"
+    assert str(Preprocessing(True)) == "divided by their norm"
+    assert str(Preprocessing(True, 1.5)) == "divided by their norm, averaged over neighbours (sd 1.5 locations)"

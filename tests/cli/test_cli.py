@@ -21,7 +21,7 @@ from sacv.cli.methods import parse_method
 from sacv.cli.options import parse_regions
 from sacv.errors import OptionError, StorageError
 from sacv.maps import methods
-from sacv.model import LayerInfo, gradient_kinds, worth_asking
+from sacv.model import LayerInfo, gradient_kinds, suggested_layers
 from sacv.solvers import DEFAULT
 from viewer import shown
 
@@ -138,7 +138,7 @@ def test_json_of_fit(run, place):
 
 def test_json_of_fit_carries_the_whole_quality(run, place, small_bank):
     found = json.loads(run(*FIT, "--json")[1])["cavs"][0]["quality"]
-    assert set(found) == set(vars(small_bank.cavs[0].quality))
+    assert set(found) == set(small_bank.cavs[0].quality.stored())
     assert found["auroc_interval"][0] <= found["auroc"] <= found["auroc_interval"][1]
     assert set(found["looks_auroc"]) == {"brightness", "saturation", "edge energy"}
 
@@ -276,7 +276,7 @@ def test_the_random_images_beside_marked_photos_are_told_of(run, place):
 def test_random_images_of_the_photos_kind_are_told_of(small_bank):
     (cav,) = small_bank.cavs
     figures = {"pool_auroc": 0.6, "pool_weight": 0.64, "pool_cosine": 0.93}
-    plain = replace(cav, quality=replace(cav.quality, looks_auroc={}, absent=()))
+    plain = replace(cav, quality=replace(cav.quality, statistics_auroc={}, absent=()))
     (one,) = remarks(replace(plain, statistics=figures))
     assert one == (
         "the random images are similar to the rest of the annotated images (held-out AUROC 0.60): their weight is 0.64 "
@@ -340,11 +340,11 @@ def test_regions_are_split_where_a_path_ends(tmp_path, monkeypatch):
 
 def test_remarks(small_bank):
     (cav,) = small_bank.cavs
-    plain = replace(cav.quality, looks_auroc={"brightness": 0.9}, absent=(), cosine={"dark": -0.7})
+    plain = replace(cav.quality, statistics_auroc={"brightness": 0.9}, absent=(), cosine={"dark": -0.7})
     assert list(remarks(replace(cav, quality=plain))) == []
     names = tuple(f"{index}.png" for index in range(7))
     looks = {"brightness": 0.967, "saturation": 0.5, "edge energy": 0.91}
-    striking = replace(plain, looks_auroc=looks, absent=names, cosine={"dark": -0.71, "light": 0.8, "red": 0.2})
+    striking = replace(plain, statistics_auroc=looks, absent=names, cosine={"dark": -0.71, "light": 0.8, "red": 0.2})
     first, second, third, fourth, fifth = remarks(replace(cav, quality=striking))
     assert first.startswith("brightness alone separates concept and random images (AUROC 0.97)")
     assert second.startswith("edge energy alone separates concept and random images (AUROC 0.91)")
@@ -359,7 +359,7 @@ def test_remarks(small_bank):
 
 def test_remarks_stand_below_the_table(small_bank, capsys):
     (cav,) = small_bank.cavs
-    plain = replace(cav.quality, looks_auroc={}, absent=())
+    plain = replace(cav.quality, statistics_auroc={}, absent=())
     show_bank(replace(small_bank, cavs=(replace(cav, quality=plain),)))
     without = capsys.readouterr().out
     show_bank(replace(small_bank, cavs=(replace(cav, quality=replace(plain, absent=("a.png",))),)))
@@ -652,7 +652,7 @@ def test_which_layers_are_worth_asking():
              info("next.0.expand", 14), info("next.0", 7), info("next.1", 7), info("next", 7),
              info("tiny", 3)]  # fmt: skip
     varies = {one.name: "varies" for one in found} | {"next.1": "constant", "next": "constant"}
-    assert worth_asking(found, varies) == {"stem", "stage.1", "next.0"}
+    assert suggested_layers(found, varies) == {"stem", "stage.1", "next.0"}
 
 
 def test_parts_of_repeated_blocks_are_not_worth_asking():
@@ -663,11 +663,11 @@ def test_parts_of_repeated_blocks_are_not_worth_asking():
              info("x.1.act", "ReLU", "activation"), info("x.1.attention", "Attention"), info("x.1", "Unit"),
              info("x", "Sequential")]  # fmt: skip
     varies = {one.name: "varies" for one in parts} | {"x.1": "constant", "x": "constant"}
-    assert worth_asking(parts, varies) == {"x.0"}
+    assert suggested_layers(parts, varies) == {"x.0"}
     alone = [one for one in parts if one.name not in ("x.0.conv", "x.0", "x.1.attention")]
-    assert worth_asking(alone, varies) == {"x.1.act"}
+    assert suggested_layers(alone, varies) == {"x.1.act"}
     before = replace(info("x.0", "Unit"), grid=(14, 14))  # a unit then, though alone on its grid
-    assert worth_asking([before, *alone], varies) == {"x.0"}
+    assert suggested_layers([before, *alone], varies) == {"x.0"}
 
 
 class Swish(nn.Module):
@@ -755,4 +755,4 @@ def test_layers_worth_asking_of_small_networks(case, make):
     model = sacv.VisionModel(net.eval())
     found = list(model.survey(inputs).values())
     varies = gradient_kinds(model, inputs, [info.name for info in found if info.usable])
-    assert worth_asking(found, varies) == wanted
+    assert suggested_layers(found, varies) == wanted

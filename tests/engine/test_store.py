@@ -55,7 +55,7 @@ def test_a_part_under_another_name_is_none(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_one_error(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="goes on from there"):
+    with pytest.raises(StorageError, match="command resumes from them"):
         ShardStore(tmp_path / "file").write(KEY, ARRAYS)
 
 

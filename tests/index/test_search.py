@@ -61,7 +61,9 @@ def named(images, bank=BANK, concept="c", layer=LAYER, model=MODEL):
     found = []
     for item in image_set("the images to search", images):
         cells = model.activations(model.inputs([item.load()]), [layer])[layer].cells
-        found.append((item.name, item.digest, relevance(bank.reading(cells), [bank.cav(layer, concept)])[0, 0].numpy()))
+        found.append(
+            (item.name, item.digest, relevance(bank.preprocessing(cells), [bank.cav(layer, concept)])[0, 0].numpy())
+        )
     return found
 
 

@@ -23,7 +23,7 @@ def test_shapes_labels_and_logits(found, small_model):
     assert found.relevance("features.2", "bright").shape == (3, 12, 10)
     assert found.contribution("features.2", "bright").dtype == np.float32
     assert [image.size for image in found.images] == [(40, 30)] * 3
-    logits = small_model.logits(small_model.inputs([item.load() for item in found.pictures]))
+    logits = small_model.logits(small_model.inputs([item.load() for item in found.image_set]))
     for image, row in zip(found.images, logits, strict=True):
         assert (image.target, image.target_name) == (2, "cat")
         assert image.logit == pytest.approx(float(row[2]), abs=1e-5)

@@ -189,6 +189,6 @@ def test_a_picture_without_a_mask(small_model, small_bank, shown, masks):
 
 
 def test_some_images_in_memory_keep_what_counts(found, masks):
-    some = found.of([2, 0])
+    some = found.subset([2, 0])
     np.testing.assert_array_equal(some.maps[LAYER].inside, counts_of(masks)[[2, 0]])
     assert some.within == found.within

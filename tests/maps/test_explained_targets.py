@@ -172,7 +172,7 @@ def test_several_targets_are_saved_side_by_side(plain, tmp_path):
         np.testing.assert_allclose(maps, want, atol=1e-3 * np.abs(want).max())
     again = Explanations.load(tmp_path / "out")
     assert list(again) == list(found) and again.to_json() == found.to_json()
-    assert again.page_data().header == header
+    assert again.viewer_data().header == header
     for target, folder in folders.items():
         labels = json.loads((tmp_path / "out" / folder / "explanation.json").read_text())
         assert labels["settings"]["target"] == target

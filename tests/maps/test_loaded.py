@@ -34,7 +34,7 @@ def test_what_is_read_is_what_was_saved(found, folder):
     again = sacv.Explanation.load(folder)
     assert again.layers == found.layers and again.concepts == found.concepts and again.notes == found.notes
     assert list(again.images) == list(found.images) and again.settings == found.settings
-    assert again.pictures.skipped == found.pictures.skipped
+    assert again.image_set.skipped == found.image_set.skipped
     for layer in found.layers:
         np.testing.assert_array_equal(again.relevance(layer, "bright"), found.relevance(layer, "bright"))
         np.testing.assert_array_equal(again.contribution(layer, "bright"), found.contribution(layer, "bright"))
@@ -56,7 +56,7 @@ def test_it_is_saved_again_as_it_is(folder, tmp_path):
 
 
 def test_some_of_its_images_have_a_page_of_their_own(found, folder, tmp_path):
-    sacv.Explanation.load(folder).of([4, 1]).save(tmp_path / "few")
+    sacv.Explanation.load(folder).subset([4, 1]).save(tmp_path / "few")
     header = read_page(tmp_path / "few" / "index.html").header
     assert [image["path"] for image in header["images"]] == [found.images[4].path, found.images[1].path]
 
@@ -68,14 +68,14 @@ def test_an_explanation_says_what_it_is(found, folder):
 
 def test_its_pictures_are_not_read_again(folder):
     with pytest.raises(UnreadableImageError, match=r"is not read again for a saved explanation"):
-        sacv.Explanation.load(folder).pictures.items[0].load()
+        sacv.Explanation.load(folder).image_set.items[0].load()
 
 
 def test_without_model_there_is_no_page(folder):
     from dataclasses import replace
 
-    with pytest.raises(OptionError, match="has no page"):
-        replace(sacv.Explanation.load(folder), display_images=None).page_data()
+    with pytest.raises(OptionError, match="has no report"):
+        replace(sacv.Explanation.load(folder), display_images=None).viewer_data()
 
 
 @pytest.mark.parametrize(

@@ -57,10 +57,10 @@ def quick_page(monkeypatch):
     """A page that says of all maps what they are, and draws none."""
     whole = ("relevance", "contribution", "relevance_significant", "contribution_significant")
     monkeypatch.setattr(
-        "sacv.maps.explanation.page_data",
+        "sacv.maps.explanation_files.build_viewer_data",
         lambda given, *_: [[getattr(maps, kind).tolist() for kind in whole] for maps in given[0].maps.values()],
     )
-    monkeypatch.setattr("sacv.maps.explanation.write_page", lambda file, data: file.write_text(repr(data)))
+    monkeypatch.setattr("sacv.maps.explanation_files.write_page", lambda file, data: file.write_text(repr(data)))
 
 
 def reducer_of(bank, images=SHOWN_IMAGES, target="bee", method=None, checks=True, model=MODEL, batch_size=2):
@@ -127,7 +127,7 @@ def test_an_explanation_does_not_depend_on_the_shards(bank, sizes, tmp_path):
     pieces = [range(number, number + 1) for number in range(9)]
     ends = np.cumsum([0, *sizes])
     shards = [Shard(n, tuple(pieces[ends[n] : ends[n + 1]])) for n in range(len(sizes))]
-    rows, whole = collect(reducer, LocalEngine().parts(reducer, shards))
+    ((rows, whole),) = collect([reducer], LocalEngine().parts(reducer, shards))
     finish(reducer, rows, whole, pictures, require_strong(bank.cavs, allow_weak=True), range(8, 9)).save(
         tmp_path / "found"
     )
@@ -148,7 +148,7 @@ def test_a_map_may_be_written_to_and_stays_what_it_was(bank, tmp_path):
 def test_what_is_merged_holds_nothing_of_single_images(bank):
     def size(count):
         reducer = reducer_of(bank, noise(count, 3, 4, 7))
-        _, whole = collect(reducer, LocalEngine().parts(reducer, cut(count, 4)))
+        ((_, whole),) = collect([reducer], LocalEngine().parts(reducer, cut(count, 4)))
         return {name: values.shape for name, values in reducer.pack(whole).items()}
 
     assert size(4) == size(12)
@@ -285,7 +285,7 @@ def test_rows_on_disk_are_those_appended(tmp_path):
 def test_a_full_disk_is_one_error(monkeypatch):
     rows = StoredRows()
     monkeypatch.setattr("pathlib.Path.open", lambda *given: open("/dev/full", "ab"))
-    with pytest.raises(StorageError, match="No space left on device; name a folder with more room"):
+    with pytest.raises(StorageError, match="No space left on device; set the environment variable TMPDIR"):
         rows.append({"a": np.zeros(100_000)})
 
 
@@ -296,7 +296,7 @@ def test_what_is_read_back_is_what_any_engine_of_one_shard_gives(many):
         many.images[150]
     with pytest.raises(KeyError):
         many.maps["x"]
-    few = many.of([100, 2])
+    few = many.subset([100, 2])
     assert [image.path for image in few.images] == [many.images[100].path, many.images[2].path]
     np.testing.assert_array_equal(few.relevance("3", "d"), many.relevance("3", "d")[[100, 2]])
     np.testing.assert_array_equal(few.significant("1", "c"), np.array(many.significant("1", "c"))[:, [100, 2]])
@@ -347,7 +347,7 @@ def test_a_page_shows_as_many_as_it_has_room_for(many, tmp_path, monkeypatch):
     assert [image["path"] for image in header["images"]] == [many.images[number].path for number in want]
     assert header["count"] == 150 and header["warnings"][0].startswith("40 of 150 images are shown: of each layer")
     assert len(list((tmp_path / "many" / "pictures").iterdir())) == 40
-    many.of([3, 5]).save(tmp_path / "few")
+    many.subset([3, 5]).save(tmp_path / "few")
     assert not any("images are shown" in text for text in shown.header(tmp_path / "few")["warnings"])
     monkeypatch.setattr("sacv.maps.viewer_data.ROOM", 200_000)
     many.save(tmp_path / "many")

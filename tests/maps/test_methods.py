@@ -432,10 +432,14 @@ def test_functions_that_give_no_scalar_of_each_image(target, words):
 # Maps that say nothing by construction
 
 
-def notes(net, layer, method=None, target=TARGET, shown=SHOWN):
+def found_notes(net, layer, method=None, target=TARGET, shown=SHOWN):
     bank = sacv.fit(sacv.VisionModel(net), [layer], {"c": CONCEPT}, [RANDOM])
     found = sacv.explain(sacv.VisionModel(net), shown, bank, target, method=method, checks=False, allow_weak=True)
-    return [note.kind for note in found.notes if note.kind != "weak CAV"]
+    return found.notes
+
+
+def notes(*given, **options):
+    return [note.kind for note in found_notes(*given, **options) if note.kind != "weak CAV"]
 
 
 def test_a_constant_gradient_and_methods_that_can_tell_places_apart():
@@ -459,4 +463,6 @@ def test_nothing_but_linear_layers_after_the_layer():
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(3, 5, 3), nn.Conv2d(5, 6, 3), nn.Flatten(), nn.Linear(6 * 2 * 1, 4)).double()
     assert notes(net, "0") == ["linear rest"]
+    (note,) = (note for note in found_notes(net, "0") if note.kind == "linear rest")
+    assert "Explain an earlier layer, or measure with GradientTimesConcept()" in note.text
     assert notes(net, "0", shown=SHOWN[:1]) == []  # of one image it cannot be told

@@ -79,7 +79,7 @@ def test_the_page_draws_three_planes_of_each_volume_and_says_which(tmp_path, ope
     assert "anterior at the top" in header["layers"][0]["notes"][0][-1]
     assert "maps.safetensors holds the whole maps" in header["layers"][0]["notes"][0][-1]
     assert shown.facts(tmp_path / "found")["window"] == "-3:6"
-    again = sacv.Explanation.load(tmp_path / "found").page_data()
+    again = sacv.Explanation.load(tmp_path / "found").viewer_data()
     assert again.header == header
     slices = sum(len(plane["captions"]) for plane in header["images"][0]["planes"])
     assert len(list((tmp_path / "found" / "pictures").iterdir())) == 4 * slices

@@ -176,7 +176,8 @@ def by_hand(
     for pair in zip(*tensors, strict=True):
         chance.add(*(part[None] for part in pair))
     position = (tensors[0].numpy() @ vector).astype(np.float32)
-    return chance.marks(cav, position, (tensors[1].numpy() @ vector).astype(np.float32))
+    limit, least = chance.limits(cav)
+    return position > limit, np.abs((tensors[1].numpy() @ vector).astype(np.float32)) > least
 
 
 def test_by_hand():
@@ -246,7 +247,7 @@ def marks_of(step, null, permuted, gradients):
     values = torch.tensor(np.asarray(gradients), dtype=torch.float64)
     chance.add(torch.zeros_like(values), values)
     contribution = (values.numpy() @ cav.vector).astype(np.float32)
-    return chance.marks(cav, np.zeros(contribution.shape, np.float32), contribution)[1]
+    return np.abs(contribution) > chance.limits(cav)[1]
 
 
 def test_contribution_keeps_its_level_where_few_random_images_hide_how_much_images_vary():
@@ -341,7 +342,7 @@ def test_without_a_null_nothing_is_called_significant(model, tmp_path):
         with pytest.raises(OptionError, match="the bank has no null to compare with; fit with nulls=199"):
             found.significant(LAYER, "c")
         (note,) = [note for note in found.notes if note.kind == "no null"]
-        assert note.layer is None and "no location can be called significant" in note.text
+        assert note.layer is None and "there are no significance masks" in note.text
         assert not {"relevance_significant", "contribution_significant"} & set(found.scores().columns)
         found.save(tmp_path / "out")
         assert "The bank has no null CAVs" in (tmp_path / "out" / "index.html").read_text()

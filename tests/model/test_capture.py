@@ -295,12 +295,12 @@ def test_a_network_that_checks_the_count_of_its_images_itself_is_run_on_copies()
     torch.testing.assert_close(model.resume(inputs(1), "features.2", cells, whole), alone)
 
 
-def test_within_a_borrowed_network_only_the_outermost_goes_through_its_modules(monkeypatch):
+def test_within_a_frozen_network_only_the_outermost_goes_through_its_modules(monkeypatch):
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Dropout(), nn.Flatten(), nn.Linear(4 * 36, 2)).train()
     model, inputs = sacv.VisionModel(net), torch.rand(2, 3, 8, 8)
     calls: list[bool] = []
     monkeypatch.setattr(nn.Module, "eval", lambda module: calls.append(True) or module.train(False))
-    with pytest.raises(KeyError), model.borrowed():
+    with pytest.raises(KeyError), model.frozen():
         first = model.logits(inputs)
         assert torch.equal(first, model.logits(inputs))
         assert len(calls) == 1

@@ -84,7 +84,7 @@ def test_figures_are_near_those_of_float32(banks):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:the bank was made in float32")
+@pytest.mark.filterwarnings("ignore:the bank was fitted in float32")
 def test_explanations_scores_and_searches_are_near_those_of_float32(models, banks, textures):
     shown, bank = sorted((textures / "striped").iterdir())[:4], banks["float32"]
     options = {"allow_weak": True, "batch_size": 4}
@@ -127,9 +127,9 @@ def test_parts_of_one_precision_are_not_taken_for_those_of_another(models, textu
 def test_a_bank_in_another_precision_is_a_warning_that_names_both(models, banks, textures):
     bank = banks["float32"]
     shown = sorted((textures / "striped").iterdir())[:2]
-    with pytest.warns(UserWarning, match="made in float32, and this model computes in bfloat16"):
+    with pytest.warns(UserWarning, match="fitted in float32, and this model computes in bfloat16"):
         sacv.search(models["bfloat16"], shown, bank, allow_weak=True)
-    with pytest.warns(UserWarning, match="made in bfloat16, and this model computes in float32"):
+    with pytest.warns(UserWarning, match="fitted in bfloat16, and this model computes in float32"):
         banks["bfloat16"].require(models["float32"])
     bank.require(models["float32"])
 
@@ -150,14 +150,14 @@ def test_an_edited_precision_is_refused(banks, tmp_path):
 
 
 def test_banks_of_two_precisions_do_not_merge(banks):
-    with pytest.raises(MismatchError, match="one bank was made in float32 and the other in bfloat16"):
+    with pytest.raises(MismatchError, match="one bank was fitted in float32 and the other in bfloat16"):
         sacv.cav.merge([banks["float32"], banks["bfloat16"]])
 
 
 def test_what_is_refused():
     with pytest.raises(OptionError, match="precision must be one of float32, bfloat16, not 'half'"):
         sacv.load_model("demo", precision="half")
-    with pytest.raises(OptionError, match=r"networks with float32 parameters, and this one has torch\.float64"):
+    with pytest.raises(OptionError, match=r"a network with float32 parameters, and this one has torch\.float64"):
         replace(planted_model(3), precision="bfloat16")
 
 
@@ -172,4 +172,4 @@ def test_the_commands(run, tmp_path):  # noqa: F811
         warnings.simplefilter("default")
         status, _, err = run(*search, "--precision", "float32")
     assert status == 0 and err.count("\n") == 1
-    assert err.startswith("Warning: the bank was made in bfloat16, and this model computes in float32")
+    assert err.startswith("Warning: the bank was fitted in bfloat16, and this model computes in float32")

@@ -167,7 +167,7 @@ def test_a_loaded_explanation_has_the_same_figure(found, tmp_path):
     assert png(again.figure(kind="contribution")) == png(found.figure(kind="contribution"))
     with pytest.raises(OptionError, match="without its model"):
         sacv.Explanation(**{**vars_of(again), "display_images": None}).figure()
-    with pytest.raises(OptionError, match="picture of image 1 was not saved with its maps; those of 0 were"):
+    with pytest.raises(OptionError, match="image 1 was not saved for drawing; images 0 were"):
         sacv.Explanation(**{**vars_of(again), "display_images": [again.display_images[0], None]}).figure(image=1)
 
 

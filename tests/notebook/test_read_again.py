@@ -10,7 +10,7 @@ import pytest
 import sacv
 from sacv.cli.main import main
 from sacv.errors import CorruptFileError, OptionError
-from sacv.trust.audit import Finding
+from sacv.trust import Finding
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from conftest import make_pictures
 
 import sacv
 from sacv.report.display import counted, few
-from sacv.trust.audit import Finding
+from sacv.trust import Finding
 
 HARMFUL = "<img src=x onerror=alert(1)>"
 

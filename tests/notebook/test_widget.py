@@ -263,7 +263,7 @@ def test_an_explanation_without_pictures_says_so(saved):  # noqa: F811
     fields = {name: getattr(found, name) for name in found.__dataclass_fields__}
     bare = sacv.Explanation(**fields | {"display_images": None})
     bundle = bare._repr_mimebundle_()
-    assert list(bundle) == ["text/plain"] and "has no page" in bundle["text/plain"]
+    assert list(bundle) == ["text/plain"] and "has no report" in bundle["text/plain"]
     with pytest.raises(OptionError):
         _ = bare.widget
 

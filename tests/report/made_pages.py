@@ -9,7 +9,7 @@ from report.made_reports import HARMFUL
 from sacv.concepts import Skipped
 from sacv.report.page import write_page
 from sacv.scores.page import page_of
-from sacv.trust.audit import Finding
+from sacv.trust import Finding
 
 MADE = {
     "model": {"spec": "zoo:net", "kind": "Net", "fingerprint": "ab12" * 16},

@@ -47,9 +47,7 @@ def picture(concept):
         "sacv_score": 1.5, "labelled": True, "doubts": "the image is unlike the concept images",
     }  # fmt: skip
     maps = np.linspace(-1, 1, 16).reshape(4, 4)
-    return StudyImage(
-        figures, Image.new("RGB", (60, 40), "grey"), (0, 0, 60, 40), maps, maps, maps > -0.9, maps > 0.5
-    )
+    return StudyImage(figures, Image.new("RGB", (60, 40), "grey"), (0, 0, 60, 40), maps, maps, maps > -0.9, maps > 0.5)
 
 
 def study(pictures=True):

@@ -76,7 +76,7 @@ def test_maps_of_shuffled_weights_are_held_against_what_counts(small_model, smal
     other[..., 6:] = -other[..., 6:]
     counts = np.zeros((4, 12, 10), bool)
     counts[..., :4] = True  # a convolution of 3 reaches one column further
-    given = small_model, small_model, inputs, LAYER, small_bank.cavs, small_bank.reading
+    given = small_model, small_model, inputs, LAYER, small_bank.cavs, small_bank.preprocessing
     assert similarity(*given, counts)["bright"] == pytest.approx(1)
 
 

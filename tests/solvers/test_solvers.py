@@ -442,5 +442,5 @@ def test_more_locations_shrink_less():
 
 
 def test_the_old_name_of_same_images_is_deprecated():
-    with pytest.warns(DeprecationWarning, match="use same_images"):
+    with pytest.warns(DeprecationWarning, match="use Evidence.same_images"):
         assert Evidence(3, True, 0.5).same_pictures is True

@@ -59,7 +59,7 @@ def marked(bank, cards):
     cavs = []
     for cav in bank.cavs:
         values = cards[cav.layer] if isinstance(cards[cav.layer], tuple) else (cards[cav.layer],) * len(bank.concepts)
-        quality = replace(cav.quality, place_auroc=values[bank.concepts.index(cav.concept)])
+        quality = replace(cav.quality, location_auroc=values[bank.concepts.index(cav.concept)])
         cavs.append(replace(cav, quality=quality))
     return replace(bank, cavs=tuple(cavs))
 
@@ -190,8 +190,8 @@ def test_marks_are_found_in_a_bank_of_marked_photos(model):
     bank = sacv.fit(model, [SHALLOW, DEEP], shown, [pictures(8, 3)], regions=regions, runs=2, nulls=0, folds=2)
     found = advise(model, bank)
     for one in found:
-        assert one.place_auroc == bank.cav(one.layer, "spot").quality.place_auroc
-        assert bank.cav(one.layer, "bright").quality.place_auroc is None
+        assert one.place_auroc == bank.cav(one.layer, "spot").quality.location_auroc
+        assert bank.cav(one.layer, "bright").quality.location_auroc is None
     assert found[0].place_auroc > found[1].place_auroc
 
 

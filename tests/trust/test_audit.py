@@ -9,7 +9,7 @@ from torch import nn
 
 import sacv
 from reference import reading as reference
-from sacv.cav import Reading
+from sacv.cav import Preprocessing
 from sacv.trust.permutation import _halves, permute
 from sacv.trust.randomised import shuffled, similarity
 
@@ -130,8 +130,8 @@ def test_shuffling_keeps_every_parameter_s_values_and_the_model(model):
 def test_a_model_is_like_itself(model, solver):
     bank = sacv.fit(model, [LAYER], {"bright": pictures(12, 1, 1.0)}, [pictures(30, 2)], solver=solver)
     inputs = pictures(4, 3)
-    assert similarity(model, model, inputs, LAYER, bank.cavs, bank.reading) == {"bright": pytest.approx(1.0)}
-    assert abs(similarity(model, shuffled(model, 0), inputs, LAYER, bank.cavs, bank.reading)["bright"]) < 0.95
+    assert similarity(model, model, inputs, LAYER, bank.cavs, bank.preprocessing) == {"bright": pytest.approx(1.0)}
+    assert abs(similarity(model, shuffled(model, 0), inputs, LAYER, bank.cavs, bank.preprocessing)["bright"]) < 0.95
 
 
 def test_models_are_compared_by_what_the_cavs_read(model):
@@ -144,9 +144,9 @@ def test_models_are_compared_by_what_the_cavs_read(model):
         cells = one.activations(shown, [LAYER])[LAYER].cells.numpy()
         maps.append([(reference.read(image, 1.0) @ bank.cavs[0].detector).ravel() for image in cells])
     want = np.mean([spearmanr(*pair).statistic for pair in zip(*maps, strict=True)])
-    found = similarity(model, other, shown, LAYER, bank.cavs, bank.reading)["bright"]
+    found = similarity(model, other, shown, LAYER, bank.cavs, bank.preprocessing)["bright"]
     assert found == pytest.approx(want, abs=1e-9)
-    assert abs(similarity(model, other, shown, LAYER, bank.cavs, Reading(True))["bright"] - want) > 1e-3
+    assert abs(similarity(model, other, shown, LAYER, bank.cavs, Preprocessing(True))["bright"] - want) > 1e-3
 
 
 def test_another_model_is_refused(model):

@@ -5,7 +5,7 @@ import pytest
 import sacv
 from report.made_pages import MADE, audit
 from sacv.report.page import Cell
-from sacv.trust.audit import Finding
+from sacv.trust import Finding
 from sacv.trust.page import headline, page_of
 
 

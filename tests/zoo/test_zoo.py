@@ -194,7 +194,7 @@ def test_a_segmenting_network_by_place(tmp_path):
 
     found = fit_and_explain(model, "segformer.stages.0", corner)[1]
     mean = fit_and_explain(model, "segformer.stages.0", "dog")[1]
-    x = model.inputs([item.load() for item in found.pictures])
+    x = model.inputs([item.load() for item in found.image_set])
     with torch.no_grad():
         logits = model.net(x).logits
     assert [image.logit for image in found.images] == pytest.approx(logits[:, 1, 0, 0].tolist(), rel=1e-4)

@@ -52,7 +52,7 @@ def relevance_with(solver: Solver | None) -> Rival:
     def maps(guided: Guided, seen: Seen) -> Map:
         bank = guided.bank(solver)
         cav, cells = bank.cavs[0], torch.from_numpy(seen.cells)
-        found: Map = bank.reading(cells).double().numpy() @ cav.detector - cav.threshold
+        found: Map = bank.preprocessing(cells).double().numpy() @ cav.detector - cav.threshold
         return found
 
     return maps

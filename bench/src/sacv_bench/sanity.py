@@ -102,7 +102,7 @@ def _randomised(study: Study, seed: int) -> list[dict[str, object]]:
         seen = scenes_of(study, concept, np.random.default_rng([seed, position, 9]))
         bank = study.guided(concept, seed).bank()
         inputs = study.inputs(seen.images)
-        alike = similarity(study.model, other, inputs, study.layer, bank.cavs, bank.reading)[concept]
+        alike = similarity(study.model, other, inputs, study.layer, bank.cavs, bank.preprocessing)[concept]
         rows.append(
             row(f"randomised weights, {concept}", OURS, "rank correlation of maps", alike, len(seen.scenes), random=0.0)
         )

@@ -33,8 +33,8 @@ def card(cav: CAV) -> dict[str, Any]:
     ]
     if quality.run_cosine is not None:
         figures.append(["cosine between random runs", f"{quality.run_cosine:.2f} of 1"])
-    if quality.place_auroc is not None:
-        figures.append(["regions against the rest, held out", f"AUROC {quality.place_auroc:.3f}"])
+    if quality.location_auroc is not None:
+        figures.append(["regions against the rest, held out", f"AUROC {quality.location_auroc:.3f}"])
     if quality.groups is not None:
         figures.append(["groups, such as patients", f"{quality.groups} with it, {quality.random_groups} without"])
     figures.append(["presence mask", _presence(cav)])
@@ -65,7 +65,7 @@ def _remarks(cav: CAV) -> list[str]:
     found = [
         f"{name} alone separates the two sets (AUROC {area:.2f}), so the CAV may represent it; give random "
         "images that do not differ in it"
-        for name, area in cav.quality.looks_auroc.items()
+        for name, area in cav.quality.statistics_auroc.items()
         if area > REMARKABLE_STATISTIC
     ]
     if cav.quality.absent:

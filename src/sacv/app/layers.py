@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sacv.cav import ConceptBank
-from sacv.model import VARIES, VisionModel, gradient_kinds, worth_asking
+from sacv.model import VARIES, VisionModel, gradient_kinds, suggested_layers
 from sacv.model.roles import ACTIVATION, BLOCK
 from sacv.trust import ranked
 
@@ -29,7 +29,7 @@ class Layers:
         self.varies = gradient_kinds(model, model.example(), [info.name for info in usable]) if usable else {}
         flat = [info for info in usable if len(info.grid) == 2]
         self.infos = [info for info in flat if info.role in (BLOCK, ACTIVATION)] or flat
-        worth = worth_asking(found, self.varies) & {info.name for info in flat}
+        worth = suggested_layers(found, self.varies) & {info.name for info in flat}
         self.worth = [name for name in self.order if name in worth] or [info.name for info in self.infos[-1:]]
         self.infos = [info for info in flat if info in self.infos or info.name in self.worth]
 

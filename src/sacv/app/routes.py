@@ -243,7 +243,7 @@ class Routes:
     async def explanation(self, request: Request) -> Response:
         """Return an explanation for the viewer."""
         folder = self.workspace.explanation(request.path_params["name"])
-        data = await self.threaded(lambda: open_saved(folder).page_data())
+        data = await self.threaded(lambda: open_saved(folder).viewer_data())
         return StreamingResponse(packed(data), media_type="application/octet-stream")
 
     async def tab_jobs(self, request: Request) -> Response:

@@ -13,7 +13,7 @@ from sacv.cav.presence import GIVEN, HELD_OUT, NONE, Presence
 from sacv.cav.random_runs import DrawnCAVs
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.strata import Association
-from sacv.cav.vector import CAV, Quality
+from sacv.cav.vector import CAV, STORED_NAMES, Quality
 from sacv.files import Array
 from sacv.stats import LocationSample, Moments
 
@@ -203,7 +203,8 @@ def _quality(fields: Mapping[str, Any]) -> Quality:
     names = ("accuracy_interval", "auroc_interval", "absent", "image_score_interval")
     pairs = {name: tuple(fields[name]) for name in names if name in fields}
     strata = tuple(Association.from_json(one) for one in fields.get("strata", ()))
-    return Quality(**{**fields, **pairs, "strata": strata})
+    stored = {**fields, **pairs, "strata": strata}
+    return Quality(**{name: stored.pop(key) for name, key in STORED_NAMES.items() if key in stored}, **stored)
 
 
 def pack_statistics(name: str, found: SetStatistics) -> dict[str, Array]:

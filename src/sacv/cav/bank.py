@@ -28,10 +28,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sacv.cav.arrays import (
-    pack_cavs,
-    unpack_cavs,
-)
+from sacv.cav.arrays import pack_cavs, unpack_cavs
 from sacv.cav.bank_files import (
     FORMAT_VERSION,
     KIND,
@@ -46,12 +43,13 @@ from sacv.cav.checksums import CAVS, LABELS, MOMENTS, require_whole, with_checks
 from sacv.cav.context import BankContext
 from sacv.cav.contrast import Contrast, contrast, pool_key
 from sacv.cav.labels import check_labels
-from sacv.cav.preprocessing import Reading
+from sacv.cav.preprocessing import Preprocessing
 from sacv.cav.quality_thresholds import weaknesses
 from sacv.cav.sets import DIGITS, BankSet
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV
 from sacv.cav.within import BankWithin
+from sacv.deprecation import RenamedAttribute
 from sacv.errors import LayerError, MismatchError, OptionError
 from sacv.files import digest_of, read_arrays, read_json, write_arrays, write_folder, write_json
 from sacv.model import FLOAT32, ImageTransform, VisionModel, Window
@@ -116,6 +114,8 @@ class ConceptBank:
     context: BankContext | None = None
     pasted: Mapping[tuple[str, str], SetStatistics] = field(default_factory=dict)
     within: BankWithin | None = None
+
+    reading = RenamedAttribute("preprocessing")
 
     def __repr__(self) -> str:
         weak = sum(bool(weaknesses(cav)) for cav in self.cavs)
@@ -234,14 +234,14 @@ class ConceptBank:
         return digest[:DIGITS] in self.hashes
 
     @property
-    def reading(self) -> Reading:
+    def preprocessing(self) -> Preprocessing:
         """Activation preprocessing of the CAVs."""
-        return Reading.described(self.solver)
+        return Preprocessing.described(self.solver)
 
     @property
     def normalised(self) -> bool:
         """Whether activations are divided by their L2 norm."""
-        return self.reading.normalised
+        return self.preprocessing.normalised
 
     @property
     def fingerprint(self) -> str:
@@ -277,8 +277,8 @@ class ConceptBank:
             )
         if self.precision != model.precision:
             warnings.warn(
-                f"the bank was made in {self.precision}, and this model computes in {model.precision}: values differ a "
-                "little, and places near a threshold may change sides; take the bank's precision (leave out "
+                f"the bank was fitted in {self.precision}, and this model computes in {model.precision}: values differ "
+                "slightly, and locations near a threshold may change sides; use the bank's precision (leave out "
                 "--precision), or fit a bank in this one",
                 stacklevel=2,
             )

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
 from typing import NamedTuple
@@ -23,14 +23,15 @@ from threadpoolctl import threadpool_limits
 from sacv.cav.image_statistics import STATISTICS, image_statistics
 from sacv.cav.inside import Counts, counts_of, inside_of
 from sacv.cav.membership import Member, Plan
-from sacv.cav.preprocessing import Reading
+from sacv.cav.partial_statistics import PartialStatistics, State
+from sacv.cav.preprocessing import Preprocessing
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.concepts import MaskItem
 from sacv.engine import Engine, LocalEngine, Progress, Shard, ShardStore, cut, fold
 from sacv.errors import ActivationError
 from sacv.files import Array
 from sacv.model import VisionModel
-from sacv.stats import BoundedSample, LocationSample, Moments, MomentSums, choose_locations
+from sacv.stats import BoundedSample, LocationSample, Moments, choose_locations
 
 Float64 = NDArray[np.float64]
 
@@ -43,30 +44,6 @@ MOST_SAMPLED = 8192
 LEAST_SAMPLED = 8
 
 
-@dataclass
-class _Partial:
-    """Partial statistics of one layer and set; means and samples by unit."""
-
-    folds: dict[int, MomentSums] = field(default_factory=dict)
-    means: dict[int, Float64] = field(default_factory=dict)
-    weights: dict[int, float] = field(default_factory=dict)
-    sample: dict[int, BoundedSample] = field(default_factory=dict)
-
-    def add_mean(self, unit: int, mean: Float64, weight: float) -> None:
-        if unit in self.means:
-            weight += self.weights[unit]
-            mean = mean + (self.means[unit] - mean) * (self.weights[unit] / weight)
-        self.means[unit], self.weights[unit] = mean, weight
-
-    def add_sample(self, unit: int, sample: BoundedSample, most: int) -> None:
-        self.sample[unit] = self.sample[unit].join(sample, most) if unit in self.sample else sample
-
-    def sums(self, number: int, channels: int) -> MomentSums:
-        if number not in self.folds:
-            self.folds[number] = MomentSums(channels)
-        return self.folds[number]
-
-
 class _Sampled(NamedTuple):
     """The sampled locations of an image of a batch, for one of its sets."""
 
@@ -75,30 +52,6 @@ class _Sampled(NamedTuple):
     locations: NDArray[np.int64]
     shares: Float64
     digest: str
-
-
-@dataclass
-class State:
-    """Partial result of the pass over some images.
-
-    Parameters
-    ----------
-    partial
-        Partial statistics by layer and set.
-    looks
-        By set and unit, float64 `(4,)`: sum of the image statistics, and number of images; for images in no set by -1
-        and the index of the image.
-    activations
-        By layer and index of the image, the activations of the images whose activations are stored.
-    """
-
-    partial: dict[tuple[str, int], _Partial] = field(default_factory=dict)
-    looks: dict[tuple[int, int], Float64] = field(default_factory=dict)
-    activations: dict[tuple[str, int], NDArray[np.floating]] = field(default_factory=dict)
-
-    def add_looks(self, key: tuple[int, int], found: Float64) -> None:
-        """Add image statistics."""
-        self.looks[key] = self.looks[key] + found if key in self.looks else found
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,11 +64,11 @@ class Gathered:
         Statistics by layer and index of the set.
     means
         Means by layer and index of the set, for sets with `means_only`.
-    looks
+    image_statistics
         For each set, float64 `(units, 3)`: mean image statistics of each unit (`sacv.cav.image_statistics`).
     apart
         By layer, the preprocessed activations `(locations, channels)` of each image in no set.
-    apart_looks
+    apart_statistics
         Image statistics of the images in no set, float64 `(images, 3)`.
     whole
         By layer and hash, the preprocessed activations of the images of sets whose activations are stored.
@@ -123,9 +76,9 @@ class Gathered:
 
     sets: Mapping[tuple[str, int], SetStatistics]
     means: Mapping[tuple[str, int], ImageMeans]
-    looks: Sequence[Float64]
+    image_statistics: Sequence[Float64]
     apart: Mapping[str, Sequence[NDArray[np.floating]]]
-    apart_looks: Float64
+    apart_statistics: Float64
     whole: Mapping[str, Mapping[str, NDArray[np.floating]]]
 
 
@@ -148,7 +101,7 @@ class Gather:
         The model, and names of layers.
     plan
         The images and their memberships.
-    reading
+    preprocessing
         Activation preprocessing.
     locations
         Maximum number of locations sampled from each unit.
@@ -161,7 +114,7 @@ class Gather:
     model: VisionModel
     layers: tuple[str, ...]
     plan: Plan
-    reading: Reading
+    preprocessing: Preprocessing
     locations: int
     seed: int
     masks: Mapping[str, MaskItem] | None = None
@@ -172,14 +125,13 @@ class Gather:
 
         Idle threads of numpy and scipy spin on the processors that torch needs, which slows the network by a third.
         """
-        with self.model.borrowed(), threadpool_limits(1, user_api="blas"):
+        with self.model.frozen(), threadpool_limits(1, user_api="blas"):
             yield
 
     @cached_property
     def _basis(self) -> str:
-        """Settings that every result depends on."""
         return json.dumps(
-            [PART_VERSION, self.model.identity(), self.layers, repr(self.reading), self.locations, self.seed]
+            [PART_VERSION, self.model.identity(), self.layers, repr(self.preprocessing), self.locations, self.seed]
         )
 
     def key(self, shard: Shard[range]) -> str:
@@ -226,13 +178,13 @@ class Gather:
         for number, found in enumerate(image_statistics(loaded.inputs, loaded.inside), start=loaded.start):
             counted = np.append(found, 1.0)
             for member in members[number - loaded.start]:
-                part.add_looks((member.set, member.unit), counted)
+                part.add_image_statistics((member.set, member.unit), counted)
             if not members[number - loaded.start]:
-                part.add_looks((-1, number), counted)
+                part.add_image_statistics((-1, number), counted)
         for layer, record in self.model.activations(loaded.inputs, self.layers).items():
             cells = record.cells if record.cells.dtype == torch.float64 else record.cells.float()
             # flatten the grid; channels stay last
-            self._add_layer(part, layer, self.reading(cells).flatten(1, -2), loaded.start, members)
+            self._add_layer(part, layer, self.preprocessing(cells).flatten(1, -2), loaded.start, members)
         return part
 
     def _add_layer(
@@ -261,7 +213,7 @@ class Gather:
                 state.activations[layer, start + offset] = cells[offset].cpu().numpy().copy()
             for member in members[offset]:
                 entry = self.plan.sets[member.set]
-                partial = state.partial.setdefault((layer, member.set), _Partial())
+                partial = state.partial.setdefault((layer, member.set), PartialStatistics())
                 cover = entry.cover(member.image)
                 weights = None if cover is None else cover[layer]
                 if weights is None:
@@ -311,11 +263,11 @@ class Gather:
 
     def merge(self, left: State, right: State) -> State:
         """Merge two partial results. Both are modified."""
-        for unit_key, found in right.looks.items():
-            left.add_looks(unit_key, found)
+        for unit_key, found in right.image_statistics.items():
+            left.add_image_statistics(unit_key, found)
         left.activations.update(right.activations)
         for key, other in right.partial.items():
-            mine = left.partial.setdefault(key, _Partial())
+            mine = left.partial.setdefault(key, PartialStatistics())
             for unit, mean in other.means.items():
                 mine.add_mean(unit, mean, other.weights[unit])
             for unit, sample in other.sample.items():
@@ -330,28 +282,11 @@ class Gather:
 
     def pack(self, part: State) -> dict[str, Array]:
         """Return a partial result as arrays."""
-        arrays: dict[str, Array] = {
-            "looks/keys": np.array(list(part.looks), dtype=np.int64).reshape(-1, 2),
-            "looks/values": np.array(list(part.looks.values())).reshape(-1, len(STATISTICS) + 1),
-        }
-        for (layer, item), values in part.activations.items():
-            arrays[f"kept/{self.layers.index(layer)}/{item}"] = values
-        for (layer, number), partial in part.partial.items():
-            arrays |= _packed(f"sets/{self.layers.index(layer)}/{number}", partial)
-        return arrays
+        return part.pack(self.layers)
 
     def unpack(self, arrays: Mapping[str, Array], shard: Shard[range]) -> State:
         """Undo `pack`."""
-        found = State()
-        keys = arrays["looks/keys"].tolist()
-        found.looks = {(first, second): row for (first, second), row in zip(keys, arrays["looks/values"], strict=True)}
-        for name, values in arrays.items():
-            kind, layer, number, *what = name.split("/") if not name.startswith("looks/") else ("looks", "", "")
-            if kind == "kept":
-                found.activations[self.layers[int(layer)], int(number)] = values
-            elif what == ["units"]:
-                found.partial[self.layers[int(layer)], int(number)] = _unpacked(f"sets/{layer}/{number}", arrays)
-        return found
+        return State.unpack(arrays, self.layers)
 
     def finish(self, state: State) -> Gathered:
         """Return the final statistics, in the order of the units."""
@@ -386,55 +321,17 @@ class Gather:
             else:
                 apart[layer].append(values)
         by_set = [
-            _mean_looks([state.looks[number, unit] for unit in range(len(units.folds))])
+            _mean_statistics([state.image_statistics[number, unit] for unit in range(len(units.folds))])
             for number, units in enumerate(self.plan.units)
         ]
-        sums = [found for (number, _), found in sorted(state.looks.items(), key=itemgetter(0)) if number < 0]
-        return Gathered(sets, means, by_set, apart, _mean_looks(sums), whole)
+        sums = [found for (number, _), found in sorted(state.image_statistics.items(), key=itemgetter(0)) if number < 0]
+        return Gathered(sets, means, by_set, apart, _mean_statistics(sums), whole)
 
 
-def _mean_looks(sums: Sequence[Float64]) -> Float64:
+def _mean_statistics(sums: Sequence[Float64]) -> Float64:
     stacked = np.array(sums).reshape(-1, len(STATISTICS) + 1)
     mean: Float64 = stacked[:, :-1] / stacked[:, -1:]
     return mean
-
-
-def _packed(name: str, partial: _Partial) -> dict[str, Array]:
-    moments = {number: sums.moments() for number, sums in partial.folds.items()}
-    units = list(partial.means)
-    arrays: dict[str, Array] = {
-        f"{name}/units": np.array(units, dtype=np.int64),
-        f"{name}/means": np.array([partial.means[unit] for unit in units]),
-        f"{name}/weights": np.array([partial.weights[unit] for unit in units], dtype=np.float64),
-    }
-    for number, fold_moments in moments.items():
-        upper = fold_moments.scatter[np.triu_indices(fold_moments.channels)]
-        arrays[f"{name}/folds/{number}"] = np.concatenate([[fold_moments.count], fold_moments.mean, upper])
-    if partial.sample:
-        samples = [partial.sample[unit] for unit in units]
-        arrays[f"{name}/sample/sizes"] = np.array([len(sample.weights) for sample in samples], dtype=np.int64)
-        for what in ("vectors", "weights", "keys"):
-            arrays[f"{name}/sample/{what}"] = np.concatenate([getattr(sample, what) for sample in samples])
-    return arrays
-
-
-def _unpacked(name: str, arrays: Mapping[str, Array]) -> _Partial:
-    units: list[int] = arrays[f"{name}/units"].tolist()
-    means, weights = arrays[f"{name}/means"], arrays[f"{name}/weights"].tolist()
-    found = _Partial({}, dict(zip(units, means, strict=True)), dict(zip(units, weights, strict=True)))
-    channels = means.shape[1]
-    prefix = f"{name}/folds/"
-    for key in sorted(key for key in arrays if key.startswith(prefix)):
-        values = arrays[key]
-        scatter = np.zeros((channels, channels))
-        scatter[np.triu_indices(channels)] = values[1 + channels :]
-        moments = Moments(float(values[0]), values[1 : 1 + channels], scatter + np.triu(scatter, 1).T)
-        found.sums(int(key.removeprefix(prefix)), channels).join(moments)
-    if f"{name}/sample/sizes" in arrays:
-        ends = np.cumsum(arrays[f"{name}/sample/sizes"])[:-1]
-        parts = (np.split(arrays[f"{name}/sample/{what}"], ends) for what in ("vectors", "weights", "keys"))
-        found.sample = {unit: BoundedSample(*part) for unit, *part in zip(units, *parts, strict=True)}
-    return found
 
 
 def gather(
@@ -442,7 +339,7 @@ def gather(
     layers: Sequence[str],
     made: Plan,
     *,
-    reading: Reading,
+    preprocessing: Preprocessing,
     locations: int,
     seed: int,
     batch_size: int,
@@ -452,7 +349,7 @@ def gather(
     masks: Mapping[str, MaskItem] | None = None,
 ) -> Gathered:
     """Run every image once. Return the statistics of every layer and set, and the stored activations."""
-    reducer = Gather(model, tuple(layers), made, reading, locations, seed, masks)
+    reducer = Gather(model, tuple(layers), made, preprocessing, locations, seed, masks)
     first = len(made.items) - made.apart
     # Separate shards, so that images in no set do not change the rounding of the statistics of the sets.
     work = cut(first, batch_size) + cut(made.apart, batch_size, after=first)

@@ -19,7 +19,7 @@ from sacv.cav.extraction import gather
 from sacv.cav.membership import Units, plan
 from sacv.cav.pasting import ByLayer, context_photos, plan_pasting, settle
 from sacv.cav.plans import plan_sets, whole_images
-from sacv.cav.preprocessing import Reading
+from sacv.cav.preprocessing import Preprocessing
 from sacv.cav.presence import negatives_of
 from sacv.cav.scored_images import choose, room, scored
 from sacv.cav.sets import DIGITS, SEVERAL, BankImage, BankSet, group_hash
@@ -219,7 +219,7 @@ def fit(
         model,
         layers,
         made,
-        reading=Reading.of(solver),
+        preprocessing=Preprocessing.of(solver),
         locations=locations,
         seed=seed,
         batch_size=size,
@@ -229,8 +229,8 @@ def fit(
         masks=None if masked is None else masked.masks,
     )
     images = [
-        _bank_images(entry.items, units, looks)
-        for entry, units, looks in zip(sets, made.units, found.looks, strict=True)
+        _bank_images(entry.items, units, image_statistics)
+        for entry, units, image_statistics in zip(sets, made.units, found.image_statistics, strict=True)
     ]
     used = {item.digest for number in (len(sources) - 1, *resting.values()) for item in sets[number].items}
     bank_sets = tuple(_bank_set(source, fields, used) for source, fields in zip(sources, images, strict=False))
@@ -288,7 +288,7 @@ def fit(
         cavs=calibrated(cavs, calibration, found.apart, grids, found_from, counts),
         statistics=statistics,
         seen_through=seen_through,
-        absent=_absent_set(calibration, found.apart_looks),
+        absent=_absent_set(calibration, found.apart_statistics),
         context=seen,
         pasted=taken,
         within=held_within,
@@ -301,10 +301,10 @@ def _counted(sources: Sequence[FitSource], rest: bool) -> list[ImageItem]:
     ]
 
 
-def _bank_images(items: Sequence[ImageItem], units: Units, looks: NDArray[np.float64]) -> _Images:
+def _bank_images(items: Sequence[ImageItem], units: Units, image_statistics: NDArray[np.float64]) -> _Images:
     """Return the images of a set as a bank stores them: a name for each unit, and the hashes of the other images."""
     named = units.firsts.tolist()
-    rows = zip(named, units.images.tolist(), units.sizes.tolist(), looks.tolist(), strict=True)
+    rows = zip(named, units.images.tolist(), units.sizes.tolist(), image_statistics.tolist(), strict=True)
     joined = sorted(set(range(len(items))).difference(named))
     groups = dict.fromkeys(str(items[at].group) for at in joined if items[at].group is not None)
     naming = {items[at].group for at in named}
@@ -346,11 +346,11 @@ def _bank_set(source: FitSource, images: _Images, used: Set[str]) -> BankSet:
     )
 
 
-def _absent_set(calibration: Calibration, looks: NDArray[np.float64]) -> BankSet:
+def _absent_set(calibration: Calibration, image_statistics: NDArray[np.float64]) -> BankSet:
     items, skipped = calibration.images.items, calibration.images.skipped
     return BankSet(
         None,
         skipped=tuple((file.name, file.reason) for file in skipped),
         repeats=calibration.repeats,
-        **_bank_images(items, Units.alone(len(items)), looks),
+        **_bank_images(items, Units.alone(len(items)), image_statistics),
     )

@@ -131,6 +131,6 @@ def percentiles(held_out: HeldOut) -> Float64:
 
 def statistics_auroc(concept: Sequence[BankImage], random: Sequence[BankImage]) -> dict[str, float]:
     """Return the AUROC, at least 0.5, of each image statistic between the two sets."""
-    sides = (np.array([image.looks for image in side]).T for side in (concept, random))
+    sides = (np.array([image.statistics for image in side]).T for side in (concept, random))
     found = {name: area(*columns) for name, *columns in zip(STATISTICS, *sides, strict=True)}
     return {name: max(share, 1 - share) for name, share in found.items()}

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from sacv.cav.conformal import p_interval, p_values, reaching
 from sacv.cav.presence import LEAST, LEVEL
 from sacv.cav.projection import along
-from sacv.cav.quality import area, resamples
+from sacv.cav.quality import area, interval, resamples
 from sacv.cav.vector import Interval
 
 Float64 = NDArray[np.float64]
@@ -138,9 +138,7 @@ class ImageScores:
             _, number = np.unique(self.group[side], return_inverse=True)
             weights.append(resamples(int(number.max()) + 1, rng)[:, number] * self._shares[side])
         won = ((weights[0] @ wins) * weights[1]).sum(axis=1)
-        drawn = won / (weights[0].sum(axis=1) * weights[1].sum(axis=1))
-        low, high = np.quantile(drawn, [0.025, 0.975])
-        return float(low), float(high)
+        return interval(won / (weights[0].sum(axis=1) * weights[1].sum(axis=1)))
 
     def roc(self) -> tuple[Float64, Float64]:
         """Return the held-out ROC curve: false-positive and true-positive rates, ascending."""

@@ -82,19 +82,36 @@ def inside_of(model: VisionModel, item: ImageItem, image: Loaded, mask: MaskItem
     OptionError
         If the transform does not state which part of the image is the input of the network.
     """
+    size, region = size_and_region(model, image, "within masks")
+    found = Inside(mask.load(size), region)
+    if not mask_weights(found.pixels, (1, 1), region).any():
+        raise outside_input(item, mask)
+    return found
+
+
+def size_and_region(model: VisionModel, image: Loaded, what: str) -> tuple[tuple[int, int], Box]:
+    """Return the size of an image, and the part that is the input of the network; `what` needs them.
+
+    Raises
+    ------
+    OptionError
+        If the transform does not state that part.
+    """
     size, region = model.seen(image)
     if region is None:
         raise OptionError(
-            "within masks need a transform that states which part of an image is the input of the network; "
+            f"{what} need a transform that states which part of an image is the input of the network; "
             "give transform=sacv.ImageTransform(...), or images as float tensors that are already transformed"
         )
-    found = Inside(mask.load(size), region)
-    if not mask_weights(found.pixels, (1, 1), region).any():
-        raise ImageSetError(
-            f"{item.name}: {mask.name} lies outside the part of the image that is the input of the network; "
-            "resize without a crop, or leave the image out"
-        )
-    return found
+    return size, region
+
+
+def outside_input(item: ImageItem, mask: MaskItem) -> ImageSetError:
+    """Return the error for a mask without a pixel in the input of the network."""
+    return ImageSetError(
+        f"{item.name}: {mask.name} lies outside the part of the image that is the input of the network; "
+        "resize without a crop, or leave the image out"
+    )
 
 
 def counts_of(insides: Sequence[Inside], grid: tuple[int, ...], layer: str) -> Counts:

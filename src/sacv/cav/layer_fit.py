@@ -120,7 +120,6 @@ class LayerFit:
         runs: DrawnCAVs,
         scores: ImageScores | None,
     ) -> Quality:
-        """Compute the quality figures of a CAV on held-out images."""
         concept, random = sides
         rng = self._rng(f"quality/{name}")
         grouped = any(image.group is not None for image in (*entry.images, *against.images))
@@ -139,13 +138,13 @@ class LayerFit:
             locations=concept.total().count,
             random_locations=random.total().count,
             run_cosine=mean_cosine(runs),
-            looks_auroc=statistics_auroc(entry.images, against.images),
+            statistics_auroc=statistics_auroc(entry.images, against.images),
             absent=tuple(
                 name_of(image)
                 for image, score in zip(alone(entry.images, concept), by_image[0].scores, strict=True)
                 if score < np.median(by_image[1].scores)
             ),
-            place_auroc=region_auroc(entry, against, *held_out) if against.same_images else None,
+            location_auroc=region_auroc(entry, against, *held_out) if against.same_images else None,
             groups=count_groups(entry.images) if grouped else None,
             random_groups=count_groups(against.images) if grouped else None,
             image_score_auroc=None if scores is None else scores.auroc,

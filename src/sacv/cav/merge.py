@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sacv.cav.bank import ConceptBank
 from sacv.cav.refit import fitted_again, require_alike, require_groups_in_one, unseen
-from sacv.cav.sets import RANDOM, BankSet
+from sacv.cav.sets import CHAINED, RANDOM, BankSet, chained
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.within import BankWithin
 from sacv.errors import ImageSetError, MismatchError, OptionError
@@ -58,11 +58,7 @@ def merge(banks: Sequence[ConceptBank], *, solver: Solver | None = None) -> Conc
         sets.append(
             replace(
                 entry,
-                images=tuple(image for _, part in chosen for image in part.images),
-                joined=tuple(digits for _, part in chosen for digits in part.joined),
-                joined_groups=tuple(digits for _, part in chosen for digits in part.joined_groups),
-                skipped=tuple(pair for _, part in chosen for pair in part.skipped),
-                repeats=tuple(pair for _, part in chosen for pair in part.repeats),
+                **chained([part for _, part in chosen], *CHAINED, "skipped", "repeats"),
                 negatives=sum(part.negatives for _, part in chosen),
                 unused=sum(part.unused for _, part in chosen),
                 unmatched=sum(part.unmatched for _, part in chosen),
@@ -118,18 +114,11 @@ def _joined_within(banks: Sequence[ConceptBank]) -> BankWithin | None:
 
 def _joined_absent(sets: Sequence[BankSet]) -> BankSet:
     images = {image.digest: image for entry in sets for image in entry.images}
-    skipped, repeats = (
-        tuple(dict.fromkeys(pair for part in parts for pair in part))
-        for parts in (
-            [entry.skipped for entry in sets],
-            [entry.repeats for entry in sets],
-        )
-    )
-    return BankSet(None, tuple(images.values()), False, skipped, repeats)
+    skipped, repeats = (tuple(dict.fromkeys(pairs)) for pairs in chained(sets, "skipped", "repeats").values())
+    return BankSet(None, tuple(images.values()), skipped=skipped, repeats=repeats)
 
 
 def _joined_rests(sets: Sequence[BankSet], holders_of: Mapping[str, Sequence[ConceptBank]]) -> tuple[BankSet, ...]:
-    """Join the rests of each concept that has one."""
     found = []
     for entry in sets:
         holders = holders_of[entry.key]
@@ -147,10 +136,7 @@ def _joined_rests(sets: Sequence[BankSet], holders_of: Mapping[str, Sequence[Con
                 f"the rest of concept {entry.concept!r} has {twice} images in both banks, which would count twice; fit "
                 "the concept in one bank"
             )
-        images = tuple(image for rest in rests for image in rest.images)
-        joined = tuple(digits for rest in rests for digits in rest.joined)
-        groups = tuple(digits for rest in rests for digits in rest.joined_groups)
-        found.append(replace(rests[0], images=images, joined=joined, joined_groups=groups))
+        found.append(replace(rests[0], **chained(rests, *CHAINED)))
     return tuple(found)
 
 

@@ -160,7 +160,6 @@ def plan_pasting(
 
 
 def _textures(concept: str | None, entry: SetPlan, folds: NDArray[np.int64]) -> Textures:
-    """Return the whole images of a set."""
     whole = [index for index, weights in enumerate(entry.weights) if weights is None]
     return Textures(concept, tuple(entry.items[index] for index in whole), folds[whole])
 

@@ -23,7 +23,7 @@ REACH = 3
 
 
 @dataclass(frozen=True)
-class Reading:
+class Preprocessing:
     """The activation preprocessing of a bank.
 
     Parameters
@@ -38,12 +38,12 @@ class Reading:
     smoothing: float = 0.0
 
     @classmethod
-    def of(cls, solver: Solver) -> Reading:
+    def of(cls, solver: Solver) -> Preprocessing:
         """Return the preprocessing that a solver needs."""
         return cls(True, solver.smoothing) if isinstance(solver, UnitLength) else cls()
 
     @classmethod
-    def described(cls, solver: Mapping[str, Any]) -> Reading:
+    def described(cls, solver: Mapping[str, Any]) -> Preprocessing:
         """Return the preprocessing from the result of `Solver.describe`."""
         if solver["name"] != UnitLength.__name__:
             return cls()

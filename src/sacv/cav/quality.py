@@ -95,7 +95,7 @@ def accuracy(concept: HeldOut, random: HeldOut, rng: np.random.Generator) -> tup
     for right, weight in shares:
         counts = resamples(len(weight), rng)
         drawn += (counts @ right) / (counts @ weight) / 2
-    return value, _interval(drawn)
+    return value, interval(drawn)
 
 
 def auroc(concept: HeldOut, random: HeldOut, rng: np.random.Generator) -> tuple[float, Interval]:
@@ -105,7 +105,7 @@ def auroc(concept: HeldOut, random: HeldOut, rng: np.random.Generator) -> tuple[
     value = float(weights[0] @ wins @ weights[1] / (weights[0].sum() * weights[1].sum()))
     drawn = [resamples(len(weight), rng) * weight for weight in weights]
     areas = np.einsum("ki,ij,kj->k", drawn[0], wins, drawn[1], optimize=True)
-    return value, _interval(areas / (drawn[0].sum(axis=1) * drawn[1].sum(axis=1)))
+    return value, interval(areas / (drawn[0].sum(axis=1) * drawn[1].sum(axis=1)))
 
 
 def area(
@@ -144,6 +144,7 @@ def resamples(images: int, rng: np.random.Generator) -> Float64:
     return np.bincount(drawn.ravel(), minlength=RESAMPLES * images).reshape(RESAMPLES, images).astype(np.float64)
 
 
-def _interval(drawn: Float64) -> Interval:
-    low, high = np.quantile(drawn, [0.025, 0.975])
+def interval(drawn: Float64) -> Interval:
+    """Return the 95 % interval of a figure from its values in bootstrap resamples, without NaN."""
+    low, high = np.quantile(drawn[~np.isnan(drawn)], [0.025, 0.975])
     return (float(low), float(high))

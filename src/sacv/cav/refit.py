@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from sacv.cav.bank import ConceptBank
 from sacv.cav.draws import draws, inner
 from sacv.cav.estimate import estimate
-from sacv.cav.preprocessing import Reading
+from sacv.cav.preprocessing import Preprocessing
 from sacv.cav.presence import CHANGED, Presence
-from sacv.cav.sets import RANDOM, BankImage, BankSet, group_hash, independent_units
+from sacv.cav.sets import RANDOM, BankImage, BankSet, chained, group_hash, independent_units
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV
 from sacv.errors import ImageSetError, MismatchError, OptionError
@@ -75,8 +75,7 @@ def refit(
         pool = BankSet(
             None,
             _one_for_each(images, unit_ids),
-            joined=tuple(digits for entry in taken for digits in entry.joined),
-            joined_groups=tuple(digits for entry in taken for digits in entry.joined_groups),
+            **chained(taken, "joined", "joined_groups"),
         )
         statistics = {
             layer: _joined([bank.statistics[layer, entry.key] for entry in taken], unit_ids) for layer in bank.layers
@@ -103,16 +102,16 @@ def _one_for_each(images: Sequence[BankImage], unit_ids: NDArray[np.int64]) -> t
 
 def _of_one_group(units: Sequence[BankImage]) -> BankImage:
     counts = np.array([unit.count for unit in units], dtype=np.float64)
-    means = counts @ np.array([unit.looks for unit in units]) / counts.sum()
-    return replace(units[0], looks=tuple(means.tolist()), count=int(counts.sum()))
+    means = counts @ np.array([unit.statistics for unit in units]) / counts.sum()
+    return replace(units[0], statistics=tuple(means.tolist()), count=int(counts.sum()))
 
 
 def fitted_again(bank: ConceptBank, solver: Solver | None, runs: int, nulls: int, before: Sequence[CAV]) -> ConceptBank:
     """Fit the CAVs of a bank again. CAVs that do not change take the presence mask and image scores of `before`."""
     solver = rebuild(bank.solver) if solver is None else solver
-    if Reading.of(solver) != bank.reading:
+    if Preprocessing.of(solver) != bank.preprocessing:
         raise OptionError(
-            f"the bank holds activations {bank.reading}, but {solver!r} needs them {Reading.of(solver)}; "
+            f"the bank holds activations {bank.preprocessing}, but {solver!r} needs them {Preprocessing.of(solver)}; "
             "fit the bank again from the images"
         )
     if bank.pasted and isinstance(inner(solver), SampleSolver):
@@ -183,7 +182,6 @@ def _with_random(bank: ConceptBank, pool: BankSet, statistics: dict[str, SetStat
 
 
 def _without_negatives(entry: BankSet) -> BankSet:
-    """Return the set with its images without the concept counted as unused instead of random."""
     return replace(entry, negatives=0, unused=entry.negatives + entry.unused)
 
 
@@ -202,7 +200,7 @@ def require_alike(one: ConceptBank, other: ConceptBank) -> None:
             )
     if one.precision != other.precision:
         raise MismatchError(
-            f"one bank was made in {one.precision} and the other in {other.precision}, so that their sets cannot be "
+            f"one bank was fitted in {one.precision} and the other in {other.precision}, so that their sets cannot be "
             "compared; fit both with the same --precision (precision=)"
         )
     if one.layers != other.layers:
@@ -214,10 +212,11 @@ def require_alike(one: ConceptBank, other: ConceptBank) -> None:
         raise MismatchError(
             "one bank was fitted within masks and the other was not; fit both with --within, or neither"
         )
-    if one.reading != other.reading or one.locations != other.locations:
+    if one.preprocessing != other.preprocessing or one.locations != other.locations:
         raise MismatchError(
-            f"one bank holds activations {one.reading} and the other {other.reading}; fit both with the same solver"
-            if one.reading != other.reading
+            f"one bank holds activations {one.preprocessing} and the other {other.preprocessing}; "
+            "fit both with the same solver"
+            if one.preprocessing != other.preprocessing
             else f"the banks hold {one.locations} and {other.locations} locations of each image; fit both with the same"
         )
 

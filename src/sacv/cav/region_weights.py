@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from sacv.cav.inside import inside_of
+from sacv.cav.inside import inside_of, outside_input, size_and_region
 from sacv.concepts import ImageItem, MaskItem, mask_weights
 from sacv.errors import ImageSetError, OptionError
 from sacv.model import VisionModel
@@ -41,10 +41,7 @@ def covered(
             f"{item.name}: {mask.name} lies outside {within.name}, so that no location counts; "
             "correct one of the two masks, or leave the image out"
         )
-    raise ImageSetError(
-        f"{item.name}: {mask.name} lies outside the part of the image that is the input of the network; "
-        "resize without a crop, or leave the image out"
-    )
+    raise outside_input(item, mask)
 
 
 def uncovered(
@@ -69,12 +66,7 @@ def _weights(
     inside: bool,
     within: MaskItem | None = None,
 ) -> Weights:
-    size, region = model.seen(item.load())
-    if region is None:
-        raise OptionError(
-            "regions need a transform that states which part of an image is the input of the network; "
-            "give transform=sacv.ImageTransform(...), or images as float tensors that are already transformed"
-        )
+    size, region = size_and_region(model, item.load(), "regions")
     pixels = np.logical_or.reduce([mask.load(size) for mask in masks])
     pixels = pixels if inside else ~pixels
     if within is not None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64decode, b64encode
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sacv.deprecation import RenamedAttribute, old_keywords
 
 RANDOM = "random"
 """Key of the random set."""
@@ -19,10 +21,14 @@ DIGITS = 16
 """Number of hexadecimal digits of a hash that identify an image."""
 
 
+CHAINED = ("images", "joined", "joined_groups")
+"""Fields of a set that are joined with those of other sets."""
+
 SEVERAL = "several values"
 """Stratum of a unit whose images have different values."""
 
 
+@old_keywords
 @dataclass(frozen=True)
 class BankImage:
     """One unit of a set (`sacv.cav.membership`): an image, or a group or a bundle of images with the name of one.
@@ -33,7 +39,7 @@ class BankImage:
         Path of the image, or its index among the images that were given.
     digest
         SHA-256 of the content of the image.
-    looks
+    statistics
         Image statistics: brightness, saturation and edge energy of the network's input (`sacv.cav.image_statistics`);
         the mean of several images.
     count
@@ -48,15 +54,17 @@ class BankImage:
 
     name: str
     digest: str
-    looks: tuple[float, ...]
+    statistics: tuple[float, ...]
     count: int = 1
     group: str | None = None
     groups: int = 1
     strata: tuple[tuple[str, str], ...] = ()
 
+    looks = RenamedAttribute("statistics")
+
     def to_json(self) -> dict[str, Any]:
         """Return the fields for the JSON file, without defaults."""
-        fields = asdict(self)
+        fields = {"looks" if name == "statistics" else name: value for name, value in asdict(self).items()}
         if self.group is None:
             del fields["group"]
         if self.groups == self.count:
@@ -205,6 +213,12 @@ class BankSet:
             joined=_hashes(fields, "joined"),
             joined_groups=_hashes(fields, "joined_groups"),
         )
+
+
+def chained(parts: Iterable[BankSet], *names: str) -> dict[str, Any]:
+    """Return fields of several sets that are tuples, each with the entries of all sets."""
+    sets = list(parts)
+    return {name: tuple(entry for part in sets for entry in getattr(part, name)) for name in names}
 
 
 def _text(hashes: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sacv.cav.quality import resamples
+from sacv.cav.quality import interval, resamples
 from sacv.cav.vector import Interval
 
 Float64 = NDArray[np.float64]
@@ -151,9 +151,9 @@ def association(
     return Association(
         column,
         cramers_v(found.counts[0]),
-        _interval(np.array([cramers_v(counts) for counts in drawn.counts])),
+        interval(np.array([cramers_v(counts) for counts in drawn.counts])),
         tuple(_stratum(str(level), found, drawn, at) for at, level in enumerate(levels)),
-        *(() if np.isnan(pooled) else (float(pooled), _interval(drawn.pooled))),
+        *(() if np.isnan(pooled) else (float(pooled), interval(drawn.pooled))),
     )
 
 
@@ -170,7 +170,7 @@ def _stratum(value: str, found: _Figures, drawn: _Figures, at: int) -> Stratum:
     here, there = (int(count) for count in found.counts[0, :, at])
     if not (here and there):
         return Stratum(value, here, there)
-    return Stratum(value, here, there, float(found.areas[0, at]), _interval(drawn.areas[:, at]))
+    return Stratum(value, here, there, float(found.areas[0, at]), interval(drawn.areas[:, at]))
 
 
 def _figures(drawn: list[Float64], one_hot: list[Float64], wins: Float64) -> _Figures:
@@ -217,9 +217,3 @@ def match_weights(concept: Sequence[str], others: Sequence[str]) -> tuple[Float6
 
 def _pair(ends: Sequence[float] | None) -> Interval | None:
     return None if ends is None else (float(ends[0]), float(ends[1]))
-
-
-def _interval(drawn: Float64) -> Interval:
-    drawn = drawn[~np.isnan(drawn)]
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return float(low), float(high)

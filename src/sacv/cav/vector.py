@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from sacv.cav.presence import NONE, Presence
 from sacv.cav.random_runs import DrawnCAVs
+from sacv.deprecation import RenamedAttribute, old_keywords
 
 if TYPE_CHECKING:
     from sacv.cav.image_scores import ImageScores
@@ -21,7 +21,11 @@ Float64 = NDArray[np.float64]
 Interval = tuple[float, float]
 """Lower and upper end of a 95 % bootstrap interval over images, or over groups."""
 
+STORED_NAMES = {"statistics_auroc": "looks_auroc", "location_auroc": "place_auroc"}
+"""Names of fields of `Quality` in files, where they differ."""
 
+
+@old_keywords
 @dataclass(frozen=True)
 class Quality:
     """Quality figures of a CAV on held-out images: how well it separates its concept from the random set.
@@ -44,7 +48,7 @@ class Quality:
         Number of their locations, or the sum of the weights of these.
     run_cosine
         Mean cosine between the CAVs of random runs; None for fewer than two runs.
-    looks_auroc
+    statistics_auroc
         AUROC in [0.5, 1] of brightness, saturation and edge energy alone (`sacv.cav.image_statistics`).
     cosine
         Cosine with the CAV of each other concept.
@@ -52,7 +56,7 @@ class Quality:
         AUROC of the concept's held-out locations against the locations of each other concept.
     absent
         Names of concept images whose held-out score is below that of the median random image.
-    place_auroc
+    location_auroc
         For a concept with regions: AUROC of the locations in the regions against the rest of the same image, held out;
         the mean over images.
     groups, random_groups
@@ -75,20 +79,27 @@ class Quality:
     locations: float
     random_locations: float
     run_cosine: float | None
-    looks_auroc: Mapping[str, float]
+    statistics_auroc: Mapping[str, float]
     cosine: Mapping[str, float] = field(default_factory=dict)
     conditional_auroc: Mapping[str, float] = field(default_factory=dict)
     absent: tuple[str, ...] = ()
-    place_auroc: float | None = None
+    location_auroc: float | None = None
     groups: int | None = None
     random_groups: int | None = None
     strata: tuple[Association, ...] = ()
     image_score_auroc: float | None = None
     image_score_interval: Interval | None = None
 
+    looks_auroc = RenamedAttribute("statistics_auroc")
+    place_auroc = RenamedAttribute("location_auroc")
+
+    def stored(self) -> dict[str, Any]:
+        """Return all figures by their names in files."""
+        return {STORED_NAMES.get(name, name): value for name, value in asdict(self).items()}
+
     def to_json(self) -> dict[str, Any]:
-        """Return the fields for the JSON file, without absent groups, strata and image scores."""
-        fields = asdict(self)
+        """Return the fields for the file of a bank, without absent groups, strata and image scores."""
+        fields = self.stored()
         if self.groups is None:
             del fields["groups"], fields["random_groups"]
         if not self.strata:
@@ -98,6 +109,7 @@ class Quality:
         return fields
 
 
+@old_keywords
 @dataclass(frozen=True, eq=False)
 class CAV:
     """The direction of a concept at a layer.
@@ -149,11 +161,7 @@ class CAV:
     presence: Presence = field(default_factory=lambda: Presence.without(NONE))
     image_scores: ImageScores | None = None
 
-    @property
-    def dealt(self) -> DrawnCAVs | None:
-        """Deprecated name of `permuted`."""
-        warnings.warn("CAV.dealt is deprecated; use CAV.permuted", DeprecationWarning, stacklevel=2)
-        return self.permuted
+    dealt = RenamedAttribute("permuted")
 
     @property
     def detector(self) -> Float64:

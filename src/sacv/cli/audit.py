@@ -91,7 +91,7 @@ def audit_command(
 
 def show_audit(found: Audit) -> None:
     """Print the findings for people: a sentence with the result, the failed checks, then a table."""
-    from sacv.trust.audit import WORDS
+    from sacv.trust.findings import WORDS
 
     failed = [finding for finding in found.findings if finding.passed is False]
     skipped = sum(finding.passed is None for finding in found.findings)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sacv.cli.console import say, say_table
@@ -42,7 +41,7 @@ def summary(bank: ConceptBank) -> dict[str, Any]:
                     "told": cav.calibration.description,
                 },
                 **({} if cav.image_scores is None else {"image_scores": image_scores_summary(cav.image_scores)}),
-                "quality": asdict(cav.quality),
+                "quality": cav.quality.stored(),
                 "statistics": dict(cav.statistics),
             }
             for cav in bank.cavs
@@ -180,7 +179,7 @@ def context_remarks(context: BankContext) -> Iterator[str]:
 
 def remarks(cav: CAV) -> Iterator[str]:
     """Yield what is remarkable about a CAV, each with its figure and its meaning."""
-    for name, area in cav.quality.looks_auroc.items():
+    for name, area in cav.quality.statistics_auroc.items():
         if area > REMARKABLE_LOOKS:
             yield (
                 f"{name} alone separates concept and random images (AUROC {area:.2f}); the CAV may represent it; "

@@ -22,7 +22,7 @@ def show_explanation(found: Explanation) -> None:
     """Print the result of an explanation: of many images a choice is listed."""
     say_results(found)
     pairs = len(found.layers) * len(found.concepts)
-    shown = found.of(found.listed[: max(1, ROWS // pairs)])
+    shown = found.subset(found.listed[: max(1, ROWS // pairs)])
     rows = shown.scores().to_dict(orient="records")
     say()
     say_table(*_table(found, rows))
@@ -163,7 +163,7 @@ def _remarks(found: Explanation) -> Iterator[str]:
         for concept in found.concepts:
             if found.within is not None:
                 yield f"Within masks, {layer}, {concept}: {found.within.summary(layer, concept)}"
-    for entry in found.pictures.skipped:
+    for entry in found.image_set.skipped:
         yield f"Left out, unreadable: {entry.reason}"
 
 
@@ -190,7 +190,7 @@ def _failed_checks(found: Explanation) -> Iterator[str]:
 
     if found.checks is None:
         return
-    shown = found.of(found.listed)
+    shown = found.subset(found.listed)
     names = short_names([image.path for image in shown.images])
     failed: dict[str, dict[str, list[str]]] = {}
     for layer, images in (shown.checks or {}).items():

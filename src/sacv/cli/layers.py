@@ -67,7 +67,7 @@ def layers_command(
 ) -> None:
     """List the layers of a model that can be explained, or rank the layers of a bank."""
     from sacv.cav import ConceptBank
-    from sacv.model import gradient_kinds, worth_asking
+    from sacv.model import gradient_kinds, suggested_layers
 
     if bank_folder is not None:
         given = {"--weights": weights, "--resize": resize, "--crop": crop, "--layout": layouts, "--all": show_all}
@@ -88,7 +88,7 @@ def layers_command(
     usable = [info.name for info in found if info.usable]
     fields = model.receptive_fields(inputs.shape[1:], usable)
     varies = gradient_kinds(model, inputs, usable) if usable else {}
-    advised_names = worth_asking(found, varies)
+    advised_names = suggested_layers(found, varies)
     effective = model.effective_fields(_noise(inputs), sorted(advised_names)) if advised_names else {}
     rows: list[dict[str, Any]] = [
         {

@@ -59,7 +59,7 @@ def _page(folder: Path) -> tuple[str, Callable[[Path], object]]:
         return "index.html", ClassScores.load(folder).write_page
     if (folder / "audit.json").exists():
         return "index.html", Audit.load(folder).write_page
-    data = open_saved(folder).page_data()
+    data = open_saved(folder).viewer_data()
     return "index.html", lambda file: write_page(file, data)
 
 

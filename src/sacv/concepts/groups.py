@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
-from sacv.concepts.item import ImageItem
+from sacv.concepts.item import ImageItem, listed
 from sacv.errors import ImageSetError, OptionError
 
 Groups: TypeAlias = str | re.Pattern[str] | Mapping[str, str] | Callable[[str], str | None]
@@ -18,9 +18,6 @@ Groups: TypeAlias = str | re.Pattern[str] | Mapping[str, str] | Callable[[str], 
 
 Rule: TypeAlias = Callable[[str], object]
 """Function from the name of an image to its group; None if it has none."""
-
-NAMED = 10
-"""Most images that an error names."""
 
 
 def group_rule(groups: Groups) -> Rule:
@@ -67,11 +64,11 @@ def with_groups(items: Sequence[ImageItem], rule: Rule) -> tuple[ImageItem, ...]
     groups = {item.name: rule(item.name) for item in items if item.group is None}
     if missing := [name for name, group in groups.items() if group is None]:
         raise ImageSetError(
-            f"no group is found for {_listed(missing)}; every image needs one: correct the regular expression or the "
+            f"no group is found for {listed(missing)}; every image needs one: correct the regular expression or the "
             "mapping (to make each other image its own group, add '|.+' to an expression without parentheses)"
         )
     if empty := [name for name, group in groups.items() if isinstance(group, str) and not group.strip()]:
-        raise ImageSetError(f"the group is empty for {_listed(empty)}; give each image the name of its group")
+        raise ImageSetError(f"the group is empty for {listed(empty)}; give each image the name of its group")
     for name, group in groups.items():
         if not isinstance(group, str):
             raise ImageSetError(f"the group of {name} is {group!r}; give a string")
@@ -109,8 +106,3 @@ def with_shared_groups(sets: Sequence[Sequence[ImageItem]]) -> list[tuple[ImageI
 def count_units(items: Iterable[ImageItem]) -> int:
     """Count the independent units: groups, and images without a group."""
     return len({("image", item.digest) if item.group is None else ("group", item.group) for item in items})
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{', '.join(names[:NAMED])}{more}"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sacv.concepts.formats import Loaded
 
 _NONE: Mapping[str, str] = {}
+
+
+def listed(names: Sequence[str], most: int = 10) -> str:
+    """Return up to `most` names for a message, and the number of the others."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 class ImageItem:

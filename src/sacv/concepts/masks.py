@@ -142,6 +142,11 @@ def _whole(mask: Mask, size: Size) -> Mask:
     return mask
 
 
+def mask_of(name: str, mask: Mask | str | Path) -> MaskItem:
+    """Return the mask of a bool array or of the path of a mask file; `name` is that of an array."""
+    return mask_from_file(Path(mask)) if isinstance(mask, str | Path) else mask_from_array(name, mask)
+
+
 def mask_from_file(path: Path) -> MaskItem:
     """Return the mask of an image file: pixels with a luminance above 127 of 255 are inside; all black is empty.
 

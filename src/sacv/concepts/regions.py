@@ -17,8 +17,8 @@ import numpy as np
 from sacv.concepts.coco import coco_masks, coco_rule, file_name, split_category
 from sacv.concepts.decoding import check_header, printable
 from sacv.concepts.image_set import ImageSet, Source, image_set
-from sacv.concepts.item import ImageItem, Skipped
-from sacv.concepts.masks import Candidate, Mask, MaskItem, empty_mask, luminance, mask_from_array, mask_from_file
+from sacv.concepts.item import ImageItem, Skipped, listed
+from sacv.concepts.masks import Candidate, Mask, MaskItem, empty_mask, luminance, mask_from_file, mask_of
 from sacv.concepts.sources.paths import image_path
 from sacv.errors import ImageSetError, UnreadableImageError
 from sacv.model.window import Window
@@ -200,8 +200,8 @@ def _pair(
     stray = [mask.name for mask in masks if mask.label not in by_label and mask.label not in skipped]
     odd = [] if matching.lists_more else stray  # misspelt names of masks of the bare images?
     if bare and (odd or not unmasked_negative):
-        parts = f"images without a mask: {_listed(bare)}"
-        parts += f"; masks that match no image: {_listed(odd)}" if odd else ""
+        parts = f"images without a mask: {listed(bare, 5)}"
+        parts += f"; masks that match no image: {listed(odd, 5)}" if odd else ""
         raise ImageSetError(f"{images.name}: {parts}. {matching.rule}. {_way_out(bool(odd))}")
     found = {
         label: candidates[label].make() if label in candidates else empty_mask(name) for label, name in by_label.items()
@@ -229,22 +229,17 @@ def _unique(name: str, what: str, labelled: Sequence[tuple[str, str]]) -> dict[s
     return known
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-
-
 def _require_apart(images: ImageSet, files: Sequence[Path]) -> None:
     paths = {Path(item.name).resolve() for item in images}
     both = [str(file) for file in files if file.resolve() in paths]
     if both:
         raise ImageSetError(
-            f"{images.name}: {_listed(both)} would be both image and mask; put the masks in a separate folder that is "
-            "not inside the folder of the images"
+            f"{images.name}: {listed(both, 5)} would be both image and mask; put the masks in a separate folder that "
+            "is not inside the folder of the images"
         )
 
 
 def _require_one_mask(images: ImageSet, masks: Sequence[MaskItem]) -> None:
-    """Check that images of the same content have the same mask."""
     first: dict[str, tuple[str, MaskItem]] = {}
     for item, mask in zip(images, masks, strict=True):
         name, known = first.setdefault(item.digest, (item.name, mask))
@@ -279,7 +274,7 @@ def _from_list(
     bad = _unreadable(files, decode=skip_unreadable)
     _require_readable(images.name, bad, skip_unreadable)
     pairs = [
-        (item, _one_mask(f"{images.name}.masks[{index}]", mask))
+        (item, mask_of(f"{images.name}.masks[{index}]", mask))
         for index, (item, mask) in enumerate(zip(images, given, strict=True))
         if not (isinstance(mask, str | Path) and Path(mask) in bad)
     ]
@@ -289,10 +284,6 @@ def _from_list(
     found = replace(images, items=tuple(item for item, _ in pairs))
     skipped = _skipped(bad, [item.name for item in images if id(item) not in readable])
     return replace(found, skipped=(*images.skipped, *skipped)), tuple(mask for _, mask in pairs), 0
-
-
-def _one_mask(name: str, mask: Mask | str | Path) -> MaskItem:
-    return mask_from_file(Path(mask)) if isinstance(mask, str | Path) else mask_from_array(name, mask)
 
 
 def _require_readable(name: str, bad: Mapping[Path, str], skip_unreadable: bool) -> None:

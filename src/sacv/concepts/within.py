@@ -14,17 +14,14 @@ from typing import TypeAlias
 import numpy as np
 
 from sacv.concepts.coco import coco_masks, file_name, split_category
-from sacv.concepts.item import ImageItem
-from sacv.concepts.masks import Mask, MaskItem, mask_from_array, mask_from_file
+from sacv.concepts.item import ImageItem, listed
+from sacv.concepts.masks import Mask, MaskItem, mask_from_array, mask_from_file, mask_of
 from sacv.concepts.sources.paths import image_path
 from sacv.engine.prefetch import ahead
 from sacv.errors import ImageSetError
 
 READERS = 8
 """Threads that read masks."""
-
-NAMED = 10
-"""Most images that an error names."""
 
 _Make: TypeAlias = Callable[[], MaskItem]
 _Find: TypeAlias = Callable[[str], tuple[str, _Make] | None]
@@ -76,7 +73,7 @@ class Within:
         matches = [self._find(item.name) for item in items]
         bare = [item.name for item, match in zip(items, matches, strict=True) if match is None]
         if bare:
-            raise ImageSetError(f"within: images without a mask: {_listed(bare)}. {self._rule}")
+            raise ImageSetError(f"within: images without a mask: {listed(bare)}. {self._rule}")
         makers = {match[0]: match[1] for match in matches if match is not None}
         made = dict(zip(makers, ahead(_call, makers.values(), READERS), strict=True))
         labels = [match[0] for match in matches if match is not None]
@@ -84,7 +81,7 @@ class Within:
         empty = [f"{mask.name} of {item.name}" for item, mask in zip(items, found, strict=True) if mask.empty]
         if empty:
             raise ImageSetError(
-                f"within: masks without a pixel inside: {_listed(empty)}; mask the part of the image to use, or leave "
+                f"within: masks without a pixel inside: {listed(empty)}; mask the part of the image to use, or leave "
                 "the image out"
             )
         if not self._shared:
@@ -144,10 +141,6 @@ def _call(make: _Make) -> MaskItem:
 
 def _is_coco(path: Path) -> bool:
     return path.suffix.lower() == ".json"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def _require_one_image(items: Sequence[ImageItem], labels: Sequence[str], masks: Sequence[MaskItem]) -> None:
@@ -223,11 +216,7 @@ def _by_key(masks: Mapping[str, Mask | str | Path]) -> _Find:
         file = file_name(name)
         for key in (name, file, Path(file).stem):
             if key in masks:
-                return key, partial(_made, key, masks[key])
+                return key, partial(mask_of, f"the mask of {key}", masks[key])
         return None
 
     return find
-
-
-def _made(key: str, mask: Mask | str | Path) -> MaskItem:
-    return mask_from_file(Path(mask)) if isinstance(mask, str | Path) else mask_from_array(f"the mask of {key}", mask)

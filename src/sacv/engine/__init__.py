@@ -1,4 +1,4 @@
-"""Do a reducer's work over shards; knows nothing of statistics."""
+"""Engines, which do the work of a reducer over shards."""
 
 from sacv.engine.local import LocalEngine
 from sacv.engine.protocol import Engine, Progress, Reducer, Shard, fold

@@ -1,4 +1,4 @@
-"""The engine that works in this process, shard after shard."""
+"""The engine that works in this process, one shard after another."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from sacv.errors import OptionError
 
 @dataclass(frozen=True)
 class LocalEngine:
-    """Works in this process; images are read and transformed ahead, in threads.
+    """An engine that works in this process; threads read and transform images ahead.
 
     Parameters
     ----------
     readers
-        Number of these threads; as many as there are processors, at most 8, by default.
+        Number of these threads; by default one for each processor, at most 8.
 
     Raises
     ------
@@ -44,11 +44,11 @@ class LocalEngine:
         store: ShardStore | None = None,
         progress: Progress | None = None,
     ) -> Generator[Part, None, None]:
-        """Return the part of each shard, in their order; see `Engine`."""
+        """Return the part of each shard, in order; see `Engine`."""
 
         def steps() -> Iterator[tuple[Planned[Piece], tuple[Piece, ...]]]:
             for entry in planned(reducer, shards, store):
-                yield from ((entry, (piece,)) for piece in entry.shard.pieces) if not entry.there else [(entry, ())]
+                yield from ((entry, (piece,)) for piece in entry.shard.pieces) if not entry.finished else [(entry, ())]
 
         def read(step: tuple[Planned[Piece], tuple[Piece, ...]]) -> tuple[Planned[Piece], list[Loaded]]:
             entry, pieces = step
@@ -60,19 +60,18 @@ class LocalEngine:
 
         readers = self.readers or min(os.cpu_count() or 1, 8)
         with reducer.running(), closing(ahead(read, steps(), readers)) as loaded:
-            for entry, its in groupby(loaded, itemgetter(0)):
+            for entry, steps_read in groupby(loaded, itemgetter(0)):
                 found = entry.read()
                 if found is not None:
                     advance(len(entry.shard.pieces))
                     yield reducer.unpack(found, entry.shard)
                     continue
                 part = reducer.empty()
-                # What was there a moment ago may have gone since; its pieces were not read ahead.
-                pieces = (
-                    map(reducer.load, entry.shard.pieces) if entry.there else (one for _, some in its for one in some)
-                )
-                for one in pieces:
-                    part = reducer.add(part, one)
+                pieces: Iterator[Loaded] = (piece for _, some in steps_read for piece in some)
+                if entry.finished:  # its file has been removed since, so that its pieces were not read ahead
+                    pieces = map(reducer.load, entry.shard.pieces)
+                for piece in pieces:
+                    part = reducer.add(part, piece)
                     advance(1)
                 if store is not None:
                     entry.write(reducer.pack(part))

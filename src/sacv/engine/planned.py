@@ -1,4 +1,4 @@
-"""What is to be done: each shard with its key, and whether its part is finished."""
+"""Shards with the keys of their parts, and whether these are finished."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from sacv.files import Array
 
 @dataclass(frozen=True, eq=False)
 class Planned(Generic[Piece]):
-    """A shard whose turn comes.
+    """A shard to do, or one whose part is finished.
 
     Parameters
     ----------
     shard
         The shard.
-    there
+    finished
         Whether its part was finished when the shard was taken.
     store
-        Where its part is, or is to be written.
+        The store of the part.
     make_key
-        Gives the key of a shard's part.
+        Function from a shard to the key of its part.
     """
 
     shard: Shard[Piece]
-    there: bool
+    finished: bool
     store: ShardStore | None
     make_key: Callable[[Shard[Piece]], str]
 
     @cached_property
     def key(self) -> str:
-        """Of the part."""
+        """Key of the part."""
         return self.make_key(self.shard)
 
     def read(self) -> dict[str, Array] | None:
-        """Return the finished part; none where it was not there, or has gone since."""
-        return self.store.read(self.key) if self.store is not None and self.there else None
+        """Return the finished part; None if there is none, or it has been removed since."""
+        return self.store.read(self.key) if self.store is not None and self.finished else None
 
     def write(self, arrays: Mapping[str, Array]) -> None:
         """Write the part, if there is a store."""
@@ -51,12 +51,12 @@ class Planned(Generic[Piece]):
 def planned(
     reducer: Reducer[Piece, Loaded, Part], shards: Iterable[Shard[Piece]], store: ShardStore | None
 ) -> Iterator[Planned[Piece]]:
-    """Go through the shards, none of which is taken before it is requested.
+    """Yield the shards, each taken when it is requested.
 
-    Where nothing is finished keys are made after the work, so that images whose hash is made as they are loaded are
-    read once.
+    If nothing is finished, keys are computed after the work, so that images that are hashed as they are loaded are read
+    once.
     """
-    going_on = store is not None and len(store) > 0
+    resumed = store is not None and len(store) > 0
     for shard in shards:
-        entry = Planned(shard, going_on, store, reducer.key)
-        yield entry if entry.read() is not None else replace(entry, there=False)
+        entry = Planned(shard, resumed, store, reducer.key)
+        yield entry if entry.read() is not None else replace(entry, finished=False)

@@ -1,4 +1,4 @@
-"""Do a function ahead of who needs its results, in threads."""
+"""Compute the results of a function ahead of their use, in threads."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ Found = TypeVar("Found")
 
 
 def ahead(function: Callable[[Given], Found], given: Iterable[Given], threads: int) -> Generator[Found, None, None]:
-    """Return `function` of each of `given`, in their order; as many as there are threads are done ahead.
+    """Yield `function` of each of `given`, in order; `threads` results are computed ahead.
 
-    An error is raised where its result would stand.
+    An error is raised in place of its result.
     """
     _openmp()  # before the threads, which would all search at once
-    pool = ThreadPoolExecutor(threads, initializer=_alone)
+    pool = ThreadPoolExecutor(threads, initializer=_single_threaded)
     waiting: deque[Future[Found]] = deque()
     try:
-        for one in given:
-            waiting.append(pool.submit(function, one))
+        for value in given:
+            waiting.append(pool.submit(function, value))
             if len(waiting) > threads:
                 yield waiting.popleft().result()
         while waiting:
@@ -34,8 +34,8 @@ def ahead(function: Callable[[Given], Found], given: Iterable[Given], threads: i
         pool.shutdown(cancel_futures=True)
 
 
-def _alone() -> None:
-    """Let no thread start further ones for its small tensors; they would hold the processors the network needs."""
+def _single_threaded() -> None:
+    """Prevent the thread from starting others for its small tensors, on processors that the network needs."""
     torch.get_num_threads()  # sets the number for this thread, once
     _openmp().limit(limits=1)
 

@@ -1,8 +1,8 @@
-"""What an engine does: turn shards of work into parts, in their order.
+"""Protocols of an engine, which turns shards of work into parts, and of a reducer, which defines the work.
 
-A *shard* is some pieces of work, such as batches of images; its *part* is what they give. The same shard always gives
-the same part, and parts are joined in the order of the shards, so that the result does not depend on who did which
-shard, nor on how often the work was interrupted. Shards are taken as they are needed, so that there may be any number.
+A *shard* is some pieces of work, such as batches of images; its *part* is their result. The same shard always gives the
+same part, and parts are merged in the order of the shards, so that the result does not depend on the worker of a shard
+or on interruptions. Shards are taken as they are needed, so that there may be any number.
 """
 
 from __future__ import annotations
@@ -27,37 +27,37 @@ Part = TypeVar("Part")
 
 @dataclass(frozen=True)
 class Shard(Generic[Piece]):
-    """Some pieces of work, one after the other; `number` is its place among the shards."""
+    """Some pieces of work, in order; `number` is the index of the shard."""
 
     number: int
     pieces: tuple[Piece, ...]
 
 
 class Reducer(Protocol[Piece, Loaded, Part]):
-    """How a shard becomes a part, and parts become one."""
+    """Turns shards into parts, and merges parts."""
 
     def running(self) -> AbstractContextManager[None]:
-        """Enter around all the work that one process does."""
+        """Return a context for all the work of a process."""
         ...
 
     def key(self, shard: Shard[Piece]) -> str:
-        """Return a SHA-256, in hexadecimal, of all that the part of a shard depends on."""
+        """Return the SHA-256, in hexadecimal, of everything that the part of a shard depends on."""
         ...
 
     def load(self, piece: Piece) -> Loaded:
-        """Read what a piece needs. It is called ahead of `add`, in other threads."""
+        """Read the data of a piece; called before `add`, in other threads."""
         ...
 
     def empty(self) -> Part:
-        """Return the part of no pieces."""
+        """Return the part without pieces."""
         ...
 
     def add(self, part: Part, loaded: Loaded) -> Part:
-        """Return the part with one more piece; the part given may be reused."""
+        """Add a piece to a part, which may be modified; return the result."""
         ...
 
     def merge(self, left: Part, right: Part) -> Part:
-        """Return the part of the pieces of both, which may be reused."""
+        """Merge two parts, which may be modified; return the result."""
         ...
 
     def pack(self, part: Part) -> Mapping[str, Array]:
@@ -65,12 +65,12 @@ class Reducer(Protocol[Piece, Loaded, Part]):
         ...
 
     def unpack(self, arrays: Mapping[str, Array], shard: Shard[Piece]) -> Part:
-        """Undo `pack`, to the bit, of the part of this shard."""
+        """Undo `pack` for the part of this shard, bit for bit."""
         ...
 
 
 class Engine(Protocol):
-    """Does the shards of a reducer."""
+    """Does the work of a reducer over shards."""
 
     def parts(
         self,
@@ -79,24 +79,24 @@ class Engine(Protocol):
         store: ShardStore | None = None,
         progress: Progress | None = None,
     ) -> Generator[Part, None, None]:
-        """Return the part of each shard, in the order of the shards; it is closed where not all are taken.
+        """Yield the part of each shard, in order. Close the generator if not all are taken.
 
         Parameters
         ----------
         reducer
-            What is done.
+            The reducer.
         shards
-            On what. They are taken one after the other, a bounded number ahead.
+            The shards; a bounded number is taken ahead.
         store
-            Where finished parts are written, and those that are there already are read from.
+            Finished parts are read from it, and new ones written to it.
         progress
-            Called as pieces are finished.
+            Called when pieces are finished.
         """
         ...
 
 
 def fold(parts: Iterator[Part], reducer: Reducer[Piece, Loaded, Part]) -> Part:
-    """Merge parts one after the other."""
+    """Merge all parts, in order."""
     total = reducer.empty()
     for part in parts:
         total = reducer.merge(total, part)

@@ -1,8 +1,8 @@
-"""The engine that spreads shards over workers by Ray, on this machine or on a cluster.
+"""The engine that distributes shards to Ray workers, on this machine or on a cluster.
 
-Each worker holds the reducer, and with it the network, once; what comes back of a shard is its part, never activations.
-Parts are given in the order of the shards, and a worker computes with as many threads as this process, so that the
-result is that of the local engine, byte for byte, on machines of the same kind.
+Each worker has one copy of the reducer and its network, and returns the part of a shard, never activations. Parts are
+yielded in the order of the shards, and a worker computes with as many threads as this process. So the result is byte
+for byte the same as that of the local engine, on machines of the same kind.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ from sacv.files import Array
 from sacv.optional import require
 
 REACH = 10.0
-"""Seconds in which a cluster must answer."""
+"""Timeout for the connection to a cluster, in seconds."""
 
 
 @dataclass(frozen=True)
 class RayEngine:
-    """Spreads shards over Ray actors.
+    """An engine that distributes shards to Ray actors.
 
     Parameters
     ----------
     address
-        Of a running cluster, such as `auto` or `ray://head:10001`; by default workers are started on this machine, for
-        as long as this process lives.
+        Address of a running cluster, such as `auto` or `ray://head:10001`; by default workers are started on this
+        machine, until this process ends.
     workers
-        Their number; one for every `torch.get_num_threads()` processors of the cluster by default. Each needs memory
-        for the network.
+        Number of workers, which each need memory for the network; by default one for every `torch.get_num_threads()`
+        processors of the cluster.
 
     Raises
     ------
@@ -65,40 +65,37 @@ class RayEngine:
         store: ShardStore | None = None,
         progress: Progress | None = None,
     ) -> Generator[Part, None, None]:
-        """Return the part of each shard, in their order; see `Engine`.
+        """Return the part of each shard, in order; see `Engine`.
 
         Raises
         ------
         MissingExtraError
             If Ray is not installed.
         EngineError
-            If there is no such cluster, no worker finds a processor in it, or workers are lost again and again.
+            If there is no such cluster, no worker gets a processor, or workers are lost repeatedly.
         """
         ray = require("ray", extra="ray")
         spread = Spread(planned(reducer, shards, store), partial(self._team, ray, reducer))
         try:
             for entry in spread:
-                found = entry.read()
-                made: Mapping[str, Array]
-                if found is not None:
-                    made = found
-                else:  # what was there a moment ago may have gone since, and was given to no worker
-                    made = packed_part(reducer, entry.shard) if entry.there else spread.result(entry)
-                    entry.write(made)
+                arrays: Mapping[str, Array] | None = entry.read()
+                if arrays is None:  # a finished part that has been removed since was given to no worker
+                    arrays = packed_part(reducer, entry.shard) if entry.finished else spread.result(entry)
+                    entry.write(arrays)
                 if progress is not None:
                     progress(len(entry.shard.pieces))
-                yield reducer.unpack(made, entry.shard)
+                yield reducer.unpack(arrays, entry.shard)
         finally:
             spread.close()
 
     def _team(self, ray: Any, reducer: Reducer[Any, Any, Any]) -> Team:
-        """Return workers that hold the reducer; none is started yet."""
+        """Return a team whose workers get the reducer; none is started yet."""
         self._connect(ray)
         threads = torch.get_num_threads()
         count = self.workers or max(int(ray.cluster_resources().get("CPU", 1)) // threads, 1)
-        _carry(ray, reducer)
+        _send_code(ray, reducer)
         actor = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(Worker)
-        held = [ray.put(reducer)]  # within a list, so that it is a worker that takes it, when it has started
+        held = [ray.put(reducer)]  # in a list, so that the worker dereferences it after its start
         return Team(ray, partial(actor.remote, held, threads), count)
 
     def _connect(self, ray: Any) -> None:
@@ -119,7 +116,7 @@ class RayEngine:
 
 
 class Worker:
-    """Holds a reducer and makes parts; runs in a process of its own."""
+    """A process that computes the parts of shards with its copy of a reducer."""
 
     def __init__(self, held: Sequence[Any], threads: int) -> None:
         torch.set_num_threads(threads)
@@ -134,7 +131,7 @@ class Worker:
 
 
 def packed_part(reducer: Reducer[Any, Any, Any], shard: Shard[Any]) -> dict[str, Array]:
-    """Make the part of a shard in this process, and pack it."""
+    """Compute the part of a shard in this process, and pack it."""
     with reducer.running():
         part = reducer.empty()
         for loaded in ahead(reducer.load, shard.pieces, 2):
@@ -143,26 +140,26 @@ def packed_part(reducer: Reducer[Any, Any, Any], shard: Shard[Any]) -> dict[str,
 
 
 def _reach(address: str | None) -> None:
-    """Check that something answers at `host:port` or `ray://host:port`; OSError if not."""
+    """Check that `host:port` or `ray://host:port` accepts connections; raise OSError if not."""
     host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
     if colon and port.isdecimal():
         socket.create_connection((host.strip("[]"), int(port)), timeout=REACH).close()
 
 
-def _carry(ray: Any, reducer: Reducer[Any, Any, Any]) -> None:
-    """Send the code of networks, targets and methods that workers cannot import, such as that of a file, along."""
+def _send_code(ray: Any, reducer: Reducer[Any, Any, Any]) -> None:
+    """Pickle the code of networks, targets and methods by value if workers cannot import it."""
     model = getattr(reducer, "model", None)
     net, transform = getattr(model, "net", None), getattr(model, "transform", None)
     given = [getattr(reducer, name, None) for name in ("target", "targets", "method")]
     used = [*(net.modules() if isinstance(net, torch.nn.Module) else ()), transform, *_inside(given)]
     for name in {name for one in used for name in (type(one).__module__, getattr(one, "__module__", None))}:
         module = sys.modules.get(str(name))
-        if module is not None and not _everywhere(module):
+        if module is not None and not _importable(module):
             ray.cloudpickle.register_pickle_by_value(module)
 
 
 def _inside(value: object) -> Iterator[object]:
-    """Go through a value and what it holds: a target may be made of others, and those of functions."""
+    """Yield a value and the values inside it: a target may contain other targets, and functions."""
     yield value
     held: Iterable[object] = ()
     if isinstance(value, Mapping):
@@ -177,8 +174,8 @@ def _inside(value: object) -> Iterator[object]:
         yield from _inside(one)
 
 
-def _everywhere(module: ModuleType) -> bool:
-    """Return whether a module can be imported wherever sacv is installed too."""
+def _importable(module: ModuleType) -> bool:
+    """Return whether a module belongs to Python, sacv or an installed package, so that workers can import it."""
     file = getattr(module, "__file__", None)
     if file is None or module.__name__.partition(".")[0] in (*sys.stdlib_module_names, __name__.partition(".")[0]):
         return True

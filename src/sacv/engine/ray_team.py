@@ -1,8 +1,8 @@
-"""Workers of Ray, and the shards that they are given.
+"""Ray workers, and the shards that they are given.
 
-A shard is given only to a worker that has answered. A worker that is lost is replaced, and its shards are given to the
-others; so work goes on with those that are left, and a replacement that finds no processor holds nothing up. Only where
-there is no worker at all is it waited for, at most `START` seconds.
+A shard is given to a worker that has started. A lost worker is replaced, and its shards are given to the other workers,
+so that a replacement without a free processor does not stop the work. Without any worker, the start of one is waited
+for, at most `START` seconds.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from sacv.errors import EngineError, SacvError
 from sacv.files import Array
 
 RETRIES = 10
-"""How often in a row workers may be lost, with no part finished in between."""
+"""Maximum number of workers lost in a row, without a part finished in between."""
 
 START = 300.0
-"""Seconds in which a worker must start, where there is none; a cluster that grows takes minutes."""
+"""Timeout for the start of the first worker, in seconds; a cluster that grows takes minutes."""
 
 AHEAD = 2
-"""Shards that each worker is given at a time, so that it need not wait."""
+"""Number of shards that each worker has at a time, so that it does not wait."""
 
 
 class Team:
-    """Workers, those that are starting among them, and the shards that they have.
+    """Running and starting workers, and their shards.
 
     Parameters
     ----------
     ray
         The package.
     hire
-        Starts a worker.
+        Function that starts a worker.
     size
-        Workers at most.
+        Maximum number of workers.
     """
 
     def __init__(self, ray: Any, hire: Callable[[], Any], size: int) -> None:
@@ -48,14 +48,14 @@ class Team:
         self._losses = 0
 
     def grow(self, waiting: int) -> None:
-        """Start workers, also for those that were lost, no more than there are shards under way and waiting."""
+        """Start workers, also in place of lost ones, at most one for each shard that is running or waiting."""
         shards = len(self._under_way) + waiting
         for _ in range(min(self.size, shards) - len(self._starting) - len(self._ready)):
             worker = self._hire()
             self._starting[worker.ready.remote()] = worker
 
     def take(self, waiting: deque[Planned[Any]]) -> None:
-        """Send shards to workers that have fewer than `AHEAD`, those with the fewest first."""
+        """Send shards to workers with fewer than `AHEAD`, those with the fewest first."""
         load = {worker: 0 for worker in self._ready}
         for _, worker in self._under_way.values():
             load[worker] += 1
@@ -65,12 +65,12 @@ class Team:
             load[worker] += 1
 
     def wait(self, waiting: deque[Planned[Any]]) -> tuple[Planned[Any], Mapping[str, Array]] | None:
-        """Wait until something happens: a part is finished, or a worker has started or is lost.
+        """Wait until a part is finished, or a worker has started or is lost.
 
         Parameters
         ----------
         waiting
-            Shards that no worker has; those of a worker that is lost are put in front.
+            Shards without a worker; those of a lost worker are put in front.
 
         Returns
         -------
@@ -79,9 +79,9 @@ class Team:
         Raises
         ------
         EngineError
-            If no worker starts in time, or workers are lost again and again.
+            If no worker starts in time, or workers are lost repeatedly.
         SacvError
-            What went wrong with a shard.
+            The error of a shard.
         """
         limit = None if self._ready else START
         ready, _ = self._ray.wait([*self._under_way, *self._starting], num_returns=1, timeout=limit)
@@ -105,9 +105,9 @@ class Team:
         return self._under_way.pop(done)[0], found
 
     def _lose(self, worker: Any, waiting: deque[Planned[Any]], error: Exception) -> None:
-        """Let a worker go, and take back what it had."""
-        its = [ref for ref, (_, other) in self._under_way.items() if other is worker]
-        waiting.extendleft(reversed([self._under_way.pop(ref)[0] for ref in its]))
+        """Remove a worker, and put its shards back."""
+        lost = [ref for ref, (_, other) in self._under_way.items() if other is worker]
+        waiting.extendleft(reversed([self._under_way.pop(ref)[0] for ref in lost]))
         self._starting = {ref: other for ref, other in self._starting.items() if other is not worker}
         self._ready = [other for other in self._ready if other is not worker]
         self._ray.kill(worker)
@@ -116,7 +116,7 @@ class Team:
         if broken or self._losses > RETRIES:
             why = str(error).strip().splitlines()[-1]
             raise EngineError(
-                f"a worker of Ray could not start ({why}); see that sacv and the network's code can be imported there"
+                f"a worker of Ray could not start ({why}); check that sacv and the network's code can be imported there"
                 if broken
                 else f"workers of Ray were lost {self._losses} times in a row ({why}); give them more memory, or take "
                 "fewer --workers"
@@ -128,24 +128,24 @@ class Team:
         )
         raise EngineError(
             f"no worker of Ray has started in {START:g} seconds; {free:g} of the cluster's {whole:g} processors are "
-            "free, and each worker needs one: end what holds them or add a machine, and give the same command again"
+            "free, and each worker needs one: free processors or add a machine, and run the same command again"
         )
 
     def close(self) -> None:
-        """Let the workers go."""
+        """End the workers."""
         for worker in [*self._ready, *self._starting.values()]:
             self._ray.kill(worker)
 
 
 class Spread:
-    """Shards in their order, a bounded number of which is given to workers ahead.
+    """Shards in order, with a bounded number given to workers ahead.
 
     Parameters
     ----------
     entries
-        What is to be done.
+        The shards.
     team
-        Gives the workers; called when there is a shard to do.
+        Function that returns the team; called when there is a shard to do.
     """
 
     def __init__(self, entries: Iterator[Planned[Any]], team: Callable[[], Team]) -> None:
@@ -157,20 +157,20 @@ class Spread:
         self._results: dict[Planned[Any], Mapping[str, Array]] = {}
 
     def __iter__(self) -> Iterator[Planned[Any]]:
-        """Go through the shards, those that are finished among them."""
+        """Yield the shards, finished ones too."""
         self._look_ahead()
         while self._next:
             yield self._next.popleft()
             self._look_ahead()
 
     def _look_ahead(self) -> None:
-        """Take shards; what is finished and not requested counts, so that one slow shard does not fill the memory."""
+        """Take shards. Finished ones that were not requested count, so that a slow shard does not fill the memory."""
         while len(self._next) < (AHEAD if self._team is None else AHEAD * self._team.size):
             entry = next(self._entries, None)
             if entry is None:
                 break
             self._next.append(entry)
-            if not entry.there:
+            if not entry.finished:
                 self._the_team()
                 self._waiting.append(entry)
         if self._team is not None:
@@ -199,6 +199,6 @@ class Spread:
         return self._results.pop(entry)
 
     def close(self) -> None:
-        """Let the workers go."""
+        """End the workers."""
         if self._team is not None:
             self._team.close()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from sacv.engine.protocol import Shard
 
 MOST_SHARDS = 128
-"""Shards of a run at most, so that what is written beside a result is bounded too."""
+"""Maximum number of shards of a run, so that the files of finished parts are bounded."""
 
 LEAST_IMAGES = 64
-"""Images of a shard at least, as long as there are so many."""
+"""Minimum number of images of a shard, if there are so many."""
 
 
 def cut(count: int, size: int, *, after: int = 0, most: int | None = MOST_SHARDS) -> list[Shard[range]]:
@@ -19,11 +19,11 @@ def cut(count: int, size: int, *, after: int = 0, most: int | None = MOST_SHARDS
     count
         Number of images.
     size
-        Images of a piece.
+        Number of images of a piece.
     after
         Number of images before the first.
     most
-        Shards at most; none where a part grows with its images, so that it is the part that is bounded.
+        Maximum number of shards; None to bound the images of a shard instead, for parts that grow with them.
     """
     pieces = [range(after + start, after + min(start + size, count)) for start in range(0, count, size)]
     images = LEAST_IMAGES if most is None else max(LEAST_IMAGES, -(-count // most))

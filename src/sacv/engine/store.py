@@ -1,8 +1,7 @@
-"""`ShardStore`: finished parts on disk, so that interrupted work goes on where it stopped.
+"""`ShardStore`: finished parts on disk, from which interrupted work resumes.
 
-The name of a file is the SHA-256 of all that its part depends on (`Reducer.key`): a part is recognised by what it was
-made from, never by a time or a place. A file is written beside and then renamed, and holds the SHA-256 of its arrays,
-so that one that is cut short or changed is not taken for a part.
+The name of a file is the SHA-256 of everything that its part depends on (`Reducer.key`). A file is written under a
+temporary name and renamed. It contains the SHA-256 of its arrays, so that truncated or changed files are ignored.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _OURS = re.compile(r"[0-9a-f]{64}\.part|\.[0-9a-f]{64}-.*")
 class ShardStore:
     """A folder of finished parts.
 
-    As a context manager it is cleared at the end, unless there was an error::
+    As a context manager, it removes the parts on exit, unless there was an error::
 
         with ShardStore("bank.shards") as shards:
             sacv.fit(..., shards=shards).save("bank")
@@ -34,24 +33,24 @@ class ShardStore:
     Parameters
     ----------
     folder
-        It is made when the first part is written. Files of other kinds in it are left alone.
+        Created when the first part is written. Other files in it are not touched.
     """
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
 
     def __len__(self) -> int:
-        """Count the parts."""
+        """Return the number of parts."""
         return sum(file.suffix == SUFFIX for file in self.folder.iterdir()) if self.folder.is_dir() else 0
 
     def read(self, key: str) -> dict[str, Array] | None:
-        """Return the arrays of a part; None where there is none, or a damaged one."""
+        """Return the arrays of a part; None if it is missing or damaged."""
         try:
             content = (self.folder / f"{key}{SUFFIX}").read_bytes()
             labels = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
             arrays = dict(parse_arrays(content))
             return arrays if labels == _labels(key, arrays) else None
-        except Exception:  # of a damaged file anything may be raised, and the shard is done again
+        except Exception:  # a damaged file raises errors of many types; the shard is computed again
             return None
 
     def write(self, key: str, arrays: Mapping[str, Array]) -> None:
@@ -71,12 +70,12 @@ class ShardStore:
             if self.folder.is_dir():
                 fresh.unlink(missing_ok=True)
             raise StorageError(
-                f"{self.folder} could not be written: {error.strerror or error}; what is finished stays, and the same "
-                "command goes on from there"
+                f"{self.folder} could not be written: {error.strerror or error}; finished parts stay, and the same "
+                "command resumes from them"
             ) from error
 
     def clear(self) -> None:
-        """Remove the parts, and the folder if nothing else is in it."""
+        """Remove the parts, and the folder if it is empty then."""
         if not self.folder.is_dir():
             return
         for file in self.folder.iterdir():

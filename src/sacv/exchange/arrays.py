@@ -2,7 +2,8 @@
 
 Of a bank: `layers` and `concepts`, names; for each CAV `LAYER/CONCEPT/vector` and `LAYER/CONCEPT/detector`, float64
 `(channels,)`, and, as single numbers, `threshold`, `separation` and `auroc`. Of an explanation: `layers`,
-`concepts` and `images`, names; the arrays of its `maps.safetensors` under the same names (`sacv.maps.explanation`).
+`concepts` and `images`, names; the arrays of its `maps.safetensors` under the same names
+(`sacv.maps.explanation_files`).
 """
 
 from __future__ import annotations

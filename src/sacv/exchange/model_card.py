@@ -124,7 +124,7 @@ def _figures(bank: ConceptBank) -> Iterator[str]:
 def _row(cav: CAV) -> str:
     quality = cav.quality
     low, high = quality.auroc_interval
-    trivial = max(quality.looks_auroc.items(), key=lambda pair: pair[1], default=None)
+    trivial = max(quality.statistics_auroc.items(), key=lambda pair: pair[1], default=None)
     cells = (
         cav.layer,
         cav.concept,

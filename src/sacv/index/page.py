@@ -11,7 +11,7 @@ from PIL import Image
 from sacv.errors import UnreadableImageError
 from sacv.index.boxes import cell_box
 from sacv.index.top import Match, ScoredLocation, Top
-from sacv.maps.seen_image import image_seen
+from sacv.maps.planes import image_seen
 from sacv.model import Box, VisionModel
 from sacv.report import Patch, PatchList, render_patches
 from sacv.report.display import counted

@@ -86,7 +86,7 @@ def make_query(model: VisionModel, bank: ConceptBank, like: Like, layer: str) ->
     location = tuple(side // 2 for side in grid)
     if like.at is not None:
         location = location[:-2] + _location(like.at, grid, size, region, items[0].name)
-    vector = bank.reading(cells)[(0, *location)].double().cpu().numpy()
+    vector = bank.preprocessing(cells)[(0, *location)].double().cpu().numpy()
     length = np.linalg.norm(vector)
     if length == 0:
         raise OptionError(

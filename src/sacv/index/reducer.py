@@ -140,7 +140,7 @@ class Search:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Hold the network."""
-        with self.model.borrowed():
+        with self.model.frozen():
             yield
 
     @cached_property
@@ -219,7 +219,7 @@ class Search:
         for layer in self.bank.layers:
             cells = records[layer].cells
             self._check(state, layer, cells, items)
-            read = self.bank.reading(cells)
+            read = self.bank.preprocessing(cells)
             draft = _Draft(
                 items, loaded.numbers, tuple(cells.shape[1:-1]), tuple(inputs.shape[1:]), framed, self.per_image
             )

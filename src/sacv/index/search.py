@@ -118,7 +118,7 @@ def search(
     if layer is not None:
         bank.cav(layer, bank.concepts[0])
     total, size = count_images(images), model.batch_size(batch_size)
-    with model.borrowed():
+    with model.frozen():
         inputs, stream = _first_inputs(model, stream_images(NAME, images, model.window), skip_unreadable)
         ranked = _ranked(model, bank, inputs)
         queries = tuple(make_query(model, bank, one, ranked[0] if layer is None else layer) for one in likes)

@@ -1,7 +1,6 @@
-"""The checks of an image in plain words: what was checked, and what the result means for the maps.
+"""Sentences on the reliability checks of an image: what was checked, and what the result means for the maps.
 
-Each kind has one sentence, here alone: the page, the notebook and the app say it in these words, with the exact figure
-one hover or click away.
+The report, the notebook and the app use these sentences, and show the exact figure on hover or click.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ DOUBTS = {
         "do not rely on whether the concept counts for or against."
     ),
     "other order": (
-        "With the concepts taken out one by one, others turn out to count most than the maps say: do not compare the "
+        "With the concepts taken out one by one, their order differs from that of the maps: do not compare the "
         "concepts of this image by their scores."
     ),
     "other places": (
@@ -40,7 +39,7 @@ DOUBTS = {
 WELL = {
     "evidence": "The strongest location of this image resembles the concept in the images that it was learned from.",
     "moves": "With the concept taken out of what the network sees, its answer moves the way that the map predicts.",
-    "places": "The layers before and after see the concept in like locations.",
+    "places": "The layers before and after see the concept in similar locations.",
 }
 """Checks that passed, by kind."""
 
@@ -76,17 +75,17 @@ def words_of(line: Checks | None, value: str) -> list[CheckWords]:
     Parameters
     ----------
     line
-        None where the checks were not requested.
+        The checks; None if they were not requested.
     value
-        What is explained, in words.
+        The explained value in words.
     """
     if line is None:
         return [CheckWords("unchecked", "")]
     doubts = line.warnings_by_kind(value)
     found = [CheckWords(kind, text) for kind, text in doubts.items()]
     if not doubts.keys() & {"weak evidence", "evidence beyond"}:
-        stands = f"its strongest evidence stands at percentile {line.evidence:.0f} of the held-out concept images"
-        found.append(CheckWords("evidence", stands))
+        text = f"its strongest evidence is at percentile {line.evidence:.0f} of the held-out concept images"
+        found.append(CheckWords("evidence", text))
     if not doubts.keys() & {"unmoved", "opposite sign", "other order"}:
         found.append(CheckWords("moves", _moves(line, value)))
     if line.neighbours is not None and "other places" not in doubts:

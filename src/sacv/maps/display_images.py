@@ -1,4 +1,4 @@
-"""The images that maps are drawn on, as JPEG: of each image one, or of a volume the slices along each axis."""
+"""The images that maps are drawn on, as JPEG: one for each image, or the slices of a volume along each axis."""
 
 from __future__ import annotations
 
@@ -12,30 +12,29 @@ from PIL import Image
 
 from sacv.concepts import ImageItem
 from sacv.errors import CorruptFileError
-from sacv.maps.planes import NAMES, RAS_NAMES, Slices, as_input, slices_of
-from sacv.maps.seen_image import image_seen
+from sacv.maps.planes import NAMES, RAS_NAMES, Slices, as_input, image_seen, slices_of
 from sacv.model import Box, VisionModel
 
 LONGEST = 720
-"""Longest side of an image in pixels; smaller ones stay as they are."""
+"""Longest side of an image in pixels; smaller images are not scaled."""
 
 QUALITY = 82
 
 
 @dataclass(frozen=True)
 class DisplayImage:
-    """What is drawn of an image beneath its maps.
+    """The image beneath maps, or the slices of a volume.
 
     Parameters
     ----------
     size
-        Width and height of the image; of a volume those of its first slice.
+        Width and height of the image, or of the first slice of a volume.
     region
         The part that the grid covers: left, top, right, bottom, as shares of width and height.
     planes
-        Of a volume: for each axis its slices, without the images.
+        For a volume: the slices along each axis, without the images.
     pictures
-        JPEG; one, or all slices of the first plane, then of the next.
+        JPEG: one, or all slices of the first plane, then of the next.
     """
 
     size: tuple[int, int]
@@ -44,7 +43,7 @@ class DisplayImage:
     pictures: tuple[bytes, ...]
 
     def labels(self) -> dict[str, Any]:
-        """Return all but the images, as JSON takes it."""
+        """Return the fields for a JSON file, without the images."""
         planes = [
             {"name": one.name, "axis": one.axis, "flipped": one.flipped, "captions": list(one.captions)}
             for one in self.planes
@@ -52,7 +51,7 @@ class DisplayImage:
         return {"size": list(self.size), "region": list(self.region), "planes": planes}
 
     def names(self) -> list[str]:
-        """Name the images: `0` of an image, `PLANE/SLICE` of a volume."""
+        """Return the names of the images: `0`, or `PLANE/SLICE` for a volume."""
         return _names([len(plane.captions) for plane in self.planes])
 
 

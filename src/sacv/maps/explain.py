@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import overload
+from typing import Any, overload
 
 from sacv.cav import ConceptBank, require_strong
 from sacv.concepts import Source, Within, WithinSource, image_set
-from sacv.engine import Engine, LocalEngine, ShardStore, cut
+from sacv.engine import Engine, LocalEngine, Reducer, ShardStore, cut
 from sacv.errors import OptionError, TargetError
 from sacv.maps.explanation import Explanation
 from sacv.maps.explanations import Explanations
-from sacv.maps.finish import collect, collect_each, finish
+from sacv.maps.finish import collect, finish
 from sacv.maps.methods import DEFAULT, Method
-from sacv.maps.reducer import ExplainReducer
+from sacv.maps.reducer import ExplainReducer, Loaded
 from sacv.maps.several_targets import TogetherReducer
 from sacv.model import VisionModel
 from sacv.targets import Given, given_targets, is_single, require_images
 
 Progress = Callable[[int, int], None]
-"""Called with the number of batches done and of all."""
+"""Called with the number of finished batches, and the number of all."""
 
 
 @overload
@@ -78,30 +78,28 @@ def explain(
 ) -> Explanation | Explanations:
     """Explain images: map where each shows the bank's concepts, and what each location contributes to a class.
 
-    One forward pass and one backward pass a batch, the latter from the logit to the shallowest layer, serve all layers
-    and concepts. Methods other than the gradient run the rest of the network again for each concept. The reliability
-    checks take one forward pass of it for each concept, unless the method has run that already.
+    Each batch takes one forward pass, and one backward pass from the logit to the shallowest layer, for all layers and
+    concepts. Methods other than the gradient run the rest of the network again for each concept. The reliability checks
+    take one forward pass of it for each concept, unless the method has run that already.
 
     Parameters
     ----------
     model
         The model that the bank was fitted with.
     images
-        Files, folders, images, uint8 arrays or float tensors. They are read batch by batch, and any number of them
-        takes no more memory: their maps go to disk (`TMPDIR`), and are read from there when they are used.
+        Files, folders, images, uint8 arrays or float tensors. Memory does not grow with their number: they are read
+        batch by batch, and their maps are stored on disk (`TMPDIR`).
     bank
         The CAVs.
     target
-        The class explained: its index, its name, or "predicted" for each image's own most likely one. Where there are
-        logits for each location, as of semantic segmentation, a class's logit is its mean over all locations. For
-        anything else an object of `sacv.targets`, or a function from the network's raw output to a float tensor `(n,)`,
-        one scalar for each image. A list of targets gives `Explanations`, one of each, in one pass over the images.
+        The class explained: its index, its name, or "predicted" for the most likely class of each image. Logits for
+        each location, as in semantic segmentation, are averaged. For other targets an object of `sacv.targets`, or a
+        function from the network's raw output to a float tensor `(n,)`, one scalar for each image. A list of targets
+        gives `Explanations`, in one pass over the images.
     method
-        How contribution is measured (`sacv.maps.methods`); `sacv.methods.DEFAULT` by default. The paper's is
-        `Gradient()`.
+        The contribution method (`sacv.maps.methods`); by default `sacv.methods.DEFAULT`. The paper uses `Gradient()`.
     batch_size
-        Images a pass; it changes memory and speed only. The model's own choice by default
-        (`VisionModel.batch_size`).
+        Number of images in a pass, which changes memory and speed only; by default `VisionModel.batch_size`.
     checks
         Run the reliability checks of each image, layer and concept (`sacv.maps.reliability`).
     within
@@ -112,13 +110,13 @@ def explain(
     allow_weak
         Use weak CAVs too, those below the quality thresholds (`sacv.cav.quality_thresholds`), and flag every output.
     skip_unreadable
-        Leave out files that cannot be read and list them, rather than stop.
+        Skip files that cannot be read, and list them.
     engine
         The engine that runs the batches (`sacv.engine`); by default this process.
     shards
         Store of finished parts, which an interrupted run reads again; see `sacv.fit`.
     progress
-        Called with the number of batches done and of all.
+        Called with the number of finished batches, and the number of all.
 
     Raises
     ------
@@ -129,13 +127,13 @@ def explain(
     TargetError
         If there is no such class, or the network's output is not what the target needs.
     ImageError
-        If images cannot be read, or have no mask to stay within.
+        If images cannot be read, or have no mask.
     ActivationError
         If activations, logits or gradients are not finite.
     LayerError
         If a layer has another number of channels than in the bank, or its grid changes between images.
     StorageError
-        If there is no room for the maps.
+        If there is no disk space for the maps.
     """
     bank.require(model)
     method = DEFAULT if method is None else method
@@ -158,10 +156,8 @@ def explain(
     names = _names(reducers, len(pictures))
     work = cut(len(pictures), size, most=None)
     chosen: Engine = LocalEngine() if engine is None else engine
-    if not is_single(target):
-        found = collect_each(reducers, chosen.parts(TogetherReducer(reducers), work, shards, advance))
-    else:
-        found = [collect(reducers[0], chosen.parts(reducers[0], work, shards, advance))]
+    reducer: Reducer[range, Loaded, Any] = reducers[0] if is_single(target) else TogetherReducer(reducers)
+    found = collect(reducers, chosen.parts(reducer, work, shards, advance))
     last = work[-1].pieces[-1]
     made = [finish(one, *each, pictures, weak, last) for one, each in zip(reducers, found, strict=True)]
     return Explanations(dict(zip(names, made, strict=True))) if not is_single(target) else made[0]
@@ -173,7 +169,7 @@ def _names(reducers: Sequence[ExplainReducer], images: int) -> list[str]:
     for number, reducer in enumerate(reducers):
         require_images(reducer.aimed, images)
         if any(reducer.aimed == other.aimed for other in reducers[:number]):
-            raise TargetError(f"the target {reducer.aimed} is given twice; give each once")
+            raise TargetError(f"the target {reducer.aimed} is given twice; give it once")
         name = str(reducer.aimed)
         names.append(f"{name} ({number + 1})" if name in names else name)
     return names

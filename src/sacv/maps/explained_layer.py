@@ -1,4 +1,4 @@
-"""What an explanation gathers of one layer, over batches of images."""
+"""Sums over batches of images at one layer of an explanation."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ Marks = NDArray[np.bool_]
 
 
 class ExplainedLayer:
-    """What chance reaches at a layer, and how the logit depends on it: few numbers, whatever the number of images.
-
-    The maps themselves are given out batch by batch.
+    """Null maxima and derivatives at a layer; their size does not depend on the number of images.
 
     Parameters
     ----------
@@ -39,12 +37,12 @@ class ExplainedLayer:
         self.slopes = Slopes()
 
     def require_channels(self, cells: torch.Tensor) -> None:
-        """Require activations `(n, *grid, channels)` to have the bank's channels.
+        """Check that activations `(n, *grid, channels)` have the bank's channels.
 
         Raises
         ------
         LayerError
-            If they have others.
+            If they have another number.
         """
         channels = self.bank.layers[self.layer].channels
         if cells.shape[-1] != channels:
@@ -53,12 +51,12 @@ class ExplainedLayer:
             )
 
     def require_grid(self, grid: tuple[int, ...], name: str) -> None:
-        """Require the grid of image `name` to be that of the images before.
+        """Check that image `name` has the same grid as the images before.
 
         Raises
         ------
         LayerError
-            If it is another.
+            If its grid differs.
         """
         before = self.slopes.grid
         if before is not None and before != grid:
@@ -68,8 +66,8 @@ class ExplainedLayer:
             )
 
     def scene(self, rest: Rest, values: torch.Tensor, gradients: torch.Tensor) -> Scene:
-        """Return a batch as methods and checks see it, from what is explained `(n,)` and its gradients."""
-        read = self.bank.reading(rest.record.cells)
+        """Return the input of methods and checks for a batch, from the explained values `(n,)` and their gradients."""
+        read = self.bank.preprocessing(rest.record.cells)
         return Scene(
             rest=rest,
             values=values,
@@ -83,13 +81,11 @@ class ExplainedLayer:
         )
 
     def add(self, scene: Scene, method: Method, inside: Marks | None = None) -> dict[str, Array]:
-        """Add a batch, and give its maps by their kind, the images first.
+        """Add a batch; return its maps by kind, with the images along the first axis.
 
-        Where `inside`, bool `(n, *grid)`, marks the locations that count, it is one of them; chance is what is reached
-        there, and a concept is present nowhere else.
-
-        These are relevance and contribution; position and derivative, where the bank has null CAVs that they will be
-        held against; and for each concept, by its number, where it is present and the p-value of each image.
+        The maps are relevance and contribution; position and derivative if the bank has null CAVs; for each concept, by
+        its index, the presence mask and the p-value of each image; and `inside`, bool `(n, *grid)`, the locations that
+        count, if given. Null maxima and presence masks are of these locations only.
         """
         given = {"relevance": scene.relevance, "contribution": method.maps(scene)}
         if all(len(cav.null) for cav in self.cavs):
@@ -106,11 +102,11 @@ class ExplainedLayer:
         if evident.shape[2:] != self.bank.layers[self.layer].grid:
             return {}
         masks = [present(cav, scene.read, evident[:, number], inside) for number, cav in enumerate(self.cavs)]
-        marks = {f"present/{number}": one.mask for number, one in enumerate(masks) if one is not None}
-        return marks | {f"p_value/{number}": one.p_values for number, one in enumerate(masks) if one is not None}
+        found = {f"present/{number}": one.mask for number, one in enumerate(masks) if one is not None}
+        return found | {f"p_value/{number}": one.p_values for number, one in enumerate(masks) if one is not None}
 
     def join(self, other: ExplainedLayer, name: str) -> None:
-        """Add other images, the first of which is `name`.
+        """Add other images; `name` is the first of them.
 
         Raises
         ------
@@ -123,10 +119,10 @@ class ExplainedLayer:
         self.null_maxima.join(other.null_maxima)
 
     def pack(self) -> dict[str, Array]:
-        """Return what was gathered as arrays."""
+        """Return the sums as arrays."""
         return self.null_maxima.pack() | self.slopes.pack()
 
     def unpack(self, arrays: Mapping[str, Array]) -> None:
-        """Invert `pack`, of no image yet."""
+        """Undo `pack`, for a layer without images."""
         self.null_maxima.unpack(arrays)
         self.slopes = Slopes.unpack(arrays)

@@ -1,33 +1,10 @@
-"""`Explanation`: the maps of images, with the settings and sources they were computed from.
-
-An explanation is saved as a folder, whose size is all that grows with the images:
-
-`explanation.json`
-    Number of images, concepts, layers, target, settings, notes, `format_version`; the images that are listed (all, if
-    there are no more than 24), with their scores; and what the page shows and records about bank and model.
-`images.parquet`
-    A row for each image: its size, what the network saw of it, target, logit and prediction.
-`scores.parquet`
-    A row for each layer, concept and image, as `Explanation.scores` gives them.
-`maps.safetensors`
-    `LAYER/relevance` and `LAYER/contribution`: float32 `(images, concepts, *grid)`, in the order of the tables; beside
-    them `LAYER/relevance_significant` and `LAYER/contribution_significant`, bool, where the bank has null CAVs; and
-    `LAYER/present/CONCEPT`, bool `(images, *grid)`, for each concept whose presence mask is calibrated, and
-    `LAYER/p_value/CONCEPT`, float64 `(images,)`. Where the
-    images are explained within masks, `LAYER/inside`, bool `(images, *grid)`, marks the locations that count: relevance
-    and contribution are of all locations, and the other marks lie inside alone. Single images are read without the
-    others by `safetensors.safe_open(...).get_slice(NAME)[number]`.
-`pictures/NUMBER.jpg`
-    What the network saw of the images that the page shows; of volumes `NUMBER-PLANE-SLICE.jpg`.
-`index.html`
-    A page with everything inline, of the images chosen by `sacv.maps.listing`, as many as it has room for.
-"""
+"""`Explanation`: the maps of images, with the settings and sources they were computed from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property, partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -37,10 +14,11 @@ from numpy.typing import NDArray
 
 from sacv.cav import ConceptBank
 from sacv.concepts import ImageSet
-from sacv.deprecation import RenamedAttribute
+from sacv.deprecation import RenamedAttribute, old_keywords
 from sacv.errors import LayerError, OptionError
-from sacv.files import Array, Streamed, read_json, stream_arrays, write_folder, write_json
-from sacv.maps.display_images import DisplayImage, display_image, save_display_image
+from sacv.files import read_json
+from sacv.maps.display_images import DisplayImage, display_image
+from sacv.maps.explanation_files import FORMAT_VERSION, KIND, MARKER, label_fields, save_explanation
 from sacv.maps.figure import figure
 from sacv.maps.images import ExplainedImage
 from sacv.maps.layer_maps import LayerMaps, Map
@@ -50,26 +28,19 @@ from sacv.maps.notebook import NotebookDisplay
 from sacv.maps.provenance import origin_of
 from sacv.maps.reliability import Checks
 from sacv.maps.score_rows import score_rows
-from sacv.maps.tables import IMAGES, image_row, scores_schema, write_table
-from sacv.maps.viewer_data import page_data, report_numbers
-from sacv.maps.views import chunks
+from sacv.maps.viewer_data import build_viewer_data, report_numbers
 from sacv.maps.within import ExplainedWithin
 from sacv.model import VisionModel
 from sacv.report.display import counted, few
-from sacv.viewer import ViewerData, write_page
+from sacv.viewer import ViewerData
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FORMAT_VERSION = 8
-KIND = "explanation"
-MARKER = "explanation.json"
-PICTURES = "pictures"
-
 
 @dataclass(frozen=True)
 class Note:
-    """Something about the maps of a layer, or of all, that the reader must know; `kind` is for machines."""
+    """A warning about the maps of a layer, or of all layers if it is None; `kind` identifies it."""
 
     layer: str | None
     kind: str
@@ -77,6 +48,7 @@ class Note:
     concept: str | None = None
 
 
+@old_keywords
 @dataclass(frozen=True, eq=False)
 class Explanation(NotebookDisplay):
     """Maps of where images show concepts, and of how much each location contributes to a class.
@@ -92,24 +64,23 @@ class Explanation(NotebookDisplay):
     maps
         The maps by layer. The arrays stay on disk and are read at each use; they are read-only.
     checks
-        the reliability checks, by layer, image and concept; none if they were not made.
+        The reliability checks, by layer, image and concept; None if they were not requested.
     notes
         Warnings about the maps.
     bank
         The CAVs used.
     model
         The model explained.
-    pictures
-        The images' files or arrays, to draw them.
+    image_set
+        The sources of the images, to draw them.
     settings
         Target and other arguments; for a target that is not a class also its value in words and its identity.
     within
         Effect of the masks, if the images are explained within masks.
     origin
-        Of one that was loaded: what the label file records about bank and model.
+        The provenance, if the explanation was loaded.
     display_images
         The images drawn under the maps, if the explanation was loaded.
-
     """
 
     images: Sequence[ExplainedImage]
@@ -119,7 +90,7 @@ class Explanation(NotebookDisplay):
     notes: tuple[Note, ...]
     bank: ConceptBank | None
     model: VisionModel | None
-    pictures: ImageSet
+    image_set: ImageSet
     settings: Mapping[str, Any]
     within: ExplainedWithin | None = None
     origin: Mapping[str, Any] | None = None
@@ -131,6 +102,9 @@ class Explanation(NotebookDisplay):
     drawn = RenamedAttribute("display_images")
     on_page = RenamedAttribute("report_images")
     each = RenamedAttribute("explanations")
+    of = RenamedAttribute("subset")
+    pictures = RenamedAttribute("image_set")
+    page_data = RenamedAttribute("viewer_data")
 
     def __repr__(self) -> str:
         return (
@@ -157,7 +131,7 @@ class Explanation(NotebookDisplay):
         """Numbers of the images that are listed: all, or a choice of them (`sacv.maps.listing`)."""
         return choose(self.maps, len(self.concepts), len(self.images))
 
-    def of(self, numbers: Sequence[int]) -> Explanation:
+    def subset(self, numbers: Sequence[int]) -> Explanation:
         """Return the explanation of some of the images, by their numbers, in memory, with unchanged masks and notes."""
         lines = None
         if self.checks is not None:
@@ -165,23 +139,21 @@ class Explanation(NotebookDisplay):
         return replace(
             self,
             images=tuple(self.images[number] for number in numbers),
-            maps={layer: maps.of(numbers) for layer, maps in self.maps.items()},
+            maps={layer: maps.subset(numbers) for layer, maps in self.maps.items()},
             checks=lines,
-            pictures=replace(self.pictures, items=tuple(self.pictures.items[number] for number in numbers)),
+            image_set=replace(self.image_set, items=tuple(self.image_set.items[number] for number in numbers)),
             display_images=None if self.display_images is None else [self.display_images[number] for number in numbers],
         )
 
     @cached_property
     def provenance(self) -> Mapping[str, Any]:
         """Bank, model, settings and versions that the explanation was computed with."""
-        if self.origin is not None:
-            return self.origin
-        return origin_of(self)
+        return origin_of(self) if self.origin is None else self.origin
 
     def relevance(self, layer: str, concept: str) -> Map:
         """Return `w . a(p) - t`, float32 `(images, *grid)`, in units of activation; above 0 the concept is seen.
 
-        NaN where locations do not count; `maps[layer].relevance` has all.
+        NaN at locations that do not count; `maps[layer].relevance` has all.
 
         Raises
         ------
@@ -194,8 +166,7 @@ class Explanation(NotebookDisplay):
     def contribution(self, layer: str, concept: str) -> Map:
         """Return the contribution, float32 `(images, *grid)`; signed, in the unit of the method (`settings["method"]`).
 
-        By default `v . dz/da(p)`, in logits per unit of v. NaN where locations do not count;
-        `maps[layer].contribution` has all.
+        NaN at locations that do not count; `maps[layer].contribution` has all.
 
         Raises
         ------
@@ -224,10 +195,9 @@ class Explanation(NotebookDisplay):
     def present(self, layer: str, concept: str) -> NDArray[np.bool_]:
         """Return the presence mask, bool `(images, *grid)`: where `u . a(p)` exceeds images without the concept.
 
-        The mask of an image without the concept, like those it was calibrated on, has any location with a probability
-        of at most 5 %, for each layer and concept; see `sacv.cav.presence`. Where a concept from a table
-        has no images of its own for it, the other images of the table are taken, and the probability is close to
-        5 %; see `sacv.cav.image_scores`.
+        For an image without the concept, the probability of any location in the mask is at most 5 % for each layer and
+        concept (`sacv.cav.presence`). A concept from a table without absent images is calibrated on the other rows, and
+        the probability is close to 5 % (`sacv.cav.image_scores`).
 
         Raises
         ------
@@ -250,7 +220,6 @@ class Explanation(NotebookDisplay):
         return cav.calibration.description
 
     def _saved(self, layer: str, concept: str) -> Mapping[str, Any]:
-        """Return the entry of a CAV in `provenance`."""
         return next(one for one in self.provenance["cavs"] if (one["layer"], one["concept"]) == (layer, concept))
 
     def threshold(self, layer: str, concept: str) -> float:
@@ -276,7 +245,7 @@ class Explanation(NotebookDisplay):
         return self.concepts.index(concept)
 
     def scores(self) -> pd.DataFrame:
-        """Return a row for each image, layer and concept; all of the locations that count.
+        """Return a row for each image, layer and concept, over the locations that count.
 
         Columns
         -------
@@ -284,34 +253,30 @@ class Explanation(NotebookDisplay):
         relevant
             Share of the locations where the concept is seen (relevance above 0).
         relevance_max, relevance_mean
-            Of the relevance map.
+            Maximum and mean of the relevance.
         sacv_score
             Sum of the contribution over the relevant locations, in the unit of the contribution method.
         sacv_positive, sacv_negative
-            Its positive and negative parts.
+            Its positive and its negative part.
         contribution_sum
-            Sum over all locations; with `Gradient` the derivative of the logit for v tiled over the grid, as TCAV takes
-            it.
+            Sum over all locations; with `Gradient` the derivative of the logit for v tiled over the grid, as in TCAV.
         relevance_significant, contribution_significant
-            Share of the locations whose relevance, and whose derivative of the logit along v, are significant; missing
-            where the bank has no null CAVs.
+            Shares of the locations in the two significance masks; missing without null CAVs.
         image_score
             The greatest evidence `w . a(p)` anywhere, in units of activation.
         image_p, image_p_low, image_p_high
-            How likely an image without the concept reaches as far, a p-value against those that the bank is calibrated
-            on (`sacv.cav.image_scores`, `sacv.cav.presence`), with its 95 % interval; missing where there are too few
-            of these, and for images that the bank was fitted on.
+            P-value of the image score against images without the concept (`sacv.cav.image_scores`,
+            `sacv.cav.presence`), with its 95 % interval; missing if these are too few, and for images of the bank.
         in_fit
-            Whether the bank was fitted or calibrated on the image, so that its score is too good.
+            Whether the bank was fitted or calibrated on the image, so that its score is too high.
         present
-            Share of the locations where the concept is present; missing where that mask is not calibrated.
+            Share of the locations in the presence mask; missing if it is not calibrated.
         inside
-            Share of the locations that count, where the images are explained within masks.
+            Share of the locations that count, if the images are explained within masks.
         relevant_outside, contribution_outside
-            Beside it, the share of the relevant locations that lies outside, and that of the size of their
-            contribution; missing where there is none.
+            Share of the relevant locations outside the masks, and of their absolute contribution; missing if it is 0.
         evidence, beyond, ablation, ablation_by_gradient, sign_agreement, rank_agreement, neighbours, moved
-            the reliability checks (`sacv.maps.Checks`), if it was requested.
+            The reliability checks (`sacv.maps.Checks`), if they were requested.
         doubts
             Warnings of the reliability checks of this row, in words; empty if there are none.
         weak
@@ -320,25 +285,8 @@ class Explanation(NotebookDisplay):
         return pd.DataFrame([row for rows in score_rows(self) for row in rows])
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything but the maps, as the label file holds it; of many images those that are listed."""
-        shown = self.of(self.listed)
-        return {
-            "kind": KIND,
-            "format_version": FORMAT_VERSION,
-            "count": len(self.images),
-            "numbers": list(self.listed),
-            "images": [asdict(image) for image in shown.images],
-            "concepts": list(self.concepts),
-            "settings": dict(self.settings),
-            **self.provenance,
-            "scores": [
-                {key: None if isinstance(value, float) and np.isnan(value) else value for key, value in row.items()}
-                for row in shown.scores().to_dict(orient="records")
-            ],
-            "within": None if self.within is None else self.within.to_json(),
-            "notes": [asdict(note) for note in self.notes],
-            "skipped": [asdict(entry) for entry in self.pictures.skipped],
-        }
+        """Return the fields of the label file: everything but the maps, with scores of the listed images."""
+        return label_fields(self)
 
     def save(self, folder: str | Path) -> None:
         """Write the explanation as a folder; an existing one survives any failure.
@@ -348,31 +296,17 @@ class Explanation(NotebookDisplay):
         StorageError
             If the folder holds something else or cannot be written.
         """
-
-        def fill(fresh: Path) -> None:
-            numbers, pictures = self.report_images()
-            (fresh / PICTURES).mkdir()
-            for number, one in zip(numbers, pictures, strict=True):
-                save_display_image(fresh / PICTURES, number, one)
-            drawn = [{"number": number, **one.labels()} for number, one in zip(numbers, pictures, strict=True)]
-            write_json(fresh / MARKER, self.to_json() | {"drawn": drawn})
-            stream_arrays(fresh / "maps.safetensors", self._streamed())
-            images = ([image_row(image) for image in self.images[some]] for some in chunks(len(self.images)))
-            write_table(fresh / "images.parquet", IMAGES, images)
-            write_table(fresh / "scores.parquet", scores_schema(self._columns()), score_rows(self))
-            write_page(fresh / "index.html", page_data([self], numbers, pictures))
-
-        write_folder(Path(folder), MARKER, fill)
+        save_explanation(self, Path(folder))
 
     def report_images(self) -> tuple[list[int], list[DisplayImage]]:
-        """Return the numbers of the images that a page shows, and what is drawn of them."""
+        """Return the numbers of the images in the report, and their display images."""
         if self.display_images is not None:
             saved = {number: one for number, one in enumerate(self.display_images) if one is not None}
             return list(saved), list(saved.values())
         if self.model is None:
-            raise OptionError("an explanation without its model and its images has no page")
+            raise OptionError("an explanation without its model and its images has no report")
         numbers = report_numbers(self)
-        return list(numbers), [display_image(self.model, self.pictures.items[number]) for number in numbers]
+        return list(numbers), [display_image(self.model, self.image_set.items[number]) for number in numbers]
 
     def figure(
         self,
@@ -387,38 +321,36 @@ class Explanation(NotebookDisplay):
     ) -> Figure:
         """Draw maps of an image for a paper: a row for each layer, a column for each concept, on one scale.
 
-        Relevance is drawn where it is above 0, from 0; contribution with its sign, 0 in the middle. What lies outside a
-        mask is faded and enclosed in amber. Of a volume each map is drawn on the slice across its first axis where the
-        concept is most relevant. Contribution that is zero or constant at a layer is replaced by a note.
+        Relevance is drawn from 0 if it is above 0, contribution with its sign and 0 in the middle. Areas outside a mask
+        are faded and enclosed in amber. For a volume, maps are drawn on the slice along the first axis with the
+        greatest relevance. Contribution that is zero or constant at a layer is replaced by a note.
 
         Parameters
         ----------
         concepts, layers
-            Which, in this order; by default all.
+            Their names, in order; by default all.
         image
-            Its number, from 0.
+            Number of the image, from 0.
         kind
             "relevance", in units of activation, or "contribution", in the unit of the method.
         outline
-            What black lines enclose: the locations where the concept is "present", those that are "significant", or
-            "none". By default, around relevance what is present, where that mask is calibrated, and otherwise what
-            is significant, if the bank has null CAVs.
+            The mask that black lines enclose: "present", "significant" or "none". By default the presence mask on
+            relevance, if it is calibrated, and otherwise the significance mask, if there is one.
         most
-            End of the scale, in the unit of the map, such as to compare figures; by default the greatest value that is
-            drawn and counts.
+            End of the scale, in the unit of the map; by default the greatest value drawn that counts.
         width
-            Of a map, in inches.
+            Width of a map in inches.
 
         Returns
         -------
         Figure
-            Of matplotlib, without pyplot: its `axes` are the maps, row by row, and last the colour bar. It shows itself
-            in a notebook; `figure.savefig("maps.pdf")` writes it.
+            A matplotlib figure, without pyplot: its `axes` are the maps, row by row, and the colour bar.
+            `figure.savefig("maps.pdf")` writes it.
 
         Raises
         ------
         LayerError, OptionError
-            If the explanation has no such layer, concept or image, or the mask is missing that is requested.
+            If the explanation has no such layer, concept or image, or the requested mask does not exist.
         """
         every = list(self.concepts) if concepts is None else [concepts] if isinstance(concepts, str) else list(concepts)
         where = self.layers if layers is None else [layers] if isinstance(layers, str) else list(layers)
@@ -432,39 +364,21 @@ class Explanation(NotebookDisplay):
         """Return a copy that records the command line for the report."""
         return replace(self, settings={**self.settings, "command": command})
 
-    def page_data(self) -> ViewerData:
-        """Return what the viewer draws."""
-        return page_data(self.explanations(), *self.report_images())
+    def viewer_data(self) -> ViewerData:
+        """Return the input of the viewer."""
+        return build_viewer_data(self.explanations(), *self.report_images())
 
     @classmethod
     def load(cls, folder: str | Path) -> Explanation:
-        """Read an explanation from its folder; maps stay on disk until they are used.
-
-        It has neither the bank nor the model.
+        """Read an explanation from its folder, without bank and model; maps stay on disk until they are used.
 
         Raises
         ------
         CorruptFileError
-            If it is no explanation, damaged, incomplete or of an unknown version.
+            If the folder is not an explanation, or it is damaged, incomplete or of an unknown version.
         """
         folder = Path(folder)
         labels = read_json(folder / MARKER, kind=KIND, format_version=FORMAT_VERSION)
         with corrupt_on_error(folder):
             parts = load_parts(folder, labels)
             return cls(**parts, notes=tuple(Note(**note) for note in labels["notes"]), bank=None, model=None)
-
-    def _columns(self) -> list[str]:
-        """Name the columns of the scores."""
-        first = self.of([0])
-        return list(dict.fromkeys(name for rows in score_rows(first) for row in rows for name in row))
-
-    def _streamed(self) -> dict[str, Streamed]:
-        def pieces(layer: str, name: str) -> Iterator[Array]:
-            for some in chunks(len(self.images)):
-                yield self.maps[layer].arrays(layer)[name][some]
-
-        return {
-            name: Streamed(values.dtype, values.shape, partial(pieces, layer, name))
-            for layer, maps in self.maps.items()
-            for name, values in maps.arrays(layer).items()
-        }

@@ -1,13 +1,11 @@
-"""`Explanations`: those of the same images for several targets.
-
-Saved as a folder:
+"""`Explanations`: explanations of the same images for several targets, and their folder.
 
 `explanations.json`
-    By target, the folder of its explanation; `format_version`.
+    The folder of each target's explanation; `format_version`.
 `index.html`
-    A page of all, with the mean SACV scores side by side.
+    A report of all targets, with the mean SACV scores side by side.
 `TARGET/`
-    A folder for each target, as `Explanation.save` writes it; named after the target, without what no folder may hold.
+    A folder for each target (`Explanation.save`), named after the target, without characters that are illegal in names.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ from sacv.maps.explanation import Explanation
 from sacv.maps.figure import plain_names
 from sacv.maps.loaded import corrupt_on_error
 from sacv.maps.notebook import NotebookDisplay
-from sacv.maps.viewer_data import page_data
+from sacv.maps.viewer_data import build_viewer_data
 from sacv.report.display import few
 from sacv.viewer import ViewerData, write_page
 
@@ -34,11 +32,12 @@ MARKER = "explanations.json"
 
 @dataclass(frozen=True, eq=False)
 class Explanations(Mapping[str, Explanation], NotebookDisplay):
-    """The explanations of the same images for several targets, by the targets' names; made by `sacv.explain`."""
+    """The explanations of the same images for several targets, by the targets' names; the result of `sacv.explain`."""
 
     by_target: Mapping[str, Explanation]
 
     each = RenamedAttribute("explanations")
+    page_data = RenamedAttribute("viewer_data")
 
     def __getitem__(self, target: str) -> Explanation:
         return self.by_target[target]
@@ -61,7 +60,7 @@ class Explanations(Mapping[str, Explanation], NotebookDisplay):
         return dict(zip(self, plain_names(list(self), "target"), strict=True))
 
     def to_json(self) -> dict[str, Any]:
-        """Return what leads to each explanation."""
+        """Return the fields of the label file."""
         folders = self.folders()
         return {
             "kind": KIND,
@@ -82,26 +81,26 @@ class Explanations(Mapping[str, Explanation], NotebookDisplay):
             for target, name in self.folders().items():
                 self[target].save(fresh / name)
             write_json(fresh / MARKER, self.to_json())
-            write_page(fresh / "index.html", self.page_data())
+            write_page(fresh / "index.html", self.viewer_data())
 
         write_folder(Path(folder), MARKER, fill)
 
-    def page_data(self) -> ViewerData:
-        """Return what the viewer draws: all targets on one page."""
-        return page_data(self.explanations(), *self.explanations()[0].report_images())
+    def viewer_data(self) -> ViewerData:
+        """Return the input of the viewer, with all targets."""
+        return build_viewer_data(self.explanations(), *self.explanations()[0].report_images())
 
     def with_command(self, command: str) -> Explanations:
-        """Return the same, made by a command."""
+        """Return a copy that records the command line for the report."""
         return Explanations({target: found.with_command(command) for target, found in self.items()})
 
     @classmethod
     def load(cls, folder: str | Path) -> Explanations:
-        """Read explanations from their folder, as `Explanation.load` does each.
+        """Read explanations from their folder; see `Explanation.load`.
 
         Raises
         ------
         CorruptFileError
-            If they are none, damaged, incomplete or of an unknown version.
+            If the folder holds none, or they are damaged, incomplete or of an unknown version.
         """
         folder = Path(folder)
         labels = read_json(folder / MARKER, kind=KIND, format_version=FORMAT_VERSION)
@@ -112,7 +111,7 @@ class Explanations(Mapping[str, Explanation], NotebookDisplay):
 
 
 def open_saved(folder: str | Path) -> Explanation | Explanations:
-    """Read what `explain` saved in a folder, of one target or of several.
+    """Read the result of `explain` from its folder, for one target or several.
 
     Raises
     ------

@@ -40,7 +40,7 @@ def figure(
     most: float | None,
     width: float,
 ) -> Figure:
-    """Draw it; see `Explanation.figure`."""
+    """Draw the figure; see `Explanation.figure`."""
     from sacv.report.figure import Scale, draw
 
     _require("kind", kind, KINDS)
@@ -50,14 +50,14 @@ def figure(
     if outline is not None:
         _require("outline", outline, OUTLINES)
     if not concepts or not layers:
-        raise OptionError("a figure needs a concept and a layer at least; leave them out to take all")
+        raise OptionError("a figure needs at least one concept and one layer; leave them out for all")
     if not -len(found.images) <= image < len(found.images):
         raise OptionError(f"image is {image}; the explanation has {len(found.images)}, numbered from 0")
     for limit, name in ((most, "most"), (width, "width")):
         if limit is not None and not (limit > 0 and np.isfinite(limit)):
             raise OptionError(f"{name} is {limit}; it must be above 0, and finite")
     beneath = _beneath(found, image % len(found.images))
-    one = found.of([image % len(found.images)])
+    one = found.subset([image % len(found.images)])
     panels = [[_panel(one, beneath, layer, concept, kind, outline) for concept in concepts] for layer in layers]
     top = greatest(one, concepts, layers, kind) if most is None else most
     scale = Scale(top, kind == "contribution", _unit(found, kind))
@@ -87,22 +87,20 @@ def greatest(found: Explanation, concepts: Iterable[str], layers: Iterable[str],
 
 
 def _beneath(found: Explanation, image: int) -> DisplayImage:
-    """Return what is drawn beneath the maps of an image."""
     if found.display_images is not None:
         one = found.display_images[image]
         if one is not None:
             return one
         have = [str(number) for number, each in enumerate(found.display_images) if each is not None]
-        raise OptionError(f"the picture of image {image} was not saved with its maps; those of {few(have)} were")
+        raise OptionError(f"image {image} was not saved for drawing; images {few(have)} were")
     if found.model is None:
         raise OptionError("an explanation without its model and its images cannot be drawn")
-    return display_image(found.model, found.pictures.items[image])
+    return display_image(found.model, found.image_set.items[image])
 
 
 def _panel(
     found: Explanation, beneath: DisplayImage, layer: str, concept: str, kind: str, outline: str | None
 ) -> Panel:
-    """Return the panel of the one image of an explanation."""
     from sacv.report.figure import Panel
 
     maps, number = found.maps[layer], found.concepts.index(concept)
@@ -115,8 +113,8 @@ def _panel(
         present = found.present(layer, concept)
     elif outline == "significant":
         found.significant(layer, concept)
-    marks = {"present": None if present is None else present[0], "none": None}
-    mark = significant[0, number] if outline == "significant" else marks[outline]
+    masks = {"present": None if present is None else present[0], "none": None}
+    mark = significant[0, number] if outline == "significant" else masks[outline]
     inside = None if maps.inside is None else maps.inside[0]
     at, words = 0, ""
     if beneath.planes:
@@ -140,22 +138,21 @@ def _slice(values: NDArray[Any] | None, cell: int, flipped: bool) -> NDArray[Any
 
 
 def _rows(values: NDArray[Any] | None) -> Any:
-    """Return a map to draw: that of a signal becomes a row."""
     return values[None] if values is not None and values.ndim == 1 else values
 
 
 def write_pngs(found: Explanation, folder: Path) -> int:
-    """Write a PNG of each image that is listed, layer, concept and kind of map; give how many.
+    """Write a PNG for each listed image, layer, concept and kind of map; return their number.
 
-    They are `NUMBER_LAYER_CONCEPT_relevance.png` and `..._contribution.png`, with the number of the image, and names
-    without what no file name may hold. The maps of a layer and kind share a scale.
+    The files are `NUMBER_LAYER_CONCEPT_relevance.png` and `..._contribution.png`, with names that are legal in file
+    names. The maps of a layer and kind share a scale.
 
     Raises
     ------
     StorageError
         If they cannot be written.
     """
-    listed = found.of(found.listed)
+    listed = found.subset(found.listed)
     pairs = [(layer, concept) for layer in found.layers for concept in found.concepts]
     names = dict(zip(pairs, plain_names(["_".join(pair) for pair in pairs], "map"), strict=True))
     scales = {
@@ -171,13 +168,13 @@ def write_pngs(found: Explanation, folder: Path) -> int:
                     one.savefig(file, dpi=150, metadata={"Software": None})
     except OSError as error:
         raise StorageError(
-            f"{folder} cannot be written: {error.strerror or error}; make room, and try again"
+            f"{folder} cannot be written: {error.strerror or error}; free disk space, and try again"
         ) from error
     return len(found.listed) * len(pairs) * len(KINDS)
 
 
 def plain_names(names: Sequence[str], otherwise: str) -> list[str]:
-    """Return for each name one that a file may have, all of them apart even where upper case does not count."""
+    """Return a legal file name for each name; they differ in more than upper and lower case."""
     found: list[str] = []
     for each in names:
         plain = re.sub(r"[^\w.]+", "-", each).strip("-.")[:60] or otherwise

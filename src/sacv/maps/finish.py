@@ -1,4 +1,4 @@
-"""From parts to an explanation: what is known once all images were seen."""
+"""Create an explanation from the parts of all images."""
 
 from __future__ import annotations
 
@@ -16,21 +16,15 @@ from sacv.maps.images import COLUMNS
 from sacv.maps.notes import bank_notes, instead, layer_notes
 from sacv.maps.reducer import ExplainReducer, Part
 from sacv.maps.stored_rows import StoredRows
-from sacv.maps.views import StoredChecks, StoredImages, StoredMaps, chunks
+from sacv.maps.views import chunks, stored_checks, stored_images, stored_maps
 from sacv.maps.within import ExplainedWithin
 from sacv.targets import Class, Predicted, name_of, names_of
 
 
-def collect(reducer: ExplainReducer, parts: Generator[Part, None, None]) -> tuple[StoredRows, Part]:
-    """Write the rows of parts to disk as they come, and merge what they gathered of all images; see `collect_each`."""
-    with closing(parts):
-        return collect_each([reducer], ([part] for part in parts))[0]
-
-
-def collect_each(
-    reducers: Sequence[ExplainReducer], parts: Generator[list[Part], None, None]
+def collect(
+    reducers: Sequence[ExplainReducer], parts: Generator[Part | list[Part], None, None]
 ) -> list[tuple[StoredRows, Part]]:
-    """Do so for each of several targets, whose parts come together.
+    """Write the rows of parts to disk, and merge their sums over images, for each target.
 
     Raises
     ------
@@ -42,7 +36,7 @@ def collect_each(
     rows, wholes = [StoredRows() for _ in reducers], [reducer.empty() for reducer in reducers]
     with closing(parts):
         for together in parts:
-            for number, part in enumerate(together):
+            for number, part in enumerate(together if isinstance(together, list) else [together]):
                 rows[number].append(part.take_rows())
                 wholes[number] = reducers[number].merge(wholes[number], part)
     return list(zip(rows, wholes, strict=True))
@@ -61,44 +55,45 @@ def finish(
     Parameters
     ----------
     reducer
-        What was done.
+        The reducer of the parts.
     rows
         The maps of the images.
     whole
-        What was gathered of all.
+        Sums over all images.
     pictures
-        Where they came from.
+        The images.
     weak
-        By layer and concept, what is too weak about the CAVs that were let through.
+        By layer and concept, the quality thresholds that a weak CAV is below.
     last
         Images to try other layers on, if the contribution at a layer is zero or constant.
     """
     for number, found in enumerate(whole.layers.values()):
         _mark(rows, number, found, len(pictures))
     layers, concepts = list(whole.layers), tuple(reducer.bank.concepts)
-    maps = StoredMaps(rows, layers, concepts)
+    maps = stored_maps(rows, layers, concepts)
     grids = {layer: each.grid for layer, each in maps.items()}
-    lines = {layer: StoredChecks(rows, f"{number}/checks") for number, layer in enumerate(layers)}
+    checks = None
+    if reducer.checks:
+        checks = {layer: stored_checks(rows, f"{number}/checks") for number, layer in enumerate(layers)}
     return Explanation(
-        images=StoredImages(rows, pictures.items, reducer.model, reducer.aimed),
+        images=stored_images(rows, pictures.items, reducer.model, reducer.aimed),
         concepts=concepts,
         maps=maps,
-        checks=lines if reducer.checks else None,
+        checks=checks,
         notes=(
-            *_target_notes(reducer),
+            *([] if (note := reducer.aimed.note) is None else [Note(None, "target", note)]),
             *_notes(reducer, whole, _one_class(rows, len(pictures)), last),
             *bank_notes(reducer.bank, grids, weak, within=reducer.masks is not None),
         ),
         bank=reducer.bank,
         model=reducer.model,
-        pictures=pictures,
+        image_set=pictures,
         settings=_settings(reducer),
         within=None if reducer.masks is None else ExplainedWithin.of(reducer.masks, maps, concepts, len(pictures)),
     )
 
 
 def _settings(reducer: ExplainReducer) -> dict[str, Any]:
-    """Say what is explained and how, in the target's unit; of a target that is no class, what it is."""
     target, method = reducer.aimed, reducer.method.describe()
     settings = {"target": name_of(reducer.target, names_of(reducer.model))}
     if not isinstance(target, Class | Predicted):
@@ -108,22 +103,18 @@ def _settings(reducer: ExplainReducer) -> dict[str, Any]:
     return settings | {"method": method} | output
 
 
-def _target_notes(reducer: ExplainReducer) -> list[Note]:
-    return [] if reducer.aimed.note is None else [Note(None, "target", reducer.aimed.note)]
-
-
 def _mark(rows: StoredRows, number: int, found: ExplainedLayer, images: int) -> None:
-    """Add the marks of what is significant, and remove the maps that were needed for them alone."""
+    """Add the significance masks, and remove the maps that are needed only for them."""
     limits = [limit for cav in found.cavs if (limit := found.null_maxima.limits(cav)) is not None]
     if len(limits) < len(found.cavs):
         return
     for some in chunks(images):
         position, derivative = (rows.read(f"{number}/{kind}")[some] for kind in ("position", "derivative"))
-        relevant = [position[:, place] > limit for place, (limit, _) in enumerate(limits)]
-        contributing = [np.abs(derivative[:, place]) > least for place, (_, least) in enumerate(limits)]
+        relevant = [position[:, at] > limit for at, (limit, _) in enumerate(limits)]
+        contributing = [np.abs(derivative[:, at]) > least for at, (_, least) in enumerate(limits)]
         if f"{number}/inside" in rows:
             inside = rows.read(f"{number}/inside")[some]
-            relevant, contributing = ([marks & inside for marks in each] for each in (relevant, contributing))
+            relevant, contributing = ([mask & inside for mask in each] for each in (relevant, contributing))
         rows.append(
             {
                 f"{number}/relevance_significant": np.stack(relevant, axis=1),
@@ -135,7 +126,7 @@ def _mark(rows: StoredRows, number: int, found: ExplainedLayer, images: int) -> 
 
 
 def _one_class(rows: StoredRows, images: int) -> bool:
-    """Return whether there are several images, and one class is explained of all, or a function."""
+    """Return whether there are several images with the same target: one class, or a function."""
     targets = rows.read("images")[:, COLUMNS.index("target")]
     return images > 1 and (bool(np.isnan(targets).all()) or bool((targets == targets[0]).all()))
 

@@ -26,18 +26,18 @@ class ExplainedImage:
     Parameters
     ----------
     path
-        Its name: a path, or where it stands among the images given.
+        Its path, or its index among the images given.
     size
-        Width and height of the original image in pixels, or of the input where a tensor was given.
+        Width and height of the original image in pixels, or of a tensor.
     region
         The part of the image that the network saw: left, top, right, bottom in pixels. The grid of every map
-        divides it evenly. None where the transform does not tell.
+        divides it evenly. None if the transform does not state it.
     target, target_name
-        The class explained; without an index where the target is no class (`sacv.targets`).
+        The class explained; no index if the target is not a class (`sacv.targets`).
     logit
-        Of the class explained, or what the target gave.
+        The logit of the class explained, or the value of the target.
     predicted, predicted_name, probability
-        The class with the greatest logit, and its softmax probability; none where the network gives no logits.
+        The class with the greatest logit, and its softmax probability; None if the network has no logits.
     in_fit
         Whether the bank was fitted or calibrated on it.
     """
@@ -61,18 +61,18 @@ def figures(
     seen: Sequence[tuple[tuple[int, int], Box | None]],
     in_fit: Sequence[bool],
 ) -> Float64:
-    """Return the figures of a batch, float64 `(n, len(COLUMNS))`; what there is none of is NaN.
+    """Return the figures of a batch, float64 `(n, len(COLUMNS))`; missing ones are NaN.
 
     Parameters
     ----------
     values
-        What is explained of each image, `(n,)`.
+        The explained value of each image, `(n,)`.
     logits
-        `(n, classes)`, if the network gives any.
+        `(n, classes)`, if the network has any.
     classes
-        The class explained of each, int `(n,)`, if it is a class.
+        The class explained of each image, int `(n,)`, if the target is a class.
     seen
-        The size of each, and the part that the network sees.
+        The size of each image, and the part that the network sees.
     in_fit
         Whether the bank was fitted or calibrated on each.
     """

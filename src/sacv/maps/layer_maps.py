@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sacv.deprecation import RenamedAttribute
 from sacv.files import Array
 
 Map = NDArray[np.float32]
@@ -24,16 +25,14 @@ class LayerMaps:
         Float32 `(images, concepts, *grid)`.
     relevance_significant, contribution_significant
         Bool, of the same shape: where the relevance, and where the derivative of the logit along v, are significant
-        (`sacv.maps.significance`); none where the bank has no null CAVs. The derivative is judged whatever the method.
+        (`sacv.maps.significance`); None if the bank has no null CAVs. The derivative is tested whatever the method.
     present
-        By concept, bool `(images, *grid)`: where the concept is present (`sacv.cav.presence`); without those concepts
-        whose mask is not calibrated.
+        Presence mask by concept, bool `(images, *grid)` (`sacv.cav.presence`), for concepts with a calibrated one.
     inside
-        Bool `(images, *grid)`: the locations that count, where the images are explained within masks; none where all
-        do. Relevance and contribution are those of all locations; the masks hold counted locations only.
+        Bool `(images, *grid)`: the locations that count, if the images are explained within masks; None if all do.
+        Relevance and contribution are of all locations, the masks of those that count.
     p_values
-        By concept, float64 `(images,)`: how likely an image without the concept reaches as far somewhere; without
-        those concepts that are not calibrated.
+        By concept, float64 `(images,)`: p-values of the image scores, for concepts with a calibrated presence mask.
     """
 
     relevance: Map
@@ -44,13 +43,33 @@ class LayerMaps:
     inside: Marks | None = None
     p_values: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
+    of = RenamedAttribute("subset")
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array], names: Mapping[str, str]) -> LayerMaps:
+        """Create from the arrays of a layer; `names` maps each concept to its name in their keys."""
+
+        def by_concept(kind: str) -> dict[str, Array]:
+            keys = {concept: f"{kind}/{name}" for concept, name in names.items()}
+            return {concept: arrays[key] for concept, key in keys.items() if key in arrays}
+
+        return cls(
+            arrays["relevance"],
+            arrays["contribution"],
+            arrays.get("relevance_significant"),
+            arrays.get("contribution_significant"),
+            by_concept("present"),
+            arrays.get("inside"),
+            by_concept("p_value"),
+        )
+
     @property
     def grid(self) -> tuple[int, ...]:
-        """The grid of every map."""
+        """The grid of the maps."""
         return self.relevance.shape[2:]
 
-    def of(self, images: Sequence[int] | slice) -> LayerMaps:
-        """Return the maps of some images, by their numbers, in memory of their own."""
+    def subset(self, images: Sequence[int] | slice) -> LayerMaps:
+        """Return a copy of the maps of some images, by their numbers."""
         rows = images if isinstance(images, slice) else list(images)
         return LayerMaps(
             np.array(self.relevance[rows]),
@@ -78,3 +97,22 @@ class LayerMaps:
         named |= {f"present/{concept}": values for concept, values in self.present.items()}
         named |= {f"p_value/{concept}": values for concept, values in self.p_values.items()}
         return {f"{layer}/{kind}": values for kind, values in named.items() if values is not None}
+
+
+@dataclass(frozen=True, eq=False)
+class MapsByLayer(Mapping[str, LayerMaps]):
+    """The maps by layer, read at each use."""
+
+    layers: Sequence[str]
+    read: Callable[[str], LayerMaps] = field(repr=False)
+
+    def __getitem__(self, layer: str) -> LayerMaps:
+        if layer not in self.layers:
+            raise KeyError(layer)
+        return self.read(layer)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)

@@ -1,4 +1,4 @@
-"""Which images of many are shown: a bounded number, the most telling of each layer and concept."""
+"""Choose which of many images are listed: a bounded number, with the extremes of each layer and concept."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from sacv.maps.views import chunks
 Float64 = NDArray[np.float64]
 
 SHOWN = 24
-"""Images that are listed at most."""
+"""Maximum number of images listed."""
 
 RULE = (
     "of each layer and concept in turn the image with the greatest relevance anywhere; then that with the greatest SACV"
     " score, with the least, and with the least of all greatest relevances; then the next of each"
 )
-"""How they are chosen, in words."""
+"""The rule of the choice, in words."""
 
 
 def choose(maps: Mapping[str, LayerMaps], concepts: int, images: int, most: int | None = None) -> tuple[int, ...]:
-    """Return the numbers of the images that are shown, in their order: all, if there are no more than `most` (`SHOWN`).
+    """Return the numbers of the images listed, in order: all, or `most` (`SHOWN`) of them by `RULE`.
 
-    Otherwise so many of them, by `RULE`; of equals the first comes first.
+    Ties go to the first image.
     """
     most = SHOWN if most is None else most
     if images <= most:
@@ -41,7 +41,6 @@ def choose(maps: Mapping[str, LayerMaps], concepts: int, images: int, most: int 
 
 
 def _in_turn(orders: list[list[NDArray[np.int64]]], most: int) -> Iterator[list[int]]:
-    """Go through the ranks, the measures, and the layers and concepts."""
     for rank in range(most):
         for measure in zip(*orders, strict=True):
             yield [int(order[rank]) for order in measure]
@@ -50,10 +49,10 @@ def _in_turn(orders: list[list[NDArray[np.int64]]], most: int) -> Iterator[list[
 def _orders(
     maps: Mapping[str, LayerMaps], layer: str, concepts: int, images: int, most: int
 ) -> list[list[NDArray[np.int64]]]:
-    """Return for each concept the first images by each measure, in the order of the rule."""
+    """Return the first images of each concept by each measure, in the order of the rule."""
     best = [[_First(most) for _ in range(4)] for _ in range(concepts)]
     for rows in chunks(images):
-        some = maps[layer].of(rows)
+        some = maps[layer].subset(rows)
         greatest, score = measures(some)
         for number, firsts in enumerate(best):
             given = (greatest[:, number], score[:, number], -score[:, number], -greatest[:, number])
@@ -63,9 +62,9 @@ def _orders(
 
 
 def measures(maps: LayerMaps) -> tuple[Float64, Float64]:
-    """Return of each image and concept the greatest relevance, and the SACV score, float64 `(images, concepts)`.
+    """Return the greatest relevance and the SACV score of each image and concept, float64 `(images, concepts)`.
 
-    Only locations that count are taken.
+    Both are over the locations that count.
     """
     shown, given = (each.reshape(*each.shape[:2], -1) for each in (maps.relevance, maps.contribution))
     if maps.inside is not None:
@@ -75,7 +74,7 @@ def measures(maps: LayerMaps) -> tuple[Float64, Float64]:
 
 
 class _First:
-    """The images of the greatest values so far, of equals the first."""
+    """The images with the greatest values so far; ties go to the first."""
 
     def __init__(self, most: int) -> None:
         self._most = most

@@ -1,11 +1,10 @@
-"""An explanation read from its folder: maps are mapped into memory, and nothing of them is read before it is used."""
+"""Read an explanation from its folder; maps are mapped into memory, and read when they are used."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,24 +18,24 @@ from sacv.errors import CorruptFileError, UnreadableImageError
 from sacv.files import Array
 from sacv.maps.display_images import DisplayImage, load_display_image
 from sacv.maps.images import ExplainedImage
-from sacv.maps.layer_maps import LayerMaps
+from sacv.maps.layer_maps import LayerMaps, MapsByLayer
 from sacv.maps.reliability import FIELDS, Checks, from_table
 from sacv.maps.within import ExplainedWithin
 
 ORIGIN = ("input_shape", "layers", "cavs", "model", "solver", "facts")
-"""What the label file records about bank and model (`sacv.maps.provenance`)."""
+"""Keys of the provenance in the label file (`sacv.maps.provenance`)."""
 
 KINDS: Mapping[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8"), "BOOL": np.dtype(np.bool_)}
 
 
 @contextmanager
 def corrupt_on_error(folder: Path) -> Iterator[None]:
-    """Turn what is wrong with the contents of a folder into the one error."""
+    """Turn errors about the contents of a folder into `CorruptFileError`."""
     try:
         yield
     except (KeyError, TypeError, ValueError, IndexError, OSError) as error:  # of JSON, of Parquet, of missing files
         raise CorruptFileError(
-            f"{folder} is a damaged explanation: {error}; restore the folder as it was, or make it again"
+            f"{folder} is a damaged explanation: {error}; restore the folder, or run explain again"
         ) from error
 
 
@@ -55,9 +54,9 @@ def load_parts(folder: Path, labels: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "images": images,
         "concepts": concepts,
-        "maps": LoadedMaps(_mapped(folder / "maps.safetensors"), layers, concepts),
+        "maps": MapsByLayer(layers, partial(_layer_maps, _mapped(folder / "maps.safetensors"), concepts)),
         "checks": _lines(folder, layers, len(concepts), len(images)),
-        "pictures": ImageSet("the images explained", items, tuple(Skipped(**entry) for entry in labels["skipped"])),
+        "image_set": ImageSet("the images explained", items, tuple(Skipped(**entry) for entry in labels["skipped"])),
         "settings": labels["settings"],
         "within": None if labels["within"] is None else ExplainedWithin.from_json(labels["within"]),
         "origin": {name: labels[name] for name in ORIGIN},
@@ -68,7 +67,7 @@ def load_parts(folder: Path, labels: Mapping[str, Any]) -> dict[str, Any]:
 def _texts(names: Iterable[Any]) -> tuple[str, ...]:
     for name in names:
         if not isinstance(name, str):
-            raise TypeError(f"{name!r} is no name")
+            raise TypeError(f"{name!r} is not a name")
     return tuple(names)
 
 
@@ -99,43 +98,15 @@ def _mapped(file: Path) -> dict[str, Array]:
     return found
 
 
-@dataclass(frozen=True, eq=False)
-class LoadedMaps(Mapping[str, LayerMaps]):
-    """The maps by layer."""
-
-    arrays: Mapping[str, Array] = field(repr=False)
-    layers: Sequence[str]
-    concepts: Sequence[str]
-
-    def __getitem__(self, layer: str) -> LayerMaps:
-        if layer not in self.layers:
-            raise KeyError(layer)
-        arrays = self.arrays
-        return LayerMaps(
-            arrays[f"{layer}/relevance"],
-            arrays[f"{layer}/contribution"],
-            arrays.get(f"{layer}/relevance_significant"),
-            arrays.get(f"{layer}/contribution_significant"),
-            self._by_concept(f"{layer}/present"),
-            arrays.get(f"{layer}/inside"),
-            self._by_concept(f"{layer}/p_value"),
-        )
-
-    def _by_concept(self, kind: str) -> dict[str, Array]:
-        named = {concept: f"{kind}/{concept}" for concept in self.concepts}
-        return {concept: self.arrays[name] for concept, name in named.items() if name in self.arrays}
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.layers)
-
-    def __len__(self) -> int:
-        return len(self.layers)
+def _layer_maps(arrays: Mapping[str, Array], concepts: Sequence[str], layer: str) -> LayerMaps:
+    named = {name.removeprefix(f"{layer}/"): values for name, values in arrays.items() if name.startswith(f"{layer}/")}
+    return LayerMaps.from_arrays(named, {concept: concept for concept in concepts})
 
 
 def _lines(
     folder: Path, layers: Sequence[str], concepts: int, images: int
 ) -> dict[str, list[tuple[Checks, ...]]] | None:
-    """Return the reliability checks from the scores, if there are any; rows go through layers, concepts and images."""
+    """Return the reliability checks from the scores, if there are any; rows are by layer, concept and image."""
     file = pq.ParquetFile(folder / "scores.parquet")
     if FIELDS[0] not in file.schema_arrow.names:
         return None

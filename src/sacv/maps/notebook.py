@@ -1,4 +1,4 @@
-"""How explanations show themselves in a notebook, and what is chosen there."""
+"""Display of explanations in notebooks, and the selection there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sacv.errors import SacvError
-from sacv.maps.viewer_data import page_data
+from sacv.maps.viewer_data import build_viewer_data
 from sacv.viewer import ViewerData, notebook
 
 if TYPE_CHECKING:
@@ -17,31 +17,31 @@ if TYPE_CHECKING:
     from sacv.maps.explanation import Explanation
 
 ROOM = 700_000
-"""Bytes of maps and images of a page within a notebook, about."""
+"""Approximate bytes of maps and images in a notebook cell."""
 
 LAYERS, CONCEPTS = 3, 4
-"""Of the image that needs no widget: the last layers and the first concepts, at most."""
+"""Maximum number of layers, the last ones, and of concepts, the first ones, in the static image."""
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What is chosen in a notebook.
+    """The selection in a notebook.
 
     Parameters
     ----------
     image
-        Its number in the explanation, and so along the first axis of its maps.
+        Number of the image: its index along the first axis of the maps.
     path
-        Of the image.
+        Path of the image.
     concept, layer, target
         Their names.
     kind
-        The map that is seen: "relevance", "contribution", "present" or "chance".
+        The map shown: "relevance", "contribution", "present" or "chance".
     location
-        Row and column that are pinned, or of a signal the location along its axis; of a volume, row and column of the
-        slice that is seen. None where no location is pinned.
+        The pinned location: row and column, for a volume on the slice shown; for a signal its index. None if no
+        location is pinned.
     """
 
     image: int
@@ -54,11 +54,11 @@ class Selection:
 
 
 class NotebookDisplay(ABC):
-    """Shows itself in a notebook."""
+    """Base of results that display themselves in a notebook."""
 
     @abstractmethod
     def explanations(self) -> Sequence[Explanation]:
-        """Return the explanations that are shown together, of the same images."""
+        """Return the explanations shown together, of the same images."""
 
     @cached_property
     def _report_images(self) -> tuple[list[int], list[DisplayImage]]:
@@ -75,11 +75,11 @@ class NotebookDisplay(ABC):
         OptionError
             If there are no images to draw.
         """
-        return notebook.widget_of(page_data(self.explanations(), *self._report_images))
+        return notebook.widget_of(build_viewer_data(self.explanations(), *self._report_images))
 
     @property
     def selection(self) -> Selection | None:
-        """What is chosen in the widget; None as long as it was not shown."""
+        """The selection in the widget; None if it has not been shown."""
         chosen = self.widget.selection if "widget" in self.__dict__ else None
         if chosen is None:
             return None
@@ -100,12 +100,12 @@ class NotebookDisplay(ABC):
     def _repr_mimebundle_(
         self, include: Container[str] | None = None, exclude: Container[str] | None = None
     ) -> dict[str, Any]:
-        """Return the widget, where a front end draws it, and an image that stays when the notebook is converted."""
+        """Return the widget, if the front end supports it, and a static image for converted notebooks."""
         if notebook.text_alone():
             return {"text/plain": repr(self)}
         try:
             return {"text/plain": repr(self), **self._static(), **self._live()}
-        except SacvError as error:  # such as of images that are gone
+        except SacvError as error:  # for example if images no longer exist
             return {"text/plain": f"{self!r}\nIt has no image: {error}"}
 
     def _live(self) -> dict[str, Any]:
@@ -128,9 +128,9 @@ class NotebookDisplay(ABC):
         }
 
     def _small(self) -> ViewerData:
-        """Return what the viewer draws of the first images, as many as have room in a notebook."""
+        """Return the input of the viewer for the first images, as many as have room in a notebook."""
         numbers, pictures = self._report_images
-        one = page_data(self.explanations(), numbers[:1], pictures[:1])
+        one = build_viewer_data(self.explanations(), numbers[:1], pictures[:1])
         size = sum(array.nbytes for array in one.arrays.values())
         most = max(ROOM // size, 1)
-        return one if most == 1 else page_data(self.explanations(), numbers[:most], pictures[:most])
+        return one if most == 1 else build_viewer_data(self.explanations(), numbers[:most], pictures[:most])

@@ -1,4 +1,4 @@
-"""What the reader of an explanation must know of its maps: those that say nothing by construction, and weak CAVs."""
+"""Notes on maps: contribution that is uninformative by construction, missing masks, and weak CAVs."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from sacv.maps.slopes import Slopes
 from sacv.model import VARIES, VisionModel, gradient_kinds
 
 CANDIDATES = 12
-"""Layers tried to find one to ask about instead."""
+"""Maximum number of layers tried to find another one to explain."""
 
 
 def layer_notes(layer: str, slopes: Slopes, one_class: bool, method: Method, advice: Callable[[], str]) -> list[Note]:
-    """Tell of maps that say nothing by construction, and what to ask about instead, by `advice`.
+    """Return notes on contribution that is uninformative by construction, with advice.
 
     Parameters
     ----------
     layer
         The layer.
     slopes
-        What its derivatives are over all images.
+        Its derivatives over all images.
     one_class
         Whether there are several images, and the same class is explained of all.
     method
-        How contribution was measured.
+        The contribution method.
     advice
-        Names another layer.
+        Function that names another layer to explain.
     """
     if not slopes.largest:
         return [
             Note(
                 layer,
                 "zero derivative" if slopes.gives else "zero contribution",
-                "The gradient is zero everywhere: the logit does not change with this layer's locations, as where only "
-                f"a class token is read after it. Explain {advice()}.",
+                "The gradient is zero everywhere: the logit does not change with this layer's locations, for example "
+                f"because only a class token is used after it. Explain {advice()}.",
             )
         ]
     if slopes.saturated:
@@ -62,7 +62,7 @@ def layer_notes(layer: str, slopes: Slopes, one_class: bool, method: Method, adv
                 layer,
                 "linear rest",
                 "The gradient is the same for every image: only linear layers follow, so that it describes the "
-                "network and not these images. Explain {advice()}, or measure with "
+                f"network and not these images. Explain {advice()}, or measure with "
                 "GradientTimesConcept().",
             )
         ]
@@ -70,7 +70,7 @@ def layer_notes(layer: str, slopes: Slopes, one_class: bool, method: Method, adv
 
 
 def instead(model: VisionModel, inputs: torch.Tensor, layer: str) -> str:
-    """Name the last layer before this one whose contribution varies; of the last few, since each is kept in memory."""
+    """Name the last layer before this one whose contribution varies. Only a few are tried, since each takes memory."""
     found = model.survey(inputs)
     order = [name for name, info in found.items() if info.usable]
     before = order[: order.index(layer)] if layer in order else order
@@ -90,7 +90,7 @@ def _constant(layer: str, method: Method, advice: Callable[[], str]) -> Note:
             layer,
             "constant derivative",
             "The gradient is the same at every location: only global average pooling and a linear head follow this "
-            "layer. What differs between locations is only how much of the concept is there.",
+            "layer. Locations differ only in how much of the concept they show.",
         )
     return Note(
         layer,
@@ -107,20 +107,20 @@ def bank_notes(
     weak: Mapping[tuple[str, str], Sequence[str]],
     within: bool = False,
 ) -> list[Note]:
-    """Tell of masks that are missing, by the `grids` of the maps, and of weak CAVs that were let through.
+    """Return notes on masks that are missing, by the `grids` of the maps, and on weak CAVs that are used.
 
     `within` is whether the images are explained within masks.
     """
     found = []
     if bank.within is not None and not within:
-        found.append(Note(None, "without masks", f"{without_masks(bank.within)}"))
+        found.append(Note(None, "without masks", without_masks(bank.within)))
     if not all(len(cav.null) for cav in bank.cavs):
         found.append(
             Note(
                 None,
                 "no null",
-                "The bank has no null CAVs (nulls=0, or fewer than 4 random images), so that no location can be called "
-                "significant; fit with --nulls 199.",
+                "The bank has no null CAVs (nulls=0, or fewer than 4 random images), so that there are no "
+                "significance masks; fit with --nulls 199.",
             )
         )
     found += [
@@ -128,7 +128,7 @@ def bank_notes(
             layer,
             "another grid",
             f"The presence mask was calibrated on a grid of {bank.layers[layer].grid}, and the images have "
-            f"{grid}: it is left out. Explain images of the size that the bank was fitted on.",
+            f"{grid}: there is no mask. Explain images of the size that the bank was fitted on.",
         )
         for layer, grid in grids.items()
         if grid != bank.layers[layer].grid and any(bank.cav(layer, concept).calibrated for concept in bank.concepts)

@@ -1,4 +1,4 @@
-"""Volumes on a page: slices along three axes, and inputs as images."""
+"""Draw volumes, as slices along three axes, and inputs of the network."""
 
 from __future__ import annotations
 
@@ -11,21 +11,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sacv.concepts.formats import Loaded
-from sacv.model import VisionModel
+from sacv.model import Box, Framed, VisionModel
 
 RAS_NAMES, NAMES = ("axial", "coronal", "sagittal"), ("depth", "row", "column")
-"""What the planes across depth, height and width are called, of volumes that run to superior, anterior and right, and
-of any."""
+"""Names of the planes across depth, height and width, for volumes in RAS orientation and for others."""
 
 SLICES = 48
-"""Slices drawn along an axis at most, evenly spaced."""
+"""Maximum number of slices drawn along an axis, evenly spaced."""
 
-START = "Of each volume slices along three axes are drawn, at first the one where the concept is most relevant:"
+START = "Each volume is drawn as slices along three axes, at first the one where the concept is most relevant:"
 ANATOMICAL = (
     f"{START} axial, with anterior at the top; coronal, with superior at the top; and sagittal, with superior at the "
     "top and anterior at the right. The right of the body is at the right. Voxels are drawn as squares."
 )
-PLAIN = f"{START} across its depth, its rows and its columns. What comes first along an axis is at the top, or left."
+PLAIN = f"{START} across its depth, its rows and its columns. The start of an axis is at the top, or left."
 
 
 @dataclass(frozen=True)
@@ -35,15 +34,15 @@ class Slices:
     Parameters
     ----------
     name
-        Of the plane.
+        Name of the plane.
     axis
-        Which axis of the grid they stand across: 0 for depth.
+        The axis of the grid across the slices: 0 for depth.
     flipped
-        Whether rows are drawn from the last to the first; so are those of the maps.
+        Whether rows are drawn from the last to the first, in the maps too.
     captions
-        Of each slice.
+        Caption of each slice.
     pictures
-        RGB, each whole slice.
+        RGB image of each slice.
     """
 
     name: str
@@ -54,39 +53,37 @@ class Slices:
 
 
 def slices_of(volume: NDArray[np.float32], names: tuple[str, str, str], *, ras: bool) -> list[Slices]:
-    """Return slices along each axis, black and white being the least and greatest value of the volume.
-
-    Of `SLICES` or fewer along an axis all are drawn.
+    """Return at most `SLICES` slices along each axis, from black to white at the extremes of the volume.
 
     Parameters
     ----------
     volume
         Float `(channels, depth, height, width)`.
     names
-        Of the three planes.
+        Names of the three planes.
     ras
-        Whether the volume runs to superior, to anterior and to the right.
+        Whether the axes run to superior, to anterior and to the right.
     """
     ends = float(volume.min()), float(volume.max())
     found = []
     for axis, name in enumerate(names):
         side = volume.shape[axis + 1]
         count = min(side, SLICES)
-        places = [int((number + 0.5) * side / count) for number in range(count)]
-        captions = [f"{name}, slice {at + 1} of {side}" if ras else f"{name} {at + 1} of {side}" for at in places]
-        pictures = [stretched(_cut(volume, axis + 1, at, ras), ends) for at in places]
+        positions = [int((number + 0.5) * side / count) for number in range(count)]
+        captions = [f"{name}, slice {at + 1} of {side}" if ras else f"{name} {at + 1} of {side}" for at in positions]
+        pictures = [stretched(_cut(volume, axis + 1, at, ras), ends) for at in positions]
         found.append(Slices(name, axis, ras, tuple(captions), tuple(pictures)))
     return found
 
 
 def _cut(values: NDArray[Any], axis: int, at: int, ras: bool) -> NDArray[Any]:
-    """Take a plane `(..., h, w)`; superior or anterior comes last along its rows, and is drawn at the top."""
+    """Return a plane `(..., h, w)`; in RAS orientation its last row, superior or anterior, is drawn at the top."""
     plane: NDArray[Any] = values.take(at, axis)
     return plane[..., ::-1, :] if ras else plane
 
 
 def as_input(model: VisionModel, image: Loaded) -> NDArray[np.float32]:
-    """Return what the network sees of an image, float32 `(channels, *size)`."""
+    """Return the input of the network for an image, float32 `(channels, *size)`."""
     values = image if isinstance(image, torch.Tensor) else model.transform(image)
     array: NDArray[np.float32] = values.detach().cpu().float().numpy()
     return array
@@ -98,3 +95,17 @@ def stretched(values: NDArray[np.float32], ends: tuple[float, float] | None = No
     scaled = ((values - low) / (high - low or 1.0) * 255).astype(np.uint8)
     planes = scaled[:3] if len(scaled) >= 3 else np.repeat(scaled[:1], 3, axis=0)
     return Image.fromarray(np.ascontiguousarray(np.moveaxis(planes, 0, -1)))
+
+
+def image_seen(model: VisionModel, image: Loaded, part: float) -> tuple[Image.Image, Box]:
+    """Return the image to draw on, and the part that the grid covers; for a volume the slice at `part` of its depth."""
+    if isinstance(image, Image.Image) and isinstance(model.transform, Framed):
+        return image, model.transform.region(image.size)
+    # The transform cannot be inverted: draw the input itself, with its contrast stretched.
+    values = as_input(model, image)
+    if values.ndim == 4:
+        values = values[:, min(int(part * values.shape[1]), values.shape[1] - 1)]
+    if values.ndim == 2:
+        values = np.repeat(values[:, None, :], max(values.shape[1] // 8, 1), axis=1)
+    picture = stretched(values)
+    return picture, (0.0, 0.0, float(picture.width), float(picture.height))

@@ -1,8 +1,7 @@
-"""What an explanation was made with, as its label file holds it: of the bank, the model and the layers."""
+"""The provenance of an explanation: bank, model, layers and settings, as its label file stores them."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sacv.errors import OptionError
@@ -15,16 +14,16 @@ if TYPE_CHECKING:
 
 
 def origin_of(found: Explanation) -> dict[str, Any]:
-    """Return it for an explanation that has its bank and its model.
+    """Return the provenance of an explanation with its bank and its model.
 
     Raises
     ------
     OptionError
-        If it has not.
+        If it lacks one.
     """
     if found.bank is None or found.model is None:
-        raise OptionError("an explanation without bank and model needs `origin`")
-    bank, first = found.bank, found.pictures.items[0].load()
+        raise OptionError("an explanation without bank and model must be given its origin")
+    bank, first = found.bank, found.image_set.items[0].load()
     input_shape = found.model.inputs([first]).shape[1:]
     fields = found.model.receptive_fields(input_shape, found.layers)
     return {
@@ -43,7 +42,7 @@ def origin_of(found: Explanation) -> dict[str, Any]:
                 "concept": concept,
                 "threshold": bank.cav(layer, concept).threshold,
                 "presence": _presence(found, bank, layer, concept),
-                "quality": asdict(bank.cav(layer, concept).quality),
+                "quality": bank.cav(layer, concept).quality.stored(),
                 "figures": quality_text(found, bank, layer, concept),
             }
             for layer in found.layers

@@ -1,10 +1,10 @@
-"""From batches of images to parts of an explanation: what `explain` does, a shard at a time."""
+"""The reducer of `explain`, from batches of images to parts of an explanation."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -26,25 +26,25 @@ from sacv.model import Box, Rest, Select, Trace, VisionModel, target_identity
 from sacv.targets import Aimed, Given, Target, aim_of, names_of, target_of
 
 PART_VERSION = 2
-"""Of what a shard's part holds."""
+"""Version of the format of a part."""
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A batch as the network's input.
+    """A batch of images.
 
     Parameters
     ----------
     start
-        Number of its first image.
+        Index of its first image.
     inputs
-        Of the network.
+        Inputs of the network.
     seen
         The size of each image, and the part of it that the network sees.
     in_fit
         Whether the bank was fitted or calibrated on each.
     insides
-        What counts of each; none where all of them does.
+        Part of each image that counts; None if all images count as a whole.
     """
 
     start: int
@@ -54,23 +54,23 @@ class Loaded:
     insides: tuple[Inside, ...] | None = None
 
     def counts(self, grid: tuple[int, ...], layer: str) -> Counts | None:
-        """Mark the locations of a layer that count, bool `(n, *grid)`; none where all do."""
+        """Return the locations of a layer that count, bool `(n, *grid)`; None if all do."""
         return None if self.insides is None else counts_of(self.insides, grid, layer)
 
 
 @dataclass
 class Part:
-    """What some images give.
+    """The maps of some images, and sums over them.
 
     Parameters
     ----------
     start
-        Number of the first image; none of no images.
+        Index of the first image; None without images.
     rows
-        By kind, arrays whose first axis is the images: `images` (`sacv.maps.images`), and of each layer, by its number,
-        the maps and the reliability checks, such as `0/relevance` and `0/checks`.
+        By kind, arrays whose first axis is the images: `images` (`sacv.maps.images`), and the maps and reliability
+        checks of each layer by its index, such as `0/relevance` and `0/checks`.
     layers
-        What is gathered of all images together.
+        Sums over the images, by layer.
     """
 
     start: int | None
@@ -78,7 +78,7 @@ class Part:
     layers: dict[str, ExplainedLayer]
 
     def take_rows(self) -> dict[str, Array]:
-        """Return the rows, and let go of them."""
+        """Return the rows, and remove them."""
         joined = {kind: np.concatenate(arrays) for kind, arrays in self.rows.items()}
         self.rows = {}
         return joined
@@ -86,20 +86,20 @@ class Part:
 
 @dataclass(frozen=True)
 class ExplainReducer:
-    """From batches of images to their maps and reliability checks, and to what is known of all images only.
+    """The reducer from batches of images to their maps and reliability checks, and to sums over all images.
 
     Parameters
     ----------
     model, bank, target, method
-        As `sacv.explain` takes them, checked.
+        Checked arguments of `sacv.explain`.
     batch_size
-        Activations run at a time.
+        Number of activations in a pass.
     checks
-        Make the reliability checks.
+        Whether to run the reliability checks.
     items
         The images.
     masks
-        The mask that each is taken within; none where all of them count as a whole.
+        The mask of each image; None if all images count as a whole.
     """
 
     model: VisionModel
@@ -111,11 +111,9 @@ class ExplainReducer:
     items: Sequence[ImageItem] = field(repr=False)
     masks: Sequence[MaskItem] | None = field(default=None, repr=False)
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Hold the network."""
-        with self.model.borrowed():
-            yield
+    def running(self) -> AbstractContextManager[None]:
+        """Freeze the network."""
+        return self.model.frozen()
 
     @cached_property
     def aimed(self) -> Target:
@@ -124,7 +122,6 @@ class ExplainReducer:
 
     @cached_property
     def _basis(self) -> str:
-        """What every part depends on."""
         return json.dumps(
             [
                 PART_VERSION,
@@ -152,11 +149,11 @@ class ExplainReducer:
         return Loaded(piece.start, self.model.inputs(images), tuple(map(self.model.seen, images)), in_fit, insides)
 
     def empty(self) -> Part:
-        """Return the part of no images."""
+        """Return the part without images."""
         return Part(None, {}, {layer: ExplainedLayer(self.bank, layer) for layer in self.bank.layers})
 
     def add(self, part: Part, loaded: Loaded) -> Part:
-        """Run a batch and add what it gives.
+        """Run a batch and add its maps.
 
         Raises
         ------
@@ -166,14 +163,14 @@ class ExplainReducer:
         return self.take(part, loaded, self.model.trace(loaded.inputs, list(part.layers), [self.select(loaded)]), 0)
 
     def select(self, loaded: Loaded) -> Select:
-        """Return what is explained of a batch."""
+        """Return the target of a batch."""
         return Aimed(self._target(loaded))
 
     def _target(self, loaded: Loaded) -> Target:
         return self.aimed.at(range(loaded.start, loaded.start + len(loaded.seen)))
 
     def take(self, part: Part, loaded: Loaded, trace: Trace, at: int) -> Part:
-        """Add what a batch gives, whose trace has this target as number `at`.
+        """Add the maps of a batch; `at` is the index of this target in its trace.
 
         Raises
         ------
@@ -210,7 +207,7 @@ class ExplainReducer:
         return part
 
     def merge(self, left: Part, right: Part) -> Part:
-        """Join two parts, the first of which is reused; the images of the second come after."""
+        """Add the images of the second part to the first, which is modified."""
         if right.start is None:
             return left
         for layer, found in right.layers.items():
@@ -230,16 +227,17 @@ class ExplainReducer:
         return arrays
 
     def unpack(self, arrays: Mapping[str, Array], shard: Shard[range]) -> Part:
-        """Invert `pack`."""
+        """Undo `pack`."""
         part = self.empty()
         part.start = int(arrays["start"][0]) if "start" in arrays else None
-        part.rows = {kind: [values] for kind, values in _under("rows/", arrays).items()}
+        part.rows = {kind: [values] for kind, values in under("rows/", arrays).items()}
         for number, found in enumerate(part.layers.values()):
-            found.unpack(_under(f"layers/{number}/", arrays))
+            found.unpack(under(f"layers/{number}/", arrays))
         return part
 
 
-def _under(start: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+def under(start: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Return the arrays whose names begin with `start`, by the rest of their names."""
     return {name.removeprefix(start): values for name, values in arrays.items() if name.startswith(start)}
 
 

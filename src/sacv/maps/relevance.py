@@ -1,6 +1,6 @@
 """Relevance of every location, and the directional derivative there, for many concepts at once.
 
-With v the CAV and w its detector (norm 1, pointing to the concept; v itself unless the solver parts them), t its
+With v the CAV and w its detector (norm 1, pointing to the concept; v itself unless the solver gives another), t its
 threshold and z the logit explained::
 
     relevance   r(p) = w . a(p) - t        a preprocessed as for the bank (`sacv.cav.preprocessing`), in its
@@ -26,7 +26,7 @@ def relevance(cells: torch.Tensor, cavs: Sequence[CAV]) -> torch.Tensor:
 
 
 def position(cells: torch.Tensor, cavs: Sequence[CAV]) -> torch.Tensor:
-    """Return how far activations `(n, *grid, channels)` lie along each v, `(n, concepts, *grid)`: v . a(p)."""
+    """Return `v . a(p)` of activations `(n, *grid, channels)`, `(n, concepts, *grid)`."""
     return along(cells, [cav.vector for cav in cavs])
 
 
@@ -36,5 +36,5 @@ def derivative(gradients: torch.Tensor, cavs: Sequence[CAV]) -> torch.Tensor:
 
 
 def evidence(cells: torch.Tensor, cavs: Sequence[CAV]) -> torch.Tensor:
-    """Return how far activations `(n, *grid, channels)` show the concept, `(n, concepts, *grid)`: u . a(p)."""
+    """Return `u . a(p)` of activations `(n, *grid, channels)`, `(n, concepts, *grid)`, for the presence mask."""
     return along(cells, [cav.presence_direction for cav in cavs])

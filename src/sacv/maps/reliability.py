@@ -2,13 +2,14 @@
 
 Held-out accuracy does not show that the maps of *this* image are reliable. Three checks of the image do more::
 
-    evidence    where the greatest w . a(p) stands among the concept's own held-out locations
-    ablation    the change of the logit when the concept is taken out of the activation, against the change that the
-    gradient predicts neighbours  rank correlation of the relevance map with those of the bank's neighbouring layers
+    evidence      percentile of the greatest w . a(p) among the concept's held-out locations
+    ablation      change of the logit when the concept is removed from the activation, and the change that the gradient
+                  predicts
+    neighbours    rank correlation of the relevance map with those of the bank's neighbouring layers
 
-Taken out means: moved along v to the pool's mean everywhere, a'(p) = a(p) - s(p) v with s(p) = v . (a(p) - mu); the
-gradient predicts a change of the logit of the sum of -s(p) c(p). The network is run on the edited activation, once
-for each image, layer and concept.
+To remove the concept, activations are moved along v to the pool's mean mu everywhere, a'(p) = a(p) - s(p) v with s(p) =
+v . (a(p) - mu). The gradient predicts a change of the logit by the sum of -s(p) c(p). The network runs once on the
+edited activation for each image, layer and concept.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ Map = NDArray[np.float32]
 Marks = NDArray[np.bool_]
 
 NOTHING = 1e-5
-"""Changes of the logit below this share of it are rounding."""
+"""Share of the logit below which a change is rounding."""
 
 
 @dataclass(frozen=True)
@@ -46,18 +47,18 @@ class Checks:
     beyond
         Whether it exceeds all of them by more than half their range.
     ablation
-        Change of the logit when the concept is taken out everywhere and the rest of the network is run, in logits.
+        Change of the logit when the concept is removed everywhere and the rest of the network runs, in logits.
     ablation_by_gradient
         The same change, predicted by the gradient.
     sign_agreement
-        Of the image and layer: share of the concepts for which both have the same sign; none where no change of any
-        concept exceeds rounding.
+        For the image and layer: share of the concepts for which both have the same sign; None if no change exceeds
+        rounding.
     rank_agreement
-        Of the image and layer: Spearman correlation of both over the concepts; none for fewer than three.
+        For the image and layer: Spearman correlation of both over the concepts; None for fewer than three.
     neighbours
-        Mean Spearman correlation with the relevance maps of the bank's neighbouring layers; none if there is one layer.
+        Mean Spearman correlation with the relevance maps of the bank's neighbouring layers; None for a single layer.
     moved
-        Whether a change, by either, exceeds rounding.
+        Whether either change exceeds rounding.
     """
 
     evidence: float
@@ -113,7 +114,7 @@ OPTIONAL = ("sign_agreement", "rank_agreement", "neighbours")
 
 
 def as_table(lines: Sequence[Sequence[Checks]]) -> Float64:
-    """Return lines, by image and concept, as numbers `(images, concepts, fields)`; what there is none of is NaN."""
+    """Return checks, by image and concept, as numbers `(images, concepts, fields)`; None becomes NaN."""
     return np.array(
         [
             [[np.nan if (one := getattr(line, name)) is None else one for name in FIELDS] for line in row]
@@ -124,7 +125,7 @@ def as_table(lines: Sequence[Sequence[Checks]]) -> Float64:
 
 
 def from_table(row: Float64) -> tuple[Checks, ...]:
-    """Invert `as_table` for one image, `(concepts, fields)`."""
+    """Undo `as_table` for one image, `(concepts, fields)`."""
     return tuple(
         Checks(**{name: _value(name, one) for name, one in zip(FIELDS, line, strict=True)}) for line in row.tolist()
     )
@@ -137,10 +138,10 @@ def _value(name: str, number: float) -> Any:
 
 
 def check(scene: Scene, inside: Marks | None = None) -> list[list[Checks]]:
-    """Check the maps of a batch at one layer: for each image, a line for each concept.
+    """Return the checks of a batch at one layer, by image and concept.
 
-    The strongest evidence is that of the locations that count, where `inside`, bool `(n, *grid)`, marks them; the
-    ablation is of all, since the network sees all.
+    The evidence is of the locations that count, `inside`, bool `(n, *grid)`, if given. The ablation is of all
+    locations, since the network sees the whole image.
     """
     logits = scene.values.double()[:, None]
     changes = (scene.ablated_values - logits).cpu().numpy()
@@ -157,7 +158,6 @@ def check(scene: Scene, inside: Marks | None = None) -> list[list[Checks]]:
 def _lines(
     cavs: Sequence[CAV], strongest: Map, changes: Float64, predicted: Float64, moved: NDArray[np.bool_]
 ) -> list[Checks]:
-    """Return the lines of one image."""
     alike = np.sign(changes[moved]) == np.sign(predicted[moved])
     varied = moved.sum() > 2 and np.ptp(changes[moved]) > 0 and np.ptp(predicted[moved]) > 0
     rank = float(spearmanr(changes[moved], predicted[moved]).statistic) if varied else None
@@ -183,51 +183,35 @@ def with_neighbours(
     maps: Mapping[str, Map],
     inside: Mapping[str, Marks] | None = None,
 ) -> dict[str, tuple[tuple[Checks, ...], ...]]:
-    """Add to each line, by layer, image and concept, how the neighbouring layers answer.
+    """Add the correlation with neighbouring layers to checks by layer, image and concept.
 
     Parameters
     ----------
     lines
-        The lines.
+        The checks.
     maps
-        By layer, in their order: relevance `(images, concepts, *grid)`.
+        By layer, in order: relevance `(images, concepts, *grid)`.
     inside
         By layer, bool `(images, *grid)`: the locations that count; all by default.
     """
-    counts = None if inside is None else list(inside.values())
-    images, concepts = next(iter(maps.values())).shape[:2]
-    between = {
-        (image, concept): dict(
-            zip(
-                maps,
-                neighbour_correlation(
-                    [each[image, concept] for each in maps.values()],
-                    None if counts is None else [each[image] for each in counts],
-                ),
-                strict=True,
-            )
-        )
-        for image in range(images)
-        for concept in range(concepts)
-    }
-    return {
-        layer: tuple(
-            tuple(replace(line, neighbours=between[image, concept][layer]) for concept, line in enumerate(row))
-            for image, row in enumerate(rows)
-        )
-        for layer, rows in lines.items()
-    }
+    found: dict[str, list[tuple[Checks, ...]]] = {layer: [] for layer in lines}
+    for image in range(len(next(iter(maps.values())))):
+        counts = None if inside is None else [each[image] for each in inside.values()]
+        by_concept = zip(*(each[image] for each in maps.values()), strict=True)
+        values = zip(*(neighbour_correlation(each, counts) for each in by_concept), strict=True)
+        for layer, neighbours in zip(lines, values, strict=True):
+            row = zip(lines[layer][image], neighbours, strict=True)
+            found[layer].append(tuple(replace(line, neighbours=value) for line, value in row))
+    return {layer: tuple(rows) for layer, rows in found.items()}
 
 
 def neighbour_correlation(maps: Sequence[Map], inside: Sequence[Marks] | None = None) -> list[float | None]:
-    """Give, for one image's relevance maps `(*grid)` of layers in order, the mean correlation with the neighbours'.
+    """Return the mean correlation of each layer's relevance map `(*grid)` of an image with those of its neighbours.
 
-    It is over the locations that count, where `inside`, bool `(*grid)` of each layer, marks them.
+    It is over the locations that count, `inside`, bool `(*grid)` of each layer, if given.
     """
-    if inside is None:
-        between = [_correlation(*pair) for pair in pairwise(maps)]
-    else:
-        between = [_correlation(*pair, both) for pair, both in zip(pairwise(maps), pairwise(inside), strict=True)]
+    both = [None] * (len(maps) - 1) if inside is None else list(pairwise(inside))
+    between = [_correlation(*pair, counts) for pair, counts in zip(pairwise(maps), both, strict=True)]
     found: list[float | None] = []
     for index in range(len(maps)):
         beside = [value for value in (between[max(index - 1, 0) : index + 1]) if value is not None]
@@ -236,7 +220,7 @@ def neighbour_correlation(maps: Sequence[Map], inside: Sequence[Marks] | None = 
 
 
 def _correlation(one: Map, other: Map, inside: tuple[Marks, Marks] | None = None) -> float | None:
-    """Correlate two maps on the coarser of their grids, where half of a cell counts for both."""
+    """Correlate two maps on the coarser grid, over the cells of which at least half counts in both."""
     if one.ndim != other.ndim or not 1 <= one.ndim <= 3:
         return None
     grid = tuple(min(pair) for pair in zip(one.shape, other.shape, strict=True))

@@ -1,4 +1,4 @@
-"""The rows of the scores table of an explanation: what the maps give for each layer, concept and image."""
+"""The rows of the scores table of an explanation, one for each layer, concept and image."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _row(
     if concept in maps.present:
         extra["present"] = float(maps.present[concept][row][counts].mean())
     if maps.inside is not None:
-        sums = relevant_sums(maps.of([row]))[:, 0, number]
+        sums = relevant_sums(maps.subset([row]))[:, 0, number]
         extra |= {
             "inside": float(counts.mean()),
             "relevant_outside": share(*sums[:2]),

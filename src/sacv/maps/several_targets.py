@@ -1,35 +1,35 @@
-"""Several targets in one pass: images are read once, and run once up to the logits, for all of them."""
+"""Several targets in one pass: images are read and run forward once for all targets."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from sacv.engine import Shard
 from sacv.files import Array
 from sacv.maps.methods import Method
-from sacv.maps.reducer import ExplainReducer, Loaded, Part
+from sacv.maps.reducer import ExplainReducer, Loaded, Part, under
 from sacv.model import VisionModel
 from sacv.targets import Given
 
 Parts: TypeAlias = list[Part]
-"""What some images give, for each target."""
+"""The parts of some images, one for each target."""
 
 
 @dataclass(frozen=True)
 class TogetherReducer:
-    """From batches of images to their maps, for each of several targets.
+    """The reducer from batches of images to their maps for several targets.
 
-    The batch is loaded and run forward once, and backward once for each target; what a method and the reliability
-    checks run from the layer on is each target's own.
+    A batch is loaded and run forward once, and backward once for each target. Contribution methods and reliability
+    checks run the rest of the network for each target.
 
     Parameters
     ----------
     each
-        A reducer for each target, that differ in nothing else.
+        A reducer for each target, with the same other settings.
     """
 
     each: Sequence[ExplainReducer]
@@ -41,7 +41,7 @@ class TogetherReducer:
 
     @property
     def method(self) -> Method:
-        """How contribution is measured."""
+        """The contribution method."""
         return self.each[0].method
 
     @property
@@ -49,11 +49,9 @@ class TogetherReducer:
         """The targets."""
         return [one.target for one in self.each]
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Hold the network."""
-        with self.each[0].running():
-            yield
+    def running(self) -> AbstractContextManager[None]:
+        """Freeze the network."""
+        return self.each[0].running()
 
     def key(self, shard: Shard[range]) -> str:
         """Return a SHA-256 of all targets' keys."""
@@ -64,11 +62,11 @@ class TogetherReducer:
         return self.each[0].load(piece)
 
     def empty(self) -> Parts:
-        """Return the parts of no images."""
+        """Return the parts without images."""
         return [one.empty() for one in self.each]
 
     def add(self, parts: Parts, loaded: Loaded) -> Parts:
-        """Run a batch and add what it gives for each target; see `ExplainReducer.add`."""
+        """Run a batch and add its maps for each target; see `ExplainReducer.add`."""
         layers = list(self.each[0].bank.layers)
         trace = self.model.trace(loaded.inputs, layers, [one.select(loaded) for one in self.each])
         return [
@@ -77,7 +75,7 @@ class TogetherReducer:
         ]
 
     def merge(self, left: Parts, right: Parts) -> Parts:
-        """Join the parts of each target."""
+        """Merge the parts of each target."""
         return [one.merge(*pair) for one, *pair in zip(self.each, left, right, strict=True)]
 
     def pack(self, parts: Parts) -> dict[str, Array]:
@@ -89,15 +87,5 @@ class TogetherReducer:
         }
 
     def unpack(self, arrays: Mapping[str, Array], shard: Shard[range]) -> Parts:
-        """Invert `pack`."""
-        return [
-            one.unpack(
-                {
-                    name.removeprefix(f"{number}/"): values
-                    for name, values in arrays.items()
-                    if name.startswith(f"{number}/")
-                },
-                shard,
-            )
-            for number, one in enumerate(self.each)
-        ]
+        """Undo `pack`."""
+        return [one.unpack(under(f"{number}/", arrays), shard) for number, one in enumerate(self.each)]

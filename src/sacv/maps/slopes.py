@@ -1,4 +1,4 @@
-"""What the notes on a layer need of the derivatives of all images: few numbers, whatever the number of images."""
+"""Summary of the derivatives of all images at a layer, for the notes; its size does not depend on their number."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Map = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 SATURATED = 1e-6
-"""Share of a target's value below which the change that a concept makes is none."""
+"""Share of a target's value below which a change by a concept counts as none."""
 
 ALIKE = 1e-5
 """Share of the largest derivative below which differences are rounding."""
@@ -23,16 +23,16 @@ ALIKE = 1e-5
 
 @dataclass
 class Slopes:
-    """The derivatives along v of some images of a layer, and whether their contributions say anything.
+    """The derivatives along v of some images at a layer, and whether their contributions are informative.
 
     Parameters
     ----------
     low, high
-        The least and the greatest of each concept and location, `(concepts, *grid)`; none of no image.
+        The least and the greatest derivative of each concept and location, `(concepts, *grid)`; None without images.
     gives
         Whether any contribution is not zero.
     saturated
-        Whether no concept can move the target of any image by more than `SATURATED` of it, to first order.
+        Whether no concept changes the target of any image by more than `SATURATED` of it, to first order.
     constant
         Whether the map of each image and concept is the same at every location.
     """
@@ -44,7 +44,7 @@ class Slopes:
     constant: bool = True
 
     def add(self, derivatives: Map, contributions: Map, values: Float64, cavs: Sequence[CAV]) -> None:
-        """Add maps `(n, concepts, *grid)`, and what is explained of each image `(n,)`."""
+        """Add maps `(n, concepts, *grid)`, and the explained value of each image `(n,)`."""
         flat = derivatives.reshape(*derivatives.shape[:2], -1)
         moved = np.abs(flat).sum(axis=-1, dtype=np.float64) * np.array([cav.separation for cav in cavs])
         self.join(
@@ -69,7 +69,7 @@ class Slopes:
 
     @property
     def grid(self) -> tuple[int, ...] | None:
-        """The grid of the maps; none of no image."""
+        """The grid of the maps; None without images."""
         return None if self.low is None else self.low.shape[1:]
 
     @property
@@ -79,18 +79,18 @@ class Slopes:
 
     @property
     def alike(self) -> bool:
-        """Whether the map of each concept is that of every image."""
+        """Whether the map of each concept is the same for every image."""
         return self.low is None or self.high is None or bool(np.all(self.high - self.low <= ALIKE * self.largest))
 
     def pack(self) -> dict[str, Array]:
-        """Return this as arrays."""
+        """Return the summary as arrays."""
         if self.low is None or self.high is None:
             return {}
         return {"low": self.low, "high": self.high, "flags": np.array([self.gives, self.saturated, self.constant])}
 
     @classmethod
     def unpack(cls, arrays: Mapping[str, Array]) -> Slopes:
-        """Invert `pack`."""
+        """Undo `pack`."""
         if "flags" not in arrays:
             return cls()
         return cls(arrays["low"], arrays["high"], *map(bool, arrays["flags"]))

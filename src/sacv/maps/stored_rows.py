@@ -1,4 +1,4 @@
-"""`StoredRows`: arrays on disk that grow by the rows of images, so that they take no memory."""
+"""`StoredRows`: arrays on disk to which the rows of images are appended."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sacv.files import Array
 
 @dataclass(frozen=True)
 class _Kind:
-    """An array on disk: its file, and what a row of it is."""
+    """The file of an array, and the type and shape of its rows."""
 
     file: Path
     dtype: np.dtype[np.generic]
@@ -26,12 +26,12 @@ class _Kind:
 
 
 class StoredRows:
-    """Named arrays whose first axis is the images, in a temporary folder that lives as long as this object.
+    """Named arrays whose first axis is the images, in a temporary folder that is removed with this object.
 
     Raises
     ------
     StorageError
-        If there is no room for it.
+        If the folder cannot be created.
     """
 
     def __init__(self) -> None:
@@ -65,10 +65,7 @@ class StoredRows:
             self._lengths[name] += len(values)
 
     def read(self, name: str) -> Array:
-        """Return an array, mapped into memory: what is never touched takes none, nor what is let go.
-
-        What is written to it stays with it, and does not reach the disk.
-        """
+        """Return an array, mapped into memory. Changes to it do not reach the disk."""
         kind = self._kinds[name]
         return np.asarray(np.memmap(kind.file, kind.dtype, "c", shape=(self._lengths[name], *kind.row)))
 
@@ -84,6 +81,6 @@ def _storage_error(folder: str | Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageError(
-            f"the maps could not be written to {folder}: {error.strerror or error}; name a folder with more room in "
-            "the environment variable TMPDIR"
+            f"the maps could not be written to {folder}: {error.strerror or error}; set the environment variable "
+            "TMPDIR to a folder with more room"
         ) from error

@@ -1,4 +1,4 @@
-"""The tables of an explanation, written row group after row group, so that any number of images takes no memory."""
+"""The tables of an explanation, written one row group after another, so that memory does not grow with the images."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def scores_schema(columns: Iterable[str]) -> pa.Schema:
 
 
 def image_p_text(row: Mapping[Hashable, Any]) -> str:
-    """Say the p-value of an image in a row of the scores, with its interval, or why there is none."""
+    """Return the p-value of an image in a row of the scores, with its interval, or the reason why there is none."""
     if row["in_fit"]:
         return "in the fit"
     if "image_p" not in row or isnan(row["image_p"]):
@@ -52,7 +52,7 @@ def image_row(image: ExplainedImage) -> dict[str, Any]:
 
 
 def write_table(file: Path, schema: pa.Schema, parts: Iterable[Sequence[Mapping[str, Any]]]) -> None:
-    """Write rows, part by part; a column that a row lacks is missing there."""
+    """Write rows, part by part; columns that a row lacks are missing there."""
     with pq.ParquetWriter(file, schema) as writer:
         for rows in parts:
             columns = {

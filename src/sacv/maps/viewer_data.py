@@ -1,4 +1,4 @@
-"""From explanations to what the viewer draws."""
+"""Convert explanations to the input of the viewer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from sacv.concepts import Skipped
 from sacv.concepts.formats import format_of
 from sacv.maps.check_sentences import DOUBTS, SENTENCES, words_of
 from sacv.maps.listing import RULE, choose, measures
@@ -26,54 +25,54 @@ if TYPE_CHECKING:
     from sacv.maps.layer_maps import LayerMaps
 
 UNDRAWN_NOTES = ("zero contribution", "constant contribution")
-"""Kinds of notes on maps of contribution that say nothing about locations."""
+"""Kinds of notes on contribution maps that do not distinguish locations, and are not drawn."""
 
 NAMED = 10
-"""Files left out that the page names."""
+"""Maximum number of skipped files that the report names."""
 
 MOST = 240
-"""Images that a page shows at most."""
+"""Maximum number of images in a report."""
 
 ROOM = 17_000_000
-"""Bytes of maps and images that a page of many images holds, about; in its file they take four thirds of that."""
+"""Approximate bytes of maps and images in a report of many images; the file is a third larger."""
 
 PICTURE = 70_000
-"""Bytes of an image, about."""
+"""Approximate bytes of an image."""
 
 SCORES = (
     "relevant", "relevance_max", "relevance_mean", "sacv_score", "sacv_positive", "sacv_negative", "contribution_sum",
     "relevance_significant", "contribution_significant", "present", "inside", "image_score", "image_p",
 )  # fmt: skip
-"""Columns of `Explanation.scores` that the viewer has, where they are."""
+"""Columns of `Explanation.scores` that are in the viewer, if they exist."""
 
 CHOSEN = f"images are shown: {RULE}. scores.parquet has a row for each image."
 
 
 def report_numbers(found: Explanation) -> tuple[int, ...]:
-    """Return the numbers of the images that a page shows: all, or as many of the choice as it has room for."""
-    kinds = 5 + 2 * len(found.concepts)  # float16 twice, marks three times
+    """Return the numbers of the images in the report: all, or a choice that has room."""
+    kinds = 5 + 2 * len(found.concepts)  # two maps in float16, three masks
     cells = sum(int(np.prod(found.maps[layer].grid)) for layer in found.layers)
-    each = PICTURE + cells * len(found.concepts) * kinds // 2
-    most = min(max(ROOM // each, 1), MOST)
+    bytes_of_one = PICTURE + cells * len(found.concepts) * kinds // 2
+    most = min(max(ROOM // bytes_of_one, 1), MOST)
     return choose(found.maps, len(found.concepts), len(found.images), most)
 
 
-def page_data(
+def build_viewer_data(
     explanations: Sequence[Explanation], numbers: Sequence[int], pictures: Sequence[DisplayImage]
 ) -> ViewerData:
-    """Return what the viewer draws.
+    """Return the input of the viewer.
 
     Parameters
     ----------
     explanations
-        Of the same images, concepts and layers; one for each target.
+        Explanations of the same images, concepts and layers, one for each target.
     numbers
-        Of the images that are shown.
+        Numbers of the images shown.
     pictures
-        Of these.
+        The display images of these.
     """
     whole = explanations[0]
-    shown = [found.of(numbers) for found in explanations]
+    shown = [found.subset(numbers) for found in explanations]
     blocks = Blocks()
     for number, one in enumerate(pictures):
         for name, content in zip(one.names(), one.pictures, strict=True):
@@ -84,7 +83,8 @@ def page_data(
     blocks.add_figures("summary", np.stack([_summary(found) for found in explanations]))
     few = [] if len(numbers) == len(whole.images) else [f"{len(numbers)} of {len(whole.images)} {CHOSEN}"]
     command = whole.settings.get("command")
-    method, skipped = whole.settings["method"], whole.pictures.skipped
+    method, skipped = whole.settings["method"], whole.image_set.skipped
+    more = [f"Left out: {len(skipped) - NAMED} more, named in explanation.json"] if len(skipped) > NAMED else []
     header = {
         "kind": "explanation",
         "title": f"{', '.join(whole.concepts)}: what {whole.provenance['model']['kind']} sees, and where",
@@ -109,7 +109,7 @@ def page_data(
             ]
             for found in shown
         ],
-        "warnings": [*few, *(f"Left out: {entry.reason}" for entry in skipped[:NAMED]), *_more(skipped)],
+        "warnings": [*few, *(f"Left out: {entry.reason}" for entry in skipped[:NAMED]), *more],
         "facts": [
             *map(list, whole.provenance["facts"].items()),
             *([["command", command]] if command else []),
@@ -138,7 +138,7 @@ def _add_maps(blocks: Blocks, shown: Sequence[Explanation], number: int, layer: 
 
 
 def _lines(values: NDArray[Any]) -> NDArray[Any]:
-    """Return maps to draw: those of signals `(images, concepts, length)` become a row each."""
+    """Return maps to draw; maps of signals `(images, concepts, length)` become one row each."""
     return values[:, :, None, :] if values.ndim == 3 else values
 
 
@@ -157,12 +157,12 @@ def _add_scores(blocks: Blocks, shown: Sequence[Explanation]) -> None:
 def _summary(found: Explanation) -> NDArray[np.float64]:
     """Return the mean SACV score over all images and its 95 % interval, `(layers, concepts, 3)`.
 
-    The interval is Student's, mean +- t s / sqrt(n); of one image it is missing.
+    The interval is Student's, mean +- t s / sqrt(n); NaN for a single image.
     """
     rows = []
     for layer in found.layers:
         maps = found.maps[layer]
-        scores = np.concatenate([measures(maps.of(some))[1] for some in chunks(len(found.images))])
+        scores = np.concatenate([measures(maps.subset(some))[1] for some in chunks(len(found.images))])
         mean, half = scores.mean(axis=0), np.full(scores.shape[1], np.nan)
         if len(scores) > 1:
             half = student.ppf(0.975, len(scores) - 1) * scores.std(axis=0, ddof=1) / np.sqrt(len(scores))
@@ -225,10 +225,6 @@ def _card(found: Explanation, layer: str, concept: str) -> dict[str, Any]:
     }
 
 
-def _more(skipped: Sequence[Skipped]) -> list[str]:
-    return [f"Left out: {len(skipped) - NAMED} more, named in explanation.json"] if len(skipped) > NAMED else []
-
-
 def _line(maps: LayerMaps, concept: str) -> str:
     if concept in maps.present:
         return "present"
@@ -243,7 +239,6 @@ def _shape_note(grid: tuple[int, ...], pictures: Sequence[DisplayImage]) -> list
 
 
 def _checks(found: Explanation, layer: str, number: int, row: int) -> list[list[str]]:
-    """Return the checks of an image, each as its kind and its figure."""
     line = None if found.checks is None else found.checks[layer][row][number]
     return [[one.kind, one.figure] for one in words_of(line, found.value)]
 
@@ -266,7 +261,7 @@ def quality_text(found: Explanation, bank: ConceptBank, layer: str, concept: str
 
 
 def image_score_text(quality: Quality) -> dict[str, str]:
-    """Return the AUROC of image scores by its label, where there are any."""
+    """Return the AUROC of image scores by its label, if there are any."""
     if quality.image_score_auroc is None or quality.image_score_interval is None:
         return {}
     low, high = quality.image_score_interval
@@ -278,7 +273,7 @@ def _many(images: int, groups: int | None) -> str:
 
 
 def facts_text(found: Explanation, bank: ConceptBank) -> dict[str, str]:
-    """Say how it was made, by label."""
+    """Return the provenance in words, by label."""
     return {
         "model": model_text(bank.model),
         "fingerprint": str(bank.model["fingerprint"]),
@@ -292,10 +287,9 @@ def facts_text(found: Explanation, bank: ConceptBank) -> dict[str, str]:
 
 
 def _window(found: Explanation, bank: ConceptBank) -> dict[str, str]:
-    """Say how deep values became black and white, where that matters."""
     if bank.window is not None:
         return {"window": str(bank.window)}
-    deep = any(format_of(Path(item.name)) is not None for item in found.pictures)
+    deep = any(format_of(Path(item.name)) is not None for item in found.image_set)
     return {"window": "each file's own"} if deep else {}
 
 
@@ -306,7 +300,7 @@ def _method(found: Explanation) -> str:
 
 
 def describe_field(fields: Sequence[Sequence[Sequence[int]]] | None) -> str:
-    """Say how large the largest receptive field of a layer is, from its first and past-last lines along each axis."""
+    """Describe the size of the largest receptive field, given the first and past-last lines along each axis."""
     if fields is None:
         return "not known for this layer"
     sides = [max(last - first for first, last in axis) for axis in fields]

@@ -1,4 +1,4 @@
-"""What masks change in an explanation: how much of each image counts, and what lies outside."""
+"""Effect of masks on an explanation: how much of each image counts, and what lies outside."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Outside:
-    """What would have counted without the masks, over all images of a layer and concept.
+    """Shares outside the masks, over all images of a layer and concept.
 
     Parameters
     ----------
     relevant
-        Share of the relevant locations that lie outside; none where no location is relevant.
+        Share of the relevant locations that lie outside; None if no location is relevant.
     contribution
-        Share of the size of the contribution at relevant locations that lies outside; none where it is zero.
+        Share of the absolute contribution at relevant locations that lies outside; None if it is zero.
     """
 
     relevant: float | None
@@ -35,23 +35,23 @@ class Outside:
 
     def __str__(self) -> str:
         if self.relevant is None:
-            return "no place is relevant, inside or outside"
+            return "no location is relevant, inside or outside"
         given = "" if self.contribution is None else f" and {self.contribution:.0%} of their contribution"
         return f"{self.relevant:.0%} of the relevant locations{given} lie outside and do not count"
 
 
 @dataclass(frozen=True)
 class ExplainedWithin:
-    """What masks change in an explanation.
+    """Effect of masks on an explanation.
 
     Parameters
     ----------
     digest
         SHA-256 over the hashes of the masks, in the order of the images.
     counted
-        By layer.
+        Shares of the images that count, by layer.
     outside
-        By layer and concept.
+        Shares outside, by layer and concept.
     """
 
     digest: str
@@ -62,13 +62,13 @@ class ExplainedWithin:
     def of(
         cls, masks: Sequence[MaskItem], maps: Mapping[str, LayerMaps], concepts: Sequence[str], images: int
     ) -> ExplainedWithin:
-        """Sum up the maps of all images."""
+        """Compute from the maps of all images."""
         digest = hashlib.sha256("".join(mask.digest for mask in masks).encode()).hexdigest()
         counted, outside = {}, {}
-        for layer, its in maps.items():
+        for layer, layer_maps in maps.items():
             shares, sums = [], np.zeros((4, len(concepts)))
             for some in chunks(images):
-                part = its.of(some)
+                part = layer_maps.subset(some)
                 assert part.inside is not None
                 shares.append(part.inside.reshape(len(part.inside), -1).mean(axis=1))
                 sums += relevant_sums(part).sum(axis=1)
@@ -81,7 +81,7 @@ class ExplainedWithin:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> ExplainedWithin:
-        """Invert `to_json`."""
+        """Undo `to_json`."""
         return cls(
             fields["digest"],
             {layer: Counted(**counted) for layer, counted in fields["counted"].items()},
@@ -92,7 +92,7 @@ class ExplainedWithin:
         )
 
     def summary(self, layer: str, concept: str) -> str:
-        """Say for people how much counts, and what does not."""
+        """Return in words how much counts, and how much lies outside."""
         return f"{self.counted[layer]} of the locations of each image count; {self.outside[layer][concept]}"
 
     def to_json(self) -> dict[str, Any]:
@@ -101,26 +101,25 @@ class ExplainedWithin:
 
 
 def relevant_sums(maps: LayerMaps) -> Float64:
-    """Return of each image and concept what is relevant, float64 `(4, images, concepts)`.
+    """Return sums over relevant locations, outside and everywhere, float64 `(4, images, concepts)`.
 
-    These are the number of relevant locations, outside and of all; and the sum of the size of their contribution,
-    outside and of all.
+    The first two are the number of relevant locations, the others the sum of their absolute contribution.
     """
     assert maps.inside is not None
     relevant = maps.relevance > 0
     outer = relevant & ~maps.inside[:, None]
     size = np.abs(maps.contribution)
-    places = tuple(range(2, relevant.ndim))
+    axes = tuple(range(2, relevant.ndim))
     return np.stack(
         [
-            outer.sum(axis=places, dtype=np.float64),
-            relevant.sum(axis=places, dtype=np.float64),
-            np.where(outer, size, 0).sum(axis=places, dtype=np.float64),
-            np.where(relevant, size, 0).sum(axis=places, dtype=np.float64),
+            outer.sum(axis=axes, dtype=np.float64),
+            relevant.sum(axis=axes, dtype=np.float64),
+            np.where(outer, size, 0).sum(axis=axes, dtype=np.float64),
+            np.where(relevant, size, 0).sum(axis=axes, dtype=np.float64),
         ]
     )
 
 
 def share(part: float, whole: float) -> float | None:
-    """Return a part's share; none of nothing."""
+    """Return a part's share; None if the whole is 0."""
     return float(part / whole) if whole > 0 else None

@@ -85,16 +85,9 @@ def load_model(
         model = load_from_zoo(zoo, name, given if at else None)
     else:
         model = _call(spec)
-    model = replace(model, spec=spec)
-    if transform is not None:
-        model = replace(model, transform=transform)
-    if class_names is not None:
-        model = replace(model, class_names=class_names)
-    if layouts is not None:
-        model = replace(model, layouts=dict(layouts))
-    if precision is not None:
-        model = replace(model, precision=precision)
-    return model
+    own: dict[str, Any] = {"transform": transform, "class_names": class_names, "precision": precision}
+    own["layouts"] = None if layouts is None else dict(layouts)
+    return replace(model, spec=spec, **{name: value for name, value in own.items() if value is not None})
 
 
 def _call(spec: str) -> VisionModel:

@@ -1,7 +1,7 @@
 """The precision that a network computes in: that of its parameters, or bfloat16 by `torch.autocast`.
 
-Under autocast convolutions and products of matrices take their inputs to bfloat16, which has the range of float32 and 8
-bits of precision, and add up in float32. What leaves the network, activations, gradients and logits, is float32 again.
+Under autocast, convolutions and matrix products convert their inputs to bfloat16, which has the range of float32 and 8
+bits of precision, and sum in float32. Activations, gradients and logits are returned as float32.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ BFLOAT16 = "bfloat16"
 PRECISIONS = (FLOAT32, BFLOAT16)
 
 Network = Callable[[torch.Tensor], Any]
-"""From inputs to the network's output."""
+"""Function from inputs to the network's output."""
 
 
 def in_full(tensor: torch.Tensor) -> torch.Tensor:
-    """Give a tensor of half a float32's width as float32; any other as it is."""
+    """Convert float16 and bfloat16 to float32; return other tensors unchanged."""
     return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
 
 
 def in_precision(net: Network, precision: str, device: torch.device) -> Network:
-    """Give the network as it runs in a precision; logits, or whatever its main output is, come as float32."""
+    """Return the network in a precision, with its main output, such as logits, in float32."""
     if precision == FLOAT32:
         return net
 
@@ -47,12 +47,12 @@ def require_precision(precision: str, dtype: torch.dtype) -> None:
     Raises
     ------
     OptionError
-        If there is no such precision, or autocast would leave the network as it is.
+        If there is no such precision, or the network has no float32 parameters for autocast.
     """
     if precision not in PRECISIONS:
         raise OptionError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
     if precision == BFLOAT16 and dtype != torch.float32:
         raise OptionError(
-            f"precision {BFLOAT16!r} is of networks with float32 parameters, and this one has {dtype}; leave the "
-            "precision out, so that it computes in that of its parameters"
+            f"precision {BFLOAT16!r} needs a network with float32 parameters, and this one has {dtype}; leave the "
+            "precision out to compute in the dtype of the parameters"
         )

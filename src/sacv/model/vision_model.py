@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import nn
 
+from sacv.deprecation import RenamedAttribute
 from sacv.errors import LayerError, OptionError
 from sacv.model.capture import (
     Layer,
@@ -32,13 +31,14 @@ from sacv.model.capture import (
 )
 from sacv.model.classes import class_index
 from sacv.model.cost import shares_after
+from sacv.model.identity import model_hash, network_hash
+from sacv.model.input_batch import input_batch
 from sacv.model.layout import parse_layout
 from sacv.model.out_of_memory import in_halves
 from sacv.model.outputs import OutputTarget, class_logits, field_of
 from sacv.model.precision import FLOAT32, Network, in_precision, require_precision
 from sacv.model.receptive_field import ReceptiveFields, effective_fields, receptive_fields
 from sacv.model.survey import LayerInfo, require_usable, survey
-from sacv.model.target_key import target_identity
 from sacv.model.transform import Box, Framed, ImageTransform
 from sacv.model.unwrap import unwrap
 from sacv.model.window import Window
@@ -75,19 +75,18 @@ class VisionModel:
         attributes and indices separated by dots, such as `logits` or `aux.0`. By default `logits`, `out`, or the first
         tensor of a tuple.
     call
-        How the network runs on a batch of inputs, where that is not `net(inputs)`: a function `call(net, inputs)` that
-        gives the network's output, such as `lambda net, x: net({"image": x})` or `lambda net, x: net(pixel_values=x)`.
-        What it adds must be the same for every batch, or follow from `inputs`.
+        How the network runs on a batch of inputs, if not by `net(inputs)`: a function `call(net, inputs)` that returns
+        the network's output, such as `lambda net, x: net({"image": x})` or `lambda net, x: net(pixel_values=x)`.
+        Other arguments must be the same for every batch, or computed from `inputs`.
     precision
-        `float32`, the default, computes in the dtype of the parameters, whatever that is; `bfloat16` computes under
+        `float32`, the default, computes in the dtype of the parameters; `bfloat16` computes under
         `torch.autocast`, which makes a GPU faster and activations coarser. Statistics and gradients are of the same
         types in both (docs/models.md).
 
     Raises
     ------
     OptionError
-        If `net` is not a module, or is TorchScript or quantised; or there is no such
-        precision, or none but that of its parameters for this network.
+        If `net` is not a module, or is TorchScript or quantised; or the network cannot compute in the precision.
     """
 
     net: nn.Module
@@ -105,6 +104,8 @@ class VisionModel:
     _fields: dict[tuple[int, ...], dict[str, ReceptiveFields | None]] = field(
         default_factory=dict, init=False, repr=False
     )
+
+    borrowed = RenamedAttribute("frozen")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "net", unwrap(self.net))
@@ -176,28 +177,7 @@ class VisionModel:
             If the sizes of the inputs differ.
         """
         tensors = [image if isinstance(image, torch.Tensor) else self.transform(image) for image in images]
-        shapes = {tuple(tensor.shape) for tensor in tensors}
-        if len(shapes) != 1:
-            raise OptionError(
-                f"the inputs have different shapes, such as {' and '.join(map(str, sorted(shapes)[:2]))}; "
-                "give a transform to one size, or, for volumes and other inputs that are not transformed, resample the "
-                "files to one shape"
-            )
-        # Convolutions on a CPU are about twice as fast with the channels last in memory; the shape stays.
-        flat = tensors[0].ndim == 3
-        layout = torch.channels_last if flat else torch.contiguous_format
-        # Pinned memory is copied to a GPU while that computes.
-        pinned = self.device.type == "cuda" and all(tensor.device.type == "cpu" for tensor in tensors)
-        batch = torch.empty(
-            (len(tensors), *tensors[0].shape),
-            dtype=self.dtype,
-            device="cpu" if pinned else self.device,
-            memory_format=layout,
-            pin_memory=pinned,
-        )
-        for row, tensor in enumerate(tensors):
-            batch[row].copy_(tensor)
-        return batch.to(self.device, non_blocking=True) if pinned else batch
+        return input_batch(tensors, self.dtype, self.device)
 
     def seen(self, image: Image.Image | torch.Tensor) -> tuple[tuple[int, int], Box | None]:
         """Return an image's size (width, height), and the part of it that the network sees and layers' grids cover.
@@ -211,14 +191,12 @@ class VisionModel:
             return image.size, self.transform.region(image.size)
         return image.size, None
 
-    @contextmanager
-    def borrowed(self) -> Iterator[None]:
-        """Put the network in eval mode with frozen parameters, and restore its state on exit.
+    def frozen(self) -> AbstractContextManager[None]:
+        """Return a context in which the network is in eval mode with frozen parameters; its state is restored on exit.
 
-        The methods below do this for each batch; enter the context once for many batches to save time.
+        The methods below enter it for each batch; enter it once for many batches to save time.
         """
-        with frozen_eval(self.net):
-            yield
+        return frozen_eval(self.net)
 
     def survey(self, inputs: torch.Tensor) -> dict[str, LayerInfo]:
         """Describe all layers, by name, for inputs of this size; see `sacv.model.survey`.
@@ -350,7 +328,7 @@ class VisionModel:
             return channel_sums(self.run, inputs, self._layers(inputs, names))
 
         if missing:
-            with self.borrowed():
+            with self.frozen():
                 known |= receptive_fields(run, tuple(input_shape), missing, dtype=self.dtype, device=self.device)
         return {layer: known[layer] for layer in layers}
 
@@ -367,15 +345,7 @@ class VisionModel:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the network's class and the names, shapes and values of its state."""
-        digest = hashlib.sha256(type(self.net).__qualname__.encode())
-        for name, value in sorted(self.net.state_dict().items()):
-            if not isinstance(value, torch.Tensor):
-                digest.update(f"{name}:{value!r}".encode())
-                continue
-            digest.update(f"{name}:{value.dtype}:{tuple(value.shape)}".encode())
-            raw = value.detach().cpu().contiguous()
-            digest.update(raw.reshape(-1).view(torch.uint8).numpy().tobytes())
-        return digest.hexdigest()
+        return network_hash(self.net)
 
     def identity(self) -> str:
         """Return a SHA-256 of everything that activations depend on except the image.
@@ -383,16 +353,7 @@ class VisionModel:
         That is the fingerprint, the type of device, the dtype and the precision, the layouts, the window, the version
         of PyTorch, how the network is called, and the transform's output for one image.
         """
-        pixels = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
-        try:
-            transformed = self.transform(Image.fromarray(pixels)).detach().cpu().double().numpy().tobytes()
-        except Exception as error:  # a transform that does not accept images, for inputs that are tensors
-            transformed = repr(error).encode()
-        layouts = sorted(self.layouts.items())
-        numbers = (self.dtype, self.precision)
-        basis = (self.fingerprint, self.device.type, numbers, layouts, self.window, torch.__version__)
-        called = "" if self.call is None else target_identity(self.call)
-        return hashlib.sha256(repr(basis).encode() + called.encode() + transformed).hexdigest()
+        return model_hash(self)
 
     def describe(self) -> dict[str, Any]:
         """Return the fields of the model that a bank records."""

@@ -141,7 +141,7 @@ class ScoreReducer:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Hold the network."""
-        with self.model.borrowed():
+        with self.model.frozen():
             yield
 
     @cached_property
@@ -179,7 +179,7 @@ class ScoreReducer:
         trace = self.model.trace(loaded.inputs, list(self.bank.layers), selects)
         self._require_finite(trace, loaded.start)
         for layer, record in trace.activations.items():
-            read = self.bank.reading(record.cells)
+            read = self.bank.preprocessing(record.cells)
             grid = tuple(read.shape[1:-1])
             counts = None if loaded.insides is None else counts_of(loaded.insides, grid, layer)
             for number, name in enumerate(self.targets):

@@ -154,7 +154,7 @@ class ImageScorer:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Hold the network."""
-        with self.model.borrowed():
+        with self.model.frozen():
             yield
 
     @cached_property
@@ -185,7 +185,7 @@ class ImageScorer:
         for depth, layer in enumerate(self.bank.layers):
             cells = records[layer].cells
             self._require(layer, cells, loaded.start)
-            grid, read = tuple(cells.shape[1:-1]), self.bank.reading(cells)
+            grid, read = tuple(cells.shape[1:-1]), self.bank.preprocessing(cells)
             cavs = [self.bank.cav(layer, concept) for concept in concepts]
             inside = None if loaded.insides is None else counts_of(loaded.insides, grid, layer)
             counts = np.ones((count, *grid), dtype=bool) if inside is None else inside

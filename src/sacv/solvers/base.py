@@ -11,7 +11,6 @@ Each returns a `Solution` whose vector has L2 norm 1 and points to the concept::
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sacv.deprecation import RenamedAttribute, old_keywords
 from sacv.errors import OptionError, SolverError
 from sacv.stats import LocationSample, Moments
 
@@ -64,6 +64,7 @@ class Solver:
         return {"name": type(self).__name__, "parameters": asdict(self)}
 
 
+@old_keywords
 @dataclass(frozen=True)
 class Evidence:
     """Figures of a concept and its random set that moments do not contain.
@@ -82,11 +83,7 @@ class Evidence:
     same_images: bool
     image_auroc: float
 
-    @property
-    def same_pictures(self) -> bool:
-        """Deprecated name of `same_images`."""
-        warnings.warn("Evidence.same_pictures is deprecated; use same_images", DeprecationWarning, stacklevel=2)
-        return self.same_images
+    same_pictures = RenamedAttribute("same_images")
 
 
 class MomentSolver(Solver, ABC):

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from sacv.files import Array, read_arrays, read_json
-from sacv.maps.explanation import FORMAT_VERSION, KIND, MARKER
+from sacv.maps.explanation_files import FORMAT_VERSION, KIND, MARKER
 from sacv.maps.explanations import FORMAT_VERSION as TARGETS_VERSION
 from sacv.maps.explanations import KIND as TARGETS_KIND
 from sacv.maps.explanations import MARKER as TARGETS_MARKER
-from sacv.maps.seen_image import image_seen
+from sacv.maps.planes import image_seen
 from sacv.model import VisionModel
 from sacv.report import StudyImage
 from sacv.study.pipeline import TopImage

@@ -101,7 +101,7 @@ def _of_concepts(bank: ConceptBank, leading: Mapping[str, str]) -> Iterator[str]
             yield f"{cav.concept} is too weak to be judged: {', and '.join(weak)}"
     yield from _alike(bank, leading)
     for cav in cavs:
-        for name, area in cav.quality.looks_auroc.items():
+        for name, area in cav.quality.statistics_auroc.items():
             if area > REMARKABLE_LOOKS:
                 yield (
                     f"{cav.concept}: {name} alone separates its images from the others (AUROC {area:.2f}), so the "

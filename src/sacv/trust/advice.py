@@ -123,7 +123,7 @@ def ranked(bank: ConceptBank, layers: Sequence[str], varies: Mapping[str, str]) 
             _mean([one.run_cosine for one in quality[layer]]),
             varies[layer],
             means[layer] >= best - TOLERANCE,
-            _mean([one.place_auroc for one in quality[layer]]),
+            _mean([one.location_auroc for one in quality[layer]]),
         )
         for layer in layers
     ]

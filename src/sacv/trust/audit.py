@@ -1,23 +1,12 @@
-"""`audit`: one table of checks on a bank, its model and images, each with pass or fail and the reason.
-
-An audit is saved as a folder:
-
-`audit.json`
-    The findings, their provenance, `format_version`.
-`index.html`
-    The report.
-"""
+"""`audit`: checks that try to refute a bank, each with pass or fail and the reason."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 
@@ -29,25 +18,16 @@ from sacv.cav.vector import Quality
 from sacv.cav.within import without_masks
 from sacv.concepts import ImageItem, MaskItem, Source, Within, WithinSource, image_set
 from sacv.concepts.sources import Stored, stored_image
-from sacv.deprecation import RenamedAttribute
-from sacv.errors import CorruptFileError, OptionError, SacvError, UnreadableImageError
-from sacv.files import read_json, write_folder, write_json
+from sacv.errors import OptionError, SacvError, UnreadableImageError
 from sacv.model import VisionModel
-from sacv.report.display import counted, html_table
 from sacv.report.provenance import versions
 from sacv.scores.kinds import CENTRES, evaluate, image_terms
 from sacv.scores.significance import p_value
 from sacv.solvers import SampleSolver, rebuild
 from sacv.targets import Aimed, Class, Given, Target, names_of, require_images, target_of
+from sacv.trust.findings import Audit, Finding
 from sacv.trust.permutation import permute
 from sacv.trust.randomised import shuffled, similarity
-
-FORMAT_VERSION = 2
-KIND = "audit"
-MARKER = "audit.json"
-
-WORDS = {True: "pass", False: "FAIL", None: "not run"}
-"""The outcome of a check in words."""
 
 IMAGES = 24
 """Maximum number of images used."""
@@ -63,124 +43,6 @@ LARGEST_SIMILARITY = 0.3
 """The thresholds of the checks."""
 
 Float64 = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The outcome of one check.
-
-    Parameters
-    ----------
-    check
-        Its name.
-    layer, concept
-        Layer and concept checked; no concept if the check is of the layer.
-    passed
-        None if the check could not be run.
-    reason
-        The figure and, if it failed, what to do.
-    """
-
-    check: str
-    layer: str
-    concept: str | None
-    passed: bool | None
-    reason: str
-
-
-@dataclass(frozen=True, eq=False)
-class Audit:
-    """All findings.
-
-    Parameters
-    ----------
-    findings
-        In the order of the checks.
-    provenance
-        Model, bank, solver, runs, nulls, target, number of images, seed, versions, and the command line, if there was
-        one. Empty if unknown.
-    """
-
-    findings: tuple[Finding, ...]
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-
-    made = RenamedAttribute("provenance")
-
-    def __repr__(self) -> str:
-        passed, failed, other = (sum(one.passed is how for one in self.findings) for how in (True, False, None))
-        return f"Audit({counted(len(self.findings), 'check')}: {passed} passed, {failed} failed, {other} not run)"
-
-    @property
-    def passed(self) -> bool:
-        """Whether no check failed."""
-        return all(finding.passed is not False for finding in self.findings)
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """A row for each finding."""
-        return pd.DataFrame([asdict(finding) for finding in self.findings])
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the findings, whether no check failed, and the provenance."""
-        return {
-            "kind": KIND,
-            "format_version": FORMAT_VERSION,
-            "passed": self.passed,
-            "made": dict(self.provenance),
-            "findings": [asdict(finding) for finding in self.findings],
-        }
-
-    def with_command(self, command: str) -> Audit:
-        """Return a copy that records the command line."""
-        return replace(self, provenance={**self.provenance, "command": command})
-
-    def save(self, folder: str | Path) -> None:
-        """Write the audit as a folder; an existing one survives any failure.
-
-        Raises
-        ------
-        StorageError
-            If the folder holds something else or cannot be written.
-        """
-
-        def fill(fresh: Path) -> None:
-            write_json(fresh / MARKER, self.to_json())
-            self.write_page(fresh / "index.html")
-
-        write_folder(Path(folder), MARKER, fill)
-
-    @classmethod
-    def load(cls, folder: str | Path) -> Audit:
-        """Read an audit from its folder.
-
-        Raises
-        ------
-        CorruptFileError
-            If the folder holds no audit, or it is damaged or of an unknown version.
-        """
-        file = Path(folder) / MARKER
-        labels = read_json(file, kind=KIND, format_version=FORMAT_VERSION)
-        try:
-            return cls(tuple(Finding(**finding) for finding in labels["findings"]), dict(labels["made"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise CorruptFileError(f"{file} is damaged: {error}; restore the file, or run the audit again") from error
-
-    def write_page(self, file: Path) -> None:
-        """Write the report, one HTML file: the result in a sentence, every finding and the provenance.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be written.
-        """
-        from sacv.report.page import write_page
-        from sacv.trust.page import page_of
-
-        write_page(file, page_of(self))
-
-    def _repr_html_(self) -> str:
-        table = self.table.assign(passed=[WORDS[finding.passed] for finding in self.findings])
-        return html_table(table.rename(columns={"passed": "result"}))
 
 
 def audit(
@@ -280,7 +142,7 @@ def _on_cav(bank: ConceptBank, cav: CAV, seed: int) -> Iterator[Finding]:
             else ""
         ),
     )
-    trivial, area = max(quality.looks_auroc.items(), key=lambda pair: pair[1])
+    trivial, area = max(quality.statistics_auroc.items(), key=lambda pair: pair[1])
     yield finding(
         "looks",
         area <= LARGEST_TRIVIAL,
@@ -378,10 +240,10 @@ def _on_images(
     if masks is not None:
         insides = [inside_of(model, *pair) for pair in zip(items, images, masks, strict=True)]
         counts = counts_of(insides, tuple(cells.shape[1:-1]), layer)
-    yield _false_alarms(bank, layer, bank.reading(cells), gradients, counts, seed)
+    yield _false_alarms(bank, layer, bank.preprocessing(cells), gradients, counts, seed)
     cavs = [bank.cav(layer, concept) for concept in bank.concepts]
     try:
-        alike = similarity(model, shuffled(model, seed), inputs, layer, cavs, bank.reading, counts)
+        alike = similarity(model, shuffled(model, seed), inputs, layer, cavs, bank.preprocessing, counts)
     except SacvError as error:
         yield Finding("randomised weights", layer, None, None, f"not run: the shuffled network fails ({error})")
         return

@@ -12,7 +12,7 @@ from sacv.report.provenance import Provenance, model_text, solver_text, versions
 from sacv.report.sentence import Name, Sentence
 
 if TYPE_CHECKING:
-    from sacv.trust.audit import Audit, Finding
+    from sacv.trust.findings import Audit, Finding
 
 RESULTS = {True: Cell("\N{CHECK MARK} pass", tone="good"), False: Cell("\N{BALLOT X} fail", tone="bad")}
 NOT_RUN = Cell("not run", tone="soft")

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from sacv.cav import CAV, Reading
+from sacv.cav import CAV, Preprocessing
 from sacv.model import VisionModel
 
 Map = NDArray[np.float64]
@@ -38,14 +38,14 @@ def similarity(
     inputs: torch.Tensor,
     layer: str,
     cavs: Sequence[CAV],
-    reading: Reading,
+    preprocessing: Preprocessing,
     inside: NDArray[np.bool_] | None = None,
 ) -> dict[str, float]:
     """Return, for each concept, the mean rank correlation over images of the two models' relevance maps.
 
     `inside`, bool `(n, *grid)`, selects the locations that count; all by default.
     """
-    maps = [_relevance(one, inputs, layer, cavs, reading) for one in (model, other)]
+    maps = [_relevance(one, inputs, layer, cavs, preprocessing) for one in (model, other)]
     found = {}
     for number, cav in enumerate(cavs):
         pairs = list(zip(*(both[:, number] for both in maps), strict=True))
@@ -59,9 +59,11 @@ def similarity(
     return found
 
 
-def _relevance(model: VisionModel, inputs: torch.Tensor, layer: str, cavs: Sequence[CAV], reading: Reading) -> Map:
+def _relevance(
+    model: VisionModel, inputs: torch.Tensor, layer: str, cavs: Sequence[CAV], preprocessing: Preprocessing
+) -> Map:
     """Return `(n, concepts, locations)` without thresholds, which do not change ranks, and with 0 for NaN."""
-    cells = reading(model.activations(inputs, [layer])[layer].cells.double()).flatten(1, -2)
+    cells = preprocessing(model.activations(inputs, [layer])[layer].cells.double()).flatten(1, -2)
     vectors = torch.from_numpy(np.stack([cav.detector for cav in cavs], axis=1)).to(cells.device)
     along = cells @ vectors
     found: Map = along.transpose(1, 2).cpu().numpy()

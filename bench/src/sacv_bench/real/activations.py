@@ -72,7 +72,7 @@ def see(model: VisionModel, layers: Sequence[str], images: Sequence[Image.Image]
     cells: dict[str, list[torch.Tensor]] = {layer: [] for layer in layers}
     cams: dict[tuple[str, str], list[Map]] = {(target, layer): [] for target in targets for layer in layers}
     logits = []
-    with model.borrowed():
+    with model.frozen():
         for start in range(0, len(images), BATCH):
             inputs = model.inputs(images[start : start + BATCH])
             trace = model.trace(

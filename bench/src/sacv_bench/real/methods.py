@@ -112,7 +112,7 @@ def _sample(examples: Sequence[ImageSample], rest: bool) -> LocationSample:
 
 def ours(bank: ConceptBank, layer: str, concept: str, cells: torch.Tensor) -> Map:
     """Return the relevance that the package finds in activations `(n, *grid, channels)`, `(n, *grid)`."""
-    found: Map = relevance(bank.reading(cells), [bank.cav(layer, concept)])[:, 0].numpy()
+    found: Map = relevance(bank.preprocessing(cells), [bank.cav(layer, concept)])[:, 0].numpy()
     return found
 
 

@@ -126,7 +126,6 @@ def _guarded(chosen: Format, path: Path, action: Callable[[], Found]) -> Found:
 
 @contextmanager
 def _quiet(name: str) -> Iterator[None]:
-    """Silence a package's warnings and its logger."""
     logger = logging.getLogger(name)
     before = logger.disabled
     logger.disabled = True

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from sacv.concepts.image_set import ImageSet, require_readable, stored_items
-from sacv.concepts.item import ImageItem, Skipped
+from sacv.concepts.item import ImageItem, Skipped, listed
 from sacv.concepts.sources import stored_images
 from sacv.concepts.sources.base import Stored
 from sacv.concepts.sources.folder import File
@@ -24,9 +24,6 @@ from sacv.model.window import Window
 
 KEYS = ("path", "file", "image", "name")
 """Default key columns: the first that exists names the image, or else the first column of the table."""
-
-SHOWN = 10
-"""Most rows or values that an error names."""
 
 Values: TypeAlias = Sequence[Any]
 
@@ -190,7 +187,7 @@ def _wanted(cells: Cells, what: str, column: str, values: Values) -> dict[str, N
         if value not in known or value == "":
             raise OptionError(
                 f"{what}: no row of {cells.where} has {value!r} in the column {column!r}; its values are "
-                f"{_listed(sorted(known - {''}))}"
+                f"{listed(sorted(known - {''}))}"
             )
         wanted[value] = None
     return wanted
@@ -207,7 +204,7 @@ def _groups(cells: Cells, column: str, chosen: Sequence[int]) -> list[str]:
     empty = [f"row {row + 1}" for row, cell in zip(chosen, found, strict=True) if not cell]
     if empty:
         raise OptionError(
-            f"{cells.where} has no {column!r}, the group of an image, in {_listed(empty)}; fill it in, or select other "
+            f"{cells.where} has no {column!r}, the group of an image, in {listed(empty)}; fill it in, or select other "
             "rows"
         )
     return found
@@ -233,13 +230,13 @@ def _stored(
     bare = [where for where, files in matches if not files]
     if bare:
         raise ImageSetError(
-            f"{folder.folder} has no image for {_listed(bare)} of {cells.where}; the column {column!r} names them: "
+            f"{folder.folder} has no image for {listed(bare)} of {cells.where}; the column {column!r} names them: "
             "add the images, name another column, or select other rows"
         )
     unclear = [f"{where}: {' or '.join(files[:3])}" for where, files in matches if len(files) > 1]
     if unclear:
         raise ImageSetError(
-            f"several images match in {cells.where} {_listed(unclear)}; give paths within {folder.folder}, with their "
+            f"several images match in {cells.where} {listed(unclear)}; give paths within {folder.folder}, with their "
             "extensions"
         )
     _require_once(cells, matches)
@@ -254,7 +251,7 @@ def _require_once(cells: Cells, matches: Sequence[tuple[str, Sequence[str]]]) ->
             twice.append(f"{first[file]} and {where}")
         first.setdefault(file, where)
     if twice:
-        raise ImageSetError(f"{cells.where} names an image twice, in {_listed(twice)}; leave one row for each image")
+        raise ImageSetError(f"{cells.where} names an image twice, in {listed(twice)}; leave one row for each image")
 
 
 def _sort_key(stored: Stored, number: int) -> tuple[tuple[str, ...], int]:
@@ -269,8 +266,3 @@ def _image_set(name: str, items: Iterable[ImageItem | Skipped]) -> ImageSet:
         tuple(item for item in both if isinstance(item, ImageItem)),
         tuple(item for item in both if isinstance(item, Skipped)),
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more

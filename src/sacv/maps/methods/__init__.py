@@ -1,4 +1,4 @@
-"""Contribution methods: how much each location's concept gives to the logit explained."""
+"""Contribution methods: how much the concept at each location contributes to the explained logit."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ from sacv.maps.methods.path import IntegratedGradients
 from sacv.registry import METHODS, class_named
 
 DEFAULT = IntegratedGradients(steps=3, budget=2.4)
-"""What `explain` takes where no method is named; `sacv bench` is what chose it (docs/contribution.md)."""
+"""The default method of `explain`, chosen with `sacv bench` (docs/contribution.md)."""
 
 __all__ = ["DEFAULT", "Ablation", "Gated", "Gradient", "GradientTimesConcept", "IntegratedGradients", "Method", "Scene"]
 

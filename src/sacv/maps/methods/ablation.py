@@ -1,9 +1,9 @@
-"""Ablation: take the concept out of a location, run the rest of the network, and read the change.
+"""Ablation: take the concept out of a location, run the rest of the network, and measure the change.
 
-    A(p) = z(a) - z(a with a(p) - s(p) v in the place of a(p))
+    A(p) = z(a) - z(a with a(p) - s(p) v instead of a(p))
 
-The sum over p is not the change when the concept goes everywhere: where two locations show the same, taking out one may
-change nothing.
+The sum over p is not the change if the concept is taken out everywhere: of two locations with the same evidence, taking
+out one may change nothing.
 """
 
 from __future__ import annotations
@@ -40,31 +40,24 @@ class Ablation(Method):
         if self.window < 1 or self.window % 2 == 0:
             raise OptionError(f"window must be odd and at least 1, not {self.window}")
 
-    @property
-    def unit(self) -> str:
-        """Unit of the map."""
-        return "logits"
-
-    @property
-    def meaning(self) -> str:
-        """Meaning of the map, in words."""
-        return "how much the value explained falls when the concept is taken out of a location"
+    unit = "logits"
+    meaning = "how much the value explained falls when the concept is taken out of a location"
 
     def maps(self, scene: Scene) -> torch.Tensor:
         """Return A(p); see `Method.maps`."""
         amounts = scene.amount()
         grid = amounts.shape[2:]
-        places = torch.cartesian_prod(*(torch.arange(side) for side in grid)).reshape(-1, len(grid))
-        found = torch.zeros_like(amounts)
+        locations = torch.cartesian_prod(*(torch.arange(side) for side in grid)).reshape(-1, len(grid))
+        found, half = torch.zeros_like(amounts), self.window // 2
         for row, cells in enumerate(scene.cells.double()):
             whole = scene.explained(row, cells[None])
             for number in range(len(scene.cavs)):
                 step = amounts[row, number][..., None] * scene.direction(number)
                 changes = []
-                for part in torch.split(places, scene.rest.batch_size):
+                for part in torch.split(locations, scene.rest.batch_size):
                     edited = cells.repeat(len(part), *[1] * cells.ndim)
-                    for one, place in zip(edited, part.tolist(), strict=True):
-                        around = tuple(slice(max(at - self.window // 2, 0), at + self.window // 2 + 1) for at in place)
+                    for one, location in zip(edited, part.tolist(), strict=True):
+                        around = tuple(slice(max(at - half, 0), at + half + 1) for at in location)
                         one[around] -= step[around]
                     changes.append(whole - scene.explained(row, edited))
                 found[row, number] = torch.cat(changes).reshape(grid)

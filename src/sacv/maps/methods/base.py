@@ -1,10 +1,10 @@
-"""What a contribution method sees, and what it gives.
+"""Base class of contribution methods, and their input.
 
-The concept's amount at a location is how far its activation lies along v beyond the pool's mean mu::
+The amount of the concept at a location is the distance of its activation from the pool's mean mu along v::
 
     s(p) = v . (a(p) - mu)        in units of activation along v
 
-To take the concept out of a location is to move its activation to a(p) - s(p) v.
+Taking the concept out of a location moves its activation to a(p) - s(p) v.
 """
 
 from __future__ import annotations
@@ -18,21 +18,22 @@ import numpy as np
 import torch
 
 from sacv.cav import CAV, ConceptBank
+from sacv.deprecation import RenamedAttribute
 from sacv.model import Rest
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A batch of images at one layer, as a contribution method sees it.
+    """A batch of images at one layer, the input of a contribution method.
 
     Parameters
     ----------
     rest
-        The layer, its activations, and what follows it.
+        The layer, its activations, and the rest of the network.
     values
-        What is explained of each image, `(n,)`.
+        The explained value of each image, `(n,)`.
     gradients
-        Its derivative, `(n, *grid, channels)`.
+        Its gradient, `(n, *grid, channels)`.
     read
         The activations after the bank's preprocessing, `(n, *grid, channels)`.
     relevance
@@ -42,7 +43,7 @@ class Scene:
     derivative
         Float32 `(n, concepts, *grid)`: v . dz/da(p).
     cavs, bank
-        One CAV for each concept, and where they come from.
+        One CAV for each concept, and their bank.
     """
 
     rest: Rest
@@ -55,6 +56,11 @@ class Scene:
     cavs: Sequence[CAV]
     bank: ConceptBank
     _found: dict[str, torch.Tensor] = field(default_factory=dict, init=False, repr=False)
+
+    seen_of_one = RenamedAttribute("detector_gain")
+    edited = RenamedAttribute("ablated")
+    without = RenamedAttribute("ablated_values")
+    keep_without = RenamedAttribute("set_ablated_values")
 
     @property
     def layer(self) -> str:
@@ -69,8 +75,8 @@ class Scene:
     def amount(self, *, beyond_threshold: bool = False) -> torch.Tensor:
         """Return the concept's amount s(p), float64 `(n, concepts, *grid)`.
 
-        A bank made on activations divided by their length is read so; the amount is in units of the activation itself.
-        With `beyond_threshold` it counts from where relevance is 0, and not from mu.
+        The amount is in units of the activation, also for banks of activations of unit length. With `beyond_threshold`
+        it is measured from relevance 0 instead of mu.
         """
         if beyond_threshold:
             found = self.relevance.double() / self.detector_gain()
@@ -87,9 +93,9 @@ class Scene:
     def probability(self) -> torch.Tensor:
         """Return the calibrated probability that a location shows the concept, float64 `(n, concepts, *grid)`.
 
-        It is one half at the threshold, and its logit is the log-likelihood ratio of two normal distributions of equal
-        spread, `(s / sd^2) r(p)`, with s the step between the means of random and of concept along w and sd the spread
-        of random locations along it.
+        It is 1/2 at the threshold. Its logit is the log-likelihood ratio of two normal distributions of equal spread,
+        `(s / sd^2) r(p)`, with s the step from the random mean to the concept's along w and sd the standard deviation
+        of random locations along w.
         """
         slopes = []
         for cav in self.cavs:
@@ -101,22 +107,22 @@ class Scene:
         return torch.sigmoid(slope * self.relevance.double())
 
     def detector_gain(self) -> torch.Tensor:
-        """Return w . v of each concept: what the detector sees of one unit of activation along v."""
+        """Return w . v of each concept: the evidence of one unit of activation along v."""
         parts = [1.0 if cav.own_detector is None else float(cav.detector @ cav.vector) for cav in self.cavs]
         return _per_concept(torch.tensor(parts, dtype=torch.float64), self.relevance)
 
     def direction(self, number: int) -> torch.Tensor:
-        """Return the vector of a concept, float64 `(channels,)`, where the activations are."""
+        """Return the vector of a concept, float64 `(channels,)`, on the device of the activations."""
         return torch.from_numpy(np.array(self.cavs[number].vector)).to(self.cells.device)
 
     def explained(self, row: int, cells: torch.Tensor) -> torch.Tensor:
-        """Return the scalar explained of an image, float64 `(m,)`, after other activations `(m, *grid, channels)`."""
+        """Return the explained value of an image, float64 `(m,)`, for other activations `(m, *grid, channels)`."""
         return self.rest.values(torch.full((len(cells),), row), cells)
 
     def ablated(
         self, numbers: Sequence[int], amounts: torch.Tensor, share: float = 1.0
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Take a share of `amounts` `(n, concepts, *grid)` of each of some concepts out, by itself, everywhere.
+        """Take a share of `amounts` `(n, concepts, *grid)` of some concepts out everywhere, each by itself.
 
         Returns
         -------
@@ -131,14 +137,14 @@ class Scene:
         return torch.arange(len(self.cells)).repeat(len(numbers)), torch.cat(moved)
 
     def groups(self) -> list[list[int]]:
-        """Part the concepts so that a group's edits are about one pass."""
+        """Divide the concepts into groups whose edited activations fill about one pass."""
         size = max(1, self.rest.width // len(self.cells))
         numbers = list(range(len(self.cavs)))
         return [numbers[start : start + size] for start in range(0, len(numbers), size)]
 
     @property
     def ablated_values(self) -> torch.Tensor:
-        """What is explained of each image once a concept is taken out everywhere, float64 `(n, concepts)`.
+        """The explained value of each image with a concept taken out everywhere, float64 `(n, concepts)`.
 
         One forward pass from the layer on for each image and concept, unless the method has run it
         (`set_ablated_values`).
@@ -150,7 +156,7 @@ class Scene:
         return self._found["without"]
 
     def set_ablated_values(self, values: torch.Tensor) -> None:
-        """Take from a method what it has run: `ablated_values`, float64 `(n, concepts)`."""
+        """Set `ablated_values`, float64 `(n, concepts)`, which the method has computed."""
         self._found["without"] = values
 
 
@@ -160,7 +166,7 @@ def _per_concept(values: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Method(ABC):
-    """Base of all contribution methods: frozen, so that an explanation can say what made it."""
+    """Base class of contribution methods: a frozen dataclass whose fields are recorded in the explanation."""
 
     @property
     @abstractmethod

@@ -1,14 +1,14 @@
-"""Methods that read the gradient alone: no pass beyond the one that gave it.
+"""Methods that use only the gradient, without further passes.
 
 With r the relevance, P the probability of presence and c(p) = v . dz/da(p)::
 
     Gradient                  c(p)             the paper, arXiv 2205.11511
-    Gated                     P(p) c(p)        what is not there gives nothing
-    GradientTimesConcept      r(p) c(p)        first-order change of the logit from the threshold to what is there
+    Gated                     P(p) c(p)        zero where the concept is absent
+    GradientTimesConcept      r(p) c(p)        first-order change of the logit from the threshold to the activation
 
-A gradient describes an infinitely small step. Where the logit saturates, or the concept decides by being there at all,
-it may be small although the concept decides; `IntegratedGradients` and `Ablation` take the whole step. Where a detector
-w other than v reads r, r / (w . v) is the step along v.
+A gradient describes an infinitesimal step. It may be small for a concept that decides, if the logit saturates;
+`IntegratedGradients` and `Ablation` use the whole step. If r is measured along a detector w other than v, the
+step along v is r / (w . v).
 """
 
 from __future__ import annotations
@@ -24,18 +24,11 @@ from sacv.maps.methods.base import Method, Scene
 class Gradient(Method):
     """The directional derivative of the logit along v: the paper's contribution.
 
-    It estimates what a little more of the concept would do at a location, whether or not the concept is there.
+    It estimates the effect of slightly more of the concept at a location, whether or not the concept is there.
     """
 
-    @property
-    def unit(self) -> str:
-        """Unit of the map."""
-        return "logits per unit of v"
-
-    @property
-    def meaning(self) -> str:
-        """Meaning of the map, in words."""
-        return "how the value explained would change if the activation at a location moved along v"
+    unit = "logits per unit of v"
+    meaning = "how the value explained would change if the activation at a location moved along v"
 
     def maps(self, scene: Scene) -> torch.Tensor:
         """Return v . dz/da(p); see `Method.maps`."""
@@ -46,15 +39,8 @@ class Gradient(Method):
 class Gated(Method):
     """The directional derivative, weighted by the probability that the concept is there."""
 
-    @property
-    def unit(self) -> str:
-        """Unit of the map."""
-        return "logits per unit of v, weighted by presence"
-
-    @property
-    def meaning(self) -> str:
-        """Meaning of the map, in words."""
-        return "the derivative along v, weighted by the probability that the concept is there"
+    unit = "logits per unit of v, weighted by presence"
+    meaning = "the derivative along v, weighted by the probability that the concept is there"
 
     def maps(self, scene: Scene) -> torch.Tensor:
         """Return P(p) v . dz/da(p); see `Method.maps`."""
@@ -69,15 +55,8 @@ class GradientTimesConcept(Method):
     lower than it would be at the threshold.
     """
 
-    @property
-    def unit(self) -> str:
-        """Unit of the map."""
-        return "logits, to first order"
-
-    @property
-    def meaning(self) -> str:
-        """Meaning of the map, in words."""
-        return "how the value explained changes, to first order, from the threshold to what is there"
+    unit = "logits, to first order"
+    meaning = "how the value explained changes, to first order, from the threshold to what is there"
 
     def maps(self, scene: Scene) -> torch.Tensor:
         """Return r(p) / (w . v) times v . dz/da(p); see `Method.maps`."""

@@ -1,21 +1,21 @@
 """Integrated gradients along the concept's direction.
 
-The path leads from the activation without the concept, a(p) - s(p) v at every location, to the activation as it is::
+The path leads from the activation without the concept, a(p) - s(p) v at every location, to the activation itself::
 
     a_u(p) = a(p) - (1 - u) s(p) v,        u from 0 to 1
     I(p)   = s(p) * integral of v . dz/da(p) at a_u over u
 
-The sum over p is the logit as it is minus the logit without the concept (completeness; Sundararajan, Taly and Yan,
+The sum over p is the logit minus the logit without the concept (completeness; Sundararajan, Taly and Yan,
 "Axiomatic attribution for deep networks", arXiv 1703.01365).
 
-Between two neighbouring points of the path the gradients g and h of both are mixed, m = (1 - w) g + w h, and the weight
-w is the one, of [0, 1], that comes nearest to the change of the logit between them. What is still missing of that
-change is given to the locations in proportion to ::
+Between neighbouring points of the path, their gradients g and h are mixed, m = (1 - w) g + w h, with the weight w in
+[0, 1] whose prediction is closest to the change of the logit between them. The rest of that change is divided among the
+locations in proportion to ::
 
     s(p)^2 (c(p) + mean of c)        c(p) half of |v . g(p)| + |v . h(p)|
 
-since what bends the logit at a location grows with the square of the step there. So the map sums to the change of the
-logit exactly, however few points there are, and where the logit is a straight line two points give the path itself.
+since the curvature of the logit contributes with the square of the step. So the map sums to the change of the logit
+exactly for any number of points, and two points are enough if the logit is linear along the path.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ BASELINES = ("mean", "threshold")
 
 @dataclass(frozen=True)
 class IntegratedGradients(Method):
-    """The gradient along v, integrated from no concept to what is there.
+    """The gradient along v, integrated from no concept to the activation.
 
-    It misses what the concept does together with others at locations that only change when both go.
+    It misses effects that the concept has only together with other concepts.
 
     Parameters
     ----------
     steps
-        Parts of the path. Each takes a forward and a backward pass from the layer on, for each image and concept.
+        Number of steps of the path. Each takes a forward and a backward pass from the layer on, per image and concept.
     baseline
-        What counts as no concept: "mean", the pool's mean along v; or "threshold", which is where the concept begins.
+        The activation without the concept: "mean", the pool's mean along v; or "threshold", where relevance is 0.
     budget
-        Passes of the whole network, forward and backward, that the paths of all concepts may take together: steps are
-        left out, down to one, where by the share of the network's work that follows the layer (`sacv.model.cost`) they
-        would take more. One concept alone keeps all its steps. None for no bound.
+        Maximum work for the paths of all concepts, in forward and backward passes of the whole network; the number of
+        steps is lowered to it, by the share of the network after the layer (`sacv.model.cost`), to at least one. A
+        single concept has all steps. None for no bound.
 
     Raises
     ------
@@ -66,18 +66,11 @@ class IntegratedGradients(Method):
         if self.baseline not in BASELINES:
             raise OptionError(f"baseline must be one of {', '.join(BASELINES)}, not {self.baseline!r}")
 
-    @property
-    def unit(self) -> str:
-        """Unit of the map."""
-        return "logits"
-
-    @property
-    def meaning(self) -> str:
-        """Meaning of the map, in words."""
-        return "what a location gives to the value explained, on the way from no concept anywhere to what is there"
+    unit = "logits"
+    meaning = "the part of a location in the change of the value explained, from no concept anywhere to the image"
 
     def steps_at(self, share: float, concepts: int) -> int:
-        """Return the number of steps at a layer that a share of the network's work follows."""
+        """Return the number of steps at a layer with this share of the network's work after it."""
         if self.budget is None:
             return self.steps
         together = max(self.budget / max(share, 1e-9), self.steps)
@@ -94,7 +87,7 @@ class IntegratedGradients(Method):
 
 
 def _integral(scene: Scene, group: list[int], amounts: torch.Tensor, steps: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return z where the paths of some concepts begin, `(n, concepts)`, and I(p), `(n, concepts, *grid)`."""
+    """Return z at the start of the paths of some concepts, `(n, concepts)`, and I(p), `(n, concepts, *grid)`."""
     amount = amounts[:, group]
     points = [_point(scene, group, amounts, 1 - number / steps) for number in range(steps)]
     points.append((scene.values.double()[:, None].expand(-1, len(group)), scene.derivative[:, group].double()))
@@ -105,16 +98,16 @@ def _integral(scene: Scene, group: list[int], amounts: torch.Tensor, steps: int)
 
 
 def _between(amount: torch.Tensor, rise: torch.Tensor, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    """Part the rise of z `(n, concepts)` over a step, per unit of the path, over the locations."""
-    places = tuple(range(2, amount.ndim))
-    low, high = ((amount * along).sum(dim=places) for along in (first, second))
+    """Divide the rise of z `(n, concepts)` over a step, per unit of the path, among the locations."""
+    axes = tuple(range(2, amount.ndim))
+    low, high = ((amount * along).sum(dim=axes) for along in (first, second))
     apart = high - low
     share = torch.where(apart == 0, 0.5, (rise - low) / torch.where(apart == 0, 1.0, apart)).clamp(0, 1)
     mixed = amount * torch.lerp(first, second, _over(share, amount))
     slope = (first.abs() + second.abs()) / 2
-    bend = amount.square() * (slope + slope.mean(dim=places, keepdim=True))
-    whole = bend.sum(dim=places)
-    missing = torch.where(whole == 0, 0.0, (rise - mixed.sum(dim=places)) / torch.where(whole == 0, 1.0, whole))
+    bend = amount.square() * (slope + slope.mean(dim=axes, keepdim=True))
+    whole = bend.sum(dim=axes)
+    missing = torch.where(whole == 0, 0.0, (rise - mixed.sum(dim=axes)) / torch.where(whole == 0, 1.0, whole))
     return mixed + _over(missing, amount) * bend
 
 
@@ -123,7 +116,7 @@ def _over(values: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
 
 
 def _point(scene: Scene, group: list[int], amounts: torch.Tensor, share: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return z `(n, concepts)` and v . dz/da(p) `(n, concepts, *grid)`, a share of each concept taken out by itself."""
+    """Return z `(n, concepts)` and v . dz/da(p) `(n, concepts, *grid)` with a share of each concept taken out."""
     values, gradients = scene.rest.slopes(*scene.ablated(group, amounts, share))
     by_concept = gradients.reshape(len(group), len(scene.cells), *gradients.shape[1:])
     along = torch.stack([by_concept[at] @ scene.direction(number) for at, number in enumerate(group)], dim=1)

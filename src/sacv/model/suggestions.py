@@ -1,4 +1,4 @@
-"""Which layers of a model are worth asking about, of which a network has many that say much the same."""
+"""Suggest a few layers to explain, out of many with similar activations."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from sacv.model.roles import ACTIVATION, BLOCK, KERNEL, OTHER
 from sacv.model.survey import LayerInfo
 
 LEAST_SIDE = 5
-"""Places along an axis below which a layer is not chosen."""
+"""Minimum number of locations along an axis of a suggested layer."""
 
 
-def worth_asking(found: Sequence[LayerInfo], varies: Mapping[str, str]) -> set[str]:
-    """Choose for each grid the last block whose contribution varies, or, without one, the last convolution's output.
+def suggested_layers(found: Sequence[LayerInfo], varies: Mapping[str, str]) -> set[str]:
+    """Return for each grid the last block whose contribution varies, or else the output of the last convolution.
 
-    What begins a block that goes on to another grid, and is all of this grid in it, is no block of this one. Parts of
-    blocks that stand in a row are not chosen: a block within one of this grid, a convolution within one of any. A
-    convolution's output is taken after its activation, if there is one. A grid with too few places is passed over, and
-    one that only padding, pooling and the like give.
+    A module at the start of a block that ends at another grid is not a block of its grid, if nothing else in it has
+    that grid. Parts of repeated blocks are not chosen: blocks within one of the same grid, convolutions within any. The
+    output of a convolution is taken after its activation function, if there is one. There is no layer for a grid that
+    is too small, or that only padding, pooling and similar modules have.
     """
     grids = {info.name: info.grid for info in found}
-    everywhere = _in_a_row(found)
+    everywhere = _repeated(found)
     chosen = set()
     for grid in {info.grid for info in found if info.grid and min(info.grid) >= LEAST_SIDE}:
         layers = [info for info in found if info.grid == grid]
-        here = _in_a_row(layers)
+        here = _repeated(layers)
         fit = [info for info in layers if varies.get(info.name) == VARIES]
         blocks = [info.name for info in fit if info.role == BLOCK and not _holders(info.name) & here]
         blocks = [name for name in blocks if not _begins_another(name, blocks, grids)] or blocks
@@ -35,8 +35,8 @@ def worth_asking(found: Sequence[LayerInfo], varies: Mapping[str, str]) -> set[s
     return chosen
 
 
-def _in_a_row(layers: Sequence[LayerInfo]) -> set[str]:
-    """Give the blocks that have another of their kind beside them; a plain `Sequential` is no kind."""
+def _repeated(layers: Sequence[LayerInfo]) -> set[str]:
+    """Return the blocks with a sibling of the same class, other than `Sequential`."""
     blocks = [info for info in layers if info.role == BLOCK and info.kind != "Sequential"]
     kinds = Counter((info.name.rpartition(".")[0], info.kind) for info in blocks)
     return {info.name for info in blocks if kinds[info.name.rpartition(".")[0], info.kind] > 1}
@@ -48,9 +48,9 @@ def _holders(name: str) -> set[str]:
 
 
 def _outputs(layers: Sequence[LayerInfo], fit: Container[str]) -> list[str]:
-    """Give the convolutions of a grid that are fit, or rather the activations that follow them if any are, as they ran.
+    """Return the convolutions in `fit`, or the activation functions after them if there are any, in order.
 
-    Between the two may stand what scales channels, and what does nothing.
+    Normalisation and identities may lie between the two.
     """
     kernels, activations, after_kernel = [], [], False
     for info in layers:
