@@ -14,7 +14,7 @@ CASES = {
     "unmoved": {"moved": False},
     "opposite sign": {"ablation": 0.5},
     "other order": {"rank_agreement": 0.1},
-    "other places": {"neighbours": 0.0},
+    "other locations": {"neighbours": 0.0},
 }
 
 

@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from conftest import SmallNet
@@ -128,6 +130,36 @@ def test_survey_describes_every_layer():
     assert found["features.2"].grid == (8, 7) and found["features.2"].channels == 8 and found["features.2"].usable
     assert not found["head"].usable and "no locations" in found["head"].warning
     assert found["pool"].warning == "has one location only, so locations cannot be compared"
+
+
+CHANGES = {
+    "in place": lambda net: net.head.bias.add_(1),
+    "one value": lambda net: net.head.weight.__setitem__((2, 3), 9.0),
+    "behind autograd's back": lambda net: net.head.weight.data.mul_(1.5),
+    "another tensor": lambda net: setattr(net.head, "bias", nn.Parameter(net.head.bias + 1)),
+    "loaded": lambda net: net.load_state_dict(SmallNet(1).state_dict()),
+    "another dtype": lambda net: net.double(),
+    "a buffer": lambda net: net.register_buffer("extra", torch.ones(3)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=list(CHANGES))
+def test_a_fingerprint_is_computed_again_once_the_state_changes(change):
+    net = SmallNet()
+    before = sacv.VisionModel(net).fingerprint
+    assert sacv.VisionModel(net).fingerprint == before
+    with torch.no_grad():
+        change(net)
+    after = sacv.VisionModel(net).fingerprint
+    assert after != before and after == sacv.VisionModel(copy.deepcopy(net)).fingerprint
+
+
+def test_a_state_without_versions_is_hashed_each_time():
+    with torch.inference_mode():
+        net = SmallNet()
+        first = sacv.VisionModel(net).fingerprint
+        net.head.bias.add_(1)
+        assert sacv.VisionModel(net).fingerprint != first
 
 
 def test_fingerprint_follows_weights_and_kind():

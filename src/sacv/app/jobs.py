@@ -115,7 +115,7 @@ class Jobs:
             return job.status(len(waiting))
 
     def status(self, number: str) -> dict[str, Any]:
-        """Return the status of a job, which keeps it alive.
+        """Return the status of a job, so that it stays alive.
 
         Raises
         ------
@@ -128,7 +128,7 @@ class Jobs:
             return job.status(self._before(job))
 
     def of_tab(self, tab: str) -> list[dict[str, Any]]:
-        """Return the status of all jobs of a tab, which keeps them alive."""
+        """Return the status of all jobs of a tab, so that they stay alive."""
         with self._changed:
             mine = [job for job in self._jobs.values() if job.tab == tab]
             for job in mine:

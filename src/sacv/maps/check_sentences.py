@@ -30,7 +30,7 @@ DOUBTS = {
         "With the concepts taken out one by one, their order differs from that of the maps: do not compare the "
         "concepts of this image by their scores."
     ),
-    "other places": (
+    "other locations": (
         "The layers before and after see the concept in other locations: do not rely on where it is seen at this layer."
     ),
 }
@@ -88,7 +88,7 @@ def words_of(line: Checks | None, value: str) -> list[CheckWords]:
         found.append(CheckWords("evidence", text))
     if not doubts.keys() & {"unmoved", "opposite sign", "other order"}:
         found.append(CheckWords("moves", _moves(line, value)))
-    if line.neighbours is not None and "other places" not in doubts:
+    if line.neighbours is not None and "other locations" not in doubts:
         found.append(CheckWords("places", f"neighbouring layers' maps correlate with it by {line.neighbours:.2f}"))
     return found
 

@@ -104,7 +104,7 @@ class Checks:
                 f"gradient and ablation rank the image's concepts differently (Spearman {self.rank_agreement:.2f})"
             )
         if self.neighbours is not None and self.neighbours < 0.2:
-            found["other places"] = f"neighbouring layers see the concept elsewhere (Spearman {self.neighbours:.2f})"
+            found["other locations"] = f"neighbouring layers see the concept elsewhere (Spearman {self.neighbours:.2f})"
         return found
 
 

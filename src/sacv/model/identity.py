@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -16,17 +18,52 @@ if TYPE_CHECKING:
     from sacv.model.vision_model import VisionModel
 
 
+SAMPLED = 64
+"""Values of each tensor that show whether it changed."""
+
+_KNOWN: WeakKeyDictionary[nn.Module, tuple[object, str]] = WeakKeyDictionary()
+"""The last hash of each network, and the state that it is of."""
+
+
 def network_hash(net: nn.Module) -> str:
-    """Return the SHA-256 of a network's class and the names, shapes and values of its state."""
+    """Return the SHA-256 of a network's class and the names, shapes and values of its state.
+
+    The hash of a network whose state has not changed is not computed again.
+    """
+    state = net.state_dict()
+    mark = _mark(state)
+    known = _KNOWN.get(net)
+    if mark is not None and known is not None and known[0] == mark:
+        return known[1]
     digest = hashlib.sha256(type(net).__qualname__.encode())
-    for name, value in sorted(net.state_dict().items()):
+    for name, value in sorted(state.items()):
         if not isinstance(value, torch.Tensor):
             digest.update(f"{name}:{value!r}".encode())
             continue
         digest.update(f"{name}:{value.dtype}:{tuple(value.shape)}".encode())
         raw = value.detach().cpu().contiguous()
-        digest.update(raw.reshape(-1).view(torch.uint8).numpy().tobytes())
+        digest.update(raw.reshape(-1).view(torch.uint8).numpy().data)
+    if mark is not None:
+        _KNOWN[net] = mark, digest.hexdigest()
     return digest.hexdigest()
+
+
+def _mark(state: Mapping[str, Any]) -> object:
+    """Return what changes with a state: storage and version of each tensor, and some of its values.
+
+    Code that writes through `tensor.data` does not change the version, and so a few values are compared too. None for
+    a state with tensors that have no version or are complex, or with anything else.
+    """
+    marks: list[object] = []
+    sampled: list[torch.Tensor] = []
+    for name, value in state.items():
+        if not isinstance(value, torch.Tensor) or value.is_inference() or value.is_complex():
+            return None
+        marks.append((name, value.data_ptr(), value._version, value.dtype, value.shape, value.device))
+        flat = value.detach().reshape(-1) if value.is_contiguous() else value.detach()[:1].reshape(-1)
+        sampled.append(flat[:: max(len(flat) // SAMPLED, 1)].double())
+    values = torch.cat([one.to(sampled[0].device) for one in sampled]).cpu().numpy().tobytes() if sampled else b""
+    return marks, values
 
 
 def model_hash(model: VisionModel) -> str:

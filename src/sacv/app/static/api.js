@@ -2,7 +2,7 @@
 
 import { TYPES } from "/viewer/explanation.js";
 
-/** The identifier of this tab, whose polling keeps its jobs alive. */
+/** The identifier of this tab, whose polling holds its jobs alive. */
 export const tab = sessionStorage.getItem("tab") ?? crypto.getRandomValues(new Uint32Array(3)).join("-");
 sessionStorage.setItem("tab", tab);
 

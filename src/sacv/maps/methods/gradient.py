@@ -56,7 +56,7 @@ class GradientTimesConcept(Method):
     """
 
     unit = "logits, to first order"
-    meaning = "how the value explained changes, to first order, from the threshold to what is there"
+    meaning = "how the value explained changes, to first order, from the threshold to the activation"
 
     def maps(self, scene: Scene) -> torch.Tensor:
         """Return r(p) / (w . v) times v . dz/da(p); see `Method.maps`."""

@@ -1,4 +1,4 @@
-// Fills the element of a page from its blocks, each decoded when it is first needed, and keeps its address up to date.
+// Fills the element of a page from its blocks, each decoded when it is first needed, and updates its address.
 
 import "./element.js";
 import { TYPES } from "./explanation.js";

@@ -2,7 +2,7 @@
 
 import { colourIndex, MASK_COLOURS } from "./colours.js";
 
-/** Enlarge a map bilinearly with half-pixel centres, so that the middle of a cell keeps its own value. */
+/** Enlarge a map bilinearly with half-pixel centres, so that the middle of a cell has its own value. */
 export function enlarge({ values, rows, columns }, height, width) {
   const across = steps(columns, width), down = steps(rows, height), found = new Float32Array(height * width);
   for (let y = 0; y < height; y++) {
