@@ -13,7 +13,7 @@ from torch import nn
 import sacv
 from sacv.errors import MismatchError
 from sacv.trust import LayerAdvice, advise
-from sacv.trust.advice import PLACE_TOLERANCE, TOLERANCE
+from sacv.trust.advice import REGION_TOLERANCE, TOLERANCE
 
 SHALLOW, MIDDLE, DEEP, POOLED = "features.0", "features.1", "features.2", "features.3"
 """Layers from shallow to deep; what is pooled by its mean has the same gradient everywhere."""
@@ -137,7 +137,7 @@ def test_the_deepest_that_is_near_the_best_comes_first_where_nothing_is_marked(m
         found = advise(model, carded(bank, dict(zip((SHALLOW, MIDDLE, DEEP, POOLED), cards, strict=True))))
         assert [one.layer for one in found] == wanted and [one.rank for one in found] == [1, 2, 3, 4]
         assert [one.near_best for one in found] == [True] * near + [False] * (4 - near)
-        assert {one.place_auroc for one in found} == {None}
+        assert {one.location_auroc for one in found} == {None}
 
 
 def test_near_enough_for_place_has_the_same_edge(model, bank):
@@ -152,18 +152,18 @@ def test_where_concepts_are_marked_the_deepest_that_finds_the_marks_nearly_best_
     cards = carded(bank, {SHALLOW: 0.99, MIDDLE: 0.6, DEEP: 0.7, POOLED: 1.0})
     found = advise(model, marked(cards, {SHALLOW: 0.6, MIDDLE: 0.9, DEEP: 0.895, POOLED: 0.3}))
     assert [one.layer for one in found] == [DEEP, MIDDLE, SHALLOW, POOLED]
-    assert [one.place_auroc for one in found] == [0.895, 0.9, 0.6, 0.3]
+    assert [one.location_auroc for one in found] == [0.895, 0.9, 0.6, 0.3]
     assert order(found) == [DEEP, MIDDLE, SHALLOW, POOLED]
     # The mean is over the marked concepts alone.
     one_of_two = {SHALLOW: (0.7, None), MIDDLE: (0.6, None), DEEP: (0.8, None), POOLED: (0.9, None)}
     found = advise(model, marked(cards, one_of_two))
-    assert [(one.layer, one.place_auroc) for one in found] == [
+    assert [(one.layer, one.location_auroc) for one in found] == [
         (POOLED, 0.9),
         (DEEP, 0.8),
         (SHALLOW, 0.7),
         (MIDDLE, 0.6),
     ]
-    edge = 1.0 - PLACE_TOLERANCE
+    edge = 1.0 - REGION_TOLERANCE
     for close, wanted in ((edge, [DEEP, SHALLOW, MIDDLE, POOLED]), (0.985, [SHALLOW, DEEP, MIDDLE, POOLED])):
         found = advise(model, marked(cards, {SHALLOW: 1.0, MIDDLE: 0.5, DEEP: close, POOLED: 0.3}))
         assert [one.layer for one in found] == wanted
@@ -190,9 +190,9 @@ def test_marks_are_found_in_a_bank_of_marked_photos(model):
     bank = sacv.fit(model, [SHALLOW, DEEP], shown, [pictures(8, 3)], regions=regions, runs=2, nulls=0, folds=2)
     found = advise(model, bank)
     for one in found:
-        assert one.place_auroc == bank.cav(one.layer, "spot").quality.location_auroc
+        assert one.location_auroc == bank.cav(one.layer, "spot").quality.location_auroc
         assert bank.cav(one.layer, "bright").quality.location_auroc is None
-    assert found[0].place_auroc > found[1].place_auroc
+    assert found[0].location_auroc > found[1].location_auroc
 
 
 # Both
@@ -220,7 +220,10 @@ def test_the_rules(model, bank, counts, places):
     if places is None:
         figures, tolerance = means, TOLERANCE
     else:
-        figures, tolerance = {layer: count / 128 for layer, count in zip(names, places, strict=True)}, PLACE_TOLERANCE
+        figures, tolerance = (
+            {layer: count / 128 for layer, count in zip(names, places, strict=True)},
+            REGION_TOLERANCE,
+        )
     first = [layer for layer in deep if max(figures.values()) - figures[layer] <= tolerance]
     far = [layer for layer in deep if layer not in first]
     assert [one.layer for one in found] == [*first, *sorted(far, key=lambda layer: -figures[layer])]

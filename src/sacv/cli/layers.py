@@ -152,7 +152,7 @@ def _rank(bank: ConceptBank, model: VisionModel, folder: Path, shape: str | None
             "contribution_rank": one.contribution_rank,
             "name": one.layer,
             "grid": list(infos[one.layer].grid),
-            "place_auroc": one.place_auroc,
+            "place_auroc": one.location_auroc,
             "auroc": one.auroc,
             "least_auroc": one.least_auroc,
             "run_cosine": one.run_cosine,
@@ -167,7 +167,7 @@ def _rank(bank: ConceptBank, model: VisionModel, folder: Path, shape: str | None
         say_json({"bank": str(folder), "model": model.spec, "concepts": bank.concepts, "layers": rows})
         return
     _show_advice(found)
-    regions = found[0].place_auroc is not None
+    regions = found[0].location_auroc is not None
     say_table(
         ["rank", "for contribution", "layer", "grid", "AUROC", *(["region AUROC"] if regions else []), "contribution"],
         [
@@ -192,12 +192,12 @@ def _rank(bank: ConceptBank, model: VisionModel, folder: Path, shape: str | None
 def _show_advice(found: Sequence[LayerAdvice]) -> None:
     """Print which layer to take, and why."""
     from sacv.model import VARIES
-    from sacv.trust.advice import PLACE_TOLERANCE, TOLERANCE
+    from sacv.trust.advice import REGION_TOLERANCE, TOLERANCE
 
     best = min(found, key=lambda one: one.contribution_rank)
-    regions = found[0].place_auroc is not None
+    regions = found[0].location_auroc is not None
     why = (
-        f"it is the deepest layer whose region AUROC is within {PLACE_TOLERANCE:g} of the best"
+        f"it is the deepest layer whose region AUROC is within {REGION_TOLERANCE:g} of the best"
         if regions
         else f"it is the deepest layer whose held-out AUROC is within {TOLERANCE:g} of the best"
     )

@@ -31,13 +31,14 @@ import numpy as np
 import torch
 
 from sacv.cav import ConceptBank
+from sacv.deprecation import RenamedAttribute
 from sacv.model import VARIES, VisionModel, gradient_kinds
 from sacv.model.gradient_locality import NONE
 
 TOLERANCE = 0.02
 """Tolerance below the best AUROC."""
 
-PLACE_TOLERANCE = 0.01
+REGION_TOLERANCE = 0.01
 """Tolerance below the best region AUROC; a few images cannot distinguish layers more finely."""
 
 
@@ -59,7 +60,7 @@ class LayerAdvice:
         How the logit's gradient varies there (`sacv.model.gradient_locality`).
     near_best
         Whether `auroc` is near enough to the best.
-    place_auroc
+    location_auroc
         AUROC of locations in the regions of held-out images, mean over concepts with regions; None without regions.
     rank, contribution_rank
         Ranks from 1, for location and for contribution.
@@ -71,9 +72,11 @@ class LayerAdvice:
     run_cosine: float | None
     contribution: str
     near_best: bool
-    place_auroc: float | None
+    location_auroc: float | None
     rank: int = 0
     contribution_rank: int = 0
+
+    place_auroc = RenamedAttribute("location_auroc")
 
 
 def advise(model: VisionModel, bank: ConceptBank, inputs: torch.Tensor | None = None) -> tuple[LayerAdvice, ...]:
@@ -128,7 +131,7 @@ def ranked(bank: ConceptBank, layers: Sequence[str], varies: Mapping[str, str]) 
         for layer in layers
     ]
     by_place = sorted(reversed(found), key=partial(_place_key, found))  # ties from deep to shallow
-    if found[0].place_auroc is None:
+    if found[0].location_auroc is None:
         varying = sorted(found, key=partial(_contribution_key, found))
     else:
         varying = sorted(by_place, key=lambda one: (one.contribution != VARIES, one.contribution == NONE))
@@ -141,11 +144,11 @@ def ranked(bank: ConceptBank, layers: Sequence[str], varies: Mapping[str, str]) 
 
 def _place_key(found: Sequence[LayerAdvice], advice: LayerAdvice) -> tuple[bool, bool, float]:
     """Return the sort key: layers near the best first, the others by their figure."""
-    regions = advice.place_auroc is not None  # the same at every layer
+    regions = advice.location_auroc is not None  # the same at every layer
     legal = any(one.contribution != NONE for one in found)
-    figures = {one.layer: one.auroc if one.place_auroc is None else one.place_auroc for one in found}
+    figures = {one.layer: one.auroc if one.location_auroc is None else one.location_auroc for one in found}
     best = max(figures[one.layer] for one in found if one.contribution != NONE or not legal)
-    near = figures[advice.layer] >= best - (PLACE_TOLERANCE if regions else TOLERANCE)
+    near = figures[advice.layer] >= best - (REGION_TOLERANCE if regions else TOLERANCE)
     return advice.contribution == NONE, not near, 0.0 if near else -figures[advice.layer]
 
 
