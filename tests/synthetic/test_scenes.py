@@ -497,7 +497,7 @@ def test_elements_are_apart_by_what_lies_between_their_boxes(seed: int) -> None:
 
 
 def test_one_axis_is_enough_to_be_apart() -> None:
-    left, right, above = (replace(DISC, area=0.05, place=place) for place in [(0.0, 1.0), (1.0, 1.0), (0.0, 0.0)])
+    left, right, above = (replace(DISC, area=0.05, position=place) for place in [(0.0, 1.0), (1.0, 1.0), (0.0, 0.0)])
     for other in (right, above):
         assert apart(left, other, 0.3)
         assert not apart(left, other, 0.6)
