@@ -47,6 +47,7 @@ def folds_of(bank, key):
 # What stays as it is
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", [LDA(0.2), Logistic()], ids=repr)
 def test_groups_of_one_image_each_give_the_bank_without_groups(tmp_path, solver):
     banks = [
@@ -250,6 +251,7 @@ def test_groups_below_19_have_no_mask_however_many_images_they_have():
     assert "such an image, of a new group, has any location in the mask" in enough.description
 
 
+@pytest.mark.slow
 def test_an_image_of_a_new_group_is_in_the_mask_as_often_as_is_promised():
     """Where images of a group resemble each other; by images alone, far more often where the large ones are low."""
     rng, marked = np.random.default_rng(0), np.zeros(2)
@@ -356,6 +358,7 @@ def clinic(seed, patients=16, pictures=5, channels=64):
     return style + 0.6 * torch.randn(patients, pictures, channels, 2, 2, generator=rng, dtype=torch.float64)
 
 
+@pytest.mark.slow
 def test_folds_by_patient_do_not_validate_what_folds_by_image_do():
     """Labels are permuted over patients, so that nothing can be learned of others; but a patient's style can."""
     model, areas = planted_model(64), {"picture": [], "patient": []}

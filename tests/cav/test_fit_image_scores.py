@@ -131,6 +131,7 @@ def test_one_pass_runs_each_image_once():
     assert calls[0] == calls[1]  # with what is run to learn the grid
 
 
+@pytest.mark.slow
 def test_p_values_of_500_images_without_the_concept_are_uniform():
     bank = fit({"x": labelled(items_of(pictures(1500, shown=300)), range(300))})
     p_values = explained(bank, pictures(500, 77), batch_size=100).scores()["image_p"]
@@ -138,6 +139,7 @@ def test_p_values_of_500_images_without_the_concept_are_uniform():
     assert kstest(p_values, "uniform").statistic < critical
 
 
+@pytest.mark.slow
 def test_p_values_of_images_of_new_groups_are_uniform():
     def grouped(groups, size, seed):
         generator = torch.Generator().manual_seed(seed)

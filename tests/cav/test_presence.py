@@ -177,6 +177,7 @@ def test_repeats_and_unreadable_files_are_listed(tmp_path, small_model, guidance
     assert len(twice.absent.images) == 7 == len(twice.absent.repeats)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "calibrate", "above"), [(19, 19, 1), (30, 19, 1), (39, 20, 1), (80, 40, 2)])
 def test_of_images_without_the_concept_at_most_5_percent_are_in_the_mask(count, calibrate, above):
     """Drawn alike, whatever they look like: here with heavy tails and an offset of each. The share is known exactly."""

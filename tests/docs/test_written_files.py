@@ -86,6 +86,7 @@ def written(world, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_what_is_written_is_documented(written):
     files = {
         **{f"{out}/{file}": f"bank/{file}" for out in ("bank", "study/bank") for file in BANK},

@@ -21,6 +21,7 @@ def test_outputs_are_stripped(file):
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
 def test_a_notebook_runs(file, tmp_path):
     notebook = nbformat.read(file, as_version=4)

@@ -124,6 +124,7 @@ def test_parts_of_one_precision_are_not_taken_for_those_of_another(models, textu
     np.testing.assert_array_equal(bank.cav(LAYER, "striped").vector, banks["float32"].cav(LAYER, "striped").vector)
 
 
+@pytest.mark.slow
 def test_a_bank_in_another_precision_is_a_warning_that_names_both(models, banks, textures):
     bank = banks["float32"]
     shown = sorted((textures / "striped").iterdir())[:2]

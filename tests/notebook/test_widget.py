@@ -224,6 +224,7 @@ def test_a_converted_notebook_has_its_picture_and_the_viewer(converted, open_htm
     assert (np.abs(yellow(frame.locator(".stage").screenshot()) - want) < 0.5 / 8).all()
 
 
+@pytest.mark.slow
 def test_without_a_front_end_there_is_no_widget(converted, executed):
     (alone,), (live,) = ([output["data"] for output in one.cells[0].outputs] for one in (converted, executed))
     assert VIEW not in alone and "widgets" not in converted.metadata
