@@ -162,3 +162,17 @@ def test_the_path_is_restored_after_a_failure(tmp_path, broken):
 def test_a_model_must_be_a_module():
     with pytest.raises(OptionError, match=r"must be a torch\.nn\.Module, not str"):
         sacv.VisionModel("resnet50")
+
+
+@pytest.mark.parametrize("text", ["ant\nbee\n\ncat\ndog\n", '["ant", "bee", "cat", "dog"]'])
+def test_class_names_are_read_from_a_file(tmp_path, text):
+    (tmp_path / "names").write_text(text)
+    for given in (tmp_path / "names", str(tmp_path / "names")):
+        assert sacv.load_model("demo", class_names=given).class_names == ["ant", "bee", "cat", "dog"]
+
+
+def test_class_names_that_are_one_text_are_an_error():
+    with pytest.raises(OptionError, match=r"sequence of names, not the text 'names.json'; sacv.load_model reads files"):
+        sacv.VisionModel(torch.nn.Identity(), class_names="names.json")
+    with pytest.raises(OptionError, match=r"gone.txt cannot be read"):
+        sacv.load_model("demo", class_names="gone.txt")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -137,8 +136,7 @@ def open_model(
     from sacv.model import ImageTransform, load_model
 
     given = _parse_layouts(layouts)
-    names = _read_names(class_names)
-    model = load_model(spec, weights=weights, class_names=names, layouts=given or None, precision=precision)
+    model = load_model(spec, weights=weights, class_names=class_names, layouts=given or None, precision=precision)
     if resize is not None or crop is not None:
         base = model.transform if isinstance(model.transform, ImageTransform) else ImageTransform()
         size = base.resize if resize is None else parse_size(resize)
@@ -176,7 +174,7 @@ def open_bank_model(
                 f"the bank was fitted on {named}; sacv does not run code named by a bank: name the model with --model"
             )
         spec = str(recorded)
-    model = load_model(spec, class_names=_read_names(class_names), precision=precision or bank.precision)
+    model = load_model(spec, class_names=class_names, precision=precision or bank.precision)
     if model.class_names is None and bank.model["class_names"] is not None:
         model = replace(model, class_names=bank.model["class_names"])
     if bank.transform is not None and isinstance(model.transform, ImageTransform):
@@ -292,21 +290,3 @@ def parse_regions(texts: Sequence[str], unmasked_negative: bool = False) -> dict
         end = next((end for end in ends if Path(paths[:end]).exists()), ends[0])
         found[name.strip()] = Region(paths[:end], paths[end + 1 :], unmasked_negative)
     return found
-
-
-def _read_names(path: Path | None) -> list[str] | None:
-    if path is None:
-        return None
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise OptionError(f"--class-names {path} cannot be read: {error}") from error
-    if not text.lstrip().startswith("["):
-        return [line.strip() for line in text.splitlines() if line.strip()]
-    try:
-        names = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise OptionError(f"--class-names {path} is not a JSON list: {error}") from error
-    if not all(isinstance(name, str) for name in names):
-        raise OptionError(f"--class-names {path} must be a list of strings")
-    return [str(name) for name in names]

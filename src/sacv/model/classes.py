@@ -1,11 +1,36 @@
-"""Look up classes by name or index."""
+"""Read the names of classes, and look up classes by name or index."""
 
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
-from sacv.errors import TargetError
+from sacv.errors import OptionError, TargetError
+
+
+def read_class_names(file: str | Path) -> list[str]:
+    """Read names from a JSON list, or from a file with a name in each line.
+
+    Raises
+    ------
+    OptionError
+        If the file cannot be read or has other content.
+    """
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise OptionError(f"the class names {file} cannot be read: {error}") from error
+    if not text.lstrip().startswith("["):
+        return [line.strip() for line in text.splitlines() if line.strip()]
+    try:
+        names = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise OptionError(f"the class names {file} are not a JSON list: {error}") from error
+    if not all(isinstance(name, str) for name in names):
+        raise OptionError(f"the class names {file} must be a list of strings")
+    return [str(name) for name in names]
 
 
 def class_index(target: int | str, names: Sequence[str] | None, classes: int) -> int:

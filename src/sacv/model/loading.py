@@ -28,6 +28,7 @@ from typing import Any
 from torch import nn
 
 from sacv.errors import ModelSpecError
+from sacv.model.classes import read_class_names
 from sacv.model.demo import DEMO_CLASSES, DEMO_SIZE, load_demo
 from sacv.model.local_imports import importing_from
 from sacv.model.transform import ImageTransform
@@ -50,7 +51,7 @@ def load_model(
     *,
     weights: str | Path | None = None,
     transform: Transform | None = None,
-    class_names: Sequence[str] | None = None,
+    class_names: Sequence[str] | str | Path | None = None,
     layouts: Mapping[str, str] | None = None,
     precision: str | None = None,
 ) -> VisionModel:
@@ -63,8 +64,10 @@ def load_model(
     weights
         A file of weights, from safetensors or `torch.save`; for a zoo also "random" for an untrained network and, for
         torchvision, the name of weights. Equivalent to `@WEIGHTS` after `spec`, and recorded as such.
-    transform, class_names, layouts, precision
-        As in `VisionModel`; they replace the model's own.
+    class_names
+        Names of the classes, in the order of the logits; or a file with a JSON list or a name in each line.
+    transform, layouts, precision
+        As in `VisionModel`; they and `class_names` replace the model's own.
 
     Raises
     ------
@@ -73,8 +76,10 @@ def load_model(
     MissingExtraError
         If a zoo's package is not installed.
     OptionError
-        If the network cannot compute in that precision.
+        If the network cannot compute in that precision, or the class names cannot be read.
     """
+    if isinstance(class_names, str | Path):
+        class_names = read_class_names(class_names)
     if weights is not None:
         spec = f"{spec}@{weights}"
     zoo, _, rest = spec.partition(":")

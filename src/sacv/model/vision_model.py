@@ -86,7 +86,8 @@ class VisionModel:
     Raises
     ------
     OptionError
-        If `net` is not a module, or is TorchScript or quantised; or the network cannot compute in the precision.
+        If `net` is not a module, or is TorchScript or quantised; if `class_names` is one text; or if the network cannot
+        compute in the precision.
     """
 
     net: nn.Module
@@ -109,6 +110,11 @@ class VisionModel:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "net", unwrap(self.net))
+        if isinstance(self.class_names, str):
+            raise OptionError(
+                f"class_names must be a sequence of names, not the text {self.class_names!r}; "
+                "sacv.load_model reads files"
+            )
         for text in self.layouts.values():
             parse_layout(text)
         self.modules(list(self.layouts))
