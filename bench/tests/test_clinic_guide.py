@@ -61,5 +61,5 @@ def test_the_guide_runs_on_the_real_lesions(run, tmp_path, monkeypatch):  # noqa
     assert [status for status, _, _ in results] == [0, 1, 0, 0], results[-1][2]
     (_, shown, _), _, (_, scores, _), _ = results
     assert "network: Cramer's V with diagnosis is 0.97 (0.93-0.99): it cannot be distinguished from diagnosis" in shown
-    assert float(re.search(r"blocks.8 +veil +17 +83 +\S+ \S+ +\S+ \S+ +(\S+)", shown)[1]) >= 0.95
+    assert float(re.search(r"blocks.8 +veil +17 +83 +\S+ +\S+ \S+ +(\S+)", shown)[1]) >= 0.95
     assert all(("weak" in line) == ("dots" in line) for line in scores.splitlines() if line.startswith("blocks.8"))
