@@ -363,7 +363,7 @@ def test_frames_are_of_the_scale_and_contrast_of_the_world(options: dict[str, fl
     world = replace(DEVELOPMENT, **options)
     whole = replace(element("striped", area=0.5, shape="square", angle=np.pi / 4), seed=0)
     own = {"scale": world.scale, "contrast": world.contrast}
-    for stream, paint, name in [(0, world.guidance, "striped"), (2, world.others, world.fillings[0])]:
+    for stream, paint, name in [(0, world.concept_images, "striped"), (2, world.others, world.fillings[0])]:
         expected = texture(name, SIZE, np.random.default_rng([5, stream, 0]), **own)
         made = paint("striped", 1, seed=5)[0]
         assert np.array_equal(made, expected)
@@ -381,7 +381,7 @@ def test_frames_are_of_the_size_of_scenes() -> None:
 def test_a_seed_determines_guidance_and_others(concept: str) -> None:
     made = {
         (kind, seed): getattr(DEVELOPMENT, kind)(concept, 6, seed=seed, size=24)
-        for kind in ("guidance", "others")
+        for kind in ("concept_images", "others")
         for seed in (1, 2)
     }
     assert len(set.union(*map(digests, made.values()))) == 24
