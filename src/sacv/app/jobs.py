@@ -115,7 +115,7 @@ class Jobs:
             return job.status(len(waiting))
 
     def status(self, number: str) -> dict[str, Any]:
-        """Return the status of a job, so that it stays alive.
+        """Return the status of a job, so that the jobs of its tab stay alive.
 
         Raises
         ------
@@ -162,9 +162,12 @@ class Jobs:
             job.state = "stopping"
 
     def _drop_unpolled(self) -> None:
-        """Drop the jobs of clients that no longer poll."""
+        """Drop the jobs of tabs that no longer poll, all jobs of a tab at once."""
+        polled: dict[str, float] = {}
         for job in self._jobs.values():
-            if time.monotonic() - job.polled > self.limits.lease:
+            polled[job.tab] = max(polled.get(job.tab, 0.0), job.polled)
+        for job in self._jobs.values():
+            if time.monotonic() - polled[job.tab] > self.limits.lease:
                 self._drop(job)
 
     def _next(self) -> Job | None:
