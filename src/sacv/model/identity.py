@@ -61,9 +61,8 @@ def _mark(state: Mapping[str, Any]) -> object:
             return None
         marks.append((name, value.data_ptr(), value._version, value.dtype, value.shape, value.device))
         flat = value.detach().reshape(-1) if value.is_contiguous() else value.detach()[:1].reshape(-1)
-        sampled.append(flat[:: max(len(flat) // SAMPLED, 1)].double())
-    values = torch.cat([one.to(sampled[0].device) for one in sampled]).cpu().numpy().tobytes() if sampled else b""
-    return marks, values
+        sampled.append(flat[:: max(len(flat) // SAMPLED, 1)].cpu().double())  # in this order: MPS has no float64
+    return marks, torch.cat(sampled).numpy().tobytes() if sampled else b""
 
 
 def model_hash(model: VisionModel) -> str:
