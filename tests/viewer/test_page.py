@@ -368,7 +368,7 @@ def test_the_sentence_is_in_plain_words_and_its_figures_stand_below(page_of):
     present = np.zeros((3, 2, 4, 6), bool)
     present[..., :3] = True
     page = page_of(relevance=np.ones((3, 2, 4, 6)), contribution=contribution, present=present)
-    assert sentence(page) == "striped is seen in 50\xa0% of this image and supports the class zebra."
+    assert sentence(page) == "striped is clearly seen in 50\xa0% of this image and supports the class zebra."
     assert page.locator(".figures").inner_text() == "SACV score +24 logits; logit 3.2."
     page = page_of(relevance=np.ones((3, 2, 4, 6)), contribution=-contribution, present=present, unit="logits per unit")
     assert "opposes the class zebra." in sentence(page)

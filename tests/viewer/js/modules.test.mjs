@@ -90,11 +90,13 @@ test("numbers for people", () => {
   assert.deepEqual(["/a/b.jpg", "a\\c.png", ""].map(shortName), ["b.jpg", "c.png", ""]);
 });
 
-const RESULT = { concept: "striped", target: "zebra", value: "the logit", share: 0.5, score: 2, logit: 3, unit: "logits", silent: false };
+const RESULT = { concept: "striped", target: "zebra", value: "the logit", share: 0.5, score: 2, logit: 3, unit: "logits", silent: false, masked: false };
 
 test("one sentence in plain words states where the concept is seen and what it supports", () => {
   const sentenceOf = (changes) => text(sentence({ ...RESULT, ...changes }));
   assert.equal(sentenceOf({}), "striped is seen in 50\u00a0% of this image and supports the class zebra.");
+  assert.equal(sentenceOf({ masked: true }), "striped is clearly seen in 50\u00a0% of this image and supports the class zebra.");
+  assert.equal(sentenceOf({ masked: true, share: 0 }), "striped is not clearly seen in this image; faint signs of it support the class zebra.");
   assert.equal(sentenceOf({ score: -2 }), "striped is seen in 50\u00a0% of this image and opposes the class zebra.");
   assert.equal(sentenceOf({ score: 0.001 }), "striped is seen in 50\u00a0% of this image and hardly matters for the class zebra.");
   assert.equal(sentenceOf({ share: 0, score: 0.001 }), "striped is not seen in this image and hardly matters for the class zebra.");

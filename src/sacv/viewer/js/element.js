@@ -260,7 +260,7 @@ class SacvViewer extends HTMLElement {
     const { explanation } = this, [target, logit] = explanation.images[view.image].targets[view.target];
     return {
       concept: explanation.concepts[view.concept], target, logit, share: explanation.share(view), score: explanation.score("sacv_score", view),
-      value: explanation.header.values[view.target], unit: explanation.header.units[view.target], silent: explanation.silent(view),
+      value: explanation.header.values[view.target], unit: explanation.header.units[view.target], silent: explanation.silent(view), masked: explanation.header.cards[view.layer][view.concept].line !== "",
     };
   }
 

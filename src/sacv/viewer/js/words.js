@@ -31,11 +31,11 @@ export function shortName(path) {
 /**
  * The result for an image in plain words, as pieces of text and of names: [{text, name?}].
  *
- * @param {object} result concept, target, value ("the logit" of a class), share of the image (0 to 1, or NaN), score, logit, unit, silent.
+ * @param {object} result concept, target, value ("the logit" of a class), share of the image (0 to 1, or NaN), score, logit, unit, silent, masked (whether the share is of a mask).
  */
-export function sentence({ concept, target, value, share, score, logit, unit, silent }) {
-  const what = [{ text: value === "the logit" ? "the class " : "" }, { text: target, name: true }], there = share > 0;
-  const pieces = [{ text: concept, name: true }, { text: there ? ` is seen in ${percent(share)} of this image` : " is not seen in this image" }];
+export function sentence({ concept, target, value, share, score, logit, unit, silent, masked }) {
+  const what = [{ text: value === "the logit" ? "the class " : "" }, { text: target, name: true }], there = share > 0, seen = masked ? "clearly seen" : "seen";
+  const pieces = [{ text: concept, name: true }, { text: there ? ` is ${seen} in ${percent(share)} of this image` : ` is not ${seen} in this image` }];
   if (silent) return [...pieces, { text: "; its effect on " }, ...what, { text: " cannot be measured at this layer." }];
   const hardly = Math.abs(score) <= (unit === "logits" ? 0.005 * Math.max(Math.abs(logit), 1) : 0), effect = score > 0 ? "support" : "oppose";
   const verb = hardly ? " and hardly matters for " : there ? ` and ${effect}s ` : `; faint signs of it ${effect} `;
