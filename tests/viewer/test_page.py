@@ -87,7 +87,7 @@ def screen(page):
 def test_a_map_without_the_concept_is_empty(page_of):
     page = page_of(relevance=np.full((3, 2, 4, 6), -1.0), present=np.zeros((3, 2, 4, 6), bool))
     assert not canvas(page)[..., 3].any()
-    assert "not seen in this image" in sentence(page)
+    assert "not clearly seen in this image" in sentence(page)
 
 
 def test_what_the_network_does_not_see_is_dimmed(page_of):
