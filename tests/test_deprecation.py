@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+import pandas as pd
 import pytest
 
 import sacv
@@ -50,6 +51,12 @@ def test_new_keywords_do_not_warn_and_unknown_ones_are_refused():
     assert Example(number=4).number == replace(Example(), number=4).number == 4
     with pytest.raises(TypeError, match="unknown"):
         Example(unknown=1)
+
+
+def test_an_old_keyword_may_set_a_field_of_another_name_than_the_attribute():
+    with pytest.warns(DeprecationWarning, match=r"ClassScores\(made=\) is deprecated; use ClassScores\(origin=\)"):
+        scores = ClassScores(pd.DataFrame(), None, (), None, (), {}, made={"runs": 3})
+    assert scores.provenance == {"runs": 3}
 
 
 def test_checks_under_old_names():

@@ -35,10 +35,13 @@ class RenamedAttribute:
     ----------
     new
         Name of the attribute that it returns.
+    keyword
+        The keyword of the constructor that sets it, if that has another name; see `old_keywords`.
     """
 
-    def __init__(self, new: str) -> None:
+    def __init__(self, new: str, keyword: str | None = None) -> None:
         self.new = new
+        self.keyword = keyword or new
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.old = name
@@ -52,7 +55,7 @@ class RenamedAttribute:
 
 def old_keywords(kind: Kind) -> Kind:
     """Let the constructor of a dataclass accept the old name of a field, given by a `RenamedAttribute`, as keyword."""
-    renamed = {name: value.new for name, value in vars(kind).items() if isinstance(value, RenamedAttribute)}
+    renamed = {name: value.keyword for name, value in vars(kind).items() if isinstance(value, RenamedAttribute)}
     create = vars(kind)["__init__"]
 
     @wraps(create)

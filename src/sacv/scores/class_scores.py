@@ -25,7 +25,7 @@ import pandas as pd
 from sacv.cav import ConceptBank
 from sacv.cav.inside import Counted
 from sacv.concepts import Skipped
-from sacv.deprecation import RenamedAttribute
+from sacv.deprecation import RenamedAttribute, old_keywords
 from sacv.errors import CorruptFileError, OptionError
 from sacv.files import read_json, write_folder, write_json
 from sacv.report.display import counted, few, html_table
@@ -40,6 +40,7 @@ ORIGIN = ("model", "bank", "solver", "runs", "nulls", "versions")
 """Keys of `scores.json` that record what the scores were computed from."""
 
 
+@old_keywords
 @dataclass(frozen=True, eq=False)
 class ClassScores:
     """Scores of one or more classes; computed by `sacv.score`.
@@ -78,7 +79,7 @@ class ClassScores:
     within: Mapping[str, Counted] = field(default_factory=dict)
     origin: Mapping[str, Any] | None = None
 
-    made = RenamedAttribute("provenance")
+    made = RenamedAttribute("provenance", keyword="origin")
 
     def __repr__(self) -> str:
         names = {name: few(list(dict.fromkeys(self.table[name]))) for name in ("target", "concept", "layer")}
