@@ -190,43 +190,28 @@ class Gather:
     def _add_layer(
         self, state: State, layer: str, cells: torch.Tensor, start: int, members: Sequence[Sequence[Member]]
     ) -> None:
-        # A value near the mean is subtracted from the whole batch, so that float32 sums and products are precise. For
-        # a constant channel it is exactly the value of the channel.
-        first = cells[0, 0]
-        near = cells.mean(dim=(0, 1))
-        near = torch.where((near - first).abs() <= 1e-4 * first.abs(), first, near)
+        """Add the statistics of the activations `(n, locations, channels)` of a batch at a layer."""
+        near = _near_mean(cells)
         centred = cells - near
         rests = centred.mean(dim=1).cpu().double().numpy()
         shift = near.cpu().numpy()
-        if not np.isfinite(rests).all():
-            bad = (~torch.isfinite(cells)).flatten(1).any(dim=1)
-            raise ActivationError(
-                f"layer {layer!r} has activations that are not finite for "
-                f"{self.plan.items[start + int(bad.int().argmax())].name}; "
-                "check the weights of the network and the transform, or run it in float32"
-            )
-        means = rests + shift
+        self._require_finite(layer, cells, rests, start)
         sampled: list[_Sampled] = []
         whole: dict[tuple[int, int], list[int]] = {}
-        for offset in range(len(cells)):
-            if start + offset in self.plan.whole or not members[offset]:
+        for offset, of_image in enumerate(members):
+            if start + offset in self.plan.whole or not of_image:
                 state.activations[layer, start + offset] = cells[offset].cpu().numpy().copy()
-            for member in members[offset]:
+            for member in of_image:
                 entry = self.plan.sets[member.set]
                 partial = state.partial.setdefault((layer, member.set), PartialStatistics())
                 cover = entry.cover(member.image)
                 weights = None if cover is None else cover[layer]
                 if weights is None:
-                    partial.add_mean(member.unit, means[offset], cells.shape[1])
+                    partial.add_mean(member.unit, rests[offset] + shift, cells.shape[1])
                     if not entry.means_only:
                         whole.setdefault((member.set, member.fold), []).append(offset)
                 else:
-                    values = cells[offset].cpu().numpy()
-                    partial.add_mean(member.unit, weights @ values / weights.sum(), float(weights.sum()))
-                    if not entry.means_only:
-                        legal = np.flatnonzero(weights)
-                        sums = partial.sums(member.fold, values.shape[-1])
-                        sums.join(Moments.of(values[legal], weights[legal]))
+                    self._add_weighted(partial, member, cells[offset].cpu().numpy(), weights)
                 if not entry.means_only:
                     sampled.append(self._sampled(offset, start, member, weights, cells.shape[1]))
         self._add_samples(state, layer, cells, sampled)
@@ -236,6 +221,25 @@ class Gather:
             rows = chosen.reshape(-1, cells.shape[-1])
             sums = state.partial[layer, number].sums(fold_number, cells.shape[-1])
             sums.add(rows, shift.astype(np.float64), rests[offsets].mean(axis=0), float(len(rows)))
+
+    def _require_finite(self, layer: str, cells: torch.Tensor, means: Float64, start: int) -> None:
+        if np.isfinite(means).all():
+            return
+        bad = (~torch.isfinite(cells)).flatten(1).any(dim=1)
+        raise ActivationError(
+            f"layer {layer!r} has activations that are not finite for "
+            f"{self.plan.items[start + int(bad.int().argmax())].name}; "
+            "check the weights of the network and the transform, or run it in float32"
+        )
+
+    def _add_weighted(
+        self, partial: PartialStatistics, member: Member, values: NDArray[np.floating], weights: Float64
+    ) -> None:
+        """Add an image of which a set has only a part: values `(locations, channels)` with weights `(locations,)`."""
+        partial.add_mean(member.unit, weights @ values / weights.sum(), float(weights.sum()))
+        if not self.plan.sets[member.set].means_only:
+            legal = np.flatnonzero(weights)
+            partial.sums(member.fold, values.shape[-1]).join(Moments.of(values[legal], weights[legal]))
 
     def _most(self, number: int) -> int:
         """Return the number of locations sampled from each unit of a set."""
@@ -326,6 +330,16 @@ class Gather:
         ]
         sums = [found for (number, _), found in sorted(state.image_statistics.items(), key=itemgetter(0)) if number < 0]
         return Gathered(sets, means, by_set, apart, _mean_statistics(sums), whole)
+
+
+def _near_mean(cells: torch.Tensor) -> torch.Tensor:
+    """Return a value `(channels,)` near the mean of a batch; subtracted, it keeps float32 sums and products precise.
+
+    For a constant channel it is exactly the value of the channel.
+    """
+    first = cells[0, 0]
+    near = cells.mean(dim=(0, 1))
+    return torch.where((near - first).abs() <= 1e-4 * first.abs(), first, near)
 
 
 def _mean_statistics(sums: Sequence[Float64]) -> Float64:

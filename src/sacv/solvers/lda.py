@@ -64,10 +64,11 @@ def oas(within: Moments) -> float:
 
 def whiten(differences: Float64, within: Moments, own: float, identity: float) -> Float64:
     """Solve (own W + identity (tr W / channels) I) x = d for each difference d of `differences` `(k, channels)`."""
-    matrix = own * within.covariance
-    mean = float(np.trace(within.covariance)) / within.channels
+    matrix = within.covariance
+    mean = float(np.trace(matrix)) / within.channels
     if mean <= 0.0:  # no variance
         return differences
+    matrix = own * matrix
     diagonal = matrix.diagonal().copy()
     for least in JITTER:
         matrix[np.diag_indices_from(matrix)] = diagonal + max(identity, least) * mean
