@@ -262,7 +262,8 @@ class Gather:
         vectors = cells[torch.from_numpy(rows), torch.from_numpy(columns)].cpu().numpy()
         ends = np.cumsum([len(each.locations) for each in sampled])[:-1]
         for each, part in zip(sampled, np.split(vectors, ends), strict=True):
-            sample = BoundedSample.of_image(part, each.shares, self.seed, each.digest)
+            # a copy, because a view would hold the locations of the whole batch
+            sample = BoundedSample.of_image(part.copy(), each.shares, self.seed, each.digest)
             state.partial[layer, each.member.set].add_sample(each.member.unit, sample, self._most(each.member.set))
 
     def merge(self, left: State, right: State) -> State:

@@ -116,7 +116,8 @@ def _packed(name: str, partial: PartialStatistics) -> dict[str, Array]:
 def _unpacked(name: str, arrays: Mapping[str, Array]) -> PartialStatistics:
     units: list[int] = arrays[f"{name}/units"].tolist()
     means, weights = arrays[f"{name}/means"], arrays[f"{name}/weights"].tolist()
-    found = PartialStatistics({}, dict(zip(units, means, strict=True)), dict(zip(units, weights, strict=True)))
+    rows = [row.copy() for row in means]
+    found = PartialStatistics({}, dict(zip(units, rows, strict=True)), dict(zip(units, weights, strict=True)))
     channels = means.shape[1]
     prefix = f"{name}/folds/"
     for key in sorted(key for key in arrays if key.startswith(prefix)):
@@ -128,5 +129,7 @@ def _unpacked(name: str, arrays: Mapping[str, Array]) -> PartialStatistics:
     if f"{name}/sample/sizes" in arrays:
         ends = np.cumsum(arrays[f"{name}/sample/sizes"])[:-1]
         parts = (np.split(arrays[f"{name}/sample/{what}"], ends) for what in ("vectors", "weights", "keys"))
-        found.sample = {unit: BoundedSample(*part) for unit, *part in zip(units, *parts, strict=True)}
+        found.sample = {
+            unit: BoundedSample(*(values.copy() for values in part)) for unit, *part in zip(units, *parts, strict=True)
+        }
     return found

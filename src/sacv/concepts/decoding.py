@@ -52,7 +52,8 @@ def read_picture(path: str | Path, window: Window | None = None, file: BinaryIO 
     with _open(path, file) as image, quiet():
         try:
             image.load()
-            return to_rgb(ImageOps.exif_transpose(image), window)
+            ImageOps.exif_transpose(image, in_place=True)
+            return to_rgb(image, window)
         except UnreadableImageError as error:
             raise UnreadableImageError(f"{path}: {error}") from error
         except Exception as error:  # Pillow's decoders raise errors of many types

@@ -85,9 +85,9 @@ class ImageTransform:
         """Return the input float32 `(3, height, width)` of an RGB image."""
         height, width = self.size
         small = image.resize((width, height), Image.Resampling.BILINEAR, box=self.region(image.size), reducing_gap=None)
-        values = torch.from_numpy(np.array(small, dtype=np.uint8)).permute(2, 0, 1).float() / 255
+        values = torch.from_numpy(np.array(small, dtype=np.uint8)).permute(2, 0, 1).float().div_(255)
         mean, std = torch.tensor(self.mean)[:, None, None], torch.tensor(self.std)[:, None, None]
-        return (values - mean) / std
+        return values.sub_(mean).div_(std)
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields for a JSON file."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import torch
@@ -138,7 +139,7 @@ class VisionModel:
 
     @property
     def _example(self) -> torch.Tensor:
-        tensors = [*self.net.parameters(), *self.net.buffers()]
+        tensors = chain(self.net.parameters(), self.net.buffers())
         return next((tensor for tensor in tensors if tensor.is_floating_point()), torch.zeros(()))
 
     def batch_size(self, given: int | None) -> int:
