@@ -14,19 +14,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Entry:
-    """A registered class.
-
-    Parameters
-    ----------
-    form
-        Syntax on the command line: `NAME`, or `NAME[:VALUE|word]`. The value is the first field of the class. A word
-        in lower case is passed unchanged; a word in capitals is a number.
-    reference
-        `MODULE:CLASS`.
-    """
+    """A registered class."""
 
     form: str
+    """Syntax on the command line: `NAME`, or `NAME[:VALUE|word]`. The value is the first field of the class. A word in
+    lower case is passed unchanged; a word in capitals is a number."""
     reference: str
+    """`MODULE:CLASS`."""
 
     @property
     def name(self) -> str:

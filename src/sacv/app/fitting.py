@@ -20,29 +20,18 @@ from sacv.model import VisionModel
 
 @dataclass(frozen=True)
 class Recipe:
-    """The material of a concept.
-
-    Parameters
-    ----------
-    concept
-        Name of the concept.
-    shown
-        The set of concept images; None if the concept is painted on photos.
-    random, context, absent
-        Sets of random images, of context images, and of absent images.
-    layers
-        Names of layers.
-    groups
-        A regular expression whose match in a file name is the group; None without groups.
-    """
+    """The material of a concept."""
 
     concept: str
     shown: str | None
+    """The set of concept images; None if the concept is painted on photos."""
     random: Sequence[str]
     context: Sequence[str]
     absent: Sequence[str]
+    """Sets of random images, of context images, and of absent images."""
     layers: Sequence[str]
     groups: str | None
+    """A regular expression whose match in a file name is the group; None without groups."""
 
 
 def fit_concept(model: VisionModel, workspace: Workplace, recipe: Recipe, progress: Progress) -> dict[str, Any]:

@@ -33,24 +33,16 @@ class Stopped(Exception):
 
 @dataclass
 class Job:
-    """A job.
-
-    Parameters
-    ----------
-    number
-        A random identifier.
-    tab
-        The browser tab that requested it.
-    title
-        Title on the page.
-    work
-        None once it has ended.
-    """
+    """A job."""
 
     number: str
+    """A random identifier."""
     tab: str
+    """The browser tab that requested it."""
     title: str
+    """Title on the page."""
     work: Work | None
+    """None once it has ended."""
     state: str = "waiting"
     done: int = 0
     total: int = 0

@@ -40,24 +40,15 @@ MOST_HELD_OUT = 100
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Images that calibrate the presence mask and are used for nothing else.
-
-    Parameters
-    ----------
-    kind
-        Source of the images; see `Presence`.
-    images
-        The images.
-    repeats
-        Name of each duplicate that was left out, and of the image that it repeats.
-    offered
-        Number of images before the memory limit was applied.
-    """
+    """Images that calibrate the presence mask and are used for nothing else."""
 
     kind: str
+    """Source of the images; see `Presence`."""
     images: ImageSet
     repeats: tuple[tuple[str, str], ...] = ()
+    """Name of each duplicate that was left out, and of the image that it repeats."""
     offered: int = 0
+    """Number of images before the memory limit was applied."""
 
     @property
     def groups(self) -> int:

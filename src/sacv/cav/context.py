@@ -50,31 +50,20 @@ SHARE = 0.25
 
 @dataclass(frozen=True)
 class ContextEvidence:
-    """Held-out figures that decide whether pasted locations are taken, for one layer and concept.
-
-    Parameters
-    ----------
-    layer, concept
-        Names of the layer and the concept.
-    composites
-        Number of composites that show the concept.
-    part
-        B: AUROC against the rest of a composite, fitted without and with the pasted locations.
-    gain_low
-        Lower end of the 95 % interval of the gain of B, over composites.
-    full
-        A: AUROC of full frames, fitted without and with the pasted locations.
-    pasted
-        P: AUROC of the concept's regions against the regions of random textures, fitted without the pasted locations.
-    """
+    """Held-out figures that decide whether pasted locations are taken, for one layer and concept."""
 
     layer: str
     concept: str
     composites: int
+    """Number of composites that show the concept."""
     part: tuple[float, float]
+    """B: AUROC against the rest of a composite, fitted without and with the pasted locations."""
     gain_low: float
+    """Lower end of the 95 % interval of the gain of B, over composites."""
     full: tuple[float, float]
+    """A: AUROC of full frames, fitted without and with the pasted locations."""
     pasted: float
+    """P: AUROC of the concept's regions against the regions of random textures, fitted without the pasted locations."""
 
     @property
     def local(self) -> bool:
@@ -115,27 +104,17 @@ class Pasted:
 
 @dataclass(frozen=True)
 class BankContext:
-    """The context photos of a bank, and the decisions about the pasted textures.
-
-    Parameters
-    ----------
-    photos
-        Name and SHA-256 of each context photo.
-    composites
-        The composites.
-    evidence
-        Figures for each layer and concept with whole images.
-    too_few
-        Concepts with too few composites for a decision.
-    skipped
-        Name of each unreadable photo that was left out, and the reason.
-    """
+    """The context photos of a bank, and the decisions about the pasted textures."""
 
     photos: tuple[tuple[str, str], ...]
+    """Name and SHA-256 of each context photo."""
     composites: tuple[Pasted, ...]
     evidence: tuple[ContextEvidence, ...]
+    """Figures for each layer and concept with whole images."""
     too_few: tuple[str, ...] = ()
+    """Concepts with too few composites for a decision."""
     skipped: tuple[tuple[str, str], ...] = ()
+    """Name of each unreadable photo that was left out, and the reason."""
 
     def taken(self) -> list[tuple[str, str]]:
         """List the layers and sets (`BankSet.key`) whose pasted locations are taken."""

@@ -33,28 +33,19 @@ LEAST_WEIGHT = 0.01
 
 @dataclass(frozen=True, eq=False)
 class Contrast:
-    """The random set of a concept at a layer.
-
-    Parameters
-    ----------
-    statistics
-        Weighted statistics of all images.
-    images
-        The images, one for each unit, in the order of the statistics.
-    parts
-        Number of units of the rest and of the pool.
-    same_images
-        Whether it contains the rest of the concept images.
-    figures
-        `pool_auroc` (A), `pool_weight` (k) and `pool_cosine` (between the differences of means with and without the
-        pool), if there is a rest and a pool.
-    """
+    """The random set of a concept at a layer."""
 
     statistics: SetStatistics
+    """Weighted statistics of all images."""
     images: tuple[BankImage, ...]
+    """The images, one for each unit, in the order of the statistics."""
     parts: tuple[int, ...]
+    """Number of units of the rest and of the pool."""
     same_images: bool = False
+    """Whether it contains the rest of the concept images."""
     figures: Mapping[str, float] = field(default_factory=dict)
+    """`pool_auroc` (A), `pool_weight` (k) and `pool_cosine` (between the differences of means with and without the
+    pool), if there is a rest and a pool."""
 
     @property
     def unit_ids(self) -> NDArray[np.int64]:

@@ -10,18 +10,12 @@ from sacv.solvers import MomentSolver, SampleSolver, Solver, UnitLength
 
 @dataclass(frozen=True)
 class Draws:
-    """Numbers of random CAVs.
-
-    Parameters
-    ----------
-    runs
-        Random runs, at least 1. The first uses all random images.
-    nulls
-        Null CAVs and permuted CAVs. With 0 there is no significance mask.
-    """
+    """Numbers of random CAVs."""
 
     runs: int
+    """Random runs, at least 1. The first uses all random images."""
     nulls: int
+    """Null CAVs and permuted CAVs. With 0 there is no significance mask."""
 
 
 def draws(solver: Solver, runs: int | None, nulls: int | None) -> Draws:

@@ -34,19 +34,13 @@ HARDEST = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """The solver and the moments that a detector is fitted with.
-
-    Parameters
-    ----------
-    solver
-        The solver, with its automatic parameters set.
-    concept, random
-        Moments of the locations of both sets.
-    """
+    """The solver and the moments that a detector is fitted with."""
 
     solver: MomentSolver
+    """The solver, with its automatic parameters set."""
     concept: Moments
     random: Moments
+    """Moments of the locations of both sets."""
 
 
 def sharpened(detector: Float64, problem: Problem, images: Sequence[NDArray[np.floating]]) -> Float64 | None:

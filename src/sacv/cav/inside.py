@@ -27,18 +27,12 @@ LEAST_COVER = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Inside:
-    """The mask of one image.
-
-    Parameters
-    ----------
-    pixels
-        Bool `(height, width)`, true inside.
-    region
-        The part of the image that is the input of the network; the grid of a layer divides it into cells.
-    """
+    """The mask of one image."""
 
     pixels: Mask
+    """Bool `(height, width)`, true inside."""
     region: Box
+    """The part of the image that is the input of the network; the grid of a layer divides it into cells."""
 
     def cover(self, grid: tuple[int, ...], layer: str) -> Float64:
         """Return the share of each cell inside the mask, float64 of shape `grid`.

@@ -53,27 +53,16 @@ class Textures:
 
 @dataclass(frozen=True, eq=False)
 class Pasting:
-    """Composites and the sets of their regions.
-
-    Parameters
-    ----------
-    photos
-        The context photos.
-    concepts
-        Names of the concepts whose images are pasted.
-    placed
-        The composites.
-    plans
-        The regions of each concept, the regions of random textures, and the photos around the regions.
-    members
-        For each of `plans`, int `(images,)`: indices of the composites.
-    """
+    """Composites and the sets of their regions."""
 
     photos: ImageSet
     concepts: tuple[str, ...]
+    """Names of the concepts whose images are pasted."""
     placed: tuple[FoldComposite, ...]
     plans: tuple[SetPlan, ...]
+    """The regions of each concept, the regions of random textures, and the photos around the regions."""
     members: tuple[NDArray[np.int64], ...]
+    """For each of `plans`, int `(images,)`: indices of the composites."""
 
 
 def context_photos(

@@ -17,18 +17,12 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Present:
-    """Presence of a concept in images.
-
-    Parameters
-    ----------
-    mask
-        Bool `(n, *grid)`: the presence mask, among the locations that count.
-    p_values
-        Float64 `(n,)`: p-value of the greatest evidence in each image, under the null that it lacks the concept.
-    """
+    """Presence of a concept in images."""
 
     mask: Mask
+    """Bool `(n, *grid)`: the presence mask, among the locations that count."""
     p_values: NDArray[np.float64]
+    """Float64 `(n,)`: p-value of the greatest evidence in each image, under the null that it lacks the concept."""
 
 
 def present(cav: CAV, cells: torch.Tensor, evidence: NDArray[np.float32], inside: Mask | None = None) -> Present | None:

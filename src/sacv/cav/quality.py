@@ -17,24 +17,16 @@ RESAMPLES = 500
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """Scores of one set, each along the direction fitted without the fold of its image.
-
-    Parameters
-    ----------
-    scores
-        Float64 `(n,)`: scores of locations or images.
-    fold
-        Int `(n,)`: held-out fold of each score.
-    image
-        Int `(n,)`: index of the image, or of the group of images, of each score.
-    weights
-        Float64 `(n,)`: weight of each score.
-    """
+    """Scores of one set, each along the direction fitted without the fold of its image."""
 
     scores: Float64
+    """Float64 `(n,)`: scores of locations or images."""
     fold: NDArray[np.int64]
+    """Int `(n,)`: held-out fold of each score."""
     image: NDArray[np.int64]
+    """Int `(n,)`: index of the image, or of the group of images, of each score."""
     weights: Float64
+    """Float64 `(n,)`: weight of each score."""
 
     @classmethod
     def of_images(cls, scores: Float64, fold: NDArray[np.int64]) -> HeldOut:

@@ -33,43 +33,29 @@ from sacv.model import Window
 
 @dataclass(frozen=True, eq=False)
 class FitSource:
-    """The images of one set.
-
-    Parameters
-    ----------
-    concept
-        The concept; None for the random set.
-    images
-        The images.
-    repeats
-        Name of each duplicate that was left out, and of the image that it repeats.
-    masks
-        For a concept with regions: the mask of each image.
-    negatives, unmatched
-        For a concept with regions: the images without the concept, and the number of masks without an image.
-    others
-        For a concept from a table: its rest, unless random images are given.
-    unused, missing
-        For a concept from a table: the number of rows without the concept that are not used, and of rows without a
-        value.
-    shares
-        For a comparison within strata: the weight of each image of the concept, and of each image of the rest.
-    unpaired
-        For a comparison within strata: the number of images that were left out, because their stratum has only one of
-        the two sets.
-    """
+    """The images of one set."""
 
     concept: str | None
+    """The concept; None for the random set."""
     images: ImageSet
     repeats: tuple[tuple[str, str], ...]
+    """Name of each duplicate that was left out, and of the image that it repeats."""
     masks: tuple[MaskItem, ...] | None = None
+    """For a concept with regions: the mask of each image."""
     negatives: tuple[ImageItem, ...] = ()
     unmatched: int = 0
+    """For a concept with regions: the images without the concept, and the number of masks without an image."""
     others: tuple[ImageItem, ...] | None = None
+    """For a concept from a table: its rest, unless random images are given."""
     unused: int = 0
     missing: int | None = None
+    """For a concept from a table: the number of rows without the concept that are not used, and of rows without a
+    value."""
     shares: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    """For a comparison within strata: the weight of each image of the concept, and of each image of the rest."""
     unpaired: int | None = None
+    """For a comparison within strata: the number of images that were left out, because their stratum has only one of
+    the two sets."""
 
 
 def read_sources(

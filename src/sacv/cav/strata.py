@@ -37,25 +37,16 @@ NO_VALUE = "no value"
 
 @dataclass(frozen=True)
 class Stratum:
-    """The images that have one value of a column.
-
-    Parameters
-    ----------
-    value
-        Value of the column.
-    images, others
-        Number of independent images with the concept, and without it.
-    auroc
-        Held-out AUROC of the images with the concept against those without it; None without pairs.
-    interval
-        95 % interval of `auroc`, by bootstrap over images; None without pairs.
-    """
+    """The images that have one value of a column."""
 
     value: str
     images: int
     others: int
+    """Number of independent images with the concept, and without it."""
     auroc: float | None = None
+    """Held-out AUROC of the images with the concept against those without it; None without pairs."""
     interval: Interval | None = None
+    """95 % interval of `auroc`, by bootstrap over images; None without pairs."""
 
     @property
     def overlap(self) -> int:

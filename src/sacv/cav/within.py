@@ -28,18 +28,12 @@ READERS = 8
 
 @dataclass(frozen=True, eq=False)
 class Masked:
-    """The masks of a fit, and the share of each cell inside.
-
-    Parameters
-    ----------
-    masks
-        By hash of the image.
-    weights
-        By hash of the image and by layer, float64 `(locations,)`.
-    """
+    """The masks of a fit, and the share of each cell inside."""
 
     masks: Mapping[str, MaskItem]
+    """By hash of the image."""
     weights: Mapping[str, Weights]
+    """By hash of the image and by layer, float64 `(locations,)`."""
 
     def counts(self, items: Iterable[ImageItem]) -> dict[str, list[Counts]]:
         """Return, by layer, the locations of each image that count, bool `(locations,)`."""
@@ -87,23 +81,15 @@ def without_masks(bank: BankWithin, way_out: str = "Give their masks with --with
 
 @dataclass(frozen=True)
 class Compared:
-    """Effect of the masks at a layer for a concept with whole images, by the difference of the means of images.
-
-    Parameters
-    ----------
-    layer, concept
-        Names of the layer and the concept.
-    inside, whole
-        AUROC on held-out images inside the masks, and on the whole images.
-    cosine
-        Cosine between the two differences of means.
-    """
+    """Effect of the masks at a layer for a concept with whole images, by the difference of the means of images."""
 
     layer: str
     concept: str
     inside: float
     whole: float
+    """AUROC on held-out images inside the masks, and on the whole images."""
     cosine: float
+    """Cosine between the two differences of means."""
 
     def __str__(self) -> str:
         return (
@@ -114,29 +100,19 @@ class Compared:
 
 @dataclass(frozen=True)
 class BankWithin:
-    """The masks that a bank was fitted within.
-
-    Parameters
-    ----------
-    digest
-        SHA-256 over the hashes of the images and their masks.
-    pictures
-        Number of images.
-    mean, least, greatest
-        Mean, minimum and maximum over images of the share of the network's input inside the mask.
-    median
-        Median of the same; None for merged banks.
-    compared
-        Effect of the masks, for concepts with whole images.
-    """
+    """The masks that a bank was fitted within."""
 
     digest: str
+    """SHA-256 over the hashes of the images and their masks."""
     pictures: int
     mean: float
     least: float
     greatest: float
+    """Mean, minimum and maximum over images of the share of the network's input inside the mask."""
     median: float | None = None
+    """Median of the same; None for merged banks."""
     compared: tuple[Compared, ...] = field(default=())
+    """Effect of the masks, for concepts with whole images."""
 
     @classmethod
     def of(cls, masked: Masked, compared: Sequence[Compared]) -> BankWithin:

@@ -48,21 +48,14 @@ LONGEST = 640
 
 @dataclass(frozen=True)
 class Composite:
-    """A photo with textures pasted into it.
-
-    Parameters
-    ----------
-    photo
-        The background.
-    textures
-        The images to paste, one region each.
-    seed
-        Seed of the shapes of the regions and of the textures' rotation, scale and shift.
-    """
+    """A photo with textures pasted into it."""
 
     photo: ImageItem
+    """The background."""
     textures: tuple[ImageItem, ...]
+    """The images to paste, one region each."""
     seed: int
+    """Seed of the shapes of the regions and of the textures' rotation, scale and shift."""
 
     @property
     def item(self) -> ImageItem:

@@ -58,21 +58,14 @@ class MaskItem:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A mask that is read once its image is known.
-
-    Parameters
-    ----------
-    label
-        The part of its name that it shares with its image.
-    name
-        Name for messages.
-    make
-        Function that returns the mask.
-    """
+    """A mask that is read once its image is known."""
 
     label: str
+    """The part of its name that it shares with its image."""
     name: str
+    """Name for messages."""
     make: Callable[[], MaskItem]
+    """Function that returns the mask."""
 
 
 def empty_mask(name: str) -> MaskItem:

@@ -50,18 +50,12 @@ SENTENCES = {**WELL, **DOUBTS, "unchecked": UNCHECKED}
 
 @dataclass(frozen=True)
 class CheckWords:
-    """One check of an image.
-
-    Parameters
-    ----------
-    kind
-        A key of `SENTENCES`.
-    figure
-        Its figure, in the terms of `Checks`.
-    """
+    """One check of an image."""
 
     kind: str
+    """A key of `SENTENCES`."""
     figure: str
+    """Its figure, in the terms of `Checks`."""
 
     @property
     def warning(self) -> bool:

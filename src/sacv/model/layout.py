@@ -44,15 +44,10 @@ class Layout(ABC):
 
 @dataclass(frozen=True)
 class ChannelsFirst(Layout):
-    """`(n, channels, *grid)`, as in convolutional networks.
-
-    Parameters
-    ----------
-    dims
-        Axes of the grid, 1 to 3.
-    """
+    """`(n, channels, *grid)`, as in convolutional networks."""
 
     dims: int = 2
+    """Axes of the grid, 1 to 3."""
 
     @property
     def name(self) -> str:
@@ -74,15 +69,10 @@ class ChannelsFirst(Layout):
 
 @dataclass(frozen=True)
 class ChannelsLast(Layout):
-    """`(n, *grid, channels)`, as in Swin and the blocks of ConvNeXt.
-
-    Parameters
-    ----------
-    dims
-        Axes of the grid, 1 to 3.
-    """
+    """`(n, *grid, channels)`, as in Swin and the blocks of ConvNeXt."""
 
     dims: int = 2
+    """Axes of the grid, 1 to 3."""
 
     @property
     def name(self) -> str:
@@ -104,18 +94,12 @@ class ChannelsLast(Layout):
 
 @dataclass(frozen=True)
 class Tokens(Layout):
-    """`(n, tokens, channels)`: class, distillation and register tokens, then the locations row by row.
-
-    Parameters
-    ----------
-    grid
-        Number of locations along each axis.
-    prefix
-        Number of tokens before the first location.
-    """
+    """`(n, tokens, channels)`: class, distillation and register tokens, then the locations row by row."""
 
     grid: tuple[int, ...]
+    """Number of locations along each axis."""
     prefix: int = 0
+    """Number of tokens before the first location."""
 
     @property
     def name(self) -> str:

@@ -32,18 +32,12 @@ ZOOS = ("torchvision", "timm", "hf")
 
 @dataclass(frozen=True, eq=False)
 class ZooTransform:
-    """A zoo's own preprocessing, with the part of an image that it uses.
-
-    Parameters
-    ----------
-    call
-        Function from an RGB image to a float tensor `(3, height, width)`.
-    frame
-        The same resizing and crop as an `ImageTransform`.
-    """
+    """A zoo's own preprocessing, with the part of an image that it uses."""
 
     call: Callable[[Image.Image], torch.Tensor]
+    """Function from an RGB image to a float tensor `(3, height, width)`."""
     frame: ImageTransform
+    """The same resizing and crop as an `ImageTransform`."""
 
     def __call__(self, image: Image.Image) -> torch.Tensor:
         """Return the input of an image."""

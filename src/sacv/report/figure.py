@@ -44,30 +44,20 @@ Colours = NDArray[np.floating]
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """A map over an image.
-
-    Parameters
-    ----------
-    image
-        RGB.
-    region
-        The part of the image that the map covers: left, top, right, bottom, as shares of its width and height.
-    values
-        `(h, w)`; None if there is nothing to draw.
-    marks
-        Mask, bool `(h, w)`, whose border is drawn in black; or None.
-    inside
-        Bool `(h, w)`: the cells that count, with an amber border; the others are faded.
-    words
-        A line below the image.
-    """
+    """A map over an image."""
 
     image: Image.Image
+    """RGB."""
     region: tuple[float, float, float, float]
+    """The part of the image that the map covers: left, top, right, bottom, as shares of its width and height."""
     values: Map | None
+    """`(h, w)`; None if there is nothing to draw."""
     marks: Marks | None = None
+    """Mask, bool `(h, w)`, whose border is drawn in black; or None."""
     inside: Marks | None = None
+    """Bool `(h, w)`: the cells that count, with an amber border; the others are faded."""
     words: str = ""
+    """A line below the image."""
 
 
 @dataclass(frozen=True)

@@ -41,22 +41,15 @@ Rgba = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Scale:
-    """From values to colours.
-
-    Parameters
-    ----------
-    low, high
-        Ends of the scale; values outside are drawn as the ends.
-    colours
-        One of `COLOURS`.
-    centred
-        Whether zero is in the middle; values near zero are then more transparent.
-    """
+    """From values to colours."""
 
     low: float
     high: float
+    """Ends of the scale; values outside are drawn as the ends."""
     colours: str
+    """One of `COLOURS`."""
     centred: bool = False
+    """Whether zero is in the middle; values near zero are then more transparent."""
 
     def strength(self, values: Values) -> Values:
         """Return the opacity of values in [0, 1]: 1, or increasing with their size on a centred scale."""

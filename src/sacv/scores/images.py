@@ -112,44 +112,28 @@ def score_images(
 
 @dataclass(frozen=True)
 class Loaded:
-    """A batch as the network's input.
-
-    Parameters
-    ----------
-    start
-        Number of its first image.
-    inputs
-        Of the network.
-    in_fit
-        Whether the bank was fitted or calibrated on each.
-    insides
-        The locations that count, of each image; None if all count.
-    """
+    """A batch as the network's input."""
 
     start: int
+    """Number of its first image."""
     inputs: torch.Tensor
+    """Of the network."""
     in_fit: tuple[bool, ...]
+    """Whether the bank was fitted or calibrated on each."""
     insides: tuple[Inside, ...] | None
+    """The locations that count, of each image; None if all count."""
 
 
 @dataclass(frozen=True)
 class ImageScorer:
-    """The reducer: from batches of images to their scores.
-
-    Parameters
-    ----------
-    model, bank
-        As `score_images` takes them, checked.
-    items
-        The images.
-    masks
-        The mask of each image; None if all locations count.
-    """
+    """The reducer: from batches of images to their scores."""
 
     model: VisionModel
     bank: ConceptBank
+    """As `score_images` takes them, checked."""
     items: Sequence[ImageItem] = field(repr=False)
     masks: Sequence[MaskItem] | None = field(default=None, repr=False)
+    """The mask of each image; None if all locations count."""
 
     @contextmanager
     def running(self) -> Iterator[None]:

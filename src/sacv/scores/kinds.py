@@ -49,25 +49,17 @@ BLOCK = 256
 
 @dataclass(frozen=True, eq=False)
 class ImageTerms:
-    """The terms of each image, for many vectors.
-
-    Parameters
-    ----------
-    derivative
-        d_i, float64 `(images, vectors)`.
-    smooth
-        Phi of its standardised value, float64 `(images, vectors)`.
-    positive, negative
-        The parts of s_i above and below zero, float64 `(images, vectors)`.
-    relevant
-        Number of locations that s_i sums over, float64 `(images, vectors)`.
-    """
+    """The terms of each image, for many vectors."""
 
     derivative: Float64
+    """d_i, float64 `(images, vectors)`."""
     smooth: Float64
+    """Phi of its standardised value, float64 `(images, vectors)`."""
     positive: Float64
     negative: Float64
+    """The parts of s_i above and below zero, float64 `(images, vectors)`."""
     relevant: Float64
+    """Number of locations that s_i sums over, float64 `(images, vectors)`."""
 
     def columns(self) -> Float64:
         """Return the terms in the order of `COLUMNS`, `(images, vectors, columns)`."""

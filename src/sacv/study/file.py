@@ -28,21 +28,14 @@ TITLE = "A study of concepts"
 
 @dataclass(frozen=True)
 class ConceptSource:
-    """A concept of a study: values of a column, whole images, or images with masks.
-
-    Parameters
-    ----------
-    column
-        `COLUMN:VALUE[,VALUE]` of the table.
-    images
-        Folders or files, for a concept that is not in the table.
-    masks
-        Masks of the concept in the images; None if whole images show it.
-    """
+    """A concept of a study: values of a column, whole images, or images with masks."""
 
     column: str | None = None
+    """`COLUMN:VALUE[,VALUE]` of the table."""
     images: tuple[str, ...] = ()
+    """Folders or files, for a concept that is not in the table."""
     masks: str | None = None
+    """Masks of the concept in the images; None if whole images show it."""
 
 
 @dataclass(frozen=True)

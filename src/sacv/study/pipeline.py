@@ -32,51 +32,31 @@ Unfinished = Callable[[Path, bool], AbstractContextManager[ShardStore]]
 
 @dataclass(frozen=True)
 class TopImage:
-    """An image whose SACV score for a concept is among the greatest of its class.
-
-    Parameters
-    ----------
-    item
-        The image.
-    concept, layer
-        Concept and layer of the score.
-    labelled
-        Whether its row of the table is labelled with the concept; None without a label.
-    """
+    """An image whose SACV score for a concept is among the greatest of its class."""
 
     item: ImageItem
     concept: str
     layer: str
     labelled: bool | None
+    """Whether its row of the table is labelled with the concept; None without a label."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pipeline:
-    """The steps of a study, each run unless its result is finished.
-
-    Parameters
-    ----------
-    material
-        The inputs.
-    steps
-        The finished results.
-    unfinished
-        Gives the store of the finished parts of a result.
-    fresh
-        Begin anew.
-    batch_size, engine
-        As of `sacv.fit`.
-    watch
-        Called with the progress.
-    """
+    """The steps of a study, each run unless its result is finished."""
 
     material: Material
     steps: Steps
+    """The finished results."""
     unfinished: Unfinished
+    """Gives the store of the finished parts of a result."""
     fresh: bool
+    """Begin anew."""
     batch_size: int | None
     engine: Engine | None
+    """As of `sacv.fit`."""
     watch: Watch
+    """Called with the progress."""
 
     @property
     def out(self) -> Path:

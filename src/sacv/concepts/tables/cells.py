@@ -31,24 +31,14 @@ MISSING = frozenset({"", "NA", "N/A", "#N/A", "<NA>", "NaN", "nan", "NULL", "nul
 
 @dataclass(frozen=True)
 class Cells:
-    """A table.
-
-    Parameters
-    ----------
-    where
-        Its name, for messages.
-    names
-        Names of its columns.
-    count
-        Number of rows.
-    read
-        Function that returns the cells of a column, as strings, by the column's index.
-    """
+    """A table."""
 
     where: str
+    """Its name, for messages."""
     names: tuple[str, ...]
     count: int
     read: Callable[[int], list[str]]
+    """Function that returns the cells of a column, as strings, by the column's index."""
 
     def column(self, name: str) -> list[str]:
         """Return the cells of a column, as strings.
