@@ -87,13 +87,7 @@ def sections(report: str, result: Any) -> list[Any]:
 
 
 def class_named(entries: tuple[Entry, ...], name: str, module: str) -> Any:
-    """Import a registered class. The `__getattr__` of a module calls this function.
-
-    Raises
-    ------
-    AttributeError
-        If no entry has a class of this name.
-    """
+    """Import a registered class. The `__getattr__` of a module calls this function."""
     entry = next((entry for entry in entries if entry.class_name == name), None)
     if entry is None:
         raise AttributeError(f"module {module!r} has no attribute {name!r}")

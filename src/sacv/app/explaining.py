@@ -55,13 +55,7 @@ def explain_photos(
 
 
 def part_of(bank: ConceptBank, concepts: Sequence[str]) -> ConceptBank:
-    """Return a bank of some of its concepts; of all if none is named.
-
-    Raises
-    ------
-    Refusal
-        If the bank has no such concept.
-    """
+    """Return a bank of some of its concepts; of all if none is named."""
     unknown = [concept for concept in concepts if concept not in bank.concepts]
     if unknown:
         raise Refusal(f"the bank has no concept {unknown[0]!r}; it has {', '.join(bank.concepts)}")

@@ -79,13 +79,7 @@ def file_groups(workspace: Workplace, recipe: Recipe, pattern: str) -> Callable[
 
 
 def painted_region(workspace: Workplace, concept: str) -> Region:
-    """Return the photos on which a concept is painted, with its masks.
-
-    Raises
-    ------
-    Refusal
-        If the concept is painted on no photo.
-    """
+    """Return the photos on which a concept is painted, with its masks."""
     painted = workspace.painted(concept)
     present = {path.name for path in workspace.photos.iterdir()}
     photos = [workspace.photos / name for name in painted.photos() if name in present]

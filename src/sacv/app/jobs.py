@@ -86,13 +86,7 @@ class Jobs:
         self._thread.join()
 
     def add(self, tab: str, title: str, work: Work) -> dict[str, Any]:
-        """Add a job.
-
-        Raises
-        ------
-        Busy
-            If too many jobs wait.
-        """
+        """Add a job."""
         with self._changed:
             self._drop_unpolled()
             waiting = self._waiting()

@@ -24,11 +24,6 @@ def read_mask(content: bytes, size: Size) -> Mask:
     """Read a painted mask, bool `(height, width)` of its photo: true where the PNG is opaque and bright.
 
     A mask painted on a smaller rendition of the photo is enlarged by its nearest pixels.
-
-    Raises
-    ------
-    Refusal
-        If the content is not a PNG with the aspect ratio of its photo, or is larger than it.
     """
     try:
         with quiet(), Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
@@ -82,13 +77,7 @@ class Painted:
         return [entry["file_name"] for entry in self._content()["images"]] if self.path.exists() else []
 
     def mask(self, photo: str, size: Size) -> Mask:
-        """Return the mask of a photo, bool `(height, width)`.
-
-        Raises
-        ------
-        Missing
-            If the photo has none.
-        """
+        """Return the mask of a photo, bool `(height, width)`."""
         for candidate in coco_masks(self.path, None) if self.path.exists() else []:
             if candidate.label == photo:
                 return candidate.make().load(size)

@@ -81,11 +81,6 @@ def serve(
         Whether to open the page in the browser.
     say
         Prints messages to the user.
-
-    Raises
-    ------
-    OptionError
-        If the port cannot be opened.
     """
     token = None if is_loopback(host) else secrets.token_urlsafe(24)
     config = uvicorn.Config(

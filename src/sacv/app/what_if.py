@@ -72,15 +72,7 @@ def without_pixels(picture: Image.Image, inside: Mask, how: str) -> Image.Image:
 def without_concept(
     model: VisionModel, bank: ConceptBank, layer: str, concept: str, picture: Image.Image, inside: Mask
 ) -> torch.Tensor:
-    """Return the logits, float64 `(classes,)`, with a concept removed from the painted region.
-
-    Raises
-    ------
-    Refusal
-        If the part of the image that the network sees is not known, or the layer does not have two axes of locations.
-    MismatchError, LayerError, OptionError
-        If the bank belongs to another model, or has no such layer or concept.
-    """
+    """Return the logits, float64 `(classes,)`, with a concept removed from the painted region."""
     bank.require(model)
     bank.cav(layer, concept)
     inputs = model.inputs([picture])

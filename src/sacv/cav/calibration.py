@@ -77,13 +77,7 @@ def given(
     window: Window | None = None,
     rule: Rule | None = None,
 ) -> Calibration:
-    """Read the absent images that the user gives.
-
-    Raises
-    ------
-    ImageSetError
-        If an image or its group is in another set too, or an image has no group although there is a group rule.
-    """
+    """Read the absent images that the user gives."""
     if isinstance(source, Sequence) and not isinstance(source, str) and len(source) == 0:
         return none()
     images, repeats = without_repeats(image_set("absent", source, skip_unreadable=skip_unreadable, window=window))

@@ -35,13 +35,7 @@ class Inside:
     """The part of the image that is the input of the network; the grid of a layer divides it into cells."""
 
     def cover(self, grid: tuple[int, ...], layer: str) -> Float64:
-        """Return the share of each cell inside the mask, float64 of shape `grid`.
-
-        Raises
-        ------
-        OptionError
-            If the grid does not have two axes.
-        """
+        """Return the share of each cell inside the mask, float64 of shape `grid`."""
         if len(grid) != 2:
             raise OptionError(f"layer {layer!r} has a grid of {len(grid)} axes; within masks need two")
         return mask_weights(self.pixels, (grid[0], grid[1]), self.region)
@@ -84,13 +78,7 @@ def inside_of(model: VisionModel, item: ImageItem, image: Loaded, mask: MaskItem
 
 
 def size_and_region(model: VisionModel, image: Loaded, what: str) -> tuple[tuple[int, int], Box]:
-    """Return the size of an image, and the part that is the input of the network; `what` needs them.
-
-    Raises
-    ------
-    OptionError
-        If the transform does not state that part.
-    """
+    """Return the size of an image, and the part that is the input of the network; `what` needs them."""
     size, region = model.seen(image)
     if region is None:
         raise OptionError(

@@ -68,15 +68,7 @@ class Pasting:
 def context_photos(
     source: Source, solver: MomentSolver | SampleSolver, skip_unreadable: bool, window: Window | None = None
 ) -> ImageSet:
-    """Read the context photos.
-
-    Raises
-    ------
-    OptionError
-        If the solver needs samples.
-    ImageSetError
-        If there are fewer than two.
-    """
+    """Read the context photos."""
     if isinstance(solver, SampleSolver):
         raise OptionError(
             f"context needs a solver that uses moments, but {type(solver).__name__} needs samples; use "
@@ -233,11 +225,6 @@ def settle(
         By layer and index of the set: statistics of the composites.
     first
         Index of the first set of the composites.
-
-    Raises
-    ------
-    SolverError
-        If a concept and the random set do not differ.
     """
     assert isinstance(solver, MomentSolver)  # context_photos refuses others
     random = len(pasting.concepts)

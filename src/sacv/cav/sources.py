@@ -107,13 +107,7 @@ def read_sources(
 
 
 def _labelled(name: str, source: Labelled, *, own: bool) -> FitSource:
-    """Return the set of a concept from a table, with its rest if `own` is True.
-
-    Raises
-    ------
-    ImageSetError
-        If the rest has fewer than two images, or shares an image with the concept.
-    """
+    """Return the set of a concept from a table, with its rest if `own` is True."""
     images, repeats = without_repeats(replace(source.images, name=name))
     if not own:
         return FitSource(name, images, repeats, unused=len(source.others), missing=source.missing)

@@ -158,11 +158,6 @@ def open_bank_model(
     """Load the model of a bank, with its transform and class names, and its window and precision if none is given.
 
     `output` names the field of the network's output to explain, instead of the model's own.
-
-    Raises
-    ------
-    OptionError
-        If loading it would run code and `spec` is not given.
     """
     from sacv.model import ImageTransform, load_model, runs_code
 
@@ -187,13 +182,7 @@ def open_bank_model(
 
 
 def to_device(model: VisionModel, device: str) -> VisionModel:
-    """Move the network to a device.
-
-    Raises
-    ------
-    OptionError
-        If the device is not available.
-    """
+    """Move the network to a device."""
     import torch
 
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
@@ -207,13 +196,7 @@ def to_device(model: VisionModel, device: str) -> VisionModel:
 
 
 def parse_shape(text: str) -> tuple[int, ...]:
-    """Parse `CHANNELSxSIZE`, such as 3x8x112x112, as the shape of one input.
-
-    Raises
-    ------
-    OptionError
-        If the text has another form.
-    """
+    """Parse `CHANNELSxSIZE`, such as 3x8x112x112, as the shape of one input."""
     parts = text.lower().split("x")
     if len(parts) < 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise OptionError(f"--input {text}: give the channels and each side, such as 3x224x224 or 3x8x112x112")
@@ -229,13 +212,7 @@ def parse_size(text: str) -> tuple[int, int] | int:
 
 
 def parse_window(text: str) -> Window:
-    """Parse `LOW:HIGH`, such as -160:240.
-
-    Raises
-    ------
-    OptionError
-        If the text has another form.
-    """
+    """Parse `LOW:HIGH`, such as -160:240."""
     from sacv.model import Window
 
     try:

@@ -90,13 +90,7 @@ def concept_options(command: Command) -> Command:
 
 
 def parse_columns(texts: Sequence[str]) -> dict[str, tuple[str, list[str]]]:
-    """Parse `NAME=COLUMN:VALUE[,VALUE]`.
-
-    Raises
-    ------
-    OptionError
-        If a text has another form, or a name is repeated.
-    """
+    """Parse `NAME=COLUMN:VALUE[,VALUE]`."""
     found: dict[str, tuple[str, list[str]]] = {}
     for text in texts:
         name, _, rest = text.partition("=")
@@ -113,13 +107,7 @@ def parse_columns(texts: Sequence[str]) -> dict[str, tuple[str, list[str]]]:
 
 
 def parse_rows(texts: Sequence[str]) -> dict[str, list[str]]:
-    """Parse `COLUMN:VALUE[,VALUE]`.
-
-    Raises
-    ------
-    OptionError
-        If a text has another form, or a column is repeated.
-    """
+    """Parse `COLUMN:VALUE[,VALUE]`."""
     found: dict[str, list[str]] = {}
     for text in texts:
         column, values = _column(f"--rows {text}: give COLUMN:VALUE, such as diagnosis:melanoma", text)
@@ -149,13 +137,7 @@ def open_table(
     skip_unreadable: bool = False,
     window: Window | None = None,
 ) -> Table:
-    """Read the table that the options name, with its images.
-
-    Raises
-    ------
-    OptionError
-        If the folder of the images is missing, or as `sacv.from_table`.
-    """
+    """Read the table that the options name, with its images."""
     from sacv.concepts import from_table
 
     if table_images is None:
@@ -174,13 +156,7 @@ def open_table(
 
 
 def require_table(file: Path | None, **given: object) -> None:
-    """Check that options of a table are given only with --table.
-
-    Raises
-    ------
-    OptionError
-        If one is given without --table; the message names the option.
-    """
+    """Check that options of a table are given only with --table."""
     for name, value in given.items():
         if file is None and value:
             raise OptionError(f"--{name} needs a table; give --table FILE")
@@ -197,13 +173,7 @@ def images_of(
     skip_unreadable: bool = False,
     window: Window | None = None,
 ) -> Any:
-    """Return the images of a command: IMAGES, or the images of a table; an empty list if neither is given.
-
-    Raises
-    ------
-    OptionError
-        If both are given, or as `open_table`.
-    """
+    """Return the images of a command: IMAGES, or the images of a table; an empty list if neither is given."""
     require_table(file, images=table_images, key=key, rows=rows)
     if file is None:
         return list(images)
@@ -215,12 +185,6 @@ def images_of(
 
 
 def require_images(images: Sequence[str], file: Path | None) -> None:
-    """Check that images are given.
-
-    Raises
-    ------
-    click.UsageError
-        If not.
-    """
+    """Check that images are given."""
     if not images and file is None:
         raise click.UsageError("Missing argument 'IMAGES...', or '--table FILE'.")

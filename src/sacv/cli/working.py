@@ -53,13 +53,7 @@ def work_options(command: Command) -> Command:
 
 
 def open_engine(name: str, workers: int | None, address: str | None) -> Engine:
-    """Return the engine that the options name.
-
-    Raises
-    ------
-    OptionError
-        If an option of Ray is given without it.
-    """
+    """Return the engine that the options name."""
     from sacv.engine import LocalEngine, RayEngine
 
     if name == "ray":

@@ -43,11 +43,6 @@ def read_picture(path: str | Path, window: Window | None = None, file: BinaryIO 
         Which values become black and white, for grey deeper than 8 bits.
     file
         The bytes of the image, if they are not in a file at `path`.
-
-    Raises
-    ------
-    UnreadableImageError
-        If it is not an image, is truncated, announces more pixels than are safe, or has pixel values of unknown range.
     """
     with _open(path, file) as image, quiet():
         try:
@@ -63,13 +58,7 @@ def read_picture(path: str | Path, window: Window | None = None, file: BinaryIO 
 
 
 def to_rgb(image: Image.Image, window: Window | None = None) -> Image.Image:
-    """Convert an image of any mode to RGB; `window` is for grey deeper than 8 bits.
-
-    Raises
-    ------
-    UnreadableImageError
-        If its values have 32 bits and no window is given, or if they are not finite.
-    """
+    """Convert an image of any mode to RGB; `window` is for grey deeper than 8 bits."""
     if window is not None and (image.mode in ("I", "F") or image.mode.startswith("I;16")):
         values = np.asarray(image)
         if not np.isfinite(values).all():

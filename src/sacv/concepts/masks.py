@@ -93,13 +93,7 @@ def _load(name: str, draw: Callable[[Size], Mask], size: Size) -> Mask:
 
 
 def require_size(name: str, found: Size, size: Size) -> None:
-    """Check that a mask has the size of its image.
-
-    Raises
-    ------
-    ImageSetError
-        If they differ.
-    """
+    """Check that a mask has the size of its image."""
     if found == size:
         return
     turned = found == size[::-1]
@@ -111,13 +105,7 @@ def require_size(name: str, found: Size, size: Size) -> None:
 
 
 def mask_from_array(name: str, mask: Any) -> MaskItem:
-    """Return the mask of a bool array `(height, width)`, which is copied.
-
-    Raises
-    ------
-    ImageSetError
-        If `mask` is not such an array.
-    """
+    """Return the mask of a bool array `(height, width)`, which is copied."""
     if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.ndim != 2:
         given = f"{mask.dtype} of shape {mask.shape}" if isinstance(mask, np.ndarray) else type(mask).__name__
         raise ImageSetError(

@@ -23,11 +23,6 @@ def decompressed(text: str, where: str) -> list[int]:
         The compressed counts.
     where
         Their annotation, for messages.
-
-    Raises
-    ------
-    ImageSetError
-        If the text is not valid.
     """
     counts: list[int] = []
     number = shift = 0

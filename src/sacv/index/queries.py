@@ -58,15 +58,7 @@ class Query:
 
 
 def make_query(model: VisionModel, bank: ConceptBank, like: Like, layer: str) -> Query:
-    """Compute the activation of a query location.
-
-    Raises
-    ------
-    ImageSetError
-        If not exactly one image is given.
-    OptionError
-        If the network does not see the location, or its activation is zero.
-    """
+    """Compute the activation of a query location."""
     items = image_set("the query image", like.image).items
     if len(items) > 1:
         raise ImageSetError(f"{len(items)} images are given as one query; give one image in each Like")

@@ -80,13 +80,7 @@ def save_display_image(folder: Path, number: int, one: DisplayImage) -> None:
 
 
 def load_display_image(folder: Path, number: int, labels: Mapping[str, Any]) -> DisplayImage:
-    """Read the images of an image.
-
-    Raises
-    ------
-    CorruptFileError
-        If one is missing.
-    """
+    """Read the images of an image."""
     planes = tuple(
         Slices(one["name"], one["axis"], one["flipped"], tuple(one["captions"]), ()) for one in labels["planes"]
     )

@@ -37,13 +37,7 @@ class ExplainedLayer:
         self.slopes = Slopes()
 
     def require_channels(self, cells: torch.Tensor) -> None:
-        """Check that activations `(n, *grid, channels)` have the bank's channels.
-
-        Raises
-        ------
-        LayerError
-            If they have another number.
-        """
+        """Check that activations `(n, *grid, channels)` have the bank's channels."""
         channels = self.bank.layers[self.layer].channels
         if cells.shape[-1] != channels:
             raise LayerError(
@@ -51,13 +45,7 @@ class ExplainedLayer:
             )
 
     def require_grid(self, grid: tuple[int, ...], name: str) -> None:
-        """Check that image `name` has the same grid as the images before.
-
-        Raises
-        ------
-        LayerError
-            If its grid differs.
-        """
+        """Check that image `name` has the same grid as the images before."""
         before = self.slopes.grid
         if before is not None and before != grid:
             raise LayerError(

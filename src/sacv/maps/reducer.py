@@ -126,13 +126,7 @@ class ExplainReducer:
         return Part(None, {}, {layer: ExplainedLayer(self.bank, layer) for layer in self.bank.layers})
 
     def add(self, part: Part, loaded: Loaded) -> Part:
-        """Run a batch and add its maps.
-
-        Raises
-        ------
-        ActivationError, LayerError, TargetError
-            As `sacv.explain` raises them.
-        """
+        """Run a batch and add its maps."""
         return self.take(part, loaded, self.model.trace(loaded.inputs, list(part.layers), [self.select(loaded)]), 0)
 
     def select(self, loaded: Loaded) -> Select:
@@ -143,13 +137,7 @@ class ExplainReducer:
         return self.aimed.at(range(loaded.start, loaded.start + len(loaded.seen)))
 
     def take(self, part: Part, loaded: Loaded, trace: Trace, at: int) -> Part:
-        """Add the maps of a batch; `at` is the index of this target in its trace.
-
-        Raises
-        ------
-        ActivationError, LayerError, TargetError
-            As `sacv.explain` raises them.
-        """
+        """Add the maps of a batch; `at` is the index of this target in its trace."""
         names = [self.items[loaded.start + row].name for row in range(len(loaded.seen))]
         _require_finite(trace, at, names)
         target, values = self._target(loaded), trace.scalars[at]

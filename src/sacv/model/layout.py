@@ -125,13 +125,7 @@ LEGAL = "legal are NCHW, NHWC, NCDHW, NDHWC, NCL, NLC and for example 'tokens 14
 
 
 def parse_layout(text: str) -> Layout:
-    """Read the name of a layout.
-
-    Raises
-    ------
-    OptionError
-        If there is no such layout.
-    """
+    """Read the name of a layout."""
     for dims in AXES:
         for layout in (ChannelsFirst(dims), ChannelsLast(dims)):
             if layout.name == text:

@@ -26,11 +26,6 @@ def in_halves(run: Callable[[torch.Tensor, range], Found], inputs: torch.Tensor,
         The batch.
     rows
         The rows of the inputs in a larger batch; all of it by default.
-
-    Raises
-    ------
-    OptionError
-        If a single input does not fit.
     """
     rows = range(len(inputs)) if rows is None else rows
     try:

@@ -135,13 +135,7 @@ def _nearest(name: str, found: Mapping[str, LayerInfo]) -> str:
 
 
 def require_usable(found: Mapping[str, LayerInfo], layers: Sequence[str]) -> dict[str, LayerInfo]:
-    """Return the named layers, and check that they are usable.
-
-    Raises
-    ------
-    LayerError
-        If a layer does not run exactly once, or has no locations.
-    """
+    """Return the named layers, and check that they are usable."""
     for name in layers:
         info = found[name]
         if not info.usable:

@@ -84,11 +84,6 @@ def load_weights(net: nn.Module, file: Path) -> None:
 
     The file is safetensors, or was written by `torch.save` from a state dict, alone or under `state_dict` or `model`;
     nothing else is unpickled.
-
-    Raises
-    ------
-    ModelSpecError
-        If the file cannot be read, or its weights do not fit the network.
     """
     try:
         if file.suffix == ".safetensors":

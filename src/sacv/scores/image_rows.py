@@ -51,13 +51,7 @@ class ImageRows:
         return rows
 
     def write(self, columns: Mapping[str, Sequence[Any] | np.ndarray[Any, Any]]) -> None:
-        """Append rows, given by column; a single str or bool is repeated for all of them.
-
-        Raises
-        ------
-        StorageError
-            If the disk is full.
-        """
+        """Append rows, given by column; a single str or bool is repeated for all of them."""
         count = len(columns["image"])
         full = {name: [value] * count if isinstance(value, str | bool) else value for name, value in columns.items()}
         try:

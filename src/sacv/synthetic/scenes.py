@@ -265,13 +265,7 @@ def apart(first: Element, second: Element, gap: float) -> bool:
 
 
 def write_textures(folder: Path, name: str, count: int, *, seed: int, size: int = SIZE) -> None:
-    """Write `count` full squares of a texture as PNG files into a folder.
-
-    Raises
-    ------
-    OptionError
-        If there is no such texture; nothing is written then.
-    """
+    """Write `count` full squares of a texture as PNG files into a folder."""
     if name not in TEXTURES:
         raise OptionError(f"there is no texture {name!r}; there are {', '.join(TEXTURES)}")
     folder.mkdir(parents=True, exist_ok=True)

@@ -83,13 +83,7 @@ def _hash(text: str) -> str:
 
 
 def read_page(file: Path) -> ViewerData:
-    """Read the data of a page.
-
-    Raises
-    ------
-    CorruptFileError
-        If the file is not a page of the viewer.
-    """
+    """Read the data of a page."""
     text = file.read_text(encoding="utf-8")
     found = re.search(f"{_HEADER}(.*)</script>", text)
     if found is None:

@@ -84,11 +84,6 @@ def read_bytes(name: str, content: bytes, window: Window | None = None) -> Loade
     """Read an image from its bytes, with a name for messages.
 
     Formats other than Pillow's are read through a temporary file.
-
-    Raises
-    ------
-    UnreadableImageError, MissingExtraError
-        As in `read_image`; the message contains the name.
     """
     chosen = next((kind for kind in FORMATS if kind.claims(Path(name), content[:HEAD])), None)
     if chosen is None:

@@ -58,13 +58,7 @@ class Format:
 
 
 def require_pixels(path: Path, width: int, height: int) -> None:
-    """Check that an image has at least one pixel and no more than Pillow's limit.
-
-    Raises
-    ------
-    UnreadableImageError
-        If not.
-    """
+    """Check that an image has at least one pixel and no more than Pillow's limit."""
     if width < 1 or height < 1:
         raise UnreadableImageError(f"{path} announces {width} x {height} pixels; remove it")
     limit = Image.MAX_IMAGE_PIXELS
@@ -76,13 +70,7 @@ def require_pixels(path: Path, width: int, height: int) -> None:
 
 
 def require_values(path: Path, shape: tuple[int, ...]) -> None:
-    """Check that a volume, or an image of many channels, has at least one value and at most `LARGEST`.
-
-    Raises
-    ------
-    UnreadableImageError
-        If not.
-    """
+    """Check that a volume, or an image of many channels, has at least one value and at most `LARGEST`."""
     count = 1
     for side in shape:
         count *= int(side)

@@ -27,11 +27,6 @@ def windowed(values: NDArray[np.float64], centre: float, width: float, function:
         Window Center and Window Width.
     function
         VOI LUT Function: LINEAR, LINEAR_EXACT or SIGMOID.
-
-    Raises
-    ------
-    ValueError
-        If the function is unknown, or the window is not legal for it.
     """
     least = LEAST_WIDTH.get(function)
     if least is None:

@@ -53,11 +53,6 @@ class Stored(ABC):
         ----------
         window
             Which values become black and white, for values deeper than 8 bits.
-
-        Raises
-        ------
-        UnreadableImageError
-            If the bytes cannot be read, or are not an image.
         """
         content = self.read()
         self._digest = hashlib.sha256(content).hexdigest()
