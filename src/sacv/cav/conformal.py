@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-Float64 = NDArray[np.float64]
+from sacv.stats import Float64
 
 
 def reaching(reached: NDArray[np.floating], others: NDArray[np.float32], shares: Float64) -> Float64:

@@ -29,8 +29,7 @@ from sacv.cav.quality import area
 from sacv.cav.sets import RANDOM
 from sacv.cav.statistics import SetStatistics
 from sacv.solvers import MomentSolver
-
-Float64 = NDArray[np.float64]
+from sacv.stats import Float64
 
 COST = 10
 """Number of images for each composite."""

@@ -24,8 +24,7 @@ from numpy.typing import NDArray
 from sacv.cav.quality import area
 from sacv.cav.sets import RANDOM, BankImage, BankSet, independent_units
 from sacv.cav.statistics import SetStatistics
-
-Float64 = NDArray[np.float64]
+from sacv.stats import Float64
 
 LEAST_WEIGHT = 0.01
 """Minimum weight of the pool; below it the pool is left out."""

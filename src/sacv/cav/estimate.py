@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import product
 
-import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from sacv.cav.contrast import contrast, pool_key
@@ -19,8 +17,6 @@ from sacv.cav.sets import BankSet
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV
 from sacv.solvers import MomentSolver, Solver
-
-Float64 = NDArray[np.float64]
 
 
 def estimate(

@@ -24,9 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from sacv.cav.projection import along
 from sacv.solvers import MomentSolver, unit
-from sacv.stats import Moments
-
-Float64 = NDArray[np.float64]
+from sacv.stats import Float64, Moments
 
 HARDEST = 0.1
 """Share of the locations of an image that are hard negatives."""

@@ -35,8 +35,7 @@ from sacv.cav.presence import LEAST, LEVEL
 from sacv.cav.projection import along
 from sacv.cav.quality import area, interval, resamples
 from sacv.cav.vector import Interval
-
-Float64 = NDArray[np.float64]
+from sacv.stats import Float64
 
 
 @dataclass(frozen=True, eq=False)

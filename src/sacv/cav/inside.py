@@ -17,8 +17,8 @@ from sacv.concepts.item import Loaded
 from sacv.concepts.masks import ROUNDING, Mask
 from sacv.errors import ImageSetError, OptionError
 from sacv.model import Box, VisionModel
+from sacv.stats import Float64
 
-Float64 = NDArray[np.float64]
 Counts = NDArray[np.bool_]
 
 LEAST_COVER = 0.5

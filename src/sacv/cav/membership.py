@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 
 from sacv.concepts import ImageItem
 from sacv.errors import ImageSetError
-from sacv.stats import assign_folds, common_folds
+from sacv.stats import Float64, assign_folds, common_folds
 
-Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
 
 MOST_UNITS = 1024

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sacv.cav.vector import Interval
-
-Float64 = NDArray[np.float64]
+from sacv.stats import Float64
 
 RESAMPLES = 500
 """Number of bootstrap resamples for an interval."""

@@ -9,9 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from sacv.stats import LocationSample, Moments
-
-Float64 = NDArray[np.float64]
+from sacv.stats import Float64, LocationSample, Moments
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,12 +20,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sacv.cav.quality import interval, resamples
 from sacv.cav.vector import Interval
-
-Float64 = NDArray[np.float64]
+from sacv.stats import Float64
 
 LEAST_OVERLAP = 5
 """Minimum overlap to distinguish a concept from a column."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,10 +18,16 @@ if TYPE_CHECKING:
     from sacv.concepts import Region
     from sacv.model import VisionModel, Window
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+Decorator = Callable[[Any], Any]
 
 OF_URL = re.compile(r"\w[\w+.-]*://[^/:]*(?::\d+(?=/))?|::")
 """Matches the colons of a URL."""
+
+
+def together(*options: Decorator) -> Decorator:
+    """Return a decorator that adds options in their order."""
+    return lambda command: reduce(lambda made, option: option(made), reversed(options), command)
+
 
 device_option = click.option(
     "--device",
@@ -45,8 +52,7 @@ window_option = click.option(
     "--window",
     metavar="LOW:HIGH",
     help="Values of deep images and volumes (DICOM, 16 bits, NIfTI) that are shown as black and white, in the file's "
-    "unit. "
-    "[default: as in the bank, or else as defined in each file]",
+    "unit. [default: as in the bank, or else as defined in each file]",
 )
 precision_option = click.option(
     "--precision",
@@ -80,45 +86,36 @@ class_names_option = click.option(
 )
 
 
-def model_options(command: Command) -> Command:
-    """Add the options for a model and its preprocessing."""
-    for option in reversed(
-        [
-            click.option(
-                "--model",
-                "spec",
-                required=True,
-                help="torchvision:NAME, timm:NAME, hf:ORG/NAME, demo, path/to/file.py:function or "
-                "package.module:function. The function is executed.",
-            ),
-            click.option(
-                "--weights",
-                help="A file of weights (safetensors, or written by torch.save); for models of a zoo also 'random', "
-                "or the "
-                "name of torchvision weights.",
-            ),
-            class_names_option,
-            click.option(
-                "--resize",
-                help="Size that images are resized to: HEIGHTxWIDTH, or one number for the shorter side (then give "
-                "--crop). "
-                "[default: the model's own, or 224x224]",
-            ),
-            click.option(
-                "--crop", type=click.IntRange(min=1), help="Side of the square that is cropped from the centre."
-            ),
-            click.option(
-                "--layout",
-                "layouts",
-                multiple=True,
-                metavar="LAYER=LAYOUT",
-                help="Layout of a layer's activations, if it is not recognised: NCHW, NHWC, NCDHW, NDHWC, NCL, NLC or "
-                "'tokens 14x14+1' (a grid, and the number of tokens before it). May be repeated.",
-            ),
-        ]
-    ):
-        command = option(command)
-    return command
+model_options = together(
+    click.option(
+        "--model",
+        "spec",
+        required=True,
+        help="torchvision:NAME, timm:NAME, hf:ORG/NAME, demo, path/to/file.py:function or "
+        "package.module:function. The function is executed.",
+    ),
+    click.option(
+        "--weights",
+        help="A file of weights (safetensors, or written by torch.save); for models of a zoo also 'random', or the "
+        "name of torchvision weights.",
+    ),
+    class_names_option,
+    click.option(
+        "--resize",
+        help="Size that images are resized to: HEIGHTxWIDTH, or one number for the shorter side (then give --crop). "
+        "[default: the model's own, or 224x224]",
+    ),
+    click.option("--crop", type=click.IntRange(min=1), help="Side of the square that is cropped from the centre."),
+    click.option(
+        "--layout",
+        "layouts",
+        multiple=True,
+        metavar="LAYER=LAYOUT",
+        help="Layout of a layer's activations, if it is not recognised: NCHW, NHWC, NCDHW, NDHWC, NCL, NLC or "
+        "'tokens 14x14+1' (a grid, and the number of tokens before it). May be repeated.",
+    ),
+)
+"""The options for a model and its preprocessing."""
 
 
 def open_model(

@@ -2,91 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from sacv.cli.options import together
 from sacv.errors import OptionError
 
 if TYPE_CHECKING:
     from sacv.concepts import Table
     from sacv.model import Window
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+
+table_options = together(
+    click.option(
+        "--table",
+        "table_file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="A table with a row for each image: CSV, TSV or Parquet (docs/data.md).",
+    ),
+    click.option(
+        "--images",
+        "table_images",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="The folder of the images in --table.",
+    ),
+    click.option(
+        "--key",
+        metavar="COLUMN",
+        help="The column of --table with the file names of the images; their extension may be omitted. [default: path, "
+        "file, image, name, or else the first]",
+    ),
+    click.option(
+        "--rows",
+        multiple=True,
+        metavar="COLUMN:VALUE[,VALUE]",
+        help="Use only the rows of --table with one of these values. May be repeated; then all conditions must hold.",
+    ),
+)
+"""The options for a table, its images and its rows."""
 
 
-def table_options(command: Command) -> Command:
-    """Add the options for a table, its images and its rows."""
-    for option in reversed(
-        [
-            click.option(
-                "--table",
-                "table_file",
-                type=click.Path(path_type=Path),
-                metavar="FILE",
-                help="A table with a row for each image: CSV, TSV or Parquet (docs/data.md).",
-            ),
-            click.option(
-                "--images",
-                "table_images",
-                type=click.Path(path_type=Path),
-                metavar="DIR",
-                help="The folder of the images in --table.",
-            ),
-            click.option(
-                "--key",
-                metavar="COLUMN",
-                help="The column of --table with the file names of the images; their extension may be omitted. "
-                "[default: "
-                "path, file, image, name, or else the first]",
-            ),
-            click.option(
-                "--rows",
-                multiple=True,
-                metavar="COLUMN:VALUE[,VALUE]",
-                help="Use only the rows of --table with one of these values. May be repeated; then all conditions "
-                "must hold.",
-            ),
-        ]
-    ):
-        command = option(command)
-    return command
-
-
-def concept_options(command: Command) -> Command:
-    """Add the options for the columns of a table that are concepts and strata."""
-    for option in reversed(
-        [
-            click.option(
-                "--column",
-                "columns",
-                multiple=True,
-                metavar="NAME=COLUMN:VALUE[,VALUE]",
-                help="A concept, and the values of a column of --table that mean it is shown. Rows with other values "
-                "are "
-                "its random set, unless --random is given; rows without a value are left out and counted. May be "
-                "repeated.",
-            ),
-            click.option(
-                "--strata",
-                multiple=True,
-                metavar="COLUMN",
-                help="A column of --table that a concept may be confounded with, such as the diagnosis. The remarks "
-                "give their "
-                "association, and the AUROC of the concept within one value. May be repeated.",
-            ),
-            click.option(
-                "--match",
-                is_flag=True,
-                help="Contrast each concept with its random set within the --strata. Images whose stratum has only one "
-                "of the two are left out.",
-            ),
-        ]
-    ):
-        command = option(command)
-    return command
+concept_options = together(
+    click.option(
+        "--column",
+        "columns",
+        multiple=True,
+        metavar="NAME=COLUMN:VALUE[,VALUE]",
+        help="A concept, and the values of a column of --table that mean it is shown. Rows with other values are its "
+        "random set, unless --random is given; rows without a value are left out and counted. May be repeated.",
+    ),
+    click.option(
+        "--strata",
+        multiple=True,
+        metavar="COLUMN",
+        help="A column of --table that a concept may be confounded with, such as the diagnosis. The remarks give their "
+        "association, and the AUROC of the concept within one value. May be repeated.",
+    ),
+    click.option(
+        "--match",
+        is_flag=True,
+        help="Contrast each concept with its random set within the --strata. Images whose stratum has only one "
+        "of the two are left out.",
+    ),
+)
+"""The options for the columns of a table that are concepts and strata."""
 
 
 def parse_columns(texts: Sequence[str]) -> dict[str, tuple[str, list[str]]]:

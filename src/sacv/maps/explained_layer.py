@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from sacv.cav import ConceptBank
 from sacv.cav.presence_mask import present
 from sacv.errors import LayerError
 from sacv.files import Array
+from sacv.maps.layer_maps import Marks
 from sacv.maps.methods import Method, Scene
 from sacv.maps.relevance import derivative, evidence, position, relevance
 from sacv.maps.significance import NullMaxima
 from sacv.maps.slopes import Slopes
 from sacv.model import Rest
-
-Marks = NDArray[np.bool_]
 
 
 class ExplainedLayer:

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from sacv.model import Box, VisionModel
+from sacv.stats import Float64
 from sacv.targets import Target
-
-Float64 = NDArray[np.float64]
 
 COLUMNS = (
     "logit", "target", "predicted", "probability", "width", "height", "left", "top", "right", "bottom", "in_fit",

@@ -26,11 +26,9 @@ from scipy.stats import spearmanr
 
 from sacv.cav import CAV
 from sacv.deprecation import RenamedAttribute
+from sacv.maps.layer_maps import Map, Marks
 from sacv.maps.methods import Scene
-
-Float64 = NDArray[np.float64]
-Map = NDArray[np.float32]
-Marks = NDArray[np.bool_]
+from sacv.stats import Float64
 
 NOTHING = 1e-5
 """Share of the logit below which a change is rounding."""

@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sacv.cav import CAV
 from sacv.files import Array
-
-Map = NDArray[np.float32]
-Float64 = NDArray[np.float64]
+from sacv.maps.layer_maps import Map
+from sacv.stats import Float64
 
 SATURATED = 1e-6
 """Share of a target's value below which a change by a concept counts as none."""

@@ -8,14 +8,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sacv.cav.inside import Counted
 from sacv.concepts import MaskItem
 from sacv.maps.layer_maps import LayerMaps
 from sacv.maps.views import chunks
-
-Float64 = NDArray[np.float64]
+from sacv.stats import Float64
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
@@ -22,9 +22,8 @@ from sacv.errors import ActivationError
 from sacv.files import Array
 from sacv.model import Trace, VisionModel, target_identity
 from sacv.scores.kinds import COLUMNS, image_terms
+from sacv.stats import Float64
 from sacv.targets import Aimed, Target
-
-Float64 = NDArray[np.float64]
 
 PART_VERSION = 1
 """Version of the content of a shard's part."""
@@ -117,11 +116,9 @@ class ScoreReducer:
     masks: Sequence[MaskItem] | None = None
     """The mask of each image; None if all locations count."""
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Hold the network."""
-        with self.model.frozen():
-            yield
+    def running(self) -> AbstractContextManager[None]:
+        """Freeze the network."""
+        return self.model.frozen()
 
     @cached_property
     def _basis(self) -> str:

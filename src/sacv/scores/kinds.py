@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-Float64 = NDArray[np.float64]
+from sacv.stats import Float64
 
 CENTRES = {"tcav": 0.5, "magnitude": 0.5, "smooth": 0.5, "sacv": 0.0, "sacv_density": 0.0}
 """By score, its value of no effect."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from sacv.cav import CAV, ConceptBank, require_strong
 from sacv.cav.inside import Counted
+from sacv.cav.passes import Progress, in_batches
 from sacv.cav.within import without_masks
 from sacv.concepts import (
     Groups,
@@ -34,12 +34,8 @@ from sacv.scores.class_scores import ClassScores
 from sacv.scores.image_rows import ImageRows
 from sacv.scores.kinds import CENTRES, evaluate
 from sacv.scores.significance import benjamini_hochberg, effect_size, holm, interval, p_value, reach
+from sacv.stats import Float64
 from sacv.targets import Aimed, Class, Given, Target, given_targets, names_of, require_images, target_of
-
-Float64 = NDArray[np.float64]
-
-Progress = Callable[[int, int], None]
-"""Called with the number of batches done and of all."""
 
 
 def score(
@@ -126,19 +122,12 @@ def score(
     if len(explained) < len(targets):
         raise OptionError(f"a target is given twice: {', '.join(map(str, targets))}")
     size = model.batch_size(batch_size)
-    total, done = -(-len(listed) // size), 0
-
-    def advance(count: int) -> None:
-        nonlocal done
-        done += count
-        if progress is not None:
-            progress(done, total)
-
     masks = None if within is None else Within.taken(within).of(listed.items)
     reducer = ScoreReducer(model, bank, explained, listed.items, masks)
     work, rows = cut(len(listed), size), ImageRows()
     counted: dict[str, list[Float64]] = {}
     sums = reducer.empty()
+    advance = in_batches(progress, len(listed), size)
     for part in (LocalEngine() if engine is None else engine).parts(reducer, work, shards, advance):
         for (layer, concept, name), found in part.items():
             mark = {"layer": layer, "concept": concept, "target": name, "weak": (layer, concept) in weak}

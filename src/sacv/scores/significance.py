@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import false_discovery_control
 
-Float64 = NDArray[np.float64]
+from sacv.stats import Float64
 
 RESAMPLES = 1000
 """Bootstrap resamples of an interval."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from sacv.cav import CAV, ConceptBank, weaknesses
 from sacv.cav.draws import inner
@@ -41,8 +40,6 @@ LARGEST_COSINE = 0.9
 LEAST_CONDITIONAL = 0.6
 LARGEST_SIMILARITY = 0.3
 """The thresholds of the checks."""
-
-Float64 = NDArray[np.float64]
 
 
 def audit(
