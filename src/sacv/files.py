@@ -30,14 +30,8 @@ _SAFE = {"i8": "I64", "f8": "F64", "f4": "F32", "b1": "BOOL"}
 def write_folder(folder: Path, marker: str, fill: Callable[[Path], None]) -> None:
     """Write a result folder. A failure leaves an existing folder unchanged.
 
-    Parameters
-    ----------
-    folder
-        Destination. If it exists, it must be empty or hold the file `marker`.
-    marker
-        Name of the file that every folder of this kind holds.
-    fill
-        Function that writes the files. Its argument is the path of a new, empty folder.
+    An existing folder must be empty or hold the file `marker`, as every folder of this kind does. `fill` writes the
+    files into a new, empty folder, whose path is its argument.
     """
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():

@@ -29,14 +29,7 @@ def explain_photos(
 ) -> dict[str, Any]:
     """Explain photos; unreadable ones are left out and named on the page.
 
-    Returns
-    -------
-    The name of the explanation.
-
-    Raises
-    ------
-    SacvError
-        As in `sacv.explain`.
+    Return the name of the explanation. Raises the errors of `sacv.explain`.
     """
     chosen = part_of(workspace.bank(bank), concepts)
     found = explain(

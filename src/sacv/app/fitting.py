@@ -37,14 +37,7 @@ class Recipe:
 def fit_concept(model: VisionModel, workspace: Workplace, recipe: Recipe, progress: Progress) -> dict[str, Any]:
     """Fit a concept and store it as a draft.
 
-    Returns
-    -------
-    The name of the draft.
-
-    Raises
-    ------
-    SacvError
-        As in `sacv.fit`.
+    Return the name of the draft. Raises the errors of `sacv.fit`.
     """
     folder = workspace.draft(recipe.concept)
     region = painted_region(workspace, recipe.concept) if recipe.shown is None else None
@@ -66,10 +59,7 @@ def fit_concept(model: VisionModel, workspace: Workplace, recipe: Recipe, progre
 def file_groups(workspace: Workplace, recipe: Recipe, pattern: str) -> Callable[[str], str | None]:
     """Return a function from the path of a file of the recipe to its group, by its name alone.
 
-    Raises
-    ------
-    SacvError
-        As in `groups_of`.
+    Raises the errors of `groups_of`.
     """
     shown = [] if recipe.shown is None else [recipe.shown]
     named = [*shown, *recipe.random, *recipe.context, *recipe.absent]
@@ -94,21 +84,8 @@ def save_draft(workspace: Workplace, draft: str, name: str, *, instead: bool) ->
     The bank that the app was started with is never changed: a bank saved under its name is a copy in the folder, with
     its concepts.
 
-    Parameters
-    ----------
-    draft, name
-        Names of the draft and of the bank.
-    instead
-        Replace a concept of the same name.
-
-    Returns
-    -------
-    The name of the bank.
-
-    Raises
-    ------
-    SacvError
-        As in `sacv.merge`, if the draft and the bank do not match.
+    `instead` replaces a concept of the same name. Return the name of the bank. Raises the errors of `sacv.merge`, if
+    the draft and the bank do not match.
     """
     if not draft.startswith(DRAFT):
         raise Refusal(f"{draft!r} is not a draft")

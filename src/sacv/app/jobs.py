@@ -103,10 +103,7 @@ class Jobs:
     def status(self, number: str) -> dict[str, Any]:
         """Return the status of a job, so that the jobs of its tab stay alive.
 
-        Raises
-        ------
-        Missing
-            If there is no such job.
+        Raises `Missing` if there is no such job.
         """
         with self._changed:
             job = self._job(number)

@@ -51,9 +51,7 @@ class Layers:
     def advice(self, bank: ConceptBank) -> dict[str, str]:
         """Return the layers of a bank that are advised for location and for contribution.
 
-        Returns
-        -------
-        `place` and `contribution`, names of layers, and `advice`, a sentence.
+        `place` and `contribution` are names of layers, and `advice` is a sentence.
         """
         found = ranked(bank, sorted(bank.layers, key=self.order.index), self.varies)
         locating, best = found[0].layer, min(found, key=lambda one: one.contribution_rank)

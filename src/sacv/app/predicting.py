@@ -41,13 +41,7 @@ class Predictions:
         return {name: classes for name, (state, classes) in known.items() if state == _state(self.folder / name)}
 
     def find(self, model: VisionModel, photos: Sequence[Path], progress: Progress) -> dict[str, Any]:
-        """Predict the classes of photos; unreadable ones are left out.
-
-        Raises
-        ------
-        SacvError
-            If the network has no class scores.
-        """
+        """Predict the classes of photos; unreadable ones are left out."""
         for start in range(0, len(photos), BATCH):
             progress(start, len(photos))
             pictures = {}

@@ -33,17 +33,8 @@ def what_if(
 ) -> dict[str, Any]:
     """Return the classes with their logits and probabilities before and after.
 
-    Parameters
-    ----------
-    mask
-        A PNG with the size of the upright photo.
-    how
-        "concept", "grey" or "blur"; only "concept" uses the last three parameters.
-
-    Raises
-    ------
-    SacvError
-        If the mask is not valid or empty, the bank belongs to another model, or has no such layer or concept.
+    `mask` is a PNG with the size of the upright photo; `how` is "concept", "grey" or "blur", and only "concept" uses
+    the last three parameters.
     """
     picture = read_picture(photo)
     inside = read_mask(mask, picture.size)

@@ -147,27 +147,9 @@ def calibrated(
     If there are enough images, some give hard negatives and the others calibrate. The choice depends on the hashes;
     groups are never split.
 
-    Parameters
-    ----------
-    cavs
-        The CAVs.
-    calibration
-        The images.
-    activations
-        By layer, the preprocessed activations `(locations, channels)` of each image.
-    grids
-        Grid of each layer.
-    problems
-        By layer and concept, the solver and the moments of the detector, for solvers that can use hard negatives.
-    inside
-        By layer, bool `(locations,)` of each image: the locations inside the mask; all by default.
-
-    Raises
-    ------
-    ImageSetError
-        If the number of locations of an image differs from that of the grid.
-    SolverError
-        If the solver cannot compute a direction with the hard negatives.
+    `activations` are, by layer, the preprocessed activations `(locations, channels)` of each image; `problems`, by
+    layer and concept, what the detector is fitted with, for solvers that can use hard negatives; `inside`, by layer,
+    bool `(locations,)` of each image, the locations inside the mask, all by default.
     """
     items = calibration.images.items
     groups = calibration.groups

@@ -183,18 +183,8 @@ def judge(
 ) -> ContextEvidence:
     """Compute the figures that decide whether pasted locations are taken, on held-out folds.
 
-    Parameters
-    ----------
-    layer, concept
-        Names of the layer and the concept.
-    solver
-        The solver.
-    full
-        The concept and the random set in full frames.
-    parts
-        The regions of the concept, in at least two composites, and those of random textures.
-    around
-        The photos around the regions.
+    `full` are the concept and the random set in full frames; `parts`, the regions of the concept, in at least two
+    composites, and those of random textures; `around`, the photos around the regions.
     """
     regions = (*parts, around)
     scored = (*full, *(part.found for part in regions))

@@ -70,16 +70,7 @@ def contrast(
 ) -> Contrast:
     """Return the contrast of a concept at a layer.
 
-    Parameters
-    ----------
-    layer
-        Name of the layer.
-    entry, random
-        The set of the concept and the random set.
-    rests
-        The rests: random sets of single concepts.
-    statistics
-        By layer and key of the set.
+    `rests` are the random sets of single concepts; `statistics` are by layer and key of the set.
     """
     pool = statistics[layer, RANDOM]
     own = [rest for rest in rests if rest.concept == entry.concept]

@@ -44,19 +44,8 @@ class Problem:
 def sharpened(detector: Float64, problem: Problem, images: Sequence[NDArray[np.floating]]) -> Float64 | None:
     """Compute u, float64 `(channels,)`, L2 norm 1; None if the concept has no variance along w or w'.
 
-    Parameters
-    ----------
-    detector
-        w, float64 `(channels,)`.
-    problem
-        The solver and the moments that w was fitted with.
-    images
-        Preprocessed activations `(locations, channels)` of each image that gives hard negatives.
-
-    Raises
-    ------
-    SolverError
-        If the solver cannot compute w'.
+    `problem` is what the detector w was fitted with; `images` are the preprocessed activations `(locations, channels)`
+    of each image that gives hard negatives. Raises SolverError if the solver cannot compute w'.
     """
     with threadpool_limits(1, user_api="blas"):  # see sacv.cav.extraction
         hard = Moments.of(np.concatenate([hardest(detector, cells) for cells in images]))

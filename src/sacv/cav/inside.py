@@ -54,21 +54,8 @@ def counting(cover: Float64) -> Counts:
 def inside_of(model: VisionModel, item: ImageItem, image: Loaded, mask: MaskItem) -> Inside:
     """Load the mask of an image.
 
-    Parameters
-    ----------
-    model
-        The model, whose transform defines the part of the image that is its input.
-    item, image
-        The image, and its loaded content.
-    mask
-        Its mask.
-
-    Raises
-    ------
-    ImageSetError
-        If the mask has another size than the image, or no pixel in the input of the network.
-    OptionError
-        If the transform does not state which part of the image is the input of the network.
+    `image` is the loaded content of the item. Raises ImageSetError if the mask has another size than the image, or no
+    pixel in the input of the network, and the errors of `size_and_region`.
     """
     size, region = size_and_region(model, image, "within masks")
     found = Inside(mask.load(size), region)

@@ -183,10 +183,7 @@ def plan(
 def all_units(sets: Sequence[SetPlan], folds: int, seed: int) -> tuple[Units, ...]:
     """Return the units and folds of each set.
 
-    Raises
-    ------
-    ImageSetError
-        If all groups of a set would have the same fold.
+    Raises ImageSetError if all groups of a set would have the same fold.
     """
     if keys := group_keys(sets):
         return _units_of_groups(sets, keys, folds, seed)

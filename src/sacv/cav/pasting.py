@@ -104,25 +104,9 @@ def plan_pasting(
 ) -> Pasting:
     """Plan the composites of the concepts with whole images.
 
-    Parameters
-    ----------
-    model, grids
-        The model, and the grid of each layer.
-    photos
-        The context photos.
-    names
-        The concept of each of the first sets; None for the random set, the last of them.
-    sets
-        All sets of the fit.
-    folds, seed
-        As for the sets.
-
-    Raises
-    ------
-    ImageSetError
-        If the context shares images with a set, or there are too few images.
-    OptionError
-        If nothing can be pasted, or the transform does not state which part of an image is the input of the network.
+    `names` are the concepts of the first of all `sets` of the fit; the last is None, for the random set. Raises
+    ImageSetError if the context shares images with a set, or there are too few images, and OptionError if nothing can
+    be pasted, or the transform does not state which part of an image is the input of the network.
     """
     titles = ["the random set" if name is None else f"concept {name!r}" for name in names]
     _require_apart(photos, dict(zip(titles, sets, strict=False)))
@@ -211,20 +195,8 @@ def settle(
 ) -> tuple[BankContext, ByLayer]:
     """Decide for every layer and concept whether the pasted locations are taken, and return those that are.
 
-    Parameters
-    ----------
-    pasting
-        The composites.
-    solver
-        The solver.
-    layers
-        Names of the layers.
-    full
-        By layer and key: statistics of the full frames.
-    gathered
-        By layer and index of the set: statistics of the composites.
-    first
-        Index of the first set of the composites.
+    `full` are statistics of the full frames, by layer and key of the set; `gathered`, of the composites, by layer and
+    index of the set, the first of which is `first`.
     """
     assert isinstance(solver, MomentSolver)  # context_photos refuses others
     random = len(pasting.concepts)

@@ -78,16 +78,8 @@ def scored(
 ) -> Scored | None:
     """Collect the chosen images of a concept and of its rest; None if one of the two has no chosen image.
 
-    Parameters
-    ----------
-    made
-        The plan of the pass.
-    numbers
-        Indices of the two sets in the plan.
-    activations
-        By layer and hash, the activations `(locations, channels)` of each chosen image.
-    masked
-        The masks of the fit; None without masks.
+    `numbers` are the indices of the two sets in the plan of the pass; `activations`, by layer and hash, those of each
+    chosen image, `(locations, channels)`.
     """
     found: dict[str, tuple[ImageItem, bool, int]] = {}
     offered = 0

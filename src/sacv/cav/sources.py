@@ -161,13 +161,6 @@ def within_strata(sources: Sequence[FitSource]) -> list[FitSource]:
     """Return the sets with weights that match each concept and its rest (`sacv.cav.strata.match_weights`).
 
     A stratum is a combination of values of all columns. Images of a stratum with only one of the two sets are left out.
-
-    Raises
-    ------
-    OptionError
-        If a concept has no rest, or there are no strata.
-    ImageSetError
-        If fewer than two images of either set are left.
     """
     return [*(_within_strata(entry) for entry in sources[:-1]), *sources[-1:]]
 
@@ -224,13 +217,6 @@ def hold_out(
     """Return the sets without the images that are held out for calibration, and the calibration.
 
     `photos` are the context photos.
-
-    Raises
-    ------
-    OptionError
-        If a context is given for a concept from a table that is contrasted with its rest.
-    ImageSetError
-        If an image that calibrates is in another set too.
     """
     labelled = [entry.concept for entry in sources if entry.others is not None]
     if photos is not None and labelled:

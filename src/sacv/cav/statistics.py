@@ -80,10 +80,7 @@ class SetStatistics:
     def joined(self, unit: NDArray[np.int64]) -> SetStatistics:
         """Join units of the same group.
 
-        Parameters
-        ----------
-        unit
-            Int `(units,)`: the new index of each unit. Units with the same index must have the same fold.
+        `unit`, int `(units,)`, is the new index of each unit. Units with the same index must have the same fold.
         """
         _, first = np.unique(unit, return_index=True)
         weights = np.bincount(unit, self.images.weights).astype(np.float64)

@@ -120,16 +120,8 @@ def association(
 ) -> Association:
     """Compute the association of a concept with a column.
 
-    Parameters
-    ----------
-    column
-        Name of the column.
-    values
-        Values of the column for the images of the concept, and for the other images.
-    scores
-        Held-out scores of these images, in the same order.
-    rng
-        Random generator of the bootstrap.
+    `values` of the column and held-out `scores` are those of the images of the concept, and of the other images, in the
+    same order; `rng` draws the bootstrap.
     """
     levels = np.array(sorted({*values[0], *values[1]}))
     one_hot = [(np.array(side)[:, None] == levels).astype(np.float64) for side in values]
@@ -192,9 +184,7 @@ def match_weights(concept: Sequence[str], others: Sequence[str]) -> tuple[Float6
     A stratum with c concept images and o other images has the weight c o / (c + o), as in the Cochran-Mantel-Haenszel
     test. A stratum with only one of the two has the weight 0.
 
-    Returns
-    -------
-    Float64 `(images,)` for either set, with the same sum; all 0 if no stratum has both.
+    They are float64 `(images,)` for either set, with the same sum; all 0 if no stratum has both.
     """
     here, there = Counter(concept), Counter(others)
     shares = {value: here[value] * there[value] / (here[value] + there[value]) for value in here | there}

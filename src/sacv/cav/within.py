@@ -47,12 +47,8 @@ class Masked:
 def read_masks(model: VisionModel, grids: Grids, items: Sequence[ImageItem], within: Within) -> Masked:
     """Load the mask of every image and compute the share of each cell inside, for every layer.
 
-    Raises
-    ------
-    ImageSetError
-        If a mask is missing, empty, of another size, or outside the input of the network, or if an image has two masks.
-    OptionError
-        If the transform does not state which part of an image is the input of the network.
+    Raises ImageSetError if a mask is missing, empty, of another size, or outside the input of the network, or if an
+    image has two masks, and the errors of `size_and_region`.
     """
     masks: dict[str, MaskItem] = {}
     first: dict[str, ImageItem] = {}
@@ -163,16 +159,8 @@ def compare(
 ) -> list[Compared]:
     """Compare the fit within masks with whole images, for each concept whose whole images and random set are known.
 
-    Parameters
-    ----------
-    layers
-        Names of the layers.
-    sets
-        The concepts and, last, the random set.
-    statistics
-        By layer and key of the set: statistics inside the masks.
-    whole
-        By layer and key of the set: means of the whole images.
+    The random set is the last of `sets`. By layer and key of the set, `statistics` are those inside the masks, and
+    `whole` the means of the whole images.
     """
     found = []
     for layer in layers:

@@ -23,10 +23,7 @@ from sacv.model.window import Window
 def check_header(path: str | Path) -> None:
     """Check that a file has the header of an image, without decoding it.
 
-    Raises
-    ------
-    UnreadableImageError
-        If it is not an image, or its header announces more pixels than are safe.
+    Raises UnreadableImageError if it is not an image, or its header announces more pixels than are safe.
     """
     with _open(path, None):
         pass
@@ -35,14 +32,7 @@ def check_header(path: str | Path) -> None:
 def read_picture(path: str | Path, window: Window | None = None, file: BinaryIO | None = None) -> Image.Image:
     """Read an image as upright RGB.
 
-    Parameters
-    ----------
-    path
-        Path of the file; if `file` is given, a name for messages.
-    window
-        Which values become black and white, for grey deeper than 8 bits.
-    file
-        The bytes of the image, if they are not in a file at `path`.
+    With the bytes in `file`, `path` is a name for messages. `window` is for grey deeper than 8 bits.
     """
     with _open(path, file) as image, quiet():
         try:

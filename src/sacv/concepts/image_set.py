@@ -207,9 +207,7 @@ def _describe(source: Source) -> str:
 def without_repeats(images: ImageSet) -> tuple[ImageSet, tuple[tuple[str, str], ...]]:
     """Remove repeated images, so that no image is in two folds.
 
-    Returns
-    -------
-    The set, and pairs of names `(removed, first)`.
+    Return the set, and pairs of names `(removed, first)`.
     """
     first: dict[str, ImageItem] = {}
     repeats: list[tuple[str, str]] = []

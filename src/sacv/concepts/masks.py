@@ -133,10 +133,7 @@ def mask_from_file(path: Path) -> MaskItem:
 
     The file is decoded here to check for black, and again when the mask is loaded.
 
-    Raises
-    ------
-    UnreadableImageError
-        If the file is not an image, or is damaged.
+    Raises UnreadableImageError if the file is not an image, or is damaged.
     """
     if _decoded(path, _is_black):
         return empty_mask(str(path))
@@ -157,10 +154,7 @@ def _read_mask(path: Path, size: Size) -> Mask:
 def luminance(path: Path) -> NDArray[np.uint8]:
     """Read the luminance of a mask file `(height, width)`, upright, ignoring alpha.
 
-    Raises
-    ------
-    UnreadableImageError
-        If the file is damaged, or of an unknown format.
+    Raises UnreadableImageError if the file is damaged, or of an unknown format.
     """
     return _decoded(path, _luminance)
 
@@ -204,14 +198,8 @@ def _is_deep(image: Image.Image) -> bool:
 def mask_weights(mask: Mask, grid: tuple[int, int], region: Box | None) -> NDArray[np.float64]:
     """Return the share of each cell that a mask covers, of shape `grid`, in [0, 1]. Shares below 1e-9 become 0.
 
-    Parameters
-    ----------
-    mask
-        Bool `(height, width)`.
-    grid
-        Rows and columns.
-    region
-        The part of the mask that the grid covers: left, top, right, bottom in its pixels; all of it if None.
+    `region` is the part of the mask that the grid (rows, columns) covers: left, top, right, bottom in its pixels; all
+    of it if None.
     """
     covered = cell_means(mask.astype(np.float64), grid, region)
     return np.where(covered < ROUNDING, 0.0, covered)

@@ -160,9 +160,7 @@ def search(
 def _joined(reducer: Search, parts: Iterator[State], rows: RowWriter) -> tuple[State, int]:
     """Join the parts, and write their rows as they come.
 
-    Returns
-    -------
-    The state, and the number of rows.
+    Return the state, and the number of rows.
     """
     state, images = reducer.empty(), 0
     for part in parts:

@@ -66,12 +66,7 @@ class CheckWords:
 def words_of(line: Checks | None, value: str) -> list[CheckWords]:
     """Return the checks of an image at a layer, for one concept: warnings first.
 
-    Parameters
-    ----------
-    line
-        The checks; None if they were not requested.
-    value
-        The explained value in words.
+    `value` is the explained value in words. Checks that were not requested are None.
     """
     if line is None:
         return [CheckWords("unchecked", "")]

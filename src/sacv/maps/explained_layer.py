@@ -93,10 +93,7 @@ class ExplainedLayer:
     def join(self, other: ExplainedLayer, name: str) -> None:
         """Add other images; `name` is the first of them.
 
-        Raises
-        ------
-        LayerError
-            If they have another grid.
+        Raises LayerError if they have another grid.
         """
         if other.slopes.grid is not None:
             self.require_grid(other.slopes.grid, name)

@@ -44,14 +44,8 @@ class Slices:
 def slices_of(volume: NDArray[np.float32], names: tuple[str, str, str], *, ras: bool) -> list[Slices]:
     """Return at most `SLICES` slices along each axis, from black to white at the extremes of the volume.
 
-    Parameters
-    ----------
-    volume
-        Float `(channels, depth, height, width)`.
-    names
-        Names of the three planes.
-    ras
-        Whether the axes run to superior, to anterior and to the right.
+    The volume is float `(channels, depth, height, width)`; `names` are those of the three planes; `ras` is whether the
+    axes run to superior, to anterior and to the right.
     """
     ends = float(volume.min()), float(volume.max())
     found = []

@@ -62,14 +62,8 @@ def build_viewer_data(
 ) -> ViewerData:
     """Return the input of the viewer.
 
-    Parameters
-    ----------
-    explanations
-        Explanations of the same images, concepts and layers, one for each target.
-    numbers
-        Numbers of the images shown.
-    pictures
-        The display images of these.
+    The explanations are of the same images, concepts and layers, one for each target. `numbers` and `pictures` are
+    those of the images shown.
     """
     whole = explanations[0]
     shown = [found.subset(numbers) for found in explanations]

@@ -54,10 +54,7 @@ class Recogniser:
     def recognise(self, name: str, module: nn.Module, activation: torch.Tensor) -> Layout:
         """Return the layout of a layer's activation.
 
-        Raises
-        ------
-        LayerError
-            If the activation has no locations; the message begins with "gives".
+        Raises LayerError if the activation has no locations; the message begins with "gives".
         """
         shape = activation.shape
         found = self._given(name, shape) if name in self._layouts else self._recognised(module, activation)

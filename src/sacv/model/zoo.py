@@ -51,21 +51,9 @@ class ZooTransform:
 def load_from_zoo(zoo: str, name: str, weights: str | None) -> VisionModel:
     """Load a model of a zoo.
 
-    Parameters
-    ----------
-    zoo
-        One of `ZOOS`.
-    name
-        Name of the model.
-    weights
-        As described in the module; by default the zoo's default weights.
-
-    Raises
-    ------
-    MissingExtraError
-        If the zoo's package is not installed.
-    ModelSpecError
-        If the zoo has no such model, its weights cannot be loaded, or the weights of a file do not fit.
+    `weights` are as described in the module; by default the zoo's default weights. Raises MissingExtraError if the
+    zoo's package is not installed, and ModelSpecError if the zoo has no such model, its weights cannot be loaded, or
+    the weights of a file do not fit.
     """
     loaders = {"torchvision": _torchvision, "timm": _timm, "hf": _hf}
     try:

@@ -105,16 +105,7 @@ def draw(
 ) -> Figure:
     """Draw a grid of panels with a colour bar.
 
-    Parameters
-    ----------
-    panels
-        Panels by row and column.
-    rows, columns
-        Names of the rows and columns.
-    scale
-        Common scale of the panels.
-    width
-        Width of a panel, in inches.
+    `rows` and `columns` are their names; `width` is that of a panel, in inches.
     """
     shape = max(panel.image.height / panel.image.width for row in panels for panel in row)
     lines = sum(any(panel.words for panel in row) for row in panels)

@@ -111,22 +111,10 @@ def lay_over(
 ) -> Image.Image:
     """Draw a map as a layer over an image.
 
-    Parameters
-    ----------
-    values
-        `(h, w)`.
-    scale
-        Scale of the colours.
-    size
-        Width and height of the layer.
-    region
-        Left, top, right and bottom of the map, in pixels of the layer. Around it the layer dims the image.
-    outline_at
-        Draw in white the border of the locations above this value.
-    marks
-        Mask, bool `(h, w)`, whose border is drawn in black.
-    inside
-        Bool `(h, w)`: the cells that count, with an amber border; the others are faded.
+    `values` are `(h, w)`; `size` is the width and height of the layer; `region`, the left, top, right and bottom of the
+    map in its pixels, around which the layer dims the image. The border of the locations above `outline_at` is drawn in
+    white, that of the mask `marks`, bool `(h, w)`, in black, and that of the cells that count, `inside`, in amber;
+    other cells are faded.
     """
     width, height = size
     left, top, right, bottom = (round(value) for value in region)

@@ -135,10 +135,7 @@ def render_page(page: Page) -> str:
 def write_page(file: Path, page: Page) -> None:
     """Write a report; an existing file survives any failure.
 
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
+    Raises OSError if the file cannot be written.
     """
     fresh = file.with_name(f".{file.name}-fresh")
     try:
@@ -158,18 +155,8 @@ def render(
 ) -> str:
     """Render a template that extends `base.html.j2`.
 
-    Parameters
-    ----------
-    template
-        Name of the template.
-    provenance
-        Provenance, shown at the end.
-    style
-        A file of additional CSS.
-    filters
-        Additional filters of the template.
-    content
-        Variables of the template.
+    `style` is a file of additional CSS, `filters` are additional filters of the template, and `content` are its
+    variables.
     """
     environment = Environment(
         loader=PackageLoader("sacv.report"),

@@ -60,18 +60,7 @@ def render_patches(
 ) -> str:
     """Return the report as HTML.
 
-    Parameters
-    ----------
-    title
-        Headline.
-    provenance
-        Provenance of the search.
-    warnings
-        Warnings below the headline.
-    first
-        Lists that are shown.
-    rest
-        Folded lists by their heading.
+    The lists `first` are shown; `rest` are folded lists by their heading.
     """
     return render(
         "patches.html.j2",

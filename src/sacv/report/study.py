@@ -46,12 +46,7 @@ class StudyImage:
 def render_study(content: Mapping[str, Any], images: Sequence[StudyImage]) -> str:
     """Return the report as HTML.
 
-    Parameters
-    ----------
-    content
-        Content of `study.json`.
-    images
-        Images, in the order of `content["pictures"]`.
+    `content` is that of `study.json`; the images are in the order of `content["pictures"]`.
     """
     scales = {
         layer: _scales([one for one in images if one.figures["layer"] == layer])

@@ -36,12 +36,7 @@ class ImageRows:
     def read(cls, path: Path) -> ImageRows:
         """Return the rows of a saved file, which is not copied.
 
-        Raises
-        ------
-        ValueError
-            If it holds other columns.
-        OSError
-            If it cannot be read.
+        Raises ValueError if it holds other columns, and OSError if it cannot be read.
         """
         found = pq.read_schema(path)
         if not found.equals(SCHEMA):

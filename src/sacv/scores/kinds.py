@@ -89,18 +89,10 @@ def image_terms(
 ) -> ImageTerms:
     """Return the terms of a batch.
 
-    Parameters
-    ----------
-    cells
-        Activations after the bank's preprocessing, `(n, *grid, channels)`.
-    gradients
-        Of the logit, the same shape.
-    vectors, thresholds
-        `(k, channels)` and `(k,)`.
-    detectors
-        `(k, channels)`: along which a location is compared with the threshold; the vectors by default.
-    inside
-        Bool `(n, *grid)`: the locations that all sums are over; all by default.
+    `cells` are activations after the bank's preprocessing, `(n, *grid, channels)`, and `gradients` of the logit have
+    the same shape; `vectors` and `thresholds` are `(k, channels)` and `(k,)`. A location is compared with the threshold
+    along `detectors` `(k, channels)`, by default the vectors. `inside`, bool `(n, *grid)`, are the locations that all
+    sums are over; all by default.
     """
     dtype = torch.float64 if cells.dtype == torch.float64 else torch.float32
     seen, given = (values.flatten(1, -2).to(dtype) for values in (cells, gradients))

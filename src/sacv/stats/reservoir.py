@@ -91,16 +91,7 @@ class BoundedSample:
 def choose_locations(legal: NDArray[np.int64], count: int, seed: int, digest: str) -> NDArray[np.int64]:
     """Choose `count` locations of an image without replacement, in ascending order; all if there are fewer.
 
-    Parameters
-    ----------
-    legal
-        Int `(n,)`: indices of the locations to choose from.
-    count
-        Number of locations.
-    seed
-        Random seed.
-    digest
-        SHA-256 of the image, in hexadecimal.
+    `legal`, int `(n,)`, are the indices to choose from; `digest` is the SHA-256 of the image, in hexadecimal.
     """
     if count >= len(legal):
         return legal

@@ -108,20 +108,9 @@ def find(
 ) -> list[Finding]:
     """Read the scores of all classes and test them together.
 
-    Parameters
-    ----------
-    bank
-        The CAVs.
-    scores
-        By class, the folder of its scores.
-    targets
-        In words, in the order in which they were scored.
-    leading
-        The leading layer of each concept.
-    entangled
-        By concept, the columns that it is not distinguished from.
-    everything
-        Name of the class of all images, if there is no other.
+    `scores` are the folders of scores by class; `targets`, in words, are in the order in which they were scored;
+    `leading` is the leading layer of each concept, and `entangled` are the columns that it is not distinguished from;
+    `everything` names the class of all images, if there is no other.
     """
     tables = []
     for name, folder in scores.items():

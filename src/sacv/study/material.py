@@ -59,10 +59,7 @@ class Material:
 def gather_material(study: Study, device: str) -> Material:
     """Load the model and read the table.
 
-    Raises
-    ------
-    SacvError
-        As of the single commands, if a value is missing or not legal; the message names the file.
+    Raises the errors of the single commands, if a value is missing or not legal; the message names the file.
     """
     try:
         return _material(study, device)

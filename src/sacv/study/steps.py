@@ -52,14 +52,7 @@ class Steps:
     def make_once(self, name: str, inputs: Mapping[str, Any], make: Callable[[], None]) -> bool:
         """Make a result unless it is finished, and return whether it was made.
 
-        Parameters
-        ----------
-        name
-            Name of the folder or file.
-        inputs
-            All inputs, as JSON values.
-        make
-            Function that writes the result.
+        `name` is that of the folder or file, `inputs` are all inputs as JSON values, and `make` writes the result.
         """
         key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
         if self._done.get(name) == {"key": key, "files": _digests(self.out / name)}:

@@ -137,10 +137,7 @@ class SceneSpec:
     def with_element(self, number: int, element: Element) -> SceneSpec:
         """Return the same scene with an element replaced.
 
-        Raises
-        ------
-        OptionError
-            If there is no such element.
+        Raises OptionError if there is no such element.
         """
         self._require(number)
         elements = (*self.elements[:number], element, *self.elements[number + 1 :])

@@ -31,10 +31,7 @@ _BLOCK = '<script type="application/octet-stream" data-name="'
 def write_page(file: Path, data: ViewerData) -> None:
     """Write the page; an existing file survives any failure.
 
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
+    Raises OSError if the file cannot be written.
     """
     fresh = file.with_name(f".{file.name}-fresh")
     try:

@@ -42,12 +42,8 @@ def format_of(path: Path) -> Format | None:
 def check_image(path: Path) -> None:
     """Check that a file has the header of an image of a safe size, without decoding it.
 
-    Raises
-    ------
-    UnreadableImageError
-        If it is not an image, its header announces more pixels than are safe, or it holds several images.
-    MissingExtraError
-        If the package that reads it is not installed.
+    Raises UnreadableImageError if it is not an image, its header announces more pixels than are safe, or it holds
+    several images, and MissingExtraError if the package that reads it is not installed.
     """
     chosen = format_of(path)
     if chosen is None:

@@ -16,14 +16,8 @@ FIRST = "image"
 def image_column(schema: pa.Schema, wanted: str | None, where: str, way_out: str) -> str:
     """Return the column of images: the user's, or `image`, or the only column of bytes.
 
-    Parameters
-    ----------
-    schema
-        Schema of the table.
-    wanted
-        The name that the user gives.
-    where, way_out
-        The table, and how to name a column, for messages.
+    `wanted` is the name that the user gives; `where` and `way_out`, the table and how to name a column, are for
+    messages.
     """
     fitting = [field.name for field in schema if _fits(field.type)]
     if wanted is not None:

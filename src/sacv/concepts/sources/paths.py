@@ -59,14 +59,7 @@ def file_system(location: str) -> tuple[Any, str]:
 def fetch(location: str, name: str, start: int | None = None, end: int | None = None) -> bytes:
     """Read a file, or its bytes from `start` to `end`.
 
-    Parameters
-    ----------
-    location
-        Its path or URL.
-    name
-        Name of the image, for messages.
-    start, end
-        In bytes; the whole file by default.
+    `name` is that of the image, for messages.
     """
     try:
         files, path = file_system(location)
