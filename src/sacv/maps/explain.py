@@ -96,8 +96,6 @@ def explain(
         gives `Explanations`, in one pass over the images.
     method
         The contribution method (`sacv.maps.methods`); by default `sacv.methods.DEFAULT`. The paper uses `Gradient()`.
-    batch_size
-        Number of images in a pass, which changes memory and speed only; by default `VisionModel.batch_size`.
     checks
         Run the reliability checks of each image, layer and concept (`sacv.maps.reliability`).
     within
@@ -107,14 +105,8 @@ def explain(
         faded. The network still sees the whole image, and the reliability checks remove the concept everywhere.
     allow_weak
         Use weak CAVs too, those below the quality thresholds (`sacv.cav.quality_thresholds`), and flag every output.
-    skip_unreadable
-        Skip files that cannot be read, and list them.
-    engine
-        The engine that runs the batches (`sacv.engine`); by default this process.
-    shards
-        Store of finished parts, which an interrupted run reads again; see `sacv.fit`.
-    progress
-        Called with the number of finished batches, and the number of all.
+    batch_size, skip_unreadable, engine, shards, progress
+        As in `sacv.fit`.
 
     Raises
     ------

@@ -56,7 +56,7 @@ def score_images(
         Files, folders, images, uint8 arrays or float tensors; they are read batch by batch.
     bank
         The CAVs, with the calibration of their presence masks.
-    within, batch_size, allow_weak, skip_unreadable, engine, shards, progress
+    within, allow_weak, batch_size, skip_unreadable, engine, shards, progress
         As in `sacv.explain`.
 
     Returns

@@ -77,37 +77,17 @@ def score(
         Which images belong together, such as those of one patient, as in `sacv.fit`: intervals are then over groups.
     seed
         Of the intervals.
-    batch_size
-        Images a pass; it changes memory and speed only. The model's own choice by default
-        (`VisionModel.batch_size`).
     within
-        What of each image counts, by masks (`sacv.Within`, or what one is made from). Every sum over locations is over
-        those of which at least half is inside (`sacv.cav.inside`), also of the runs and of the null. The network still
-        sees the whole image.
+        As in `sacv.explain`; every sum over locations, also of the runs and of the null, is over those that count.
     allow_weak
-        Score also with CAVs whose held-out figures are below the quality thresholds (`sacv.cav.quality_thresholds`),
-        and flag every output.
-    skip_unreadable
-        Leave out files that cannot be read and list them, rather than stop.
-    engine
-        The engine that runs the batches (`sacv.engine`); by default this process.
-    shards
-        Store of finished parts, which an interrupted run reads again; see `sacv.fit`.
-    progress
-        Called with the number of batches done and of all.
+        As in `sacv.explain`.
+    batch_size, skip_unreadable, engine, shards, progress
+        As in `sacv.fit`.
 
     Raises
     ------
-    WeakConceptError
-        If a CAV is below the quality thresholds, and `allow_weak` is not set.
-    MismatchError
-        If the bank was fitted on another model.
-    TargetError
-        If there is no such class, or the network's output is not what the target needs.
-    ImageError
-        If images cannot be read, or have no mask to stay within.
-    ActivationError
-        If activations or gradients are not finite.
+    WeakConceptError, MismatchError, TargetError, ImageError, ActivationError
+        As `sacv.explain`.
     """
     bank.require(model)
     weak = require_strong(bank.cavs, allow_weak=allow_weak)
