@@ -29,13 +29,7 @@ def renamed_names(module: str, names: Mapping[str, str]) -> Callable[[str], Any]
 
 
 class RenamedAttribute:
-    """A read-only attribute or method of a class under its old name.
-
-    Parameters
-    ----------
-    new
-        Name of the attribute that it returns.
-    """
+    """A read-only attribute or method of a class under its old name."""
 
     def __init__(self, new: str) -> None:
         self.new = new

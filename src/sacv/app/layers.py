@@ -14,13 +14,7 @@ FIRST = 2
 
 
 class Layers:
-    """The layers of a model with a two-dimensional grid, found by forward passes.
-
-    Parameters
-    ----------
-    model
-        The network that is explained.
-    """
+    """The layers of a model with a two-dimensional grid, found by forward passes."""
 
     def __init__(self, model: VisionModel) -> None:
         found = list(model.survey(model.example()).values())

@@ -61,12 +61,7 @@ def run_lengths(mask: Mask) -> list[int]:
 class Painted:
     """The masks of one concept.
 
-    Parameters
-    ----------
-    path
-        Path of the COCO file, which may not exist yet.
-    concept
-        Name of its category.
+    They are a category of a COCO file, which may not exist yet.
     """
 
     def __init__(self, path: Path, concept: str) -> None:

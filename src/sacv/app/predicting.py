@@ -21,13 +21,7 @@ ClassProbabilities: TypeAlias = list[list[Any]]
 
 
 class Predictions:
-    """Predictions for the photos of a folder, dropped when a photo changes.
-
-    Parameters
-    ----------
-    folder
-        Folder of the photos.
-    """
+    """Predictions for the photos of a folder, dropped when a photo changes."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -64,12 +64,7 @@ class PlugIn(NamedTuple):
 class LazyGroup(click.Group):
     """A group that lists its commands without loading them.
 
-    Parameters
-    ----------
-    homes
-        The commands, by their names on the command line.
-    options
-        As of `click.Group`.
+    `homes` are the commands, by their names on the command line; the options are those of `click.Group`.
     """
 
     def __init__(self, *, homes: Mapping[str, Home | PlugIn], **options: Any) -> None:

@@ -34,26 +34,17 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class MaskItem:
-    """The mask of one image.
-
-    Parameters
-    ----------
-    name
-        Name for messages.
-    digest
-        SHA-256 of the file, the annotations or the array.
-    load
-        Function that returns the mask, bool `(height, width)`, for an image of `(width, height)`. Raises
-        `ImageSetError` if the mask has another size or no pixel inside, and `UnreadableImageError` if its file is
-        damaged.
-    empty
-        Whether the mask has no pixel inside, so that the image does not show the concept.
-    """
+    """The mask of one image."""
 
     name: str
+    """Name for messages."""
     digest: str
+    """SHA-256 of the file, the annotations or the array."""
     load: Callable[[Size], Mask]
+    """Function that returns the mask, bool `(height, width)`, for an image of `(width, height)`. Raises `ImageSetError`
+    if the mask has another size or no pixel inside, and `UnreadableImageError` if its file is damaged."""
     empty: bool = False
+    """Whether the mask has no pixel inside, so that the image does not show the concept."""
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,7 @@ from sacv.model import Rest
 
 
 class ExplainedLayer:
-    """Null maxima and derivatives at a layer; their size does not depend on the number of images.
-
-    Parameters
-    ----------
-    bank, layer
-        The CAVs, and the layer.
-    """
+    """Null maxima and derivatives at a layer; their size does not depend on the number of images."""
 
     def __init__(self, bank: ConceptBank, layer: str) -> None:
         self.bank, self.layer = bank, layer

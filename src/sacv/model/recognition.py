@@ -36,12 +36,8 @@ CHANNELS_FIRST = (
 class Recogniser:
     """Recognises the layouts of one forward pass, layer by layer in the order in which they finish.
 
-    Parameters
-    ----------
-    shape
-        Shape of the input, `(n, channels, *size)`.
-    layouts
-        The layouts that the user gives, by name of the layer.
+    The shape is that of the input, `(n, channels, *size)`; `layouts` are those that the user gives, by name of the
+    layer.
     """
 
     def __init__(self, shape: Sequence[int], layouts: Mapping[str, Layout]) -> None:

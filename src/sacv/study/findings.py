@@ -26,43 +26,31 @@ VERBS = {"for": "supports", "against": "opposes"}
 
 @dataclass(frozen=True)
 class Finding:
-    """A concept, a class and a target at a layer.
-
-    Parameters
-    ----------
-    layer, concept, group, target
-        `group` is the class whose images are scored; the target is in words.
-    value, low, high
-        The SACV score in logits per unit of the concept's vector, and its 95 % interval.
-    effect
-        In standard deviations of the null distribution; None without one.
-    p, p_holm
-        Two-sided, and corrected over all tests of the study; None without a null distribution.
-    images, groups
-        Number of images, and of their groups; None without groups.
-    verdict
-        "for", "against", "none", or "weak" where the concept is below the quality thresholds.
-    entangled
-        Columns that the concept is not distinguished from.
-    leading
-        Whether the layer is the concept's leading one.
-    """
+    """A concept, a class and a target at a layer."""
 
     layer: str
     concept: str
     group: str
     target: str
+    """`group` is the class whose images are scored; the target is in words."""
     value: float
     low: float
     high: float
+    """The SACV score in logits per unit of the concept's vector, and its 95 % interval."""
     effect: float | None
+    """In standard deviations of the null distribution; None without one."""
     p: float | None
     p_holm: float | None
+    """Two-sided, and corrected over all tests of the study; None without a null distribution."""
     images: int
     groups: int | None
+    """Number of images, and of their groups; None without groups."""
     verdict: str
+    """"for", "against", "none", or "weak" where the concept is below the quality thresholds."""
     entangled: tuple[str, ...]
+    """Columns that the concept is not distinguished from."""
     leading: bool
+    """Whether the layer is the concept's leading one."""
 
     @property
     def figures(self) -> str:

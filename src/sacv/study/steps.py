@@ -25,17 +25,8 @@ MARKER = "steps.json"
 class Steps:
     """The finished results of a study's folder.
 
-    Parameters
-    ----------
-    out
-        The folder.
-    fresh
-        Discard the finished results.
-
-    Raises
-    ------
-    StorageError
-        If the folder holds something else, or its list of results is damaged.
+    With `fresh` they are discarded. Raises StorageError if the folder holds something else, or its list of results is
+    damaged.
     """
 
     def __init__(self, out: Path, fresh: bool) -> None:
