@@ -43,20 +43,25 @@ class Layout(ABC):
 
 
 @dataclass(frozen=True)
-class ChannelsFirst(Layout):
-    """`(n, channels, *grid)`, as in convolutional networks."""
+class _OfGrid(Layout):
+    """A layout in which the locations have axes of their own."""
 
     dims: int = 2
     """Axes of the grid, 1 to 3."""
+
+    def fits(self, shape: torch.Size) -> bool:
+        """Return whether there are as many axes."""
+        return len(shape) == self.dims + 2
+
+
+@dataclass(frozen=True)
+class ChannelsFirst(_OfGrid):
+    """`(n, channels, *grid)`, as in convolutional networks."""
 
     @property
     def name(self) -> str:
         """NCL, NCHW or NCDHW."""
         return f"NC{AXES[self.dims]}"
-
-    def fits(self, shape: torch.Size) -> bool:
-        """Return whether there are as many axes."""
-        return len(shape) == self.dims + 2
 
     def cells(self, activation: torch.Tensor) -> torch.Tensor:
         """Return `(n, *grid, channels)`."""
@@ -68,20 +73,13 @@ class ChannelsFirst(Layout):
 
 
 @dataclass(frozen=True)
-class ChannelsLast(Layout):
+class ChannelsLast(_OfGrid):
     """`(n, *grid, channels)`, as in Swin and the blocks of ConvNeXt."""
-
-    dims: int = 2
-    """Axes of the grid, 1 to 3."""
 
     @property
     def name(self) -> str:
         """NLC, NHWC or NDHWC."""
         return f"N{AXES[self.dims]}C"
-
-    def fits(self, shape: torch.Size) -> bool:
-        """Return whether there are as many axes."""
-        return len(shape) == self.dims + 2
 
     def cells(self, activation: torch.Tensor) -> torch.Tensor:
         """Return the activation unchanged."""

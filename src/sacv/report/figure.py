@@ -137,7 +137,7 @@ def _panel(axes: Axes, panel: Panel, scale: Scale) -> None:
     left, top, right, bottom = np.multiply(panel.region, (width, height, width, height))
     painted = scale.paint(enlarge(panel.values))
     if panel.inside is not None:
-        painted[~_cells(panel.inside, painted.shape[:2]), 3] *= FADED
+        painted[~overlay.enlarge_mask(panel.inside, painted.shape[:2]), 3] *= FADED
         _outline(axes, panel.inside, (left, top, right, bottom), AMBER)
     axes.imshow(painted, extent=(left, right, bottom, top), interpolation="nearest", zorder=2)
     if panel.marks is not None:
@@ -149,10 +149,6 @@ def enlarge(values: Map) -> Map:
     """Enlarge a map `(h, w)` by a whole number, so that its longest side has about `PIXELS`."""
     factor = max(round(PIXELS / max(values.shape)), 1)
     return overlay.enlarge(values, values.shape[0] * factor, values.shape[1] * factor)
-
-
-def _cells(marks: Marks, shape: tuple[int, ...]) -> Marks:
-    return marks.repeat(shape[0] // marks.shape[0], axis=0).repeat(shape[1] // marks.shape[1], axis=1)
 
 
 def _outline(axes: Axes, marks: Marks, box: tuple[float, float, float, float], colour: str) -> None:

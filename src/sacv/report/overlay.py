@@ -123,19 +123,19 @@ def lay_over(
     large = enlarge(values, max(bottom - top, 1), max(right - left, 1))
     painted = scale.paint(large)
     painted[..., 3] = (painted[..., 3] * OPACITY * scale.strength(large)).astype(np.uint8)
-    counts = np.ones(large.shape, dtype=bool) if inside is None else _cells(inside, large.shape)
+    counts = np.ones(large.shape, dtype=bool) if inside is None else enlarge_mask(inside, large.shape)
     painted[~counts, 3] = (painted[~counts, 3] * FADED).astype(np.uint8)
     if inside is not None:
         painted[_around(counts)] = AMBER
     if outline_at is not None:
         painted[_border((large > outline_at) & counts)] = (255, 255, 255, 255)
     if marks is not None:
-        painted[_border(_cells(marks, large.shape))] = (0, 0, 0, 255)
+        painted[_border(enlarge_mask(marks, large.shape))] = (0, 0, 0, 255)
     layer[top:bottom, left:right] = painted[: max(height - top, 0), : max(width - left, 0)]
     return Image.fromarray(layer)
 
 
-def _cells(marks: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+def enlarge_mask(marks: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Enlarge a mask cell by cell."""
     rows, columns = (np.arange(size) * cells // size for size, cells in zip(shape, marks.shape, strict=True))
     return marks[np.ix_(rows, columns)]

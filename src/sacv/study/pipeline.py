@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -113,30 +113,8 @@ class Pipeline:
 
     def scores(self, bank: ConceptBank) -> dict[str, Path]:
         """Score every class, and return the folder of each."""
-        given = self.material
-        found = {}
-        for name, folder in folder_names(list(given.classes)).items():
-            images, where = given.classes[name], f"scores/{folder}"
-
-            def make(images: ImageSet = images, where: str = where, name: str = name) -> None:
-                with self.unfinished(self.out / where, self.fresh) as shards:
-                    score(
-                        given.model,
-                        images,
-                        bank,
-                        given.targets,
-                        seed=given.study.seed,
-                        batch_size=self.batch_size,
-                        within=given.within,
-                        allow_weak=True,
-                        engine=self.engine,
-                        shards=shards,
-                        progress=self._progress(f"score {name}"),
-                    ).save(self.out / where)
-
-            self.steps.make_once(where, self._inputs({"bank": bank.fingerprint, "rows": _rows_of(images)}), make)
-            found[name] = self.out / where
-        return found
+        scored = partial(score, seed=self.material.study.seed)
+        return self._by_class("score", "scores", scored, bank, self.material.classes)
 
     def audit(self, bank: ConceptBank) -> Path:
         """Audit the bank on its own random images, for the first target, and return the file of the findings."""
@@ -157,17 +135,27 @@ class Pipeline:
 
     def explanations(self, bank: ConceptBank, top: Mapping[str, Sequence[TopImage]]) -> dict[str, Path]:
         """Explain the top images of every class, and return the folder of each class that has any."""
+        images = {
+            name: ImageSet(name, tuple(dict.fromkeys(one.item for one in found)))
+            for name, found in top.items()
+            if found
+        }
+        return self._by_class("explain", "explain", explain, bank, images)
+
+    def _by_class(
+        self, verb: str, parent: str, compute: Callable[..., Any], bank: ConceptBank, classes: Mapping[str, ImageSet]
+    ) -> dict[str, Path]:
+        """Compute and save the results of the images of each class, and return their folders, in `parent`."""
         given = self.material
         found = {}
         for name, folder in folder_names(list(given.classes)).items():
-            if not top[name]:
+            if name not in classes:
                 continue
-            items = tuple(dict.fromkeys(one.item for one in top[name]))
-            images, where = ImageSet(name, items), f"explain/{folder}"
+            images, where = classes[name], f"{parent}/{folder}"
 
             def make(images: ImageSet = images, where: str = where, name: str = name) -> None:
                 with self.unfinished(self.out / where, self.fresh) as shards:
-                    explain(
+                    compute(
                         given.model,
                         images,
                         bank,
@@ -177,7 +165,7 @@ class Pipeline:
                         allow_weak=True,
                         engine=self.engine,
                         shards=shards,
-                        progress=self._progress(f"explain {name}"),
+                        progress=self._progress(f"{verb} {name}"),
                     ).save(self.out / where)
 
             self.steps.make_once(where, self._inputs({"bank": bank.fingerprint, "rows": _rows_of(images)}), make)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from sacv.errors import StorageError
 from sacv.files import read_json, write_json
+from sacv.maps.figure import plain_names
 
 KIND = "study in steps"
 FORMAT_VERSION = 1
@@ -77,10 +77,4 @@ def file_digest(path: Path) -> str:
 
 def folder_names(names: list[str]) -> dict[str, str]:
     """Return a folder for each name: the name without illegal characters, with a number if two would be equal."""
-    found: dict[str, str] = {}
-    for name in names:
-        plain = re.sub(r"[^\w.]+", "-", name).strip("-.")[:60] or "class"
-        taken = {other.casefold() for other in found.values()}
-        numbered = (plain, *(f"{plain}-{number}" for number in range(2, len(names) + 2)))
-        found[name] = next(one for one in numbered if one.casefold() not in taken)
-    return found
+    return dict(zip(names, plain_names(names, "class"), strict=True))
