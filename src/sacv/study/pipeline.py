@@ -135,11 +135,8 @@ class Pipeline:
 
     def explanations(self, bank: ConceptBank, top: Mapping[str, Sequence[TopImage]]) -> dict[str, Path]:
         """Explain the top images of every class, and return the folder of each class that has any."""
-        images = {
-            name: ImageSet(name, tuple(dict.fromkeys(one.item for one in found)))
-            for name, found in top.items()
-            if found
-        }
+        items = {name: tuple(dict.fromkeys(one.item for one in found)) for name, found in top.items() if found}
+        images = {name: ImageSet(name, of_class) for name, of_class in items.items()}
         return self._by_class("explain", "explain", explain, bank, images)
 
     def _by_class(
