@@ -190,7 +190,7 @@ def judge(
     scored = (*full, *(part.found for part in regions))
     weights = [found.sample.weights for found in scored]
     composites = [part.composites[part.found.sample.image] for part in regions]
-    both = (full, _with_parts(full, parts))
+    both = (full, (mixed(full[0], parts[0].found), mixed(full[1], parts[1].found)))
     scores = [_held_out(solver, sides, scored) for sides in both]
     frames = [area(each[0], each[1], weights[0], weights[1]) for each in scores]
     as_part = np.array([_within(each[2:], weights[2:], composites) for each in scores])
@@ -204,10 +204,6 @@ def judge(
         (frames[0], frames[1]),
         area(scores[0][2], scores[0][3], weights[2], weights[3]),
     )
-
-
-def _with_parts(full: Sides, parts: tuple[Part, Part]) -> Sides:
-    return mixed(full[0], parts[0].found), mixed(full[1], parts[1].found)
 
 
 def _held_out(solver: MomentSolver, sides: Sides, scored: Sequence[SetStatistics]) -> list[Float64]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
 from math import prod
 from typing import Any
 
@@ -59,12 +58,11 @@ def read_masks(model: VisionModel, grids: Grids, items: Sequence[ImageItem], wit
                 f"within: the same image has two masks, as {other.name} {masks[item.digest].name} and as {item.name} "
                 f"{mask.name}; remove one of the two"
             )
-    weigh = partial(_weights, model, grids, masks)
+
+    def weigh(item: ImageItem) -> Weights:
+        return inside_weights(model, grids, item, masks[item.digest])
+
     return Masked(masks, dict(zip(first, ahead(weigh, first.values(), READERS), strict=True)))
-
-
-def _weights(model: VisionModel, grids: Grids, masks: Mapping[str, MaskItem], item: ImageItem) -> Weights:
-    return inside_weights(model, grids, item, masks[item.digest])
 
 
 def without_masks(bank: BankWithin, way_out: str = "Give their masks with --within (within=).") -> str:

@@ -129,7 +129,7 @@ def score(
     return ClassScores(
         table=table[[name for name in table.columns if name != "weak"] + ["weak"]],
         rows=rows,
-        notes=(*_target_notes(explained), *_notes(sums, weak, bank), *_within_notes(bank, masks is not None)),
+        notes=tuple(_notes(explained, sums, weak, bank, masks is not None)),
         bank=bank,
         skipped=listed.skipped,
         settings={
@@ -141,10 +141,6 @@ def score(
         | _identities(model, explained),
         within={layer: Counted.of(np.concatenate(shares)) for layer, shares in counted.items()},
     )
-
-
-def _within_notes(bank: ConceptBank, within: bool) -> list[str]:
-    return [] if bank.within is None or within else [without_masks(bank.within)]
 
 
 def _explained(model: VisionModel, image: Loaded, targets: Sequence[Given], images: int) -> dict[str, Target]:
@@ -177,10 +173,6 @@ def _identities(model: VisionModel, targets: Mapping[str, Target]) -> dict[str, 
     found = {name: repr(target) for name, target in targets.items() if not isinstance(target, Class)}
     output = {} if model.output is None else {"output": model.output}
     return ({"identities": found} if found else {}) | output
-
-
-def _target_notes(targets: Mapping[str, Target]) -> list[str]:
-    return [target.note for target in targets.values() if target.note is not None]
 
 
 def _tested(kind: str, sums: Sums, cav: CAV, images: int, seed: int) -> dict[str, object]:
@@ -217,8 +209,15 @@ def _image_rows(items: Sequence[ImageItem], sums: Sums) -> dict[str, Any]:
     }
 
 
-def _notes(state: State, weak: dict[tuple[str, str], tuple[str, ...]], bank: ConceptBank) -> list[str]:
-    found = [
+def _notes(
+    targets: Mapping[str, Target],
+    state: State,
+    weak: dict[tuple[str, str], tuple[str, ...]],
+    bank: ConceptBank,
+    within: bool,
+) -> list[str]:
+    found = [target.note for target in targets.values() if target.note is not None]
+    found += [
         f"{concept!r} at {layer!r} is too weak to rely on: {', and '.join(reasons)}."
         for (layer, concept), reasons in weak.items()
     ]
@@ -240,4 +239,6 @@ def _notes(state: State, weak: dict[tuple[str, str], tuple[str, ...]], bank: Con
         found.append(
             "The bank has no null CAVs, so that no score has a p-value; fit with --nulls 199 and 4 random images."
         )
+    if bank.within is not None and not within:
+        found.append(without_masks(bank.within))
     return found
