@@ -31,12 +31,7 @@ def renamed_names(module: str, names: Mapping[str, str]) -> Callable[[str], Any]
 class RenamedAttribute:
     """A read-only attribute or method of a class under its old name.
 
-    Parameters
-    ----------
-    new
-        Name of the attribute that it returns.
-    keyword
-        The keyword of the constructor that sets it, if that has another name; see `old_keywords`.
+    `keyword` is the constructor's keyword that sets it, if that is not `new`; see `old_keywords`.
     """
 
     def __init__(self, new: str, keyword: str | None = None) -> None:

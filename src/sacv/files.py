@@ -30,19 +30,8 @@ _SAFE = {"i8": "I64", "f8": "F64", "f4": "F32", "b1": "BOOL"}
 def write_folder(folder: Path, marker: str, fill: Callable[[Path], None]) -> None:
     """Write a result folder. A failure leaves an existing folder unchanged.
 
-    Parameters
-    ----------
-    folder
-        Destination. If it exists, it must be empty or hold the file `marker`.
-    marker
-        Name of the file that every folder of this kind holds.
-    fill
-        Function that writes the files. Its argument is the path of a new, empty folder.
-
-    Raises
-    ------
-    StorageError
-        If the destination is not empty and lacks `marker`, or the files cannot be written.
+    An existing folder must be empty or hold the file `marker`, as every folder of this kind does. `fill` writes the
+    files into a new, empty folder, whose path is its argument.
     """
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
@@ -107,13 +96,7 @@ def _not_finite(value: Any, where: str) -> Iterable[str]:
 
 
 def read_json(path: Path, *, kind: str, format_version: int) -> dict[str, Any]:
-    """Read a JSON file written by `write_json` and check its kind and `format_version`.
-
-    Raises
-    ------
-    CorruptFileError
-        If the file is missing or damaged, its kind or version differs, or a number in it is not finite.
-    """
+    """Read a JSON file written by `write_json` and check its kind and `format_version`."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_NotFinite, parse_float=_number)
         wrong = next(iter(_not_finite(content, "")), None)
@@ -136,13 +119,7 @@ def read_json(path: Path, *, kind: str, format_version: int) -> dict[str, Any]:
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Array], labels: Mapping[str, str] | None = None) -> None:
-    """Write named arrays as safetensors, sorted by name, with optional text metadata.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
-    """
+    """Write named arrays as safetensors, sorted by name, with optional text metadata."""
     named = {name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}
     try:
         save_file(named, path, metadata=None if labels is None else dict(labels))
@@ -193,13 +170,7 @@ def stream_arrays(path: Path, arrays: Mapping[str, Streamed]) -> None:
 
 
 def read_arrays(path: Path) -> dict[str, Array]:
-    """Read the named arrays of a safetensors file.
-
-    Raises
-    ------
-    CorruptFileError
-        If the file is missing or damaged.
-    """
+    """Read the named arrays of a safetensors file."""
     try:
         return dict(parse_arrays(path.read_bytes()))
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:  # ValueError: an unknown dtype

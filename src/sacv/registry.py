@@ -14,19 +14,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Entry:
-    """A registered class.
-
-    Parameters
-    ----------
-    form
-        Syntax on the command line: `NAME`, or `NAME[:VALUE|word]`. The value is the first field of the class. A word
-        in lower case is passed unchanged; a word in capitals is a number.
-    reference
-        `MODULE:CLASS`.
-    """
+    """A registered class."""
 
     form: str
+    """Syntax on the command line: `NAME`, or `NAME[:VALUE|word]`. The value is the first field of the class. A word in
+    lower case is passed unchanged; a word in capitals is a number."""
     reference: str
+    """`MODULE:CLASS`."""
 
     @property
     def name(self) -> str:
@@ -93,13 +87,7 @@ def sections(report: str, result: Any) -> list[Any]:
 
 
 def class_named(entries: tuple[Entry, ...], name: str, module: str) -> Any:
-    """Import a registered class. The `__getattr__` of a module calls this function.
-
-    Raises
-    ------
-    AttributeError
-        If no entry has a class of this name.
-    """
+    """Import a registered class. The `__getattr__` of a module calls this function."""
     entry = next((entry for entry in entries if entry.class_name == name), None)
     if entry is None:
         raise AttributeError(f"module {module!r} has no attribute {name!r}")

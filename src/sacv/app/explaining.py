@@ -29,14 +29,7 @@ def explain_photos(
 ) -> dict[str, Any]:
     """Explain photos; unreadable ones are left out and named on the page.
 
-    Returns
-    -------
-    The name of the explanation.
-
-    Raises
-    ------
-    SacvError
-        As in `sacv.explain`.
+    Return the name of the explanation. Raises the errors of `sacv.explain`.
     """
     chosen = part_of(workspace.bank(bank), concepts)
     found = explain(
@@ -55,13 +48,7 @@ def explain_photos(
 
 
 def part_of(bank: ConceptBank, concepts: Sequence[str]) -> ConceptBank:
-    """Return a bank of some of its concepts; of all if none is named.
-
-    Raises
-    ------
-    Refusal
-        If the bank has no such concept.
-    """
+    """Return a bank of some of its concepts; of all if none is named."""
     unknown = [concept for concept in concepts if concept not in bank.concepts]
     if unknown:
         raise Refusal(f"the bank has no concept {unknown[0]!r}; it has {', '.join(bank.concepts)}")

@@ -20,42 +20,24 @@ from sacv.model import VisionModel
 
 @dataclass(frozen=True)
 class Recipe:
-    """The material of a concept.
-
-    Parameters
-    ----------
-    concept
-        Name of the concept.
-    shown
-        The set of concept images; None if the concept is painted on photos.
-    random, context, absent
-        Sets of random images, of context images, and of absent images.
-    layers
-        Names of layers.
-    groups
-        A regular expression whose match in a file name is the group; None without groups.
-    """
+    """The material of a concept."""
 
     concept: str
     shown: str | None
+    """The set of concept images; None if the concept is painted on photos."""
     random: Sequence[str]
     context: Sequence[str]
     absent: Sequence[str]
+    """Sets of random images, of context images, and of absent images."""
     layers: Sequence[str]
     groups: str | None
+    """A regular expression whose match in a file name is the group; None without groups."""
 
 
 def fit_concept(model: VisionModel, workspace: Workplace, recipe: Recipe, progress: Progress) -> dict[str, Any]:
     """Fit a concept and store it as a draft.
 
-    Returns
-    -------
-    The name of the draft.
-
-    Raises
-    ------
-    SacvError
-        As in `sacv.fit`.
+    Return the name of the draft. Raises the errors of `sacv.fit`.
     """
     folder = workspace.draft(recipe.concept)
     region = painted_region(workspace, recipe.concept) if recipe.shown is None else None
@@ -77,10 +59,7 @@ def fit_concept(model: VisionModel, workspace: Workplace, recipe: Recipe, progre
 def file_groups(workspace: Workplace, recipe: Recipe, pattern: str) -> Callable[[str], str | None]:
     """Return a function from the path of a file of the recipe to its group, by its name alone.
 
-    Raises
-    ------
-    SacvError
-        As in `groups_of`.
+    Raises the errors of `groups_of`.
     """
     shown = [] if recipe.shown is None else [recipe.shown]
     named = [*shown, *recipe.random, *recipe.context, *recipe.absent]
@@ -90,13 +69,7 @@ def file_groups(workspace: Workplace, recipe: Recipe, pattern: str) -> Callable[
 
 
 def painted_region(workspace: Workplace, concept: str) -> Region:
-    """Return the photos on which a concept is painted, with its masks.
-
-    Raises
-    ------
-    Refusal
-        If the concept is painted on no photo.
-    """
+    """Return the photos on which a concept is painted, with its masks."""
     painted = workspace.painted(concept)
     present = {path.name for path in workspace.photos.iterdir()}
     photos = [workspace.photos / name for name in painted.photos() if name in present]
@@ -111,21 +84,8 @@ def save_draft(workspace: Workplace, draft: str, name: str, *, instead: bool) ->
     The bank that the app was started with is never changed: a bank saved under its name is a copy in the folder, with
     its concepts.
 
-    Parameters
-    ----------
-    draft, name
-        Names of the draft and of the bank.
-    instead
-        Replace a concept of the same name.
-
-    Returns
-    -------
-    The name of the bank.
-
-    Raises
-    ------
-    SacvError
-        As in `sacv.merge`, if the draft and the bank do not match.
+    `instead` replaces a concept of the same name. Return the name of the bank. Raises the errors of `sacv.merge`, if
+    the draft and the bank do not match.
     """
     if not draft.startswith(DRAFT):
         raise Refusal(f"{draft!r} is not a draft")

@@ -29,19 +29,8 @@ json.dump({name: one[1 if rule.groups else 0] for name, one in found.items() if 
 def groups_of(pattern: str, names: Sequence[str]) -> dict[str, str]:
     """Return the group of each file by its name; files that do not match are left out.
 
-    Parameters
-    ----------
-    pattern
-        A regular expression; its first parentheses, or the whole match, is the group.
-    names
-        Names of files, without their folders.
-
-    Raises
-    ------
-    OptionError
-        If `pattern` is not a regular expression.
-    Refusal
-        If it takes longer than the limit.
+    `pattern` is a regular expression; its first parentheses, or the whole match, is the group. `names` are without
+    folders. Raises OptionError for another pattern, and `Refusal` if it takes longer than the limit.
     """
     group_rule(pattern)
     try:

@@ -43,14 +43,7 @@ def is_loopback(host: str) -> bool:
 class Guard:
     """Middleware that refuses foreign requests, and sets the headers of all responses.
 
-    Parameters
-    ----------
-    app
-        The application that is protected.
-    host
-        Address on which the app listens.
-    token
-        Token of every request; None on loopback.
+    The app listens on `host`; `token` is that of every request, None on loopback.
     """
 
     def __init__(self, app: ASGIApp, host: str, token: str | None) -> None:

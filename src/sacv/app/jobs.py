@@ -33,24 +33,16 @@ class Stopped(Exception):
 
 @dataclass
 class Job:
-    """A job.
-
-    Parameters
-    ----------
-    number
-        A random identifier.
-    tab
-        The browser tab that requested it.
-    title
-        Title on the page.
-    work
-        None once it has ended.
-    """
+    """A job."""
 
     number: str
+    """A random identifier."""
     tab: str
+    """The browser tab that requested it."""
     title: str
+    """Title on the page."""
     work: Work | None
+    """None once it has ended."""
     state: str = "waiting"
     done: int = 0
     total: int = 0
@@ -94,13 +86,7 @@ class Jobs:
         self._thread.join()
 
     def add(self, tab: str, title: str, work: Work) -> dict[str, Any]:
-        """Add a job.
-
-        Raises
-        ------
-        Busy
-            If too many jobs wait.
-        """
+        """Add a job."""
         with self._changed:
             self._drop_unpolled()
             waiting = self._waiting()
@@ -117,10 +103,7 @@ class Jobs:
     def status(self, number: str) -> dict[str, Any]:
         """Return the status of a job, so that the jobs of its tab stay alive.
 
-        Raises
-        ------
-        Missing
-            If there is no such job.
+        Raises `Missing` if there is no such job.
         """
         with self._changed:
             job = self._job(number)

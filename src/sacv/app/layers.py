@@ -14,13 +14,7 @@ FIRST = 2
 
 
 class Layers:
-    """The layers of a model with a two-dimensional grid, found by forward passes.
-
-    Parameters
-    ----------
-    model
-        The network that is explained.
-    """
+    """The layers of a model with a two-dimensional grid, found by forward passes."""
 
     def __init__(self, model: VisionModel) -> None:
         found = list(model.survey(model.example()).values())
@@ -51,9 +45,7 @@ class Layers:
     def advice(self, bank: ConceptBank) -> dict[str, str]:
         """Return the layers of a bank that are advised for location and for contribution.
 
-        Returns
-        -------
-        `place` and `contribution`, names of layers, and `advice`, a sentence.
+        `place` and `contribution` are names of layers, and `advice` is a sentence.
         """
         found = ranked(bank, sorted(bank.layers, key=self.order.index), self.varies)
         locating, best = found[0].layer, min(found, key=lambda one: one.contribution_rank)

@@ -24,11 +24,6 @@ def read_mask(content: bytes, size: Size) -> Mask:
     """Read a painted mask, bool `(height, width)` of its photo: true where the PNG is opaque and bright.
 
     A mask painted on a smaller rendition of the photo is enlarged by its nearest pixels.
-
-    Raises
-    ------
-    Refusal
-        If the content is not a PNG with the aspect ratio of its photo, or is larger than it.
     """
     try:
         with quiet(), Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
@@ -66,12 +61,7 @@ def run_lengths(mask: Mask) -> list[int]:
 class Painted:
     """The masks of one concept.
 
-    Parameters
-    ----------
-    path
-        Path of the COCO file, which may not exist yet.
-    concept
-        Name of its category.
+    They are a category of a COCO file, which may not exist yet.
     """
 
     def __init__(self, path: Path, concept: str) -> None:
@@ -82,13 +72,7 @@ class Painted:
         return [entry["file_name"] for entry in self._content()["images"]] if self.path.exists() else []
 
     def mask(self, photo: str, size: Size) -> Mask:
-        """Return the mask of a photo, bool `(height, width)`.
-
-        Raises
-        ------
-        Missing
-            If the photo has none.
-        """
+        """Return the mask of a photo, bool `(height, width)`."""
         for candidate in coco_masks(self.path, None) if self.path.exists() else []:
             if candidate.label == photo:
                 return candidate.make().load(size)

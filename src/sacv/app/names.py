@@ -16,13 +16,7 @@ LONGEST = 120
 
 
 def tidy(name: str) -> str:
-    """Return a valid file name: without separators, control characters, or a leading dot.
-
-    Raises
-    ------
-    Refusal
-        If nothing is left of the name.
-    """
+    """Return a valid file name: without separators, control characters, or a leading dot."""
     plain = unicodedata.normalize("NFC", name)
     plain = "".join("_" if letter in "/\\:" or not letter.isprintable() else letter for letter in plain)
     plain = plain.strip().lstrip(".").strip()
@@ -36,13 +30,7 @@ def tidy(name: str) -> str:
 
 
 def within(folder: Path, name: str) -> Path:
-    """Return the path of an existing entry of a folder.
-
-    Raises
-    ------
-    Missing
-        If there is no such entry, or it leads out of the folder.
-    """
+    """Return the path of an existing entry of a folder."""
     path = folder / name
     plain = name not in ("", ".", "..") and path.name == name and "\\" not in name and "\0" not in name
     if not plain or name.startswith(".") or not path.exists() or path.resolve().parent != folder.resolve():

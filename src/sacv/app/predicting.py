@@ -21,13 +21,7 @@ ClassProbabilities: TypeAlias = list[list[Any]]
 
 
 class Predictions:
-    """Predictions for the photos of a folder, dropped when a photo changes.
-
-    Parameters
-    ----------
-    folder
-        Folder of the photos.
-    """
+    """Predictions for the photos of a folder, dropped when a photo changes."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -41,13 +35,7 @@ class Predictions:
         return {name: classes for name, (state, classes) in known.items() if state == _state(self.folder / name)}
 
     def find(self, model: VisionModel, photos: Sequence[Path], progress: Progress) -> dict[str, Any]:
-        """Predict the classes of photos; unreadable ones are left out.
-
-        Raises
-        ------
-        SacvError
-            If the network has no class scores.
-        """
+        """Predict the classes of photos; unreadable ones are left out."""
         for start in range(0, len(photos), BATCH):
             progress(start, len(photos))
             pictures = {}

@@ -45,13 +45,7 @@ class RequestFields:
 
     @classmethod
     def read(cls, content: bytes) -> RequestFields:
-        """Read fields from JSON.
-
-        Raises
-        ------
-        Refusal
-            If the content is not a JSON object.
-        """
+        """Read fields from JSON."""
         try:
             fields = json.loads(content)
         except (ValueError, RecursionError) as error:
@@ -61,26 +55,14 @@ class RequestFields:
         return cls(fields)
 
     def text(self, name: str) -> str:
-        """Return a field that is a text and not empty.
-
-        Raises
-        ------
-        Refusal
-            If it is not.
-        """
+        """Return a field that is a text and not empty."""
         value = self.fields.get(name)
         if not isinstance(value, str) or not value or len(value) > LONGEST:
             raise Refusal(f"{name} must be a text of 1 to {LONGEST} characters")
         return value
 
     def texts(self, name: str, *, least: int = 0, most: int) -> list[str]:
-        """Return a field that is a list of texts.
-
-        Raises
-        ------
-        Refusal
-            If it is not, or too short or too long.
-        """
+        """Return a field that is a list of texts."""
         value = self.fields.get(name, [])
         if not isinstance(value, list) or not all(isinstance(one, str) and len(one) <= LONGEST for one in value):
             raise Refusal(f"{name} must be a list of texts")
@@ -89,13 +71,7 @@ class RequestFields:
         return list(dict.fromkeys(value))
 
     def blob(self, name: str) -> bytes:
-        """Return the bytes of a field in base64.
-
-        Raises
-        ------
-        Refusal
-            If it is not base64.
-        """
+        """Return the bytes of a field in base64."""
         value = self.fields.get(name)
         try:
             return base64.b64decode(value if isinstance(value, str) else "?", validate=True)

@@ -49,13 +49,7 @@ T = TypeVar("T")
 
 
 class Routes:
-    """The request handlers of the app.
-
-    Parameters
-    ----------
-    model, workspace, jobs
-        The network that is explained, the folder, and the queue.
-    """
+    """The request handlers of the app."""
 
     def __init__(self, model: VisionModel, workspace: Workplace, jobs: Jobs) -> None:
         self.model, self.workspace, self.jobs = model, workspace, jobs

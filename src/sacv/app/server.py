@@ -27,16 +27,7 @@ CONNECTIONS = 200
 def application(model: VisionModel, workspace: Workplace, host: str, token: str | None) -> Starlette:
     """Return the app as an ASGI application.
 
-    Parameters
-    ----------
-    model
-        The network that is explained; requests cannot name another.
-    workspace
-        The folder of the app.
-    host
-        Address on which the app listens.
-    token
-        Token of every request; None on loopback.
+    Requests cannot name another network. The app listens on `host`; `token` is that of every request, None on loopback.
     """
     jobs = Jobs(workspace.limits)
 
@@ -71,21 +62,7 @@ def serve(
 ) -> None:
     """Serve until interrupted.
 
-    Parameters
-    ----------
-    model, workspace
-        As in `application`.
-    host, port
-        Address and port; with port 0 the system chooses one.
-    browser
-        Whether to open the page in the browser.
-    say
-        Prints messages to the user.
-
-    Raises
-    ------
-    OptionError
-        If the port cannot be opened.
+    With port 0 the system chooses one; `browser` opens the page in the browser; `say` prints messages to the user.
     """
     token = None if is_loopback(host) else secrets.token_urlsafe(24)
     config = uvicorn.Config(

@@ -44,13 +44,7 @@ async def received(chunks: AsyncIterator[bytes], announced: str | None, most: in
 
 
 def taken(coming: Path, folder: Path, name: str, limits: Limits) -> Path:
-    """Check a received image and store it under its name in a folder; a refused one is deleted.
-
-    Raises
-    ------
-    Refusal, TooLarge
-        If it is not an image, is damaged, has too many pixels, or the folder is full.
-    """
+    """Check a received image and store it under its name in a folder; a refused one is deleted."""
     try:
         require_room(folder, limits.files)
         check(coming, name, limits.pixels)
@@ -63,25 +57,13 @@ def taken(coming: Path, folder: Path, name: str, limits: Limits) -> Path:
 
 
 def require_room(folder: Path, most: int) -> None:
-    """Check that a folder has room for another entry.
-
-    Raises
-    ------
-    TooLarge
-        If it is full.
-    """
+    """Check that a folder has room for another entry."""
     if sum(not path.name.startswith(".") for path in folder.iterdir()) >= most:
         raise TooLarge(f"{folder.name} has {most} entries, the maximum of the app; remove some")
 
 
 def check(path: Path, name: str, most: int) -> None:
-    """Check that a file is a complete image of at most `most` pixels.
-
-    Raises
-    ------
-    Refusal, TooLarge
-        If it is not, or has more.
-    """
+    """Check that a file is a complete image of at most `most` pixels."""
     if format_of(path) is not None:
         raise Refusal(f"{name} has a medical format, which the app does not read; use the command line")
     try:

@@ -33,17 +33,8 @@ def what_if(
 ) -> dict[str, Any]:
     """Return the classes with their logits and probabilities before and after.
 
-    Parameters
-    ----------
-    mask
-        A PNG with the size of the upright photo.
-    how
-        "concept", "grey" or "blur"; only "concept" uses the last three parameters.
-
-    Raises
-    ------
-    SacvError
-        If the mask is not valid or empty, the bank belongs to another model, or has no such layer or concept.
+    `mask` is a PNG with the size of the upright photo; `how` is "concept", "grey" or "blur", and only "concept" uses
+    the last three parameters.
     """
     picture = read_picture(photo)
     inside = read_mask(mask, picture.size)
@@ -72,15 +63,7 @@ def without_pixels(picture: Image.Image, inside: Mask, how: str) -> Image.Image:
 def without_concept(
     model: VisionModel, bank: ConceptBank, layer: str, concept: str, picture: Image.Image, inside: Mask
 ) -> torch.Tensor:
-    """Return the logits, float64 `(classes,)`, with a concept removed from the painted region.
-
-    Raises
-    ------
-    Refusal
-        If the part of the image that the network sees is not known, or the layer does not have two axes of locations.
-    MismatchError, LayerError, OptionError
-        If the bank belongs to another model, or has no such layer or concept.
-    """
+    """Return the logits, float64 `(classes,)`, with a concept removed from the painted region."""
     bank.require(model)
     bank.cav(layer, concept)
     inputs = model.inputs([picture])

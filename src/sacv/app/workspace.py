@@ -32,17 +32,7 @@ DRAFT = "draft: "
 class Workplace:
     """The folder.
 
-    Parameters
-    ----------
-    folder
-        Created if it does not exist.
-    given
-        A bank that is read and never changed.
-
-    Raises
-    ------
-    StorageError
-        If the folder cannot be created.
+    It is created if it does not exist. `given` is a bank that is read and never changed.
     """
 
     PARTS = ("photos", "sets", "masks", "drafts", "banks", "explanations")

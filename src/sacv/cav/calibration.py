@@ -40,24 +40,15 @@ MOST_HELD_OUT = 100
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Images that calibrate the presence mask and are used for nothing else.
-
-    Parameters
-    ----------
-    kind
-        Source of the images; see `Presence`.
-    images
-        The images.
-    repeats
-        Name of each duplicate that was left out, and of the image that it repeats.
-    offered
-        Number of images before the memory limit was applied.
-    """
+    """Images that calibrate the presence mask and are used for nothing else."""
 
     kind: str
+    """Source of the images; see `Presence`."""
     images: ImageSet
     repeats: tuple[tuple[str, str], ...] = ()
+    """Name of each duplicate that was left out, and of the image that it repeats."""
     offered: int = 0
+    """Number of images before the memory limit was applied."""
 
     @property
     def groups(self) -> int:
@@ -86,13 +77,7 @@ def given(
     window: Window | None = None,
     rule: Rule | None = None,
 ) -> Calibration:
-    """Read the absent images that the user gives.
-
-    Raises
-    ------
-    ImageSetError
-        If an image or its group is in another set too, or an image has no group although there is a group rule.
-    """
+    """Read the absent images that the user gives."""
     if isinstance(source, Sequence) and not isinstance(source, str) and len(source) == 0:
         return none()
     images, repeats = without_repeats(image_set("absent", source, skip_unreadable=skip_unreadable, window=window))
@@ -162,27 +147,9 @@ def calibrated(
     If there are enough images, some give hard negatives and the others calibrate. The choice depends on the hashes;
     groups are never split.
 
-    Parameters
-    ----------
-    cavs
-        The CAVs.
-    calibration
-        The images.
-    activations
-        By layer, the preprocessed activations `(locations, channels)` of each image.
-    grids
-        Grid of each layer.
-    problems
-        By layer and concept, the solver and the moments of the detector, for solvers that can use hard negatives.
-    inside
-        By layer, bool `(locations,)` of each image: the locations inside the mask; all by default.
-
-    Raises
-    ------
-    ImageSetError
-        If the number of locations of an image differs from that of the grid.
-    SolverError
-        If the solver cannot compute a direction with the hard negatives.
+    `activations` are, by layer, the preprocessed activations `(locations, channels)` of each image; `problems`, by
+    layer and concept, what the detector is fitted with, for solvers that can use hard negatives; `inside`, by layer,
+    bool `(locations,)` of each image, the locations inside the mask, all by default.
     """
     items = calibration.images.items
     groups = calibration.groups

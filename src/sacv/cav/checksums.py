@@ -27,13 +27,7 @@ def with_checksums(labels: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def require_whole(labels: Mapping[str, Any], folder: Path) -> None:
-    """Check that no file has changed since it was written. Older banks without checksums pass.
-
-    Raises
-    ------
-    CorruptFileError
-        If a file has changed.
-    """
+    """Check that no file has changed since it was written. Older banks without checksums pass."""
     recorded: Mapping[str, str] = labels.get(FIELD, {})
     for name in FILES if recorded else ():
         if recorded[name] != _found(name, labels, folder):

@@ -13,18 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-Float64 = NDArray[np.float64]
+from sacv.stats import Float64
 
 
 def reaching(reached: NDArray[np.floating], others: NDArray[np.float32], shares: Float64) -> Float64:
     """Return the sum of the shares of the other images with at least the same score, float64 of the shape of `reached`.
 
-    Parameters
-    ----------
-    reached
-        Scores of new images or locations, of any shape; compared in float32.
-    others, shares
-        `(n,)`: score of each other image, and its share of its group.
+    `reached` are scores of new images or locations, of any shape, compared in float32; `others` and `shares`, `(n,)`,
+    the score of each other image and its share of its group.
     """
     order = np.argsort(others, kind="stable")
     above = np.append(np.cumsum(shares[order][::-1])[::-1], 0.0)

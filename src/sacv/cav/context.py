@@ -29,8 +29,7 @@ from sacv.cav.quality import area
 from sacv.cav.sets import RANDOM
 from sacv.cav.statistics import SetStatistics
 from sacv.solvers import MomentSolver
-
-Float64 = NDArray[np.float64]
+from sacv.stats import Float64
 
 COST = 10
 """Number of images for each composite."""
@@ -50,31 +49,20 @@ SHARE = 0.25
 
 @dataclass(frozen=True)
 class ContextEvidence:
-    """Held-out figures that decide whether pasted locations are taken, for one layer and concept.
-
-    Parameters
-    ----------
-    layer, concept
-        Names of the layer and the concept.
-    composites
-        Number of composites that show the concept.
-    part
-        B: AUROC against the rest of a composite, fitted without and with the pasted locations.
-    gain_low
-        Lower end of the 95 % interval of the gain of B, over composites.
-    full
-        A: AUROC of full frames, fitted without and with the pasted locations.
-    pasted
-        P: AUROC of the concept's regions against the regions of random textures, fitted without the pasted locations.
-    """
+    """Held-out figures that decide whether pasted locations are taken, for one layer and concept."""
 
     layer: str
     concept: str
     composites: int
+    """Number of composites that show the concept."""
     part: tuple[float, float]
+    """B: AUROC against the rest of a composite, fitted without and with the pasted locations."""
     gain_low: float
+    """Lower end of the 95 % interval of the gain of B, over composites."""
     full: tuple[float, float]
+    """A: AUROC of full frames, fitted without and with the pasted locations."""
     pasted: float
+    """P: AUROC of the concept's regions against the regions of random textures, fitted without the pasted locations."""
 
     @property
     def local(self) -> bool:
@@ -115,27 +103,17 @@ class Pasted:
 
 @dataclass(frozen=True)
 class BankContext:
-    """The context photos of a bank, and the decisions about the pasted textures.
-
-    Parameters
-    ----------
-    photos
-        Name and SHA-256 of each context photo.
-    composites
-        The composites.
-    evidence
-        Figures for each layer and concept with whole images.
-    too_few
-        Concepts with too few composites for a decision.
-    skipped
-        Name of each unreadable photo that was left out, and the reason.
-    """
+    """The context photos of a bank, and the decisions about the pasted textures."""
 
     photos: tuple[tuple[str, str], ...]
+    """Name and SHA-256 of each context photo."""
     composites: tuple[Pasted, ...]
     evidence: tuple[ContextEvidence, ...]
+    """Figures for each layer and concept with whole images."""
     too_few: tuple[str, ...] = ()
+    """Concepts with too few composites for a decision."""
     skipped: tuple[tuple[str, str], ...] = ()
+    """Name of each unreadable photo that was left out, and the reason."""
 
     def taken(self) -> list[tuple[str, str]]:
         """List the layers and sets (`BankSet.key`) whose pasted locations are taken."""
@@ -205,24 +183,14 @@ def judge(
 ) -> ContextEvidence:
     """Compute the figures that decide whether pasted locations are taken, on held-out folds.
 
-    Parameters
-    ----------
-    layer, concept
-        Names of the layer and the concept.
-    solver
-        The solver.
-    full
-        The concept and the random set in full frames.
-    parts
-        The regions of the concept, in at least two composites, and those of random textures.
-    around
-        The photos around the regions.
+    `full` are the concept and the random set in full frames; `parts`, the regions of the concept, in at least two
+    composites, and those of random textures; `around`, the photos around the regions.
     """
     regions = (*parts, around)
     scored = (*full, *(part.found for part in regions))
     weights = [found.sample.weights for found in scored]
     composites = [part.composites[part.found.sample.image] for part in regions]
-    both = (full, _with_parts(full, parts))
+    both = (full, (mixed(full[0], parts[0].found), mixed(full[1], parts[1].found)))
     scores = [_held_out(solver, sides, scored) for sides in both]
     frames = [area(each[0], each[1], weights[0], weights[1]) for each in scores]
     as_part = np.array([_within(each[2:], weights[2:], composites) for each in scores])
@@ -236,10 +204,6 @@ def judge(
         (frames[0], frames[1]),
         area(scores[0][2], scores[0][3], weights[2], weights[3]),
     )
-
-
-def _with_parts(full: Sides, parts: tuple[Part, Part]) -> Sides:
-    return mixed(full[0], parts[0].found), mixed(full[1], parts[1].found)
 
 
 def _held_out(solver: MomentSolver, sides: Sides, scored: Sequence[SetStatistics]) -> list[Float64]:

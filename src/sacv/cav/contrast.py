@@ -24,8 +24,7 @@ from numpy.typing import NDArray
 from sacv.cav.quality import area
 from sacv.cav.sets import RANDOM, BankImage, BankSet, independent_units
 from sacv.cav.statistics import SetStatistics
-
-Float64 = NDArray[np.float64]
+from sacv.stats import Float64
 
 LEAST_WEIGHT = 0.01
 """Minimum weight of the pool; below it the pool is left out."""
@@ -33,28 +32,19 @@ LEAST_WEIGHT = 0.01
 
 @dataclass(frozen=True, eq=False)
 class Contrast:
-    """The random set of a concept at a layer.
-
-    Parameters
-    ----------
-    statistics
-        Weighted statistics of all images.
-    images
-        The images, one for each unit, in the order of the statistics.
-    parts
-        Number of units of the rest and of the pool.
-    same_images
-        Whether it contains the rest of the concept images.
-    figures
-        `pool_auroc` (A), `pool_weight` (k) and `pool_cosine` (between the differences of means with and without the
-        pool), if there is a rest and a pool.
-    """
+    """The random set of a concept at a layer."""
 
     statistics: SetStatistics
+    """Weighted statistics of all images."""
     images: tuple[BankImage, ...]
+    """The images, one for each unit, in the order of the statistics."""
     parts: tuple[int, ...]
+    """Number of units of the rest and of the pool."""
     same_images: bool = False
+    """Whether it contains the rest of the concept images."""
     figures: Mapping[str, float] = field(default_factory=dict)
+    """`pool_auroc` (A), `pool_weight` (k) and `pool_cosine` (between the differences of means with and without the
+    pool), if there is a rest and a pool."""
 
     @property
     def unit_ids(self) -> NDArray[np.int64]:
@@ -80,16 +70,7 @@ def contrast(
 ) -> Contrast:
     """Return the contrast of a concept at a layer.
 
-    Parameters
-    ----------
-    layer
-        Name of the layer.
-    entry, random
-        The set of the concept and the random set.
-    rests
-        The rests: random sets of single concepts.
-    statistics
-        By layer and key of the set.
+    `rests` are the random sets of single concepts; `statistics` are by layer and key of the set.
     """
     pool = statistics[layer, RANDOM]
     own = [rest for rest in rests if rest.concept == entry.concept]

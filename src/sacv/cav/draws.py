@@ -10,28 +10,16 @@ from sacv.solvers import MomentSolver, SampleSolver, Solver, UnitLength
 
 @dataclass(frozen=True)
 class Draws:
-    """Numbers of random CAVs.
-
-    Parameters
-    ----------
-    runs
-        Random runs, at least 1. The first uses all random images.
-    nulls
-        Null CAVs and permuted CAVs. With 0 there is no significance mask.
-    """
+    """Numbers of random CAVs."""
 
     runs: int
+    """Random runs, at least 1. The first uses all random images."""
     nulls: int
+    """Null CAVs and permuted CAVs. With 0 there is no significance mask."""
 
 
 def draws(solver: Solver, runs: int | None, nulls: int | None) -> Draws:
-    """Return the numbers with their defaults: 20 and 199, or 5 and 19 for solvers that need samples.
-
-    Raises
-    ------
-    OptionError
-        If `runs` is less than 1 or `nulls` is negative.
-    """
+    """Return the numbers with their defaults: 20 and 199, or 5 and 19 for solvers that need samples."""
     sampled = isinstance(inner(solver), SampleSolver)
     found = Draws(
         (5 if sampled else 20) if runs is None else runs, (19 if sampled else 199) if nulls is None else nulls
@@ -44,13 +32,7 @@ def draws(solver: Solver, runs: int | None, nulls: int | None) -> Draws:
 
 
 def inner(solver: Solver) -> MomentSolver | SampleSolver:
-    """Return the solver, unwrapped from `UnitLength`.
-
-    Raises
-    ------
-    OptionError
-        If it is not a solver.
-    """
+    """Return the solver, unwrapped from `UnitLength`."""
     found = solver.solver if isinstance(solver, UnitLength) else solver
     if not isinstance(found, MomentSolver | SampleSolver):
         raise OptionError(f"solver must be an object such as sacv.solvers.MeanDifference(), not {solver!r}")

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import product
 
-import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from sacv.cav.contrast import contrast, pool_key
@@ -19,8 +17,6 @@ from sacv.cav.sets import BankSet
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV
 from sacv.solvers import MomentSolver, Solver
-
-Float64 = NDArray[np.float64]
 
 
 def estimate(
@@ -38,33 +34,10 @@ def estimate(
 ) -> tuple[CAV, ...]:
     """Fit a CAV for each layer and concept.
 
-    Parameters
-    ----------
-    layers
-        Names of the layers.
-    sets
-        The concepts and, last, the random set.
-    rests
-        Rests: the random sets of single concepts.
-    statistics
-        By layer and key of the set.
-    seen_through
-        By layer and key of a concept with regions: the means of the random images under its masks.
-    solver
-        The solver.
-    wanted
-        Numbers of random runs and null CAVs.
-    seed
-        Random seed.
-    pasted
-        By layer and key of the set: statistics of the pasted textures (`sacv.cav.context`).
-    scored
-        By concept, the images that image scores are computed for.
-
-    Raises
-    ------
-    SolverError
-        If a concept and the random set do not differ.
+    The random set is the last of `sets`; `rests` are the random sets of single concepts. `statistics` and `pasted`
+    (`sacv.cav.context`) are by layer and key of the set, and so is `seen_through`, of concepts with regions: the means
+    of the random images under their masks. `scored` are, by concept, the images that image scores are computed for.
+    Raises SolverError if a concept and the random set do not differ.
     """
     found: list[CAV] = []
     with threadpool_limits(1, user_api="blas"):  # see sacv.cav.extraction

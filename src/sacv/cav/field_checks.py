@@ -87,7 +87,7 @@ def table(inner: Check, *, least: int = 0) -> Check:
         if not isinstance(value, dict) or len(value) < least:
             refuse(value, where, f"a table of {least} or more" if least else "a table")
         for name, entry in value.items():
-            inner(entry, _inside(where, name))
+            inner(entry, inside(where, name))
 
     return check
 
@@ -100,14 +100,15 @@ def record(fields: Mapping[str, Check], later: Mapping[str, Check] | None = None
             refuse(value, where, "a table")
         for name, inner in fields.items():
             if name not in value:
-                raise ValueError(f"{_inside(where, name)} is missing")
-            inner(value[name], _inside(where, name))
+                raise ValueError(f"{inside(where, name)} is missing")
+            inner(value[name], inside(where, name))
         for name, inner in (later or {}).items():
             if name in value:
-                inner(value[name], _inside(where, name))
+                inner(value[name], inside(where, name))
 
     return check
 
 
-def _inside(where: str, name: str) -> str:
+def inside(where: str, name: str) -> str:
+    """Return the name of a field of a table."""
     return f"{where}.{name}" if where else name

@@ -24,9 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from sacv.cav.projection import along
 from sacv.solvers import MomentSolver, unit
-from sacv.stats import Moments
-
-Float64 = NDArray[np.float64]
+from sacv.stats import Float64, Moments
 
 HARDEST = 0.1
 """Share of the locations of an image that are hard negatives."""
@@ -34,37 +32,20 @@ HARDEST = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """The solver and the moments that a detector is fitted with.
-
-    Parameters
-    ----------
-    solver
-        The solver, with its automatic parameters set.
-    concept, random
-        Moments of the locations of both sets.
-    """
+    """The solver and the moments that a detector is fitted with."""
 
     solver: MomentSolver
+    """The solver, with its automatic parameters set."""
     concept: Moments
     random: Moments
+    """Moments of the locations of both sets."""
 
 
 def sharpened(detector: Float64, problem: Problem, images: Sequence[NDArray[np.floating]]) -> Float64 | None:
     """Compute u, float64 `(channels,)`, L2 norm 1; None if the concept has no variance along w or w'.
 
-    Parameters
-    ----------
-    detector
-        w, float64 `(channels,)`.
-    problem
-        The solver and the moments that w was fitted with.
-    images
-        Preprocessed activations `(locations, channels)` of each image that gives hard negatives.
-
-    Raises
-    ------
-    SolverError
-        If the solver cannot compute w'.
+    `problem` is what the detector w was fitted with; `images` are the preprocessed activations `(locations, channels)`
+    of each image that gives hard negatives. Raises SolverError if the solver cannot compute w'.
     """
     with threadpool_limits(1, user_api="blas"):  # see sacv.cav.extraction
         hard = Moments.of(np.concatenate([hardest(detector, cells) for cells in images]))

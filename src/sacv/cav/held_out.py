@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sacv.cav.contrast import Contrast
 from sacv.cav.image_statistics import STATISTICS
@@ -15,8 +14,7 @@ from sacv.cav.sets import BankImage, BankSet
 from sacv.cav.statistics import SetStatistics
 from sacv.cav.strata import NO_VALUE, Association, association
 from sacv.solvers import MomentSolver, SampleSolver, Solution
-
-Float64 = NDArray[np.float64]
+from sacv.stats import Float64
 
 
 def solve(

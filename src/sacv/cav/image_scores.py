@@ -35,8 +35,7 @@ from sacv.cav.presence import LEAST, LEVEL
 from sacv.cav.projection import along
 from sacv.cav.quality import area, interval, resamples
 from sacv.cav.vector import Interval
-
-Float64 = NDArray[np.float64]
+from sacv.stats import Float64
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,16 +164,9 @@ def image_scores(
 ) -> ImageScores:
     """Compute held-out image scores: each image along the detector fitted without its fold.
 
-    Parameters
-    ----------
-    directions
-        By fold, float64 `(channels,)`.
-    images
-        Activations at the locations inside the mask of each image, `(locations, channels)`.
-    fold, shows, group
-        Of each image: its fold, whether it shows the concept, and its group.
-    left_out
-        Number of images that were left out because of the memory limit.
+    `directions` are by fold, float64 `(channels,)`; `images`, the activations at the locations inside the mask of each,
+    `(locations, channels)`; then its fold, whether it shows the concept, and its group. `left_out` images did not fit
+    into memory.
     """
     found = [greatest(directions[at][None], cells)[0] for cells, at in zip(images, fold, strict=True)]
     rows = {at: row for row, at in enumerate(directions)}

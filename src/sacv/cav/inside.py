@@ -17,8 +17,8 @@ from sacv.concepts.item import Loaded
 from sacv.concepts.masks import ROUNDING, Mask
 from sacv.errors import ImageSetError, OptionError
 from sacv.model import Box, VisionModel
+from sacv.stats import Float64
 
-Float64 = NDArray[np.float64]
 Counts = NDArray[np.bool_]
 
 LEAST_COVER = 0.5
@@ -27,27 +27,15 @@ LEAST_COVER = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Inside:
-    """The mask of one image.
-
-    Parameters
-    ----------
-    pixels
-        Bool `(height, width)`, true inside.
-    region
-        The part of the image that is the input of the network; the grid of a layer divides it into cells.
-    """
+    """The mask of one image."""
 
     pixels: Mask
+    """Bool `(height, width)`, true inside."""
     region: Box
+    """The part of the image that is the input of the network; the grid of a layer divides it into cells."""
 
     def cover(self, grid: tuple[int, ...], layer: str) -> Float64:
-        """Return the share of each cell inside the mask, float64 of shape `grid`.
-
-        Raises
-        ------
-        OptionError
-            If the grid does not have two axes.
-        """
+        """Return the share of each cell inside the mask, float64 of shape `grid`."""
         if len(grid) != 2:
             raise OptionError(f"layer {layer!r} has a grid of {len(grid)} axes; within masks need two")
         return mask_weights(self.pixels, (grid[0], grid[1]), self.region)
@@ -66,21 +54,8 @@ def counting(cover: Float64) -> Counts:
 def inside_of(model: VisionModel, item: ImageItem, image: Loaded, mask: MaskItem) -> Inside:
     """Load the mask of an image.
 
-    Parameters
-    ----------
-    model
-        The model, whose transform defines the part of the image that is its input.
-    item, image
-        The image, and its loaded content.
-    mask
-        Its mask.
-
-    Raises
-    ------
-    ImageSetError
-        If the mask has another size than the image, or no pixel in the input of the network.
-    OptionError
-        If the transform does not state which part of the image is the input of the network.
+    `image` is the loaded content of the item. Raises ImageSetError if the mask has another size than the image, or no
+    pixel in the input of the network, and the errors of `size_and_region`.
     """
     size, region = size_and_region(model, image, "within masks")
     found = Inside(mask.load(size), region)
@@ -90,13 +65,7 @@ def inside_of(model: VisionModel, item: ImageItem, image: Loaded, mask: MaskItem
 
 
 def size_and_region(model: VisionModel, image: Loaded, what: str) -> tuple[tuple[int, int], Box]:
-    """Return the size of an image, and the part that is the input of the network; `what` needs them.
-
-    Raises
-    ------
-    OptionError
-        If the transform does not state that part.
-    """
+    """Return the size of an image, and the part that is the input of the network; `what` needs them."""
     size, region = model.seen(image)
     if region is None:
         raise OptionError(

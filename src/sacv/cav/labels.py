@@ -218,13 +218,7 @@ _bank = record(
 
 
 def check_labels(labels: Mapping[str, Any]) -> None:
-    """Check the fields of `bank.json`, and that their names are consistent.
-
-    Raises
-    ------
-    ValueError
-        If a field is missing or not legal. The message names the field, its value and what is legal.
-    """
+    """Check the fields of `bank.json`, and that their names are consistent."""
     _bank(labels, "")
     if labels["model"]["transform"] is not None:
         ImageTransform.from_json(labels["model"]["transform"])

@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 
 from sacv.concepts import ImageItem
 from sacv.errors import ImageSetError
-from sacv.stats import assign_folds, common_folds
+from sacv.stats import Float64, assign_folds, common_folds
 
-Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
 
 MOST_UNITS = 1024
@@ -38,31 +37,21 @@ BUNDLES = 512
 
 @dataclass(frozen=True, eq=False)
 class SetPlan:
-    """A set of images whose statistics are computed.
-
-    Parameters
-    ----------
-    items
-        The images.
-    weights
-        For each image, by layer: float64 `(locations,)`, the weight of each location in the set; None for whole images.
-    means_only
-        Whether only the means of the units are computed.
-    follows
-        Index of an earlier set whose images have the same folds here, and, with `means_only`, the same units.
-    folds
-        The fold of each image, if it is given rather than drawn.
-    inside
-        For a fit within masks: for each image, by layer, float64 `(locations,)`, the share of each cell inside the
-        mask. `weights` includes it already.
-    """
+    """A set of images whose statistics are computed."""
 
     items: tuple[ImageItem, ...]
     weights: tuple[Mapping[str, Float64] | None, ...]
+    """For each image, by layer: float64 `(locations,)`, the weight of each location in the set; None for whole
+    images."""
     means_only: bool = False
+    """Whether only the means of the units are computed."""
     follows: int | None = None
+    """Index of an earlier set whose images have the same folds here, and, with `means_only`, the same units."""
     folds: tuple[int, ...] | None = None
+    """The fold of each image, if it is given rather than drawn."""
     inside: tuple[Mapping[str, Float64], ...] = ()
+    """For a fit within masks: for each image, by layer, float64 `(locations,)`, the share of each cell inside the mask.
+    `weights` includes it already."""
 
     def cover(self, image: int) -> Mapping[str, Float64] | None:
         """Return the weight of each location of an image, by layer; None if all weights are 1."""
@@ -81,22 +70,15 @@ class Member(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Units:
-    """The units of a set.
-
-    Parameters
-    ----------
-    of_image
-        Int `(images,)`: the unit of each image.
-    folds
-        Int `(units,)`: the fold of each unit.
-    groups
-        Int `(units,)`: number of groups of each unit, where an image without a group counts as one; None without
-        groups.
-    """
+    """The units of a set."""
 
     of_image: Int64
+    """Int `(images,)`: the unit of each image."""
     folds: Int64
+    """Int `(units,)`: the fold of each unit."""
     groups: Int64 | None = None
+    """Int `(units,)`: number of groups of each unit, where an image without a group counts as one; None without
+    groups."""
 
     @classmethod
     def alone(cls, images: int) -> Units:
@@ -121,22 +103,14 @@ class Units:
 
 @dataclass(frozen=True, eq=False)
 class Members(Sequence[tuple[Member, ...]]):
-    """The memberships of every image, in compact arrays.
-
-    Parameters
-    ----------
-    units
-        The units of each set.
-    starts
-        Int `(images + 1,)`: index of the first membership of each image.
-    sets, images
-        Int `(memberships,)`: index of the set, and of the image in it.
-    """
+    """The memberships of every image, in compact arrays."""
 
     units: Sequence[Units]
     starts: NDArray[np.int32]
+    """Int `(images + 1,)`: index of the first membership of each image."""
     sets: NDArray[np.int32]
     images: NDArray[np.int32]
+    """Int `(memberships,)`: index of the set, and of the image in it."""
 
     @classmethod
     def of(cls, units: Sequence[Units], pairs: Mapping[str, Sequence[tuple[int, int]]], others: int) -> Members:
@@ -169,30 +143,17 @@ class Members(Sequence[tuple[Member, ...]]):
 
 @dataclass(frozen=True)
 class Plan:
-    """Each image once, with its memberships.
-
-    Parameters
-    ----------
-    sets
-        The sets.
-    items
-        Each image once; first those of the sets.
-    members
-        The memberships of each image.
-    units
-        The units of each set.
-    apart
-        Number of the last items, which are in no set. All their activations are stored.
-    whole
-        Indices of items of the sets whose activations are stored too.
-    """
+    """Each image once, with its memberships."""
 
     sets: tuple[SetPlan, ...]
     items: tuple[ImageItem, ...]
+    """Each image once; first those of the sets."""
     members: Members
     units: tuple[Units, ...]
     apart: int = 0
+    """Number of the last items, which are in no set. All their activations are stored."""
     whole: frozenset[int] = frozenset()
+    """Indices of items of the sets whose activations are stored too."""
 
 
 def plan(
@@ -222,10 +183,7 @@ def plan(
 def all_units(sets: Sequence[SetPlan], folds: int, seed: int) -> tuple[Units, ...]:
     """Return the units and folds of each set.
 
-    Raises
-    ------
-    ImageSetError
-        If all groups of a set would have the same fold.
+    Raises ImageSetError if all groups of a set would have the same fold.
     """
     if keys := group_keys(sets):
         return _units_of_groups(sets, keys, folds, seed)

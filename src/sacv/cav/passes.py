@@ -1,15 +1,31 @@
-"""Helpers of the passes over images to explain or to score: keys of shards, and masks of a batch."""
+"""Helpers of the passes over images to explain or to score: progress, keys of shards, and masks of a batch."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sacv.cav.inside import Inside, inside_of
 from sacv.concepts import ImageItem, MaskItem
 from sacv.concepts.item import Loaded
 from sacv.engine import Shard
 from sacv.model import VisionModel
+
+Progress = Callable[[int, int], None]
+"""Called with the number of finished batches, and the number of all."""
+
+
+def in_batches(progress: Progress | None, images: int, size: int) -> Callable[[int], None]:
+    """Return a function that reports the progress of batches of `size` images when some more are finished."""
+    total, done = -(-images // size), 0
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        if progress is not None:
+            progress(done, total)
+
+    return advance
 
 
 def shard_key(basis: str, shard: Shard[range], items: Sequence[ImageItem], masks: Sequence[MaskItem] | None) -> str:

@@ -53,41 +53,22 @@ class Textures:
 
 @dataclass(frozen=True, eq=False)
 class Pasting:
-    """Composites and the sets of their regions.
-
-    Parameters
-    ----------
-    photos
-        The context photos.
-    concepts
-        Names of the concepts whose images are pasted.
-    placed
-        The composites.
-    plans
-        The regions of each concept, the regions of random textures, and the photos around the regions.
-    members
-        For each of `plans`, int `(images,)`: indices of the composites.
-    """
+    """Composites and the sets of their regions."""
 
     photos: ImageSet
     concepts: tuple[str, ...]
+    """Names of the concepts whose images are pasted."""
     placed: tuple[FoldComposite, ...]
     plans: tuple[SetPlan, ...]
+    """The regions of each concept, the regions of random textures, and the photos around the regions."""
     members: tuple[NDArray[np.int64], ...]
+    """For each of `plans`, int `(images,)`: indices of the composites."""
 
 
 def context_photos(
     source: Source, solver: MomentSolver | SampleSolver, skip_unreadable: bool, window: Window | None = None
 ) -> ImageSet:
-    """Read the context photos.
-
-    Raises
-    ------
-    OptionError
-        If the solver needs samples.
-    ImageSetError
-        If there are fewer than two.
-    """
+    """Read the context photos."""
     if isinstance(solver, SampleSolver):
         raise OptionError(
             f"context needs a solver that uses moments, but {type(solver).__name__} needs samples; use "
@@ -123,25 +104,9 @@ def plan_pasting(
 ) -> Pasting:
     """Plan the composites of the concepts with whole images.
 
-    Parameters
-    ----------
-    model, grids
-        The model, and the grid of each layer.
-    photos
-        The context photos.
-    names
-        The concept of each of the first sets; None for the random set, the last of them.
-    sets
-        All sets of the fit.
-    folds, seed
-        As for the sets.
-
-    Raises
-    ------
-    ImageSetError
-        If the context shares images with a set, or there are too few images.
-    OptionError
-        If nothing can be pasted, or the transform does not state which part of an image is the input of the network.
+    `names` are the concepts of the first of all `sets` of the fit; the last is None, for the random set. Raises
+    ImageSetError if the context shares images with a set, or there are too few images, and OptionError if nothing can
+    be pasted, or the transform does not state which part of an image is the input of the network.
     """
     titles = ["the random set" if name is None else f"concept {name!r}" for name in names]
     _require_apart(photos, dict(zip(titles, sets, strict=False)))
@@ -230,25 +195,8 @@ def settle(
 ) -> tuple[BankContext, ByLayer]:
     """Decide for every layer and concept whether the pasted locations are taken, and return those that are.
 
-    Parameters
-    ----------
-    pasting
-        The composites.
-    solver
-        The solver.
-    layers
-        Names of the layers.
-    full
-        By layer and key: statistics of the full frames.
-    gathered
-        By layer and index of the set: statistics of the composites.
-    first
-        Index of the first set of the composites.
-
-    Raises
-    ------
-    SolverError
-        If a concept and the random set do not differ.
+    `full` are statistics of the full frames, by layer and key of the set; `gathered`, of the composites, by layer and
+    index of the set, the first of which is `first`.
     """
     assert isinstance(solver, MomentSolver)  # context_photos refuses others
     random = len(pasting.concepts)

@@ -11,7 +11,6 @@ from dataclasses import replace
 from math import prod
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sacv.cav.membership import SetPlan
 from sacv.cav.region_weights import Grids, Weights, covered, uncovered
@@ -20,8 +19,7 @@ from sacv.cav.within import Masked
 from sacv.concepts import ImageItem, MaskItem, count_units
 from sacv.errors import ImageSetError
 from sacv.model import VisionModel
-
-Float64 = NDArray[np.float64]
+from sacv.stats import Float64
 
 
 def plan_sets(

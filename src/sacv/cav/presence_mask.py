@@ -17,33 +17,20 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Present:
-    """Presence of a concept in images.
-
-    Parameters
-    ----------
-    mask
-        Bool `(n, *grid)`: the presence mask, among the locations that count.
-    p_values
-        Float64 `(n,)`: p-value of the greatest evidence in each image, under the null that it lacks the concept.
-    """
+    """Presence of a concept in images."""
 
     mask: Mask
+    """Bool `(n, *grid)`: the presence mask, among the locations that count."""
     p_values: NDArray[np.float64]
+    """Float64 `(n,)`: p-value of the greatest evidence in each image, under the null that it lacks the concept."""
 
 
 def present(cav: CAV, cells: torch.Tensor, evidence: NDArray[np.float32], inside: Mask | None = None) -> Present | None:
     """Compute presence masks and p-values of images; None if the CAV is not calibrated.
 
-    Parameters
-    ----------
-    cav
-        The CAV.
-    cells
-        Preprocessed activations, `(n, *grid, channels)`, on the grid that the CAV was calibrated on.
-    evidence
-        `(n, *grid)`: `u . a(p)`, with u = `CAV.presence_direction`.
-    inside
-        Bool `(n, *grid)`: the locations that count; all by default.
+    `cells` are preprocessed activations `(n, *grid, channels)` on the grid that the CAV was calibrated on; `evidence`,
+    `(n, *grid)`, is `u . a(p)` with u = `CAV.presence_direction`; `inside`, bool `(n, *grid)`, are the locations that
+    count, all by default.
     """
     counts = np.ones(evidence.shape, dtype=bool) if inside is None else inside
     if cav.presence.threshold is not None:

@@ -14,14 +14,8 @@ def along(
 ) -> torch.Tensor:
     """Compute `w . a(p)` minus an offset for each direction, float32 `(n, directions, *grid)`.
 
-    Parameters
-    ----------
-    vectors
-        `(n, *grid, channels)`; the product is computed in their dtype, at least float32.
-    directions
-        Float64 `(channels,)` each.
-    offsets
-        Offset of each direction, subtracted in float64; 0 by default.
+    `vectors` are `(n, *grid, channels)`, and the product is computed in their dtype, at least float32; `directions`,
+    float64 `(channels,)` each. Offsets are subtracted in float64; 0 by default.
     """
     dtype = torch.float64 if vectors.dtype == torch.float64 else torch.float32
     stacked = torch.from_numpy(np.stack(directions, axis=1))

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sacv.cav.vector import Interval
-
-Float64 = NDArray[np.float64]
+from sacv.stats import Float64
 
 RESAMPLES = 500
 """Number of bootstrap resamples for an interval."""
@@ -17,24 +16,16 @@ RESAMPLES = 500
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """Scores of one set, each along the direction fitted without the fold of its image.
-
-    Parameters
-    ----------
-    scores
-        Float64 `(n,)`: scores of locations or images.
-    fold
-        Int `(n,)`: held-out fold of each score.
-    image
-        Int `(n,)`: index of the image, or of the group of images, of each score.
-    weights
-        Float64 `(n,)`: weight of each score.
-    """
+    """Scores of one set, each along the direction fitted without the fold of its image."""
 
     scores: Float64
+    """Float64 `(n,)`: scores of locations or images."""
     fold: NDArray[np.int64]
+    """Int `(n,)`: held-out fold of each score."""
     image: NDArray[np.int64]
+    """Int `(n,)`: index of the image, or of the group of images, of each score."""
     weights: Float64
+    """Float64 `(n,)`: weight of each score."""
 
     @classmethod
     def of_images(cls, scores: Float64, fold: NDArray[np.int64]) -> HeldOut:

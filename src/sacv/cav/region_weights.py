@@ -25,12 +25,8 @@ def covered(
 ) -> Weights:
     """Return the share of each cell that a mask covers, inside `within` if that is given.
 
-    Raises
-    ------
-    ImageSetError
-        If the mask has no pixel in the input of the network, or none inside `within`.
-    OptionError
-        If the transform does not state which part of the image is the input of the network.
+    Raises ImageSetError if the mask has no pixel in the input of the network, or none inside `within`, and the errors
+    of `size_and_region`.
     """
     found = _weights(model, grids, item, [mask], inside=True, within=within)
     if all(part.any() for part in found.values()):

@@ -52,27 +52,17 @@ def choose(tables: Sequence[Sides], most: int) -> frozenset[str]:
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """The images that image scores of a concept are computed for.
-
-    Parameters
-    ----------
-    items
-        The images, ordered by hash.
-    shows
-        Whether each image shows the concept.
-    fold
-        The fold of each image.
-    left_out
-        Number of images of the table that were not chosen.
-    cells
-        By layer, the activations at the locations that count in each image, `(locations, channels)`.
-    """
+    """The images that image scores of a concept are computed for."""
 
     items: tuple[ImageItem, ...]
+    """The images, ordered by hash."""
     shows: tuple[bool, ...]
+    """Whether each image shows the concept."""
     fold: tuple[int, ...]
     left_out: int
+    """Number of images of the table that were not chosen."""
     cells: Mapping[str, Sequence[NDArray[np.floating]]]
+    """By layer, the activations at the locations that count in each image, `(locations, channels)`."""
 
     @property
     def group(self) -> list[str]:
@@ -88,16 +78,8 @@ def scored(
 ) -> Scored | None:
     """Collect the chosen images of a concept and of its rest; None if one of the two has no chosen image.
 
-    Parameters
-    ----------
-    made
-        The plan of the pass.
-    numbers
-        Indices of the two sets in the plan.
-    activations
-        By layer and hash, the activations `(locations, channels)` of each chosen image.
-    masked
-        The masks of the fit; None without masks.
+    `numbers` are the indices of the two sets in the plan of the pass; `activations`, by layer and hash, those of each
+    chosen image, `(locations, channels)`.
     """
     found: dict[str, tuple[ImageItem, bool, int]] = {}
     offered = 0

@@ -31,34 +31,23 @@ SEVERAL = "several values"
 @old_keywords
 @dataclass(frozen=True)
 class BankImage:
-    """One unit of a set (`sacv.cav.membership`): an image, or a group or a bundle of images with the name of one.
-
-    Parameters
-    ----------
-    name
-        Path of the image, or its index among the images that were given.
-    digest
-        SHA-256 of the content of the image.
-    statistics
-        Image statistics: brightness, saturation and edge energy of the network's input (`sacv.cav.image_statistics`);
-        the mean of several images.
-    count
-        Number of images.
-    group
-        Group of the named image, such as a patient; None without groups.
-    groups
-        Number of groups. An image without a group counts as one.
-    strata
-        Possible confounders: name and value of each column; `SEVERAL` if the images of the unit differ.
-    """
+    """One unit of a set (`sacv.cav.membership`): an image, or a group or a bundle of images with the name of one."""
 
     name: str
+    """Path of the image, or its index among the images that were given."""
     digest: str
+    """SHA-256 of the content of the image."""
     statistics: tuple[float, ...]
+    """Image statistics: brightness, saturation and edge energy of the network's input (`sacv.cav.image_statistics`);
+    the mean of several images."""
     count: int = 1
+    """Number of images."""
     group: str | None = None
+    """Group of the named image, such as a patient; None without groups."""
     groups: int = 1
+    """Number of groups. An image without a group counts as one."""
     strata: tuple[tuple[str, str], ...] = ()
+    """Possible confounders: name and value of each column; `SEVERAL` if the images of the unit differ."""
 
     looks = RenamedAttribute("statistics")
 
@@ -107,51 +96,35 @@ def count_groups(images: Sequence[BankImage]) -> int:
 
 @dataclass(frozen=True)
 class BankSet:
-    """A set of images: the images, and what was left out when they were read.
-
-    Parameters
-    ----------
-    concept
-        The concept; None for the random set.
-    images
-        The units of the set.
-    regions
-        Whether the concept is shown by regions of the images, rather than by whole images.
-    skipped
-        Name of each unreadable file that was left out, and the reason.
-    repeats
-        Name of each duplicate that was left out, and of the image that it repeats.
-    negatives, unused
-        Number of images without the concept, given with the regions or by rows of a table, that are in the random set,
-        and that were left out.
-    unmatched
-        Number of masks, or of entries of a COCO file, without an image, which were ignored.
-    rest
-        Whether the set is the rest of a concept; for the random set, whether it consists of rests.
-    joined
-        The first 16 digits of the SHA-256 of each image whose name is not stored.
-    missing
-        For a concept from a table, the number of rows without a value, which were left out; otherwise None.
-    unpaired
-        For a comparison within strata, the number of images of the concept and of its random set that were left out
-        because their stratum has only one of the two.
-    joined_groups
-        The first 16 digits of the SHA-256 of the name of each group whose name is not stored.
-    """
+    """A set of images: the images, and what was left out when they were read."""
 
     concept: str | None
+    """The concept; None for the random set."""
     images: tuple[BankImage, ...]
+    """The units of the set."""
     regions: bool = False
+    """Whether the concept is shown by regions of the images, rather than by whole images."""
     skipped: tuple[tuple[str, str], ...] = ()
+    """Name of each unreadable file that was left out, and the reason."""
     repeats: tuple[tuple[str, str], ...] = ()
+    """Name of each duplicate that was left out, and of the image that it repeats."""
     negatives: int = 0
     unused: int = 0
+    """Number of images without the concept, given with the regions or by rows of a table, that are in the random set,
+    and that were left out."""
     unmatched: int = 0
+    """Number of masks, or of entries of a COCO file, without an image, which were ignored."""
     rest: bool = False
+    """Whether the set is the rest of a concept; for the random set, whether it consists of rests."""
     joined: tuple[str, ...] = ()
+    """The first 16 digits of the SHA-256 of each image whose name is not stored."""
     missing: int | None = None
+    """For a concept from a table, the number of rows without a value, which were left out; otherwise None."""
     unpaired: int | None = None
+    """For a comparison within strata, the number of images of the concept and of its random set that were left out
+    because their stratum has only one of the two."""
     joined_groups: tuple[str, ...] = ()
+    """The first 16 digits of the SHA-256 of the name of each group whose name is not stored."""
 
     @property
     def count(self) -> int:

@@ -33,43 +33,29 @@ from sacv.model import Window
 
 @dataclass(frozen=True, eq=False)
 class FitSource:
-    """The images of one set.
-
-    Parameters
-    ----------
-    concept
-        The concept; None for the random set.
-    images
-        The images.
-    repeats
-        Name of each duplicate that was left out, and of the image that it repeats.
-    masks
-        For a concept with regions: the mask of each image.
-    negatives, unmatched
-        For a concept with regions: the images without the concept, and the number of masks without an image.
-    others
-        For a concept from a table: its rest, unless random images are given.
-    unused, missing
-        For a concept from a table: the number of rows without the concept that are not used, and of rows without a
-        value.
-    shares
-        For a comparison within strata: the weight of each image of the concept, and of each image of the rest.
-    unpaired
-        For a comparison within strata: the number of images that were left out, because their stratum has only one of
-        the two sets.
-    """
+    """The images of one set."""
 
     concept: str | None
+    """The concept; None for the random set."""
     images: ImageSet
     repeats: tuple[tuple[str, str], ...]
+    """Name of each duplicate that was left out, and of the image that it repeats."""
     masks: tuple[MaskItem, ...] | None = None
+    """For a concept with regions: the mask of each image."""
     negatives: tuple[ImageItem, ...] = ()
     unmatched: int = 0
+    """For a concept with regions: the images without the concept, and the number of masks without an image."""
     others: tuple[ImageItem, ...] | None = None
+    """For a concept from a table: its rest, unless random images are given."""
     unused: int = 0
     missing: int | None = None
+    """For a concept from a table: the number of rows without the concept that are not used, and of rows without a
+    value."""
     shares: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    """For a comparison within strata: the weight of each image of the concept, and of each image of the rest."""
     unpaired: int | None = None
+    """For a comparison within strata: the number of images that were left out, because their stratum has only one of
+    the two sets."""
 
 
 def read_sources(
@@ -121,13 +107,7 @@ def read_sources(
 
 
 def _labelled(name: str, source: Labelled, *, own: bool) -> FitSource:
-    """Return the set of a concept from a table, with its rest if `own` is True.
-
-    Raises
-    ------
-    ImageSetError
-        If the rest has fewer than two images, or shares an image with the concept.
-    """
+    """Return the set of a concept from a table, with its rest if `own` is True."""
     images, repeats = without_repeats(replace(source.images, name=name))
     if not own:
         return FitSource(name, images, repeats, unused=len(source.others), missing=source.missing)
@@ -181,13 +161,6 @@ def within_strata(sources: Sequence[FitSource]) -> list[FitSource]:
     """Return the sets with weights that match each concept and its rest (`sacv.cav.strata.match_weights`).
 
     A stratum is a combination of values of all columns. Images of a stratum with only one of the two sets are left out.
-
-    Raises
-    ------
-    OptionError
-        If a concept has no rest, or there are no strata.
-    ImageSetError
-        If fewer than two images of either set are left.
     """
     return [*(_within_strata(entry) for entry in sources[:-1]), *sources[-1:]]
 
@@ -244,13 +217,6 @@ def hold_out(
     """Return the sets without the images that are held out for calibration, and the calibration.
 
     `photos` are the context photos.
-
-    Raises
-    ------
-    OptionError
-        If a context is given for a concept from a table that is contrasted with its rest.
-    ImageSetError
-        If an image that calibrates is in another set too.
     """
     labelled = [entry.concept for entry in sources if entry.others is not None]
     if photos is not None and labelled:

@@ -9,28 +9,19 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from sacv.stats import LocationSample, Moments
-
-Float64 = NDArray[np.float64]
+from sacv.stats import Float64, LocationSample, Moments
 
 
 @dataclass(frozen=True, eq=False)
 class ImageMeans:
-    """The mean over the locations of each unit of a set: an image, a group or a bundle (`sacv.cav.membership`).
-
-    Parameters
-    ----------
-    means
-        Float64 `(units, channels)`.
-    weights
-        Float64 `(units,)`: number of locations, or the sum of their weights.
-    sizes
-        Int `(units,)`: number of groups of each unit, where an image without a group counts as one.
-    """
+    """The mean over the locations of each unit of a set: an image, a group or a bundle (`sacv.cav.membership`)."""
 
     means: Float64
+    """Float64 `(units, channels)`."""
     weights: Float64
+    """Float64 `(units,)`: number of locations, or the sum of their weights."""
     sizes: NDArray[np.int64]
+    """Int `(units,)`: number of groups of each unit, where an image without a group counts as one."""
 
     @classmethod
     def single(cls, means: Float64, weights: Float64) -> ImageMeans:
@@ -60,24 +51,16 @@ class ImageMeans:
 
 @dataclass(frozen=True, eq=False)
 class SetStatistics:
-    """Statistics of a set of images at a layer.
-
-    Parameters
-    ----------
-    folds
-        Moments of the locations of each fold; a fold may be empty.
-    image_fold
-        Int `(units,)`: the fold of each unit.
-    images
-        The mean of each unit.
-    sample
-        A seeded sample of locations.
-    """
+    """Statistics of a set of images at a layer."""
 
     folds: tuple[Moments, ...]
+    """Moments of the locations of each fold; a fold may be empty."""
     image_fold: NDArray[np.int64]
+    """Int `(units,)`: the fold of each unit."""
     images: ImageMeans
+    """The mean of each unit."""
     sample: LocationSample
+    """A seeded sample of locations."""
 
     @classmethod
     def union(cls, parts: Sequence[SetStatistics]) -> SetStatistics:
@@ -97,10 +80,7 @@ class SetStatistics:
     def joined(self, unit: NDArray[np.int64]) -> SetStatistics:
         """Join units of the same group.
 
-        Parameters
-        ----------
-        unit
-            Int `(units,)`: the new index of each unit. Units with the same index must have the same fold.
+        `unit`, int `(units,)`, is the new index of each unit. Units with the same index must have the same fold.
         """
         _, first = np.unique(unit, return_index=True)
         weights = np.bincount(unit, self.images.weights).astype(np.float64)

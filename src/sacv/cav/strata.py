@@ -20,12 +20,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sacv.cav.quality import interval, resamples
 from sacv.cav.vector import Interval
-
-Float64 = NDArray[np.float64]
+from sacv.stats import Float64
 
 LEAST_OVERLAP = 5
 """Minimum overlap to distinguish a concept from a column."""
@@ -37,25 +35,16 @@ NO_VALUE = "no value"
 
 @dataclass(frozen=True)
 class Stratum:
-    """The images that have one value of a column.
-
-    Parameters
-    ----------
-    value
-        Value of the column.
-    images, others
-        Number of independent images with the concept, and without it.
-    auroc
-        Held-out AUROC of the images with the concept against those without it; None without pairs.
-    interval
-        95 % interval of `auroc`, by bootstrap over images; None without pairs.
-    """
+    """The images that have one value of a column."""
 
     value: str
     images: int
     others: int
+    """Number of independent images with the concept, and without it."""
     auroc: float | None = None
+    """Held-out AUROC of the images with the concept against those without it; None without pairs."""
     interval: Interval | None = None
+    """95 % interval of `auroc`, by bootstrap over images; None without pairs."""
 
     @property
     def overlap(self) -> int:
@@ -131,16 +120,8 @@ def association(
 ) -> Association:
     """Compute the association of a concept with a column.
 
-    Parameters
-    ----------
-    column
-        Name of the column.
-    values
-        Values of the column for the images of the concept, and for the other images.
-    scores
-        Held-out scores of these images, in the same order.
-    rng
-        Random generator of the bootstrap.
+    `values` of the column and held-out `scores` are those of the images of the concept, and of the other images, in the
+    same order; `rng` draws the bootstrap.
     """
     levels = np.array(sorted({*values[0], *values[1]}))
     one_hot = [(np.array(side)[:, None] == levels).astype(np.float64) for side in values]
@@ -203,9 +184,7 @@ def match_weights(concept: Sequence[str], others: Sequence[str]) -> tuple[Float6
     A stratum with c concept images and o other images has the weight c o / (c + o), as in the Cochran-Mantel-Haenszel
     test. A stratum with only one of the two has the weight 0.
 
-    Returns
-    -------
-    Float64 `(images,)` for either set, with the same sum; all 0 if no stratum has both.
+    They are float64 `(images,)` for either set, with the same sum; all 0 if no stratum has both.
     """
     here, there = Counter(concept), Counter(others)
     shares = {value: here[value] * there[value] / (here[value] + there[value]) for value in here | there}

@@ -6,18 +6,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from sacv.cav.presence import NONE, Presence
 from sacv.cav.random_runs import DrawnCAVs
 from sacv.deprecation import RenamedAttribute, old_keywords
+from sacv.stats import Float64
 
 if TYPE_CHECKING:
     from sacv.cav.image_scores import ImageScores
     from sacv.cav.strata import Association
 
-Float64 = NDArray[np.float64]
 Interval = tuple[float, float]
 """Lower and upper end of a 95 % bootstrap interval over images, or over groups."""
 

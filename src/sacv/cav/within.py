@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
 from math import prod
 from typing import Any
 
@@ -28,18 +27,12 @@ READERS = 8
 
 @dataclass(frozen=True, eq=False)
 class Masked:
-    """The masks of a fit, and the share of each cell inside.
-
-    Parameters
-    ----------
-    masks
-        By hash of the image.
-    weights
-        By hash of the image and by layer, float64 `(locations,)`.
-    """
+    """The masks of a fit, and the share of each cell inside."""
 
     masks: Mapping[str, MaskItem]
+    """By hash of the image."""
     weights: Mapping[str, Weights]
+    """By hash of the image and by layer, float64 `(locations,)`."""
 
     def counts(self, items: Iterable[ImageItem]) -> dict[str, list[Counts]]:
         """Return, by layer, the locations of each image that count, bool `(locations,)`."""
@@ -53,12 +46,8 @@ class Masked:
 def read_masks(model: VisionModel, grids: Grids, items: Sequence[ImageItem], within: Within) -> Masked:
     """Load the mask of every image and compute the share of each cell inside, for every layer.
 
-    Raises
-    ------
-    ImageSetError
-        If a mask is missing, empty, of another size, or outside the input of the network, or if an image has two masks.
-    OptionError
-        If the transform does not state which part of an image is the input of the network.
+    Raises ImageSetError if a mask is missing, empty, of another size, or outside the input of the network, or if an
+    image has two masks, and the errors of `size_and_region`.
     """
     masks: dict[str, MaskItem] = {}
     first: dict[str, ImageItem] = {}
@@ -69,12 +58,11 @@ def read_masks(model: VisionModel, grids: Grids, items: Sequence[ImageItem], wit
                 f"within: the same image has two masks, as {other.name} {masks[item.digest].name} and as {item.name} "
                 f"{mask.name}; remove one of the two"
             )
-    weigh = partial(_weights, model, grids, masks)
+
+    def weigh(item: ImageItem) -> Weights:
+        return inside_weights(model, grids, item, masks[item.digest])
+
     return Masked(masks, dict(zip(first, ahead(weigh, first.values(), READERS), strict=True)))
-
-
-def _weights(model: VisionModel, grids: Grids, masks: Mapping[str, MaskItem], item: ImageItem) -> Weights:
-    return inside_weights(model, grids, item, masks[item.digest])
 
 
 def without_masks(bank: BankWithin, way_out: str = "Give their masks with --within (within=).") -> str:
@@ -87,23 +75,15 @@ def without_masks(bank: BankWithin, way_out: str = "Give their masks with --with
 
 @dataclass(frozen=True)
 class Compared:
-    """Effect of the masks at a layer for a concept with whole images, by the difference of the means of images.
-
-    Parameters
-    ----------
-    layer, concept
-        Names of the layer and the concept.
-    inside, whole
-        AUROC on held-out images inside the masks, and on the whole images.
-    cosine
-        Cosine between the two differences of means.
-    """
+    """Effect of the masks at a layer for a concept with whole images, by the difference of the means of images."""
 
     layer: str
     concept: str
     inside: float
     whole: float
+    """AUROC on held-out images inside the masks, and on the whole images."""
     cosine: float
+    """Cosine between the two differences of means."""
 
     def __str__(self) -> str:
         return (
@@ -114,29 +94,19 @@ class Compared:
 
 @dataclass(frozen=True)
 class BankWithin:
-    """The masks that a bank was fitted within.
-
-    Parameters
-    ----------
-    digest
-        SHA-256 over the hashes of the images and their masks.
-    pictures
-        Number of images.
-    mean, least, greatest
-        Mean, minimum and maximum over images of the share of the network's input inside the mask.
-    median
-        Median of the same; None for merged banks.
-    compared
-        Effect of the masks, for concepts with whole images.
-    """
+    """The masks that a bank was fitted within."""
 
     digest: str
+    """SHA-256 over the hashes of the images and their masks."""
     pictures: int
     mean: float
     least: float
     greatest: float
+    """Mean, minimum and maximum over images of the share of the network's input inside the mask."""
     median: float | None = None
+    """Median of the same; None for merged banks."""
     compared: tuple[Compared, ...] = field(default=())
+    """Effect of the masks, for concepts with whole images."""
 
     @classmethod
     def of(cls, masked: Masked, compared: Sequence[Compared]) -> BankWithin:
@@ -187,16 +157,8 @@ def compare(
 ) -> list[Compared]:
     """Compare the fit within masks with whole images, for each concept whose whole images and random set are known.
 
-    Parameters
-    ----------
-    layers
-        Names of the layers.
-    sets
-        The concepts and, last, the random set.
-    statistics
-        By layer and key of the set: statistics inside the masks.
-    whole
-        By layer and key of the set: means of the whole images.
+    The random set is the last of `sets`. By layer and key of the set, `statistics` are those inside the masks, and
+    `whole` the means of the whole images.
     """
     found = []
     for layer in layers:

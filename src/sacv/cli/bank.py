@@ -46,15 +46,7 @@ def show_command(bank: Path, roc: Path | None, as_json: bool) -> None:
 
 
 def write_roc(bank: ConceptBank, file: Path) -> None:
-    """Write the held-out ROC curves of a bank's image scores, a row for each threshold.
-
-    Raises
-    ------
-    OptionError
-        If no concept has image scores.
-    StorageError
-        If the file cannot be written.
-    """
+    """Write the held-out ROC curves of a bank's image scores, a row for each threshold."""
     import pandas as pd
 
     from sacv.errors import OptionError, StorageError

@@ -38,8 +38,7 @@ if TYPE_CHECKING:
     required=True,
     multiple=True,
     help="The class to explain: its name, its index, or 'predicted'. May be repeated; each has a folder in OUT, from "
-    "one "
-    "pass over the images.",
+    "one pass over the images.",
 )
 @against_option
 @click.option("--model", "spec", help="As in 'sacv fit'. Needed if the model is your own code.")

@@ -46,9 +46,8 @@ from sacv.errors import OptionError
     multiple=True,
     metavar="NAME=IMAGES:MASKS",
     help="A concept and images with regions that show it. IMAGES is a folder or a file; MASKS is a folder of mask "
-    "images "
-    "with the same file names, one mask image, or a COCO file.json; file.json:CATEGORY takes one category. May be "
-    "repeated.",
+    "images with the same file names, one mask image, or a COCO file.json; file.json:CATEGORY takes one category. May "
+    "be repeated.",
 )
 @table_options
 @concept_options
@@ -64,8 +63,7 @@ from sacv.errors import OptionError
     default=True,
     show_default=True,
     help="Contrast each concept with regions with the rest of its annotated images, and with those without a region: "
-    "of a "
-    "black mask, or listed in the COCO file without an annotation. --no-rest: with --random alone.",
+    "of a black mask, or listed in the COCO file without an annotation. --no-rest: with --random alone.",
 )
 @click.option(
     "--context",
@@ -87,9 +85,8 @@ from sacv.errors import OptionError
     type=click.Path(),
     metavar="DIR",
     help="A folder of 19 or more images, similar to those to be explained, that show none of the concepts. They "
-    "calibrate "
-    "the presence mask and are used for nothing else. May be repeated. [default: held out of 80 random images or "
-    "more]",
+    "calibrate the presence mask and are used for nothing else. May be repeated. [default: held out of 80 random "
+    "images or more]",
 )
 @click.option(
     "--solver",

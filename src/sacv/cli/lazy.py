@@ -19,19 +19,13 @@ ENTRY_POINTS = "sacv.commands"
 
 
 class Home(NamedTuple):
-    """The location of a command, and its help before it is loaded.
-
-    Parameters
-    ----------
-    module, name
-        Dotted name of the module, and the name of the command in it.
-    help
-        The first sentence of the command's own help.
-    """
+    """The location of a command, and its help before it is loaded."""
 
     module: str
     name: str
+    """Dotted name of the module, and the name of the command in it."""
     help: str
+    """The first sentence of the command's own help."""
 
     def load(self, command: str) -> click.Command:
         """Import the command."""
@@ -40,18 +34,12 @@ class Home(NamedTuple):
 
 
 class PlugIn(NamedTuple):
-    """A command of another distribution, and its help before it is loaded.
-
-    Parameters
-    ----------
-    distribution
-        Name of the distribution to install.
-    help
-        The first sentence of the command's own help.
-    """
+    """A command of another distribution, and its help before it is loaded."""
 
     distribution: str
+    """Name of the distribution to install."""
     help: str
+    """The first sentence of the command's own help."""
 
     def load(self, command: str) -> click.Command:
         """Load the command from its entry point; without one, return a command whose error names what to install."""
@@ -76,12 +64,7 @@ class PlugIn(NamedTuple):
 class LazyGroup(click.Group):
     """A group that lists its commands without loading them.
 
-    Parameters
-    ----------
-    homes
-        The commands, by their names on the command line.
-    options
-        As of `click.Group`.
+    `homes` are the commands, by their names on the command line; the options are those of `click.Group`.
     """
 
     def __init__(self, *, homes: Mapping[str, Home | PlugIn], **options: Any) -> None:

@@ -15,13 +15,7 @@ LEGAL = f"default, {', '.join(entry.form for entry in METHODS)}"
 
 
 def parse_method(text: str) -> Method:
-    """Parse a contribution method.
-
-    Raises
-    ------
-    OptionError
-        If the method is unknown, or its number is out of range.
-    """
+    """Parse a contribution method."""
     from sacv.maps.methods import DEFAULT
 
     if text == "default":

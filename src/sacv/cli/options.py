@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,10 +18,16 @@ if TYPE_CHECKING:
     from sacv.concepts import Region
     from sacv.model import VisionModel, Window
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+Decorator = Callable[[Any], Any]
 
 OF_URL = re.compile(r"\w[\w+.-]*://[^/:]*(?::\d+(?=/))?|::")
 """Matches the colons of a URL."""
+
+
+def together(*options: Decorator) -> Decorator:
+    """Return a decorator that adds options in their order."""
+    return lambda command: reduce(lambda made, option: option(made), reversed(options), command)
+
 
 device_option = click.option(
     "--device",
@@ -45,8 +52,7 @@ window_option = click.option(
     "--window",
     metavar="LOW:HIGH",
     help="Values of deep images and volumes (DICOM, 16 bits, NIfTI) that are shown as black and white, in the file's "
-    "unit. "
-    "[default: as in the bank, or else as defined in each file]",
+    "unit. [default: as in the bank, or else as defined in each file]",
 )
 precision_option = click.option(
     "--precision",
@@ -80,45 +86,36 @@ class_names_option = click.option(
 )
 
 
-def model_options(command: Command) -> Command:
-    """Add the options for a model and its preprocessing."""
-    for option in reversed(
-        [
-            click.option(
-                "--model",
-                "spec",
-                required=True,
-                help="torchvision:NAME, timm:NAME, hf:ORG/NAME, demo, path/to/file.py:function or "
-                "package.module:function. The function is executed.",
-            ),
-            click.option(
-                "--weights",
-                help="A file of weights (safetensors, or written by torch.save); for models of a zoo also 'random', "
-                "or the "
-                "name of torchvision weights.",
-            ),
-            class_names_option,
-            click.option(
-                "--resize",
-                help="Size that images are resized to: HEIGHTxWIDTH, or one number for the shorter side (then give "
-                "--crop). "
-                "[default: the model's own, or 224x224]",
-            ),
-            click.option(
-                "--crop", type=click.IntRange(min=1), help="Side of the square that is cropped from the centre."
-            ),
-            click.option(
-                "--layout",
-                "layouts",
-                multiple=True,
-                metavar="LAYER=LAYOUT",
-                help="Layout of a layer's activations, if it is not recognised: NCHW, NHWC, NCDHW, NDHWC, NCL, NLC or "
-                "'tokens 14x14+1' (a grid, and the number of tokens before it). May be repeated.",
-            ),
-        ]
-    ):
-        command = option(command)
-    return command
+model_options = together(
+    click.option(
+        "--model",
+        "spec",
+        required=True,
+        help="torchvision:NAME, timm:NAME, hf:ORG/NAME, demo, path/to/file.py:function or "
+        "package.module:function. The function is executed.",
+    ),
+    click.option(
+        "--weights",
+        help="A file of weights (safetensors, or written by torch.save); for models of a zoo also 'random', or the "
+        "name of torchvision weights.",
+    ),
+    class_names_option,
+    click.option(
+        "--resize",
+        help="Size that images are resized to: HEIGHTxWIDTH, or one number for the shorter side (then give --crop). "
+        "[default: the model's own, or 224x224]",
+    ),
+    click.option("--crop", type=click.IntRange(min=1), help="Side of the square that is cropped from the centre."),
+    click.option(
+        "--layout",
+        "layouts",
+        multiple=True,
+        metavar="LAYER=LAYOUT",
+        help="Layout of a layer's activations, if it is not recognised: NCHW, NHWC, NCDHW, NDHWC, NCL, NLC or "
+        "'tokens 14x14+1' (a grid, and the number of tokens before it). May be repeated.",
+    ),
+)
+"""The options for a model and its preprocessing."""
 
 
 def open_model(
@@ -158,11 +155,6 @@ def open_bank_model(
     """Load the model of a bank, with its transform and class names, and its window and precision if none is given.
 
     `output` names the field of the network's output to explain, instead of the model's own.
-
-    Raises
-    ------
-    OptionError
-        If loading it would run code and `spec` is not given.
     """
     from sacv.model import ImageTransform, load_model, runs_code
 
@@ -187,13 +179,7 @@ def open_bank_model(
 
 
 def to_device(model: VisionModel, device: str) -> VisionModel:
-    """Move the network to a device.
-
-    Raises
-    ------
-    OptionError
-        If the device is not available.
-    """
+    """Move the network to a device."""
     import torch
 
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
@@ -207,13 +193,7 @@ def to_device(model: VisionModel, device: str) -> VisionModel:
 
 
 def parse_shape(text: str) -> tuple[int, ...]:
-    """Parse `CHANNELSxSIZE`, such as 3x8x112x112, as the shape of one input.
-
-    Raises
-    ------
-    OptionError
-        If the text has another form.
-    """
+    """Parse `CHANNELSxSIZE`, such as 3x8x112x112, as the shape of one input."""
     parts = text.lower().split("x")
     if len(parts) < 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise OptionError(f"--input {text}: give the channels and each side, such as 3x224x224 or 3x8x112x112")
@@ -229,13 +209,7 @@ def parse_size(text: str) -> tuple[int, int] | int:
 
 
 def parse_window(text: str) -> Window:
-    """Parse `LOW:HIGH`, such as -160:240.
-
-    Raises
-    ------
-    OptionError
-        If the text has another form.
-    """
+    """Parse `LOW:HIGH`, such as -160:240."""
     from sacv.model import Window
 
     try:

@@ -128,7 +128,7 @@ def score_command(
 
 def show_scores(found: ClassScores) -> None:
     """Print the scores for people: sentences with the result, a narrow table, then remarks."""
-    from sacv.report.display import few
+    from sacv.report.display import few, in_groups
     from sacv.scores.verdicts import sentence, unreachable, verdicts
 
     targets = list(dict.fromkeys(found.table["target"]))
@@ -152,8 +152,9 @@ def show_scores(found: ClassScores) -> None:
         ],
     )
     tests = int(found.table["p"].notna().sum()) // max(found.table["score"].nunique(), 1)
+    images = in_groups(found.settings["images"], found.settings.get("groups"))
     say(
-        f"\nOver {_counted(found)}. TCAV score: 0.5 means no effect.\n"
+        f"\nOver {images}. TCAV score: 0.5 means no effect.\n"
         "SACV score: logits per unit of the concept's vector, summed where it is relevant; 0 means no effect.\n"
         f"p: of the SACV score against the null CAVs, two-sided, Holm-corrected for {tests} tests of each score."
     )
@@ -168,11 +169,6 @@ def show_scores(found: ClassScores) -> None:
         say(f"Warning: {note}")
     for entry in found.skipped:
         say(f"Left out, unreadable: {entry.reason}")
-
-
-def _counted(found: ClassScores) -> str:
-    groups = found.settings.get("groups")
-    return f"{found.settings['images']} images" + ("" if groups is None else f" of {groups} groups")
 
 
 def _number(value: Any, form: str) -> str:

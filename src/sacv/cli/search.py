@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,19 +29,8 @@ if TYPE_CHECKING:
 PRINTED = 5
 """Images of each list that are printed."""
 
-ARGUMENTS = "sacv.arguments"
-"""Key of the command line in the context."""
 
-
-class _RecordedCommand(click.Command):
-    """A command that records its command line."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ctx.meta[ARGUMENTS] = tuple(args)
-        return super().parse_args(ctx, args)
-
-
-@click.command("search", cls=_RecordedCommand)
+@click.command("search")
 @click.option("--bank", "bank_folder", required=True, type=click.Path(path_type=Path), help="Folder of the bank.")
 @click.option("--model", "spec", help="As in 'sacv fit'. Needed if the model is your own code.")
 @class_names_option
@@ -58,8 +46,7 @@ class _RecordedCommand(click.Command):
     multiple=True,
     metavar="IMAGE[:x,y]",
     help="Find also the locations most similar to a location of IMAGE: x and y in its pixels, by default its centre; "
-    "may "
-    "be repeated.",
+    "may be repeated.",
 )
 @click.option(
     "--layer", help="Layer at which --like compares activations. [default: the layer advised for locating concepts]"
@@ -74,9 +61,7 @@ class _RecordedCommand(click.Command):
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write the results to.")
 @json_option
 @click.argument("images", nargs=-1, required=True, type=click.Path())
-@click.pass_context
 def search_command(
-    context: click.Context,
     bank_folder: Path,
     spec: str | None,
     class_names: Path | None,
@@ -105,7 +90,7 @@ def search_command(
     bank = ConceptBank.load(bank_folder)
     model = open_bank_model(bank, spec, class_names, device, window, precision=precision)
     engine = open_engine(engine_name, workers, ray_address)
-    command = shlex.join(["sacv", "search", *context.meta[ARGUMENTS]])
+    command = click.get_current_context().find_root().obj
     with progress("search") as advance, unfinished(out, fresh) as shards:
         found = search(
             model,

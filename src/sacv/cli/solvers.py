@@ -26,13 +26,7 @@ LEGAL = (
 
 
 def parse_solver(text: str) -> Solver:
-    """Parse a solver: `NAME` or `NAME:VALUE`, with or without one of `PREFIXES`.
-
-    Raises
-    ------
-    OptionError
-        If the solver is unknown, or its value is out of range.
-    """
+    """Parse a solver: `NAME` or `NAME:VALUE`, with or without one of `PREFIXES`."""
     from sacv.solvers import UnitLength
 
     prefix = next((found for found in PREFIXES if text.startswith(found)), "")

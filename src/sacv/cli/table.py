@@ -2,101 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from sacv.cli.options import together
 from sacv.errors import OptionError
 
 if TYPE_CHECKING:
     from sacv.concepts import Table
     from sacv.model import Window
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+
+table_options = together(
+    click.option(
+        "--table",
+        "table_file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="A table with a row for each image: CSV, TSV or Parquet (docs/data.md).",
+    ),
+    click.option(
+        "--images",
+        "table_images",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="The folder of the images in --table.",
+    ),
+    click.option(
+        "--key",
+        metavar="COLUMN",
+        help="The column of --table with the file names of the images; their extension may be omitted. [default: path, "
+        "file, image, name, or else the first]",
+    ),
+    click.option(
+        "--rows",
+        multiple=True,
+        metavar="COLUMN:VALUE[,VALUE]",
+        help="Use only the rows of --table with one of these values. May be repeated; then all conditions must hold.",
+    ),
+)
+"""The options for a table, its images and its rows."""
 
 
-def table_options(command: Command) -> Command:
-    """Add the options for a table, its images and its rows."""
-    for option in reversed(
-        [
-            click.option(
-                "--table",
-                "table_file",
-                type=click.Path(path_type=Path),
-                metavar="FILE",
-                help="A table with a row for each image: CSV, TSV or Parquet (docs/data.md).",
-            ),
-            click.option(
-                "--images",
-                "table_images",
-                type=click.Path(path_type=Path),
-                metavar="DIR",
-                help="The folder of the images in --table.",
-            ),
-            click.option(
-                "--key",
-                metavar="COLUMN",
-                help="The column of --table with the file names of the images; their extension may be omitted. "
-                "[default: "
-                "path, file, image, name, or else the first]",
-            ),
-            click.option(
-                "--rows",
-                multiple=True,
-                metavar="COLUMN:VALUE[,VALUE]",
-                help="Use only the rows of --table with one of these values. May be repeated; then all conditions "
-                "must hold.",
-            ),
-        ]
-    ):
-        command = option(command)
-    return command
-
-
-def concept_options(command: Command) -> Command:
-    """Add the options for the columns of a table that are concepts and strata."""
-    for option in reversed(
-        [
-            click.option(
-                "--column",
-                "columns",
-                multiple=True,
-                metavar="NAME=COLUMN:VALUE[,VALUE]",
-                help="A concept, and the values of a column of --table that mean it is shown. Rows with other values "
-                "are "
-                "its random set, unless --random is given; rows without a value are left out and counted. May be "
-                "repeated.",
-            ),
-            click.option(
-                "--strata",
-                multiple=True,
-                metavar="COLUMN",
-                help="A column of --table that a concept may be confounded with, such as the diagnosis. The remarks "
-                "give their "
-                "association, and the AUROC of the concept within one value. May be repeated.",
-            ),
-            click.option(
-                "--match",
-                is_flag=True,
-                help="Contrast each concept with its random set within the --strata. Images whose stratum has only one "
-                "of the two are left out.",
-            ),
-        ]
-    ):
-        command = option(command)
-    return command
+concept_options = together(
+    click.option(
+        "--column",
+        "columns",
+        multiple=True,
+        metavar="NAME=COLUMN:VALUE[,VALUE]",
+        help="A concept, and the values of a column of --table that mean it is shown. Rows with other values are its "
+        "random set, unless --random is given; rows without a value are left out and counted. May be repeated.",
+    ),
+    click.option(
+        "--strata",
+        multiple=True,
+        metavar="COLUMN",
+        help="A column of --table that a concept may be confounded with, such as the diagnosis. The remarks give their "
+        "association, and the AUROC of the concept within one value. May be repeated.",
+    ),
+    click.option(
+        "--match",
+        is_flag=True,
+        help="Contrast each concept with its random set within the --strata. Images whose stratum has only one "
+        "of the two are left out.",
+    ),
+)
+"""The options for the columns of a table that are concepts and strata."""
 
 
 def parse_columns(texts: Sequence[str]) -> dict[str, tuple[str, list[str]]]:
-    """Parse `NAME=COLUMN:VALUE[,VALUE]`.
-
-    Raises
-    ------
-    OptionError
-        If a text has another form, or a name is repeated.
-    """
+    """Parse `NAME=COLUMN:VALUE[,VALUE]`."""
     found: dict[str, tuple[str, list[str]]] = {}
     for text in texts:
         name, _, rest = text.partition("=")
@@ -113,13 +91,7 @@ def parse_columns(texts: Sequence[str]) -> dict[str, tuple[str, list[str]]]:
 
 
 def parse_rows(texts: Sequence[str]) -> dict[str, list[str]]:
-    """Parse `COLUMN:VALUE[,VALUE]`.
-
-    Raises
-    ------
-    OptionError
-        If a text has another form, or a column is repeated.
-    """
+    """Parse `COLUMN:VALUE[,VALUE]`."""
     found: dict[str, list[str]] = {}
     for text in texts:
         column, values = _column(f"--rows {text}: give COLUMN:VALUE, such as diagnosis:melanoma", text)
@@ -149,13 +121,7 @@ def open_table(
     skip_unreadable: bool = False,
     window: Window | None = None,
 ) -> Table:
-    """Read the table that the options name, with its images.
-
-    Raises
-    ------
-    OptionError
-        If the folder of the images is missing, or as `sacv.from_table`.
-    """
+    """Read the table that the options name, with its images."""
     from sacv.concepts import from_table
 
     if table_images is None:
@@ -174,13 +140,7 @@ def open_table(
 
 
 def require_table(file: Path | None, **given: object) -> None:
-    """Check that options of a table are given only with --table.
-
-    Raises
-    ------
-    OptionError
-        If one is given without --table; the message names the option.
-    """
+    """Check that options of a table are given only with --table."""
     for name, value in given.items():
         if file is None and value:
             raise OptionError(f"--{name} needs a table; give --table FILE")
@@ -197,13 +157,7 @@ def images_of(
     skip_unreadable: bool = False,
     window: Window | None = None,
 ) -> Any:
-    """Return the images of a command: IMAGES, or the images of a table; an empty list if neither is given.
-
-    Raises
-    ------
-    OptionError
-        If both are given, or as `open_table`.
-    """
+    """Return the images of a command: IMAGES, or the images of a table; an empty list if neither is given."""
     require_table(file, images=table_images, key=key, rows=rows)
     if file is None:
         return list(images)
@@ -215,12 +169,6 @@ def images_of(
 
 
 def require_images(images: Sequence[str], file: Path | None) -> None:
-    """Check that images are given.
-
-    Raises
-    ------
-    click.UsageError
-        If not.
-    """
+    """Check that images are given."""
     if not images and file is None:
         raise click.UsageError("Missing argument 'IMAGES...', or '--table FILE'.")

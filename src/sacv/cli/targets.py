@@ -26,10 +26,7 @@ output_option = click.option(
 def parse_targets(names: Sequence[str], against: str | None) -> list[Given]:
     """Return the targets.
 
-    Raises
-    ------
-    TargetError
-        If a target and `against` are the same.
+    Raises TargetError if a target and `against` are the same.
     """
     from sacv.targets import Difference
 

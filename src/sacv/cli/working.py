@@ -2,64 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
+from sacv.cli.options import together
 from sacv.errors import OptionError
 
 if TYPE_CHECKING:
     from sacv.engine import Engine, ShardStore
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 
-
-def work_options(command: Command) -> Command:
-    """Add the options for the engine, and for starting again."""
-    for option in reversed(
-        [
-            click.option(
-                "--engine",
-                "engine_name",
-                type=click.Choice(["local", "ray"]),
-                default="local",
-                show_default=True,
-                help="Where the network runs: in this process, or in Ray workers. The result is the same, byte for "
-                "byte.",
-            ),
-            click.option(
-                "--workers",
-                type=click.IntRange(min=1),
-                help="Number of Ray workers. [default: as many as the processors allow]",
-            ),
-            click.option(
-                "--ray-address",
-                metavar="ADDRESS",
-                help="Address of a running Ray cluster, such as auto or ray://head:10001. [default: start workers on "
-                "this machine]",
-            ),
-            click.option(
-                "--fresh",
-                is_flag=True,
-                help="Start again. Without it an interrupted run resumes from the shards in OUT.shards.",
-            ),
-        ]
-    ):
-        command = option(command)
-    return command
+work_options = together(
+    click.option(
+        "--engine",
+        "engine_name",
+        type=click.Choice(["local", "ray"]),
+        default="local",
+        show_default=True,
+        help="Where the network runs: in this process, or in Ray workers. The result is the same, byte for byte.",
+    ),
+    click.option(
+        "--workers",
+        type=click.IntRange(min=1),
+        help="Number of Ray workers. [default: as many as the processors allow]",
+    ),
+    click.option(
+        "--ray-address",
+        metavar="ADDRESS",
+        help="Address of a running Ray cluster, such as auto or ray://head:10001. [default: start workers on "
+        "this machine]",
+    ),
+    click.option(
+        "--fresh",
+        is_flag=True,
+        help="Start again. Without it an interrupted run resumes from the shards in OUT.shards.",
+    ),
+)
+"""The options for the engine, and for starting again."""
 
 
 def open_engine(name: str, workers: int | None, address: str | None) -> Engine:
-    """Return the engine that the options name.
-
-    Raises
-    ------
-    OptionError
-        If an option of Ray is given without it.
-    """
+    """Return the engine that the options name."""
     from sacv.engine import LocalEngine, RayEngine
 
     if name == "ray":

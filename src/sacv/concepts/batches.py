@@ -19,10 +19,7 @@ class Batch:
 def batches(items: Sequence[ImageItem], size: int) -> Iterator[Batch]:
     """Load images in batches of `size`, in order.
 
-    Raises
-    ------
-    UnreadableImageError
-        If an image cannot be decoded.
+    Raises UnreadableImageError if an image cannot be decoded.
     """
     for start in range(0, len(items), size):
         yield Batch(start, tuple(item.load() for item in items[start : start + size]))

@@ -50,19 +50,8 @@ def file_name(name: str) -> str:
 def coco_masks(path: Path, category: str | None) -> list[Candidate]:
     """Return the mask of each entry of `images`: the union of its annotations, or an empty mask.
 
-    Parameters
-    ----------
-    path
-        The file.
-    category
-        Use only the annotations of this category; all if None.
-
-    Raises
-    ------
-    ImageSetError
-        If the file is not in COCO format. Annotations are checked later, by `Candidate.make`.
-    UnreadableImageError
-        If the file is not JSON.
+    Only annotations of `category`, if it is given, are used. Raises ImageSetError if the file is not in COCO format
+    (annotations are checked later, by `Candidate.make`), and UnreadableImageError if it is not JSON.
     """
     content = _read_json(path)
     entries = _entries(path, content, "images", {"id": int | str, "file_name": str})

@@ -48,21 +48,14 @@ LONGEST = 640
 
 @dataclass(frozen=True)
 class Composite:
-    """A photo with textures pasted into it.
-
-    Parameters
-    ----------
-    photo
-        The background.
-    textures
-        The images to paste, one region each.
-    seed
-        Seed of the shapes of the regions and of the textures' rotation, scale and shift.
-    """
+    """A photo with textures pasted into it."""
 
     photo: ImageItem
+    """The background."""
     textures: tuple[ImageItem, ...]
+    """The images to paste, one region each."""
     seed: int
+    """Seed of the shapes of the regions and of the textures' rotation, scale and shift."""
 
     @property
     def item(self) -> ImageItem:
@@ -169,19 +162,9 @@ def draw_composites(
 ) -> tuple[FoldComposite, ...]:
     """Draw composites at random, the textures of each from one fold.
 
-    Parameters
-    ----------
-    photos
-        The backgrounds, used cyclically in a random order.
-    textures
-        By set and fold; the last set is the random set. Folds in which a set is empty are skipped.
-    count
-        Number of composites.
-    seed
-        Seed of all random choices.
-    each
-        Number of regions with concept textures, and of regions with random textures, in each composite. Concepts
-        alternate.
+    The `photos` are used cyclically in a random order. `textures` are by set and fold, and the last set is the random
+    set; folds in which a set is empty are skipped. A composite has `each` regions with concept textures, which
+    alternate, and as many with random textures.
     """
     folds = [fold for fold in range(len(textures[-1])) if all(by_fold[fold] for by_fold in textures)]
     rng = np.random.default_rng([seed, 0xC0])

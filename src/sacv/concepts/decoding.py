@@ -23,10 +23,7 @@ from sacv.model.window import Window
 def check_header(path: str | Path) -> None:
     """Check that a file has the header of an image, without decoding it.
 
-    Raises
-    ------
-    UnreadableImageError
-        If it is not an image, or its header announces more pixels than are safe.
+    Raises UnreadableImageError if it is not an image, or its header announces more pixels than are safe.
     """
     with _open(path, None):
         pass
@@ -35,19 +32,7 @@ def check_header(path: str | Path) -> None:
 def read_picture(path: str | Path, window: Window | None = None, file: BinaryIO | None = None) -> Image.Image:
     """Read an image as upright RGB.
 
-    Parameters
-    ----------
-    path
-        Path of the file; if `file` is given, a name for messages.
-    window
-        Which values become black and white, for grey deeper than 8 bits.
-    file
-        The bytes of the image, if they are not in a file at `path`.
-
-    Raises
-    ------
-    UnreadableImageError
-        If it is not an image, is truncated, announces more pixels than are safe, or has pixel values of unknown range.
+    With the bytes in `file`, `path` is a name for messages. `window` is for grey deeper than 8 bits.
     """
     with _open(path, file) as image, quiet():
         try:
@@ -64,13 +49,7 @@ def read_picture(path: str | Path, window: Window | None = None, file: BinaryIO 
 
 
 def to_rgb(image: Image.Image, window: Window | None = None) -> Image.Image:
-    """Convert an image of any mode to RGB; `window` is for grey deeper than 8 bits.
-
-    Raises
-    ------
-    UnreadableImageError
-        If its values have 32 bits and no window is given, or if they are not finite.
-    """
+    """Convert an image of any mode to RGB; `window` is for grey deeper than 8 bits."""
     if window is not None and (image.mode in ("I", "F") or image.mode.startswith("I;16")):
         values = np.asarray(image)
         if not np.isfinite(values).all():

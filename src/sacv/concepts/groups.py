@@ -21,13 +21,7 @@ Rule: TypeAlias = Callable[[str], object]
 
 
 def group_rule(groups: Groups) -> Rule:
-    """Return the function that maps names to groups.
-
-    Raises
-    ------
-    OptionError
-        If `groups` is neither a regular expression nor a mapping nor a function.
-    """
+    """Return the function that maps names to groups."""
     if isinstance(groups, str):
         try:
             groups = re.compile(groups)
@@ -54,13 +48,7 @@ def _matched(pattern: re.Pattern[str], name: str) -> str | None:
 
 
 def with_groups(items: Sequence[ImageItem], rule: Rule) -> tuple[ImageItem, ...]:
-    """Return the images with groups; images that already have a group are unchanged.
-
-    Raises
-    ------
-    ImageSetError
-        If an image has no group, or an empty one.
-    """
+    """Return the images with groups; images that already have a group are unchanged."""
     groups = {item.name: rule(item.name) for item in items if item.group is None}
     if missing := [name for name, group in groups.items() if group is None]:
         raise ImageSetError(
@@ -76,13 +64,7 @@ def with_groups(items: Sequence[ImageItem], rule: Rule) -> tuple[ImageItem, ...]
 
 
 def with_shared_groups(sets: Sequence[Sequence[ImageItem]]) -> list[tuple[ImageItem, ...]]:
-    """Return the images of sets such that images of the same content have the same group.
-
-    Raises
-    ------
-    ImageSetError
-        If an image has two groups.
-    """
+    """Return the images of sets such that images of the same content have the same group."""
     known: dict[str, ImageItem] = {}
     grouped = [item for items in sets for item in items if item.group is not None]
     for item in grouped:

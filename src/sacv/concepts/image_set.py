@@ -104,13 +104,7 @@ def image_set(name: str, source: Source, *, skip_unreadable: bool = False, windo
 
 
 def require_readable(name: str, skipped: Sequence[Skipped]) -> None:
-    """Check that no file was skipped.
-
-    Raises
-    ------
-    UnreadableImageError
-        If files were skipped; the message names up to ten.
-    """
+    """Check that no file was skipped."""
     if skipped:
         named = "; ".join(entry.reason for entry in skipped[:10])
         more = f"; and {len(skipped) - 10} more" if len(skipped) > 10 else ""
@@ -213,9 +207,7 @@ def _describe(source: Source) -> str:
 def without_repeats(images: ImageSet) -> tuple[ImageSet, tuple[tuple[str, str], ...]]:
     """Remove repeated images, so that no image is in two folds.
 
-    Returns
-    -------
-    The set, and pairs of names `(removed, first)`.
+    Return the set, and pairs of names `(removed, first)`.
     """
     first: dict[str, ImageItem] = {}
     repeats: list[tuple[str, str]] = []
@@ -229,13 +221,7 @@ def without_repeats(images: ImageSet) -> tuple[ImageSet, tuple[tuple[str, str], 
 
 
 def require_disjoint(concept: ImageSet, random: ImageSet) -> None:
-    """Check that a concept and the random set share no image.
-
-    Raises
-    ------
-    ImageSetError
-        If they do; the message names examples.
-    """
+    """Check that a concept and the random set share no image."""
     if shared := shared_images(concept, random):
         raise ImageSetError(
             f"concept {concept.name!r} and the random set share {shared}; an image cannot be in both: remove these "

@@ -34,45 +34,29 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class MaskItem:
-    """The mask of one image.
-
-    Parameters
-    ----------
-    name
-        Name for messages.
-    digest
-        SHA-256 of the file, the annotations or the array.
-    load
-        Function that returns the mask, bool `(height, width)`, for an image of `(width, height)`. Raises
-        `ImageSetError` if the mask has another size or no pixel inside, and `UnreadableImageError` if its file is
-        damaged.
-    empty
-        Whether the mask has no pixel inside, so that the image does not show the concept.
-    """
+    """The mask of one image."""
 
     name: str
+    """Name for messages."""
     digest: str
+    """SHA-256 of the file, the annotations or the array."""
     load: Callable[[Size], Mask]
+    """Function that returns the mask, bool `(height, width)`, for an image of `(width, height)`. Raises `ImageSetError`
+    if the mask has another size or no pixel inside, and `UnreadableImageError` if its file is damaged."""
     empty: bool = False
+    """Whether the mask has no pixel inside, so that the image does not show the concept."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A mask that is read once its image is known.
-
-    Parameters
-    ----------
-    label
-        The part of its name that it shares with its image.
-    name
-        Name for messages.
-    make
-        Function that returns the mask.
-    """
+    """A mask that is read once its image is known."""
 
     label: str
+    """The part of its name that it shares with its image."""
     name: str
+    """Name for messages."""
     make: Callable[[], MaskItem]
+    """Function that returns the mask."""
 
 
 def empty_mask(name: str) -> MaskItem:
@@ -100,13 +84,7 @@ def _load(name: str, draw: Callable[[Size], Mask], size: Size) -> Mask:
 
 
 def require_size(name: str, found: Size, size: Size) -> None:
-    """Check that a mask has the size of its image.
-
-    Raises
-    ------
-    ImageSetError
-        If they differ.
-    """
+    """Check that a mask has the size of its image."""
     if found == size:
         return
     turned = found == size[::-1]
@@ -118,13 +96,7 @@ def require_size(name: str, found: Size, size: Size) -> None:
 
 
 def mask_from_array(name: str, mask: Any) -> MaskItem:
-    """Return the mask of a bool array `(height, width)`, which is copied.
-
-    Raises
-    ------
-    ImageSetError
-        If `mask` is not such an array.
-    """
+    """Return the mask of a bool array `(height, width)`, which is copied."""
     if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.ndim != 2:
         given = f"{mask.dtype} of shape {mask.shape}" if isinstance(mask, np.ndarray) else type(mask).__name__
         raise ImageSetError(
@@ -152,10 +124,7 @@ def mask_from_file(path: Path) -> MaskItem:
 
     The file is decoded here to check for black, and again when the mask is loaded.
 
-    Raises
-    ------
-    UnreadableImageError
-        If the file is not an image, or is damaged.
+    Raises UnreadableImageError if the file is not an image, or is damaged.
     """
     if _decoded(path, _is_black):
         return empty_mask(str(path))
@@ -176,10 +145,7 @@ def _read_mask(path: Path, size: Size) -> Mask:
 def luminance(path: Path) -> NDArray[np.uint8]:
     """Read the luminance of a mask file `(height, width)`, upright, ignoring alpha.
 
-    Raises
-    ------
-    UnreadableImageError
-        If the file is damaged, or of an unknown format.
+    Raises UnreadableImageError if the file is damaged, or of an unknown format.
     """
     return _decoded(path, _luminance)
 
@@ -223,14 +189,8 @@ def _is_deep(image: Image.Image) -> bool:
 def mask_weights(mask: Mask, grid: tuple[int, int], region: Box | None) -> NDArray[np.float64]:
     """Return the share of each cell that a mask covers, of shape `grid`, in [0, 1]. Shares below 1e-9 become 0.
 
-    Parameters
-    ----------
-    mask
-        Bool `(height, width)`.
-    grid
-        Rows and columns.
-    region
-        The part of the mask that the grid covers: left, top, right, bottom in its pixels; all of it if None.
+    `region` is the part of the mask that the grid (rows, columns) covers: left, top, right, bottom in its pixels; all
+    of it if None.
     """
     covered = cell_means(mask.astype(np.float64), grid, region)
     return np.where(covered < ROUNDING, 0.0, covered)

@@ -62,24 +62,16 @@ class Region:
 
 @dataclass(frozen=True)
 class AnnotatedImages:
-    """The images and masks of a `Region`.
-
-    Parameters
-    ----------
-    images
-        The images that show the concept, and all files that could not be read.
-    masks
-        Their masks, in the same order.
-    negatives
-        The images that do not show the concept.
-    unmatched
-        Number of masks, or entries of a COCO file, without an image; they are ignored.
-    """
+    """The images and masks of a `Region`."""
 
     images: ImageSet
+    """The images that show the concept, and all files that could not be read."""
     masks: tuple[MaskItem, ...]
+    """Their masks, in the same order."""
     negatives: tuple[ImageItem, ...] = ()
+    """The images that do not show the concept."""
     unmatched: int = 0
+    """Number of masks, or entries of a COCO file, without an image; they are ignored."""
 
 
 def region_set(
@@ -169,21 +161,14 @@ def _require_in_order(images: ImageSet, masks: int, region: Region) -> None:
 
 @dataclass(frozen=True)
 class _Matching:
-    """How masks and images are matched by name.
-
-    Parameters
-    ----------
-    key
-        Function from an image's name to the label of its mask.
-    rule
-        The rule, for messages.
-    lists_more
-        Whether masks without an image are expected, as in a file that lists a whole data set.
-    """
+    """How masks and images are matched by name."""
 
     key: Callable[[str], str]
+    """Function from an image's name to the label of its mask."""
     rule: str
+    """The rule, for messages."""
     lists_more: bool = False
+    """Whether masks without an image are expected, as in a file that lists a whole data set."""
 
 
 def _pair(

@@ -17,17 +17,7 @@ LONGEST = 60
 def decompressed(text: str, where: str) -> list[int]:
     """Return the counts.
 
-    Parameters
-    ----------
-    text
-        The compressed counts.
-    where
-        Their annotation, for messages.
-
-    Raises
-    ------
-    ImageSetError
-        If the text is not valid.
+    `where` names their annotation in messages.
     """
     counts: list[int] = []
     number = shift = 0

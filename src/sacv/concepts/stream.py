@@ -18,19 +18,8 @@ def stream_images(name: str, source: Source, window: Window | None = None) -> It
 
     Only the entries of one directory and of its parents, and the indexes of a few tars, are in memory.
 
-    Parameters
-    ----------
-    name
-        Name for messages.
-    source
-        As in `image_set`.
-    window
-        The values of files deeper than 8 bits that become black and white; see `sacv.Window`.
-
-    Raises
-    ------
-    ImageSetError
-        If a path does not exist, a folder is empty or cannot be read, or `source` has an unknown type.
+    `source` and `window` are as in `image_set`. Raises ImageSetError if a path does not exist, a folder is empty or
+    cannot be read, or `source` has an unknown type.
     """
     return items_of(source, name, decode=False, window=window)
 

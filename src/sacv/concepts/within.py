@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from operator import call
 from pathlib import Path
 from typing import TypeAlias
 
@@ -75,7 +76,7 @@ class Within:
         if bare:
             raise ImageSetError(f"within: images without a mask: {listed(bare)}. {self._rule}")
         makers = {match[0]: match[1] for match in matches if match is not None}
-        made = dict(zip(makers, ahead(_call, makers.values(), READERS), strict=True))
+        made = dict(zip(makers, ahead(call, makers.values(), READERS), strict=True))
         labels = [match[0] for match in matches if match is not None]
         found = tuple(made[label] for label in labels)
         empty = [f"{mask.name} of {item.name}" for item, mask in zip(items, found, strict=True) if mask.empty]
@@ -133,10 +134,6 @@ class Within:
 
 WithinSource: TypeAlias = Within | str | Path | Mask | Mapping[str, Mask | str | Path]
 """The legal values of `within`: a `Within`, or its argument."""
-
-
-def _call(make: _Make) -> MaskItem:
-    return make()
 
 
 def _is_coco(path: Path) -> bool:

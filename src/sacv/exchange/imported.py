@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from sacv.cav import CAV
 from sacv.concepts import Source, batches, image_set
@@ -26,9 +25,8 @@ from sacv.errors import LayerError, MismatchError
 from sacv.model import VisionModel
 from sacv.model.layout import Layout, Tokens
 from sacv.solvers import unit
+from sacv.stats import Float64
 from sacv.targets import Aimed, Given, names_of, require_images, target_of
-
-Float64 = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

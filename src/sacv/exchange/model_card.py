@@ -111,9 +111,8 @@ def _figures(bank: ConceptBank) -> Iterator[str]:
     yield "## How good each CAV is"
     yield ""
     yield (
-        "All figures are held-out. AUROC is 0.5 at chance and 1 for perfect separation; "
-        "its 95 % interval over images is in brackets. The last column is the greatest AUROC of "
-        "brightness, saturation or edge energy alone."
+        "All figures are held-out. AUROC is 0.5 at chance and 1 for perfect separation; its 95 % interval over images "
+        "is in brackets. The last column is the greatest AUROC of brightness, saturation or edge energy alone."
     )
     yield ""
     yield "| layer | concept | AUROC of locations | AUROC of images | images | random images | trivial statistic |"

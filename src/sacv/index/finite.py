@@ -10,13 +10,7 @@ from sacv.errors import ActivationError
 
 
 def require_finite(cells: torch.Tensor, layer: str, names: Sequence[str]) -> None:
-    """Check the activations `(n, *grid, channels)` of images.
-
-    Raises
-    ------
-    ActivationError
-        If some are not finite; the message names the image.
-    """
+    """Check the activations `(n, *grid, channels)` of images."""
     finite = torch.isfinite(cells).flatten(1).all(dim=1)
     if not bool(finite.all()):
         raise ActivationError(

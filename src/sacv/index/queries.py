@@ -40,24 +40,16 @@ class Like:
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """A query location with its activation.
-
-    Parameters
-    ----------
-    name
-        Name for display.
-    layer
-        Layer whose activations are compared.
-    location
-        Index on the layer's grid.
-    direction
-        Activation, float64 `(channels,)`, of norm 1.
-    """
+    """A query location with its activation."""
 
     name: str
+    """Name for display."""
     layer: str
+    """Layer whose activations are compared."""
     location: tuple[int, ...]
+    """Index on the layer's grid."""
     direction: NDArray[np.float64]
+    """Activation, float64 `(channels,)`, of norm 1."""
 
     def cosine(self, read: torch.Tensor) -> NDArray[np.float32]:
         """Return the cosine `(n, *grid)` with activations `(n, *grid, channels)`; 0 for zero activations."""
@@ -66,15 +58,7 @@ class Query:
 
 
 def make_query(model: VisionModel, bank: ConceptBank, like: Like, layer: str) -> Query:
-    """Compute the activation of a query location.
-
-    Raises
-    ------
-    ImageSetError
-        If not exactly one image is given.
-    OptionError
-        If the network does not see the location, or its activation is zero.
-    """
+    """Compute the activation of a query location."""
     items = image_set("the query image", like.image).items
     if len(items) > 1:
         raise ImageSetError(f"{len(items)} images are given as one query; give one image in each Like")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
@@ -50,55 +50,36 @@ class Batch:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A batch as the network's input.
-
-    Parameters
-    ----------
-    start
-        Images before it.
-    items
-        Those that can be read.
-    numbers
-        Number of images before each.
-    inputs
-        The network's input; None without readable images.
-    framed
-        The size of each, and the part that the network sees.
-    skipped
-        Files that cannot be read, by their number.
-    """
+    """A batch as the network's input."""
 
     start: int
+    """Images before it."""
     items: tuple[ImageItem, ...]
+    """Those that can be read."""
     numbers: tuple[int, ...]
+    """Number of images before each."""
     inputs: torch.Tensor | None
+    """The network's input; None without readable images."""
     framed: tuple[Framed, ...]
+    """The size of each, and the part that the network sees."""
     skipped: Mapping[int, Skipped]
+    """Files that cannot be read, by their number."""
 
 
 @dataclass
 class State:
-    """The result of some images.
-
-    Parameters
-    ----------
-    best
-        By layer and concept.
-    alike
-        For each query.
-    rows
-        By the batch's start.
-    skipped
-        Files that could not be read, by their number.
-    other_grids
-        By layer: the least grid that is not the bank's, if there was one.
-    """
+    """The result of some images."""
 
     best: dict[tuple[str, str], Top]
+    """By layer and concept."""
     alike: list[Top]
+    """For each query."""
     rows: dict[int, pa.RecordBatch] = field(default_factory=dict)
+    """By the batch's start."""
     skipped: dict[int, Skipped] = field(default_factory=dict)
+    """Files that could not be read, by their number."""
     other_grids: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """By layer: the least grid that is not the bank's, if there was one."""
 
     @property
     def images(self) -> int:
@@ -114,34 +95,21 @@ class State:
 
 @dataclass(frozen=True)
 class Search:
-    """The reducer.
-
-    Parameters
-    ----------
-    model, bank
-        The network and its CAVs.
-    queries
-        Query locations.
-    top
-        Images in each list.
-    per_image
-        Locations of an image.
-    skip_unreadable
-        Whether files that cannot be read are left out rather than an error.
-    """
+    """The reducer."""
 
     model: VisionModel
     bank: ConceptBank
     queries: tuple[Query, ...]
     top: int
+    """Images in each list."""
     per_image: int
+    """Locations of an image."""
     skip_unreadable: bool
+    """Whether files that cannot be read are left out rather than an error."""
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Hold the network."""
-        with self.model.frozen():
-            yield
+    def running(self) -> AbstractContextManager[None]:
+        """Freeze the network."""
+        return self.model.frozen()
 
     @cached_property
     def _basis(self) -> str:

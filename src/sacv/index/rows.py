@@ -63,10 +63,7 @@ class RowWriter:
     def write(self, parts: Iterable[pa.RecordBatch]) -> None:
         """Add rows, and write the row groups that are full.
 
-        Raises
-        ------
-        StorageError
-            If they cannot be written, as on a full disk.
+        Raises StorageError if they cannot be written, as on a full disk.
         """
         self._waiting += parts
         while sum(map(len, self._waiting)) >= self._group:
@@ -75,10 +72,7 @@ class RowWriter:
     def close(self) -> None:
         """Write the remaining rows.
 
-        Raises
-        ------
-        StorageError
-            If it cannot be written.
+        Raises StorageError if they cannot be written.
         """
         if self._waiting:
             self._write_group()
@@ -94,19 +88,8 @@ class RowWriter:
 def row_writer(file: Path, kind: pa.Schema, group: int) -> Iterator[RowWriter]:
     """Open the file to write rows to.
 
-    Parameters
-    ----------
-    file
-        The file.
-    kind
-        Its columns.
-    group
-        Rows of a row group, the most in memory.
-
-    Raises
-    ------
-    StorageError
-        If it cannot be written.
+    `kind` are its columns; a row group has `group` rows, the most in memory. Raises StorageError if it cannot be
+    written.
     """
     with _storage_error(file):
         writer = pq.ParquetWriter(file, kind)

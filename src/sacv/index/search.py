@@ -75,35 +75,21 @@ def search(
         the greatest cosine with theirs. Each is compared with every location of every image.
     layer
         Layer whose activations are compared; by default the first of the advice for location (`sacv.trust.advise`).
-    batch_size
-        Images a pass; it changes memory and speed only. The model's own choice by default
-        (`VisionModel.batch_size`).
     allow_weak
-        Search also with CAVs whose held-out figures are below the quality thresholds (`sacv.cav.quality_thresholds`),
-        and flag every output.
-    skip_unreadable
-        Leave out files that cannot be read and list them, rather than stop at the first.
-    engine
-        The engine that runs the batches (`sacv.engine`); by default this process.
-    shards
-        Store of finished parts, which an interrupted run reads again; see `sacv.fit`.
+        As in `sacv.explain`.
+    batch_size, skip_unreadable, engine, shards
+        As in `sacv.fit`.
     progress
         Called with the number of images done and of all.
 
     Raises
     ------
-    WeakConceptError
-        If a CAV is below the quality thresholds, and `allow_weak` is not set.
-    MismatchError
-        If the bank was fitted on another model.
     OptionError
         If a number is below 1, or a location of `like` is outside its image.
     LayerError
         If the bank has no such layer, or a layer has another number of channels than in the bank.
-    ImageError
-        If images cannot be read.
-    ActivationError
-        If activations are not finite.
+    WeakConceptError, MismatchError, ImageError, ActivationError
+        As `sacv.explain`.
     """
     bank.require(model)
     weak = require_strong(bank.cavs, allow_weak=allow_weak)
@@ -160,9 +146,7 @@ def search(
 def _joined(reducer: Search, parts: Iterator[State], rows: RowWriter) -> tuple[State, int]:
     """Join the parts, and write their rows as they come.
 
-    Returns
-    -------
-    The state, and the number of rows.
+    Return the state, and the number of rows.
     """
     state, images = reducer.empty(), 0
     for part in parts:

@@ -24,55 +24,35 @@ from sacv.model import Box
 
 @dataclass(frozen=True)
 class ScoredLocation:
-    """A location of a layer's grid, with its values.
-
-    Parameters
-    ----------
-    value
-        The relevance, or a cosine; locations are sorted by it.
-    location
-        Row and column, or as many numbers as the grid has axes.
-    evidence
-        `w . a(p)`; None for a cosine.
-    present
-        Whether the concept is present; None if unknown.
-    """
+    """A location of a layer's grid, with its values."""
 
     value: float
+    """The relevance, or a cosine; locations are sorted by it."""
     location: tuple[int, ...]
+    """Row and column, or as many numbers as the grid has axes."""
     evidence: float | None = None
+    """`w . a(p)`; None for a cosine."""
     present: bool | None = None
+    """Whether the concept is present; None if unknown."""
 
 
 @dataclass(frozen=True, eq=False)
 class Match:
-    """An image with its best locations.
-
-    Parameters
-    ----------
-    item
-        The image.
-    number
-        Number of images before it in the search.
-    locations
-        One or more, the best first.
-    grid
-        Locations of the layer along each axis.
-    input_shape
-        Shape of the network's input, `(channels, *size)`.
-    size
-        Width and height of the image in its own pixels.
-    region
-        The part of it that the network sees; None if unknown.
-    """
+    """An image with its best locations."""
 
     item: ImageItem
     number: int
+    """Number of images before it in the search."""
     locations: tuple[ScoredLocation, ...]
+    """One or more, the best first."""
     grid: tuple[int, ...]
+    """Locations of the layer along each axis."""
     input_shape: tuple[int, ...]
+    """Shape of the network's input, `(channels, *size)`."""
     size: tuple[int, int]
+    """Width and height of the image in its own pixels."""
     region: Box | None
+    """The part of it that the network sees; None if unknown."""
 
     @property
     def order(self) -> tuple[float, str, tuple[int, ...], str]:

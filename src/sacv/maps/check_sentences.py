@@ -50,18 +50,12 @@ SENTENCES = {**WELL, **DOUBTS, "unchecked": UNCHECKED}
 
 @dataclass(frozen=True)
 class CheckWords:
-    """One check of an image.
-
-    Parameters
-    ----------
-    kind
-        A key of `SENTENCES`.
-    figure
-        Its figure, in the terms of `Checks`.
-    """
+    """One check of an image."""
 
     kind: str
+    """A key of `SENTENCES`."""
     figure: str
+    """Its figure, in the terms of `Checks`."""
 
     @property
     def warning(self) -> bool:
@@ -72,12 +66,7 @@ class CheckWords:
 def words_of(line: Checks | None, value: str) -> list[CheckWords]:
     """Return the checks of an image at a layer, for one concept: warnings first.
 
-    Parameters
-    ----------
-    line
-        The checks; None if they were not requested.
-    value
-        The explained value in words.
+    `value` is the explained value in words. Checks that were not requested are None.
     """
     if line is None:
         return [CheckWords("unchecked", "")]

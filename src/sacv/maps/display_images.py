@@ -23,24 +23,16 @@ QUALITY = 82
 
 @dataclass(frozen=True)
 class DisplayImage:
-    """The image beneath maps, or the slices of a volume.
-
-    Parameters
-    ----------
-    size
-        Width and height of the image, or of the first slice of a volume.
-    region
-        The part that the grid covers: left, top, right, bottom, as shares of width and height.
-    planes
-        For a volume: the slices along each axis, without the images.
-    pictures
-        JPEG: one, or all slices of the first plane, then of the next.
-    """
+    """The image beneath maps, or the slices of a volume."""
 
     size: tuple[int, int]
+    """Width and height of the image, or of the first slice of a volume."""
     region: Box
+    """The part that the grid covers: left, top, right, bottom, as shares of width and height."""
     planes: tuple[Slices, ...]
+    """For a volume: the slices along each axis, without the images."""
     pictures: tuple[bytes, ...]
+    """JPEG: one, or all slices of the first plane, then of the next."""
 
     def labels(self) -> dict[str, Any]:
         """Return the fields for a JSON file, without the images."""
@@ -88,13 +80,7 @@ def save_display_image(folder: Path, number: int, one: DisplayImage) -> None:
 
 
 def load_display_image(folder: Path, number: int, labels: Mapping[str, Any]) -> DisplayImage:
-    """Read the images of an image.
-
-    Raises
-    ------
-    CorruptFileError
-        If one is missing.
-    """
+    """Read the images of an image."""
     planes = tuple(
         Slices(one["name"], one["axis"], one["flipped"], tuple(one["captions"]), ()) for one in labels["planes"]
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, overload
 
 from sacv.cav import ConceptBank, require_strong
+from sacv.cav.passes import Progress, in_batches
 from sacv.concepts import Source, Within, WithinSource, image_set
 from sacv.engine import Engine, LocalEngine, Reducer, ShardStore, cut
 from sacv.errors import OptionError, TargetError
@@ -17,9 +18,6 @@ from sacv.maps.reducer import ExplainReducer, Loaded
 from sacv.maps.several_targets import TogetherReducer
 from sacv.model import VisionModel
 from sacv.targets import Given, given_targets, is_single, require_images
-
-Progress = Callable[[int, int], None]
-"""Called with the number of finished batches, and the number of all."""
 
 
 @overload
@@ -98,8 +96,6 @@ def explain(
         gives `Explanations`, in one pass over the images.
     method
         The contribution method (`sacv.maps.methods`); by default `sacv.methods.DEFAULT`. The paper uses `Gradient()`.
-    batch_size
-        Number of images in a pass, which changes memory and speed only; by default `VisionModel.batch_size`.
     checks
         Run the reliability checks of each image, layer and concept (`sacv.maps.reliability`).
     within
@@ -109,14 +105,8 @@ def explain(
         faded. The network still sees the whole image, and the reliability checks remove the concept everywhere.
     allow_weak
         Use weak CAVs too, those below the quality thresholds (`sacv.cav.quality_thresholds`), and flag every output.
-    skip_unreadable
-        Skip files that cannot be read, and list them.
-    engine
-        The engine that runs the batches (`sacv.engine`); by default this process.
-    shards
-        Store of finished parts, which an interrupted run reads again; see `sacv.fit`.
-    progress
-        Called with the number of finished batches, and the number of all.
+    batch_size, skip_unreadable, engine, shards, progress
+        As in `sacv.fit`.
 
     Raises
     ------
@@ -143,21 +133,13 @@ def explain(
     pictures = image_set("the images to explain", images, skip_unreadable=skip_unreadable, window=model.window)
     masks = None if within is None else Within.taken(within).of(pictures.items)
     size = model.batch_size(batch_size)
-    total, done = -(-len(pictures) // size), 0
-
-    def advance(count: int) -> None:
-        nonlocal done
-        done += count
-        if progress is not None:
-            progress(done, total)
-
     given = given_targets(target)
     reducers = [ExplainReducer(model, bank, one, method, size, checks, pictures.items, masks) for one in given]
     names = _names(reducers, len(pictures))
     work = cut(len(pictures), size, most=None)
     chosen: Engine = LocalEngine() if engine is None else engine
     reducer: Reducer[range, Loaded, Any] = reducers[0] if is_single(target) else TogetherReducer(reducers)
-    found = collect(reducers, chosen.parts(reducer, work, shards, advance))
+    found = collect(reducers, chosen.parts(reducer, work, shards, in_batches(progress, len(pictures), size)))
     last = work[-1].pieces[-1]
     made = [finish(one, *each, pictures, weak, last) for one, each in zip(reducers, found, strict=True)]
     return Explanations(dict(zip(names, made, strict=True))) if not is_single(target) else made[0]

@@ -4,31 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from sacv.cav import ConceptBank
 from sacv.cav.presence_mask import present
 from sacv.errors import LayerError
 from sacv.files import Array
+from sacv.maps.layer_maps import Marks
 from sacv.maps.methods import Method, Scene
 from sacv.maps.relevance import derivative, evidence, position, relevance
 from sacv.maps.significance import NullMaxima
 from sacv.maps.slopes import Slopes
 from sacv.model import Rest
 
-Marks = NDArray[np.bool_]
-
 
 class ExplainedLayer:
-    """Null maxima and derivatives at a layer; their size does not depend on the number of images.
-
-    Parameters
-    ----------
-    bank, layer
-        The CAVs, and the layer.
-    """
+    """Null maxima and derivatives at a layer; their size does not depend on the number of images."""
 
     def __init__(self, bank: ConceptBank, layer: str) -> None:
         self.bank, self.layer = bank, layer
@@ -37,13 +28,7 @@ class ExplainedLayer:
         self.slopes = Slopes()
 
     def require_channels(self, cells: torch.Tensor) -> None:
-        """Check that activations `(n, *grid, channels)` have the bank's channels.
-
-        Raises
-        ------
-        LayerError
-            If they have another number.
-        """
+        """Check that activations `(n, *grid, channels)` have the bank's channels."""
         channels = self.bank.layers[self.layer].channels
         if cells.shape[-1] != channels:
             raise LayerError(
@@ -51,13 +36,7 @@ class ExplainedLayer:
             )
 
     def require_grid(self, grid: tuple[int, ...], name: str) -> None:
-        """Check that image `name` has the same grid as the images before.
-
-        Raises
-        ------
-        LayerError
-            If its grid differs.
-        """
+        """Check that image `name` has the same grid as the images before."""
         before = self.slopes.grid
         if before is not None and before != grid:
             raise LayerError(
@@ -108,10 +87,7 @@ class ExplainedLayer:
     def join(self, other: ExplainedLayer, name: str) -> None:
         """Add other images; `name` is the first of them.
 
-        Raises
-        ------
-        LayerError
-            If they have another grid.
+        Raises LayerError if they have another grid.
         """
         if other.slopes.grid is not None:
             self.require_grid(other.slopes.grid, name)

@@ -146,11 +146,6 @@ def write_pngs(found: Explanation, folder: Path) -> int:
 
     The files are `NUMBER_LAYER_CONCEPT_relevance.png` and `..._contribution.png`, with names that are legal in file
     names. The maps of a layer and kind share a scale.
-
-    Raises
-    ------
-    StorageError
-        If they cannot be written.
     """
     listed = found.subset(found.listed)
     pairs = [(layer, concept) for layer in found.layers for concept in found.concepts]

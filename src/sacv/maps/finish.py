@@ -26,12 +26,7 @@ def collect(
 ) -> list[tuple[StoredRows, Part]]:
     """Write the rows of parts to disk, and merge their sums over images, for each target.
 
-    Raises
-    ------
-    LayerError
-        If a layer's grid changes between parts.
-    StorageError
-        If there is no room for the rows.
+    Raises LayerError if a layer's grid changes between parts, and StorageError if there is no room for the rows.
     """
     rows, wholes = [StoredRows() for _ in reducers], [reducer.empty() for reducer in reducers]
     with closing(parts):
@@ -52,20 +47,8 @@ def finish(
 ) -> Explanation:
     """Return the explanation of all images.
 
-    Parameters
-    ----------
-    reducer
-        The reducer of the parts.
-    rows
-        The maps of the images.
-    whole
-        Sums over all images.
-    pictures
-        The images.
-    weak
-        By layer and concept, the quality thresholds that a weak CAV is below.
-    last
-        Images to try other layers on, if the contribution at a layer is zero or constant.
+    `whole` are the sums over all images; `weak`, by layer and concept, the quality thresholds that a weak CAV is below;
+    `last`, images to try other layers on, if the contribution at a layer is zero or constant.
     """
     for number, found in enumerate(whole.layers.values()):
         _mark(rows, number, found, len(pictures))

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from sacv.model import Box, VisionModel
+from sacv.stats import Float64
 from sacv.targets import Target
-
-Float64 = NDArray[np.float64]
 
 COLUMNS = (
     "logit", "target", "predicted", "probability", "width", "height", "left", "top", "right", "bottom", "in_fit",
@@ -63,18 +61,9 @@ def figures(
 ) -> Float64:
     """Return the figures of a batch, float64 `(n, len(COLUMNS))`; missing ones are NaN.
 
-    Parameters
-    ----------
-    values
-        The explained value of each image, `(n,)`.
-    logits
-        `(n, classes)`, if the network has any.
-    classes
-        The class explained of each image, int `(n,)`, if the target is a class.
-    seen
-        The size of each image, and the part that the network sees.
-    in_fit
-        Whether the bank was fitted or calibrated on each.
+    `values` are the explained values `(n,)`; `logits`, `(n, classes)`, if the network has any; `classes`, int `(n,)`,
+    the class explained of each image, if the target is a class; `seen`, the size of each and the part that the network
+    sees; `in_fit`, whether the bank was fitted or calibrated on it.
     """
     found = np.full((len(values), len(COLUMNS)), np.nan)
     found[:, 0] = values.double().cpu().numpy()

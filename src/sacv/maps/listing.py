@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from sacv.maps.layer_maps import LayerMaps
 from sacv.maps.views import chunks
-
-Float64 = NDArray[np.float64]
+from sacv.stats import Float64
 
 SHOWN = 24
 """Maximum number of images listed."""

@@ -22,18 +22,8 @@ CANDIDATES = 12
 def layer_notes(layer: str, slopes: Slopes, one_class: bool, method: Method, advice: Callable[[], str]) -> list[Note]:
     """Return notes on contribution that is uninformative by construction, with advice.
 
-    Parameters
-    ----------
-    layer
-        The layer.
-    slopes
-        Its derivatives over all images.
-    one_class
-        Whether there are several images, and the same class is explained of all.
-    method
-        The contribution method.
-    advice
-        Function that names another layer to explain.
+    `slopes` are the derivatives over all images; `one_class` is whether there are several images, and the same class is
+    explained of all; `advice` names another layer to explain.
     """
     if not slopes.largest:
         return [

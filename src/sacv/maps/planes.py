@@ -29,40 +29,23 @@ PLAIN = f"{START} across its depth, its rows and its columns. The start of an ax
 
 @dataclass(frozen=True)
 class Slices:
-    """The slices of a volume along one axis.
-
-    Parameters
-    ----------
-    name
-        Name of the plane.
-    axis
-        The axis of the grid across the slices: 0 for depth.
-    flipped
-        Whether rows are drawn from the last to the first, in the maps too.
-    captions
-        Caption of each slice.
-    pictures
-        RGB image of each slice.
-    """
+    """The slices of a volume along one axis."""
 
     name: str
     axis: int
+    """The axis of the grid across the slices: 0 for depth."""
     flipped: bool
+    """Whether rows are drawn from the last to the first, in the maps too."""
     captions: tuple[str, ...]
     pictures: tuple[Image.Image, ...]
+    """RGB image of each slice."""
 
 
 def slices_of(volume: NDArray[np.float32], names: tuple[str, str, str], *, ras: bool) -> list[Slices]:
     """Return at most `SLICES` slices along each axis, from black to white at the extremes of the volume.
 
-    Parameters
-    ----------
-    volume
-        Float `(channels, depth, height, width)`.
-    names
-        Names of the three planes.
-    ras
-        Whether the axes run to superior, to anterior and to the right.
+    The volume is float `(channels, depth, height, width)`; `names` are those of the three planes; `ras` is whether the
+    axes run to superior, to anterior and to the right.
     """
     ends = float(volume.min()), float(volume.max())
     found = []

@@ -14,13 +14,7 @@ if TYPE_CHECKING:
 
 
 def origin_of(found: Explanation) -> dict[str, Any]:
-    """Return the provenance of an explanation with its bank and its model.
-
-    Raises
-    ------
-    OptionError
-        If it lacks one.
-    """
+    """Return the provenance of an explanation with its bank and its model."""
     if found.bank is None or found.model is None:
         raise OptionError("an explanation without bank and model must be given its origin")
     bank, first = found.bank, found.image_set.items[0].load()

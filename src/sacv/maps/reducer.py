@@ -31,27 +31,17 @@ PART_VERSION = 2
 
 @dataclass(frozen=True)
 class Loaded:
-    """A batch of images.
-
-    Parameters
-    ----------
-    start
-        Index of its first image.
-    inputs
-        Inputs of the network.
-    seen
-        The size of each image, and the part of it that the network sees.
-    in_fit
-        Whether the bank was fitted or calibrated on each.
-    insides
-        Part of each image that counts; None if all images count as a whole.
-    """
+    """A batch of images."""
 
     start: int
+    """Index of its first image."""
     inputs: torch.Tensor
     seen: tuple[tuple[tuple[int, int], Box | None], ...]
+    """The size of each image, and the part of it that the network sees."""
     in_fit: tuple[bool, ...]
+    """Whether the bank was fitted or calibrated on each."""
     insides: tuple[Inside, ...] | None = None
+    """Part of each image that counts; None if all images count as a whole."""
 
     def counts(self, grid: tuple[int, ...], layer: str) -> Counts | None:
         """Return the locations of a layer that count, bool `(n, *grid)`; None if all do."""
@@ -60,22 +50,15 @@ class Loaded:
 
 @dataclass
 class Part:
-    """The maps of some images, and sums over them.
-
-    Parameters
-    ----------
-    start
-        Index of the first image; None without images.
-    rows
-        By kind, arrays whose first axis is the images: `images` (`sacv.maps.images`), and the maps and reliability
-        checks of each layer by its index, such as `0/relevance` and `0/checks`.
-    layers
-        Sums over the images, by layer.
-    """
+    """The maps of some images, and sums over them."""
 
     start: int | None
+    """Index of the first image; None without images."""
     rows: dict[str, list[Array]]
+    """By kind, arrays whose first axis is the images: `images` (`sacv.maps.images`), and the maps and reliability
+    checks of each layer by its index, such as `0/relevance` and `0/checks`."""
     layers: dict[str, ExplainedLayer]
+    """Sums over the images, by layer."""
 
     def take_rows(self) -> dict[str, Array]:
         """Return the rows, and remove them."""
@@ -86,30 +69,20 @@ class Part:
 
 @dataclass(frozen=True)
 class ExplainReducer:
-    """The reducer from batches of images to their maps and reliability checks, and to sums over all images.
-
-    Parameters
-    ----------
-    model, bank, target, method
-        Checked arguments of `sacv.explain`.
-    batch_size
-        Number of activations in a pass.
-    checks
-        Whether to run the reliability checks.
-    items
-        The images.
-    masks
-        The mask of each image; None if all images count as a whole.
-    """
+    """The reducer from batches of images to their maps and reliability checks, and to sums over all images."""
 
     model: VisionModel
     bank: ConceptBank
     target: Given
     method: Method
+    """Checked arguments of `sacv.explain`."""
     batch_size: int
+    """Number of activations in a pass."""
     checks: bool
+    """Whether to run the reliability checks."""
     items: Sequence[ImageItem] = field(repr=False)
     masks: Sequence[MaskItem] | None = field(default=None, repr=False)
+    """The mask of each image; None if all images count as a whole."""
 
     def running(self) -> AbstractContextManager[None]:
         """Freeze the network."""
@@ -153,13 +126,7 @@ class ExplainReducer:
         return Part(None, {}, {layer: ExplainedLayer(self.bank, layer) for layer in self.bank.layers})
 
     def add(self, part: Part, loaded: Loaded) -> Part:
-        """Run a batch and add its maps.
-
-        Raises
-        ------
-        ActivationError, LayerError, TargetError
-            As `sacv.explain` raises them.
-        """
+        """Run a batch and add its maps."""
         return self.take(part, loaded, self.model.trace(loaded.inputs, list(part.layers), [self.select(loaded)]), 0)
 
     def select(self, loaded: Loaded) -> Select:
@@ -170,13 +137,7 @@ class ExplainReducer:
         return self.aimed.at(range(loaded.start, loaded.start + len(loaded.seen)))
 
     def take(self, part: Part, loaded: Loaded, trace: Trace, at: int) -> Part:
-        """Add the maps of a batch; `at` is the index of this target in its trace.
-
-        Raises
-        ------
-        ActivationError, LayerError, TargetError
-            As `sacv.explain` raises them.
-        """
+        """Add the maps of a batch; `at` is the index of this target in its trace."""
         names = [self.items[loaded.start + row].name for row in range(len(loaded.seen))]
         _require_finite(trace, at, names)
         target, values = self._target(loaded), trace.scalars[at]

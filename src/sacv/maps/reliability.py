@@ -26,11 +26,9 @@ from scipy.stats import spearmanr
 
 from sacv.cav import CAV
 from sacv.deprecation import RenamedAttribute
+from sacv.maps.layer_maps import Map, Marks
 from sacv.maps.methods import Scene
-
-Float64 = NDArray[np.float64]
-Map = NDArray[np.float32]
-Marks = NDArray[np.bool_]
+from sacv.stats import Float64
 
 NOTHING = 1e-5
 """Share of the logit below which a change is rounding."""
@@ -185,14 +183,8 @@ def with_neighbours(
 ) -> dict[str, tuple[tuple[Checks, ...], ...]]:
     """Add the correlation with neighbouring layers to checks by layer, image and concept.
 
-    Parameters
-    ----------
-    lines
-        The checks.
-    maps
-        By layer, in order: relevance `(images, concepts, *grid)`.
-    inside
-        By layer, bool `(images, *grid)`: the locations that count; all by default.
+    By layer, in order, `maps` are relevance `(images, concepts, *grid)`, and `inside` is bool `(images, *grid)`: the
+    locations that count; all by default.
     """
     found: dict[str, list[tuple[Checks, ...]]] = {layer: [] for layer in lines}
     for image in range(len(next(iter(maps.values())))):

@@ -25,14 +25,10 @@ class TogetherReducer:
 
     A batch is loaded and run forward once, and backward once for each target. Contribution methods and reliability
     checks run the rest of the network for each target.
-
-    Parameters
-    ----------
-    each
-        A reducer for each target, with the same other settings.
     """
 
     each: Sequence[ExplainReducer]
+    """A reducer for each target, with the same other settings."""
 
     @property
     def model(self) -> VisionModel:

@@ -35,15 +35,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from sacv.cav import CAV, ConceptBank, DrawnCAVs
 from sacv.cav.random_runs import spread_along
 from sacv.files import Array
-
-Float64 = NDArray[np.float64]
-Map = NDArray[np.float32]
-Marks = NDArray[np.bool_]
+from sacv.maps.layer_maps import Marks
+from sacv.stats import Float64
 
 LEVEL = 0.05
 """Family-wise share of false alarms."""

@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sacv.cav import CAV
 from sacv.files import Array
-
-Map = NDArray[np.float32]
-Float64 = NDArray[np.float64]
+from sacv.maps.layer_maps import Map
+from sacv.stats import Float64
 
 SATURATED = 1e-6
 """Share of a target's value below which a change by a concept counts as none."""
@@ -23,25 +21,17 @@ ALIKE = 1e-5
 
 @dataclass
 class Slopes:
-    """The derivatives along v of some images at a layer, and whether their contributions are informative.
-
-    Parameters
-    ----------
-    low, high
-        The least and the greatest derivative of each concept and location, `(concepts, *grid)`; None without images.
-    gives
-        Whether any contribution is not zero.
-    saturated
-        Whether no concept changes the target of any image by more than `SATURATED` of it, to first order.
-    constant
-        Whether the map of each image and concept is the same at every location.
-    """
+    """The derivatives along v of some images at a layer, and whether their contributions are informative."""
 
     low: Map | None = None
     high: Map | None = None
+    """The least and the greatest derivative of each concept and location, `(concepts, *grid)`; None without images."""
     gives: bool = False
+    """Whether any contribution is not zero."""
     saturated: bool = True
+    """Whether no concept changes the target of any image by more than `SATURATED` of it, to first order."""
     constant: bool = True
+    """Whether the map of each image and concept is the same at every location."""
 
     def add(self, derivatives: Map, contributions: Map, values: Float64, cavs: Sequence[CAV]) -> None:
         """Add maps `(n, concepts, *grid)`, and the explained value of each image `(n,)`."""

@@ -49,10 +49,7 @@ class StoredRows:
     def append(self, arrays: Mapping[str, Array]) -> None:
         """Add the rows of some images.
 
-        Raises
-        ------
-        StorageError
-            If the disk is full.
+        Raises StorageError if the disk is full.
         """
         for name, values in arrays.items():
             if name not in self._kinds:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from math import isnan
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +31,6 @@ def scores_schema(columns: Iterable[str]) -> pa.Schema:
     """Return the columns of the scores, by their names."""
     kinds = dict.fromkeys(TEXTS, pa.string()) | dict.fromkeys(TRUTHS, pa.bool_())
     return pa.schema([(name, kinds.get(name, pa.float64())) for name in columns])
-
-
-def image_p_text(row: Mapping[Hashable, Any]) -> str:
-    """Return the p-value of an image in a row of the scores, with its interval, or the reason why there is none."""
-    if row["in_fit"]:
-        return "in the fit"
-    if "image_p" not in row or isnan(row["image_p"]):
-        return "-"
-    return f"{row['image_p']:.3f} ({row['image_p_low']:.3f} to {row['image_p_high']:.3f})"
 
 
 def image_row(image: ExplainedImage) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from sacv.maps.check_sentences import DOUBTS, SENTENCES, words_of
 from sacv.maps.listing import RULE, choose, measures
 from sacv.maps.planes import ANATOMICAL, PLAIN
 from sacv.maps.views import chunks
+from sacv.report.display import in_groups
 from sacv.report.provenance import model_text, solver_text
 from sacv.viewer import Blocks, ViewerData
 
@@ -62,14 +63,8 @@ def build_viewer_data(
 ) -> ViewerData:
     """Return the input of the viewer.
 
-    Parameters
-    ----------
-    explanations
-        Explanations of the same images, concepts and layers, one for each target.
-    numbers
-        Numbers of the images shown.
-    pictures
-        The display images of these.
+    The explanations are of the same images, concepts and layers, one for each target. `numbers` and `pictures` are
+    those of the images shown.
     """
     whole = explanations[0]
     shown = [found.subset(numbers) for found in explanations]
@@ -246,14 +241,15 @@ def _checks(found: Explanation, layer: str, number: int, row: int) -> list[list[
 def quality_text(found: Explanation, bank: ConceptBank, layer: str, concept: str) -> dict[str, str]:
     """Return the figures of a CAV by their label."""
     quality = bank.cav(layer, concept).quality
+    random = in_groups(quality.random_images, quality.random_groups)
     return {
         "accuracy, locations": f"{quality.accuracy:.3f}",
         "AUROC, locations": f"{quality.auroc:.3f} ({quality.auroc_interval[0]:.3f} to {quality.auroc_interval[1]:.3f})",
         "accuracy, images": f"{quality.image_accuracy:.3f}",
         "AUROC, images": f"{quality.image_auroc:.3f}",
-        "concept": f"{_many(quality.images, quality.groups)}, {quality.locations:.0f} locations",
+        "concept": f"{in_groups(quality.images, quality.groups)}, {quality.locations:.0f} locations",
         **({} if quality.run_cosine is None else {"cosine between runs": f"{quality.run_cosine:.3f}"}),
-        "random": f"{_many(quality.random_images, quality.random_groups)}, {quality.random_locations:.0f} locations",
+        "random": f"{random}, {quality.random_locations:.0f} locations",
         **image_score_text(quality),
         "mask of presence": found.presence_calibration(layer, concept),
         **({} if found.within is None else {"within masks": found.within.summary(layer, concept)}),
@@ -266,10 +262,6 @@ def image_score_text(quality: Quality) -> dict[str, str]:
         return {}
     low, high = quality.image_score_interval
     return {"AUROC, image scores": f"{quality.image_score_auroc:.3f} ({low:.3f} to {high:.3f})"}
-
-
-def _many(images: int, groups: int | None) -> str:
-    return f"{images} images" if groups is None else f"{images} images of {groups} groups"
 
 
 def facts_text(found: Explanation, bank: ConceptBank) -> dict[str, str]:

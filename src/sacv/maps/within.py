@@ -8,30 +8,22 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sacv.cav.inside import Counted
 from sacv.concepts import MaskItem
 from sacv.maps.layer_maps import LayerMaps
 from sacv.maps.views import chunks
-
-Float64 = NDArray[np.float64]
+from sacv.stats import Float64
 
 
 @dataclass(frozen=True)
 class Outside:
-    """Shares outside the masks, over all images of a layer and concept.
-
-    Parameters
-    ----------
-    relevant
-        Share of the relevant locations that lie outside; None if no location is relevant.
-    contribution
-        Share of the absolute contribution at relevant locations that lies outside; None if it is zero.
-    """
+    """Shares outside the masks, over all images of a layer and concept."""
 
     relevant: float | None
+    """Share of the relevant locations that lie outside; None if no location is relevant."""
     contribution: float | None
+    """Share of the absolute contribution at relevant locations that lies outside; None if it is zero."""
 
     def __str__(self) -> str:
         if self.relevant is None:
@@ -42,21 +34,14 @@ class Outside:
 
 @dataclass(frozen=True)
 class ExplainedWithin:
-    """Effect of masks on an explanation.
-
-    Parameters
-    ----------
-    digest
-        SHA-256 over the hashes of the masks, in the order of the images.
-    counted
-        Shares of the images that count, by layer.
-    outside
-        Shares outside, by layer and concept.
-    """
+    """Effect of masks on an explanation."""
 
     digest: str
+    """SHA-256 over the hashes of the masks, in the order of the images."""
     counted: Mapping[str, Counted]
+    """Shares of the images that count, by layer."""
     outside: Mapping[str, Mapping[str, Outside]]
+    """Shares outside, by layer and concept."""
 
     @classmethod
     def of(

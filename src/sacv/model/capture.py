@@ -120,19 +120,8 @@ def _cuda_devices(net: nn.Module) -> list[int]:
 def activations(net: Network, inputs: torch.Tensor, layers: dict[str, Layer]) -> dict[str, LayerRecord]:
     """Compute the activations of layers for a batch of inputs, stopping at the deepest.
 
-    Parameters
-    ----------
-    net
-        The network; inside `frozen_eval`.
-    inputs
-        Float `(n, channels, *size)`.
-    layers
-        The layers, by name.
-
-    Raises
-    ------
-    LayerError
-        If a layer does not run, or its output is not a map.
+    The network is inside `frozen_eval`, and inputs are float `(n, channels, *size)`. Raises LayerError if a layer does
+    not run, or its output is not a map.
     """
     found: dict[str, LayerRecord] = {}
 

@@ -11,13 +11,7 @@ from sacv.errors import OptionError, TargetError
 
 
 def read_class_names(file: str | Path) -> list[str]:
-    """Read names from a JSON list, or from a file with a name in each line.
-
-    Raises
-    ------
-    OptionError
-        If the file cannot be read or has other content.
-    """
+    """Read names from a JSON list, or from a file with a name in each line."""
     try:
         text = Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -34,13 +28,7 @@ def read_class_names(file: str | Path) -> list[str]:
 
 
 def class_index(target: int | str, names: Sequence[str] | None, classes: int) -> int:
-    """Return the index of a class, given by index or name, among `classes` logits.
-
-    Raises
-    ------
-    TargetError
-        If there is no such class; the message contains the closest names or the legal range.
-    """
+    """Return the index of a class, given by index or name, among `classes` logits."""
     if names is not None and len(names) != classes:
         raise TargetError(f"{len(names)} class names were given, but the network has {classes} logits")
     if isinstance(target, str) and names is not None and target in names:

@@ -24,18 +24,9 @@ PER_VALUE = 50
 def shares_after(net: nn.Module, inputs: torch.Tensor, run: Network | None = None) -> dict[str, float]:
     """Run the network once and return the share of its work after each layer, by name.
 
-    Parameters
-    ----------
-    net
-        The network; inside `frozen_eval`.
-    inputs
-        Float `(n, channels, *size)`.
-    run
-        How the network runs on them; `net(inputs)` by default.
-
-    Returns
-    -------
-    From 0 for the last layer to nearly 1; 1 for layers that do not run, and if there is no work to count.
+    The network is inside `frozen_eval`; `run` is how it runs on inputs `(n, channels, *size)`, by default
+    `net(inputs)`. Shares are from 0 for the last layer to nearly 1; 1 for layers that do not run, and if there is no
+    work to count.
     """
     modules = {name: module for name, module in net.named_modules() if name}
     counter = FlopCounterMode(display=False)

@@ -5,9 +5,7 @@ It is trained by `scripts/train_demo.py`, which writes its weights and training 
 
 from __future__ import annotations
 
-import json
 from importlib.resources import files
-from typing import Any
 
 import torch
 from torch import nn
@@ -53,9 +51,3 @@ def _block(inputs: int, outputs: int, pooled: bool) -> nn.Sequential:
 def load_demo() -> DemoNetwork:
     """Return the trained network, in eval mode and float32."""
     return with_weights(DemoNetwork(), files("sacv.model") / "data" / "demo.safetensors")
-
-
-def demo_figures() -> dict[str, Any]:
-    """Return the figures of the network's training."""
-    figures: dict[str, Any] = json.loads((files("sacv.model") / "data" / "demo.json").read_text(encoding="utf-8"))
-    return figures

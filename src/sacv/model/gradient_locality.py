@@ -21,14 +21,7 @@ is equal for all images (only linear layers follow); or is zero (the logit depen
 def gradient_kinds(model: VisionModel, inputs: torch.Tensor, layers: Sequence[str]) -> dict[str, str]:
     """Return the kind of gradient of the greatest logit at each layer.
 
-    Parameters
-    ----------
-    model
-        The model.
-    inputs
-        One input `(1, channels, *size)`, used for its size only.
-    layers
-        Names of usable layers.
+    Only the size of the input `(1, channels, *size)` matters. The layers must be usable.
     """
     generator = torch.Generator().manual_seed(0)
     noise = torch.rand((2, *inputs.shape[1:]), generator=generator).to(inputs)

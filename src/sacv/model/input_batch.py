@@ -10,13 +10,7 @@ from sacv.errors import OptionError
 
 
 def input_batch(tensors: Sequence[torch.Tensor], dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-    """Stack inputs `(channels, *size)` to a batch on a device.
-
-    Raises
-    ------
-    OptionError
-        If their sizes differ.
-    """
+    """Stack inputs `(channels, *size)` to a batch on a device."""
     shapes = {tuple(tensor.shape) for tensor in tensors}
     if len(shapes) != 1:
         raise OptionError(

@@ -43,25 +43,25 @@ class Layout(ABC):
 
 
 @dataclass(frozen=True)
-class ChannelsFirst(Layout):
-    """`(n, channels, *grid)`, as in convolutional networks.
-
-    Parameters
-    ----------
-    dims
-        Axes of the grid, 1 to 3.
-    """
+class _OfGrid(Layout):
+    """A layout in which the locations have axes of their own."""
 
     dims: int = 2
+    """Axes of the grid, 1 to 3."""
+
+    def fits(self, shape: torch.Size) -> bool:
+        """Return whether there are as many axes."""
+        return len(shape) == self.dims + 2
+
+
+@dataclass(frozen=True)
+class ChannelsFirst(_OfGrid):
+    """`(n, channels, *grid)`, as in convolutional networks."""
 
     @property
     def name(self) -> str:
         """NCL, NCHW or NCDHW."""
         return f"NC{AXES[self.dims]}"
-
-    def fits(self, shape: torch.Size) -> bool:
-        """Return whether there are as many axes."""
-        return len(shape) == self.dims + 2
 
     def cells(self, activation: torch.Tensor) -> torch.Tensor:
         """Return `(n, *grid, channels)`."""
@@ -73,25 +73,13 @@ class ChannelsFirst(Layout):
 
 
 @dataclass(frozen=True)
-class ChannelsLast(Layout):
-    """`(n, *grid, channels)`, as in Swin and the blocks of ConvNeXt.
-
-    Parameters
-    ----------
-    dims
-        Axes of the grid, 1 to 3.
-    """
-
-    dims: int = 2
+class ChannelsLast(_OfGrid):
+    """`(n, *grid, channels)`, as in Swin and the blocks of ConvNeXt."""
 
     @property
     def name(self) -> str:
         """NLC, NHWC or NDHWC."""
         return f"N{AXES[self.dims]}C"
-
-    def fits(self, shape: torch.Size) -> bool:
-        """Return whether there are as many axes."""
-        return len(shape) == self.dims + 2
 
     def cells(self, activation: torch.Tensor) -> torch.Tensor:
         """Return the activation unchanged."""
@@ -104,18 +92,12 @@ class ChannelsLast(Layout):
 
 @dataclass(frozen=True)
 class Tokens(Layout):
-    """`(n, tokens, channels)`: class, distillation and register tokens, then the locations row by row.
-
-    Parameters
-    ----------
-    grid
-        Number of locations along each axis.
-    prefix
-        Number of tokens before the first location.
-    """
+    """`(n, tokens, channels)`: class, distillation and register tokens, then the locations row by row."""
 
     grid: tuple[int, ...]
+    """Number of locations along each axis."""
     prefix: int = 0
+    """Number of tokens before the first location."""
 
     @property
     def name(self) -> str:
@@ -141,13 +123,7 @@ LEGAL = "legal are NCHW, NHWC, NCDHW, NDHWC, NCL, NLC and for example 'tokens 14
 
 
 def parse_layout(text: str) -> Layout:
-    """Read the name of a layout.
-
-    Raises
-    ------
-    OptionError
-        If there is no such layout.
-    """
+    """Read the name of a layout."""
     for dims in AXES:
         for layout in (ChannelsFirst(dims), ChannelsLast(dims)):
             if layout.name == text:

@@ -21,10 +21,7 @@ INSTALLED = ("site-packages", "dist-packages")
 def importing_from(folder: Path) -> Iterator[None]:
     """Search modules in a folder first.
 
-    Parameters
-    ----------
-    folder
-        Absolute path without links.
+    The path of the folder is absolute and without links.
     """
     path = list(sys.path)
     names = {entry.name.partition(".")[0] for entry in folder.iterdir()}

@@ -17,20 +17,8 @@ Found = TypeVar("Found")
 def in_halves(run: Callable[[torch.Tensor, range], Found], inputs: torch.Tensor, rows: range | None = None) -> Found:
     """Call `run` on a batch; on its halves, quarters and so on if memory is exhausted.
 
-    Parameters
-    ----------
-    run
-        Function from inputs `(n, ...)`, and their rows in the batch, to tensors with a row for each input, or to
-        dataclasses, dicts and lists of such tensors.
-    inputs
-        The batch.
-    rows
-        The rows of the inputs in a larger batch; all of it by default.
-
-    Raises
-    ------
-    OptionError
-        If a single input does not fit.
+    `run` maps inputs `(n, ...)`, and their rows in the batch, to tensors with a row for each input, or to dataclasses,
+    dicts and lists of such tensors. `rows` are those of the inputs in a larger batch; all of it by default.
     """
     rows = range(len(inputs)) if rows is None else rows
     try:

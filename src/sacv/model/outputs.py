@@ -63,13 +63,7 @@ class OutputTarget:
         return self.function(output)
 
     def __call__(self, output: Any, images: int) -> torch.Tensor:
-        """Compute the scalars and check their type and shape.
-
-        Raises
-        ------
-        TargetError
-            If the function does not return one number for each image.
-        """
+        """Compute the scalars and check their type and shape."""
         found = self.scalars(output)
         if not isinstance(found, torch.Tensor) or found.shape != (images,) or not found.is_floating_point():
             what = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
@@ -83,11 +77,6 @@ def class_logits(output: Any) -> torch.Tensor:
     """Return the logits `(n, classes)` of a network's output.
 
     If there are logits for each location, as in semantic segmentation, they are averaged over all locations.
-
-    Raises
-    ------
-    TargetError
-        If there are no logits; the message lists the fields of the output.
     """
     tensor = tensor_of(output)
     if tensor is not None and tensor.ndim == 2:
@@ -116,13 +105,7 @@ def describe_output(output: Any) -> str:
 
 
 def field_of(output: Any, path: str | None) -> Any:
-    """Return a field of a network's output by its path: keys, attributes and indices separated by dots; all if None.
-
-    Raises
-    ------
-    TargetError
-        If there is no such field; the message lists the fields of the output.
-    """
+    """Return a field of a network's output by its path: keys, attributes and indices separated by dots; all if None."""
     found = output
     for part in () if path is None else path.split("."):
         known = _fields(found)

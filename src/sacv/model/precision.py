@@ -42,13 +42,7 @@ def in_precision(net: Network, precision: str, device: torch.device) -> Network:
 
 
 def require_precision(precision: str, dtype: torch.dtype) -> None:
-    """Check that a network whose parameters have this dtype can compute in a precision.
-
-    Raises
-    ------
-    OptionError
-        If there is no such precision, or the network has no float32 parameters for autocast.
-    """
+    """Check that a network whose parameters have this dtype can compute in a precision."""
     if precision not in PRECISIONS:
         raise OptionError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
     if precision == BFLOAT16 and dtype != torch.float32:

@@ -75,23 +75,9 @@ def receptive_fields(
 ) -> dict[str, ReceptiveFields | None]:
     """Measure the receptive fields of layers.
 
-    Parameters
-    ----------
-    run
-        Function that runs the network up to the layers and returns the sum over the channels at each location,
-        `(n, *grid)`.
-    input_shape
-        Shape of the input, `(channels, *size)`.
-    layers
-        Names of the layers.
-    batch_size
-        Number of probes in a pass.
-    dtype, device
-        Of the inputs.
-
-    Returns
-    -------
-    The fields by layer; None if unknown.
+    `run` runs the network up to the layers and returns the sum over the channels at each location, `(n, *grid)`. The
+    input has `input_shape`, `(channels, *size)`, and a pass has `batch_size` probes. Return the fields by layer; None
+    if unknown.
     """
     base = torch.rand(input_shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     base = base.to(device, dtype)
@@ -178,17 +164,8 @@ def effective_fields(
     random directions w (after Luo, Li, Urtasun and Zemel, "Understanding the effective receptive field in deep
     convolutional neural networks", arXiv 1701.04128).
 
-    Parameters
-    ----------
-    run
-        Function that runs the network up to the layers and returns their activations `(n, *grid, channels)` with their
-        graph.
-    inputs
-        Float `(n, channels, *size)`.
-    layers
-        Names of the layers.
-    directions
-        Number of random directions w.
+    `run` runs the network up to the layers on inputs `(n, channels, *size)` and returns their activations `(n, *grid,
+    channels)` with their graph; `directions` is the number of random directions w.
     """
     start = inputs.detach().clone().requires_grad_()
     generator = torch.Generator().manual_seed(0)

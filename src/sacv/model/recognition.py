@@ -36,12 +36,8 @@ CHANNELS_FIRST = (
 class Recogniser:
     """Recognises the layouts of one forward pass, layer by layer in the order in which they finish.
 
-    Parameters
-    ----------
-    shape
-        Shape of the input, `(n, channels, *size)`.
-    layouts
-        The layouts that the user gives, by name of the layer.
+    The shape is that of the input, `(n, channels, *size)`; `layouts` are those that the user gives, by name of the
+    layer.
     """
 
     def __init__(self, shape: Sequence[int], layouts: Mapping[str, Layout]) -> None:
@@ -54,10 +50,7 @@ class Recogniser:
     def recognise(self, name: str, module: nn.Module, activation: torch.Tensor) -> Layout:
         """Return the layout of a layer's activation.
 
-        Raises
-        ------
-        LayerError
-            If the activation has no locations; the message begins with "gives".
+        Raises LayerError if the activation has no locations; the message begins with "gives".
         """
         shape = activation.shape
         found = self._given(name, shape) if name in self._layouts else self._recognised(module, activation)

@@ -27,12 +27,7 @@ POOLINGS = tuple(getattr(pooling, name) for name in pooling.__all__)
 def role(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> str:
     """Return a layer's role, from its submodules and its inputs and output in one pass.
 
-    Parameters
-    ----------
-    module
-        The layer.
-    inputs, output
-        As a forward hook receives them.
+    `inputs` and `output` are as a forward hook receives them.
     """
     if any(_has_kernel(child) for child in list(module.modules())[1:]):
         return BLOCK

@@ -61,21 +61,10 @@ def survey(
 ) -> dict[str, LayerInfo]:
     """Run the network once and describe its layers, in the order in which they finish.
 
-    Parameters
-    ----------
-    net
-        The network; inside `frozen_eval`.
-    inputs
-        Float `(n, channels, *size)`. The first image is run as a batch of two: an output that does not depend on the
-        image, such as a table of relative positions, is recognised because it is not repeated.
-    layouts
-        The layouts that the user gives, by name of the layer.
-    run
-        How the network runs on inputs; `net(inputs)` by default.
-
-    Returns
-    -------
-    The layers by name; layers that do not run come last.
+    The network is inside `frozen_eval`. The first image of the inputs `(n, channels, *size)` is run as a batch of two:
+    an output that does not depend on the image, such as a table of relative positions, is recognised because it is not
+    repeated. `layouts` are those that the user gives, by name of the layer; `run` is how the network runs on inputs, by
+    default `net(inputs)`. Return the layers by name; layers that do not run come last.
     """
     modules = {name: module for name, module in net.named_modules() if name}
     pair = inputs[:1].repeat(2, *[1] * (inputs.ndim - 1))
@@ -135,13 +124,7 @@ def _nearest(name: str, found: Mapping[str, LayerInfo]) -> str:
 
 
 def require_usable(found: Mapping[str, LayerInfo], layers: Sequence[str]) -> dict[str, LayerInfo]:
-    """Return the named layers, and check that they are usable.
-
-    Raises
-    ------
-    LayerError
-        If a layer does not run exactly once, or has no locations.
-    """
+    """Return the named layers, and check that they are usable."""
     for name in layers:
         info = found[name]
         if not info.usable:

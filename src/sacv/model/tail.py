@@ -24,26 +24,18 @@ WIDEST = 8
 
 @dataclass(frozen=True, eq=False)
 class Rest:
-    """The part of a network after a layer, for a batch of images.
-
-    Parameters
-    ----------
-    model, inputs
-        The model, and the batch `(n, channels, *size)`.
-    layer, record
-        The layer, and its output for the batch.
-    aim
-        The target of each image.
-    batch_size
-        Images in a pass. The less work follows the layer, the more activations run at once.
-    """
+    """The part of a network after a layer, for a batch of images."""
 
     model: VisionModel
     inputs: torch.Tensor
+    """The model, and the batch `(n, channels, *size)`."""
     layer: str
     record: LayerRecord
+    """The layer, and its output for the batch."""
     aim: Aim
+    """The target of each image."""
     batch_size: int
+    """Images in a pass. The less work follows the layer, the more activations run at once."""
 
     @property
     def share(self) -> float:

@@ -13,11 +13,6 @@ def unwrap(net: object) -> nn.Module:
 
     It has the same parameters and output. Hooks run at its layers, which they do not in compiled code, and a batch is
     not divided.
-
-    Raises
-    ------
-    OptionError
-        If `net` is not a module, or is TorchScript or quantised, which do not support hooks or gradients.
     """
     while True:
         if isinstance(net, nn.DataParallel | nn.parallel.DistributedDataParallel):

@@ -32,18 +32,12 @@ ZOOS = ("torchvision", "timm", "hf")
 
 @dataclass(frozen=True, eq=False)
 class ZooTransform:
-    """A zoo's own preprocessing, with the part of an image that it uses.
-
-    Parameters
-    ----------
-    call
-        Function from an RGB image to a float tensor `(3, height, width)`.
-    frame
-        The same resizing and crop as an `ImageTransform`.
-    """
+    """A zoo's own preprocessing, with the part of an image that it uses."""
 
     call: Callable[[Image.Image], torch.Tensor]
+    """Function from an RGB image to a float tensor `(3, height, width)`."""
     frame: ImageTransform
+    """The same resizing and crop as an `ImageTransform`."""
 
     def __call__(self, image: Image.Image) -> torch.Tensor:
         """Return the input of an image."""
@@ -57,21 +51,9 @@ class ZooTransform:
 def load_from_zoo(zoo: str, name: str, weights: str | None) -> VisionModel:
     """Load a model of a zoo.
 
-    Parameters
-    ----------
-    zoo
-        One of `ZOOS`.
-    name
-        Name of the model.
-    weights
-        As described in the module; by default the zoo's default weights.
-
-    Raises
-    ------
-    MissingExtraError
-        If the zoo's package is not installed.
-    ModelSpecError
-        If the zoo has no such model, its weights cannot be loaded, or the weights of a file do not fit.
+    `weights` are as described in the module; by default the zoo's default weights. Raises MissingExtraError if the
+    zoo's package is not installed, and ModelSpecError if the zoo has no such model, its weights cannot be loaded, or
+    the weights of a file do not fit.
     """
     loaders = {"torchvision": _torchvision, "timm": _timm, "hf": _hf}
     try:
@@ -90,11 +72,6 @@ def load_weights(net: nn.Module, file: Path) -> None:
 
     The file is safetensors, or was written by `torch.save` from a state dict, alone or under `state_dict` or `model`;
     nothing else is unpickled.
-
-    Raises
-    ------
-    ModelSpecError
-        If the file cannot be read, or its weights do not fit the network.
     """
     try:
         if file.suffix == ".safetensors":

@@ -30,47 +30,31 @@ MINUS = "\N{MINUS SIGN}"
 
 @dataclass(frozen=True)
 class Lane:
-    """A dot with its interval.
-
-    Parameters
-    ----------
-    label
-        Name of the lane.
-    text
-        The whole lane in words.
-    value, low, high
-        Positions of the value and of its interval; None without a number.
-    tone
-        "for", "against", "none" or "weak": the style of the dot.
-    colour
-        Colour of the dot, instead of that of the tone.
-    verdict
-        Words next to the dot.
-    chance
-        Range of the null distribution.
-    random
-        Position of a random value, a dashed line.
-    reference
-        Position of the value for comparison, a circle.
-    tested
-        Position of the value that was tested, a short line.
-    strong
-        Whether the name is in bold.
-    """
+    """A dot with its interval."""
 
     label: str
     text: str
+    """The whole lane in words."""
     value: float | None
     low: float | None = None
     high: float | None = None
+    """Positions of the value and of its interval; None without a number."""
     tone: str = "none"
+    """"for", "against", "none" or "weak": the style of the dot."""
     colour: str | None = None
+    """Colour of the dot, instead of that of the tone."""
     verdict: str = ""
+    """Words next to the dot."""
     chance: tuple[float, float] | None = None
+    """Range of the null distribution."""
     random: float | None = None
+    """Position of a random value, a dashed line."""
     reference: float | None = None
+    """Position of the value for comparison, a circle."""
     tested: float | None = None
+    """Position of the value that was tested, a short line."""
     strong: bool = False
+    """Whether the name is in bold."""
 
     @property
     def short(self) -> str:
@@ -90,30 +74,17 @@ class Panel:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart.
-
-    Parameters
-    ----------
-    name
-        Name of the downloaded file, without the suffix.
-    title
-        Title.
-    axis
-        The axis and its unit.
-    panels
-        The panels.
-    caption
-        Explanation of the chart.
-    ends
-        Meanings of the two ends of the axis.
-    """
+    """A chart."""
 
     name: str
+    """Name of the downloaded file, without the suffix."""
     title: str
     axis: str
+    """The axis and its unit."""
     panels: tuple[Panel, ...]
     caption: str = ""
     ends: tuple[str, str] = ("", "")
+    """Meanings of the two ends of the axis."""
 
     @property
     def drawn(self) -> list[DrawnPanel]:

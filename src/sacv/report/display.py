@@ -24,6 +24,11 @@ def counted(count: int, what: str) -> str:
     return f"{count} {what}" + "s" * (count != 1)
 
 
+def in_groups(images: int, groups: int | None) -> str:
+    """Return a number of images, and of their groups if they have any."""
+    return f"{images} images" if groups is None else f"{images} images of {groups} groups"
+
+
 def html_table(table: pd.DataFrame, notes: Sequence[str] = ()) -> str:
     """Return a table as HTML with notes below it; numbers have four significant digits."""
     import pandas as pd

@@ -44,30 +44,20 @@ Colours = NDArray[np.floating]
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """A map over an image.
-
-    Parameters
-    ----------
-    image
-        RGB.
-    region
-        The part of the image that the map covers: left, top, right, bottom, as shares of its width and height.
-    values
-        `(h, w)`; None if there is nothing to draw.
-    marks
-        Mask, bool `(h, w)`, whose border is drawn in black; or None.
-    inside
-        Bool `(h, w)`: the cells that count, with an amber border; the others are faded.
-    words
-        A line below the image.
-    """
+    """A map over an image."""
 
     image: Image.Image
+    """RGB."""
     region: tuple[float, float, float, float]
+    """The part of the image that the map covers: left, top, right, bottom, as shares of its width and height."""
     values: Map | None
+    """`(h, w)`; None if there is nothing to draw."""
     marks: Marks | None = None
+    """Mask, bool `(h, w)`, whose border is drawn in black; or None."""
     inside: Marks | None = None
+    """Bool `(h, w)`: the cells that count, with an amber border; the others are faded."""
     words: str = ""
+    """A line below the image."""
 
 
 @dataclass(frozen=True)
@@ -115,16 +105,7 @@ def draw(
 ) -> Figure:
     """Draw a grid of panels with a colour bar.
 
-    Parameters
-    ----------
-    panels
-        Panels by row and column.
-    rows, columns
-        Names of the rows and columns.
-    scale
-        Common scale of the panels.
-    width
-        Width of a panel, in inches.
+    `rows` and `columns` are their names; `width` is that of a panel, in inches.
     """
     shape = max(panel.image.height / panel.image.width for row in panels for panel in row)
     lines = sum(any(panel.words for panel in row) for row in panels)
@@ -156,7 +137,7 @@ def _panel(axes: Axes, panel: Panel, scale: Scale) -> None:
     left, top, right, bottom = np.multiply(panel.region, (width, height, width, height))
     painted = scale.paint(enlarge(panel.values))
     if panel.inside is not None:
-        painted[~_cells(panel.inside, painted.shape[:2]), 3] *= FADED
+        painted[~overlay.enlarge_mask(panel.inside, painted.shape[:2]), 3] *= FADED
         _outline(axes, panel.inside, (left, top, right, bottom), AMBER)
     axes.imshow(painted, extent=(left, right, bottom, top), interpolation="nearest", zorder=2)
     if panel.marks is not None:
@@ -168,10 +149,6 @@ def enlarge(values: Map) -> Map:
     """Enlarge a map `(h, w)` by a whole number, so that its longest side has about `PIXELS`."""
     factor = max(round(PIXELS / max(values.shape)), 1)
     return overlay.enlarge(values, values.shape[0] * factor, values.shape[1] * factor)
-
-
-def _cells(marks: Marks, shape: tuple[int, ...]) -> Marks:
-    return marks.repeat(shape[0] // marks.shape[0], axis=0).repeat(shape[1] // marks.shape[1], axis=1)
 
 
 def _outline(axes: Axes, marks: Marks, box: tuple[float, float, float, float], colour: str) -> None:

@@ -41,22 +41,15 @@ Rgba = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Scale:
-    """From values to colours.
-
-    Parameters
-    ----------
-    low, high
-        Ends of the scale; values outside are drawn as the ends.
-    colours
-        One of `COLOURS`.
-    centred
-        Whether zero is in the middle; values near zero are then more transparent.
-    """
+    """From values to colours."""
 
     low: float
     high: float
+    """Ends of the scale; values outside are drawn as the ends."""
     colours: str
+    """One of `COLOURS`."""
     centred: bool = False
+    """Whether zero is in the middle; values near zero are then more transparent."""
 
     def strength(self, values: Values) -> Values:
         """Return the opacity of values in [0, 1]: 1, or increasing with their size on a centred scale."""
@@ -118,22 +111,10 @@ def lay_over(
 ) -> Image.Image:
     """Draw a map as a layer over an image.
 
-    Parameters
-    ----------
-    values
-        `(h, w)`.
-    scale
-        Scale of the colours.
-    size
-        Width and height of the layer.
-    region
-        Left, top, right and bottom of the map, in pixels of the layer. Around it the layer dims the image.
-    outline_at
-        Draw in white the border of the locations above this value.
-    marks
-        Mask, bool `(h, w)`, whose border is drawn in black.
-    inside
-        Bool `(h, w)`: the cells that count, with an amber border; the others are faded.
+    `values` are `(h, w)`; `size` is the width and height of the layer; `region`, the left, top, right and bottom of the
+    map in its pixels, around which the layer dims the image. The border of the locations above `outline_at` is drawn in
+    white, that of the mask `marks`, bool `(h, w)`, in black, and that of the cells that count, `inside`, in amber;
+    other cells are faded.
     """
     width, height = size
     left, top, right, bottom = (round(value) for value in region)
@@ -142,19 +123,19 @@ def lay_over(
     large = enlarge(values, max(bottom - top, 1), max(right - left, 1))
     painted = scale.paint(large)
     painted[..., 3] = (painted[..., 3] * OPACITY * scale.strength(large)).astype(np.uint8)
-    counts = np.ones(large.shape, dtype=bool) if inside is None else _cells(inside, large.shape)
+    counts = np.ones(large.shape, dtype=bool) if inside is None else enlarge_mask(inside, large.shape)
     painted[~counts, 3] = (painted[~counts, 3] * FADED).astype(np.uint8)
     if inside is not None:
         painted[_around(counts)] = AMBER
     if outline_at is not None:
         painted[_border((large > outline_at) & counts)] = (255, 255, 255, 255)
     if marks is not None:
-        painted[_border(_cells(marks, large.shape))] = (0, 0, 0, 255)
+        painted[_border(enlarge_mask(marks, large.shape))] = (0, 0, 0, 255)
     layer[top:bottom, left:right] = painted[: max(height - top, 0), : max(width - left, 0)]
     return Image.fromarray(layer)
 
 
-def _cells(marks: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+def enlarge_mask(marks: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Enlarge a mask cell by cell."""
     rows, columns = (np.arange(size) * cells // size for size, cells in zip(shape, marks.shape, strict=True))
     return marks[np.ix_(rows, columns)]

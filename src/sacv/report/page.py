@@ -33,46 +33,30 @@ _FOLDERS = re.compile(r"(?<![^\s('\"])[^\s(),;'\"]*[/\\](?=[^\s(),;'\"/\\]+\.\w{
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table.
-
-    Parameters
-    ----------
-    name
-        Head of the column.
-    numeric
-        Whether it has numbers, which are aligned right and sorted by value.
-    meaning
-        Meaning, shown on hover.
-    wide
-        Whether it has sentences.
-    """
+    """A column of a table."""
 
     name: str
+    """Head of the column."""
     numeric: bool = False
+    """Whether it has numbers, which are aligned right and sorted by value."""
     meaning: str = ""
+    """Meaning, shown on hover."""
     wide: bool = False
+    """Whether it has sentences."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table.
-
-    Parameters
-    ----------
-    text
-        Text that is shown.
-    value
-        Number by which the cell is sorted and that is written to CSV; None for text.
-    full
-        The full text, shown on hover and written to CSV, if `text` is a short form.
-    tone
-        "good", "bad", "soft", "for", "against", or nothing.
-    """
+    """A cell of a table."""
 
     text: str
+    """Text that is shown."""
     value: float | None = None
+    """Number by which the cell is sorted and that is written to CSV; None for text."""
     full: str = ""
+    """The full text, shown on hover and written to CSV, if `text` is a short form."""
     tone: str = ""
+    """"good", "bad", "soft", "for", "against", or nothing."""
 
     @classmethod
     def number(cls, value: float | None) -> Cell:
@@ -90,27 +74,17 @@ class Cell:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table.
-
-    Parameters
-    ----------
-    name
-        Name of its CSV file, without the suffix.
-    title
-        Title.
-    columns
-        Columns; the first names the rows.
-    rows
-        A cell for each column.
-    folded
-        Whether the table is folded.
-    """
+    """A table."""
 
     name: str
+    """Name of its CSV file, without the suffix."""
     title: str
     columns: Sequence[Column]
+    """Columns; the first names the rows."""
     rows: Sequence[Sequence[Cell]]
+    """A cell for each column."""
     folded: bool = False
+    """Whether the table is folded."""
 
 
 @dataclass(frozen=True)
@@ -140,27 +114,14 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """A report.
-
-    Parameters
-    ----------
-    title
-        Title of the window, also shown above the headline.
-    headline
-        The result in one plain sentence.
-    points
-        Further results.
-    warnings
-        Warnings below the result.
-    sections
-        Sections.
-    provenance
-        Provenance of the result.
-    """
+    """A report."""
 
     title: str
+    """Title of the window, also shown above the headline."""
     headline: Sentence
+    """The result in one plain sentence."""
     points: Sequence[Sentence]
+    """Further results."""
     warnings: Sequence[str]
     sections: Sequence[Section]
     provenance: Provenance
@@ -174,10 +135,7 @@ def render_page(page: Page) -> str:
 def write_page(file: Path, page: Page) -> None:
     """Write a report; an existing file survives any failure.
 
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
+    Raises OSError if the file cannot be written.
     """
     fresh = file.with_name(f".{file.name}-fresh")
     try:
@@ -197,18 +155,8 @@ def render(
 ) -> str:
     """Render a template that extends `base.html.j2`.
 
-    Parameters
-    ----------
-    template
-        Name of the template.
-    provenance
-        Provenance, shown at the end.
-    style
-        A file of additional CSS.
-    filters
-        Additional filters of the template.
-    content
-        Variables of the template.
+    `style` is a file of additional CSS, `filters` are additional filters of the template, and `content` are its
+    variables.
     """
     environment = Environment(
         loader=PackageLoader("sacv.report"),

@@ -21,53 +21,33 @@ INK = ("#000000", "#ffd400")
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """A location of an image with its surroundings.
-
-    Parameters
-    ----------
-    pixels
-        The surroundings of the location.
-    box
-        The cell of the location: left, top, right, bottom in its pixels.
-    image, short
-        Name of the image, and the name that is shown.
-    value
-        Value by which the list is sorted.
-    location
-        The location, in words.
-    present
-        Whether the location is inside the presence mask; None if none is calibrated.
-    """
+    """A location of an image with its surroundings."""
 
     pixels: Image.Image
+    """The surroundings of the location."""
     box: tuple[float, float, float, float]
+    """The cell of the location: left, top, right, bottom in its pixels."""
     image: str
     short: str
+    """Name of the image, and the name that is shown."""
     value: float
+    """Value by which the list is sorted."""
     location: str
+    """The location, in words."""
     present: bool | None
+    """Whether the location is inside the presence mask; None if none is calibrated."""
 
 
 @dataclass(frozen=True, eq=False)
 class PatchList:
-    """A list of locations, the highest value first.
-
-    Parameters
-    ----------
-    title
-        Title of the list.
-    measure
-        Name of the values.
-    remarks
-        Remarks above the list.
-    patches
-        Patches of different images.
-    """
+    """A list of locations, the highest value first."""
 
     title: str
     measure: str
+    """Name of the values."""
     remarks: Sequence[str]
     patches: Sequence[Patch]
+    """Patches of different images."""
 
 
 def render_patches(
@@ -80,18 +60,7 @@ def render_patches(
 ) -> str:
     """Return the report as HTML.
 
-    Parameters
-    ----------
-    title
-        Headline.
-    provenance
-        Provenance of the search.
-    warnings
-        Warnings below the headline.
-    first
-        Lists that are shown.
-    rest
-        Folded lists by their heading.
+    The lists `first` are shown; `rest` are folded lists by their heading.
     """
     return render(
         "patches.html.j2",

@@ -17,21 +17,14 @@ NAMED = 100
 
 @dataclass(frozen=True)
 class Provenance:
-    """The provenance of a result.
-
-    Parameters
-    ----------
-    facts
-        Facts by label, such as "model", "command" and "versions".
-    skipped
-        For each file that was left out, its name and the reason.
-    file
-        The file of the result that names all files left out.
-    """
+    """The provenance of a result."""
 
     facts: Mapping[str, str]
+    """Facts by label, such as "model", "command" and "versions"."""
     skipped: Sequence[str] = field(default=())
+    """For each file that was left out, its name and the reason."""
     file: str = ""
+    """The file of the result that names all files left out."""
 
     @property
     def named(self) -> list[str]:

@@ -27,40 +27,26 @@ VERDICTS = {"for": "supports", "against": "opposes", "none": "not significant", 
 
 @dataclass(frozen=True, eq=False)
 class StudyImage:
-    """An image of the report.
-
-    Parameters
-    ----------
-    figures
-        Its entry in `study.json`.
-    pixels
-        The image, RGB.
-    region
-        The part of the image that the maps cover: left, top, right, bottom in its pixels.
-    relevance, contribution
-        Float `(h, w)`; None for volumes and signals.
-    inside, present
-        Bool `(h, w)`: the locations that count, and the presence mask; None if there is none.
-    """
+    """An image of the report."""
 
     figures: Mapping[str, Any]
+    """Its entry in `study.json`."""
     pixels: Image.Image
+    """The image, RGB."""
     region: tuple[float, float, float, float]
+    """The part of the image that the maps cover: left, top, right, bottom in its pixels."""
     relevance: NDArray[np.floating] | None
     contribution: NDArray[np.floating] | None
+    """Float `(h, w)`; None for volumes and signals."""
     inside: NDArray[np.bool_] | None
     present: NDArray[np.bool_] | None
+    """Bool `(h, w)`: the locations that count, and the presence mask; None if there is none."""
 
 
 def render_study(content: Mapping[str, Any], images: Sequence[StudyImage]) -> str:
     """Return the report as HTML.
 
-    Parameters
-    ----------
-    content
-        Content of `study.json`.
-    images
-        Images, in the order of `content["pictures"]`.
+    `content` is that of `study.json`; the images are in the order of `content["pictures"]`.
     """
     scales = {
         layer: _scales([one for one in images if one.figures["layer"] == layer])

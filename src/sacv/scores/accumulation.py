@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
@@ -22,9 +22,8 @@ from sacv.errors import ActivationError
 from sacv.files import Array
 from sacv.model import Trace, VisionModel, target_identity
 from sacv.scores.kinds import COLUMNS, image_terms
+from sacv.stats import Float64
 from sacv.targets import Aimed, Target
-
-Float64 = NDArray[np.float64]
 
 PART_VERSION = 1
 """Version of the content of a shard's part."""
@@ -35,36 +34,25 @@ BUNDLES = 1024
 
 @dataclass
 class Sums:
-    """The sums of one layer, concept and target.
-
-    Parameters
-    ----------
-    numbers
-        Of the images of a part; of parts that were merged, none.
-    terms
-        What each of them adds for the bank's CAV, float64 `(images, columns)`.
-    derivative
-        Of each of them, float64 `(images,)`.
-    groups
-        By bundle of images, the sums of the terms of those that were merged, float64 `(columns,)`.
-    drawn
-        Sums over images for the runs and then the null, `(runs + nulls, columns)`.
-    constant
-        Whether every contribution map so far is the same at every location.
-    moves
-        Whether any derivative so far is not zero.
-    counted
-        Of each of the images of a part, the share of the locations that count, float64 `(images,)`; none without masks.
-    """
+    """The sums of one layer, concept and target."""
 
     numbers: list[int] = field(default_factory=list)
+    """Of the images of a part; of parts that were merged, none."""
     terms: Float64 = field(default_factory=lambda: np.empty((0, len(COLUMNS))))
+    """What each of them adds for the bank's CAV, float64 `(images, columns)`."""
     derivative: Float64 = field(default_factory=lambda: np.empty(0))
+    """Of each of them, float64 `(images,)`."""
     groups: dict[int, Float64] = field(default_factory=dict)
+    """By bundle of images, the sums of the terms of those that were merged, float64 `(columns,)`."""
     drawn: Float64 = field(default_factory=lambda: np.zeros(()))
+    """Sums over images for the runs and then the null, `(runs + nulls, columns)`."""
     constant: bool = True
+    """Whether every contribution map so far is the same at every location."""
     moves: bool = False
+    """Whether any derivative so far is not zero."""
     counted: Float64 = field(default_factory=lambda: np.empty(0))
+    """Of each of the images of a part, the share of the locations that count, float64 `(images,)`; none without
+    masks."""
 
     def add(
         self,
@@ -118,31 +106,19 @@ class Loaded:
 
 @dataclass(frozen=True)
 class ScoreReducer:
-    """From batches of images to the sums of every layer, concept and target.
-
-    Parameters
-    ----------
-    model, bank
-        The model and its CAVs.
-    targets
-        What is explained, by name.
-    items
-        The images.
-    masks
-        The mask of each image; None if all locations count.
-    """
+    """From batches of images to the sums of every layer, concept and target."""
 
     model: VisionModel
     bank: ConceptBank
     targets: Mapping[str, Target]
+    """What is explained, by name."""
     items: Sequence[ImageItem]
     masks: Sequence[MaskItem] | None = None
+    """The mask of each image; None if all locations count."""
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Hold the network."""
-        with self.model.frozen():
-            yield
+    def running(self) -> AbstractContextManager[None]:
+        """Freeze the network."""
+        return self.model.frozen()
 
     @cached_property
     def _basis(self) -> str:

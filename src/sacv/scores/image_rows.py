@@ -36,12 +36,7 @@ class ImageRows:
     def read(cls, path: Path) -> ImageRows:
         """Return the rows of a saved file, which is not copied.
 
-        Raises
-        ------
-        ValueError
-            If it holds other columns.
-        OSError
-            If it cannot be read.
+        Raises ValueError if it holds other columns, and OSError if it cannot be read.
         """
         found = pq.read_schema(path)
         if not found.equals(SCHEMA):
@@ -51,13 +46,7 @@ class ImageRows:
         return rows
 
     def write(self, columns: Mapping[str, Sequence[Any] | np.ndarray[Any, Any]]) -> None:
-        """Append rows, given by column; a single str or bool is repeated for all of them.
-
-        Raises
-        ------
-        StorageError
-            If the disk is full.
-        """
+        """Append rows, given by column; a single str or bool is repeated for all of them."""
         count = len(columns["image"])
         full = {name: [value] * count if isinstance(value, str | bool) else value for name, value in columns.items()}
         try:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
@@ -13,11 +13,10 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 
 from sacv.cav import ConceptBank, require_strong
 from sacv.cav.inside import Inside, counts_of
-from sacv.cav.passes import insides_of, shard_key
+from sacv.cav.passes import Progress, in_batches, insides_of, shard_key
 from sacv.cav.presence_mask import present
 from sacv.concepts import ImageItem, MaskItem, Source, Within, WithinSource, image_set
 from sacv.engine import Engine, LocalEngine, Shard, ShardStore, cut, fold
@@ -25,8 +24,8 @@ from sacv.errors import ActivationError, LayerError
 from sacv.files import Array
 from sacv.maps.relevance import evidence, relevance
 from sacv.model import VisionModel
+from sacv.stats import Float64
 
-Float64 = NDArray[np.float64]
 Part: TypeAlias = dict[int, Float64]
 """By number of the image, float64 `(layers, concepts, 4)`: image score, p-value, share of locations with it, in fit."""
 
@@ -45,7 +44,7 @@ def score_images(
     skip_unreadable: bool = False,
     engine: Engine | None = None,
     shards: ShardStore | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Score each image for each concept, with p-values against images without it.
 
@@ -57,7 +56,7 @@ def score_images(
         Files, folders, images, uint8 arrays or float tensors; they are read batch by batch.
     bank
         The CAVs, with the calibration of their presence masks.
-    within, batch_size, allow_weak, skip_unreadable, engine, shards, progress
+    within, allow_weak, batch_size, skip_unreadable, engine, shards, progress
         As in `sacv.explain`.
 
     Returns
@@ -76,16 +75,9 @@ def score_images(
     listed = image_set("the images to score", images, skip_unreadable=skip_unreadable, window=model.window)
     masks = None if within is None else Within.taken(within).of(listed.items)
     size = model.batch_size(batch_size)
-    total, done = -(-len(listed) // size), 0
-
-    def advance(count: int) -> None:
-        nonlocal done
-        done += count
-        if progress is not None:
-            progress(done, total)
-
     reducer = ImageScorer(model, bank, listed.items, masks)
     chosen: Engine = LocalEngine() if engine is None else engine
+    advance = in_batches(progress, len(listed), size)
     found = fold(chosen.parts(reducer, cut(len(listed), size), shards, advance), reducer)
     rows = []
     for (depth, layer), (number, concept) in product(enumerate(bank.layers), enumerate(bank.concepts)):
@@ -112,50 +104,32 @@ def score_images(
 
 @dataclass(frozen=True)
 class Loaded:
-    """A batch as the network's input.
-
-    Parameters
-    ----------
-    start
-        Number of its first image.
-    inputs
-        Of the network.
-    in_fit
-        Whether the bank was fitted or calibrated on each.
-    insides
-        The locations that count, of each image; None if all count.
-    """
+    """A batch as the network's input."""
 
     start: int
+    """Number of its first image."""
     inputs: torch.Tensor
+    """Of the network."""
     in_fit: tuple[bool, ...]
+    """Whether the bank was fitted or calibrated on each."""
     insides: tuple[Inside, ...] | None
+    """The locations that count, of each image; None if all count."""
 
 
 @dataclass(frozen=True)
 class ImageScorer:
-    """The reducer: from batches of images to their scores.
-
-    Parameters
-    ----------
-    model, bank
-        As `score_images` takes them, checked.
-    items
-        The images.
-    masks
-        The mask of each image; None if all locations count.
-    """
+    """The reducer: from batches of images to their scores."""
 
     model: VisionModel
     bank: ConceptBank
+    """As `score_images` takes them, checked."""
     items: Sequence[ImageItem] = field(repr=False)
     masks: Sequence[MaskItem] | None = field(default=None, repr=False)
+    """The mask of each image; None if all locations count."""
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Hold the network."""
-        with self.model.frozen():
-            yield
+    def running(self) -> AbstractContextManager[None]:
+        """Freeze the network."""
+        return self.model.frozen()
 
     @cached_property
     def _basis(self) -> str:

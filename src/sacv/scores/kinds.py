@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-Float64 = NDArray[np.float64]
+from sacv.stats import Float64
 
 CENTRES = {"tcav": 0.5, "magnitude": 0.5, "smooth": 0.5, "sacv": 0.0, "sacv_density": 0.0}
 """By score, its value of no effect."""
@@ -49,25 +49,17 @@ BLOCK = 256
 
 @dataclass(frozen=True, eq=False)
 class ImageTerms:
-    """The terms of each image, for many vectors.
-
-    Parameters
-    ----------
-    derivative
-        d_i, float64 `(images, vectors)`.
-    smooth
-        Phi of its standardised value, float64 `(images, vectors)`.
-    positive, negative
-        The parts of s_i above and below zero, float64 `(images, vectors)`.
-    relevant
-        Number of locations that s_i sums over, float64 `(images, vectors)`.
-    """
+    """The terms of each image, for many vectors."""
 
     derivative: Float64
+    """d_i, float64 `(images, vectors)`."""
     smooth: Float64
+    """Phi of its standardised value, float64 `(images, vectors)`."""
     positive: Float64
     negative: Float64
+    """The parts of s_i above and below zero, float64 `(images, vectors)`."""
     relevant: Float64
+    """Number of locations that s_i sums over, float64 `(images, vectors)`."""
 
     def columns(self) -> Float64:
         """Return the terms in the order of `COLUMNS`, `(images, vectors, columns)`."""
@@ -97,18 +89,10 @@ def image_terms(
 ) -> ImageTerms:
     """Return the terms of a batch.
 
-    Parameters
-    ----------
-    cells
-        Activations after the bank's preprocessing, `(n, *grid, channels)`.
-    gradients
-        Of the logit, the same shape.
-    vectors, thresholds
-        `(k, channels)` and `(k,)`.
-    detectors
-        `(k, channels)`: along which a location is compared with the threshold; the vectors by default.
-    inside
-        Bool `(n, *grid)`: the locations that all sums are over; all by default.
+    `cells` are activations after the bank's preprocessing, `(n, *grid, channels)`, and `gradients` of the logit have
+    the same shape; `vectors` and `thresholds` are `(k, channels)` and `(k,)`. A location is compared with the threshold
+    along `detectors` `(k, channels)`, by default the vectors. `inside`, bool `(n, *grid)`, are the locations that all
+    sums are over; all by default.
     """
     dtype = torch.float64 if cells.dtype == torch.float64 else torch.float32
     seen, given = (values.flatten(1, -2).to(dtype) for values in (cells, gradients))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from sacv.cav import CAV, ConceptBank, require_strong
 from sacv.cav.inside import Counted
+from sacv.cav.passes import Progress, in_batches
 from sacv.cav.within import without_masks
 from sacv.concepts import (
     Groups,
@@ -34,12 +34,8 @@ from sacv.scores.class_scores import ClassScores
 from sacv.scores.image_rows import ImageRows
 from sacv.scores.kinds import CENTRES, evaluate
 from sacv.scores.significance import benjamini_hochberg, effect_size, holm, interval, p_value, reach
+from sacv.stats import Float64
 from sacv.targets import Aimed, Class, Given, Target, given_targets, names_of, require_images, target_of
-
-Float64 = NDArray[np.float64]
-
-Progress = Callable[[int, int], None]
-"""Called with the number of batches done and of all."""
 
 
 def score(
@@ -81,37 +77,17 @@ def score(
         Which images belong together, such as those of one patient, as in `sacv.fit`: intervals are then over groups.
     seed
         Of the intervals.
-    batch_size
-        Images a pass; it changes memory and speed only. The model's own choice by default
-        (`VisionModel.batch_size`).
     within
-        What of each image counts, by masks (`sacv.Within`, or what one is made from). Every sum over locations is over
-        those of which at least half is inside (`sacv.cav.inside`), also of the runs and of the null. The network still
-        sees the whole image.
+        As in `sacv.explain`; every sum over locations, also of the runs and of the null, is over those that count.
     allow_weak
-        Score also with CAVs whose held-out figures are below the quality thresholds (`sacv.cav.quality_thresholds`),
-        and flag every output.
-    skip_unreadable
-        Leave out files that cannot be read and list them, rather than stop.
-    engine
-        The engine that runs the batches (`sacv.engine`); by default this process.
-    shards
-        Store of finished parts, which an interrupted run reads again; see `sacv.fit`.
-    progress
-        Called with the number of batches done and of all.
+        As in `sacv.explain`.
+    batch_size, skip_unreadable, engine, shards, progress
+        As in `sacv.fit`.
 
     Raises
     ------
-    WeakConceptError
-        If a CAV is below the quality thresholds, and `allow_weak` is not set.
-    MismatchError
-        If the bank was fitted on another model.
-    TargetError
-        If there is no such class, or the network's output is not what the target needs.
-    ImageError
-        If images cannot be read, or have no mask to stay within.
-    ActivationError
-        If activations or gradients are not finite.
+    WeakConceptError, MismatchError, TargetError, ImageError, ActivationError
+        As `sacv.explain`.
     """
     bank.require(model)
     weak = require_strong(bank.cavs, allow_weak=allow_weak)
@@ -126,19 +102,12 @@ def score(
     if len(explained) < len(targets):
         raise OptionError(f"a target is given twice: {', '.join(map(str, targets))}")
     size = model.batch_size(batch_size)
-    total, done = -(-len(listed) // size), 0
-
-    def advance(count: int) -> None:
-        nonlocal done
-        done += count
-        if progress is not None:
-            progress(done, total)
-
     masks = None if within is None else Within.taken(within).of(listed.items)
     reducer = ScoreReducer(model, bank, explained, listed.items, masks)
     work, rows = cut(len(listed), size), ImageRows()
     counted: dict[str, list[Float64]] = {}
     sums = reducer.empty()
+    advance = in_batches(progress, len(listed), size)
     for part in (LocalEngine() if engine is None else engine).parts(reducer, work, shards, advance):
         for (layer, concept, name), found in part.items():
             mark = {"layer": layer, "concept": concept, "target": name, "weak": (layer, concept) in weak}
@@ -160,7 +129,7 @@ def score(
     return ClassScores(
         table=table[[name for name in table.columns if name != "weak"] + ["weak"]],
         rows=rows,
-        notes=(*_target_notes(explained), *_notes(sums, weak, bank), *_within_notes(bank, masks is not None)),
+        notes=tuple(_notes(explained, sums, weak, bank, masks is not None)),
         bank=bank,
         skipped=listed.skipped,
         settings={
@@ -172,10 +141,6 @@ def score(
         | _identities(model, explained),
         within={layer: Counted.of(np.concatenate(shares)) for layer, shares in counted.items()},
     )
-
-
-def _within_notes(bank: ConceptBank, within: bool) -> list[str]:
-    return [] if bank.within is None or within else [without_masks(bank.within)]
 
 
 def _explained(model: VisionModel, image: Loaded, targets: Sequence[Given], images: int) -> dict[str, Target]:
@@ -208,10 +173,6 @@ def _identities(model: VisionModel, targets: Mapping[str, Target]) -> dict[str, 
     found = {name: repr(target) for name, target in targets.items() if not isinstance(target, Class)}
     output = {} if model.output is None else {"output": model.output}
     return ({"identities": found} if found else {}) | output
-
-
-def _target_notes(targets: Mapping[str, Target]) -> list[str]:
-    return [target.note for target in targets.values() if target.note is not None]
 
 
 def _tested(kind: str, sums: Sums, cav: CAV, images: int, seed: int) -> dict[str, object]:
@@ -248,8 +209,15 @@ def _image_rows(items: Sequence[ImageItem], sums: Sums) -> dict[str, Any]:
     }
 
 
-def _notes(state: State, weak: dict[tuple[str, str], tuple[str, ...]], bank: ConceptBank) -> list[str]:
-    found = [
+def _notes(
+    targets: Mapping[str, Target],
+    state: State,
+    weak: dict[tuple[str, str], tuple[str, ...]],
+    bank: ConceptBank,
+    within: bool,
+) -> list[str]:
+    found = [target.note for target in targets.values() if target.note is not None]
+    found += [
         f"{concept!r} at {layer!r} is too weak to rely on: {', and '.join(reasons)}."
         for (layer, concept), reasons in weak.items()
     ]
@@ -271,4 +239,6 @@ def _notes(state: State, weak: dict[tuple[str, str], tuple[str, ...]], bank: Con
         found.append(
             "The bank has no null CAVs, so that no score has a p-value; fit with --nulls 199 and 4 random images."
         )
+    if bank.within is not None and not within:
+        found.append(without_masks(bank.within))
     return found

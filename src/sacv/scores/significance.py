@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import false_discovery_control
 
-Float64 = NDArray[np.float64]
+from sacv.stats import Float64
 
 RESAMPLES = 1000
 """Bootstrap resamples of an interval."""
@@ -65,14 +64,8 @@ def benjamini_hochberg(values: Float64) -> Float64:
 def interval(values: Float64, statistic: Callable[[Float64], Float64], rng: np.random.Generator) -> tuple[float, float]:
     """Return the 95 % bootstrap interval of a statistic over images.
 
-    Parameters
-    ----------
-    values
-        Float64 `(images, columns)`: what is summed over images.
-    statistic
-        From sums `(k, columns)` to statistics `(k,)`; it must not depend on the number of images otherwise.
-    rng
-        Of the resamples.
+    `values`, float64 `(images, columns)`, are summed over images. `statistic` maps sums `(k, columns)` to statistics
+    `(k,)`, and must not depend on the number of images otherwise.
     """
     images = len(values)
     block = max(BLOCK // images, 1)

@@ -38,14 +38,8 @@ WORDS: Mapping[str, str] = {
 def verdict(row: Mapping[Any, Any], *, weak: bool, p: float) -> Verdict:
     """Judge a row of the scores.
 
-    Parameters
-    ----------
-    row
-        With `score`, `value`, `low`, `high` and `run_mean`.
-    weak
-        Whether the CAV is below the quality thresholds; then there is no verdict.
-    p
-        Corrected for all tests that are judged together; NaN without a null distribution.
+    The row has `score`, `value`, `low`, `high` and `run_mean`. There is no verdict on a weak CAV. `p` is corrected for
+    all tests that are judged together; NaN without a null distribution.
     """
     centre = CENTRES[row["score"]]
     value, low, high, tested = (float(row[name]) - centre for name in ("value", "low", "high", "run_mean"))
@@ -70,12 +64,7 @@ def verdicts(found: ClassScores, target: str, score: str = SCORE) -> dict[tuple[
 def sentence(given: Mapping[tuple[str, str], Verdict], target: str) -> list[str]:
     """Return the pieces of a sentence about the effects of the concepts on a target.
 
-    Parameters
-    ----------
-    given
-        By layer and concept.
-    target
-        Its name.
+    `given` are the verdicts by layer and concept.
     """
     layers, concepts = (list(dict.fromkeys(pair[position] for pair in given)) for position in (0, 1))
     grouped: dict[str, list[str]] = {}

@@ -14,20 +14,8 @@ def assign_folds(
 ) -> NDArray[np.int64]:
     """Assign each image of a set to a fold, at random, with folds of equal size where possible.
 
-    Parameters
-    ----------
-    digests
-        Hash of each image; at least 2.
-    folds
-        Number of folds; with fewer images, each image has its own fold.
-    rng
-        Random generator.
-    known
-        Folds that are already assigned, such as those of images that another set holds too.
-
-    Returns
-    -------
-    Int `(images,)` in `[0, folds)`.
+    There are at least 2 hashes; with fewer images than folds, each has its own. `known` are folds that are already
+    assigned, such as those of images that another set holds too. Return int `(images,)` in `[0, folds)`.
     """
     known = {} if known is None else known
     free = [index for index, digest in enumerate(digests) if digest not in known]
@@ -41,14 +29,7 @@ def common_folds(sets: Sequence[Sequence[str]], folds: int, rng: np.random.Gener
 
     The smallest sets are assigned first, since a larger set can compensate.
 
-    Parameters
-    ----------
-    sets
-        Keys of the images or groups of each set; a key may occur several times.
-    folds
-        Number of folds.
-    rng
-        Random generator.
+    `sets` are the keys of the images or groups of each set; a key may occur several times.
     """
     ordered = sorted((list(dict.fromkeys(keys)) for keys in sets), key=len)
     sets_of: dict[str, list[int]] = {}

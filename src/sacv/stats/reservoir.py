@@ -16,21 +16,14 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class LocationSample:
-    """Vectors of sampled locations.
-
-    Parameters
-    ----------
-    vectors
-        Float `(n, channels)`.
-    image
-        Int `(n,)`: index within the set of the image of each vector.
-    weights
-        Float64 `(n,)`: share of each location's cell that belongs to the set; 1 for whole images.
-    """
+    """Vectors of sampled locations."""
 
     vectors: NDArray[np.floating]
+    """Float `(n, channels)`."""
     image: NDArray[np.int64]
+    """Int `(n,)`: index within the set of the image of each vector."""
     weights: NDArray[np.float64]
+    """Float64 `(n,)`: share of each location's cell that belongs to the set; 1 for whole images."""
 
     @classmethod
     def of(cls, vectors: NDArray[np.floating]) -> LocationSample:
@@ -63,20 +56,14 @@ class BoundedSample:
     """A sample of at most a given number of locations, which can be merged with others.
 
     A merge selects the locations with the smallest keys, so that the order of merging does not matter.
-
-    Parameters
-    ----------
-    vectors
-        Float `(n, channels)`.
-    weights
-        Float64 `(n,)`; see `LocationSample`.
-    keys
-        Float64 `(n,)`: uniform in [0, 1), from the seed and the content of the image.
     """
 
     vectors: NDArray[np.floating]
+    """Float `(n, channels)`."""
     weights: NDArray[np.float64]
+    """Float64 `(n,)`; see `LocationSample`."""
     keys: NDArray[np.float64]
+    """Float64 `(n,)`: uniform in [0, 1), from the seed and the content of the image."""
 
     @classmethod
     def of_image(
@@ -104,16 +91,7 @@ class BoundedSample:
 def choose_locations(legal: NDArray[np.int64], count: int, seed: int, digest: str) -> NDArray[np.int64]:
     """Choose `count` locations of an image without replacement, in ascending order; all if there are fewer.
 
-    Parameters
-    ----------
-    legal
-        Int `(n,)`: indices of the locations to choose from.
-    count
-        Number of locations.
-    seed
-        Random seed.
-    digest
-        SHA-256 of the image, in hexadecimal.
+    `legal`, int `(n,)`, are the indices to choose from; `digest` is the SHA-256 of the image, in hexadecimal.
     """
     if count >= len(legal):
         return legal

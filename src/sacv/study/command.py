@@ -72,13 +72,7 @@ def study_command(
 
 
 def write_example(path: Path) -> None:
-    """Write the example of a study file.
-
-    Raises
-    ------
-    OptionError
-        If the file exists already, or cannot be written.
-    """
+    """Write the example of a study file."""
     text = files("sacv.study").joinpath(EXAMPLE).read_text(encoding="utf-8")
     try:
         with path.open("x", encoding="utf-8") as file:

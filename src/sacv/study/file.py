@@ -28,21 +28,14 @@ TITLE = "A study of concepts"
 
 @dataclass(frozen=True)
 class ConceptSource:
-    """A concept of a study: values of a column, whole images, or images with masks.
-
-    Parameters
-    ----------
-    column
-        `COLUMN:VALUE[,VALUE]` of the table.
-    images
-        Folders or files, for a concept that is not in the table.
-    masks
-        Masks of the concept in the images; None if whole images show it.
-    """
+    """A concept of a study: values of a column, whole images, or images with masks."""
 
     column: str | None = None
+    """`COLUMN:VALUE[,VALUE]` of the table."""
     images: tuple[str, ...] = ()
+    """Folders or files, for a concept that is not in the table."""
     masks: str | None = None
+    """Masks of the concept in the images; None if whole images show it."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +155,7 @@ def _study(path: Path, text: str, content: Mapping[str, Any]) -> Study:
 
 def _tables() -> tuple[dict[str, dict[str, Check]], dict[str, dict[str, Check]]]:
     """Return the checks of the required keys of each table, and of the optional keys."""
-    from sacv.cav.field_checks import text, truth, whole
+    from sacv.cav.field_checks import table, text, truth, whole
 
     required: dict[str, dict[str, Check]] = {
         "model": {"spec": text},
@@ -174,7 +167,7 @@ def _tables() -> tuple[dict[str, dict[str, Check]], dict[str, dict[str, Check]]]
     }
     optional: dict[str, dict[str, Check]] = {
         "model": {
-            "weights": text, "class_names": text, "resize": _size, "crop": whole(1), "layouts": _texts_by_name,
+            "weights": text, "class_names": text, "resize": _size, "crop": whole(1), "layouts": table(text),
             "output": text, "window": text,
         },
         "data": {
@@ -193,7 +186,7 @@ def _tables() -> tuple[dict[str, dict[str, Check]], dict[str, dict[str, Check]]]
 
 
 def _record(value: Any, where: str, required: Mapping[str, Check], optional: Mapping[str, Check]) -> None:
-    from sacv.cav.field_checks import record, refuse
+    from sacv.cav.field_checks import inside, record, refuse
 
     if not isinstance(value, dict):
         refuse(value, where, "a table")
@@ -202,18 +195,18 @@ def _record(value: Any, where: str, required: Mapping[str, Check], optional: Map
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             meant = f"; the nearest is {near[0]!r}" if near else ""
-            raise ValueError(f"{_inside(where, name)} is no key of a study{meant}; the keys are {', '.join(known)}")
+            raise ValueError(f"{inside(where, name)} is no key of a study{meant}; the keys are {', '.join(known)}")
     record(required, optional)(value, where)
 
 
 def _concepts(value: Any) -> dict[str, ConceptSource]:
-    from sacv.cav.field_checks import refuse, text
+    from sacv.cav.field_checks import inside, refuse, text
 
     if not isinstance(value, dict) or not value:
         refuse(value, "concepts", 'a table of one or more, such as veil = "blue_whitish_veil:P"')
     found = {}
     for name, given in value.items():
-        where = _inside("concepts", name)
+        where = inside("concepts", name)
         if isinstance(given, str):
             found[name] = ConceptSource(column=given)
         elif isinstance(given, dict):
@@ -239,12 +232,6 @@ def _texts(value: Any, where: str) -> None:
         refuse(value, where, "a text or a list of texts")
 
 
-def _texts_by_name(value: Any, where: str) -> None:
-    from sacv.cav.field_checks import table, text
-
-    table(text)(value, where)
-
-
 def _size(value: Any, where: str) -> None:
     from sacv.cav.field_checks import refuse
 
@@ -262,7 +249,3 @@ def _image_count(value: Any, where: str) -> None:
 def _listed(value: Any) -> tuple[str, ...]:
     found: Sequence[str] = [] if value is None else [value] if isinstance(value, str) else value
     return tuple(found)
-
-
-def _inside(where: str, name: str) -> str:
-    return f"{where}.{name}" if where else name

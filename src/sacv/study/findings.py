@@ -26,43 +26,31 @@ VERBS = {"for": "supports", "against": "opposes"}
 
 @dataclass(frozen=True)
 class Finding:
-    """A concept, a class and a target at a layer.
-
-    Parameters
-    ----------
-    layer, concept, group, target
-        `group` is the class whose images are scored; the target is in words.
-    value, low, high
-        The SACV score in logits per unit of the concept's vector, and its 95 % interval.
-    effect
-        In standard deviations of the null distribution; None without one.
-    p, p_holm
-        Two-sided, and corrected over all tests of the study; None without a null distribution.
-    images, groups
-        Number of images, and of their groups; None without groups.
-    verdict
-        "for", "against", "none", or "weak" where the concept is below the quality thresholds.
-    entangled
-        Columns that the concept is not distinguished from.
-    leading
-        Whether the layer is the concept's leading one.
-    """
+    """A concept, a class and a target at a layer."""
 
     layer: str
     concept: str
     group: str
     target: str
+    """`group` is the class whose images are scored; the target is in words."""
     value: float
     low: float
     high: float
+    """The SACV score in logits per unit of the concept's vector, and its 95 % interval."""
     effect: float | None
+    """In standard deviations of the null distribution; None without one."""
     p: float | None
     p_holm: float | None
+    """Two-sided, and corrected over all tests of the study; None without a null distribution."""
     images: int
     groups: int | None
+    """Number of images, and of their groups; None without groups."""
     verdict: str
+    """"for", "against", "none", or "weak" where the concept is below the quality thresholds."""
     entangled: tuple[str, ...]
+    """Columns that the concept is not distinguished from."""
     leading: bool
+    """Whether the layer is the concept's leading one."""
 
     @property
     def figures(self) -> str:
@@ -108,20 +96,9 @@ def find(
 ) -> list[Finding]:
     """Read the scores of all classes and test them together.
 
-    Parameters
-    ----------
-    bank
-        The CAVs.
-    scores
-        By class, the folder of its scores.
-    targets
-        In words, in the order in which they were scored.
-    leading
-        The leading layer of each concept.
-    entangled
-        By concept, the columns that it is not distinguished from.
-    everything
-        Name of the class of all images, if there is no other.
+    `scores` are the folders of scores by class; `targets`, in words, are in the order in which they were scored;
+    `leading` is the leading layer of each concept, and `entangled` are the columns that it is not distinguished from;
+    `everything` names the class of all images, if there is no other.
     """
     tables = []
     for name, folder in scores.items():

@@ -26,16 +26,8 @@ def read_images(
 ) -> list[dict[str, Any]]:
     """Return the figures of each top image, for its concept and each target, with a link to its explanation.
 
-    Parameters
-    ----------
-    out
-        The folder of the study.
-    explained
-        By class, the folder of its explanations.
-    top
-        By class, its top images.
-    targets
-        In words, in the order in which they were explained.
+    `out` is the folder of the study; by class, `explained` are the folders of its explanations and `top` its top
+    images. The targets, in words, are in the order in which they were explained.
     """
     found = []
     for name, folder in explained.items():

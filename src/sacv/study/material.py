@@ -24,48 +24,31 @@ ALL = "all images"
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """The inputs of a study.
-
-    Parameters
-    ----------
-    study
-        The file.
-    model
-        The model, with the field of its output that is explained.
-    table
-        Its rows, as images with groups and strata.
-    concept_images
-        Images of each concept that is given without masks.
-    regions
-        Annotated images of the other concepts.
-    random
-        Random images; empty for the table's other rows.
-    within
-        The masks that limit which locations count; None for all locations.
-    solver
-        The method that estimates the CAVs.
-    targets
-        What is explained.
-    target_names
-        Each in words.
-    classes
-        The images of each class.
-    unclassed
-        How many images have no class.
-    """
+    """The inputs of a study."""
 
     study: Study
     model: VisionModel
+    """The model, with the field of its output that is explained."""
     table: Table
+    """Its rows, as images with groups and strata."""
     concept_images: Mapping[str, Any]
+    """Images of each concept that is given without masks."""
     regions: Mapping[str, Region]
+    """Annotated images of the other concepts."""
     random: Sequence[str]
+    """Random images; empty for the table's other rows."""
     within: str | None
+    """The masks that limit which locations count; None for all locations."""
     solver: Solver
+    """The method that estimates the CAVs."""
     targets: Sequence[Given]
+    """What is explained."""
     target_names: tuple[str, ...]
+    """Each in words."""
     classes: Mapping[str, ImageSet]
+    """The images of each class."""
     unclassed: int
+    """How many images have no class."""
 
     @property
     def concepts(self) -> list[str]:
@@ -76,10 +59,7 @@ class Material:
 def gather_material(study: Study, device: str) -> Material:
     """Load the model and read the table.
 
-    Raises
-    ------
-    SacvError
-        As of the single commands, if a value is missing or not legal; the message names the file.
+    Raises the errors of the single commands, if a value is missing or not legal; the message names the file.
     """
     try:
         return _material(study, device)

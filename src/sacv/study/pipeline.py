@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -32,51 +32,31 @@ Unfinished = Callable[[Path, bool], AbstractContextManager[ShardStore]]
 
 @dataclass(frozen=True)
 class TopImage:
-    """An image whose SACV score for a concept is among the greatest of its class.
-
-    Parameters
-    ----------
-    item
-        The image.
-    concept, layer
-        Concept and layer of the score.
-    labelled
-        Whether its row of the table is labelled with the concept; None without a label.
-    """
+    """An image whose SACV score for a concept is among the greatest of its class."""
 
     item: ImageItem
     concept: str
     layer: str
     labelled: bool | None
+    """Whether its row of the table is labelled with the concept; None without a label."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pipeline:
-    """The steps of a study, each run unless its result is finished.
-
-    Parameters
-    ----------
-    material
-        The inputs.
-    steps
-        The finished results.
-    unfinished
-        Gives the store of the finished parts of a result.
-    fresh
-        Begin anew.
-    batch_size, engine
-        As of `sacv.fit`.
-    watch
-        Called with the progress.
-    """
+    """The steps of a study, each run unless its result is finished."""
 
     material: Material
     steps: Steps
+    """The finished results."""
     unfinished: Unfinished
+    """Gives the store of the finished parts of a result."""
     fresh: bool
+    """Begin anew."""
     batch_size: int | None
     engine: Engine | None
+    """As of `sacv.fit`."""
     watch: Watch
+    """Called with the progress."""
 
     @property
     def out(self) -> Path:
@@ -133,30 +113,8 @@ class Pipeline:
 
     def scores(self, bank: ConceptBank) -> dict[str, Path]:
         """Score every class, and return the folder of each."""
-        given = self.material
-        found = {}
-        for name, folder in folder_names(list(given.classes)).items():
-            images, where = given.classes[name], f"scores/{folder}"
-
-            def make(images: ImageSet = images, where: str = where, name: str = name) -> None:
-                with self.unfinished(self.out / where, self.fresh) as shards:
-                    score(
-                        given.model,
-                        images,
-                        bank,
-                        given.targets,
-                        seed=given.study.seed,
-                        batch_size=self.batch_size,
-                        within=given.within,
-                        allow_weak=True,
-                        engine=self.engine,
-                        shards=shards,
-                        progress=self._progress(f"score {name}"),
-                    ).save(self.out / where)
-
-            self.steps.make_once(where, self._inputs({"bank": bank.fingerprint, "rows": _rows_of(images)}), make)
-            found[name] = self.out / where
-        return found
+        scored = partial(score, seed=self.material.study.seed)
+        return self._by_class("score", "scores", scored, bank, self.material.classes)
 
     def audit(self, bank: ConceptBank) -> Path:
         """Audit the bank on its own random images, for the first target, and return the file of the findings."""
@@ -177,17 +135,24 @@ class Pipeline:
 
     def explanations(self, bank: ConceptBank, top: Mapping[str, Sequence[TopImage]]) -> dict[str, Path]:
         """Explain the top images of every class, and return the folder of each class that has any."""
+        items = {name: tuple(dict.fromkeys(one.item for one in found)) for name, found in top.items() if found}
+        images = {name: ImageSet(name, of_class) for name, of_class in items.items()}
+        return self._by_class("explain", "explain", explain, bank, images)
+
+    def _by_class(
+        self, verb: str, parent: str, compute: Callable[..., Any], bank: ConceptBank, classes: Mapping[str, ImageSet]
+    ) -> dict[str, Path]:
+        """Compute and save the results of the images of each class, and return their folders, in `parent`."""
         given = self.material
         found = {}
         for name, folder in folder_names(list(given.classes)).items():
-            if not top[name]:
+            if name not in classes:
                 continue
-            items = tuple(dict.fromkeys(one.item for one in top[name]))
-            images, where = ImageSet(name, items), f"explain/{folder}"
+            images, where = classes[name], f"{parent}/{folder}"
 
             def make(images: ImageSet = images, where: str = where, name: str = name) -> None:
                 with self.unfinished(self.out / where, self.fresh) as shards:
-                    explain(
+                    compute(
                         given.model,
                         images,
                         bank,
@@ -197,7 +162,7 @@ class Pipeline:
                         allow_weak=True,
                         engine=self.engine,
                         shards=shards,
-                        progress=self._progress(f"explain {name}"),
+                        progress=self._progress(f"{verb} {name}"),
                     ).save(self.out / where)
 
             self.steps.make_once(where, self._inputs({"bank": bank.fingerprint, "rows": _rows_of(images)}), make)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from sacv.errors import StorageError
 from sacv.files import read_json, write_json
+from sacv.maps.figure import plain_names
 
 KIND = "study in steps"
 FORMAT_VERSION = 1
@@ -25,17 +25,8 @@ MARKER = "steps.json"
 class Steps:
     """The finished results of a study's folder.
 
-    Parameters
-    ----------
-    out
-        The folder.
-    fresh
-        Discard the finished results.
-
-    Raises
-    ------
-    StorageError
-        If the folder holds something else, or its list of results is damaged.
+    With `fresh` they are discarded. Raises StorageError if the folder holds something else, or its list of results is
+    damaged.
     """
 
     def __init__(self, out: Path, fresh: bool) -> None:
@@ -52,14 +43,7 @@ class Steps:
     def make_once(self, name: str, inputs: Mapping[str, Any], make: Callable[[], None]) -> bool:
         """Make a result unless it is finished, and return whether it was made.
 
-        Parameters
-        ----------
-        name
-            Name of the folder or file.
-        inputs
-            All inputs, as JSON values.
-        make
-            Function that writes the result.
+        `name` is that of the folder or file, `inputs` are all inputs as JSON values, and `make` writes the result.
         """
         key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
         if self._done.get(name) == {"key": key, "files": _digests(self.out / name)}:
@@ -93,10 +77,4 @@ def file_digest(path: Path) -> str:
 
 def folder_names(names: list[str]) -> dict[str, str]:
     """Return a folder for each name: the name without illegal characters, with a number if two would be equal."""
-    found: dict[str, str] = {}
-    for name in names:
-        plain = re.sub(r"[^\w.]+", "-", name).strip("-.")[:60] or "class"
-        taken = {other.casefold() for other in found.values()}
-        numbered = (plain, *(f"{plain}-{number}" for number in range(2, len(names) + 2)))
-        found[name] = next(one for one in numbered if one.casefold() not in taken)
-    return found
+    return dict(zip(names, plain_names(names, "class"), strict=True))

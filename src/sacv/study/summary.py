@@ -64,20 +64,8 @@ def study_warnings(
 ) -> list[str]:
     """Return the warnings about the findings, the gravest first.
 
-    Parameters
-    ----------
-    bank
-        The CAVs.
-    data
-        Counts of the data (`data_in_counts`).
-    findings
-        All of them.
-    audit
-        Findings of the audit.
-    images
-        The top images, with the warnings of each.
-    leading
-        The leading layer of each concept.
+    `data` are the counts of the data (`data_in_counts`); `audit`, its findings; `images`, the top images, with the
+    warnings of each; `leading`, the leading layer of each concept.
     """
     found = [
         *_of_concepts(bank, leading),

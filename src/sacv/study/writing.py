@@ -34,25 +34,8 @@ def write_report(
 ) -> dict[str, Any]:
     """Write both files, and return the content of `study.json`.
 
-    Parameters
-    ----------
-    material
-        The inputs of the study.
-    out
-        Its folder.
-    bank
-        The CAVs.
-    scores, explained
-        By class, the folders of scores and of explanations.
-    audited
-        The file of the audit.
-    top
-        By class, its top images.
-
-    Raises
-    ------
-    StorageError
-        If they cannot be written.
+    By class, `scores` and `explained` are the folders of scores and of explanations, and `top` its top images;
+    `audited` is the file of the audit.
     """
     study, leading = material.study, leading_layers(bank)
     found = find(

@@ -56,38 +56,22 @@ SHAPES = tuple(_SHAPES)
 
 @dataclass(frozen=True)
 class Element:
-    """A textured shape.
-
-    Parameters
-    ----------
-    shape
-        One of `SHAPES`.
-    texture
-        Of `TEXTURES`.
-    area
-        As a share of the image.
-    angle
-        Of the shape, in radians.
-    position
-        Its position within the free space, both coordinates in [0, 1].
-    seed
-        Of colours, period and phase of the texture; an odd one has a black line around it, an even one a white line.
-    colour
-        Of `COLOURS`, for a texture of two shades of it; any two colours by default.
-
-    Raises
-    ------
-    OptionError
-        If a name is unknown, or the area is outside (0, 0.5].
-    """
+    """A textured shape."""
 
     shape: str
+    """One of `SHAPES`."""
     texture: str
+    """Of `TEXTURES`."""
     area: float
+    """As a share of the image."""
     angle: float
+    """Of the shape, in radians."""
     position: tuple[float, float]
+    """Its position within the free space, both coordinates in [0, 1]."""
     seed: int
+    """Of colours, period and phase of the texture; an odd one has a black line around it, an even one a white line."""
     colour: str | None = None
+    """Of `COLOURS`, for a texture of two shades of it; any two colours by default."""
 
     def __post_init__(self) -> None:
         if self.shape not in SHAPES:
@@ -101,33 +85,19 @@ class Element:
 
 @dataclass(frozen=True)
 class SceneSpec:
-    """Everything that determines a scene.
-
-    Parameters
-    ----------
-    elements
-        From back to front.
-    background
-        Of `TEXTURES`.
-    seed
-        Of the background's colours, period and phase.
-    outline
-        Width of the line around each element, as a share of the side; 0 for none.
-    scale, contrast
-        Of all textures (`sacv.synthetic.textures.texture`).
-
-    Raises
-    ------
-    OptionError
-        If there is no such texture, or `outline` is negative.
-    """
+    """Everything that determines a scene."""
 
     elements: tuple[Element, ...]
+    """From back to front."""
     background: str
+    """Of `TEXTURES`."""
     seed: int
+    """Of the background's colours, period and phase."""
     outline: float = OUTLINE
+    """Width of the line around each element, as a share of the side; 0 for none."""
     scale: float = 1.0
     contrast: float = CONTRAST
+    """Of all textures (`sacv.synthetic.textures.texture`)."""
 
     def __post_init__(self) -> None:
         _require_texture(self.background)
@@ -137,10 +107,7 @@ class SceneSpec:
     def with_element(self, number: int, element: Element) -> SceneSpec:
         """Return the same scene with an element replaced.
 
-        Raises
-        ------
-        OptionError
-            If there is no such element.
+        Raises OptionError if there is no such element.
         """
         self._require(number)
         elements = (*self.elements[:number], element, *self.elements[number + 1 :])
@@ -265,13 +232,7 @@ def apart(first: Element, second: Element, gap: float) -> bool:
 
 
 def write_textures(folder: Path, name: str, count: int, *, seed: int, size: int = SIZE) -> None:
-    """Write `count` full squares of a texture as PNG files into a folder.
-
-    Raises
-    ------
-    OptionError
-        If there is no such texture; nothing is written then.
-    """
+    """Write `count` full squares of a texture as PNG files into a folder."""
     if name not in TEXTURES:
         raise OptionError(f"there is no texture {name!r}; there are {', '.join(TEXTURES)}")
     folder.mkdir(parents=True, exist_ok=True)

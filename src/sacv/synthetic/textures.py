@@ -192,11 +192,6 @@ def texture(
         Of the periods: 1 for 6 to 14 % of the side.
     contrast
         Least distance of the two colours, in RGB of [0, 1].
-
-    Raises
-    ------
-    OptionError
-        If there is no such texture or colour, the scale is outside (0, 4] or the contrast outside [0, 0.7].
     """
     if name not in _PATTERNS:
         raise OptionError(f"there is no texture {name!r}; there are {', '.join(TEXTURES)}")

@@ -106,14 +106,8 @@ def advise(model: VisionModel, bank: ConceptBank, inputs: torch.Tensor | None = 
 def ranked(bank: ConceptBank, layers: Sequence[str], varies: Mapping[str, str]) -> tuple[LayerAdvice, ...]:
     """Rank the layers of a bank for given `varies`, in the order for location.
 
-    Parameters
-    ----------
-    bank
-        With one or more layers.
-    layers
-        All of the bank, from shallow to deep.
-    varies
-        By layer, how the logit's gradient varies there (`sacv.model.gradient_locality`).
+    `layers` are all of the bank, from shallow to deep; `varies`, by layer, how the logit's gradient varies there
+    (`sacv.model.gradient_locality`).
     """
     quality = {layer: [bank.cav(layer, concept).quality for concept in bank.concepts] for layer in layers}
     means = {layer: float(np.mean([one.auroc for one in found])) for layer, found in quality.items()}

@@ -8,18 +8,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from sacv.cav import CAV, ConceptBank, weaknesses
 from sacv.cav.draws import inner
 from sacv.cav.inside import Counts, counts_of, inside_of
 from sacv.cav.random_runs import null_cavs
-from sacv.cav.vector import Quality
 from sacv.cav.within import without_masks
 from sacv.concepts import ImageItem, MaskItem, Source, Within, WithinSource, image_set
 from sacv.concepts.sources import Stored, stored_image
 from sacv.errors import OptionError, SacvError, UnreadableImageError
 from sacv.model import VisionModel
+from sacv.report.display import in_groups
 from sacv.report.provenance import versions
 from sacv.scores.kinds import CENTRES, evaluate, image_terms
 from sacv.scores.significance import p_value
@@ -41,8 +40,6 @@ LARGEST_COSINE = 0.9
 LEAST_CONDITIONAL = 0.6
 LARGEST_SIMILARITY = 0.3
 """The thresholds of the checks."""
-
-Float64 = NDArray[np.float64]
 
 
 def audit(
@@ -128,7 +125,8 @@ def _on_cav(bank: ConceptBank, cav: CAV, seed: int) -> Iterator[Finding]:
     quality = cav.quality
     weak = weaknesses(cav)
     figures = f"AUROC {quality.auroc:.2f} ({quality.auroc_interval[0]:.2f} to {quality.auroc_interval[1]:.2f})"
-    yield finding("quality", not weak, "; ".join(weak) or f"held-out {figures}, {_counted(quality)}")
+    counts = in_groups(quality.images, quality.groups)
+    yield finding("quality", not weak, "; ".join(weak) or f"held-out {figures}, {counts}")
     yield _on_permutation(bank, cav, seed)
     what = "image" if quality.groups is None else "group"
     share = len(quality.absent) / (quality.groups or quality.images)
@@ -163,10 +161,6 @@ def _on_cav(bank: ConceptBank, cav: CAV, seed: int) -> Iterator[Finding]:
 def _trivial_advice(bank: ConceptBank) -> str:
     advice = ": the CAV may represent lighting, a vignette or a frame; give random images that differ in the concept"
     return f"{advice} alone" if bank.within else f"{advice} alone, or use only locations inside masks (--within)"
-
-
-def _counted(quality: Quality) -> str:
-    return f"{quality.images} images" + ("" if quality.groups is None else f" of {quality.groups} groups")
 
 
 def _on_permutation(bank: ConceptBank, cav: CAV, seed: int) -> Finding:

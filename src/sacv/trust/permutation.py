@@ -26,18 +26,12 @@ Labels = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Permutation:
-    """The outcome.
-
-    Parameters
-    ----------
-    true
-        AUROC over held-out images with the true labels.
-    permuted
-        With labels permuted.
-    """
+    """The outcome."""
 
     true: float
+    """AUROC over held-out images with the true labels."""
     permuted: tuple[float, ...]
+    """With labels permuted."""
 
 
 def permute(bank: ConceptBank, layer: str, concept: str, count: int, rng: np.random.Generator) -> Permutation:

@@ -21,18 +21,12 @@ VERSION = 2
 
 @dataclass(frozen=True, eq=False)
 class ViewerData:
-    """The data that the element `<sacv-viewer>` draws.
-
-    Parameters
-    ----------
-    header
-        Labels, as JSON data; `header["arrays"]` has the `dtype`, `shape` and `scale` of each array.
-    arrays
-        Float16, float32 or uint8 arrays by name.
-    """
+    """The data that the element `<sacv-viewer>` draws."""
 
     header: Mapping[str, Any]
+    """Labels, as JSON data; `header["arrays"]` has the `dtype`, `shape` and `scale` of each array."""
     arrays: Mapping[str, Array]
+    """Float16, float32 or uint8 arrays by name."""
 
     def values(self, name: str) -> Array:
         """Return an array in its own unit: a map of floats times its scale."""

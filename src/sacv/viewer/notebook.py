@@ -32,10 +32,7 @@ HINT = (
 def widget_of(data: ViewerData) -> Any:
     """Return the widget that draws the data; its `selection` is that of the element, or None.
 
-    Raises
-    ------
-    MissingExtraError
-        If anywidget is not installed.
+    Raises MissingExtraError if anywidget is not installed.
     """
     content = b"".join(array.tobytes() for array in data.arrays.values())
     ordered = {**data.header, "arrays": {name: data.header["arrays"][name] for name in data.arrays}}
@@ -84,14 +81,7 @@ def _shell() -> Any:
 def static_html(words: str, pictures: Sequence[bytes], data: ViewerData) -> str:
     """Return HTML that needs no widget: images, and the page in a folded frame, unless it is large.
 
-    Parameters
-    ----------
-    words
-        A line of text above the images.
-    pictures
-        PNG files.
-    data
-        Data of the page.
+    `words` are a line of text above the images, and `pictures` PNG files.
     """
     images = "".join(
         f'<img alt="{html.escape(words)}" style="max-width:100%;background:#fff" '

@@ -31,10 +31,7 @@ _BLOCK = '<script type="application/octet-stream" data-name="'
 def write_page(file: Path, data: ViewerData) -> None:
     """Write the page; an existing file survives any failure.
 
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
+    Raises OSError if the file cannot be written.
     """
     fresh = file.with_name(f".{file.name}-fresh")
     try:
@@ -83,13 +80,7 @@ def _hash(text: str) -> str:
 
 
 def read_page(file: Path) -> ViewerData:
-    """Read the data of a page.
-
-    Raises
-    ------
-    CorruptFileError
-        If the file is not a page of the viewer.
-    """
+    """Read the data of a page."""
     text = file.read_text(encoding="utf-8")
     found = re.search(f"{_HEADER}(.*)</script>", text)
     if found is None:

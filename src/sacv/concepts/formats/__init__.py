@@ -42,12 +42,8 @@ def format_of(path: Path) -> Format | None:
 def check_image(path: Path) -> None:
     """Check that a file has the header of an image of a safe size, without decoding it.
 
-    Raises
-    ------
-    UnreadableImageError
-        If it is not an image, its header announces more pixels than are safe, or it holds several images.
-    MissingExtraError
-        If the package that reads it is not installed.
+    Raises UnreadableImageError if it is not an image, its header announces more pixels than are safe, or it holds
+    several images, and MissingExtraError if the package that reads it is not installed.
     """
     chosen = format_of(path)
     if chosen is None:
@@ -84,11 +80,6 @@ def read_bytes(name: str, content: bytes, window: Window | None = None) -> Loade
     """Read an image from its bytes, with a name for messages.
 
     Formats other than Pillow's are read through a temporary file.
-
-    Raises
-    ------
-    UnreadableImageError, MissingExtraError
-        As in `read_image`; the message contains the name.
     """
     chosen = next((kind for kind in FORMATS if kind.claims(Path(name), content[:HEAD])), None)
     if chosen is None:

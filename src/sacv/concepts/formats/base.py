@@ -28,43 +28,27 @@ EXTRA = "medical"
 
 @dataclass(frozen=True)
 class Format:
-    """An image file format.
-
-    Parameters
-    ----------
-    name
-        Name for messages.
-    logger
-        Name of the logger of its package, which is disabled while a file is read.
-    claims
-        Function that returns whether a file is of this format, from its path and its first `HEAD` bytes.
-    check
-        Function that checks a file without decoding it. Raises `UnreadableImageError`, or anything for a damaged file.
-    read
-        Function that reads a file, with the user's window or None. Raises as `check`.
-    endings
-        Endings of its file names, in lower case.
-    ras
-        Whether its volumes `(1, depth, height, width)` have axes that run to superior, to anterior and to the right.
-    """
+    """An image file format."""
 
     name: str
+    """Name for messages."""
     logger: str
+    """Name of the logger of its package, which is disabled while a file is read."""
     claims: Callable[[Path, bytes], bool]
+    """Function that returns whether a file is of this format, from its path and its first `HEAD` bytes."""
     check: Callable[[Path], None]
+    """Function that checks a file without decoding it. Raises `UnreadableImageError`, or anything for a damaged
+    file."""
     read: Callable[[Path, Window | None], Loaded]
+    """Function that reads a file, with the user's window or None. Raises as `check`."""
     endings: tuple[str, ...] = ()
+    """Endings of its file names, in lower case."""
     ras: bool = False
+    """Whether its volumes `(1, depth, height, width)` have axes that run to superior, to anterior and to the right."""
 
 
 def require_pixels(path: Path, width: int, height: int) -> None:
-    """Check that an image has at least one pixel and no more than Pillow's limit.
-
-    Raises
-    ------
-    UnreadableImageError
-        If not.
-    """
+    """Check that an image has at least one pixel and no more than Pillow's limit."""
     if width < 1 or height < 1:
         raise UnreadableImageError(f"{path} announces {width} x {height} pixels; remove it")
     limit = Image.MAX_IMAGE_PIXELS
@@ -76,13 +60,7 @@ def require_pixels(path: Path, width: int, height: int) -> None:
 
 
 def require_values(path: Path, shape: tuple[int, ...]) -> None:
-    """Check that a volume, or an image of many channels, has at least one value and at most `LARGEST`.
-
-    Raises
-    ------
-    UnreadableImageError
-        If not.
-    """
+    """Check that a volume, or an image of many channels, has at least one value and at most `LARGEST`."""
     count = 1
     for side in shape:
         count *= int(side)

@@ -98,13 +98,7 @@ def _sides(series: Any) -> tuple[int, ...]:
 
 
 def _series(path: Path, file: Any) -> tuple[Any, str]:
-    """Return the first series of a file, and its axes that are rows, columns or of a length above 1.
-
-    Raises
-    ------
-    UnreadableImageError
-        If it is a stack of images, or too large.
-    """
+    """Return the first series of a file, and its axes that are rows, columns or of a length above 1."""
     series = file.series[0]
     sides = dict(zip(series.axes, series.shape, strict=True))
     require_values(path, tuple(series.shape))

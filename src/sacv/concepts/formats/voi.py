@@ -19,19 +19,8 @@ LEAST_WIDTH = {"LINEAR": 1.0, "LINEAR_EXACT": 0.0, "SIGMOID": 0.0}
 def windowed(values: NDArray[np.float64], centre: float, width: float, function: str) -> NDArray[np.float64]:
     """Return values in [0, 1], of the same shape.
 
-    Parameters
-    ----------
-    values
-        Rescaled values, of any shape.
-    centre, width
-        Window Center and Window Width.
-    function
-        VOI LUT Function: LINEAR, LINEAR_EXACT or SIGMOID.
-
-    Raises
-    ------
-    ValueError
-        If the function is unknown, or the window is not legal for it.
+    `values` are rescaled, of any shape; `centre` and `width` are Window Center and Window Width; `function`, the VOI
+    LUT Function, is LINEAR, LINEAR_EXACT or SIGMOID.
     """
     least = LEAST_WIDTH.get(function)
     if least is None:

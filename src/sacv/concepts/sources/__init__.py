@@ -30,12 +30,8 @@ def is_stored(source: Any) -> bool:
 def stored_images(source: Any, name: str) -> Iterator[Stored]:
     """Iterate over the images of a source that a kind claims, without reading them; `name` is for messages.
 
-    Raises
-    ------
-    ImageSetError
-        If the source is empty, or cannot be listed.
-    MissingExtraError
-        If the package that opens it is not installed.
+    Raises ImageSetError if the source is empty, or cannot be listed, and MissingExtraError if the package that opens it
+    is not installed.
     """
     for part in _expanded(source):
         yield from _kind(part).images(part, name)

@@ -53,11 +53,6 @@ class Stored(ABC):
         ----------
         window
             Which values become black and white, for values deeper than 8 bits.
-
-        Raises
-        ------
-        UnreadableImageError
-            If the bytes cannot be read, or are not an image.
         """
         content = self.read()
         self._digest = hashlib.sha256(content).hexdigest()
@@ -92,19 +87,12 @@ class Stored(ABC):
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of source.
-
-    Parameters
-    ----------
-    claims
-        Function that returns whether an object is a source of this kind.
-    images
-        Function from a source, and the name of the set for messages, to its images, in a fixed order, without reading
-        them. It holds at most names and offsets in memory.
-    count
-        Function that returns the number of images.
-    """
+    """A kind of source."""
 
     claims: Callable[[Any], bool]
+    """Function that returns whether an object is a source of this kind."""
     images: Callable[[Any, str], Iterator[Stored]]
+    """Function from a source, and the name of the set for messages, to its images, in a fixed order, without reading
+    them. It holds at most names and offsets in memory."""
     count: Callable[[Any], int]
+    """Function that returns the number of images."""

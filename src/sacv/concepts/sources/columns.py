@@ -16,19 +16,8 @@ FIRST = "image"
 def image_column(schema: pa.Schema, wanted: str | None, where: str, way_out: str) -> str:
     """Return the column of images: the user's, or `image`, or the only column of bytes.
 
-    Parameters
-    ----------
-    schema
-        Schema of the table.
-    wanted
-        The name that the user gives.
-    where, way_out
-        The table, and how to name a column, for messages.
-
-    Raises
-    ------
-    ImageSetError
-        If there is no such column, it does not hold bytes, or several columns do.
+    `wanted` is the name that the user gives; `where` and `way_out`, the table and how to name a column, are for
+    messages.
     """
     fitting = [field.name for field in schema if _fits(field.type)]
     if wanted is not None:
@@ -50,13 +39,7 @@ def image_column(schema: pa.Schema, wanted: str | None, where: str, way_out: str
 
 
 def content(value: Any, name: str) -> bytes:
-    """Return the bytes of a value: bytes, or a dict of `bytes` and `path`; the path is read if there are no bytes.
-
-    Raises
-    ------
-    UnreadableImageError
-        If the value is empty or its path cannot be read.
-    """
+    """Return the bytes of a value: bytes, or a dict of `bytes` and `path`; the path is read if there are no bytes."""
     if isinstance(value, dict):
         value = value.get("bytes") if value.get("bytes") is not None else value.get("path")
     if isinstance(value, str):

@@ -43,15 +43,7 @@ def join_url(url: str, path: str) -> str:
 
 
 def file_system(location: str) -> tuple[Any, str]:
-    """Return the file system of a path or URL, and the path on it.
-
-    Raises
-    ------
-    ImageSetError
-        If the protocol of the URL is unknown.
-    MissingExtraError
-        If its package is not installed.
-    """
+    """Return the file system of a path or URL, and the path on it."""
     try:
         found: tuple[Any, str] = url_to_fs(location)
     except ImportError as error:
@@ -67,19 +59,7 @@ def file_system(location: str) -> tuple[Any, str]:
 def fetch(location: str, name: str, start: int | None = None, end: int | None = None) -> bytes:
     """Read a file, or its bytes from `start` to `end`.
 
-    Parameters
-    ----------
-    location
-        Its path or URL.
-    name
-        Name of the image, for messages.
-    start, end
-        In bytes; the whole file by default.
-
-    Raises
-    ------
-    UnreadableImageError
-        If the bytes cannot be read, or fewer or more are returned.
+    `name` is that of the image, for messages.
     """
     try:
         files, path = file_system(location)
@@ -101,13 +81,7 @@ def fetch(location: str, name: str, start: int | None = None, end: int | None = 
 
 @contextmanager
 def open_file(location: str, what: str) -> Iterator[BinaryIO]:
-    """Open a file of many images for random access.
-
-    Raises
-    ------
-    ImageSetError
-        If the file cannot be opened, or the body of the context raises an error that is not a `SacvError`.
-    """
+    """Open a file of many images for random access."""
     files, path = file_system(location)
     try:
         with files.open(path, "rb") as file:

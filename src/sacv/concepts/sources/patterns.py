@@ -25,10 +25,7 @@ def is_pattern(source: str | Path) -> bool:
 def expand(pattern: str) -> list[str]:
     """Return the paths or URLs of a pattern: braces in their order, matches of a star sorted.
 
-    Raises
-    ------
-    ImageSetError
-        If a range is descending, or a star matches nothing.
+    Raises ImageSetError if a range is descending, or a star matches nothing.
     """
     return [found for text in _expand_braces(pattern) for found in (_matches(text) if "*" in text else [text])]
 

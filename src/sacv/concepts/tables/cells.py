@@ -31,33 +31,17 @@ MISSING = frozenset({"", "NA", "N/A", "#N/A", "<NA>", "NaN", "nan", "NULL", "nul
 
 @dataclass(frozen=True)
 class Cells:
-    """A table.
-
-    Parameters
-    ----------
-    where
-        Its name, for messages.
-    names
-        Names of its columns.
-    count
-        Number of rows.
-    read
-        Function that returns the cells of a column, as strings, by the column's index.
-    """
+    """A table."""
 
     where: str
+    """Its name, for messages."""
     names: tuple[str, ...]
     count: int
     read: Callable[[int], list[str]]
+    """Function that returns the cells of a column, as strings, by the column's index."""
 
     def column(self, name: str) -> list[str]:
-        """Return the cells of a column, as strings.
-
-        Raises
-        ------
-        OptionError
-            If no column, or several, have this name.
-        """
+        """Return the cells of a column, as strings."""
         if name not in self.names:
             raise OptionError(f"{self.where} has no column {name!r}; it has {', '.join(self.names)}")
         if self.names.count(name) > 1:
@@ -72,13 +56,7 @@ def is_dataset(source: object) -> bool:
 
 
 def cells_of(source: Any) -> Cells:
-    """Return the cells of a table.
-
-    Raises
-    ------
-    OptionError
-        If the source is not a table, or cannot be read.
-    """
+    """Return the cells of a table."""
     if isinstance(source, str | Path):
         found = _from_file(Path(source))
     elif is_dataset(source):

@@ -11,18 +11,7 @@ from sacv.errors import ImageSetError
 
 
 class ImageFolder:
-    """The files of a folder by name. The folder is listed once.
-
-    Parameters
-    ----------
-    folder
-        The folder, searched recursively.
-
-    Raises
-    ------
-    ImageSetError
-        If the folder does not exist.
-    """
+    """The files of a folder by name. The folder is listed once."""
 
     def __init__(self, folder: str | Path) -> None:
         root = str(Path(folder))
