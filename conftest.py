@@ -62,10 +62,14 @@ class SmallNet(nn.Module):
         return self.head(self.pool(self.features(x)).flatten(1))
 
 
-@pytest.fixture
-def small_model() -> sacv.VisionModel:
+def make_small_model() -> sacv.VisionModel:
     names = ["ant", "bee", "cat", "dog"]
     return sacv.VisionModel(SmallNet(), sacv.ImageTransform(resize=(12, 10)), names)
+
+
+@pytest.fixture
+def small_model() -> sacv.VisionModel:
+    return make_small_model()
 
 
 def make_pictures(folder: Path, count: int, seed: int, size: tuple[int, int] = (20, 24), low: int = 0) -> Path:
