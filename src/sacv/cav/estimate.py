@@ -7,8 +7,8 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
+from sacv.cav.blas import blas
 from sacv.cav.contrast import contrast, pool_key
 from sacv.cav.draws import Draws, inner
 from sacv.cav.hard_negatives import Problem
@@ -67,7 +67,7 @@ def estimate(
         If a concept and the random set do not differ.
     """
     found: list[CAV] = []
-    with threadpool_limits(1, user_api="blas"):  # see sacv.cav.extraction
+    with blas().limit(limits=1):  # see sacv.cav.extraction
         for layer in layers:
             work = LayerFit(layer, inner(solver), wanted, seed, {}, pasted or {}, scored or {})
             fitted = [
