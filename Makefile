@@ -59,12 +59,17 @@ test-js: $(AXE) ## lint the modules of the viewer and the app, and test those th
 	elif [ -n "$$SACV_NEED_BROWSER" ]; then echo "no npm on the PATH: install it, on Debian with 'apt-get install npm'"; exit 1; \
 	else echo "no npm on the PATH: the modules of the pages are neither linted nor tested"; fi
 
+# Tests run beside each other, one for each core: a thread each is enough. Python's caches save compiling anew. Neighbours
+# stay together (worksteal), which share what their module makes.
+test test-slow test-zoo: export OMP_NUM_THREADS = 1
+test test-slow test-ray test-zoo: export PYTHONDONTWRITEBYTECODE =
+
 test: lint test-js ## check style and types, then run the quick tests; COVERAGE=1 prints a line of coverage for each room
-	$(BIN)/python -m pytest -n auto -m "not slow" $(if $(COVERAGE),--cov=sacv --cov-report=json:coverage.json)
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" $(if $(COVERAGE),--cov=sacv --cov-report=json:coverage.json)
 	$(if $(COVERAGE),$(BIN)/python scripts/coverage_by_room.py coverage.json)
 
 test-slow: $(READY) $(AXE) ## run the tests that take seconds each: the bench, and everything in a browser (wants Chromium)
-	$(BIN)/python -m pytest -n auto -m slow
+	$(BIN)/python -m pytest -n auto --dist worksteal -m slow
 
 $(RAY_READY): $(READY) pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,ray]'

@@ -1,6 +1,7 @@
 """Small networks and pictures that many tests share."""
 
 import resource
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +23,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if BENCH in item.path.parents or "chromium" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish() -> None:
+    """From here on write no bytecode: a module that a test writes twice within a second is read as it is."""
+    sys.dont_write_bytecode = True
 
 
 try:
@@ -62,10 +68,14 @@ class SmallNet(nn.Module):
         return self.head(self.pool(self.features(x)).flatten(1))
 
 
-@pytest.fixture
-def small_model() -> sacv.VisionModel:
+def make_small_model() -> sacv.VisionModel:
     names = ["ant", "bee", "cat", "dog"]
     return sacv.VisionModel(SmallNet(), sacv.ImageTransform(resize=(12, 10)), names)
+
+
+@pytest.fixture
+def small_model() -> sacv.VisionModel:
+    return make_small_model()
 
 
 def make_pictures(folder: Path, count: int, seed: int, size: tuple[int, int] = (20, 24), low: int = 0) -> Path:

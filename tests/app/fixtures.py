@@ -8,6 +8,7 @@ import time
 import pytest
 
 import sacv
+from sacv.app.layers import Layers
 from sacv.synthetic.scenes import write_textures
 
 LAYER = "blocks.2"
@@ -36,6 +37,18 @@ def demo_bank(demo_model, textures, tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def demo_layers(demo_model):
+    return Layers(demo_model)
+
+
+@pytest.fixture
+def layers_found(demo_layers, monkeypatch):
+    """Every app takes the layers of the demo network as they were found once."""
+    pytest.importorskip("starlette", reason="the extra 'app' is not installed")
+    monkeypatch.setattr("sacv.app.routes.Layers", lambda model: demo_layers)
+
+
 @pytest.fixture
 def place(tmp_path, demo_bank):
     pytest.importorskip("starlette", reason="the extra 'app' is not installed")
@@ -45,7 +58,7 @@ def place(tmp_path, demo_bank):
 
 
 @pytest.fixture
-def client_of(demo_model):
+def client_of(demo_model, layers_found):
     """Give a client of the app on a folder; it is closed at the end."""
     pytest.importorskip("starlette", reason="the extra 'app' is not installed")
     from starlette.testclient import TestClient
@@ -87,7 +100,7 @@ def png(picture):
 
 
 @pytest.fixture
-def served(place, demo_model):
+def served(place, demo_model, layers_found):
     """The address of a server on the folder."""
     import uvicorn
 

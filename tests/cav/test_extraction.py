@@ -301,7 +301,7 @@ def test_an_interrupted_fit_goes_on_and_gives_the_same_bank(units, request, tmp_
     if units:
         request.getfixturevalue("few_units")
     monkeypatch.setattr("sacv.engine.shards.LEAST_IMAGES", 4)
-    model, options = planted_model(3), {"batch_size": 2, "nulls": 19, "absent": noise(6, 3, 3, 9)}
+    model, options = planted_model(3), {"batch_size": 2, "runs": 2, "nulls": 5, "absent": noise(6, 3, 3, 9)}
     given = (model, ["layer"], {"c": noise(9, 3, 3, 0, mean=1)}, noise(14, 3, 3, 1))
     sacv.fit(*given, **options).save(tmp_path / "whole")
     batches = 12 + 3

@@ -105,7 +105,7 @@ def test_batch_size_changes_nothing(solver, small_model, guidance):
     """In the float32 of the network, whose convolutions sum in another order for another batch size."""
     found = []
     for size in (1, 5, 32):
-        options = {"solver": solver, "batch_size": size, "nulls": 9}
+        options = {"solver": solver, "batch_size": size, "nulls": 5, "runs": 3}
         bank = sacv.fit(small_model, ["features.0", "features.2"], {"c": guidance[0]}, [guidance[1]], **options)
         found.append(bank)
     for bank in found[1:]:
@@ -122,7 +122,7 @@ def test_what_else_is_fitted_changes_nothing(solver):
     c, random = noise(6, 4, 4, 0, mean=1), noise(9, 4, 4, 1)
     others = {"a": noise(7, 4, 4, 2, mean=-1), "b": noise(6, 4, 4, 3, mean=2)}
     net = nn.Sequential(nn.Identity(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(16, 2)).double()
-    model, options = sacv.VisionModel(net), {"solver": solver, "batch_size": 4, "nulls": 9}
+    model, options = sacv.VisionModel(net), {"solver": solver, "batch_size": 4, "nulls": 5, "runs": 3}
     alone = sacv.fit(model, ["1"], {"c": c}, random, **options).cav("1", "c")
     for concepts, layers in ((others | {"c": c}, ["0", "1"]), ({"c": c} | others, ["1", "0"])):
         beside = sacv.fit(model, layers, concepts, random, **options).cav("1", "c")
@@ -181,7 +181,8 @@ def test_runs_and_nulls_cost_no_pass(solver):
     model.survey(concept)
 
     def run(**options):
-        return lambda: sacv.fit(model, ["layer"], {"c": concept}, random, solver=solver, **options)
+        given = {"runs": 2, "nulls": 5} | options
+        return lambda: sacv.fit(model, ["layer"], {"c": concept}, random, solver=solver, **given)
 
     counts = {
         passes(model, run(**options))

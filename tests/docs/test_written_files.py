@@ -101,6 +101,7 @@ def test_what_is_written_is_documented(written):
     assert {file: names for file, names in missing.items() if names} == {}
 
 
+@pytest.mark.slow
 def test_every_file_is_documented(written):
     known = {name.rsplit("/", 1)[1] for name in re.findall(r"^### (\S+)$", PAGE, re.MULTILINE)}
     folders = [written / name for name in ("bank", "found", *WRITTEN)]

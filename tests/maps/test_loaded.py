@@ -6,28 +6,36 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make_pictures
+from conftest import make_pictures, make_small_model
 
 import sacv
 from sacv.errors import CorruptFileError, OptionError, UnreadableImageError
 from sacv.viewer import read_page
 
 
-@pytest.fixture
-def found(small_model, guidance, tmp_path):
-    (guidance[0] / "notes.txt").write_text("no image")
-    absent = make_pictures(tmp_path / "absent", 20, 5)
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    place, model = tmp_path_factory.mktemp("loaded"), make_small_model()
+    photos = make_pictures(place / "bright", 6, 1, low=180)
+    (photos / "notes.txt").write_text("no image")
     bank = sacv.fit(
-        small_model, ["features.0", "features.2"], {"bright": make_pictures(tmp_path / "own", 6, 1, low=180)},
-        [guidance[1]], nulls=19, absent=absent,
+        model, ["features.0", "features.2"], {"bright": make_pictures(place / "own", 6, 1, low=180)},
+        [make_pictures(place / "other", 7, 2)], nulls=19, absent=make_pictures(place / "absent", 20, 5),
     )  # fmt: skip
-    return sacv.explain(small_model, guidance[0], bank, "predicted", allow_weak=True, skip_unreadable=True)
+    return sacv.explain(model, photos, bank, "predicted", allow_weak=True, skip_unreadable=True)
+
+
+@pytest.fixture(scope="module")
+def saved(found, tmp_path_factory):
+    place = tmp_path_factory.mktemp("saved") / "found"
+    found.save(place)
+    return place
 
 
 @pytest.fixture
-def folder(found, tmp_path):
-    found.save(tmp_path / "found")
-    return tmp_path / "found"
+def folder(saved, tmp_path):
+    """A copy that a test may damage."""
+    return shutil.copytree(saved, tmp_path / "found")
 
 
 def test_what_is_read_is_what_was_saved(found, folder):

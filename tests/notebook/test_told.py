@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from conftest import make_pictures
+from conftest import make_pictures, make_small_model
 
 import sacv
 from sacv.report.display import counted, few
@@ -12,26 +12,35 @@ from sacv.trust import Finding
 HARMFUL = "<img src=x onerror=alert(1)>"
 
 
-@pytest.fixture
-def bank(small_model, tmp_path):
+@pytest.fixture(scope="module")
+def model():
+    return make_small_model()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("pictures")
+
+
+@pytest.fixture(scope="module")
+def bank(model, place):
     concepts = {
-        name: make_pictures(tmp_path / str(number), 6, number, low=180) for number, name in enumerate(("a", HARMFUL))
+        name: make_pictures(place / str(number), 6, number, low=180) for number, name in enumerate(("a", HARMFUL))
     }
-    return sacv.fit(small_model, ["features.0", "features.2"], concepts, [make_pictures(tmp_path / "other", 7, 9)])
+    return sacv.fit(model, ["features.0", "features.2"], concepts, [make_pictures(place / "other", 7, 9)])
 
 
-@pytest.fixture
-def results(bank, small_model, tmp_path):
-    photos = tmp_path / "0"
+@pytest.fixture(scope="module")
+def results(bank, model, place):
+    photos = place / "0"
     return {
         "ConceptBank": bank,
-        "ClassScores": sacv.score(small_model, photos, bank, ["cat", "dog"], allow_weak=True),
-        "Audit": sacv.audit(small_model, bank, photos),
-        "Explanation": sacv.explain(small_model, photos, bank, "cat", allow_weak=True, checks=False),
+        "ClassScores": sacv.score(model, photos, bank, ["cat", "dog"], allow_weak=True),
+        "Audit": sacv.audit(model, bank, photos),
+        "Explanation": sacv.explain(model, photos, bank, "cat", allow_weak=True, checks=False),
     }
 
 
-@pytest.mark.slow
 def test_reprs_are_short_and_name_what_is_there(results):
     for kind, one in results.items():
         text = repr(one)
@@ -46,7 +55,6 @@ def test_reprs_are_short_and_name_what_is_there(results):
     assert passed + failed + other == len(findings)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "rows"), [("ConceptBank", 4), ("ClassScores", 40), ("Audit", None)])
 def test_tables_have_a_row_each_and_no_markup_of_names(results, kind, rows):
     html = results[kind]._repr_html_()

@@ -232,6 +232,7 @@ def test_without_a_front_end_there_is_no_widget(converted, executed):
     assert "pip install" not in alone["text/html"]
 
 
+@pytest.mark.slow
 def test_a_notebook_saved_without_the_state_of_its_widget_keeps_the_picture(executed):
     kept = copy.deepcopy(executed)
     del kept.metadata["widgets"]

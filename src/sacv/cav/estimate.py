@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import product
 
-from threadpoolctl import threadpool_limits
-
+from sacv.cav.blas import blas
 from sacv.cav.contrast import contrast, pool_key
 from sacv.cav.draws import Draws, inner
 from sacv.cav.hard_negatives import Problem
@@ -40,7 +39,7 @@ def estimate(
     Raises SolverError if a concept and the random set do not differ.
     """
     found: list[CAV] = []
-    with threadpool_limits(1, user_api="blas"):  # see sacv.cav.extraction
+    with blas().limit(limits=1):  # see sacv.cav.extraction
         for layer in layers:
             work = LayerFit(layer, inner(solver), wanted, seed, {}, pasted or {}, scored or {})
             fitted = [

@@ -18,8 +18,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
+from sacv.cav.blas import blas
 from sacv.cav.image_statistics import STATISTICS, image_statistics
 from sacv.cav.inside import Counts, counts_of, inside_of
 from sacv.cav.membership import Member, Plan
@@ -125,7 +125,7 @@ class Gather:
 
         Idle threads of numpy and scipy spin on the processors that torch needs, which slows the network by a third.
         """
-        with self.model.frozen(), threadpool_limits(1, user_api="blas"):
+        with self.model.frozen(), blas().limit(limits=1):
             yield
 
     @cached_property

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
+from sacv.cav.blas import blas
 from sacv.cav.projection import along
 from sacv.solvers import MomentSolver, unit
 from sacv.stats import Float64, Moments
@@ -47,7 +47,7 @@ def sharpened(detector: Float64, problem: Problem, images: Sequence[NDArray[np.f
     `problem` is what the detector w was fitted with; `images` are the preprocessed activations `(locations, channels)`
     of each image that gives hard negatives. Raises SolverError if the solver cannot compute w'.
     """
-    with threadpool_limits(1, user_api="blas"):  # see sacv.cav.extraction
+    with blas().limit(limits=1):  # see sacv.cav.extraction
         hard = Moments.of(np.concatenate([hardest(detector, cells) for cells in images]))
         negatives = problem.random.merge(hard.times(problem.random.count / hard.count))
         other = problem.solver.solve(problem.concept, negatives).detector

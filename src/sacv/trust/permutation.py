@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 
 from sacv.cav import ConceptBank
+from sacv.cav.quality import area
 from sacv.cav.sets import independent_units
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.errors import SolverError
@@ -76,7 +76,8 @@ class _Work:
             if not all((labels & part).any() and (~labels & part).any() for part in (held, ~held)):
                 return 0.5
             vector = self._fit(labels, ~held)
-            areas.append(float(roc_auc_score(labels[held], self.images.means[held] @ vector)))
+            scores = self.images.means @ vector
+            areas.append(area(scores[labels & held], scores[~labels & held]))
         return float(np.mean(areas))
 
     def _fit(self, labels: Labels, used: Labels) -> NDArray[np.float64]:
