@@ -1,4 +1,5 @@
 import importlib
+import os
 import sys
 
 import pytest
@@ -31,6 +32,14 @@ def test_from_a_file(code):
     model = sacv.load_model(f"{code}:model")
     assert model.class_names == ["a", "b"] and model.spec == f"{code}:model"
     assert sacv.load_model(f"{code}:model", class_names=["x", "y"]).class_names == ["x", "y"]
+
+
+def test_a_file_changed_within_the_second_is_read_anew(code, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    for width in (2, 4):  # bytecode cached for a file is taken for another of its size and second
+        code.write_text(CODE.replace("Conv2d(3, 2, 1)", f"Conv2d(3, {width}, 1)"))
+        os.utime(code, (1e9, 1e9))
+        assert sacv.load_model(f"{code}:net").net.out_channels == width
 
 
 def test_from_a_module(code, monkeypatch):

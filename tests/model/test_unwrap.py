@@ -56,6 +56,7 @@ def test_half_precision_gives_nearly_the_same(dtype):
         assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.99
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")
 def test_torchscript_is_refused():
     net = torch.jit.trace(SmallNet().eval(), images(1, 0))
     with pytest.raises(OptionError, match=r"TorchScript.*give the module that it was compiled from"):

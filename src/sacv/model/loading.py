@@ -22,7 +22,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from torch import nn
@@ -132,9 +134,16 @@ def _function(source: str, name: str, spec: str) -> Callable[[], Any]:
     return function  # type: ignore[no-any-return]
 
 
+class _Source(SourceFileLoader):
+    """Reads the source and no cached bytecode, which may be that of another file of the same size and second."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def _from_file(path: Path) -> Any:
     name = f"sacv_model_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
-    module_spec = importlib.util.spec_from_file_location(name, path)
+    module_spec = importlib.util.spec_from_file_location(name, path, loader=_Source(name, str(path.absolute())))
     if module_spec is None or module_spec.loader is None:
         raise ModelSpecError(f"{path} cannot be loaded as Python")
     module = importlib.util.module_from_spec(module_spec)
