@@ -277,3 +277,21 @@ def test_images_of_another_concept_that_share_a_fold(solver):
     assert len(same) == 2
     bank = fit({"a": images, "b": images[same]}, random, solver=solver)
     assert bank.cav("layer", "b").quality.auroc > 0.9
+
+
+def test_a_bank_is_the_same_in_any_number_of_threads(monkeypatch):
+    concepts = {f"c{number}": planted(8, number, channel=number % 4) for number in range(6)}
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+
+    def fitted(threads):
+        monkeypatch.setattr("sacv.cav.estimate.MOST_THREADS", threads)
+        return fit(concepts, planted(20, 99), nulls=19, solver=DEFAULT).cavs
+
+    one, several = fitted(1), fitted(4)
+    assert [cav.concept for cav in several] == list(concepts)
+    for alone, beside in zip(one, several, strict=True):
+        for what in ("vector", "detector", "evidence"):
+            np.testing.assert_array_equal(getattr(alone, what), getattr(beside, what))
+        for what in ("runs", "null", "permuted"):
+            np.testing.assert_array_equal(getattr(alone, what).vectors, getattr(beside, what).vectors)
+        assert alone.quality == beside.quality

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from itertools import product
+
+import torch
 
 from sacv.cav.blas import blas
 from sacv.cav.contrast import contrast, pool_key
 from sacv.cav.draws import Draws, inner
 from sacv.cav.hard_negatives import Problem
-from sacv.cav.layer_fit import LayerFit, learned_from, settled
+from sacv.cav.layer_fit import FittedCAV, LayerFit, learned_from, settled
 from sacv.cav.other_concepts import with_other_concepts
 from sacv.cav.scored_images import Scored
 from sacv.cav.sets import BankSet
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV
+from sacv.engine.prefetch import ahead
 from sacv.solvers import MomentSolver, Solver
+
+MOST_THREADS = 4
+"""Maximum number of concepts that are fitted at the same time; each needs memory for some covariances."""
 
 
 def estimate(
@@ -39,19 +46,23 @@ def estimate(
     Raises SolverError if a concept and the random set do not differ.
     """
     found: list[CAV] = []
+    # Solvers that need samples may be a library's, which need not be safe to run in several threads.
+    threads = min(torch.get_num_threads(), MOST_THREADS) if isinstance(inner(solver), MomentSolver) else 1
     with blas().limit(limits=1):  # see sacv.cav.extraction
         for layer in layers:
             work = LayerFit(layer, inner(solver), wanted, seed, {}, pasted or {}, scored or {})
-            fitted = [
-                work.fit(
+
+            def fit(entry: BankSet, layer: str = layer, work: LayerFit = work) -> FittedCAV:
+                return work.fit(
                     entry,
                     contrast(layer, entry, sets[-1], rests, statistics),
                     statistics[layer, entry.key],
                     statistics[layer, pool_key(entry, rests)],
                     seen_through.get((layer, entry.key)),
                 )
-                for entry in sets[:-1]
-            ]
+
+            with closing(ahead(fit, sets[:-1], threads)) as concepts:
+                fitted = list(concepts)
             found += [with_other_concepts(each, fitted, statistics) for each in fitted]
     return tuple(found)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,7 @@ class FittedCAV:
 
 @dataclass(frozen=True, eq=False)
 class LayerFit:
-    """Fit the concepts of one layer. Null CAVs that several concepts share are computed once."""
+    """Fit the concepts of one layer, in any thread. Null CAVs that several concepts share are computed once."""
 
     layer: str
     solver: MomentSolver | SampleSolver
@@ -62,6 +63,7 @@ class LayerFit:
     nulls: dict[tuple[int, int], DrawnCAVs]
     pasted: Mapping[tuple[str, str], SetStatistics]
     scored: Mapping[str, Scored]
+    lock: Lock = field(default_factory=Lock, repr=False)
 
     def fit(
         self,
@@ -161,9 +163,10 @@ class LayerFit:
         if seen_through is not None:
             rng = self._rng(f"null/{name}")
             return null_cavs(self.solver, random, seen_through, size, self.wanted.nulls, rng)
-        if (id(random), size) not in self.nulls:
-            rng = self._rng(f"null/{size}")
-            self.nulls[id(random), size] = null_cavs(self.solver, random, None, size, self.wanted.nulls, rng)
+        with self.lock:
+            if (id(random), size) not in self.nulls:
+                rng = self._rng(f"null/{size}")
+                self.nulls[id(random), size] = null_cavs(self.solver, random, None, size, self.wanted.nulls, rng)
         return self.nulls[id(random), size]
 
     def _permuted(self, name: str, concept: SetStatistics, random: SetStatistics) -> DrawnCAVs:
