@@ -334,7 +334,7 @@ class Gather:
 
 
 def _near_mean(cells: torch.Tensor) -> torch.Tensor:
-    """Return a value `(channels,)` near the mean of a batch. Without it, float32 sums and products are precise.
+    """Return a value `(channels,)` near the mean of a batch; relative to it, float32 sums and products are precise.
 
     For a constant channel it is exactly the value of the channel.
     """
