@@ -31,9 +31,7 @@ from sacv.engine import Engine, LocalEngine, Progress, Shard, ShardStore, cut, f
 from sacv.errors import ActivationError
 from sacv.files import Array
 from sacv.model import VisionModel
-from sacv.stats import BoundedSample, LocationSample, Moments, choose_locations
-
-Float64 = NDArray[np.float64]
+from sacv.stats import BoundedSample, Float64, LocationSample, Moments, choose_locations
 
 PART_VERSION = 1
 """Version of the format of a shard's result."""
@@ -222,8 +220,8 @@ class Gather:
             sums = state.partial[layer, number].sums(fold_number, cells.shape[-1])
             sums.add(rows, shift.astype(np.float64), rests[offsets].mean(axis=0), float(len(rows)))
 
-    def _require_finite(self, layer: str, cells: torch.Tensor, means: Float64, start: int) -> None:
-        if np.isfinite(means).all():
+    def _require_finite(self, layer: str, cells: torch.Tensor, rests: Float64, start: int) -> None:
+        if np.isfinite(rests).all():
             return
         bad = (~torch.isfinite(cells)).flatten(1).any(dim=1)
         raise ActivationError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from math import prod
 from typing import TypedDict
 
@@ -17,6 +17,7 @@ from sacv.cav.draws import draws, inner
 from sacv.cav.estimate import estimate, problems
 from sacv.cav.extraction import gather
 from sacv.cav.membership import Units, plan
+from sacv.cav.passes import Progress
 from sacv.cav.pasting import ByLayer, context_photos, plan_pasting, settle
 from sacv.cav.plans import plan_sets, whole_images
 from sacv.cav.preprocessing import Preprocessing
@@ -30,9 +31,6 @@ from sacv.engine import Engine, ShardStore
 from sacv.errors import OptionError
 from sacv.model import VisionModel
 from sacv.solvers import DEFAULT, Solver
-
-Progress = Callable[[int, int], None]
-"""Function called with the number of finished batches and the total number."""
 
 
 class _Images(TypedDict):

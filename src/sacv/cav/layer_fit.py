@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sacv.cav.context import mixed
 from sacv.cav.contrast import Contrast, kind_auroc
@@ -34,9 +33,7 @@ from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.cav.vector import CAV, Quality
 from sacv.errors import SolverError
 from sacv.solvers import Evidence, MomentSolver, SampleSolver
-
-Float64 = NDArray[np.float64]
-
+from sacv.stats import Float64
 
 MINIMUM_POOL = 4
 """Minimum number of random images for null CAVs."""

@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 
 from sacv.cav.image_statistics import STATISTICS
 from sacv.files import Array
-from sacv.stats import BoundedSample, Moments, MomentSums
-
-Float64 = NDArray[np.float64]
+from sacv.stats import BoundedSample, Float64, Moments, MomentSums
 
 
 @dataclass

@@ -23,9 +23,8 @@ from numpy.typing import NDArray
 from sacv.cav.statistics import ImageMeans, SetStatistics
 from sacv.errors import SolverError
 from sacv.solvers import MomentSolver, SampleSolver, unit
-from sacv.stats import LocationSample, Moments
+from sacv.stats import Float64, LocationSample, Moments
 
-Float64 = NDArray[np.float64]
 Choices = NDArray[np.bool_]
 """Masks of the chosen units, `(draws, units)`."""
 
